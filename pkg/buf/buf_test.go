@@ -1,0 +1,57 @@
+package buf
+
+import (
+	"bytes"
+	"testing"
+)
+
+func TestBuf(t *testing.T) {
+	before := InUse()
+	b := Copy([]byte("body"))
+	copy(b.Prepend(2), "h:")
+	copy(b.Append(2), ":t")
+	if got := string(b.Bytes()); got != "h:body:t" {
+		t.Fatalf("contents %q", got)
+	}
+	b.Slice(2, 6)
+	if got := string(b.Bytes()); got != "body" {
+		t.Fatalf("sliced contents %q", got)
+	}
+	if InUse() != before+1 {
+		t.Fatalf("%d in use, want %d", InUse(), before+1)
+	}
+	b.Release()
+	if InUse() != before {
+		t.Fatalf("%d in use after release, want %d", InUse(), before)
+	}
+}
+
+func TestClasses(t *testing.T) {
+	for _, n := range []int{0, 1, 1024, 1920, 1921, 4000, Max} {
+		b := Get(n)
+		if b.Len() != n {
+			t.Errorf("Get(%d) has length %d", n, b.Len())
+		}
+		copy(b.Prepend(Headroom), bytes.Repeat([]byte{1}, Headroom))
+		copy(b.Append(Tailroom), bytes.Repeat([]byte{2}, Tailroom))
+		b.Release()
+	}
+}
+
+func TestMisuse(t *testing.T) {
+	for name, f := range map[string]func(){
+		"too large":      func() { Get(Max + 1) },
+		"double release": func() { b := Get(1); b.Release(); b.Release() },
+		"headroom":       func() { b := Get(1); defer b.Release(); b.Prepend(Headroom + 1) },
+		"slice":          func() { b := Get(1); defer b.Release(); b.Slice(0, 2) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			f()
+		}()
+	}
+}
