@@ -1,0 +1,194 @@
+// Package leaseset reads, checks and makes lease sets: the records in the
+// netDb that say through which tunnels a destination is reached, and with
+// which keys (common structures, LeaseSet to EncryptedLeaseSet).
+package leaseset
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/sign"
+)
+
+// The DatabaseStore types of lease sets.
+const (
+	TypeLeaseSet          = 1
+	TypeLeaseSet2         = 3
+	TypeEncryptedLeaseSet = 5
+	TypeMetaLeaseSet      = 7
+)
+
+// Limits of what is accepted.
+const (
+	MaxLen     = 16 << 10
+	MaxLeases  = 16 // LeaseSet2, num
+	maxKeys    = 8
+	maxMeta    = 64
+	maxFuture  = time.Minute                   // a record from a clock that is ahead
+	maxLease   = 15 * time.Minute              // tunnels live ten, but clocks differ
+	maxMetaEnd = 18*time.Hour + 13*time.Minute // 65535 s, the header's range
+)
+
+// Lease is a tunnel that leads to the destination until it expires.
+type Lease struct {
+	Gateway  i2p.Hash
+	TunnelID uint32
+	Expires  i2p.Date
+}
+
+// EncryptionKey is a key with which garlic for the destination is encrypted.
+type EncryptionKey struct {
+	Type uint16
+	Key  []byte
+}
+
+// Set is a lease set of any kind. Sets are immutable.
+type Set interface {
+	StoreType() byte
+	// Hash is the key under which the set is stored.
+	Hash() i2p.Hash
+	// Destination is the owner; zero for an EncryptedLeaseSet, which hides it.
+	Destination() i2p.Destination
+	Published() i2p.Date
+	Expires() i2p.Date
+	Leases() []Lease
+	// EncryptionKeys are in the owner's order of preference.
+	EncryptionKeys() []EncryptionKey
+	Options() i2p.Mapping
+	// Verify checks the signature, and that the dates fit now.
+	Verify(now time.Time) error
+	// Bytes is the exact record; it must not be changed.
+	Bytes() []byte
+}
+
+// Reasons for which Verify refuses.
+var (
+	ErrSignature = errors.New("leaseset: signature does not verify")
+	ErrExpired   = errors.New("leaseset: expired")
+	ErrFuture    = errors.New("leaseset: dates too far in the future")
+)
+
+// Parse reads a lease set of a DatabaseStore type that takes up all of b.
+func Parse(storeType byte, b []byte) (Set, error) {
+	if len(b) > MaxLen {
+		return nil, fmt.Errorf("leaseset: %d bytes, at most %d", len(b), MaxLen)
+	}
+	b = append([]byte(nil), b...)
+	var (
+		s   Set
+		err error
+	)
+	switch storeType {
+	case TypeLeaseSet:
+		s, err = parse1(b)
+	case TypeLeaseSet2:
+		s, err = parse2(b)
+	case TypeEncryptedLeaseSet:
+		s, err = parseEncrypted(b)
+	case TypeMetaLeaseSet:
+		s, err = parseMeta(b)
+	default:
+		return nil, fmt.Errorf("leaseset: store type %d is not a lease set's", storeType)
+	}
+	if err != nil {
+		return nil, err // not s, which would be a non-nil interface
+	}
+	return s, nil
+}
+
+// header is what all kinds but the first share (LeaseSet2Header):
+//
+//	published 4 (s) | expires 2 (s after published) | flags 2 | offline signature, if flagged
+type header struct {
+	published uint32
+	expires   uint16
+	flags     uint16
+	offline   *i2p.OfflineSignature
+}
+
+// Header flags.
+const (
+	flagOffline     = 1 << 0
+	flagUnpublished = 1 << 1
+	flagBlinded     = 1 << 2
+)
+
+func parseHeader(b []byte, by sign.Type) (header, []byte, error) {
+	if len(b) < 8 {
+		return header{}, nil, fmt.Errorf("leaseset: header: %w", i2p.ErrTruncated)
+	}
+	h := header{
+		published: binary.BigEndian.Uint32(b),
+		expires:   binary.BigEndian.Uint16(b[4:]),
+		flags:     binary.BigEndian.Uint16(b[6:]),
+	}
+	b = b[8:]
+	if h.flags&flagOffline != 0 {
+		o, rest, err := i2p.ParseOfflineSignature(b, by)
+		if err != nil {
+			return header{}, nil, err
+		}
+		h.offline, b = &o, rest
+	}
+	return h, b, nil
+}
+
+func (h header) appendTo(b []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, h.published)
+	b = binary.BigEndian.AppendUint16(b, h.expires)
+	b = binary.BigEndian.AppendUint16(b, h.flags)
+	if h.offline != nil {
+		b = h.offline.AppendTo(b)
+	}
+	return b
+}
+
+func (h header) Published() i2p.Date { return seconds(h.published) }
+
+func (h header) Expires() i2p.Date {
+	return i2p.Date((uint64(h.published) + uint64(h.expires)) * 1000)
+}
+
+// Unpublished reports that the owner does not want the set in the netDb.
+func (h header) Unpublished() bool { return h.flags&flagUnpublished != 0 }
+
+// Blinded reports that the set is published in encrypted form.
+func (h header) Blinded() bool { return h.flags&flagBlinded != 0 }
+
+// Offline is the signature that allows the transient key, nil without one.
+func (h header) Offline() *i2p.OfflineSignature { return h.offline }
+
+// signer is the key that signs the set: the transient one if there is one.
+func (h header) signer(owner sign.PublicKey) sign.PublicKey {
+	if h.offline != nil {
+		return h.offline.Transient
+	}
+	return owner
+}
+
+func (h header) checkDates(now time.Time) error {
+	if h.Published() > i2p.DateOf(now.Add(maxFuture)) {
+		return fmt.Errorf("%w: published %v", ErrFuture, h.Published().Time())
+	}
+	if h.Expires() <= i2p.DateOf(now) {
+		return fmt.Errorf("%w: at %v", ErrExpired, h.Expires().Time())
+	}
+	if h.offline != nil && seconds(h.offline.Expires) <= i2p.DateOf(now) {
+		return fmt.Errorf("%w: transient key, at %v", ErrExpired, seconds(h.offline.Expires).Time())
+	}
+	return nil
+}
+
+func seconds(s uint32) i2p.Date { return i2p.Date(s) * 1000 }
+
+// verifyTyped checks a signature over the store type and the set.
+func verifyTyped(k sign.PublicKey, storeType byte, raw []byte, signed int) error {
+	msg := append(append(make([]byte, 0, signed+1), storeType), raw[:signed]...)
+	if !k.Verify(msg, raw[signed:]) {
+		return ErrSignature
+	}
+	return nil
+}
