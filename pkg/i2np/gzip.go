@@ -1,0 +1,42 @@
+package i2np
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// CompressRouterInfo returns the gzip form of a RouterInfo, with the ten
+// header bytes that every router sends (DatabaseStore, notes).
+func CompressRouterInfo(info []byte) []byte {
+	var out bytes.Buffer
+	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err != nil {
+		panic("i2np: " + err.Error()) // the level is a constant
+	}
+	w.ModTime = time.Unix(0, 0)
+	w.Write(info) // a bytes.Buffer does not fail
+	w.Close()
+	return out.Bytes()
+}
+
+// DecompressRouterInfo undoes CompressRouterInfo. It fails for more than
+// limit bytes.
+func DecompressRouterInfo(packed []byte, limit int) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, fmt.Errorf("i2np: compressed RouterInfo: %w", err)
+	}
+	r.Multistream(false)
+	info, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	if err != nil {
+		return nil, fmt.Errorf("i2np: compressed RouterInfo: %w", err)
+	}
+	if len(info) > limit {
+		return nil, fmt.Errorf("i2np: compressed RouterInfo: more than %d bytes", limit)
+	}
+	return info, nil
+}
