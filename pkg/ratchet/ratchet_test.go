@@ -1,0 +1,497 @@
+package ratchet
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/i2np"
+)
+
+func TestConversation(t *testing.T) {
+	for _, hybrid := range []EncryptionType{0, MLKEM768, MLKEM1024} {
+		a, b := established(t, Config{Hybrid: hybrid})
+		for i := range 100 {
+			say(start, a, b, text("a", i), ExistingSession)
+			say(start, b, a, text("b", i), ExistingSession)
+		}
+		if a.Len() != 1 || b.Len() != 1 {
+			t.Errorf("hybrid %d: %d and %d sessions, want 1 each", hybrid, a.Len(), b.Len())
+		}
+	}
+}
+
+// A destination with a hybrid key also answers peers that use X25519, also
+// with messages as long as a hybrid's.
+func TestHybridFallsBack(t *testing.T) {
+	a, b := newEnd(t, 1, Config{}), newEnd(t, 2, Config{Hybrid: MLKEM768})
+	b.typ = X25519
+	say(start, a, b, string(make([]byte, 1800)), NewSession)
+	say(start, b, a, "reply", NewSessionReply)
+	say(start, a, b, "data", ExistingSession)
+}
+
+func TestHandshakeSizes(t *testing.T) {
+	// ECIES-HYBRID, Message Format; the least payload here is a DateTime and
+	// an empty padding block in NS, and only the latter in NSR.
+	for _, v := range []struct {
+		typ       EncryptionType
+		ns, reply int
+	}{{0, 96, 72}, {MLKEM768, 1296, 1176}, {MLKEM1024, 1680, 1656}} {
+		a, b := newEnd(t, 1, Config{Hybrid: v.typ}), newEnd(t, 2, Config{Hybrid: v.typ})
+		m := a.sealPayload(start, b, Payload{})
+		if n := len(m.Body) - v.ns - 7 - 3; n < 0 || n > 15 {
+			t.Errorf("type %d: New Session of %d bytes", v.typ, len(m.Body))
+		}
+		b.open(start, m)
+		m = b.sealPayload(start, a, Payload{})
+		if n := len(m.Body) - v.reply - 3; v.typ != MLKEM768 && (n < 0 || n > 15) {
+			t.Errorf("type %d: New Session Reply of %d bytes", v.typ, len(m.Body))
+		}
+		a.open(start, m)
+	}
+}
+
+func TestSeveralHandshakeMessages(t *testing.T) {
+	a, b := newEnd(t, 1, Config{}), newEnd(t, 2, Config{})
+	var ns, nsr []Sealed
+	for i := range 4 {
+		ns = append(ns, a.seal(start, b, text("a", i)))
+	}
+	for _, i := range []int{2, 0, 3} { // one is lost, one comes early
+		b.open(start, ns[i])
+	}
+	for i := range 5 {
+		nsr = append(nsr, b.seal(start, a, text("b", i)))
+		if nsr[i].Kind != NewSessionReply {
+			t.Fatalf("sealed as %v", nsr[i].Kind)
+		}
+	}
+	for _, i := range []int{3, 0, 4} {
+		a.open(start, nsr[i])
+	}
+	say(start, a, b, "data", ExistingSession)
+	say(start, b, a, "data", ExistingSession)
+	a.open(start, nsr[1]) // late, still readable
+	b.open(start, ns[1])  // later than data: b answers it all the same
+	say(start, b, a, "again", NewSessionReply)
+	say(start, a, b, "data", ExistingSession)
+	say(start, b, a, "data", ExistingSession)
+}
+
+func TestCollision(t *testing.T) {
+	for seed := range byte(6) {
+		a, b := newEnd(t, 2*seed, Config{}), newEnd(t, 2*seed+1, Config{})
+		na, nb := a.seal(start, b, "a"), b.seal(start, a, "b")
+		a.open(start, nb)
+		b.open(start, na)
+		ra, rb := a.seal(start, b, "ra"), b.seal(start, a, "rb")
+		if ra.Kind != NewSessionReply || rb.Kind != NewSessionReply {
+			t.Fatalf("sealed as %v and %v", ra.Kind, rb.Kind)
+		}
+		a.open(start, rb)
+		b.open(start, ra)
+		for i := range 10 {
+			da, db := a.seal(start, b, text("a", i)), b.seal(start, a, text("b", i))
+			if da.Kind != ExistingSession || db.Kind != ExistingSession {
+				t.Fatalf("round %d: sealed as %v and %v", i, da.Kind, db.Kind)
+			}
+			a.open(start, db)
+			b.open(start, da)
+		}
+		ia, ib := a.peers[b.static.Public].current.initiator, b.peers[a.static.Public].current.initiator
+		if ia == ib {
+			t.Errorf("seed %d: the ends settled on different sessions", seed)
+		}
+	}
+}
+
+func TestAnonymous(t *testing.T) {
+	a, b := newEnd(t, 1, Config{}), newEnd(t, 2, Config{})
+	m := a.sealPayload(start, b, Payload{Cloves: []i2np.Clove{clove("raw")}, Anonymous: true})
+	o := b.open(start, m)
+	if o.From != [32]byte{} || len(o.Cloves) != 1 || a.Len() != 0 || b.Len() != 0 {
+		t.Fatalf("opened %+v, %d and %d sessions", o, a.Len(), b.Len())
+	}
+}
+
+func TestBundle(t *testing.T) {
+	a, b := newEnd(t, 1, Config{}), newEnd(t, 2, Config{})
+	p := Payload{Cloves: []i2np.Clove{clove("data")}, Bundle: []i2np.Clove{clove("lease set")}}
+	b.open(start, a.sealPayload(start, b, p))
+	a.open(start, b.sealPayload(start, a, p))
+	b.open(start, a.sealPayload(start, b, p))
+	if got := len(b.got); got != 3 || b.got[0] != "lease set" || b.got[1] != "data" || b.got[2] != "data" || len(a.got) != 1 {
+		t.Fatalf("a got %q, b got %q", a.got, b.got)
+	}
+}
+
+// Tag sets of ten messages, thousands of messages both ways, a tenth of them
+// lost and the others out of order within a window.
+func TestKeyRatchets(t *testing.T) {
+	a, b := established(t, Config{Limits: Limits{RatchetAfter: 10}})
+	rng := rand.New(rand.NewPCG(1, 2))
+	sent := 0
+	for round := range 800 {
+		for _, d := range []struct{ from, to *end }{{a, b}, {b, a}} {
+			var ms []Sealed
+			for range 1 + rng.IntN(8) {
+				m := d.from.seal(start, d.to, "x")
+				if m.Kind != ExistingSession {
+					t.Fatalf("round %d: sealed as %v", round, m.Kind)
+				}
+				if rng.IntN(10) > 0 {
+					ms = append(ms, m)
+				}
+			}
+			shuffle(rng, ms)
+			for _, m := range ms {
+				d.to.open(start, m)
+			}
+			sent += len(ms)
+		}
+	}
+	for _, e := range []*end{a, b} {
+		st := e.Stats()
+		n := e.peers[map[*end]*end{a: b, b: a}[e].static.Public].current
+		if n.out.id < 100 || st.BadNextKeys != 0 || len(n.in) > 4 {
+			t.Errorf("tag set %d, %d listening, %d bad keys", n.out.id, len(n.in), st.BadNextKeys)
+		}
+	}
+	if len(a.got)+len(b.got) != sent+4 {
+		t.Errorf("%d of %d messages", len(a.got)+len(b.got), sent+4)
+	}
+}
+
+// When no answer comes the old tag set goes on to its end, and then a new
+// session begins.
+func TestTagSetRunsOut(t *testing.T) {
+	a, b := established(t, Config{})
+	n := 0
+	var m Sealed
+	for m = a.seal(start, b, "x"); m.Kind == ExistingSession; m = a.seal(start, b, "x") {
+		b.open(start, m)
+		n++
+		if a.acks != nil {
+			a.acks = nil
+		}
+	}
+	if n != maxIndex || m.Kind != NewSession {
+		t.Fatalf("%d messages, then %v", n, m.Kind)
+	}
+	b.open(start, m)
+	say(start, b, a, "reply", NewSessionReply)
+	say(start, a, b, "data", ExistingSession)
+}
+
+func TestAcks(t *testing.T) {
+	a, b := established(t, Config{})
+	a.acks = nil
+	m := a.sealPayload(start, b, Payload{AckRequest: true})
+	b.open(start, m)
+	a.open(start, b.seal(start, a, "data")) // carries the ack
+	if len(a.acks) != 1 || a.acks[0] != m.ID {
+		t.Fatalf("acks %+v, want %+v", a.acks, m.ID)
+	}
+	a.open(start, b.seal(start, a, "data"))
+	if len(a.acks) != 1 {
+		t.Fatalf("acknowledged again: %+v", a.acks)
+	}
+}
+
+func TestHandshakeConfirms(t *testing.T) {
+	a, b := newEnd(t, 1, Config{}), newEnd(t, 2, Config{})
+	ns := a.seal(start, b, "1")
+	b.open(start, ns)
+	nsr := b.seal(start, a, "2")
+	a.open(start, nsr)
+	b.open(start, a.seal(start, b, "3"))
+	if len(a.acks) != 1 || a.acks[0] != ns.ID || len(b.acks) != 1 || b.acks[0] != nsr.ID {
+		t.Fatalf("acks %+v and %+v", a.acks, b.acks)
+	}
+}
+
+// Silent peers still complete the handshake and get their acks: Pending names
+// them, and an empty message settles it.
+func TestPending(t *testing.T) {
+	a, b := newEnd(t, 1, Config{}), newEnd(t, 2, Config{})
+	now := start
+	step := func(from, to *end, kind Kind) {
+		t.Helper()
+		if due := from.Pending(now); len(due) != 0 {
+			t.Fatalf("due at once: %v", due)
+		}
+		if d := from.Deadline(); d != now.Add(responseDelay) {
+			t.Fatalf("deadline %v, want %v", d, now.Add(responseDelay))
+		}
+		now = now.Add(responseDelay)
+		due := from.Pending(now)
+		if len(due) != 1 || due[0].Static != to.static.Public {
+			t.Fatalf("due: %v", due)
+		}
+		m := from.sealPayload(now, to, Payload{})
+		if m.Kind != kind {
+			t.Fatalf("sealed as %v, want %v", m.Kind, kind)
+		}
+		to.open(now, m)
+		if due := from.Pending(now.Add(time.Minute)); len(due) != 0 {
+			t.Fatalf("still due: %v", due)
+		}
+	}
+	b.open(now, a.seal(now, b, "hello"))
+	step(b, a, NewSessionReply)
+	step(a, b, ExistingSession)
+	b.open(now, a.sealPayload(now, b, Payload{AckRequest: true}))
+	step(b, a, ExistingSession)
+	b.open(now, a.sealPayload(now, b, Payload{AckRequest: true}))
+	reminders := 0
+	for range 20 {
+		now = now.Add(2 * time.Second)
+		reminders += len(b.Pending(now))
+	}
+	if reminders != responseTries {
+		t.Errorf("%d reminders, want %d", reminders, responseTries)
+	}
+}
+
+// A peer that lost its state, as by a restart with the same key, answers
+// nothing: some messages become New Session messages until it is back.
+func TestPeerRestarts(t *testing.T) {
+	a, b := established(t, Config{})
+	b2 := newEnd(t, 3, Config{})
+	b2.cfg.Static, b2.static = b.static, b.static
+	b2.ik = b.ik
+	now, news := start, 0
+	for ; !a.Established(now, b.static.Public) || b2.Stats().ExistingOpened == 0; now = now.Add(5 * time.Second) {
+		if now.Sub(start) > 2*time.Minute {
+			t.Fatal("not noticed")
+		}
+		m := a.seal(now, b, "x")
+		if m.Kind == NewSession {
+			news++
+			b2.open(now, m)
+			a.open(now, b2.seal(now, a, "y"))
+			continue
+		}
+		_, _ = b2.Open(now, m.Body)
+	}
+	if took := now.Sub(start); news != 1 || took < silenceTimeout || took > time.Minute {
+		t.Errorf("%d new sessions after %v", news, took)
+	}
+	say(now, b2, a, "back", ExistingSession)
+}
+
+// A peer that comes back at once says so itself.
+func TestPeerRestartsQuickly(t *testing.T) {
+	for seed := range byte(6) {
+		a, b := newEnd(t, 2*seed, Config{}), newEnd(t, 2*seed+1, Config{})
+		say(start, a, b, "hello", NewSession)
+		say(start, b, a, "hello", NewSessionReply)
+		say(start, a, b, "data", ExistingSession)
+		b.Close()
+		if b.Len() != 0 {
+			t.Fatalf("%d sessions after Close", b.Len())
+		}
+		now := start.Add(time.Second)
+		say(now, b, a, "back", NewSession)
+		say(now, a, b, "well", NewSessionReply)
+		say(now, b, a, "data", ExistingSession)
+		say(now, a, b, "data", ExistingSession)
+	}
+}
+
+// Keeping quiet is no loss of state.
+func TestIdleThenBusy(t *testing.T) {
+	a, b := established(t, Config{})
+	now := start
+	for range 5 {
+		say(now, a, b, "last word", ExistingSession)
+		now = now.Add(7 * time.Minute)
+		for range b.Pending(now) {
+			a.open(now, b.sealPayload(now, a, Payload{}))
+		}
+	}
+	now = now.Add(9 * time.Minute)
+	say(now, a, b, "too late", NewSession)
+}
+
+func TestReplayAndClock(t *testing.T) {
+	a, b := newEnd(t, 1, Config{}), newEnd(t, 2, Config{})
+	m := a.seal(start, b, "once")
+	b.open(start, m)
+	malleated := bytes.Clone(m.Body)
+	malleated[31] ^= 0x80 // a bit that Elligator2 ignores
+	for _, body := range [][]byte{m.Body, malleated} {
+		if _, err := b.Open(start.Add(time.Minute), bytes.Clone(body)); !errors.Is(err, ErrReplay) {
+			t.Errorf("error %v, want %v", err, ErrReplay)
+		}
+	}
+	for _, v := range []struct {
+		skew time.Duration
+		ok   bool
+	}{{-5*time.Minute - time.Second, false}, {-4 * time.Minute, true}, {time.Minute, true}, {2*time.Minute + time.Second, false}} {
+		m := a.seal(start.Add(v.skew), b, "skewed")
+		_, err := b.Open(start, m.Body)
+		if ok := err == nil; ok != v.ok || !ok && !errors.Is(err, ErrClock) {
+			t.Errorf("skew %v: error %v", v.skew, err)
+		}
+	}
+	for range 3 { // the filter's generations turn over, and the date takes over
+		start := start.Add(8 * time.Minute)
+		b.open(start, a.sealPayload(start, b, Payload{Anonymous: true}))
+		if _, err := b.Open(start, bytes.Clone(m.Body)); err == nil {
+			t.Error("replayed later")
+		}
+	}
+	a, b = established(t, Config{})
+	d := a.seal(start, b, "data")
+	b.open(start, d)
+	if _, err := b.Open(start, bytes.Clone(d.Body)); err == nil {
+		t.Error("an Existing Session message was opened twice")
+	}
+}
+
+// Who sees a tag pass by may send junk under it first.
+func TestForgeryDoesNotBurnTags(t *testing.T) {
+	a, b := newEnd(t, 1, Config{}), newEnd(t, 2, Config{})
+	forge := func(e *end, m Sealed) {
+		t.Helper()
+		bad := bytes.Clone(m.Body)
+		bad[len(bad)-1] ^= 1
+		if _, err := e.Open(start, bad); !errors.Is(err, ErrDecrypt) {
+			t.Fatalf("forged %v: error %v", m.Kind, err)
+		}
+		if _, err := e.Open(start, bytes.Clone(m.Body[:24])); err == nil {
+			t.Fatalf("truncated %v was opened", m.Kind)
+		}
+		e.open(start, m)
+	}
+	forge(b, a.seal(start, b, "1"))
+	forge(a, b.seal(start, a, "2"))
+	first, second := a.seal(start, b, "3"), a.seal(start, b, "4")
+	forge(b, second)
+	forge(b, first)
+	if b.skippedKeys != 0 {
+		t.Errorf("%d skipped keys left", b.skippedKeys)
+	}
+}
+
+func TestTerminate(t *testing.T) {
+	a, b := established(t, Config{})
+	late := b.seal(start, a, "late")
+	o := b.open(start, a.sealPayload(start, b, Payload{Terminate: true, Reason: 3}))
+	if !o.Terminated || o.Reason != 3 {
+		t.Fatalf("opened %+v", o)
+	}
+	a.open(start, late)
+	say(start, a, b, "anew", NewSession)
+	say(start, b, a, "anew", NewSessionReply)
+	for _, e := range []*end{a, b} {
+		e.Tick(start.Add(4 * time.Minute))
+	}
+	if a.Len() != 1 || b.Len() != 0 {
+		t.Errorf("%d and %d sessions", a.Len(), b.Len())
+	}
+}
+
+func TestExpiry(t *testing.T) {
+	a, b := established(t, Config{})
+	c := newEnd(t, 9, Config{})
+	b.open(start, c.seal(start, b, "never answered"))
+	b.Expect(start, [32]byte{1}, [8]byte{1}, time.Minute)
+	for now := start; now.Before(start.Add(12 * time.Minute)); now = now.Add(time.Minute) {
+		for _, e := range []*end{a, b, c} {
+			e.Tick(now)
+		}
+	}
+	for _, e := range []*end{a, b, c} {
+		if st := e.Stats(); st.Sessions != 0 || st.Tags != 0 || len(e.peers) != 0 || !e.Deadline().IsZero() || e.expected.len() != 0 {
+			t.Errorf("left over: %+v, %d peers, deadline %v", st, len(e.peers), e.Deadline())
+		}
+	}
+}
+
+// A flood of handshakes costs bounded memory, is limited in rate, and leaves
+// established sessions alone.
+func TestFlood(t *testing.T) {
+	a, b := established(t, Config{Limits: Limits{HalfOpen: 20, NewPerSecond: 40, Replays: 300}})
+	refused, now := 0, start
+	for i := range 300 {
+		now = now.Add(20 * time.Millisecond)
+		c := newEnd(t, byte(i%50+10), Config{})
+		c.padded = 0
+		p, err := c.Seal(now, b.peer(), Payload{Cloves: []i2np.Clove{clove("flood")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Open(now, p.Body); err != nil {
+			refused++
+		}
+	}
+	if st := b.Stats(); b.halfOpen.Len() > 20 || refused == 0 || st.Sessions > 21 {
+		t.Errorf("%d half open, %d refused, %+v", b.halfOpen.Len(), refused, st)
+	}
+	say(now, a, b, "still here", ExistingSession)
+	for range 1000 { // junk is refused by rate as well
+		junk := make([]byte, 200)
+		_, _ = rand.NewChaCha8([32]byte{5}).Read(junk)
+		if _, err := b.Open(now, junk); err == nil {
+			t.Fatal("junk was opened")
+		}
+	}
+	if b.Stats().Refused < 800 {
+		t.Errorf("refused %d", b.Stats().Refused)
+	}
+}
+
+func TestTagLimit(t *testing.T) {
+	b := newEnd(t, 1, Config{Limits: Limits{Tags: 200, NewPerSecond: 1000}})
+	for i := range byte(40) {
+		c := newEnd(t, 10+i, Config{})
+		b.open(start, c.seal(start, b, "x"))
+		c.open(start, b.seal(start, c, "y"))
+		b.open(start, c.seal(start, b, "z"))
+		if st := b.Stats(); st.Tags > 200 {
+			t.Fatalf("%d tags", st.Tags)
+		}
+	}
+}
+
+func TestDeterministic(t *testing.T) {
+	run := func() []byte {
+		a, b := newEnd(t, 1, Config{Limits: Limits{RatchetAfter: 5}}), newEnd(t, 2, Config{Limits: Limits{RatchetAfter: 5}})
+		var trace []byte
+		for i := range 40 {
+			ma := a.seal(start, b, text("a", i))
+			b.open(start, ma)
+			mb := b.seal(start, a, text("b", i))
+			a.open(start, mb)
+			trace = append(append(trace, ma.Body...), mb.Body...)
+		}
+		return trace
+	}
+	if !bytes.Equal(run(), run()) {
+		t.Error("two runs with the same seeds differ")
+	}
+}
+
+func TestTooLong(t *testing.T) {
+	a, b := newEnd(t, 1, Config{}), newEnd(t, 2, Config{})
+	for _, v := range []struct {
+		n  int
+		ok bool
+	}{{63000, true}, {63500, false}, {1 << 20, false}} {
+		_, err := a.Seal(start, b.peer(), Payload{Cloves: []i2np.Clove{clove(string(make([]byte, v.n)))}})
+		if (err == nil) != v.ok {
+			t.Errorf("%d bytes: %v", v.n, err)
+		}
+	}
+	if _, err := a.Seal(start, Peer{Static: b.static.Public, Type: MLKEM768}, Payload{}); !errors.Is(err, ErrType) {
+		t.Errorf("error %v, want %v", err, ErrType)
+	}
+	if _, err := a.Seal(start, Peer{}, Payload{}); err == nil {
+		t.Error("sealed to a zero key")
+	}
+}
