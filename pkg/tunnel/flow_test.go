@@ -1,0 +1,423 @@
+package tunnel
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+)
+
+var flowSizes = []int{17, 100, 900, 950, 985, 1000, 1001, 1002, 1016, 1500, 1996, 2000, 4096, 20_000, 60_016, i2np.MaxTunnelMessage}
+
+func same(t *testing.T, got i2np.Message, want []byte) {
+	t.Helper()
+	if b := got.AppendStandard(nil); !bytes.Equal(b, want) {
+		t.Fatalf("%d bytes came, other than the %d sent", len(b), len(want))
+	}
+}
+
+// TestFlow carries messages through an outbound tunnel, from its endpoint to
+// the gateway of an inbound one, and through that.
+func TestFlow(t *testing.T) {
+	for n := 0; n <= MaxHops; n++ {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			w := newNetwork(t, n)
+			defer w.close()
+			out, in := w.outbound(n), w.inbound(n)
+			defer in.Close()
+			if out.Hops() != n || in.Hops() != n {
+				t.Fatalf("%d and %d hops", out.Hops(), in.Hops())
+			}
+			gateway, id := in.Gateway()
+			var came []i2np.Message
+			ours := func(m i2np.Message) {
+				ds, err := in.Handle(nil, w.now, m)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, d := range ds {
+					came = append(came, d.Message)
+				}
+			}
+			var deliver func(d Delivery)
+			deliver = func(d Delivery) { w.carry([]Out{d.Forward(w.now, 1)}, ours, deliver) }
+			for _, size := range flowSizes {
+				m := w.message(size)
+				want := m.AppendStandard(nil)
+				outs, err := out.Send(nil, w.now, Delivery{Kind: DeliverTunnel, Router: gateway, Tunnel: id, Message: m})
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.carry(outs, ours, deliver)
+				if len(came) != 1 {
+					t.Fatalf("%d bytes: %d messages came", size, len(came))
+				}
+				same(t, came[0], want)
+				came[0].Release()
+				came = came[:0]
+			}
+		})
+	}
+}
+
+func TestRouterDelivery(t *testing.T) {
+	w := newNetwork(t, 2)
+	defer w.close()
+	o := w.outbound(2)
+	m := w.message(300)
+	want := m.AppendStandard(nil)
+	outs, err := o.Send(nil, w.now, Delivery{Kind: DeliverRouter, Router: w.us, Message: m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	w.carry(outs, nil, func(d Delivery) {
+		n++
+		f := d.Forward(w.now, 0)
+		if d.Kind != DeliverRouter || f.To != w.us {
+			t.Errorf("%+v", d)
+		}
+		same(t, f.Message, want)
+		f.Message.Release()
+	})
+	if n != 1 {
+		t.Errorf("%d deliveries", n)
+	}
+}
+
+// TestBatch hands many messages over at once: they share tunnel messages,
+// and come out in order.
+func TestBatch(t *testing.T) {
+	w := newNetwork(t, 3)
+	defer w.close()
+	out, in := w.outbound(3), w.inbound(3)
+	defer in.Close()
+	r := rand.New(seeded(9))
+	var ds []Delivery
+	var want [][]byte
+	total := 0
+	for range 200 {
+		size := 17 + r.IntN(400)
+		if r.IntN(10) == 0 {
+			size = 17 + r.IntN(5000)
+		}
+		m := w.message(size)
+		ds, want = append(ds, Delivery{Kind: DeliverRouter, Router: w.us, Message: m}), append(want, m.AppendStandard(nil))
+		total += size + 35
+	}
+	outs, err := out.Send(nil, w.now, ds...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if least := total/maxPayload + 1; len(outs) > least*115/100 {
+		t.Errorf("%d tunnel messages for %d bytes, %d would do", len(outs), total, least)
+	}
+	next := 0
+	w.carry(outs, nil, func(d Delivery) {
+		same(t, d.Message, want[next])
+		next++
+		d.Message.Release()
+	})
+	if next != len(want) {
+		t.Fatalf("%d of %d messages came", next, len(want))
+	}
+	g, _ := in.Gateway()
+	var back []Out
+	for _, gw := range w.routers[g].gateways {
+		if back, err = gw.Add(nil, w.now, want...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next = 0
+	w.carry(back, func(m i2np.Message) {
+		got, err := in.Handle(nil, w.now, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range got {
+			same(t, d.Message, want[next])
+			next++
+			d.Message.Release()
+		}
+	}, nil)
+	if next != len(want) {
+		t.Fatalf("%d of %d messages came back", next, len(want))
+	}
+}
+
+// TestDisorder shuffles, duplicates and loses tunnel messages on their way
+// to the endpoint: what comes out is right, and comes once.
+func TestDisorder(t *testing.T) {
+	w := newNetwork(t, 1)
+	defer w.close()
+	o := w.outbound(1)
+	var e *Endpoint
+	for _, e = range w.routers[w.hops[0].Router].endpoints {
+	}
+	r := rand.New(seeded(7))
+	complete, came := 0, 0
+	for round := range 300 {
+		w.now = w.now.Add(2 * time.Second)
+		var ds []Delivery
+		want := map[uint32][]byte{}
+		for range 1 + r.IntN(4) {
+			m := w.message(17 + r.IntN(12_000))
+			want[m.ID] = m.AppendStandard(nil)
+			ds = append(ds, Delivery{Kind: DeliverTunnel, Router: w.us, Tunnel: 5, Message: m})
+		}
+		outs, err := o.Send(nil, w.now, ds...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range r.IntN(4) {
+			m := outs[r.IntN(len(outs))].Message
+			outs = append(outs, Out{Message: m.Own()})
+		}
+		r.Shuffle(len(outs), func(i, j int) { outs[i], outs[j] = outs[j], outs[i] })
+		lossless := round%2 == 0
+		if !lossless {
+			outs[0].Message.Release()
+			outs = outs[1:]
+		} else {
+			complete += len(want)
+		}
+		for _, x := range outs {
+			got, err := e.Handle(nil, w.now, x.Message)
+			if err != nil && !errors.Is(err, ErrDuplicate) {
+				t.Fatal(err)
+			}
+			for _, d := range got {
+				f := d.Forward(w.now, 1)
+				g, err := i2np.ParseTunnelGateway(f.Message.Body)
+				if err != nil || g.Tunnel != 5 || f.To != w.us || !bytes.Equal(g.Message, want[d.Message.ID]) {
+					t.Fatalf("round %d: wrong message, %v", round, err)
+				}
+				delete(want, d.Message.ID)
+				f.Message.Release()
+				if lossless {
+					came++
+				}
+			}
+		}
+		if lossless && len(want) > 0 {
+			t.Fatalf("round %d: %d messages did not come", round, len(want))
+		}
+	}
+	if came != complete {
+		t.Errorf("%d of %d messages came", came, complete)
+	}
+	if s := e.Stats(); s.Expired == 0 || s.Duplicates == 0 || s.Bad != 0 {
+		t.Errorf("%+v", s)
+	}
+	e.Expire(w.now.Add(time.Minute))
+	if e.parts.held != 0 || len(e.parts.partials) != 0 {
+		t.Errorf("%d fragments held at the end", e.parts.held)
+	}
+}
+
+// plain makes the TunnelData body of some fragments, as an assembler sees it.
+func plain(fs ...fragment) i2np.Message {
+	f := framer{random: seeded(2)}
+	for i := range fs {
+		b := fs[i].appendTo(nil)
+		copy(f.extend(len(b)), b)
+	}
+	return f.flush(nil)[0].Message
+}
+
+// TestFragmentFlood sends beginnings of messages that never end.
+func TestFragmentFlood(t *testing.T) {
+	before := buf.InUse()
+	budget := NewBudget(150)
+	a := assembler{parts: reassembly{budget: budget}}
+	now := epoch
+	for id := range uint32(2000) {
+		for n := range 8 {
+			m := plain(fragment{id: id, number: n, data: make([]byte, 900)})
+			if _, err := a.handle(nil, now, m.Body, m.Owner); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if held := buf.InUse() - before; held > 150 || budget.Held() != int(held) || len(a.parts.order) > maxPartials {
+			t.Fatalf("%d buffers held, %d counted, %d messages", held, budget.Held(), len(a.parts.order))
+		}
+	}
+	if a.counts.Evicted == 0 {
+		t.Error("nothing evicted")
+	}
+	a.parts.close()
+	if n := buf.InUse(); n != before || budget.Held() != 0 {
+		t.Errorf("%d buffers in use, %d before; budget %d", n, before, budget.Held())
+	}
+}
+
+func TestFragmentNonsense(t *testing.T) {
+	before := buf.InUse()
+	body := make([]byte, 900)
+	for name, fs := range map[string][]fragment{
+		"twice":              {{id: 1, number: 1, data: body}, {id: 1, number: 1, data: body}},
+		"two lasts":          {{id: 1, number: 2, last: true, data: body}, {id: 1, number: 3, last: true, data: body}},
+		"after the last":     {{id: 1, number: 2, last: true, data: body}, {id: 1, number: 4, data: body}},
+		"last before others": {{id: 1, number: 4, data: body}, {id: 1, number: 2, last: true, data: body}},
+	} {
+		a := assembler{}
+		for i := range fs {
+			m := plain(fs[i])
+			if _, err := a.handle(nil, epoch, m.Body, m.Owner); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if a.counts.Dropped != 1 || a.parts.held != 1 {
+			t.Errorf("%s: %+v, %d held", name, a.counts, a.parts.held)
+		}
+		a.parts.close()
+	}
+	a := assembler{} // more than a message may have
+	for n := range 64 {
+		m := plain(fragment{id: 1, number: n, last: n == 63, data: make([]byte, 990)})
+		if ds, _ := a.handle(nil, epoch, m.Body, m.Owner); len(ds) > 0 {
+			t.Error("delivered")
+		}
+	}
+	a.parts.close()
+	// A local endpoint takes no delivery to others.
+	a = assembler{local: true}
+	m := plain(fragment{address: address{kind: DeliverRouter}, last: true, data: make([]byte, 16)})
+	if ds, _ := a.handle(nil, epoch, m.Body, m.Owner); len(ds) != 0 || a.counts.Dropped != 1 {
+		t.Errorf("%d deliveries, %+v", len(ds), a.counts)
+	}
+	if n := buf.InUse(); n != before {
+		t.Errorf("%d buffers in use, %d before", n, before)
+	}
+}
+
+func TestBadTunnelData(t *testing.T) {
+	w := newNetwork(t, 1)
+	defer w.close()
+	o, in := w.outbound(1), w.inbound(1)
+	defer in.Close()
+	var e *Endpoint
+	for _, e = range w.routers[w.hops[0].Router].endpoints {
+	}
+	outs, err := o.Send(nil, w.now, Delivery{Message: w.message(50)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	outs[0].Message.Body[1000] ^= 1
+	if _, err := e.Handle(nil, w.now, outs[0].Message); !errors.Is(err, ErrChecksum) {
+		t.Error(err)
+	}
+	if _, err := e.Handle(nil, w.now, i2np.Message{Body: make([]byte, 5)}); err == nil {
+		t.Error("5 bytes were taken")
+	}
+	if _, err := in.Handle(nil, w.now, i2np.Message{Type: i2np.TunnelDataType, Body: make([]byte, 1028)}); !errors.Is(err, ErrChecksum) {
+		t.Error(err)
+	}
+	if _, err := in.Handle(nil, w.now, i2np.Message{Type: i2np.GarlicType}); err == nil {
+		t.Error("a garlic message was taken")
+	}
+	if _, err := w.inbound(0).Handle(nil, w.now, i2np.Message{Type: i2np.TunnelGatewayType, Body: make([]byte, 6)}); err != nil {
+		t.Error(err)
+	}
+	if _, err := o.Send(nil, w.now, Delivery{Message: w.message(i2np.MaxTunnelMessage + 1)}); !errors.Is(err, ErrTooLong) {
+		t.Error(err)
+	}
+	g, _ := NewGateway(GatewayConfig{Rand: seeded(1)})
+	if outs, err := g.Add(nil, w.now, make([]byte, 15), make([]byte, 17)); err == nil || len(outs) != 0 {
+		t.Error("junk was put into a tunnel")
+	}
+}
+
+func TestParticipant(t *testing.T) {
+	p, err := NewParticipant(ParticipantConfig{NextRouter: i2p.HashOf(nil), NextTunnel: 77, Rand: seeded(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := make([]byte, i2np.TunnelDataLen)
+	seeded(4).Read(body)
+	swapped := bytes.Clone(body)
+	copy(swapped[4:], body[20:36])
+	copy(swapped[20:], body[4:20])
+	first := bytes.Clone(body)
+	o, err := p.Forward(i2np.Message{Type: i2np.TunnelDataType, ID: 5, Body: body})
+	if err != nil || o.To != i2p.HashOf(nil) || binary.BigEndian.Uint32(body) != 77 || o.Message.ID == 5 {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	for _, b := range [][]byte{first, swapped} {
+		if err := p.Apply(b); !errors.Is(err, ErrDuplicate) {
+			t.Error(err)
+		}
+	}
+	if err := p.Apply(body[1:]); err == nil {
+		t.Error("1027 bytes were taken")
+	}
+	l := layer{keys: p.layer.keys}
+	l.decrypt(body)
+	if !bytes.Equal(body[4:], first[4:]) {
+		t.Error("decrypting does not undo encrypting")
+	}
+}
+
+func TestIVFilter(t *testing.T) {
+	var f ivFilter
+	body := make([]byte, i2np.TunnelDataLen)
+	r := seeded(5)
+	const n = 100_000
+	bodies := make([][32]byte, n)
+	false_ := 0
+	for i := range bodies {
+		r.Read(bodies[i][:])
+		copy(body[4:], bodies[i][:])
+		if f.seen(body) {
+			false_++
+		}
+		if !f.seen(body) {
+			t.Fatal("not remembered")
+		}
+		if i >= 8000 && i%1000 == 0 {
+			for _, back := range []int{1, 100, 8000} {
+				copy(body[4:], bodies[i-back][:])
+				if !f.seen(body) {
+					t.Fatalf("message %d forgotten at %d", i-back, i)
+				}
+			}
+		}
+		if len(f.cur)+len(f.old) > 2*ivSlotsMax {
+			t.Fatal("too large")
+		}
+	}
+	if false_ > 3 {
+		t.Errorf("%d false positives in %d", false_, n)
+	}
+	// What a hostile hop sends must not slow it down, nor take up more.
+	clear(body)
+	for i := range n {
+		binary.LittleEndian.PutUint64(body[4:], uint64(i)<<40)
+		f.seen(body)
+	}
+}
+
+func TestPadding(t *testing.T) {
+	for n := range 40 {
+		b := make([]byte, n)
+		fillNonzero(b, seeded(byte(n)))
+		if slices.Contains(b, 0) {
+			t.Errorf("zero in % x", b)
+		}
+	}
+	for _, w := range []uint64{0, 1, 1 << 63, 0x00ff00ff00ff00ff, 0x0100000000000001} {
+		var b [8]byte
+		binary.LittleEndian.PutUint64(b[:], nonzero(w))
+		if slices.Contains(b[:], 0) {
+			t.Errorf("%x gives % x", w, b)
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package tunnel
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+)
+
+// The parts of a tunnel message in clear text (Tunnel Message, Decrypted):
+// after the IV a checksum (4), padding without zeros, a zero, and then pairs
+// of delivery instructions and fragments up to the end.
+const (
+	checksumLen  = 4
+	paddingStart = dataStart + checksumLen
+	maxPayload   = i2np.TunnelDataLen - paddingStart - 1
+
+	followOnLen   = 7
+	maxFollowOn   = maxPayload - followOnLen
+	lastFragment  = 63
+	wholeTrailer  = 2 // size
+	firstTrailer  = 6 // message ID, size
+	flagFollowOn  = 0x80
+	flagDelay     = 0x10
+	flagFragments = 0x08
+	flagExtended  = 0x04
+)
+
+// DeliveryKind says where a message that leaves a tunnel goes.
+type DeliveryKind byte
+
+// The delivery types of tunnel messages. Those of garlic cloves differ.
+const (
+	DeliverLocal  DeliveryKind = 0
+	DeliverTunnel DeliveryKind = 1
+	DeliverRouter DeliveryKind = 2
+)
+
+// String returns a word for the kind.
+func (k DeliveryKind) String() string {
+	switch k {
+	case DeliverLocal:
+		return "local"
+	case DeliverTunnel:
+		return "tunnel"
+	case DeliverRouter:
+		return "router"
+	}
+	return fmt.Sprintf("delivery %d", byte(k))
+}
+
+// address is the part of first-fragment delivery instructions that says
+// where to.
+type address struct {
+	kind   DeliveryKind
+	router i2p.Hash
+	tunnel uint32
+}
+
+// len is the number of bytes up to the message ID or size.
+func (a *address) len() int {
+	switch a.kind {
+	case DeliverTunnel:
+		return 1 + 4 + 32
+	case DeliverRouter:
+		return 1 + 32
+	}
+	return 1
+}
+
+// put writes the instructions up to the message ID or size.
+func (a *address) put(b []byte, fragmented bool) int {
+	b[0] = byte(a.kind) << 5
+	if fragmented {
+		b[0] |= flagFragments
+	}
+	n := 1
+	if a.kind == DeliverTunnel {
+		binary.BigEndian.PutUint32(b[n:], a.tunnel)
+		n += 4
+	}
+	if a.kind != DeliverLocal {
+		n += copy(b[n:], a.router[:])
+	}
+	return n
+}
+
+// fragment is a delivery instruction with its part of a message.
+type fragment struct {
+	address        // of a first fragment
+	number  int    // 0 is the first
+	last    bool   // a whole message's only fragment is its last
+	id      uint32 // 0 for a whole message
+	data    []byte
+	at      int // offset of data in the parsed bytes
+}
+
+// whole reports whether the fragment is a complete message.
+func (f *fragment) whole() bool { return f.number == 0 && f.last }
+
+// parseFragment parses the fragment at offset at of b.
+func parseFragment(b []byte, at int) (fragment, int, error) {
+	var f fragment
+	p := b[at:]
+	if len(p) < 3 {
+		return f, 0, fmt.Errorf("tunnel: delivery instructions: %w", i2np.ErrShort)
+	}
+	flag, n := p[0], 1
+	switch {
+	case flag&flagFollowOn != 0:
+		f.number, f.last = int(flag>>1&lastFragment), flag&1 != 0
+		if f.number == 0 {
+			return fragment{}, 0, fmt.Errorf("tunnel: follow-on fragment with number 0")
+		}
+	case flag&(flagDelay|flagExtended) != 0 || flag>>5 == 3:
+		return fragment{}, 0, fmt.Errorf("tunnel: delivery instructions %#02x, which nobody sends", flag)
+	default:
+		f.kind, f.last = DeliveryKind(flag>>5), flag&flagFragments == 0
+		if n = f.address.len(); len(p) < n+wholeTrailer {
+			return fragment{}, 0, fmt.Errorf("tunnel: delivery instructions: %w", i2np.ErrShort)
+		}
+		if f.kind == DeliverTunnel {
+			f.tunnel = binary.BigEndian.Uint32(p[1:])
+		}
+		if f.kind != DeliverLocal {
+			copy(f.router[:], p[n-len(f.router):])
+		}
+	}
+	if !f.whole() {
+		if len(p) < n+firstTrailer {
+			return fragment{}, 0, fmt.Errorf("tunnel: delivery instructions: %w", i2np.ErrShort)
+		}
+		f.id = binary.BigEndian.Uint32(p[n:])
+		n += 4
+	}
+	size := int(binary.BigEndian.Uint16(p[n:]))
+	n += 2
+	if size == 0 || len(p) < n+size {
+		return fragment{}, 0, fmt.Errorf("tunnel: fragment of %d bytes where %d are left", size, len(p)-n)
+	}
+	f.data, f.at = p[n:n+size:n+size], at+n
+	return f, at + n + size, nil
+}
+
+// appendTo appends the instructions and the fragment.
+func (f *fragment) appendTo(b []byte) []byte {
+	if f.number > 0 {
+		flag := flagFollowOn | byte(f.number)<<1
+		if f.last {
+			flag |= 1
+		}
+		b = append(b, flag)
+	} else {
+		var head [37]byte
+		b = append(b, head[:f.put(head[:], !f.last)]...)
+	}
+	if !f.whole() {
+		b = binary.BigEndian.AppendUint32(b, f.id)
+	}
+	b = binary.BigEndian.AppendUint16(b, uint16(len(f.data)))
+	return append(b, f.data...)
+}

@@ -1,0 +1,75 @@
+package tunnel
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+)
+
+// ErrDuplicate means that a tunnel message was seen before.
+var ErrDuplicate = errors.New("tunnel message seen before")
+
+// ParticipantConfig describes a tunnel to one of its middle hops.
+type ParticipantConfig struct {
+	Keys       LayerKeys
+	NextRouter i2p.Hash
+	NextTunnel uint32
+	Rand       io.Reader
+}
+
+// Participant is a hop in the middle of a tunnel, whichever way it points.
+type Participant struct {
+	layer  layer
+	next   i2p.Hash
+	id     uint32
+	random *rand.PCG // of message IDs, which hide nothing
+	seen   ivFilter
+}
+
+// NewParticipant makes a participant.
+func NewParticipant(cfg ParticipantConfig) (*Participant, error) {
+	var seed [16]byte
+	if _, err := io.ReadFull(source(cfg.Rand), seed[:]); err != nil {
+		return nil, fmt.Errorf("tunnel: random seed: %w", err)
+	}
+	le := binary.LittleEndian
+	return &Participant{
+		layer:  layer{keys: cfg.Keys},
+		next:   cfg.NextRouter,
+		id:     cfg.NextTunnel,
+		random: rand.NewPCG(le.Uint64(seed[:]), le.Uint64(seed[8:])),
+	}, nil
+}
+
+// Apply turns a TunnelData body into the next hop's, in place. It fails with
+// ErrDuplicate for a message that came before.
+func (p *Participant) Apply(body []byte) error {
+	if len(body) != i2np.TunnelDataLen {
+		return fmt.Errorf("tunnel: TunnelData of %d bytes, not %d", len(body), i2np.TunnelDataLen)
+	}
+	if p.seen.seen(body) {
+		return ErrDuplicate
+	}
+	p.layer.encrypt(body)
+	binary.BigEndian.PutUint32(body, p.id)
+	return nil
+}
+
+// Forward is Apply for a whole message, which gets a new message ID and is
+// then NextRouter's; its expiration stays. The caller keeps ownership if it
+// fails.
+func (p *Participant) Forward(m i2np.Message) (Out, error) {
+	if err := p.Apply(m.Body); err != nil {
+		return Out{}, err
+	}
+	m.ID = uint32(p.random.Uint64())
+	return Out{To: p.next, Message: m}, nil
+}
+
+// NextRouter is where the tunnel messages go.
+func (p *Participant) NextRouter() i2p.Hash { return p.next }

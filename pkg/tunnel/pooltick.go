@@ -1,0 +1,241 @@
+package tunnel
+
+import "time"
+
+// A dropped inbound tunnel is listened to for some time more: those who send
+// into it may be late, and hops keep it for longer.
+const inboundGrace = 30 * time.Second
+
+// Tick returns what is to be done now. It is to be called again at Deadline,
+// and after each event.
+func (p *Pool) Tick(now time.Time) []Action {
+	as := p.expire(now, nil)
+	as = p.runTests(now, as)
+	// The direction that has fewer tunnels goes first.
+	first := len(p.Usable(now, true)) < len(p.Usable(now, false))
+	as = p.startBuilds(now, first, as)
+	return p.startBuilds(now, !first, as)
+}
+
+// expire drops what is past its time.
+func (p *Pool) expire(now time.Time, as []Action) []Action {
+	for i := 0; i < len(p.tunnels); {
+		t := p.tunnels[i]
+		if !t.built && !t.timedOut && now.Sub(t.started) >= p.cfg.BuildTimeout {
+			p.backOff(now, t.inbound)
+			t.timedOut = true
+			p.cfg.Limit.inFlight--
+			as = append(as, Action{Kind: ActionTimeout, ID: t.id, Inbound: t.inbound, Hops: t.hops})
+		}
+		if end, reason := p.end(t); !now.Before(end) {
+			p.remove(t)
+			as = append(as, Action{Kind: ActionDrop, ID: t.id, Inbound: t.inbound, Hops: t.hops, Reason: reason})
+			continue
+		}
+		i++
+	}
+	return as
+}
+
+// end is when and why a tunnel or a build is dropped.
+func (p *Pool) end(t *poolTunnel) (time.Time, DropReason) {
+	switch {
+	case !t.built:
+		return t.started.Add(max(p.cfg.LateReply, p.cfg.BuildTimeout)), DropNoReply
+	case t.inbound && t.hops > 0:
+		return t.expires().Add(inboundGrace), DropExpired
+	}
+	return t.expires(), DropExpired
+}
+
+// runTests ends tests that take too long, drops tunnels that failed theirs
+// while there are others, and starts tests that are due.
+func (p *Pool) runTests(now time.Time, as []Action) []Action {
+	for i := 0; i < len(p.tests); {
+		if x := p.tests[i]; now.Before(x.deadline) {
+			i++
+		} else {
+			p.TestFailed(now, x.id)
+		}
+	}
+	for i := 0; i < len(p.tunnels); {
+		t := p.tunnels[i]
+		if t.failures >= p.cfg.TestFailures && len(p.Usable(now, t.inbound)) > 1 {
+			p.remove(t)
+			as = append(as, Action{Kind: ActionDrop, ID: t.id, Inbound: t.inbound, Hops: t.hops, Reason: DropTests})
+			continue
+		}
+		i++
+	}
+	for _, t := range p.tunnels {
+		if !p.testable(now, t) || now.Before(t.testAt) || p.inTest(t.id) {
+			continue
+		}
+		back := p.counterpart(now, t)
+		if back == nil {
+			continue
+		}
+		p.nextID++
+		x := poolTest{id: p.nextID, out: t.id, in: back.id, deadline: now.Add(p.cfg.TestTimeout)}
+		if t.inbound {
+			x.out, x.in = back.id, t.id
+		}
+		p.tests = append(p.tests, x)
+		as = append(as, Action{Kind: ActionTest, ID: x.out, Back: x.in, Test: x.id})
+	}
+	return as
+}
+
+func (p *Pool) testable(now time.Time, t *poolTunnel) bool {
+	return p.cfg.TestEvery > 0 && t.built && t.hops > 0 && now.Before(t.expires())
+}
+
+func (p *Pool) inTest(id uint64) bool {
+	for _, x := range p.tests {
+		if x.out == id || x.in == id {
+			return true
+		}
+	}
+	return false
+}
+
+// counterpart is the tunnel of the other direction that a test uses: each
+// in its turn, of those with the fewest failures.
+func (p *Pool) counterpart(now time.Time, t *poolTunnel) *poolTunnel {
+	var best []*poolTunnel
+	for _, id := range p.Usable(now, !t.inbound) {
+		o := p.find(id)
+		if p.inTest(id) {
+			continue
+		}
+		if len(best) == 0 || o.failures == best[0].failures {
+			best = append(best, o)
+		}
+	}
+	if len(best) == 0 {
+		return nil
+	}
+	w := p.way(!t.inbound)
+	w.turn++
+	return best[w.turn%len(best)]
+}
+
+// startBuilds starts the builds that a direction needs.
+func (p *Pool) startBuilds(now time.Time, inbound bool, as []Action) []Action {
+	w := p.way(inbound)
+	for !now.Before(w.resumeAt) {
+		need, usable := p.missing(now, inbound)
+		if need <= 0 || !p.cfg.Limit.take(now) {
+			break
+		}
+		p.nextID++
+		t := &poolTunnel{id: p.nextID, inbound: inbound, hops: p.length(w.quota), started: now}
+		p.tunnels = append(p.tunnels, t)
+		as = append(as, Action{Kind: ActionBuild, ID: t.id, Inbound: inbound, Hops: t.hops, Urgent: usable == 0})
+	}
+	return as
+}
+
+// missing is the number of builds to start, and of tunnels to use.
+func (p *Pool) missing(now time.Time, inbound bool) (need, usable int) {
+	q := p.way(inbound).quota
+	need = q.Tunnels + q.Backups
+	building := 0
+	for _, t := range p.tunnels {
+		switch {
+		case t.inbound != inbound:
+		case !t.built && !t.timedOut:
+			building++
+		case t.built && now.Before(t.expires()):
+			usable++
+			if now.Before(t.renewAt) && t.failures < p.cfg.TestFailures {
+				need--
+			}
+		}
+	}
+	switch failed := p.way(inbound).failed; {
+	case need <= 0:
+	case failed > 3 && usable < q.Tunnels: // builds seldom succeed: try many
+		need = p.cfg.MaxBuilding
+	case usable == 0: // two attempts at once for the first tunnel
+		need = max(need, 2)
+	}
+	return min(need, p.cfg.MaxBuilding) - building, usable
+}
+
+// length draws a tunnel's number of hops. Variance alone makes no tunnel
+// without hops.
+func (p *Pool) length(q Quota) int {
+	n := q.Hops
+	switch v := q.Variance; {
+	case v > 0:
+		n += p.random.IntN(v + 1)
+	case v < 0:
+		n += p.random.IntN(-2*v+1) + v
+	}
+	least := 0
+	if q.Hops > 0 {
+		least = 1
+	}
+	return max(least, min(n, MaxHops))
+}
+
+// Deadline is when Tick has something to do without another event; zero when
+// never.
+func (p *Pool) Deadline(now time.Time) time.Time {
+	var next time.Time
+	at := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	for _, t := range p.tunnels {
+		end, _ := p.end(t)
+		at(end)
+		switch {
+		case !t.built && !t.timedOut:
+			at(t.started.Add(p.cfg.BuildTimeout))
+		case t.built:
+			if now.Before(t.renewAt) {
+				at(t.renewAt)
+			}
+			if now.Before(t.expires()) {
+				at(t.expires())
+			}
+			if p.testable(now, t) && !p.inTest(t.id) && p.counterpartFree(now, t) {
+				at(t.testAt)
+			}
+		}
+	}
+	for _, x := range p.tests {
+		at(x.deadline)
+	}
+	for _, inbound := range [...]bool{false, true} {
+		need, _ := p.missing(now, inbound)
+		if need <= 0 {
+			continue
+		}
+		start := p.way(inbound).resumeAt
+		if start.Before(p.cfg.Limit.next) {
+			start = p.cfg.Limit.next
+		}
+		if p.cfg.Limit.inFlight >= p.cfg.Limit.max && start.Before(now.Add(p.cfg.Limit.every)) {
+			start = now.Add(p.cfg.Limit.every) // another pool's build has to end
+		}
+		if start.IsZero() {
+			start = now
+		}
+		at(start)
+	}
+	return next
+}
+
+// counterpartFree reports whether a test of t could start now.
+func (p *Pool) counterpartFree(now time.Time, t *poolTunnel) bool {
+	for _, id := range p.Usable(now, !t.inbound) {
+		if !p.inTest(id) {
+			return true
+		}
+	}
+	return false
+}
