@@ -1,0 +1,293 @@
+// Package ntcp2 is the NTCP2 transport protocol as an engine without I/O: the
+// handshake of both sides, the frames of the data phase and their blocks.
+//
+// A Handshake is fed what the connection brought and returns what to write.
+// When it is done it hands out one Sender and one Receiver, each to be owned
+// by one goroutine. Nothing here knows a socket or a clock.
+package ntcp2
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/noise"
+)
+
+// MaxSkew is how far two routers' clocks may differ (NTCP2, Clock Skew
+// Guidelines).
+const MaxSkew = 60 * time.Second
+
+// Sizes of the handshake messages.
+const (
+	keyLen        = noise.KeyLen
+	headLen       = keyLen + optionsLen + macLen // messages 1 and 2 without padding
+	part1Len      = keyLen + macLen              // message 3 part 1
+	maxPaddingIn  = 1024                         // accepted behind messages 1 and 2
+	maxPaddingOut = 287 - headLen                // sent; i2pd reads no longer messages
+	minConfirmed  = blockHeaderLen + 1 + macLen  // message 3 part 2: a RouterInfo block at least
+	maxConfirmed  = 16 << 10
+	confirmedPad  = 64 // message 3 carries fewer padding bytes than this
+)
+
+// MaxHandshake is the most bytes a Handshake ever needs at hand.
+const MaxHandshake = part1Len + maxConfirmed
+
+// protocolName starts the Noise state (NTCP2, KDF for message 1).
+const protocolName = "Noise_XKaesobfse+hs2+hs3_25519_ChaChaPoly_SHA256"
+
+// The ways in which a handshake fails. Each means that the connection is to be
+// closed without a word; the message that failed is in the HandshakeError.
+var (
+	ErrAuthentication = errors.New("message does not authenticate")
+	ErrReplay         = errors.New("ephemeral key seen before")
+	ErrKey            = errors.New("unusable public key")
+	ErrNetID          = errors.New("other network")
+	ErrVersion        = errors.New("unknown version")
+	ErrClockSkew      = errors.New("clock skew")
+	ErrPaddingLen     = errors.New("too much padding")
+	ErrConfirmedLen   = errors.New("impossible size of message 3")
+	ErrExtraData      = errors.New("data behind the message")
+	ErrConfirmed      = errors.New("malformed message 3")
+)
+
+// HandshakeError is a failed handshake: the message that failed, 1 to 3, and why.
+type HandshakeError struct {
+	Message int
+	Skew    time.Duration // with ErrClockSkew: how far the peer's clock runs ahead
+	Err     error
+}
+
+// Error names message and cause.
+func (e *HandshakeError) Error() string {
+	if e.Skew != 0 {
+		return fmt.Sprintf("ntcp2: message %d: %v: %v", e.Message, e.Err, e.Skew)
+	}
+	return fmt.Sprintf("ntcp2: message %d: %v", e.Message, e.Err)
+}
+
+// Unwrap returns the cause, one of the sentinels.
+func (e *HandshakeError) Unwrap() error { return e.Err }
+
+// Reason is the Termination reason that fits the error.
+func (e *HandshakeError) Reason() Reason {
+	if errors.Is(e.Err, ErrClockSkew) {
+		return ReasonClockSkew
+	}
+	return ReasonMessage1 + Reason(e.Message-1)
+}
+
+// Peer is what Alice must know of Bob, from his RouterInfo's address.
+type Peer struct {
+	Hash   i2p.Hash
+	Static [32]byte // s=
+	IV     [16]byte // i=
+}
+
+// Config is what both sides of a handshake need.
+type Config struct {
+	Static noise.KeyPair // our NTCP2 static key
+	NetID  byte
+	// Info is our RouterInfo, which Alice sends in message 3.
+	Info []byte
+	// Hash and IV are ours, for Bob: they undo the obfuscation.
+	Hash i2p.Hash
+	IV   [16]byte
+	// Replay is shared by all of Bob's handshakes.
+	Replay  *ReplayCache
+	Options Options   // padding we send and ask for
+	Rand    io.Reader // nil is crypto/rand
+}
+
+// state is what a handshake waits for.
+//
+//	Alice                                   Bob
+//	Start: message 1 ->                     request        message 1 without padding
+//	created         message 2, no padding   requestPad     its padding; message 2 ->
+//	createdPad      its padding; message 3  confirmed      message 3
+//	done                                    done
+//
+// failed is entered from everywhere and never left.
+type state int
+
+const (
+	fresh state = iota
+	created
+	createdPad
+	request
+	requestPad
+	confirmed
+	done
+	failed
+)
+
+// Handshake is one side of one handshake.
+type Handshake struct {
+	cfg   Config
+	peer  Peer // for Bob, Hash and IV are his own
+	alice bool
+	state state
+
+	noise     noise.State
+	ephemeral noise.KeyPair
+	remote    [32]byte // the peer's ephemeral key
+	iv        [16]byte // AES state between messages 1 and 2
+
+	padLen       int
+	confirmedLen int
+	part2        []byte // Alice: the plaintext of message 3 part 2
+	sent         time.Time
+	requestAt    time.Time
+	requestTime  uint32
+	result       Result
+}
+
+// Result is what a finished handshake leaves.
+type Result struct {
+	Sender   *Sender
+	Receiver *Receiver
+	Static   [32]byte      // the peer's static key, proved
+	Info     []byte        // Bob: the RouterInfo that Alice sent, not verified yet
+	Flood    bool          // Bob: Alice asks that it be flooded
+	Options  *Options      // Bob: Alice's Options block, if she sent one
+	RTT      time.Duration // of the handshake's round trip
+	// Skew is how far the peer's clock runs ahead, RTT compensated. Where Bob
+	// finds more than MaxSkew he ends the session with ReasonClockSkew.
+	Skew time.Duration
+}
+
+// NewInitiator makes Alice's side. Call Start for message 1.
+func NewInitiator(cfg Config, peer Peer) *Handshake {
+	cfg.fill()
+	return &Handshake{cfg: cfg, peer: peer, alice: true, iv: peer.IV, state: fresh}
+}
+
+// NewResponder makes Bob's side, which waits for message 1.
+func NewResponder(cfg Config) *Handshake {
+	cfg.fill()
+	peer := Peer{Hash: cfg.Hash, Static: cfg.Static.Public, IV: cfg.IV}
+	return &Handshake{cfg: cfg, peer: peer, iv: cfg.IV, state: request}
+}
+
+func (c *Config) fill() {
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if c.Replay == nil {
+		c.Replay = NewReplayCache(0)
+	}
+}
+
+// Done reports whether Result can be called.
+func (h *Handshake) Done() bool { return h.state == done }
+
+// Authenticated reports whether the peer has proved to know who we are, which
+// a prober cannot; before that not a byte is to be said.
+func (h *Handshake) Authenticated() bool {
+	return h.state == requestPad || h.state == confirmed || h.state == done
+}
+
+// Result is what the finished handshake leaves.
+func (h *Handshake) Result() Result {
+	if h.state != done {
+		panic("ntcp2: result of an unfinished handshake")
+	}
+	return h.result
+}
+
+// Need is how many bytes must lie at hand for Handle to make progress.
+func (h *Handshake) Need() int {
+	switch h.state {
+	case created, request:
+		return headLen
+	case createdPad, requestPad:
+		return h.padLen
+	case confirmed:
+		return part1Len + h.confirmedLen
+	}
+	return 0
+}
+
+// Handle takes all that the connection has brought and was not used yet, uses
+// the first bytes of it, and returns what to write, in one piece. It uses
+// nothing while fewer than Need bytes are there. Once it has failed it must
+// not be called again.
+func (h *Handshake) Handle(now time.Time, in []byte) (out []byte, used int, err error) {
+	for h.state != done && used+h.Need() <= len(in) {
+		b := in[used : used+h.Need()]
+		used += h.Need()
+		more := len(in) > used
+		was := h.state
+		switch h.state {
+		case created:
+			err = h.handleCreated(now, b)
+		case createdPad:
+			if more {
+				err = h.fail(2, ErrExtraData)
+				break
+			}
+			out, err = h.confirm(b)
+		case request:
+			err = h.handleRequest(now, b)
+		case requestPad:
+			if more {
+				err = h.fail(1, ErrExtraData)
+				break
+			}
+			out, err = h.create(now, b)
+		case confirmed:
+			err = h.handleConfirmed(now, b)
+		default:
+			panic(fmt.Sprintf("ntcp2: handle in state %d", was))
+		}
+		if err != nil {
+			h.state = failed
+			return nil, used, err
+		}
+	}
+	return out, used, nil
+}
+
+func (h *Handshake) fail(message int, err error) error {
+	return &HandshakeError{Message: message, Err: err}
+}
+
+// begin starts the Noise state up to Bob's static key.
+func (h *Handshake) begin() {
+	h.noise = noise.New(protocolName)
+	h.noise.MixHash(nil) // empty prologue
+	h.noise.MixHash(h.peer.Static[:])
+}
+
+// paddingOut draws the cleartext padding of messages 1 and 2.
+func (h *Handshake) paddingOut() ([]byte, error) {
+	n, err := drawBelow(h.cfg.Rand, maxPaddingOut+1)
+	if err != nil {
+		return nil, err
+	}
+	pad := make([]byte, n)
+	if _, err := io.ReadFull(h.cfg.Rand, pad); err != nil {
+		return nil, fmt.Errorf("ntcp2: padding: %w", err)
+	}
+	return pad, nil
+}
+
+// drawBelow draws a number below n, which is small against 2^16.
+func drawBelow(r io.Reader, n int) (int, error) {
+	var b [4]byte
+	if _, err := io.ReadFull(r, b[:]); err != nil {
+		return 0, fmt.Errorf("ntcp2: random number: %w", err)
+	}
+	return int(uint64(b[0])|uint64(b[1])<<8|uint64(b[2])<<16|uint64(b[3])<<24) % n, nil
+}
+
+// checkSkew fails when the compensated skew is too large.
+func checkSkew(message int, skew time.Duration) error {
+	if skew > MaxSkew || skew < -MaxSkew {
+		return &HandshakeError{Message: message, Skew: skew, Err: ErrClockSkew}
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package transport
+
+import (
+	"fmt"
+	"net/netip"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+)
+
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// loopback makes two nodes on 127.0.0.1.
+func loopback(tb testing.TB, deliver func(i2p.Hash, i2np.Message)) (a, b *node) {
+	tb.Helper()
+	local := func(seed byte, f func(*Config)) *node {
+		// The port must be known before the RouterInfo: take a free one.
+		l, err := Internet{}.Listen(tb.Context(), netip.MustParseAddrPort("127.0.0.1:0"))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		at := addrOf(l.Addr())
+		l.Close()
+		return newNode(tb, nil, seed, func(c *Config) {
+			c.Network, c.LocalAllowed, c.Rand = Internet{}, true, nil
+			c.Listen = []netip.AddrPort{at}
+			if f != nil {
+				f(c)
+			}
+		}).start(tb)
+	}
+	return local(1, nil), local(2, func(c *Config) {
+		if deliver != nil {
+			c.Deliver = deliver
+		}
+	})
+}
+
+// The whole way over real TCP, with the leak checks.
+func TestLoopback(t *testing.T) {
+	noLeak(t)
+	var got atomic.Int64
+	all := make(chan struct{})
+	const count = 5000
+	a, b := loopback(t, func(_ i2p.Hash, m i2np.Message) {
+		m.Release()
+		if got.Add(1) == count {
+			close(all)
+		}
+	})
+	for i := range count {
+		for a.Send(b.info.Load(), message(i2np.TunnelDataType, uint32(i), 1028)) != nil {
+			runtime.Gosched()
+		}
+	}
+	select {
+	case <-all:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("%d of %d messages arrived: %+v", got.Load(), count, a.Stats())
+	}
+	a.halt(t)
+	b.halt(t)
+}
+
+// BenchmarkSession sends tunnel messages over one loopback session, with a
+// window of them under way. Both ends are in this process: cpu-ns/op is
+// sending and receiving one message.
+func BenchmarkSession(b *testing.B) {
+	for _, window := range []int{1, 16, 300} {
+		b.Run(fmt.Sprintf("window%d", window), func(b *testing.B) {
+			slots := make(chan struct{}, window)
+			x, y := loopback(b, func(_ i2p.Hash, m i2np.Message) { m.Release(); <-slots })
+			to := y.info.Load()
+			expires := i2p.DateOf(time.Now().Add(10 * time.Minute))
+			send := func(n int) {
+				for range n {
+					slots <- struct{}{}
+					o := buf.Get(1028)
+					if err := x.Send(to, i2np.Message{Type: i2np.TunnelDataType, Expiration: expires, Body: o.Bytes(), Owner: o}); err != nil {
+						b.Fatal(err)
+					}
+				}
+				for range window { // until all have arrived
+					slots <- struct{}{}
+				}
+				for range window {
+					<-slots
+				}
+			}
+			send(1)
+			b.SetBytes(1028)
+			b.ReportAllocs()
+			b.ResetTimer()
+			before := cpuTime()
+			send(b.N)
+			b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
+		})
+	}
+}

@@ -1,0 +1,272 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/noise"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// pipes is a network of net.Pipe connections between named addresses.
+type pipes struct {
+	mu        sync.Mutex
+	listeners map[netip.AddrPort]*pipeListener
+	port      uint16
+}
+
+// host is a machine on it; dials come from addr.
+type host struct {
+	net  *pipes
+	addr netip.Addr
+}
+
+type pipeListener struct {
+	net    *pipes
+	addr   netip.AddrPort
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() {
+		l.net.mu.Lock()
+		delete(l.net.listeners, l.addr)
+		l.net.mu.Unlock()
+		close(l.closed)
+	})
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return net.TCPAddrFromAddrPort(l.addr) }
+
+type pipeConn struct {
+	net.Conn
+	local, remote netip.AddrPort
+}
+
+func (c *pipeConn) LocalAddr() net.Addr  { return net.TCPAddrFromAddrPort(c.local) }
+func (c *pipeConn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.remote) }
+
+func (h host) Listen(_ context.Context, addr netip.AddrPort) (net.Listener, error) {
+	h.net.mu.Lock()
+	defer h.net.mu.Unlock()
+	if h.net.listeners == nil {
+		h.net.listeners = map[netip.AddrPort]*pipeListener{}
+	}
+	l := &pipeListener{net: h.net, addr: addr, conns: make(chan net.Conn, 256), closed: make(chan struct{})}
+	h.net.listeners[addr] = l
+	return l, nil
+}
+
+func (h host) DialContext(_ context.Context, addr netip.AddrPort) (net.Conn, error) {
+	h.net.mu.Lock()
+	h.net.port++
+	local := netip.AddrPortFrom(h.addr, 40000+h.net.port)
+	l := h.net.listeners[addr]
+	h.net.mu.Unlock()
+	if l == nil {
+		return nil, syscall.ECONNREFUSED
+	}
+	a, b := net.Pipe()
+	select {
+	case l.conns <- &pipeConn{b, addr, local}:
+		return &pipeConn{a, local, addr}, nil
+	default:
+		return nil, syscall.ECONNREFUSED
+	}
+}
+
+// node is a Transport with what a router would give it.
+type node struct {
+	*Transport
+	name string
+	cfg  Config
+	info atomic.Pointer[routerinfo.RouterInfo]
+	stop context.CancelFunc
+	done chan error
+
+	infos atomic.Int64
+
+	mu     sync.Mutex
+	got    []i2np.Message // without owner
+	events []string
+	failed []error
+	down   []error
+}
+
+func testKeys(t testing.TB, seed byte) (*i2p.PrivateKeys, noise.KeyPair) {
+	t.Helper()
+	rng := rand.NewChaCha8([32]byte{seed})
+	keys, err := i2p.GenerateRouter(rng)
+	if err != nil {
+		t.Fatal(err)
+	}
+	static, err := noise.GenerateKey(rng)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys, static
+}
+
+func testInfo(t testing.TB, cfg *Config, published time.Time, at netip.AddrPort, options map[string]string) *routerinfo.RouterInfo {
+	t.Helper()
+	m := map[string]string{"s": i2p.EncodeBase64(cfg.Static.Public[:]), "v": "2"}
+	if at.IsValid() {
+		m["host"], m["port"] = at.Addr().String(), fmt.Sprint(at.Port())
+		m["i"] = i2p.EncodeBase64(cfg.IV[:])
+	}
+	mapping, err := i2p.NewMapping(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := map[string]string{"netId": fmt.Sprint(cfg.NetID), "router.version": "0.9.68", "caps": "LR"}
+	for k, v := range options {
+		o[k] = v
+	}
+	ri, err := routerinfo.Build(routerinfo.BuildConfig{
+		Keys: cfg.Keys, Published: i2p.DateOf(published), Options: o,
+		Addresses: []routerinfo.Address{{Cost: 3, Style: routerinfo.StyleNTCP2, Options: mapping}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ri
+}
+
+// newNode makes a node on host 23.0.0.seed, port 7, not yet running.
+func newNode(t testing.TB, net *pipes, seed byte, change func(*Config)) *node {
+	t.Helper()
+	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{23, 0, 0, seed}), 7)
+	n := &node{name: string('A' + rune(seed) - 1)}
+	keys, static := testKeys(t, seed)
+	n.cfg = Config{
+		Network: host{net, addr.Addr()}, Keys: keys, Static: static, IV: [16]byte{seed}, NetID: 99,
+		Listen: []netip.AddrPort{addr}, Rand: rand.NewChaCha8([32]byte{seed, 1}),
+		Deliver: func(from i2p.Hash, m i2np.Message) {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			c := m
+			c.Owner, c.Body = nil, append([]byte(nil), m.Body...)
+			m.Release()
+			n.got = append(n.got, c)
+		},
+		PeerInfo: func(*routerinfo.RouterInfo, bool) { n.infos.Add(1) },
+		Up:       func(i2p.Hash, bool) { n.mu.Lock(); n.events = append(n.events, "up"); n.mu.Unlock() },
+		Down: func(_ i2p.Hash, why error) {
+			n.mu.Lock()
+			n.events, n.down = append(n.events, "down"), append(n.down, why)
+			n.mu.Unlock()
+		},
+		Failed: func(_ i2p.Hash, why error) { n.mu.Lock(); n.failed = append(n.failed, why); n.mu.Unlock() },
+	}
+	n.cfg.OurInfo = func() *routerinfo.RouterInfo { return n.info.Load() }
+	if change != nil {
+		change(&n.cfg)
+	}
+	if len(n.cfg.Listen) > 0 {
+		addr = n.cfg.Listen[0]
+	} else {
+		addr = netip.AddrPort{}
+	}
+	n.info.Store(testInfo(t, &n.cfg, time.Now(), addr, nil))
+	var err error
+	if n.Transport, err = New(n.cfg); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// start runs the node until the test ends or halt.
+func (n *node) start(t testing.TB) *node {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	n.stop, n.done = cancel, make(chan error, 1)
+	go func() { n.done <- n.Run(ctx) }()
+	select {
+	case <-n.Ready():
+	case err := <-n.done:
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.halt(t) })
+	return n
+}
+
+func (n *node) halt(t testing.TB) {
+	t.Helper()
+	if n.stop == nil {
+		return
+	}
+	n.stop()
+	if err := <-n.done; err != nil {
+		t.Error(err)
+	}
+	n.stop = nil
+	if s := n.Stats(); s.Sessions != 0 || s.Pending != 0 || s.Dials != 0 {
+		t.Errorf("%s after Run: %d sessions, %d pending, %d dials", n.name, s.Sessions, s.Pending, s.Dials)
+	}
+	n.Transport.mu.Lock()
+	defer n.Transport.mu.Unlock()
+	if len(n.peers) != 0 || len(n.sources.held) != 0 {
+		t.Errorf("%s after Run: %d peers, %d sources held", n.name, len(n.peers), len(n.sources.held))
+	}
+}
+
+func (n *node) received() []i2np.Message {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]i2np.Message(nil), n.got...)
+}
+
+func (n *node) eventsNow() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]string(nil), n.events...)
+}
+
+func (n *node) downs() []error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]error(nil), n.down...)
+}
+
+// message makes a message in a pooled buffer.
+func message(typ i2np.Type, id uint32, size int) i2np.Message {
+	o := buf.Get(size)
+	for i := range o.Bytes() {
+		o.Bytes()[i] = byte(i) ^ byte(id)
+	}
+	return i2np.Message{Type: typ, ID: id, Expiration: i2p.DateOf(time.Now().Add(time.Minute)), Body: o.Bytes(), Owner: o}
+}
+
+// noLeak fails the test when buffers stay lent.
+func noLeak(t testing.TB) {
+	t.Helper()
+	before := buf.InUse()
+	t.Cleanup(func() {
+		if n := buf.InUse(); n != before {
+			t.Errorf("%d buffers are still lent", n-before)
+		}
+	})
+}

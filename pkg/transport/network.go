@@ -1,0 +1,105 @@
+package transport
+
+import (
+	"context"
+	"net"
+	"net/netip"
+)
+
+// Network is where connections come from: Internet, or a simulated one.
+type Network interface {
+	Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error)
+	DialContext(ctx context.Context, addr netip.AddrPort) (net.Conn, error)
+}
+
+// Internet is the real network. Local4 and Local6 are the addresses to dial
+// from; where they are not set the system chooses. Peers refuse a router that
+// does not come from the address it publishes.
+type Internet struct {
+	Local4, Local6 netip.Addr
+}
+
+// Listen opens a TCP listener.
+func (Internet) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
+	var lc net.ListenConfig
+	return lc.Listen(ctx, tcpNetwork(addr.Addr()), addr.String())
+}
+
+// DialContext opens a TCP connection.
+func (n Internet) DialContext(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
+	local := n.Local6
+	if addr.Addr().Is4() {
+		local = n.Local4
+	}
+	var d net.Dialer
+	if local.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0))
+	}
+	return d.DialContext(ctx, tcpNetwork(addr.Addr()), addr.String())
+}
+
+func tcpNetwork(a netip.Addr) string {
+	if a.Is4() {
+		return "tcp4"
+	}
+	return "tcp6"
+}
+
+// addrOf is the address of a connection's end, without a zone.
+func addrOf(a net.Addr) netip.AddrPort {
+	if t, ok := a.(*net.TCPAddr); ok {
+		ap := t.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
+	}
+	ap, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
+}
+
+// source is what the limits by address count: an IPv4 address, or the /64 in
+// which an IPv6 host picks its addresses.
+func source(a netip.Addr) netip.Prefix {
+	bits := 64
+	if a.Is4() {
+		bits = 32
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return p
+}
+
+// reserved reports whether no router of the public network can have this
+// address.
+func reserved(a netip.Addr) bool {
+	a = a.Unmap()
+	if !a.IsValid() || !a.IsGlobalUnicast() || a.IsPrivate() {
+		return true // with loopback, link-local, multicast, unspecified
+	}
+	for _, p := range reservedRanges {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// reservedRanges are those of the IANA registries that netip has no name for.
+var reservedRanges = [...]netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("192.0.2.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("198.51.100.0/24"),
+	netip.MustParsePrefix("203.0.113.0/24"),
+	netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("64:ff9b::/96"),
+	netip.MustParsePrefix("100::/64"),
+	netip.MustParsePrefix("2001::/32"),
+	netip.MustParsePrefix("2001:db8::/32"),
+	netip.MustParsePrefix("2002::/16"),
+}
