@@ -1,0 +1,107 @@
+package netdb
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+)
+
+// leaseSets are the lease sets of one segment.
+type leaseSets struct {
+	max  int
+	sets map[i2p.Hash]heldSet
+}
+
+type heldSet struct {
+	set leaseset.Set
+	// stored: somebody stored it here over a session, so that a floodfill
+	// may give it to whoever asks. What we asked for ourselves is not given.
+	stored bool
+}
+
+func newLeaseSets(limit int) leaseSets {
+	return leaseSets{max: limit, sets: make(map[i2p.Hash]heldSet)}
+}
+
+// store takes a lease set that is newer than the one held, once its signature
+// and dates are checked.
+func (t *leaseSets) store(now time.Time, set leaseset.Set, stored bool) (Change, error) {
+	key := set.Hash()
+	old, have := t.sets[key]
+	if have && !newer(set, old.set) {
+		if old.stored = old.stored || stored; stored {
+			t.sets[key] = old
+		}
+		return Unchanged, nil
+	}
+	if err := set.Verify(now); err != nil {
+		return Unchanged, fmt.Errorf("netdb: lease set %s: %w", key, err)
+	}
+	if !have && len(t.sets) >= t.max {
+		t.evict(now)
+	}
+	t.sets[key] = heldSet{set, stored || old.stored}
+	if have {
+		return Updated, nil
+	}
+	return Added, nil
+}
+
+// newer compares two sets of one key. Sets of the first kind have no date of
+// publication, so against others their ends are compared.
+func newer(a, b leaseset.Set) bool {
+	if a.StoreType() != b.StoreType() {
+		return a.Expires() > b.Expires()
+	}
+	return a.Published() > b.Published()
+}
+
+// evict drops the expired ones, or else the eighth that ends soonest.
+func (t *leaseSets) evict(now time.Time) {
+	if t.expire(now) > 0 {
+		return
+	}
+	all := t.list(now)
+	slices.SortStableFunc(all, func(a, b leaseset.Set) int {
+		return a.Expires().Time().Compare(b.Expires().Time())
+	})
+	for _, s := range all[:max(1, len(all)/8)] {
+		delete(t.sets, s.Hash())
+	}
+}
+
+func (t *leaseSets) expire(now time.Time) int {
+	n := 0
+	for key, h := range t.sets {
+		if !h.set.Expires().Time().After(now) {
+			delete(t.sets, key)
+			n++
+		}
+	}
+	return n
+}
+
+func (t *leaseSets) get(now time.Time, key i2p.Hash) leaseset.Set {
+	if h, ok := t.sets[key]; ok && h.set.Expires().Time().After(now) {
+		return h.set
+	}
+	return nil
+}
+
+func (t *leaseSets) list(now time.Time) []leaseset.Set {
+	keys := make([]i2p.Hash, 0, len(t.sets))
+	for key := range t.sets {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b i2p.Hash) int { return a.Compare(b) })
+	out := make([]leaseset.Set, 0, len(keys))
+	for _, key := range keys {
+		if set := t.get(now, key); set != nil {
+			out = append(out, set)
+		}
+	}
+	return out
+}

@@ -1,0 +1,270 @@
+package netdbdir
+
+import (
+	"archive/zip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// Limits of what is read.
+const (
+	maxFile    = 4096    // bytes of a RouterInfo; the largest seen are half of it
+	maxEntries = 250_000 // files of a directory or a zip that are looked at
+	maxZip     = 256 << 20
+	batch      = 256 // files that a worker takes at once
+)
+
+// LoadConfig of Load.
+type LoadConfig struct {
+	Workers int  // that read and parse; 0: 2
+	Verify  bool // check signatures; a netdb.DB does so itself when a router is used
+	Max     int  // RouterInfos at most; 0: no limit but that of files
+}
+
+// Loaded counts what was read.
+type Loaded struct {
+	Files    int // looked at
+	Routers  int // given to the caller
+	Junk     int // damaged, or with a bad signature
+	Misnamed int // of another router than the file's name says
+	Skipped  int // not RouterInfos by their names, or over a limit
+}
+
+func (l *Loaded) add(o Loaded) {
+	l.Files, l.Routers, l.Junk = l.Files+o.Files, l.Routers+o.Routers, l.Junk+o.Junk
+	l.Misnamed, l.Skipped = l.Misnamed+o.Misnamed, l.Skipped+o.Skipped
+}
+
+// Load reads RouterInfos from a directory (flat, or with subdirectories of one
+// level as the netDb has them), from a zip, or from one file such as
+// router.info. each is called for one after the other, in the order of the
+// files' names, by one goroutine. A damaged file is counted and left out.
+func Load(ctx context.Context, path string, cfg LoadConfig, each func(*routerinfo.RouterInfo)) (Loaded, error) {
+	if cfg.Workers <= 0 {
+		cfg.Workers = 2
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return Loaded{}, fmt.Errorf("netdbdir: %w", err)
+	}
+	if info.IsDir() {
+		return loadDir(ctx, path, cfg, each)
+	}
+	return loadFile(ctx, path, info.Size(), cfg, each)
+}
+
+func loadFile(ctx context.Context, name string, size int64, cfg LoadConfig, each func(*routerinfo.RouterInfo)) (Loaded, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return Loaded{}, fmt.Errorf("netdbdir: %w", err)
+	}
+	defer f.Close()
+	var magic [4]byte
+	if n, _ := io.ReadFull(f, magic[:]); n == 4 && string(magic[:]) == "PK\x03\x04" {
+		if size > maxZip {
+			return Loaded{}, fmt.Errorf("netdbdir: zip of %d bytes, at most %d are read", size, maxZip)
+		}
+		return loadZip(ctx, f, size, cfg, each)
+	}
+	b, err := readFile(name)
+	if err != nil {
+		return Loaded{Files: 1, Junk: 1}, fmt.Errorf("netdbdir: %s: %w", name, err)
+	}
+	ri, counts := parse(filepath.Base(name), b, cfg.Verify)
+	if ri == nil {
+		return counts, fmt.Errorf("netdbdir: %s is neither a RouterInfo nor a zip of them", name)
+	}
+	each(ri)
+	return counts, nil
+}
+
+// wanted tells whether a name is one that RouterInfos have.
+func wanted(base string) bool {
+	return base == "router.info" || (strings.HasPrefix(base, filePrefix) && strings.HasSuffix(base, fileSuffix))
+}
+
+func loadDir(ctx context.Context, path string, cfg LoadConfig, each func(*routerinfo.RouterInfo)) (Loaded, error) {
+	files, err := list(path)
+	if err != nil {
+		return Loaded{}, err
+	}
+	var total Loaded
+	files = slices.DeleteFunc(files, func(name string) bool { return !wanted(filepath.Base(name)) })
+	if len(files) > maxEntries {
+		total.Skipped = len(files) - maxEntries
+		files = files[:maxEntries]
+	}
+	counts, err := parallel(ctx, len(files), cfg, func(i int) (string, []byte, error) {
+		b, err := readFile(files[i])
+		return filepath.Base(files[i]), b, err
+	}, each)
+	total.add(counts)
+	return total, err
+}
+
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var buf [maxFile + 1]byte
+	n, err := f.Read(buf[:]) // one read gets all of a file that is not too long
+	switch {
+	case err != nil && err != io.EOF:
+		return nil, err
+	case n == len(buf):
+		return nil, errTooLong
+	}
+	return slices.Clone(buf[:n]), nil
+}
+
+var errTooLong = errors.New("too long for a RouterInfo")
+
+func readLimited(r io.Reader) ([]byte, error) {
+	var buf [maxFile + 1]byte
+	n, err := io.ReadFull(r, buf[:])
+	if err == nil {
+		return nil, errTooLong
+	}
+	if err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, err
+	}
+	return slices.Clone(buf[:n]), nil
+}
+
+// loadZip reads the RouterInfos of a zip, wherever in it they lie. Names serve
+// only to recognise them; nothing is written, and sizes are not believed.
+func loadZip(ctx context.Context, r io.ReaderAt, size int64, cfg LoadConfig, each func(*routerinfo.RouterInfo)) (Loaded, error) {
+	z, err := zip.NewReader(r, size)
+	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
+		return Loaded{}, fmt.Errorf("netdbdir: %w", err)
+	}
+	var total Loaded
+	files := slices.DeleteFunc(slices.Clone(z.File), func(f *zip.File) bool { return !wanted(path.Base(f.Name)) })
+	total.Skipped = len(z.File) - len(files)
+	if len(files) > maxEntries {
+		total.Skipped += len(files) - maxEntries
+		files = files[:maxEntries]
+	}
+	counts, err := parallel(ctx, len(files), cfg, func(i int) (string, []byte, error) {
+		f, err := files[i].Open()
+		if err != nil {
+			return "", nil, err
+		}
+		defer f.Close()
+		b, err := readLimited(f)
+		return path.Base(files[i].Name), b, err
+	}, each)
+	total.add(counts)
+	return total, err
+}
+
+// parse reads one file's RouterInfo; nil where it is damaged or not what its
+// name says.
+func parse(base string, b []byte, verify bool) (*routerinfo.RouterInfo, Loaded) {
+	ri, err := routerinfo.Parse(b)
+	if err == nil && verify {
+		err = ri.Verify()
+	}
+	if err != nil {
+		return nil, Loaded{Files: 1, Junk: 1}
+	}
+	if strings.HasPrefix(base, filePrefix) {
+		if h, ok := hashOf(base); !ok || h != ri.Hash() {
+			return nil, Loaded{Files: 1, Misnamed: 1}
+		}
+	}
+	return ri, Loaded{Files: 1, Routers: 1}
+}
+
+// result is one batch as a worker leaves it.
+type result struct {
+	routers []*routerinfo.RouterInfo
+	counts  Loaded
+}
+
+// parallel has n files read and parsed by workers in batches, and gives them to
+// each in order. A worker is never more than a few batches ahead.
+func parallel(ctx context.Context, n int, cfg LoadConfig, read func(int) (string, []byte, error), each func(*routerinfo.RouterInfo)) (Loaded, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	defer cancel()
+
+	batches := (n + batch - 1) / batch
+	done := make([]chan result, cfg.Workers) // worker w has the batches w, w+Workers, …
+	for w := range done {
+		done[w] = make(chan result, 2)
+		wait.Go(func() {
+			for at := w; at < batches; at += cfg.Workers {
+				select {
+				case done[w] <- readBatch(ctx, at*batch, min(n, (at+1)*batch), cfg.Verify, read):
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+	}
+	var total Loaded
+	for at := range batches {
+		select {
+		case r := <-done[at%cfg.Workers]:
+			for i, ri := range r.routers {
+				if cfg.Max > 0 && total.Routers+i >= cfg.Max {
+					r.counts.Skipped += len(r.routers) - i + n - min(n, (at+1)*batch)
+					r.counts.Routers = i
+					total.add(r.counts)
+					return total, nil
+				}
+				each(ri)
+			}
+			total.add(r.counts)
+		case <-ctx.Done():
+			return total, ctx.Err()
+		}
+	}
+	return total, nil
+}
+
+func readBatch(ctx context.Context, from, to int, verify bool, read func(int) (string, []byte, error)) result {
+	var r result
+	for i := from; i < to && ctx.Err() == nil; i++ {
+		base, b, err := read(i)
+		if err != nil {
+			r.counts.add(Loaded{Files: 1, Junk: 1})
+			continue
+		}
+		ri, counts := parse(base, b, verify)
+		if r.counts.add(counts); ri != nil {
+			r.routers = append(r.routers, ri)
+		}
+	}
+	return r
+}
+
+// Names lists the routers that a directory has files of, without reading them.
+func Names(path string) ([]i2p.Hash, error) {
+	files, err := list(path)
+	if err != nil {
+		return nil, err
+	}
+	var out []i2p.Hash
+	for _, name := range files {
+		if h, ok := hashOf(filepath.Base(name)); ok {
+			out = append(out, h)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,279 @@
+package netdbdir
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+var testTime = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// routers makes RouterInfos with one pair of keys: they differ in their padding.
+func routers(tb testing.TB, n int) []*routerinfo.RouterInfo {
+	tb.Helper()
+	keys, err := i2p.GenerateRouter(rand.NewChaCha8([32]byte{1}))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	options := map[string]string{"caps": "XfR", "netId": "2", "router.version": "0.9.68"}
+	var out []*routerinfo.RouterInfo
+	for i := range n {
+		b := bytes.Clone(keys.Identity.Bytes())
+		for at := 32; at < 352; at += 32 {
+			binary.BigEndian.PutUint32(b[at:], uint32(i))
+		}
+		id, _, err := i2p.ParseRouterIdentity(b)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		address, err := i2p.NewMapping(map[string]string{
+			"host": fmt.Sprintf("%d.%d.3.4", 20+i>>8&0x7f, i&0xff), "port": "12345", "v": "2",
+			"s": i2p.EncodeBase64(make([]byte, 32)), "i": i2p.EncodeBase64(make([]byte, 16)),
+		})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		k := *keys
+		k.Identity = id.Identity
+		ri, err := routerinfo.Build(routerinfo.BuildConfig{
+			Keys: &k, Published: i2p.DateOf(testTime), Options: options,
+			Addresses: []routerinfo.Address{{Cost: 3, Style: "NTCP2", Options: address}, {Cost: 8, Style: "SSU2", Options: address}},
+		})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		out = append(out, ri)
+	}
+	return out
+}
+
+func fill(tb testing.TB, path string, all []*routerinfo.RouterInfo) *Dir {
+	tb.Helper()
+	d, err := Open(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, ri := range all {
+		if err := d.Store(ri.Hash(), ri.Bytes()); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return d
+}
+
+func load(tb testing.TB, path string, cfg LoadConfig) ([]i2p.Hash, Loaded) {
+	tb.Helper()
+	var got []i2p.Hash
+	n, err := Load(context.Background(), path, cfg, func(ri *routerinfo.RouterInfo) { got = append(got, ri.Hash()) })
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return got, n
+}
+
+func TestStoreAndLoad(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "netDb")
+	all := routers(t, 700)
+	d := fill(t, path, all)
+	name := all[0].Hash().String()
+	if want := filepath.Join(path, "r"+name[:1], "routerInfo-"+name+".dat"); d.File(all[0].Hash()) != want {
+		t.Fatal(d.File(all[0].Hash()))
+	}
+	if st, err := os.Stat(d.File(all[0].Hash())); err != nil || st.Mode().Perm() != 0o600 {
+		t.Fatal(st.Mode(), err)
+	}
+	first, n := load(t, path, LoadConfig{Verify: true})
+	if len(first) != 700 || n != (Loaded{Files: 700, Routers: 700}) {
+		t.Fatalf("%d, %+v", len(first), n)
+	}
+	for workers := range 4 {
+		got, _ := load(t, path, LoadConfig{Workers: workers})
+		if fmt.Sprint(got) != fmt.Sprint(first) {
+			t.Fatalf("another order with %d workers", workers)
+		}
+	}
+	if got, n := load(t, path, LoadConfig{Max: 300}); len(got) != 300 || n.Routers != 300 || n.Skipped != 400 {
+		t.Fatalf("%d, %+v", len(got), n)
+	}
+	if removed, err := d.Prune(func(h i2p.Hash) bool { return h == first[5] }); err != nil || removed != 699 {
+		t.Fatal(removed, err)
+	}
+	if err := d.Remove(first[5]); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Remove(first[5]); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := load(t, path, LoadConfig{}); len(got) != 0 {
+		t.Fatal("not empty")
+	}
+}
+
+// SECURITY 22: what a router killed at any moment leaves behind loads again.
+func TestDamagedFiles(t *testing.T) {
+	path := t.TempDir()
+	all := routers(t, 6)
+	d := fill(t, path, all)
+	write := func(name string, b []byte) {
+		t.Helper()
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw := all[0].Bytes()
+	if err := os.MkdirAll(filepath.Join(path, "r-"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(d.File(all[0].Hash()), raw[:len(raw)/2])                        // cut off
+	write(d.File(all[1].Hash()), nil)                                     // empty after a power failure
+	write(d.File(all[2].Hash()), all[3].Bytes())                          // another router's
+	write(d.File(all[4].Hash()), append(bytes.Clone(raw), raw...))        // too much
+	write(d.File(all[5].Hash())+tempSuffix, raw[:40])                     // half-written
+	write(filepath.Join(path, "r-", "routerInfo-x.dat"), make([]byte, 9)) // no hash
+	write(filepath.Join(path, "my.info"), []byte("a file of somebody else"))
+	got, n := load(t, path, LoadConfig{})
+	if len(got) != 2 || n.Junk != 4 || n.Misnamed != 1 {
+		t.Fatalf("%d routers, %+v", len(got), n)
+	}
+	// They are replaced as soon as there is something to write …
+	if err := d.Save([]netdb.File{{Hash: all[0].Hash(), Bytes: raw}}, []i2p.Hash{all[1].Hash()}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := load(t, path, LoadConfig{}); len(got) != 3 {
+		t.Fatal("the damaged file was not replaced")
+	}
+	// … and the rest goes with the next pruning, except what is not ours.
+	good := map[i2p.Hash]bool{all[0].Hash(): true, all[3].Hash(): true, all[5].Hash(): true}
+	if removed, err := d.Prune(func(h i2p.Hash) bool { return good[h] }); err != nil || removed != 4 {
+		t.Fatal(removed, err)
+	}
+	if _, err := os.Stat(filepath.Join(path, "my.info")); err != nil {
+		t.Fatal("a foreign file is gone")
+	}
+}
+
+func TestLoadOtherForms(t *testing.T) {
+	all := routers(t, 5)
+	dir := t.TempDir()
+	single := filepath.Join(dir, "router.info")
+	if err := os.WriteFile(single, all[0].Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := load(t, single, LoadConfig{}); len(got) != 1 || got[0] != all[0].Hash() {
+		t.Fatal("router.info")
+	}
+	for _, ri := range all[1:] { // a flat directory
+		if err := os.WriteFile(filepath.Join(dir, filePrefix+ri.Hash().String()+fileSuffix), ri.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, _ := load(t, dir, LoadConfig{}); len(got) != 5 {
+		t.Fatal("flat directory")
+	}
+
+	var buf bytes.Buffer
+	z := zip.NewWriter(&buf)
+	add := func(name string, b []byte) {
+		w, err := z.Create(name)
+		if err == nil {
+			_, err = w.Write(b)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, ri := range all {
+		add([]string{"", "netDb/rx/", "../../"}[i%3]+filePrefix+ri.Hash().String()+fileSuffix, ri.Bytes())
+	}
+	add("README", []byte("x"))
+	add(filePrefix+strings.Repeat("A", 43)+"="+fileSuffix, make([]byte, 8<<20)) // a bomb
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "bundle.zip")
+	if err := os.WriteFile(name, buf.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, n := load(t, name, LoadConfig{Verify: true}); len(got) != 5 || n.Junk != 1 || n.Skipped != 1 {
+		t.Fatalf("zip: %d, %+v", len(got), n)
+	}
+
+	for _, bad := range []string{filepath.Join(dir, "missing"), filepath.Join(dir, "junk")} {
+		os.WriteFile(filepath.Join(dir, "junk"), []byte("PK\x03\x04 but no zip"), 0o600)
+		if _, err := Load(context.Background(), bad, LoadConfig{}, func(*routerinfo.RouterInfo) { t.Fatal("a router") }); err == nil {
+			t.Fatal(bad)
+		}
+	}
+}
+
+func TestLoadCancelled(t *testing.T) {
+	dir := t.TempDir()
+	fill(t, dir, routers(t, 600))
+	ctx, cancel := context.WithCancel(context.Background())
+	n := 0
+	_, err := Load(ctx, dir, LoadConfig{}, func(*routerinfo.RouterInfo) {
+		if n++; n == 10 {
+			cancel()
+		}
+	})
+	if err == nil && n != 600 {
+		t.Fatalf("%d routers and no error", n)
+	}
+}
+
+// TestRealRouterInfos reads RouterInfos of the live network, where they are at
+// hand. One of the files is damaged.
+func TestRealRouterInfos(t *testing.T) {
+	files, _ := filepath.Glob("../../../shared/testdata/router?.dat")
+	if len(files) == 0 {
+		t.Skip("SKIPPED: no ../shared/testdata beside the repository: real RouterInfos are not tested")
+	}
+	good := 0
+	for _, name := range files {
+		n, err := Load(context.Background(), name, LoadConfig{Verify: true}, func(ri *routerinfo.RouterInfo) {
+			db := netdb.New(netdb.Config{NetID: 2}, ri.Published().Time())
+			if _, err := db.StoreRouterInfo(ri.Published().Time(), netdb.FromReseed, ri); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+		if err == nil {
+			good++
+		} else if n.Junk != 1 {
+			t.Errorf("%s: %+v, %v", name, n, err)
+		}
+	}
+	if good < 4 {
+		t.Fatalf("%d of %d were read", good, len(files))
+	}
+}
+
+func BenchmarkLoad(b *testing.B) {
+	const n = 55_000
+	dir := b.TempDir()
+	fill(b, dir, routers(b, n))
+	for b.Loop() {
+		db := netdb.New(netdb.Config{NetID: 2}, testTime)
+		_, err := Load(context.Background(), dir, LoadConfig{}, func(ri *routerinfo.RouterInfo) {
+			db.StoreRouterInfo(testTime, netdb.FromDisk, ri)
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if db.Len() != n {
+			b.Fatalf("%d routers, %+v", db.Len(), db.Stats())
+		}
+		b.ReportMetric(float64(db.Stats().Bytes)/n, "bytes/router")
+	}
+}
