@@ -1,0 +1,381 @@
+package stream
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"i2ptoolkit/pkg/streaming"
+)
+
+// Conn is a stream. It is a net.Conn with CloseWrite.
+type Conn struct {
+	h             *Host
+	e             *streaming.Conn // Run's
+	local, remote Addr
+	touched       bool // under h.mu
+
+	established   chan struct{}
+	ended         chan struct{} // closed when the engine has done with it
+	readDeadline  deadline
+	writeDeadline deadline
+
+	mu       sync.Mutex // a leaf
+	in, out  queue
+	consumed int           // read and not yet told to the engine
+	readable chan struct{} // closed when a waiting reader should look again
+	writable chan struct{} // the same for writers
+	arrived  bool          // listed in h.arrive
+	eof      bool          // the peer has closed
+	err      error         // why the stream ended
+	over     bool          // it has
+	closed   bool          // by Close
+	shut     bool          // by CloseWrite
+	abort    bool
+}
+
+var _ net.Conn = (*Conn)(nil)
+
+// consumedStep is how much is read before the engine is told.
+const consumedStep = 64 << 10
+
+// conn makes the Conn of an engine's stream.
+func (h *Host) conn(e *streaming.Conn) *Conn {
+	local, remote := e.Ports()
+	c := &Conn{
+		h: h, e: e,
+		local:         Addr{h.local.Destination, local},
+		remote:        Addr{e.Remote(), remote},
+		established:   make(chan struct{}),
+		ended:         make(chan struct{}),
+		readDeadline:  makeDeadline(),
+		writeDeadline: makeDeadline(),
+	}
+	e.Tag = c
+	h.live++
+	return c
+}
+
+// sync brings the engine up to date with what the application did. It is
+// Run's.
+func (c *Conn) sync() {
+	c.h.mu.Lock()
+	c.touched = false
+	c.h.mu.Unlock()
+
+	c.mu.Lock()
+	if c.over {
+		c.mu.Unlock()
+		return
+	}
+	if c.consumed > 0 {
+		c.e.Read(c.consumed)
+		c.consumed = 0
+	}
+	if c.out.len() > 0 && !c.abort {
+		c.out.drop(c.e.Write(c.out.bytes()))
+		if c.out.len() < c.h.cfg.WriteBuffer/2 {
+			signal(&c.writable)
+		}
+	}
+	abort := c.abort || c.closed && c.in.len() > 0
+	shut, closed := c.shut && c.out.len() == 0, c.closed
+	c.mu.Unlock()
+
+	switch { // the engine may call back from here
+	case abort:
+		c.e.Reset()
+	case shut && closed:
+		c.e.Close()
+	case shut:
+		c.e.CloseWrite()
+	}
+}
+
+// received takes what arrived; it reports whether a reader is to be woken.
+func (c *Conn) received(data []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.in.put(data)
+	return c.arrival()
+}
+
+// receivedEnd is received for the peer's CLOSE.
+func (c *Conn) receivedEnd() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.eof = true
+	return c.arrival()
+}
+
+func (c *Conn) arrival() bool {
+	first := !c.arrived
+	c.arrived = true
+	return first
+}
+
+func (c *Conn) wakeReader() {
+	c.mu.Lock()
+	c.arrived = false
+	signal(&c.readable)
+	c.mu.Unlock()
+}
+
+// signal wakes those who wait on ch.
+func signal(ch *chan struct{}) {
+	if *ch != nil {
+		close(*ch)
+		*ch = nil
+	}
+}
+
+// waiter is the channel to wait on, under c.mu.
+func waiter(ch *chan struct{}) <-chan struct{} {
+	if *ch == nil {
+		*ch = make(chan struct{})
+	}
+	return *ch
+}
+
+// Read reads what has arrived, and waits for something to arrive.
+func (c *Conn) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for {
+		n, wait, err := c.tryRead(func(q *queue) int { return q.get(p) })
+		if n > 0 || err != nil {
+			return n, err
+		}
+		select {
+		case <-wait:
+		case <-c.readDeadline.wait():
+			return 0, os.ErrDeadlineExceeded
+		}
+	}
+}
+
+// tryRead has take take from what arrived. Without anything there it returns
+// a channel to wait on.
+func (c *Conn) tryRead(take func(q *queue) int) (n int, wait <-chan struct{}, err error) {
+	select {
+	case <-c.readDeadline.wait():
+		return 0, nil, os.ErrDeadlineExceeded
+	default:
+	}
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return 0, nil, net.ErrClosed
+	}
+	if c.in.len() > 0 {
+		n = take(&c.in)
+		c.consumed += n
+		tell := c.consumed >= consumedStep
+		c.mu.Unlock()
+		if tell {
+			c.h.touch(c)
+		}
+		return n, nil, nil
+	}
+	switch {
+	case c.eof:
+		err = io.EOF
+	case c.over && c.err == nil:
+		err = io.EOF
+	case c.over:
+		err = c.err
+	default:
+		wait = waiter(&c.readable)
+	}
+	c.mu.Unlock()
+	return 0, wait, err
+}
+
+// WriteTo copies all that arrives to w, in as large pieces as there are.
+func (c *Conn) WriteTo(w io.Writer) (total int64, err error) {
+	var piece []byte
+	for {
+		n, wait, err := c.tryRead(func(q *queue) int {
+			piece = q.swap(piece)
+			return len(piece)
+		})
+		if err == io.EOF {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+		if n > 0 {
+			m, err := w.Write(piece)
+			total += int64(m)
+			if err != nil {
+				return total, err
+			}
+			continue
+		}
+		select {
+		case <-wait:
+		case <-c.readDeadline.wait():
+			return total, os.ErrDeadlineExceeded
+		}
+	}
+}
+
+// Write queues p, and waits while too much is queued.
+func (c *Conn) Write(p []byte) (n int, err error) {
+	for {
+		select {
+		case <-c.writeDeadline.wait():
+			return n, os.ErrDeadlineExceeded
+		default:
+		}
+		c.mu.Lock()
+		if err = c.writeError(); err != nil {
+			c.mu.Unlock()
+			return n, err
+		}
+		k := min(len(p), c.h.cfg.WriteBuffer-c.out.len())
+		if k > 0 {
+			c.out.put(p[:k])
+			p = p[k:]
+			n += k
+		}
+		var wait <-chan struct{}
+		if len(p) > 0 {
+			wait = waiter(&c.writable)
+		}
+		c.mu.Unlock()
+		if k > 0 {
+			c.h.touch(c)
+		}
+		if wait == nil {
+			return n, nil
+		}
+		select {
+		case <-wait:
+		case <-c.writeDeadline.wait():
+			return n, os.ErrDeadlineExceeded
+		}
+	}
+}
+
+func (c *Conn) writeError() error {
+	switch {
+	case c.closed:
+		return net.ErrClosed
+	case c.over && c.err != nil:
+		return c.err
+	case c.over, c.shut:
+		return io.ErrClosedPipe
+	}
+	return nil
+}
+
+// CloseWrite says that no more will be written. What was written is still
+// delivered. The peer may go on sending; i2pd takes it for the end of both
+// directions.
+func (c *Conn) CloseWrite() error {
+	c.mu.Lock()
+	err := c.writeError()
+	if err == nil {
+		c.shut = true
+	}
+	c.mu.Unlock()
+	c.h.touch(c)
+	return err
+}
+
+// Close closes the stream. What was written is still delivered, except where
+// something that arrived was not read: then the stream is reset.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return net.ErrClosed
+	}
+	c.closed, c.shut = true, true
+	signal(&c.readable)
+	signal(&c.writable)
+	c.mu.Unlock()
+	c.h.touch(c)
+	return nil
+}
+
+// Abort resets the stream.
+func (c *Conn) Abort() {
+	c.mu.Lock()
+	c.closed, c.shut, c.abort = true, true, true
+	signal(&c.readable)
+	signal(&c.writable)
+	c.mu.Unlock()
+	c.h.touch(c)
+}
+
+// finish is told that the engine has done with the stream.
+func (c *Conn) finish(err error) {
+	c.mu.Lock()
+	c.over, c.err = true, err
+	c.out = queue{}
+	signal(&c.readable)
+	signal(&c.writable)
+	c.mu.Unlock()
+	close(c.ended)
+}
+
+// Wait waits until the stream has ended. After Close it returns nil once all
+// that was written has been acknowledged.
+func (c *Conn) Wait(ctx context.Context) error {
+	select {
+	case <-c.ended:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (c *Conn) reason() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		return io.EOF
+	}
+	return c.err
+}
+
+// LocalAddr is our destination and port.
+func (c *Conn) LocalAddr() net.Addr { return c.local }
+
+// RemoteAddr is the peer's destination and port, an Addr.
+func (c *Conn) RemoteAddr() net.Addr { return c.remote }
+
+// SetDeadline sets both deadlines.
+func (c *Conn) SetDeadline(t time.Time) error {
+	c.readDeadline.set(t)
+	c.writeDeadline.set(t)
+	return nil
+}
+
+// SetReadDeadline sets the time when Read gives up.
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	c.readDeadline.set(t)
+	return nil
+}
+
+// SetWriteDeadline sets the time when Write gives up.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	c.writeDeadline.set(t)
+	return nil
+}
+
+// Stats returns the stream's figures, or none after its end.
+func (c *Conn) Stats() streaming.Stats {
+	var s streaming.Stats
+	c.h.call(func(time.Time) { s = c.e.Stats() })
+	return s
+}

@@ -1,0 +1,57 @@
+package stream
+
+import (
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/streaming"
+)
+
+// events is what the engine tells the Host.
+type events struct{ h *Host }
+
+func (e events) Accept(ec *streaming.Conn) bool {
+	h := e.h
+	port, _ := ec.Ports()
+	h.mu.Lock()
+	l := h.listeners[port]
+	if l == nil {
+		l = h.listeners[0] // port 0 takes what has no listener of its own
+	}
+	h.mu.Unlock()
+	if l == nil || len(l.queue) == cap(l.queue) { // only this goroutine fills it
+		return false
+	}
+	c := h.conn(ec)
+	close(c.established)
+	l.queue <- c
+	select {
+	case <-l.done: // closed meanwhile: nobody may be there to take it
+		l.end()
+	default:
+	}
+	return true
+}
+
+func (e events) Established(ec *streaming.Conn) { close(ec.Tag.(*Conn).established) }
+
+func (e events) Receive(ec *streaming.Conn, data []byte) {
+	c := ec.Tag.(*Conn)
+	if c.received(data) {
+		e.h.arrive = append(e.h.arrive, c)
+	}
+}
+
+func (e events) ReceiveEnd(ec *streaming.Conn) {
+	c := ec.Tag.(*Conn)
+	if c.receivedEnd() {
+		e.h.arrive = append(e.h.arrive, c)
+	}
+}
+
+func (e events) Writable(ec *streaming.Conn) { e.h.touch(ec.Tag.(*Conn)) }
+
+func (e events) Closed(ec *streaming.Conn, err error) {
+	e.h.live--
+	ec.Tag.(*Conn).finish(err)
+}
+
+func (e events) Stalled(peer i2p.Hash) { e.h.cfg.Stalled(peer) }

@@ -1,0 +1,501 @@
+package stream_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/sign"
+	"i2ptoolkit/pkg/stream"
+	"i2ptoolkit/pkg/streaming"
+)
+
+// world joins hosts with a latency.
+type world struct {
+	t       testing.TB
+	ctx     context.Context
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	latency time.Duration
+
+	mu    sync.Mutex
+	hosts map[i2p.Hash]*stream.Host
+	cut   bool // nothing arrives any more
+}
+
+func newWorld(t testing.TB, latency time.Duration) *world {
+	w := &world{t: t, latency: latency, hosts: make(map[i2p.Hash]*stream.Host)}
+	w.ctx, w.stop = context.WithCancel(context.Background())
+	return w
+}
+
+func keys(t testing.TB, seed byte) *i2p.PrivateKeys {
+	t.Helper()
+	k, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, rand.NewChaCha8([32]byte{seed}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func (w *world) host(seed byte, cfg stream.Config) (*stream.Host, i2p.Destination) {
+	w.t.Helper()
+	cfg.Keys = keys(w.t, seed)
+	cfg.Rand = rand.NewChaCha8([32]byte{seed, 1})
+	cfg.Send = w.send
+	h, err := stream.New(cfg)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.mu.Lock()
+	w.hosts[cfg.Keys.Destination().Hash()] = h
+	w.mu.Unlock()
+	w.running.Add(1)
+	go func() {
+		defer w.running.Done()
+		if err := h.Run(w.ctx); err != nil {
+			w.t.Error(err)
+		}
+	}()
+	return h, cfg.Keys.Destination()
+}
+
+func (w *world) send(to i2p.Destination, payloads [][]byte) {
+	w.mu.Lock()
+	h, cut := w.hosts[to.Hash()], w.cut
+	w.mu.Unlock()
+	if h == nil || cut {
+		return
+	}
+	var copies [][]byte
+	for _, p := range payloads {
+		copies = append(copies, bytes.Clone(p))
+	}
+	if w.latency == 0 {
+		for _, p := range copies {
+			h.Handle(p)
+		}
+		return
+	}
+	time.AfterFunc(w.latency, func() {
+		for _, p := range copies {
+			h.Handle(p)
+		}
+	})
+}
+
+func (w *world) end() {
+	w.stop()
+	w.running.Wait()
+}
+
+// pair is two hosts and a stream between them.
+func (w *world) pair(t *testing.T) (a, b *stream.Conn, ha, hb *stream.Host) {
+	t.Helper()
+	ha, _ = w.host(1, stream.Config{})
+	hb, to := w.host(2, stream.Config{})
+	l, err := hb.Listen(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err = ha.Dial(w.ctx, to, 80); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = l.AcceptStream(w.ctx); err != nil {
+		t.Fatal(err)
+	}
+	return a, b, ha, hb
+}
+
+func in(t *testing.T, latency time.Duration, f func(t *testing.T, w *world)) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, latency)
+		f(t, w)
+		w.end()
+	})
+}
+
+func TestBothWays(t *testing.T) {
+	in(t, 30*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, ha, _ := w.pair(t)
+		if got := b.LocalAddr().(stream.Addr).Port; got != 80 {
+			t.Errorf("port %d", got)
+		}
+		if a.RemoteAddr().String() != b.LocalAddr().String() {
+			t.Errorf("%s dialled, %s accepted", a.RemoteAddr(), b.LocalAddr())
+		}
+		const size = 3 << 20
+		var wg sync.WaitGroup
+		for i, ends := range [][2]*stream.Conn{{a, b}, {b, a}} {
+			var want, got [32]byte
+			wg.Add(2)
+			go func() {
+				defer wg.Done()
+				data := make([]byte, size)
+				rand.NewChaCha8([32]byte{9, byte(i)}).Read(data)
+				want = sha256.Sum256(data)
+				if _, err := ends[0].Write(data); err != nil {
+					t.Error(err)
+				}
+				if err := ends[0].CloseWrite(); err != nil {
+					t.Error(err)
+				}
+			}()
+			go func() {
+				defer wg.Done()
+				h := sha256.New()
+				var n int64
+				var err error
+				if i == 0 {
+					n, err = io.Copy(h, ends[1]) // WriteTo
+				} else {
+					n, err = io.Copy(h, struct{ io.Reader }{ends[1]})
+				}
+				if n != size || err != nil {
+					t.Errorf("%d bytes, %v", n, err)
+				}
+				h.Sum(got[:0])
+			}()
+			defer func() {
+				if want != got {
+					t.Errorf("direction %d: other bytes arrived", i)
+				}
+			}()
+		}
+		wg.Wait()
+		if s := a.Stats(); s.Sent != size {
+			t.Errorf("%+v", s)
+		}
+		if err := errors.Join(a.Close(), b.Close()); err != nil {
+			t.Error(err)
+		}
+		if err := ha.Drain(w.ctx); err != nil {
+			t.Error(err)
+		}
+		if n := ha.Stats().Streams; n != 0 {
+			t.Errorf("%d streams left", n)
+		}
+	})
+}
+
+func TestDeadlines(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, _, _ := w.pair(t)
+		start := time.Now()
+		check := func(err error, after time.Duration) {
+			t.Helper()
+			var ne net.Error
+			if !errors.Is(err, os.ErrDeadlineExceeded) || !errors.As(err, &ne) || !ne.Timeout() {
+				t.Errorf("%v", err)
+			}
+			if d := time.Since(start); d != after {
+				t.Errorf("after %v, not %v", d, after)
+			}
+		}
+		a.SetReadDeadline(start.Add(time.Second))
+		_, err := a.Read(make([]byte, 1))
+		check(err, time.Second)
+		_, err = a.Read(make([]byte, 1))
+		check(err, time.Second)
+		a.SetReadDeadline(time.Time{})
+		time.AfterFunc(time.Second, func() { a.SetReadDeadline(time.Now()) })
+		_, err = a.Read(make([]byte, 1))
+		check(err, 2*time.Second)
+		a.SetReadDeadline(time.Time{})
+
+		b.Write([]byte("x"))
+		if n, err := a.Read(make([]byte, 1)); n != 1 || err != nil {
+			t.Errorf("%d %v", n, err)
+		}
+		start = time.Now()
+		a.SetWriteDeadline(start.Add(3 * time.Second))
+		n, err := a.Write(make([]byte, 64<<20)) // nobody reads
+		check(err, 3*time.Second)
+		if n < 1<<20 || n > 8<<20 {
+			t.Errorf("%d bytes were taken", n)
+		}
+	})
+}
+
+func TestDialContext(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		ha, _ := w.host(1, stream.Config{})
+		nobody := keys(t, 7).Destination()
+		ctx, cancel := context.WithTimeout(w.ctx, 5*time.Second)
+		defer cancel()
+		if _, err := ha.Dial(ctx, nobody, 1); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		start := time.Now()
+		if _, err := ha.Dial(w.ctx, nobody, 1); !errors.Is(err, streaming.ErrTimeout) {
+			t.Error(err)
+		}
+		if d := time.Since(start); d < time.Minute || d > 5*time.Minute {
+			t.Errorf("gave up after %v", d)
+		}
+		if n := ha.Stats().Streams; n != 0 {
+			t.Errorf("%d streams left", n)
+		}
+	})
+}
+
+func TestRefused(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		ha, _ := w.host(1, stream.Config{})
+		hb, to := w.host(2, stream.Config{Engine: streaming.Config{Limits: streaming.Limits{Reset: true}}, Backlog: 2})
+		start := time.Now()
+		if _, err := ha.Dial(w.ctx, to, 5); !errors.Is(err, streaming.ErrReset) || time.Since(start) > time.Second {
+			t.Errorf("no listener: %v after %v", err, time.Since(start))
+		}
+		l, err := hb.Listen(5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := hb.Listen(5); !errors.Is(err, stream.ErrListening) {
+			t.Error(err)
+		}
+		var conns []*stream.Conn
+		for range 2 {
+			c, err := ha.Dial(w.ctx, to, 5)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conns = append(conns, c)
+		}
+		if _, err := ha.Dial(w.ctx, to, 5); !errors.Is(err, streaming.ErrReset) {
+			t.Errorf("backlog: %v", err)
+		}
+		l.Close()
+		for _, c := range conns {
+			if _, err := c.Read(make([]byte, 1)); !errors.Is(err, streaming.ErrReset) {
+				t.Error(err)
+			}
+		}
+		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestEarlyDataTravelsWithTheSYN(t *testing.T) {
+	in(t, 100*time.Millisecond, func(t *testing.T, w *world) {
+		ha, _ := w.host(1, stream.Config{})
+		hb, to := w.host(2, stream.Config{})
+		l, err := hb.Listen(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		a, err := ha.DialWith(w.ctx, to, stream.Options{Port: 80, Early: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Write([]byte("GET")); err != nil {
+			t.Fatal(err)
+		}
+		b, err := l.AcceptStream(w.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]byte, 10)
+		if n, err := b.Read(buf); string(buf[:n]) != "GET" || err != nil {
+			t.Error(n, err)
+		}
+		if d := time.Since(start); d != 100*time.Millisecond {
+			t.Errorf("after %v", d)
+		}
+	})
+}
+
+func TestCloseWithUnreadDataResets(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, _, _ := w.pair(t)
+		a.Write([]byte("unread"))
+		time.Sleep(time.Second)
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := b.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+		if _, err := a.Read(make([]byte, 1)); !errors.Is(err, streaming.ErrReset) {
+			t.Error(err)
+		}
+		if _, err := a.Write([]byte("x")); !errors.Is(err, streaming.ErrReset) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestCloseDeliversWhatWasWritten(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, _, _ := w.pair(t)
+		data := bytes.Repeat([]byte("0123456789"), 30000)
+		if _, err := a.Write(data); err != nil {
+			t.Error(err)
+		}
+		a.Close()
+		got, err := io.ReadAll(b)
+		if !bytes.Equal(got, data) || err != nil {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+		b.Close()
+	})
+}
+
+func TestPeerVanishes(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, _, _, _ := w.pair(t)
+		w.mu.Lock()
+		w.cut = true
+		w.mu.Unlock()
+		a.Write([]byte("hello?"))
+		if _, err := a.Read(make([]byte, 1)); !errors.Is(err, streaming.ErrTimeout) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestPing(t *testing.T) {
+	in(t, 70*time.Millisecond, func(t *testing.T, w *world) {
+		ha, _ := w.host(1, stream.Config{})
+		_, to := w.host(2, stream.Config{})
+		if d, err := ha.Ping(w.ctx, to); d != 140*time.Millisecond || err != nil {
+			t.Error(d, err)
+		}
+		ctx, cancel := context.WithTimeout(w.ctx, 30*time.Second)
+		defer cancel()
+		if _, err := ha.Ping(ctx, keys(t, 7).Destination()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestShutdown(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, ha, hb := w.pair(t)
+		l, err := hb.Listen(9)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for _, f := range []func() error{
+			func() error { _, err := a.Read(make([]byte, 1)); return err },
+			func() error { _, err := b.Read(make([]byte, 1)); return err },
+			func() error { _, err := b.Write(make([]byte, 64<<20)); return err },
+			func() error { _, err := l.Accept(); return err },
+		} {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				for range 3 {
+					if err := f(); err != nil {
+						return
+					}
+				}
+			}()
+		}
+		time.Sleep(time.Second)
+		w.end()
+		wg.Wait()
+		if _, err := ha.Dial(context.Background(), keys(t, 3).Destination(), 1); !errors.Is(err, stream.ErrClosed) {
+			t.Error(err)
+		}
+		if _, err := ha.Listen(4); !errors.Is(err, stream.ErrClosed) {
+			t.Error(err)
+		}
+		ha.Handle([]byte("late"))
+		a.Stats()
+	})
+}
+
+func TestManyStreams(t *testing.T) {
+	in(t, 50*time.Millisecond, func(t *testing.T, w *world) {
+		ha, _ := w.host(1, stream.Config{})
+		hb, to := w.host(2, stream.Config{})
+		l, err := hb.Listen(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					io.Copy(c, struct{ io.Reader }{c})
+					c.Close()
+				}()
+			}
+		}()
+		for i := range 50 {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				c, err := ha.Dial(w.ctx, to, uint16(i))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				data := bytes.Repeat([]byte{byte(i)}, 20000+i)
+				go func() {
+					c.Write(data)
+					c.CloseWrite()
+				}()
+				got, err := io.ReadAll(c)
+				if err != nil || !bytes.Equal(got, data) {
+					t.Errorf("stream %d: %d bytes, %v", i, len(got), err)
+				}
+				c.Close()
+			}()
+		}
+		wg.Wait()
+	})
+}
+
+func BenchmarkHosts(b *testing.B) {
+	w := newWorld(b, 0)
+	defer w.end()
+	ha, _ := w.host(1, stream.Config{})
+	hb, to := w.host(2, stream.Config{})
+	l, err := hb.Listen(0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	c, err := ha.Dial(w.ctx, to, 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := l.AcceptStream(w.ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
+	const piece = 1 << 20
+	data, buf := make([]byte, piece), make([]byte, piece)
+	b.SetBytes(piece)
+	b.ResetTimer()
+	go func() {
+		for range b.N {
+			if _, err := c.Write(data); err != nil {
+				return
+			}
+		}
+	}()
+	for range b.N {
+		if _, err := io.ReadFull(s, buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

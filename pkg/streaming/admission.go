@@ -1,0 +1,120 @@
+package streaming
+
+import (
+	"math"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+)
+
+// admission decides which incoming streams are let in (SECURITY: stream
+// floods), and knows the SYNs that were.
+type admission struct {
+	limits Limits
+	tokens float64 // signatures that may be checked
+	at     instant
+
+	total rate
+	peers map[i2p.Hash]*rate
+
+	seen    [2]map[[16]byte]struct{} // by the start of the signature; two generations
+	renewed instant
+}
+
+// rate counts streams in the present minute and hour.
+type rate struct {
+	minuteAt, hourAt instant
+	minute, hour     int
+}
+
+const (
+	maxRates = 4096
+	maxSeen  = 8192 // of a generation
+	seenLife = 10 * time.Minute
+)
+
+func (a *admission) init(l Limits) {
+	a.limits = l
+	a.tokens = float64(2 * min(l.SYNsPerSecond, 1<<30))
+	a.peers = make(map[i2p.Hash]*rate)
+	a.seen = [2]map[[16]byte]struct{}{{}, {}}
+}
+
+// verify takes a token for a signature to check.
+func (a *admission) verify(now instant) bool {
+	perSecond := float64(min(a.limits.SYNsPerSecond, 1<<30))
+	a.tokens = min(a.tokens+perSecond*(now-a.at).Seconds(), 2*perSecond)
+	a.at = now
+	if a.tokens < 1 {
+		return false
+	}
+	a.tokens--
+	return true
+}
+
+// incoming counts a stream whose SYN was verified, and says whether it is
+// within the limits.
+func (a *admission) incoming(now instant, from i2p.Hash) bool {
+	if a.limits.PeerPerMinute == math.MaxInt && a.limits.PeerPerHour == math.MaxInt {
+		return a.total.count(now, a.limits.TotalPerMinute, a.limits.TotalPerHour)
+	}
+	r := a.peers[from]
+	if r == nil {
+		if len(a.peers) >= maxRates {
+			a.forgetRates(now)
+		}
+		if len(a.peers) >= maxRates {
+			return false // thousands of destinations at once are one flood
+		}
+		r = &rate{minuteAt: now, hourAt: now}
+		a.peers[from] = r
+	}
+	peer := r.count(now, a.limits.PeerPerMinute, a.limits.PeerPerHour)
+	return peer && a.total.count(now, a.limits.TotalPerMinute, a.limits.TotalPerHour)
+}
+
+// forgetRates drops the counts that no limit needs any more.
+func (a *admission) forgetRates(now instant) {
+	life := time.Hour
+	if a.limits.PeerPerHour == math.MaxInt {
+		life = time.Minute
+	}
+	for h, r := range a.peers {
+		if now-r.minuteAt >= life {
+			delete(a.peers, h)
+		}
+	}
+}
+
+func (r *rate) count(now instant, perMinute, perHour int) bool {
+	if now-r.minuteAt >= time.Minute {
+		r.minuteAt, r.minute = now, 0
+	}
+	if now-r.hourAt >= time.Hour {
+		r.hourAt, r.hour = now, 0
+	}
+	if r.minute >= perMinute || r.hour >= perHour {
+		return false
+	}
+	r.minute++
+	r.hour++
+	return true
+}
+
+func seenKey(sig []byte) (k [16]byte) {
+	copy(k[:], sig)
+	return k
+}
+
+func (a *admission) seenBefore(now instant, sig []byte) bool {
+	if now-a.renewed > seenLife || len(a.seen[0]) >= maxSeen {
+		a.seen[1], a.seen[0] = a.seen[0], make(map[[16]byte]struct{})
+		a.renewed = now
+	}
+	k := seenKey(sig)
+	_, new := a.seen[0][k]
+	_, old := a.seen[1][k]
+	return new || old
+}
+
+func (a *admission) see(sig []byte) { a.seen[0][seenKey(sig)] = struct{}{} }

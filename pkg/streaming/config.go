@@ -1,0 +1,142 @@
+package streaming
+
+import (
+	"errors"
+	"io"
+	"math"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+)
+
+// Config is what a Mux is made of. Zero fields take the defaults named.
+type Config struct {
+	Keys   *i2p.PrivateKeys
+	Rand   io.Reader // nil is crypto/rand
+	Events Events
+
+	MTU           int // payload bytes of a packet that we announce: 1812
+	MaxWindow     int // packets in flight of one stream: 1024
+	Reassembly    int // packets kept beyond the first missing one: 2048
+	ReceiveBuffer int // bytes that the application may leave unread before we choke: 1 MiB
+	SendBuffer    int // bytes that wait for their first transmission: 256 KiB
+
+	InitialRTO    time.Duration // before a round trip was measured: 9 s
+	KeepAlive     time.Duration // a sign of life after so long a silence: 90 s
+	MaxKeepAlives int           // unanswered, before a stream is given up: 8
+	MaxResends    int           // timeouts in a row before a stream is given up: 9
+	MaxSYNs       int           // SYNs sent before a stream is given up: 7
+	NoPong        bool          // leave pings unanswered
+	Limits        Limits
+}
+
+// Limits bound what strangers can make a Mux do. Zero fields take the
+// defaults named, negative ones lift a limit.
+type Limits struct {
+	Streams        int  // both directions: 2048
+	PeerPerMinute  int  // incoming streams of one destination: none
+	PeerPerHour    int  // none
+	TotalPerMinute int  // incoming streams: none
+	TotalPerHour   int  // none
+	SYNsPerSecond  int  // signatures checked, with a burst of twice that: 500
+	Memory         int  // bytes received and not yet read, all streams: 64 MiB
+	Reset          bool // answer what is refused with RESET; else drop it
+}
+
+// Events is what the owner of a Mux hears of its streams, from inside of its
+// calls of Handle, Tick and Flush. It must not call the Mux back from there.
+type Events interface {
+	// Accept offers an incoming stream, whose SYN was verified. The answer
+	// false refuses it.
+	Accept(c *Conn) bool
+	// Established says that the peer has answered our SYN.
+	Established(c *Conn)
+	// Receive hands over the next bytes of a stream, which are valid during
+	// the call. Conn.Read must be called for as many once they are consumed.
+	Receive(c *Conn, data []byte)
+	// ReceiveEnd says that the peer has closed its direction.
+	ReceiveEnd(c *Conn)
+	// Writable says that a stream that could not take all of a Write can
+	// take more, or that all was acknowledged.
+	Writable(c *Conn)
+	// Closed says that a stream has ended: nil after both directions closed
+	// in order. It is the last event of a stream.
+	Closed(c *Conn, err error)
+	// Stalled says that packets to a destination go unanswered: another path
+	// should be tried.
+	Stalled(peer i2p.Hash)
+	// Pong is the answer to Ping.
+	Pong(id uint32, payload []byte)
+}
+
+// What ends a stream.
+var (
+	ErrReset     = errors.New("streaming: stream reset by the peer")
+	ErrTimeout   = errors.New("streaming: the peer does not answer")
+	ErrAborted   = errors.New("streaming: stream reset")
+	ErrMuxClosed = errors.New("streaming: destination closed")
+	ErrLimit     = errors.New("streaming: too many streams")
+)
+
+const (
+	defaultMTU = 1730 // until the peer names its own (Streaming, "MTU Selection")
+	minMTU     = 512  // MIN_MESSAGE_SIZE
+	eciesMTU   = 1812 // proposal 155
+
+	chokeAbove = 60000 // a greater delay chokes
+	chokeDelay = 60001 // what we say; 61000 would make i2pd take us for Java
+	gapChoke   = 65535 // i2pd: too much is missing
+	// oldGapChoke is the same of i2pd up to 2.57, though no choking by the letter.
+	oldGapChoke = 60000
+)
+
+// instant is a time relative to the Mux's first moment.
+type instant = time.Duration
+
+const never instant = math.MaxInt64
+
+func orDefault(v *int, d int) {
+	if *v == 0 {
+		*v = d
+	} else if *v < 0 {
+		*v = math.MaxInt
+	}
+}
+
+func (c *Config) defaults() {
+	orDefault(&c.MTU, eciesMTU)
+	orDefault(&c.MaxWindow, 1024)
+	orDefault(&c.Reassembly, 2048)
+	orDefault(&c.ReceiveBuffer, 1<<20)
+	orDefault(&c.SendBuffer, 256<<10)
+	orDefault(&c.MaxKeepAlives, 8)
+	orDefault(&c.MaxResends, 9)
+	orDefault(&c.MaxSYNs, 7)
+	if c.InitialRTO == 0 {
+		c.InitialRTO = 9 * time.Second
+	}
+	if c.KeepAlive == 0 {
+		c.KeepAlive = 90 * time.Second
+	}
+	l := &c.Limits
+	orDefault(&l.Streams, 2048)
+	orDefault(&l.SYNsPerSecond, 500)
+	orDefault(&l.Memory, 64<<20)
+	for _, v := range []*int{&l.PeerPerMinute, &l.PeerPerHour, &l.TotalPerMinute, &l.TotalPerHour} {
+		orDefault(v, math.MaxInt)
+	}
+	c.MTU = min(max(c.MTU, minMTU), maxPacket/2)
+}
+
+// Counters of what a Mux refused or dropped, and of what it did.
+type Counters struct {
+	In, Out        uint64 // packets
+	Malformed      uint64
+	UnknownStream  uint64
+	BadSignature   uint64
+	WrongRecipient uint64 // a SYN made for another destination
+	Replayed       uint64 // a SYN seen before
+	Refused        uint64 // SYNs over a limit
+	Dropped        uint64 // packets over a memory limit
+	Pings          uint64
+}

@@ -1,0 +1,52 @@
+package streaming
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"time"
+
+	"i2ptoolkit/pkg/datagram"
+	"i2ptoolkit/pkg/i2p"
+)
+
+// Ping asks a destination for an echo of at most 32 bytes, which arrives as
+// the event Pong with the id returned (Streaming, "Ping / Pong").
+func (m *Mux) Ping(now time.Time, to i2p.Destination, o OpenOptions, payload []byte) (uint32, error) {
+	if len(payload) > pongPayload {
+		return 0, fmt.Errorf("streaming: a ping of %d bytes, %d are echoed", len(payload), pongPayload)
+	}
+	var b [4]byte
+	if _, err := io.ReadFull(m.cfg.Rand, b[:]); err != nil {
+		return 0, fmt.Errorf("streaming: drawing a ping's id: %w", err)
+	}
+	id := binary.BigEndian.Uint32(b[:]) | 1
+	p := Packet{SendStreamID: id, Flags: Echo | FromIncluded, From: m.dest, Payload: payload}
+	if off := m.cfg.Keys.Offline; off != nil {
+		p.Flags |= OfflineSignature
+		p.Offline = off.OfflineSignature
+	}
+	h := datagram.Header{Protocol: datagram.Streaming, From: o.LocalPort, To: o.Port}
+	m.emitTo(m.peerOf(m.instant(now), to), h, &p, true)
+	return id, nil
+}
+
+// echo answers a ping, or takes a pong.
+func (m *Mux) echo(now time.Time, h datagram.Header, p *Packet, raw []byte) {
+	at := m.instant(now)
+	if p.SendStreamID == 0 {
+		m.cfg.Events.Pong(p.ReceiveStreamID, p.Payload)
+		return
+	}
+	m.counters.Pings++
+	if m.cfg.NoPong || !p.Flags.Has(FromIncluded|SignatureIncluded) || !m.admit.verify(at) {
+		return
+	}
+	key, err := signerOf(p, now)
+	if err != nil || !verified(p, raw, key) {
+		m.counters.BadSignature++
+		return
+	}
+	pong := Packet{ReceiveStreamID: p.SendStreamID, Flags: Echo, Payload: p.Payload[:min(len(p.Payload), pongPayload)]}
+	m.emitTo(m.peerOf(at, p.From), datagram.Header{Protocol: datagram.Streaming, From: h.To, To: h.From}, &pong, false)
+}

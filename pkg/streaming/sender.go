@@ -1,0 +1,301 @@
+package streaming
+
+import "time"
+
+// sender holds what waits to be sent and what waits to be acknowledged.
+type sender struct {
+	queue []byte // not yet sent, from read on
+	read  int
+	fin   finState
+
+	una, nxt uint32    // the oldest sequence number unacknowledged, the next new one
+	segs     []segment // una and following, from head on
+	head     int
+	inflight int    // sent, neither acknowledged nor lost
+	lost     int    // to be sent again
+	highest  uint32 // one beyond the highest acknowledged
+	holes    int    // unacknowledged below highest
+	beyond   uint32 // what the last ack says nothing of
+
+	order       uint64 // of transmissions
+	ackedOrder  uint64 // the latest transmission acknowledged
+	ackedSentAt instant
+	reorder     int // eighths of a round trip by which packets may overtake each other
+	lossAt      instant
+	delivered   uint64
+	deliveredAt instant
+	firstSentAt instant
+	limitedTo   uint64 // samples up to here are limited by the application
+
+	paceAt    instant // when the next packet may go
+	timerFrom instant // start of the retransmission timer
+	timeouts  int     // in a row
+	probed    bool    // the tail was probed since the last progress
+	force     int     // packets to send without regard to the window
+	askAt     instant // when an ack is next asked for
+
+	synAt     instant // until when the SYN waits for data
+	choked    bool
+	blockedTo uint32  // no new packets until this is acknowledged (gapChoke)
+	persistAt instant // when a choked stream sends its next probe
+	persist   time.Duration
+	farWindow float64 // what the peer was seen to take
+	wantRoom  bool
+}
+
+type finState uint8
+
+const (
+	finNone finState = iota
+	finWanted
+	finSent
+)
+
+// segment is a packet with a sequence number. What the peer has is empty and
+// acked until all before it are too.
+type segment struct {
+	seq   uint32
+	data  []byte
+	flags Flags // Synchronize, Close
+	acked bool
+	lost  bool
+	sends int
+
+	order       uint64
+	sentAt      instant
+	delivered   uint64 // when it was sent, as the next two
+	deliveredAt instant
+	firstSentAt instant
+	limited     bool
+}
+
+const (
+	maxHoles     = 200 // below what one NACK list can name
+	fullNACKs    = 240
+	firstReorder = 2
+	maxReorder   = 8
+	maxPersist   = 10 * time.Second
+	paceBurst    = 2 * time.Millisecond // what a late timer may make up for
+	paceQuantum  = 500 * time.Microsecond
+)
+
+func (s *sender) queued() int { return len(s.queue) - s.read }
+
+// finished reports whether all, CLOSE included, was acknowledged.
+func (s *sender) finished() bool { return s.fin == finSent && s.una == s.nxt }
+
+func (s *sender) window(cc *control) float64 { return min(cc.window, s.farWindow) }
+
+// outstanding are the segments from una on.
+func (s *sender) outstanding() []segment { return s.segs[s.head:] }
+
+// sendSegments sends what the window and the pacing allow, what was lost first.
+func (c *Conn) sendSegments(now instant) {
+	s := &c.snd
+	for c.state != gone {
+		forced := s.force > 0
+		if !forced && (float64(s.inflight) >= s.window(&c.cc) || now < s.paceAt || s.choked) {
+			return
+		}
+		seg := s.nextLost()
+		if seg == nil && forced {
+			seg = s.newest()
+		}
+		if seg == nil {
+			if !c.mayExtend(now) {
+				s.force = 0
+				c.markLimited()
+				return
+			}
+			seg = c.extend()
+		}
+		if forced {
+			s.force--
+		}
+		c.send(now, seg)
+	}
+}
+
+// markLimited notes that the application, not the path, bounds the rate.
+func (c *Conn) markLimited() {
+	if s := &c.snd; s.queued() == 0 && s.lost == 0 {
+		s.limitedTo = s.delivered + uint64(s.inflight)
+	}
+}
+
+func (s *sender) nextLost() *segment {
+	if s.lost == 0 {
+		return nil
+	}
+	segs := s.outstanding()
+	for i := range segs {
+		if segs[i].lost {
+			return &segs[i]
+		}
+	}
+	return nil
+}
+
+// newest is the last segment that waits for its acknowledgement.
+func (s *sender) newest() *segment {
+	segs := s.outstanding()
+	for i := len(segs) - 1; i >= 0; i-- {
+		if !segs[i].acked {
+			return &segs[i]
+		}
+	}
+	return nil
+}
+
+// mayExtend reports whether a new packet may follow.
+func (c *Conn) mayExtend(now instant) bool {
+	s := &c.snd
+	if s.nxt == 0 { // the SYN
+		return c.incoming || s.queued() > 0 || s.fin == finWanted || now >= s.synAt
+	}
+	if c.state != open || s.fin == finSent || (s.queued() == 0 && s.fin == finNone) {
+		return false
+	}
+	return s.holes < maxHoles && len(s.outstanding()) < c.m.cfg.MaxWindow && s.una >= s.blockedTo
+}
+
+// extend makes the next packet out of the queue.
+func (c *Conn) extend() *segment {
+	s := &c.snd
+	size := c.mtu
+	seg := segment{seq: s.nxt}
+	if s.nxt == 0 {
+		seg.flags = Synchronize
+		size = min(size, defaultMTU) // the peer's is not known (proposal 155, case 5)
+	}
+	n := min(size, s.queued())
+	if n > 0 {
+		seg.data = append(c.m.get(), s.queue[s.read:s.read+n]...)
+		s.read += n
+		if s.read == len(s.queue) {
+			s.queue, s.read = s.queue[:0], 0
+		} else if s.read > len(s.queue)/2 {
+			s.queue = s.queue[:copy(s.queue, s.queue[s.read:])]
+			s.read = 0
+		}
+	}
+	if s.queued() == 0 && s.fin == finWanted {
+		seg.flags |= Close
+		s.fin = finSent
+	}
+	c.stats.Sent += uint64(n)
+	if s.head > 64 && s.head > len(s.segs)/2 {
+		k := copy(s.segs, s.segs[s.head:])
+		clear(s.segs[k:])
+		s.segs, s.head = s.segs[:k], 0
+	}
+	s.segs = append(s.segs, seg)
+	s.nxt++
+	return &s.segs[len(s.segs)-1]
+}
+
+// send transmits a segment, the first time or again.
+func (c *Conn) send(now instant, seg *segment) {
+	s := &c.snd
+	if s.inflight == 0 && s.lost == 0 {
+		s.firstSentAt, s.deliveredAt = now, now
+	}
+	switch {
+	case seg.lost:
+		seg.lost = false
+		s.lost--
+		s.inflight++
+	case seg.sends == 0:
+		s.inflight++
+	}
+	if seg.sends > 0 {
+		c.stats.Resent++
+	}
+	seg.sends++
+	s.order++
+	seg.order, seg.sentAt = s.order, now
+	seg.delivered, seg.deliveredAt, seg.firstSentAt = s.delivered, s.deliveredAt, s.firstSentAt
+	seg.limited = s.limitedTo > s.delivered
+	s.timerFrom = now
+	if gap := c.cc.pacing(c.rtt.smoothed); gap > 0 {
+		burst := max(paceBurst, 2*gap)
+		s.paceAt = max(s.paceAt, now-burst) + gap
+	}
+	c.emitSegment(now, seg)
+}
+
+// emitSegment writes a segment's packet.
+func (c *Conn) emitSegment(now instant, seg *segment) {
+	s, r := &c.snd, &c.rcv
+	p := Packet{
+		SendStreamID:    c.remoteID,
+		ReceiveStreamID: c.localID,
+		SequenceNum:     seg.seq,
+		ResendDelay:     byte(min(c.rtt.rto(s.timeouts)/time.Second, 255)),
+		Flags:           seg.flags,
+		Payload:         seg.data,
+	}
+	if r.next > 0 {
+		p.AckThrough = r.next - 1
+	} else {
+		p.Flags |= NoAck
+	}
+	signed := seg.flags != 0
+	if seg.flags.Has(Synchronize) {
+		p.Flags |= FromIncluded | MaxPacketSizeIncluded
+		p.From, p.MaxPacketSize = c.m.dest, uint16(c.m.cfg.MTU)
+		if !c.incoming {
+			p.NACKs = c.peer.hash[:] // Streaming specification, "Replay prevention"
+		}
+		if o := c.m.cfg.Keys.Offline; o != nil {
+			p.Flags |= OfflineSignature
+			p.Offline = o.OfflineSignature
+		}
+	} else if c.asksAck(now, seg) {
+		p.Flags |= DelayRequested
+	}
+	if r.choking {
+		p.Flags |= DelayRequested
+		p.Delay = chokeDelay
+	}
+	if !r.gap() && r.next > 0 && !p.Flags.Has(NoAck) && r.unchokes == 0 {
+		r.acked() // this packet says it
+	}
+	c.spoke = now
+	c.m.emit(c, &p, signed)
+}
+
+// asksAck decides whether a packet asks to be acknowledged without delay: the
+// last of what there is, what was sent before, and some in between.
+func (c *Conn) asksAck(now instant, seg *segment) bool {
+	s := &c.snd
+	last := s.queued() == 0 && s.lost == 0 || float64(s.inflight) >= s.window(&c.cc)
+	if !last && seg.sends == 1 && now < s.askAt {
+		return false
+	}
+	s.askAt = now + max(c.rtt.smoothed/8, time.Millisecond)
+	return true
+}
+
+// sendDeadline is when sendSegments or expireSends has something to do.
+func (c *Conn) sendDeadline(now instant) instant {
+	s := &c.snd
+	if s.nxt == 0 {
+		return s.synAt
+	}
+	if s.choked {
+		return s.persistAt
+	}
+	at := s.lossAt
+	if s.inflight+s.lost > 0 {
+		at = min(at, s.timerFrom+c.timerLength())
+	}
+	if (s.lost > 0 || c.mayExtend(now)) && float64(s.inflight) < s.window(&c.cc) {
+		pace := s.paceAt
+		if pace > now && c.cc.pacing(c.rtt.smoothed) < paceQuantum {
+			pace += paceQuantum // a few packets at once spare wake-ups
+		}
+		at = min(at, pace)
+	}
+	return at
+}
