@@ -1,0 +1,244 @@
+package router
+
+import (
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/ratchet"
+	"i2ptoolkit/pkg/tunnel"
+)
+
+// buildRequest is a stranger's request that router i be the only hop of an
+// outbound tunnel.
+func (m *mesh) buildRequest(i int, from i2p.Hash) i2np.Message {
+	m.t.Helper()
+	static, _ := m.infos[i].EncryptionKey()
+	b, err := tunnel.NewBuild(m.now, tunnel.Config{
+		Hops: []tunnel.Hop{{Router: m.infos[i].Hash(), Static: static}}, Us: from,
+		Reply: tunnel.ReplyTo{Gateway: from, Tunnel: 7}, Rand: m.rand,
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return b.Message()
+}
+
+// TestBuildBombing: a peer that asks for a thousand tunnels a second gets its
+// share. Others' requests are granted and our own tunnels are built meanwhile.
+func TestBuildBombing(t *testing.T) {
+	const seconds, perStep = 3, 20 // 1,000 a second
+	m := newMesh(t, 6, nil)
+	m.run(10*time.Second, nil)
+	r := m.routers[0]
+	before := r.counts
+	bomber, honest := stranger(1), stranger(2)
+	var party *Tunnels
+	steps, asked := 0, 0
+	m.run(seconds*time.Second, func() {
+		for range perStep {
+			r.Deliver(bomber, m.buildRequest(0, bomber))
+			asked++
+		}
+		if steps%50 == 25 {
+			r.Deliver(honest, m.buildRequest(0, honest))
+		}
+		if steps == 10 {
+			party = r.OpenTunnels(TunnelsConfig{Name: "p", Inbound: Shape{2, 0, 2}, Outbound: Shape{2, 0, 2}})
+		}
+		steps++
+	})
+	limit := int(r.cfg.Limits.BuildsPerPeer * (seconds + 2))
+	if got := r.transit.perPeer[bomber]; got == 0 || got > limit {
+		t.Errorf("the bomber got %d tunnels of %d, expected its share of %d", got, asked, limit)
+	}
+	if limited := int(r.counts.BuildsLimited - before.BuildsLimited); limited < asked-limit {
+		t.Errorf("%d requests were dropped unopened, expected %d", limited, asked-limit)
+	}
+	if got := r.transit.perPeer[honest]; got != seconds {
+		t.Errorf("another peer got %d of its %d tunnels", got, seconds)
+	}
+	if len(party.p.in.tunnels) != 2 || len(party.p.out.tunnels) != 2 {
+		t.Errorf("our own: %d in, %d out, expected 2 of each", len(party.p.in.tunnels), len(party.p.out.tunnels))
+	}
+}
+
+// TestTransitBounds: neither one peer nor all together get more tunnels than
+// there are.
+func TestTransitBounds(t *testing.T) {
+	m := newMesh(t, 1, func(_ int, c *Config, _ *netdb.Config) {
+		c.Limits = Limits{TransitTunnels: 30, TransitPerPeer: 20, BuildsPerPeer: 1000, BuildsPerSec: 1000}
+	})
+	r := m.routers[0]
+	for range 25 {
+		r.Deliver(stranger(1), m.buildRequest(0, stranger(1)))
+	}
+	m.step()
+	if got := len(r.transit.hops); got != 20 {
+		t.Errorf("one peer has %d tunnels, expected 20", got)
+	}
+	for i := range 25 {
+		r.Deliver(stranger(2+i), m.buildRequest(0, stranger(2+i)))
+	}
+	m.step()
+	if got := len(r.transit.hops); got != 30 || r.counts.TransitRefused != 20 {
+		t.Errorf("%d tunnels and %d refusals, expected 30 and 20", got, r.counts.TransitRefused)
+	}
+	m.now = m.now.Add(tunnel.Lifetime + transitGrace)
+	m.step()
+	if len(r.transit.hops)+len(r.transit.perPeer) != 0 {
+		t.Errorf("%d tunnels of %d peers have outlived their time", len(r.transit.hops), len(r.transit.perPeer))
+	}
+}
+
+// lookupFrom is a question that a router with that hash would ask directly.
+func (m *mesh) lookupFrom(from, key i2p.Hash, kind i2np.LookupKind) []byte {
+	return i2np.DatabaseLookup{Key: key, From: from, Kind: kind}.AppendTo(nil)
+}
+
+// TestReplays: a replayed message of any kind is acted upon once, an expired
+// one never.
+func TestReplays(t *testing.T) {
+	m := newMesh(t, 1, nil)
+	r, own := m.routers[0], m.infos[0]
+	asker := stranger(1)
+	static, _ := own.EncryptionKey()
+	ask := m.message(i2np.DatabaseLookupType, 5, m.lookupFrom(asker, own.Hash(), i2np.LookupRouterInfo))
+	seal := func(clove i2np.Message) i2np.Message {
+		body, err := ratchet.SealToRouter(m.rand, m.now, static, []i2np.Clove{{Message: clove}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.message(i2np.GarlicType, 6, i2np.AppendGarlic(nil, body))
+	}
+	send := func(msg i2np.Message) int {
+		r.Deliver(asker, msg.Own())
+		m.step()
+		return len(m.sentTo(asker))
+	}
+	sealed := seal(ask)
+	if n := send(sealed); n != 1 {
+		t.Fatalf("a sealed question had %d answers", n)
+	}
+	if n := send(sealed); n != 0 {
+		t.Errorf("its replay had %d answers", n)
+	}
+	old := ask
+	old.Expiration = i2p.DateOf(m.now.Add(-2 * time.Minute))
+	if n := send(old); n != 0 {
+		t.Errorf("an expired question had %d answers", n)
+	}
+	if n := send(seal(old)); n != 0 {
+		t.Errorf("an expired clove had %d answers", n)
+	}
+	far := ask
+	far.Expiration = i2p.DateOf(m.now.Add(24 * time.Hour))
+	if n := send(far); n != 0 {
+		t.Errorf("a question that expires tomorrow had %d answers", n)
+	}
+
+	build := m.buildRequest(0, asker)
+	for range 3 {
+		r.Deliver(asker, build.Own())
+		m.step()
+	}
+	if n := len(r.transit.hops); n != 1 || len(m.sentTo(asker)) != 1 {
+		t.Errorf("a build request and its replays made %d tunnels", n)
+	}
+	build.Release()
+}
+
+// TestReplayedTunnelData: a tunnel message that a hop has passed on is not
+// passed on again.
+func TestReplayedTunnelData(t *testing.T) {
+	m := newMesh(t, 6, nil)
+	m.run(10*time.Second, nil)
+	for i, r := range m.routers {
+		for _, h := range r.transit.list() {
+			if h.participant == nil {
+				continue
+			}
+			body := append(i2np.TunnelData{Tunnel: h.id}.AppendTo(nil)[:4], make([]byte, i2np.TunnelDataLen-4)...)
+			m.rand.Read(body[4:])
+			before := h.messages
+			sent := len(m.wire)
+			r.now = m.now
+			for range 3 {
+				r.direct(stranger(1), m.message(i2np.TunnelDataType, 1, body).Own())
+			}
+			if got := len(m.wire) - sent; got != 1 {
+				t.Errorf("router %d passed a message and two replays on %d times", i, got)
+			}
+			if h.messages == before {
+				t.Errorf("router %d counted nothing", i)
+			}
+			return
+		}
+	}
+	t.Fatal("no router is a participant")
+}
+
+// TestInboxBound: what strangers send while the loop is busy is bounded and
+// counted, and its buffers go back.
+func TestInboxBound(t *testing.T) {
+	const limit, flood = 1000, 50_000
+	m := newMesh(t, 1, func(_ int, c *Config, _ *netdb.Config) { c.Limits.Inbox = limit })
+	r := m.routers[0]
+	held := buf.InUse()
+	body := make([]byte, i2np.TunnelDataLen)
+	for i := range flood {
+		r.Deliver(stranger(i%10), m.message(i2np.TunnelDataType, 1, body).Own())
+	}
+	if n := buf.InUse() - held; n != limit {
+		t.Errorf("%d messages wait, expected %d", n, limit)
+	}
+	if n := r.in.dropped.Load(); n != flood-limit {
+		t.Errorf("%d were counted as dropped, expected %d", n, flood-limit)
+	}
+	m.step()
+	if n := buf.InUse() - held; n != 0 {
+		t.Errorf("%d buffers are held after the turn", n)
+	}
+}
+
+// TestTableBounds: no table grows without end that strangers, or messages for
+// strangers, can make grow.
+func TestTableBounds(t *testing.T) {
+	// The floodfill is asked for those routers, and lookups stay under way.
+	m := newMesh(t, 2, func(i int, _ *Config, db *netdb.Config) { db.Floodfill = i == 1 })
+	r := m.routers[0]
+	m.step()
+	for i := range 20_000 {
+		to := stranger(i)
+		r.wantRouter(to, m.message(i2np.DeliveryStatusType, 1, i2np.DeliveryStatus{}.AppendTo(nil)).Own())
+		r.transit.requests.allow(m.now, to)
+		r.garlic.allow(m.now, to)
+		if i < maxOneTime+100 {
+			r.newOneTime(r.self)
+		}
+	}
+	for range maxUnsentMessages + 5 {
+		r.wantRouter(stranger(0), m.message(i2np.DeliveryStatusType, 1, nil).Own())
+	}
+	if len(r.unsent) == 0 || len(r.unsent[stranger(0)]) == 0 {
+		t.Error("no message waits for a router")
+	}
+	for name, c := range map[string][2]int{
+		"routers that messages wait for": {len(r.unsent), maxUnsentRouters},
+		"messages for one router":        {len(r.unsent[stranger(0)]), maxUnsentMessages},
+		"sources of build requests":      {len(r.transit.requests.sources), maxSources},
+		"sources of garlic":              {len(r.garlic.sources), maxSources},
+		"one-time keys":                  {len(r.tags), maxOneTime},
+	} {
+		if c[0] > c[1] {
+			t.Errorf("%s: %d, at most %d", name, c[0], c[1])
+		}
+	}
+	m.run(3*time.Minute, nil)
+	if len(r.unsent) > 0 || len(r.tags) > 8 {
+		t.Errorf("after three minutes messages wait for %d routers, and %d keys for answers", len(r.unsent), len(r.tags))
+	}
+}

@@ -1,0 +1,347 @@
+package router
+
+import (
+	"sort"
+	"time"
+
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/profile"
+	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/tunnel"
+)
+
+// build is a tunnel of ours whose hops have not all answered yet.
+type build struct {
+	*tunnel.Build
+	pool    *pool
+	ref     uint64 // the policy's name for the tunnel
+	started time.Time
+}
+
+// launch asks hops to become a tunnel. It reports false when there are not
+// enough of them, or no way to ask.
+func (r *Router) launch(pl *pool, ref uint64, length int) bool {
+	if length == 0 {
+		return r.established(r.zeroHopTunnel(pl, ref))
+	}
+	infos := r.chooseHops(pl, length)
+	if len(infos) < length {
+		return false
+	}
+	hops := make([]tunnel.Hop, len(infos))
+	for i, ri := range infos {
+		static, ok := ri.EncryptionKey()
+		if !ok {
+			return false
+		}
+		hops[i] = tunnel.Hop{Router: ri.Hash(), Static: static}
+	}
+	carrier := r.carrier(pl)
+	if carrier == nil {
+		return false
+	}
+	cfg := tunnel.Config{Inbound: pl.inbound, Hops: hops, Us: r.cfg.Hash, Rand: r.rand, Budget: r.transit.budget, Long: needsLong(infos)}
+	if !pl.inbound {
+		cfg.Reply = tunnel.ReplyTo{Gateway: carrier.gateway, Tunnel: carrier.gatewayID}
+	}
+	b, err := tunnel.NewBuild(r.now, cfg)
+	if err != nil {
+		r.cfg.Log.Warn("tunnel build not made", "error", err)
+		return false
+	}
+	r.builds[b.ReplyID()] = &build{Build: b, pool: pl, ref: ref, started: r.now}
+	if key, ok := b.ReplyGarlic(); ok {
+		r.expect(key.Tag, key.Key, carrier.pool.party)
+	}
+	if !r.sendBuild(b, infos[0], carrier) {
+		delete(r.builds, b.ReplyID())
+		return false
+	}
+	return true
+}
+
+// needsLong reports whether a hop is too old for short records (0.9.51).
+func needsLong(infos []*routerinfo.RouterInfo) bool {
+	for _, ri := range infos {
+		if !ri.VersionAtLeast(0, 9, 51) {
+			return true
+		}
+	}
+	return false
+}
+
+// carrier is the tunnel of the other direction that a build needs: its request
+// leaves, or its reply comes, through it. A destination without one borrows
+// the router's. Where all of the router's fail as well, builds go as those of
+// a router without tunnels do: sent into tunnels that lead nowhere, none would
+// ever replace them.
+func (r *Router) carrier(pl *pool) *ownTunnel {
+	opposite := func(p *party) *pool {
+		if pl.inbound {
+			return p.out
+		}
+		return p.in
+	}
+	for _, p := range []*party{pl.party, r.self} {
+		if t := r.draw(opposite(p).usable(r.now, true)); t != nil {
+			return t
+		}
+	}
+	return opposite(r.self).last
+}
+
+// sendBuild sends the request of an outbound tunnel straight to its first hop,
+// that of an inbound one through the carrier, sealed for the gateway so that
+// the carrier's endpoint does not see it.
+func (r *Router) sendBuild(b *tunnel.Build, first *routerinfo.RouterInfo, carrier *ownTunnel) bool {
+	m := b.Message()
+	if !b.Inbound() || carrier.zeroHop() {
+		return r.sendInfo(first, m)
+	}
+	if carrier.out.EndRouter() != first.Hash() && m.Type == i2np.ShortTunnelBuildType {
+		sealed, err := r.garlicTo(first, m)
+		m.Release()
+		if err != nil {
+			r.cfg.Log.Debug("tunnel build not sealed", "error", err)
+			return false
+		}
+		m = sealed
+	}
+	r.outbound(carrier, toRouter(first.Hash()), m)
+	return true
+}
+
+// chooseHops selects routers for a tunnel, in the order of message flow. The
+// hop next to us should have a session with us or be easy to reach.
+func (r *Router) chooseHops(pl *pool, n int) []*routerinfo.RouterInfo {
+	c := profile.Constraints{
+		Tier:       profile.Client,
+		Exclude:    map[i2p.Hash]struct{}{r.cfg.Hash: {}},
+		SamePrefix: r.cfg.Testnet,
+	}
+	if pl.party == r.self {
+		c.Tier = profile.Exploratory
+	}
+	hops := r.peers.Select(r.now, r.db, n, c)
+	profile.Order(pl.party.order, hops)
+	if pl.inbound {
+		// The same routers are next to us in both directions.
+		for i, j := 0, len(hops)-1; i < j; i, j = i+1, j-1 {
+			hops[i], hops[j] = hops[j], hops[i]
+		}
+	}
+	return hops
+}
+
+func (r *Router) zeroHopTunnel(pl *pool, ref uint64) *ownTunnel {
+	t := &ownTunnel{pool: pl, ref: ref, id: r.freeID(), created: r.now, expires: r.now.Add(tunnel.Lifetime)}
+	if !pl.inbound {
+		out, err := tunnel.NewOutbound(tunnel.OutboundConfig{EndRouter: r.cfg.Hash, Rand: r.rand})
+		if err != nil {
+			panic("router: " + err.Error()) // only the random source can fail
+		}
+		t.out = out
+		return t
+	}
+	t.gateway, t.gatewayID = r.cfg.Hash, t.id
+	t.in = tunnel.NewInbound(tunnel.InboundConfig{Gateway: r.cfg.Hash, GatewayID: t.id, ID: t.id, Budget: r.transit.budget})
+	return t
+}
+
+// freeID draws a tunnel id that is not in use here.
+func (r *Router) freeID() uint32 {
+	for {
+		id := r.random32()
+		if r.inbound[id] == nil && r.transit.hops[id] == nil {
+			return id
+		}
+	}
+}
+
+// buildReply handles what may be the answer to a build of ours. It borrows the
+// message and reports false when it is not.
+func (r *Router) buildReply(m i2np.Message) bool {
+	b := r.builds[m.ID]
+	if b == nil || m.Type != b.ReplyType() {
+		return false
+	}
+	delete(r.builds, m.ID)
+	reply, err := b.HandleReply(m)
+	if err != nil {
+		r.cfg.Log.Debug("build reply of no use", "error", err)
+		r.counts.Malformed++
+		r.failed(b)
+		return true
+	}
+	took := r.now.Sub(b.started)
+	for i, h := range b.Hops() {
+		if reply.Codes[i] == tunnel.Accept {
+			r.peers.BuildAccepted(r.now, h.Router, took)
+			r.db.Proved(h.Router)
+		} else {
+			r.peers.BuildRejected(r.now, h.Router)
+		}
+	}
+	if !reply.Accepted {
+		r.counts.BuildsRefused++
+		r.failed(b)
+		return true
+	}
+	r.accepted(b)
+	return true
+}
+
+func (r *Router) accepted(b *build) {
+	r.counts.BuildsAccepted++
+	t := &ownTunnel{pool: b.pool, ref: b.ref, created: r.now, expires: b.started.Add(tunnel.Lifetime)}
+	for _, h := range b.Hops() {
+		t.hops = append(t.hops, h.Router)
+	}
+	var err error
+	if b.Inbound() {
+		t.in, err = b.NewInbound()
+		t.id = b.ReceiveTunnel()
+		if err == nil {
+			t.gateway, t.gatewayID = t.in.Gateway()
+		}
+	} else {
+		t.out, err = b.NewOutbound()
+		t.id = r.freeID()
+	}
+	if err != nil || (b.Inbound() && (r.inbound[t.id] != nil || r.transit.hops[t.id] != nil)) {
+		r.cfg.Log.Warn("tunnel not made", "error", err)
+		r.failed(b)
+		return
+	}
+	if !r.established(t) && t.in != nil {
+		t.in.Close()
+	}
+}
+
+// established takes a tunnel into use. It reports false where its pool does not
+// want it any more.
+func (r *Router) established(t *ownTunnel) bool {
+	p := t.pool.party
+	if !p.policy.Built(r.now, t.ref) {
+		return false
+	}
+	if t.in != nil {
+		r.inbound[t.id] = t
+	}
+	t.pool.tunnels = append(t.pool.tunnels, t)
+	if h, ok := t.neighbour(); ok {
+		r.wanted.add(h, 1)
+	}
+	r.event("tunnel_up", i2p.Hash{}, t.id, p.cfg.Name, "")
+	r.changed(p)
+	return true
+}
+
+// neighbour is the hop next to us.
+func (t *ownTunnel) neighbour() (i2p.Hash, bool) {
+	switch {
+	case t.zeroHop():
+		return i2p.Hash{}, false
+	case t.in != nil:
+		return t.hops[len(t.hops)-1], true
+	}
+	return t.hops[0], true
+}
+
+func (r *Router) failed(b *build) { b.pool.party.policy.BuildFailed(r.now, b.ref) }
+
+// pending finds a party's build by its policy's name.
+func (r *Router) pending(p *party, ref uint64) *build {
+	for _, b := range r.builds {
+		if b.pool.party == p && b.ref == ref {
+			return b
+		}
+	}
+	return nil
+}
+
+// failBuilds gives up on builds whose first hop cannot be reached.
+func (r *Router) failBuilds(peer i2p.Hash) {
+	var over []uint32
+	for id, b := range r.builds {
+		if b.FirstHop().Router == peer && !b.Inbound() {
+			over = append(over, id)
+		}
+	}
+	sort.Slice(over, func(i, j int) bool { return over[i] < over[j] })
+	for _, id := range over {
+		b := r.builds[id]
+		delete(r.builds, id)
+		r.failed(b)
+	}
+}
+
+// act does what a pool's policy wants done.
+func (r *Router) act(p *party, a tunnel.Action) {
+	pl := p.out
+	if a.Inbound {
+		pl = p.in
+	}
+	switch a.Kind {
+	case tunnel.ActionBuild:
+		if !r.launch(pl, a.ID, a.Hops) {
+			p.policy.BuildFailed(r.now, a.ID)
+		}
+	case tunnel.ActionTimeout:
+		if b := r.pending(p, a.ID); b != nil {
+			r.counts.BuildsExpired++
+			for _, h := range b.Hops() {
+				r.peers.BuildExpired(r.now, h.Router, len(b.Hops()))
+			}
+		}
+	case tunnel.ActionTest:
+		r.test(p, a)
+	case tunnel.ActionDrop:
+		if b := r.pending(p, a.ID); b != nil {
+			delete(r.builds, b.ReplyID())
+			return
+		}
+		r.drop(pl, a.ID)
+	}
+}
+
+// drop takes a tunnel out of use.
+func (r *Router) drop(pl *pool, ref uint64) {
+	for i, t := range pl.tunnels {
+		if t.ref == ref {
+			pl.tunnels = append(pl.tunnels[:i:i], pl.tunnels[i+1:]...)
+			r.forget(t)
+			r.event("tunnel_down", i2p.Hash{}, t.id, pl.party.cfg.Name, "")
+			r.changed(pl.party)
+			return
+		}
+	}
+}
+
+// forget removes a tunnel from the tables and lets its buffers go.
+func (r *Router) forget(t *ownTunnel) {
+	if t.in != nil {
+		delete(r.inbound, t.id)
+		t.in.Close()
+	}
+	if h, ok := t.neighbour(); ok {
+		r.wanted.add(h, -1)
+	}
+}
+
+// peerLost gives up the tunnels that begin next to us with a router whose
+// session has ended: what is sent into them would open a new session, to a
+// router that has most likely forgotten the tunnel.
+func (r *Router) peerLost(peer i2p.Hash) {
+	for _, p := range r.parties {
+		for _, pl := range []*pool{p.in, p.out} {
+			for _, t := range append([]*ownTunnel(nil), pl.tunnels...) {
+				if h, ok := t.neighbour(); ok && h == peer {
+					p.policy.Lost(t.ref)
+					r.drop(pl, t.ref)
+				}
+			}
+		}
+	}
+}

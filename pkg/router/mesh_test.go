@@ -1,0 +1,238 @@
+package router
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/noise"
+	"i2ptoolkit/pkg/profile"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// mesh is a network of router cores that one goroutine drives by hand: their
+// transports hand each message to the next round.
+type mesh struct {
+	t       *testing.T
+	now     time.Time
+	routers []*Router
+	infos   []*routerinfo.RouterInfo
+	byHash  map[i2p.Hash]*Router
+	wire    []parcel // for the next round
+	away    []parcel // for those who are no routers of the mesh
+	rand    *rand.ChaCha8
+}
+
+type parcel struct {
+	from, to i2p.Hash
+	msg      i2np.Message
+}
+
+// meshTransport is the transport of one router.
+type meshTransport struct {
+	m    *mesh
+	from i2p.Hash
+}
+
+func (t meshTransport) Send(to *routerinfo.RouterInfo, m i2np.Message) error {
+	t.SendTo(to.Hash(), m)
+	return nil
+}
+
+func (t meshTransport) SendTo(to i2p.Hash, m i2np.Message) bool {
+	t.m.post(t.from, to, m)
+	return true
+}
+
+// post copies what is sent, as a wire does.
+func (m *mesh) post(from, to i2p.Hash, msg i2np.Message) {
+	sent := msg
+	sent.Body, sent.Owner = append([]byte(nil), msg.Body...), nil
+	msg.Release()
+	if m.byHash[to] != nil {
+		m.wire = append(m.wire, parcel{from, to, sent})
+	} else {
+		m.away = append(m.away, parcel{from, to, sent})
+	}
+}
+
+func (t meshTransport) Connected(i2p.Hash) bool { return true }
+
+// meshStart is within the life of the RouterInfos that newMesh makes.
+var meshStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// newMesh makes n routers that know each other, and starts them.
+func newMesh(t *testing.T, n int, adjust func(i int, c *Config, db *netdb.Config)) *mesh {
+	held := buf.InUse()
+	m := &mesh{t: t, now: meshStart, byHash: map[i2p.Hash]*Router{}, rand: rand.NewChaCha8([32]byte{1})}
+	for i := range n {
+		m.add(i, adjust)
+	}
+	for _, r := range m.routers {
+		for _, ri := range m.infos {
+			if ri.Hash() != r.cfg.Hash {
+				r.LearnRouter(ri, netdb.FromReseed)
+			}
+		}
+		r.Start()
+	}
+	t.Cleanup(func() {
+		for _, r := range m.routers {
+			r.closeAll()
+			r.in.close()
+		}
+		if k := buf.InUse(); k != held {
+			t.Errorf("%d buffers were never released", k-held)
+		}
+	})
+	return m
+}
+
+func (m *mesh) add(i int, adjust func(i int, c *Config, db *netdb.Config)) {
+	m.t.Helper()
+	keys, err := i2p.GenerateRouter(m.rand)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var cfg Config
+	var db netdb.Config
+	if adjust != nil {
+		adjust(i, &cfg, &db)
+	}
+	caps := "XR"
+	if db.Floodfill {
+		caps = "XfR"
+	}
+	ri, err := routerinfo.Build(routerinfo.BuildConfig{
+		Keys: keys, Published: i2p.DateOf(m.now),
+		Addresses: []routerinfo.Address{m.address(i)},
+		Options:   map[string]string{"caps": caps, "netId": "2", "router.version": "0.9.67"},
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var seed [32]byte
+	binary.BigEndian.PutUint32(seed[:], uint32(i+1))
+	random := rand.NewChaCha8(seed)
+	profiles := profile.New(profile.Config{Rand: random})
+	own := func() *routerinfo.RouterInfo { return ri }
+	db.Self, db.NetID, db.Profiles, db.Rand, db.SamePrefix, db.Own = ri.Hash(), 2, profiles, random, true, own
+	cfg.Hash, cfg.Static, cfg.Transport = ri.Hash(), noise.NewKeyPair([32]byte(keys.Crypto)), meshTransport{m, ri.Hash()}
+	cfg.Profiles, cfg.Rand, cfg.Now, cfg.Testnet = profiles, random, func() time.Time { return m.now }, true
+	cfg.Inbound, cfg.Outbound = Shape{Hops: 2, Quantity: 2}, Shape{Hops: 2, Quantity: 2}
+	cfg.Info, cfg.DB = own, netdb.New(db, m.now)
+	r := New(cfg)
+	m.routers = append(m.routers, r)
+	m.infos = append(m.infos, ri)
+	m.byHash[ri.Hash()] = r
+}
+
+func (m *mesh) address(i int) routerinfo.Address {
+	key := make([]byte, 48)
+	m.rand.Read(key)
+	options, err := i2p.NewMapping(map[string]string{
+		"host": "10.9.0." + string(rune('1'+i%9)), "port": "9000", "v": "2",
+		"s": i2p.EncodeBase64(key[:32]), "i": i2p.EncodeBase64(key[32:]),
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return routerinfo.Address{Cost: 3, Style: routerinfo.StyleNTCP2, Options: options}
+}
+
+// turn is one turn of a router's loop.
+func (r *Router) turn(now time.Time) {
+	for _, e := range r.in.take(nil) {
+		r.now = now
+		if e.call != nil {
+			e.call()
+		} else {
+			r.direct(e.from, e.msg)
+		}
+	}
+	r.now = now
+	r.tick()
+}
+
+const meshStep = 20 * time.Millisecond
+
+// step delivers what is on the wire, and gives every router a turn.
+func (m *mesh) step() {
+	m.now = m.now.Add(meshStep)
+	wire := m.wire
+	m.wire = nil
+	for _, p := range wire {
+		m.byHash[p.to].Deliver(p.from, p.msg.Own())
+	}
+	for _, r := range m.routers {
+		r.turn(m.now)
+	}
+}
+
+// run lets the mesh live for a while.
+func (m *mesh) run(d time.Duration, each func()) {
+	for end := m.now.Add(d); m.now.Before(end); {
+		if each != nil {
+			each()
+		}
+		m.step()
+	}
+}
+
+// message is one of a stranger's.
+func (m *mesh) message(t i2np.Type, id uint32, body []byte) i2np.Message {
+	return i2np.Message{Type: t, ID: id, Expiration: i2p.DateOf(m.now.Add(20 * time.Second)), Body: body}
+}
+
+// stranger is a hash of nobody's.
+func stranger(n int) i2p.Hash {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], uint64(n))
+	return i2p.HashOf(b[:])
+}
+
+// sentTo takes what was sent to somebody who is no router of the mesh.
+func (m *mesh) sentTo(to i2p.Hash) (out []i2np.Message) {
+	for _, p := range m.away {
+		if p.to == to {
+			out = append(out, p.msg)
+		}
+	}
+	m.away = nil
+	return out
+}
+
+// TestMesh: the cores alone build exploratory tunnels through each other.
+func TestMesh(t *testing.T) {
+	m := newMesh(t, 8, nil)
+	m.run(20*time.Second, nil)
+	for i, r := range m.routers {
+		if !r.isReady || r.counts.Malformed != 0 || r.counts.Undecryptable != 0 {
+			t.Errorf("router %d: ready %v, %+v", i, r.isReady, r.counts)
+		}
+	}
+}
+
+// TestAllTunnelsFail: a router none of whose tunnels works builds new ones
+// without them.
+func TestAllTunnelsFail(t *testing.T) {
+	m := newMesh(t, 8, nil)
+	m.run(20*time.Second, nil)
+	r := m.routers[0]
+	for _, pl := range []*pool{r.self.in, r.self.out} {
+		if c := r.carrier(&pool{party: r.self, inbound: !pl.inbound}); c == nil || c.zeroHop() {
+			t.Error("a build does not go through the tunnels that there are")
+		}
+		for _, own := range pl.tunnels {
+			own.failing = true
+		}
+		if c := r.carrier(&pool{party: r.self, inbound: !pl.inbound}); c == nil || !c.zeroHop() {
+			t.Error("a build goes through a tunnel that fails")
+		}
+	}
+}

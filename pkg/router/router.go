@@ -1,0 +1,329 @@
+// Package router is the core of an I2P router: it takes the messages of the
+// transport, dispatches them, carries tunnels for others within limits, and
+// builds the tunnels of its own parties, which are the router itself
+// (exploratory tunnels) and the local destinations.
+//
+// One goroutine, the loop in Run, owns all state. Everything else reaches it
+// through the inbox.
+package router
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"io"
+	"log/slog"
+	"time"
+
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/noise"
+	"i2ptoolkit/pkg/profile"
+	"i2ptoolkit/pkg/ratchet"
+	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/tunnel"
+)
+
+// Transport is what the router needs of its transports. No method blocks.
+type Transport interface {
+	// Send takes ownership of the message.
+	Send(to *routerinfo.RouterInfo, m i2np.Message) error
+	// SendTo takes ownership of the message; false means that there is no
+	// session with the peer, or no room.
+	SendTo(peer i2p.Hash, m i2np.Message) bool
+	Connected(peer i2p.Hash) bool
+}
+
+// Limits bound what others may use of the router. A zero field means its
+// default.
+type Limits struct {
+	Inbox          int           // messages that wait for the loop; 16384
+	TransitTunnels int           // tunnels of others; 10000, negative for none
+	TransitPerPeer int           // of them, asked for by one previous hop; 1000
+	BuildsPerPeer  float64       // build requests a second from one peer; 20
+	BuildsPerSec   float64       // and from all; 200
+	GarlicPerSec   float64       // garlic messages to the router a second; 500
+	BuildTimeout   time.Duration // of our own tunnels; 10 s
+	BuildEvery     time.Duration // between two of our own builds; 250 ms
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Inbox == 0 {
+		l.Inbox = 16384
+	}
+	if l.TransitTunnels == 0 {
+		l.TransitTunnels = 10000
+	}
+	if l.TransitPerPeer == 0 {
+		l.TransitPerPeer = 1000
+	}
+	if l.BuildsPerPeer == 0 {
+		l.BuildsPerPeer = 20
+	}
+	if l.BuildsPerSec == 0 {
+		l.BuildsPerSec = 200
+	}
+	if l.GarlicPerSec == 0 {
+		l.GarlicPerSec = 500
+	}
+	if l.BuildTimeout == 0 {
+		l.BuildTimeout = 10 * time.Second
+	}
+	return l
+}
+
+// Config is what a Router is made of.
+type Config struct {
+	Hash      i2p.Hash
+	Static    noise.KeyPair // the identity's encryption key
+	Transport Transport
+	DB        *netdb.DB
+	Profiles  *profile.Table
+	Rand      io.Reader        // nil is crypto/rand; read by the loop alone
+	Now       func() time.Time // nil is time.Now
+	Log       *slog.Logger
+	Limits    Limits
+	// Testnet allows hops of one /16 and family in a tunnel.
+	Testnet bool
+	// Inbound and Outbound shape the router's own, exploratory tunnels.
+	Inbound, Outbound Shape
+	// TransitKBps is what we say to have for a tunnel of others, in KB per
+	// second (proposal 168); 0 says nothing.
+	TransitKBps int
+	// Info makes a RouterInfo of the present moment, to be published.
+	Info func() *routerinfo.RouterInfo
+	// Event is told of changes; it must not block.
+	Event func(Event)
+	// Gather is for simulations, nil elsewhere: the loop calls it once it has
+	// woken. It returns when the goroutines that may still add to the inbox are
+	// at rest, so that a batch does not depend on the scheduler.
+	Gather func()
+}
+
+// Event is a change that somebody may want to follow.
+type Event struct {
+	Kind   string // tunnel_up, tunnel_down, published, …
+	Router i2p.Hash
+	Tunnel uint32
+	Owner  string
+	Detail string
+}
+
+// Router is the core. New starts nothing; Run does.
+type Router struct {
+	cfg   Config
+	in    *inbox
+	rand  io.Reader
+	now   time.Time // of the batch that the loop works on
+	db    *netdb.DB
+	peers *profile.Table
+
+	self    *party
+	parties []*party // self first; in the order of their opening
+	inbound map[uint32]*ownTunnel
+	builds  map[uint32]*build // by the message id of their reply
+	tags    map[[8]byte]oneTime
+	transit transit
+	unsent  map[i2p.Hash][]i2np.Message // for routers that are being looked up
+	garlic  sourceLimit
+	opener  *ratchet.Router // of garlic to our identity's key
+	wanted  wanted
+	pace    *tunnel.BuildLimit
+
+	ready      chan struct{} // closed once exploratory tunnels stand both ways
+	isReady    bool
+	started    bool // tunnels may be built
+	stopping   bool // no more tunnels of others
+	lastExpire time.Time
+	counts     Counts
+}
+
+// Counts are totals since the start.
+type Counts struct {
+	BuildsAccepted, BuildsRefused, BuildsExpired uint64
+	TransitAccepted, TransitRefused              uint64
+	TransitMessages, TransitBytes                uint64
+	Malformed, Expired, Unknown, Undecryptable   uint64
+	InboxDropped, BuildsLimited, GarlicLimited   uint64
+	TestsOK, TestsFailed                         uint64
+}
+
+// New makes a router.
+func New(cfg Config) *Router {
+	cfg.Limits = cfg.Limits.withDefaults()
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Event == nil {
+		cfg.Event = func(Event) {}
+	}
+	if cfg.Gather == nil {
+		cfg.Gather = func() {}
+	}
+	r := &Router{
+		cfg: cfg, in: newInbox(cfg.Limits.Inbox), rand: cfg.Rand, now: cfg.Now(),
+		db: cfg.DB, peers: cfg.Profiles,
+		inbound: make(map[uint32]*ownTunnel),
+		builds:  make(map[uint32]*build),
+		tags:    make(map[[8]byte]oneTime),
+		unsent:  make(map[i2p.Hash][]i2np.Message),
+		wanted:  wanted{peers: make(map[i2p.Hash]int)},
+		pace:    tunnel.NewBuildLimit(cfg.Limits.BuildEvery, 0),
+		opener:  ratchet.NewRouter(ratchet.RouterConfig{Static: cfg.Static, NewPerSecond: int(cfg.Limits.GarlicPerSec)}),
+		ready:   make(chan struct{}),
+		garlic: sourceLimit{
+			rate: cfg.Limits.GarlicPerSec / 4, burst: cfg.Limits.GarlicPerSec / 2,
+			allRate: cfg.Limits.GarlicPerSec, allBurst: cfg.Limits.GarlicPerSec,
+			maxSources: maxSources, sources: make(map[i2p.Hash]*bucket),
+		},
+	}
+	r.transit = newTransit(r)
+	r.self = r.newParty(TunnelsConfig{Name: "exploratory", Inbound: cfg.Inbound, Outbound: cfg.Outbound}, false)
+	r.parties = []*party{r.self}
+	return r
+}
+
+const maxSources = 8192
+
+// Deliver is the transport's way in. It takes ownership of the message.
+func (r *Router) Deliver(from i2p.Hash, m i2np.Message) { r.in.message(from, m) }
+
+// Ready is closed once exploratory tunnels stand both ways.
+func (r *Router) Ready() <-chan struct{} { return r.ready }
+
+// Do runs f in the loop and waits for it. It reports false when the router
+// has stopped.
+func (r *Router) Do(f func()) bool {
+	done := make(chan struct{})
+	if !r.in.do(func() { f(); close(done) }) {
+		return false
+	}
+	<-done
+	return true
+}
+
+// Run works until ctx ends.
+func (r *Router) Run(ctx context.Context) error {
+	defer r.in.close()
+	defer r.closeAll()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var batch []event
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.in.wake:
+		case <-timer.C:
+		}
+		r.cfg.Gather()
+		batch = r.in.take(batch)
+		r.now = r.cfg.Now()
+		for i := range batch {
+			e := &batch[i]
+			if e.call != nil {
+				e.call()
+			} else {
+				r.direct(e.from, e.msg)
+			}
+			*e = event{}
+		}
+		timer.Reset(r.tick())
+	}
+}
+
+// tick does what time asks for and returns how long the loop may sleep.
+func (r *Router) tick() time.Duration {
+	now := r.now
+	next := now.Add(time.Minute)
+	earlier := func(t time.Time) {
+		if !t.IsZero() && t.Before(next) {
+			next = t
+		}
+	}
+	earlier(r.transit.expire(now))
+	earlier(r.expireTags(now))
+	for i := 0; i < len(r.parties); i++ {
+		earlier(r.tickParty(now, r.parties[i]))
+	}
+	if now.Sub(r.lastExpire) >= time.Minute {
+		r.lastExpire = now
+		r.db.Expire(now)
+	}
+	return max(next.Sub(now), time.Millisecond)
+}
+
+// random32 draws a non-zero number: a tunnel or message id.
+func (r *Router) random32() uint32 {
+	var b [4]byte
+	for {
+		r.random(b[:])
+		if n := binary.BigEndian.Uint32(b[:]); n != 0 {
+			return n
+		}
+	}
+}
+
+func (r *Router) random(b []byte) {
+	if _, err := io.ReadFull(r.rand, b); err != nil {
+		panic("router: random source: " + err.Error())
+	}
+}
+
+// messageLife is how long our own messages live (NETWORK: at most 60 s ahead).
+const messageLife = 30 * time.Second
+
+func (r *Router) message(t i2np.Type, body []byte) i2np.Message {
+	return i2np.Message{Type: t, ID: r.random32(), Expiration: i2p.DateOf(r.now.Add(messageLife)), Body: body}
+}
+
+// send passes a message to a router, over its session or a new one. It takes
+// ownership of the message.
+func (r *Router) send(to i2p.Hash, m i2np.Message) bool {
+	if to == r.cfg.Hash {
+		r.direct(to, m)
+		return true
+	}
+	if r.cfg.Transport.Connected(to) {
+		return r.cfg.Transport.SendTo(to, m)
+	}
+	ri := r.db.Router(to)
+	if ri == nil {
+		r.wantRouter(to, m)
+		return true
+	}
+	return r.sendInfo(ri, m)
+}
+
+func (r *Router) sendInfo(ri *routerinfo.RouterInfo, m i2np.Message) bool {
+	if ri.Hash() == r.cfg.Hash {
+		r.direct(ri.Hash(), m)
+		return true
+	}
+	if err := r.cfg.Transport.Send(ri, m); err != nil {
+		r.cfg.Log.Debug("message not sent", "type", m.Type, "error", err)
+		return false
+	}
+	return true
+}
+
+// garlicTo wraps a message so that only the router with that key reads it
+// (ECIES routers, Noise_N).
+func (r *Router) garlicTo(ri *routerinfo.RouterInfo, m i2np.Message) (i2np.Message, error) {
+	static, ok := ri.EncryptionKey()
+	if !ok {
+		return i2np.Message{}, ratchet.ErrType
+	}
+	body, err := ratchet.SealToRouter(r.rand, r.now, static, []i2np.Clove{{Message: m}})
+	if err != nil {
+		return i2np.Message{}, err
+	}
+	return r.message(i2np.GarlicType, i2np.AppendGarlic(nil, body)), nil
+}

@@ -1,0 +1,157 @@
+package router
+
+import (
+	"sync"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/tunnel"
+)
+
+// TunnelInfo describes one tunnel.
+type TunnelInfo struct {
+	Owner    string // the party, or "" for a tunnel of others
+	Own      bool
+	Client   bool
+	Inbound  bool
+	Role     tunnel.Role // of a tunnel of others
+	ID       uint32
+	Hops     []i2p.Hash
+	Failing  bool
+	RTT      time.Duration
+	Created  time.Time
+	Expires  time.Time
+	Messages uint64
+	Bytes    uint64
+}
+
+// Numbers are the router's counts with what there is at the moment.
+type Numbers struct {
+	Counts
+	ExploratoryIn, ExploratoryOut int
+	ClientIn, ClientOut           int
+	Transit                       int
+	Parties                       int
+	LeaseSets                     int
+	DB                            netdb.Stats
+}
+
+// Counts returns the numbers; all are zero once the router has stopped.
+func (r *Router) Counts() Numbers {
+	var n Numbers
+	r.Do(func() {
+		n.Counts = r.counts
+		n.InboxDropped = r.in.dropped.Load()
+		n.Transit = len(r.transit.hops)
+		n.DB = r.db.Stats()
+		n.Parties = len(r.parties) - 1
+		for _, p := range r.parties {
+			n.LeaseSets += p.segment.Stats().LeaseSets
+			if p == r.self {
+				n.ExploratoryIn, n.ExploratoryOut = len(p.in.tunnels), len(p.out.tunnels)
+				continue
+			}
+			n.ClientIn += len(p.in.tunnels)
+			n.ClientOut += len(p.out.tunnels)
+		}
+	})
+	return n
+}
+
+// Tunnels lists all tunnels: our own by party, then those of others by id.
+func (r *Router) Tunnels() []TunnelInfo {
+	var out []TunnelInfo
+	r.Do(func() {
+		for _, p := range r.parties {
+			for _, pl := range []*pool{p.in, p.out} {
+				for _, t := range pl.tunnels {
+					out = append(out, TunnelInfo{
+						Owner: p.cfg.Name, Own: true, Client: p != r.self, Inbound: pl.inbound,
+						ID: t.id, Hops: t.hops, Failing: t.failing, RTT: t.rtt,
+						Created: t.created, Expires: t.expires, Messages: t.messages, Bytes: t.bytes,
+					})
+				}
+			}
+		}
+		for _, h := range r.transit.list() {
+			i := TunnelInfo{
+				Role: h.role, Inbound: h.role == tunnel.RoleGateway, ID: h.id,
+				Created: h.created, Expires: h.expires, Messages: h.messages, Bytes: h.bytes,
+			}
+			if !h.next.IsZero() {
+				i.Hops = []i2p.Hash{h.next}
+			}
+			out = append(out, i)
+		}
+	})
+	return out
+}
+
+// Start has the router begin to build tunnels and to publish itself. Before,
+// it only listens: the netDb is being loaded.
+func (r *Router) Start() {
+	r.in.do(func() {
+		r.started = true
+		r.publishInfo()
+	})
+}
+
+// StopTransit takes on no more tunnels of others.
+func (r *Router) StopTransit() { r.in.do(func() { r.stopping = true }) }
+
+// wanted are the peers next to us in a tunnel: their sessions should last.
+// Transports ask from goroutines of their own.
+type wanted struct {
+	mu    sync.RWMutex
+	peers map[i2p.Hash]int
+}
+
+func (w *wanted) add(h i2p.Hash, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.peers[h] += n; w.peers[h] <= 0 {
+		delete(w.peers, h)
+	}
+}
+
+// Wants reports whether the session with a peer is to outlive idleness. It may
+// be called from any goroutine.
+func (r *Router) Wants(peer i2p.Hash) bool {
+	r.wanted.mu.RLock()
+	defer r.wanted.mu.RUnlock()
+	return r.wanted.peers[peer] > 0
+}
+
+// PeerUp, PeerDown and PeerFailed tell of sessions. They may be called from
+// any goroutine.
+func (r *Router) PeerUp(peer i2p.Hash) {
+	r.in.do(func() {
+		r.peers.Connected(r.now, peer)
+		r.db.Proved(peer)
+	})
+}
+
+// PeerDown tells that the last session with a peer has ended.
+func (r *Router) PeerDown(peer i2p.Hash) {
+	r.in.do(func() { r.peerLost(peer) })
+}
+
+// PeerFailed tells that a dial came to nothing: builds through that peer have
+// failed as well, and need not be waited for.
+func (r *Router) PeerFailed(peer i2p.Hash) {
+	r.in.do(func() {
+		r.peers.ConnectFailed(r.now, peer)
+		r.failBuilds(peer)
+	})
+}
+
+// Limit changes the limits that may change while the router runs; zero fields
+// stay as they are.
+func (r *Router) Limit(l Limits) {
+	r.in.do(func() {
+		if l.TransitTunnels != 0 {
+			r.cfg.Limits.TransitTunnels = l.TransitTunnels
+		}
+	})
+}

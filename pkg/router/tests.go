@@ -1,0 +1,100 @@
+package router
+
+import (
+	"slices"
+	"time"
+
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/ratchet"
+	"i2ptoolkit/pkg/tunnel"
+)
+
+// test is a message on its way out through one tunnel of ours and back in
+// through another.
+type test struct {
+	id      uint64 // the policy's name for it
+	out, in *ownTunnel
+	sent    time.Time
+}
+
+const maxTests = 64
+
+// test sends a DeliveryStatus around, sealed with a one-time key so that
+// neither the endpoint nor the gateway can tell it from other garlic.
+func (r *Router) test(p *party, a tunnel.Action) {
+	out, in := p.out.find(a.ID), p.in.find(a.Back)
+	if out == nil || in == nil || len(p.tests) >= maxTests {
+		p.policy.TestFailed(r.now, a.Test)
+		return
+	}
+	status := r.message(i2np.DeliveryStatusType, nil)
+	status.Body = i2np.DeliveryStatus{MessageID: status.ID, Timestamp: i2p.DateOf(r.now)}.AppendTo(nil)
+	key, tag := r.newOneTime(p)
+	body, err := ratchet.SealTagged(r.rand, key, tag, []i2np.Clove{{Message: status}})
+	if err != nil {
+		p.policy.TestFailed(r.now, a.Test)
+		return
+	}
+	r.expireTests(p)
+	p.tests[status.ID] = test{a.Test, out, in, r.now}
+	r.outbound(out, toTunnel(in.gateway, in.gatewayID), r.message(i2np.GarlicType, i2np.AppendGarlic(nil, body)))
+}
+
+func (pl *pool) find(ref uint64) *ownTunnel {
+	for _, t := range pl.tunnels {
+		if t.ref == ref {
+			return t
+		}
+	}
+	return nil
+}
+
+// testReturned takes a DeliveryStatus that may be a test's.
+func (r *Router) testReturned(p *party, id uint32) {
+	t, ok := p.tests[id]
+	if !ok {
+		r.counts.Unknown++
+		return
+	}
+	delete(p.tests, id)
+	r.counts.TestsOK++
+	rtt := r.now.Sub(t.sent)
+	p.policy.TestOK(r.now, t.id, rtt)
+	recovered := t.out.failing || t.in.failing
+	for _, own := range []*ownTunnel{t.out, t.in} {
+		own.failing, own.rtt = false, rtt
+		for _, h := range own.hops {
+			r.peers.TunnelTested(r.now, h, true, rtt, len(own.hops))
+		}
+	}
+	if recovered {
+		r.changed(p)
+	}
+}
+
+// testLife is longer than the policy waits for a test.
+const testLife = 15 * time.Second
+
+// expireTests forgets the tests that did not come back; the policy has found
+// that out by itself.
+func (r *Router) expireTests(p *party) {
+	var over []uint32
+	for id, t := range p.tests {
+		if r.now.Sub(t.sent) >= testLife {
+			over = append(over, id)
+		}
+	}
+	slices.Sort(over)
+	for _, id := range over {
+		t := p.tests[id]
+		delete(p.tests, id)
+		r.counts.TestsFailed++
+		for _, own := range []*ownTunnel{t.out, t.in} {
+			own.failing = true
+			for _, h := range own.hops {
+				r.peers.TunnelTested(r.now, h, false, 0, len(own.hops))
+			}
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package router
+
+import (
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/tunnel"
+)
+
+// Tunnels is a local destination's pair of tunnel pools, and its part of the
+// netDb. Its methods may be called from any goroutine and do not block.
+type Tunnels struct {
+	r *Router
+	p *party
+}
+
+// OpenTunnels makes a pair of pools for a local destination.
+func (r *Router) OpenTunnels(cfg TunnelsConfig) *Tunnels {
+	t := &Tunnels{r: r, p: &party{cfg: cfg, closed: true}}
+	r.in.do(func() {
+		*t.p = *r.newParty(cfg, true)
+		t.p.in.party, t.p.out.party = t.p, t.p
+		r.parties = append(r.parties, t.p)
+		r.tickParty(r.now, t.p)
+	})
+	return t
+}
+
+// Send passes messages through the outbound tunnel via, or another where that
+// one has gone, into a tunnel of somebody's. It takes ownership.
+func (t *Tunnels) Send(via uint32, gateway i2p.Hash, id uint32, messages []i2np.Message) {
+	if !t.r.in.do(func() { t.send(via, toTunnel(gateway, id), messages) }) {
+		release(messages)
+	}
+}
+
+func release(messages []i2np.Message) {
+	for _, m := range messages {
+		m.Release()
+	}
+}
+
+func (t *Tunnels) send(via uint32, to tunnel.Delivery, messages []i2np.Message) {
+	var use *ownTunnel
+	if !t.p.closed {
+		for _, o := range t.p.out.tunnels {
+			if o.id == via {
+				use = o
+			}
+		}
+		if use == nil {
+			use = t.p.out.best(t.r)
+		}
+	}
+	if use == nil {
+		release(messages)
+		return
+	}
+	ds := make([]tunnel.Delivery, len(messages))
+	for i, m := range messages {
+		ds[i] = to
+		ds[i].Message = m
+	}
+	t.r.outboundAll(use, ds)
+}
+
+// LookupLeaseSet asks the netDb through these tunnels. done is called from the
+// loop and must not block.
+func (t *Tunnels) LookupLeaseSet(hash i2p.Hash, done func(leaseset.Set, error)) {
+	ok := t.r.in.do(func() {
+		if t.p.closed {
+			done(nil, ErrStopped)
+			return
+		}
+		t.r.lookup(t.p, hash, i2np.LookupLeaseSet, func(res netdb.Result) { done(res.LeaseSet, res.Err) })
+	})
+	if !ok {
+		done(nil, ErrStopped)
+	}
+}
+
+// Publish stores a lease set in the netDb through these tunnels and verifies
+// that it can be found there.
+func (t *Tunnels) Publish(set leaseset.Set) {
+	t.r.in.do(func() {
+		if !t.p.closed {
+			t.r.perform(t.p, t.p.segment.PublishLeaseSet(t.r.now, set))
+		}
+	})
+}
+
+// Close gives the tunnels up.
+func (t *Tunnels) Close() {
+	t.r.in.do(func() { t.r.closeParty(t.p) })
+}
+
+func (r *Router) closeParty(p *party) {
+	if p.closed {
+		return
+	}
+	p.closed = true
+	for id, b := range r.builds {
+		if b.pool.party == p {
+			delete(r.builds, id)
+		}
+	}
+	p.policy.Close()
+	for _, pl := range []*pool{p.in, p.out} {
+		for _, t := range pl.tunnels {
+			r.forget(t)
+		}
+		pl.tunnels = nil
+	}
+	for tag, k := range r.tags {
+		if k.party == p {
+			delete(r.tags, tag)
+		}
+	}
+	for id, waiting := range p.waiting {
+		delete(p.waiting, id)
+		for _, done := range waiting {
+			done(netdb.Result{Err: ErrStopped})
+		}
+	}
+	for i, other := range r.parties {
+		if other == p {
+			r.parties = append(r.parties[:i], r.parties[i+1:]...)
+			break
+		}
+	}
+}
+
+// closeAll lets go of everything at the end of Run.
+func (r *Router) closeAll() {
+	for len(r.parties) > 1 {
+		r.closeParty(r.parties[len(r.parties)-1])
+	}
+	r.closeParty(r.self)
+	r.transit.close()
+	for to, waiting := range r.unsent {
+		release(waiting)
+		delete(r.unsent, to)
+	}
+}
