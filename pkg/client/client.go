@@ -1,0 +1,410 @@
+// Package client is one local destination: its lease sets, its ratchet
+// sessions with other destinations, and the streams that travel in them. The
+// tunnels are the router's; two clients share nothing, so that nobody can
+// link one destination to another, or either to the router.
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/noise"
+	"i2ptoolkit/pkg/ratchet"
+	"i2ptoolkit/pkg/stream"
+)
+
+// Tunnels is a destination's pair of tunnel pools, as its router gives it.
+// No method blocks.
+type Tunnels interface {
+	// Send passes messages through the outbound tunnel via, or through any
+	// other where that one has gone, to a tunnel of somebody's. It takes
+	// ownership of the messages.
+	Send(via uint32, gateway i2p.Hash, tunnel uint32, messages []i2np.Message)
+	// LookupLeaseSet asks the netDb through these tunnels.
+	LookupLeaseSet(hash i2p.Hash, done func(leaseset.Set, error))
+	// Publish stores a lease set in the netDb through these tunnels, and
+	// sees to it that it can be found.
+	Publish(set leaseset.Set)
+	Close()
+}
+
+// Callbacks are what a router tells a client. They must not block.
+type Callbacks struct {
+	Deliver   func(i2np.Message) // takes ownership
+	Changed   func(TunnelState)
+	Published func() // a floodfill has confirmed the lease set
+}
+
+// TunnelState is what stands at the moment: the leases of the inbound tunnels
+// and the ids of the outbound ones, the preferred first.
+type TunnelState struct {
+	Leases   []leaseset.Lease
+	Outbound []uint32
+}
+
+// Config is what a client needs.
+type Config struct {
+	Keys *i2p.PrivateKeys
+	Rand io.Reader        // nil is crypto/rand
+	Now  func() time.Time // nil is time.Now
+	Log  *slog.Logger
+	// OpenTunnels asks the router for tunnels. Deliver is called with each
+	// message that arrives in one of them, Changed when the tunnels do.
+	OpenTunnels func(Callbacks) Tunnels
+	// Unpublished keeps the lease set out of the netDb: peers get it bundled.
+	Unpublished bool
+	// LeaseSetOptions go into the lease set's options mapping.
+	LeaseSetOptions map[string]string
+	Stream          stream.Config // Keys, Now, Send and Stalled are filled in; Rand where it is nil
+	// Gather is for simulations, nil elsewhere: the loop calls it once it has
+	// woken. It returns when the goroutines that may still add to the inbox are
+	// at rest.
+	Gather func()
+}
+
+// Stats count what went wrong and what went well.
+type Stats struct {
+	Received, Sent          uint64 // messages
+	Undecryptable, Rejected uint64
+	Dropped                 uint64 // outgoing, for want of a lease set or tunnels
+	LeaseSets               uint64 // published
+}
+
+// Client is a local destination. New starts nothing; Run does.
+type Client struct {
+	cfg     Config
+	dest    i2p.Destination
+	static  noise.KeyPair
+	host    *stream.Host
+	tunnels Tunnels
+	inbox   chan i2np.Message
+	wake    chan struct{}
+
+	arrival sync.Mutex // a leaf: nothing enters the inbox once ended is set
+	ended   bool
+
+	mu        sync.Mutex // never held across I/O, a channel or a call of the router's
+	sessions  *ratchet.Sessions
+	remotes   map[i2p.Hash]*remote
+	byStatic  map[[32]byte]*remote
+	state     TunnelState
+	standing  chan struct{} // closed once tunnels stand both ways
+	stands    bool
+	set       *leaseset.LeaseSet2
+	dirty     bool // the leases changed since set was made
+	ready     chan struct{}
+	confirmed bool // a floodfill has a lease set of ours
+	isReady   bool
+	stats     Stats
+}
+
+const (
+	encryptionX25519 = 4
+	inboxSize        = 4096
+	messageLife      = 60 * time.Second // I2NP expiration of what we send
+)
+
+// ErrClosed is returned once a client has ended.
+var ErrClosed = errors.New("client: destination closed")
+
+// New makes a client.
+func New(cfg Config) (*Client, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Gather == nil {
+		cfg.Gather = func() {}
+	}
+	static, err := staticKey(cfg.Keys, cfg.Rand)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		cfg:      cfg,
+		dest:     cfg.Keys.Destination(),
+		static:   static,
+		inbox:    make(chan i2np.Message, inboxSize),
+		wake:     make(chan struct{}, 1),
+		remotes:  make(map[i2p.Hash]*remote),
+		byStatic: make(map[[32]byte]*remote),
+		ready:    make(chan struct{}),
+		standing: make(chan struct{}),
+	}
+	c.sessions = ratchet.New(ratchet.Config{Static: static, Rand: cfg.Rand})
+	sc := cfg.Stream
+	sc.Keys, sc.Now, sc.Send, sc.Stalled = cfg.Keys, cfg.Now, c.send, c.stalled
+	if sc.Rand == nil {
+		sc.Rand = cfg.Rand
+	}
+	if c.host, err = stream.New(sc); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// staticKey is the X25519 key that our lease sets name: the key file's where
+// it has one, so that sessions survive a restart, else a fresh one.
+func staticKey(k *i2p.PrivateKeys, random io.Reader) (noise.KeyPair, error) {
+	if k.Identity.CryptoType() == encryptionX25519 && len(k.Crypto) == noise.KeyLen {
+		return noise.NewKeyPair([32]byte(k.Crypto)), nil
+	}
+	kp, err := noise.GenerateKey(random)
+	if err != nil {
+		return kp, fmt.Errorf("client: %w", err)
+	}
+	return kp, nil
+}
+
+// Destination is the client's own.
+func (c *Client) Destination() i2p.Destination { return c.dest }
+
+// Run opens the tunnels and works until ctx ends; then it closes the streams
+// and the tunnels.
+func (c *Client) Run(ctx context.Context) error {
+	c.tunnels = c.cfg.OpenTunnels(Callbacks{c.deliver, c.changed, c.published})
+	hostDone := make(chan error, 1)
+	hostCtx, stopHost := context.WithCancel(context.WithoutCancel(ctx))
+	go func() { hostDone <- c.host.Run(hostCtx) }()
+	c.loop(ctx)
+	stopHost()
+	err := <-hostDone
+	c.tunnels.Close()
+	c.arrival.Lock()
+	c.ended = true // the router may still be about to deliver
+	c.arrival.Unlock()
+	for {
+		select {
+		case m := <-c.inbox:
+			m.Release()
+			continue
+		default:
+		}
+		return err
+	}
+}
+
+// loop opens what arrives and keeps the sessions' and the lease set's time.
+func (c *Client) loop(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		timer.Reset(c.tick())
+		select {
+		case <-ctx.Done():
+			return
+		case m := <-c.inbox:
+			c.cfg.Gather()
+			c.open(m)
+		case <-c.wake:
+			c.cfg.Gather()
+		case <-timer.C:
+			c.cfg.Gather()
+		}
+		select { // what woke the loop again is looked at now
+		case <-c.wake:
+		default:
+		}
+		c.openAll()
+	}
+}
+
+// openAll opens what else came meanwhile, for one tick.
+func (c *Client) openAll() {
+	for {
+		select {
+		case m := <-c.inbox:
+			c.open(m)
+		default:
+			return
+		}
+	}
+}
+
+// deliver is called by the router with a message from one of our tunnels.
+func (c *Client) deliver(m i2np.Message) {
+	if c.take(m) {
+		return
+	}
+	m.Release() // full: the streams will retransmit
+	c.mu.Lock()
+	c.stats.Dropped++
+	c.mu.Unlock()
+}
+
+func (c *Client) take(m i2np.Message) bool {
+	c.arrival.Lock()
+	defer c.arrival.Unlock()
+	if c.ended {
+		return false
+	}
+	select {
+	case c.inbox <- m:
+		return true
+	default:
+		return false
+	}
+}
+
+// changed is called by the router when the tunnels did.
+func (c *Client) changed(s TunnelState) {
+	c.mu.Lock()
+	if !sameLeases(s.Leases, c.state.Leases) {
+		c.dirty = true
+	}
+	c.state = s
+	c.mu.Unlock()
+	c.nudge()
+}
+
+func (c *Client) nudge() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+func sameLeases(a, b []leaseset.Lease) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Ready waits until others can find the destination: tunnels stand both ways,
+// and a floodfill has its lease set (or, where that is not to be published, it
+// is made).
+func (c *Client) Ready(ctx context.Context) error { return await(ctx, c.ready) }
+
+// Standing waits until tunnels stand both ways: enough to dial and to look up.
+func (c *Client) Standing(ctx context.Context) error { return await(ctx, c.standing) }
+
+func await(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// published is called by the router when a floodfill confirmed the lease set.
+func (c *Client) published() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.confirmed = true
+	c.becomeReady()
+}
+
+func (c *Client) becomeReady() {
+	if !c.isReady && c.stands && (c.confirmed || c.cfg.Unpublished) {
+		c.isReady = true
+		close(c.ready)
+	}
+}
+
+// Stands reports what Standing waits for.
+func (c *Client) Stands() bool {
+	select {
+	case <-c.standing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Dial opens a stream to another destination.
+func (c *Client) Dial(ctx context.Context, to i2p.Destination, port uint16) (*stream.Conn, error) {
+	if err := c.Standing(ctx); err != nil {
+		return nil, fmt.Errorf("client: waiting for tunnels: %w", err)
+	}
+	if _, err := c.Lookup(ctx, to.Hash()); err != nil {
+		return nil, err
+	}
+	return c.host.Dial(ctx, to, port)
+}
+
+// Listen takes the streams for a port, or for every port without a listener
+// when port is 0.
+func (c *Client) Listen(port uint16) (*stream.Listener, error) { return c.host.Listen(port) }
+
+// Lookup finds the lease set of a destination, in the netDb where it must.
+func (c *Client) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
+	if hash == c.dest.Hash() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.set != nil {
+			return c.set, nil
+		}
+	}
+	now := c.cfg.Now()
+	c.mu.Lock()
+	if r := c.remotes[hash]; r != nil && r.lasts(now) > leaseMargin {
+		c.mu.Unlock()
+		return r.set, nil
+	}
+	c.mu.Unlock()
+	for attempt := 1; ; attempt++ {
+		set, err := c.ask(ctx, hash)
+		if err == nil || attempt == lookupAttempts || ctx.Err() != nil {
+			return set, err
+		}
+		select { // it may be on its way to the floodfills
+		case <-time.After(lookupRetry):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+const (
+	lookupAttempts = 3
+	lookupRetry    = time.Second
+)
+
+// ask runs one lookup.
+func (c *Client) ask(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
+	type answer struct {
+		set leaseset.Set
+		err error
+	}
+	done := make(chan answer, 1)
+	c.tunnels.LookupLeaseSet(hash, func(s leaseset.Set, err error) {
+		if s != nil {
+			c.learn(s)
+		}
+		done <- answer{s, err}
+	})
+	select {
+	case a := <-done:
+		return a.set, a.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// Stats returns the counters.
+func (c *Client) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stats
+}

@@ -1,0 +1,261 @@
+package client
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"i2ptoolkit/pkg/datagram"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/ratchet"
+)
+
+// send is the stream host's way out: payloads for one destination, in order.
+// They are sealed here, in the caller's goroutine, and handed to the router
+// together.
+func (c *Client) send(to i2p.Destination, payloads [][]byte) {
+	now := c.cfg.Now()
+	hash := to.Hash()
+	c.mu.Lock()
+	r := c.remote(now, hash)
+	if r == nil {
+		c.stats.Dropped += uint64(len(payloads))
+		c.mu.Unlock()
+		return
+	}
+	r.used, r.written = now, true
+	if !r.choose(now, c.state.Outbound, c.pick) {
+		c.hold(r, payloads)
+		lookup := c.wantLookup(now, r)
+		c.mu.Unlock()
+		if lookup {
+			c.lookup(r.hash)
+		}
+		return
+	}
+	out := c.seal(now, r, payloads)
+	lookup := r.lasts(now) < leaseRefresh && c.wantLookup(now, r)
+	via, lease := r.via, r.lease
+	c.mu.Unlock()
+	if len(out) > 0 {
+		c.tunnels.Send(via, lease.Gateway, lease.TunnelID, out)
+	}
+	if lookup {
+		c.lookup(hash)
+	}
+}
+
+// hold keeps payloads until there is a way to send them. The oldest give way:
+// a stream sends them again.
+func (c *Client) hold(r *remote, payloads [][]byte) {
+	for _, p := range payloads {
+		r.waiting = append(r.waiting, append([]byte(nil), p...))
+	}
+	if over := len(r.waiting) - maxWaiting; over > 0 {
+		c.stats.Dropped += uint64(over)
+		r.waiting = append([][]byte(nil), r.waiting[over:]...)
+	}
+}
+
+// seal makes one garlic message for each payload. Our lease set goes along
+// with the first when the peer does not have the newest yet.
+func (c *Client) seal(now time.Time, r *remote, payloads [][]byte) []i2np.Message {
+	out := make([]i2np.Message, 0, len(payloads))
+	for _, p := range payloads {
+		data := i2np.Clove{
+			Delivery: i2np.DeliveryInstructions{Kind: i2np.DeliverDestination, To: r.hash},
+			Message:  c.message(now, i2np.DataType, i2np.AppendData(make([]byte, 0, len(p)+4), p)),
+		}
+		if m, ok := c.sealCloves(now, r, data); ok {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+func (c *Client) sealCloves(now time.Time, r *remote, cloves ...i2np.Clove) (i2np.Message, bool) {
+	payload := ratchet.Payload{Cloves: cloves}
+	own, haveOwn := c.ownSetClove(now)
+	if haveOwn {
+		payload.Bundle = []i2np.Clove{own}
+	}
+	announce := haveOwn && r.needsOurSet(now, c.set)
+	if announce {
+		payload.Cloves = append([]i2np.Clove{own}, cloves...)
+		payload.Bundle = nil
+		payload.AckRequest = true
+	}
+	sealed, err := c.sessions.Seal(now, ratchet.Peer{Static: r.static(), Type: ratchet.EncryptionType(r.key.Type)}, payload)
+	if err != nil {
+		c.stats.Dropped++
+		c.cfg.Log.Debug("message not sealed", "error", err)
+		return i2np.Message{}, false
+	}
+	if announce || (haveOwn && sealed.Kind == ratchet.NewSession) {
+		r.announced(now, c.set, sealed.ID)
+	}
+	c.stats.Sent++
+	return c.message(now, i2np.GarlicType, i2np.AppendGarlic(make([]byte, 0, len(sealed.Body)+4), sealed.Body)), true
+}
+
+// ownSetClove is our lease set as the peer stores it.
+func (c *Client) ownSetClove(now time.Time) (i2np.Clove, bool) {
+	if c.set == nil || c.set.Expires() <= i2p.DateOf(now) {
+		return i2np.Clove{}, false
+	}
+	store := i2np.DatabaseStore{Key: c.set.Hash(), Type: c.set.StoreType(), Data: c.set.Bytes()}
+	return i2np.Clove{Message: c.message(now, i2np.DatabaseStoreType, store.AppendTo(nil))}, true
+}
+
+func (c *Client) message(now time.Time, t i2np.Type, body []byte) i2np.Message {
+	return i2np.Message{Type: t, ID: c.random32(), Expiration: i2p.DateOf(now.Add(messageLife)), Body: body}
+}
+
+func (c *Client) random32() uint32 {
+	var b [4]byte
+	if _, err := c.cfg.Rand.Read(b[:]); err != nil {
+		panic("client: random source: " + err.Error())
+	}
+	return binary.BigEndian.Uint32(b[:]) | 1
+}
+
+func (c *Client) pick(n int) int { return int(c.random32()) % n }
+
+// open handles one message that came through our tunnels.
+func (c *Client) open(m i2np.Message) {
+	defer m.Release()
+	if m.Type != i2np.GarlicType {
+		c.count(func(s *Stats) { s.Rejected++ })
+		return
+	}
+	body, err := i2np.ParseGarlic(m.Body)
+	if err != nil {
+		c.count(func(s *Stats) { s.Rejected++ })
+		return
+	}
+	now := c.cfg.Now()
+	c.mu.Lock()
+	o, err := c.sessions.Open(now, body)
+	if err != nil {
+		c.stats.Undecryptable++
+		c.mu.Unlock()
+		c.cfg.Log.Debug("garlic message not opened", "error", err)
+		return
+	}
+	c.stats.Received++
+	if r := c.byStatic[o.From]; r != nil {
+		r.acknowledged(o.Acks)
+	}
+	c.mu.Unlock()
+	for _, clove := range o.Cloves {
+		c.clove(now, clove)
+	}
+}
+
+// clove handles what a garlic message held. Only what is meant for this
+// destination is looked at: a client forwards for nobody.
+func (c *Client) clove(now time.Time, clove i2np.Clove) {
+	switch clove.Delivery.Kind {
+	case i2np.DeliverLocal:
+	case i2np.DeliverDestination:
+		if clove.Delivery.To != c.dest.Hash() {
+			c.count(func(s *Stats) { s.Rejected++ })
+			return
+		}
+	default:
+		c.count(func(s *Stats) { s.Rejected++ })
+		return
+	}
+	if err := clove.Message.CheckExpiration(now); err != nil {
+		c.count(func(s *Stats) { s.Rejected++ })
+		return
+	}
+	switch clove.Message.Type {
+	case i2np.DataType:
+		c.data(clove.Message.Body)
+	case i2np.DatabaseStoreType:
+		if err := c.store(now, clove.Message.Body); err != nil {
+			c.count(func(s *Stats) { s.Rejected++ })
+			c.cfg.Log.Debug("bundled lease set refused", "error", err)
+		}
+	}
+}
+
+func (c *Client) data(body []byte) {
+	payload, err := i2np.ParseData(body)
+	if err != nil {
+		c.count(func(s *Stats) { s.Rejected++ })
+		return
+	}
+	h, _, err := datagram.ParseHeader(payload)
+	if err != nil || h.Protocol != datagram.Streaming {
+		c.count(func(s *Stats) { s.Rejected++ })
+		return
+	}
+	c.host.Handle(payload)
+}
+
+var errNotLeaseSet = errors.New("client: not a lease set")
+
+// store takes the lease set that a peer bundles with its messages.
+func (c *Client) store(now time.Time, body []byte) error {
+	s, err := i2np.ParseDatabaseStore(body)
+	if err != nil {
+		return err
+	}
+	if s.Type == i2np.StoreRouterInfo {
+		return errNotLeaseSet
+	}
+	set, err := leaseset.Parse(s.Type, s.Data)
+	if err != nil {
+		return err
+	}
+	if set.Hash() != s.Key || set.Hash() == c.dest.Hash() {
+		return errNotLeaseSet
+	}
+	if err := set.Verify(now); err != nil {
+		return err
+	}
+	c.learn(set)
+	return nil
+}
+
+// learn keeps a verified lease set, and sends what waited for it.
+func (c *Client) learn(set leaseset.Set) {
+	now := c.cfg.Now()
+	c.mu.Lock()
+	r := c.remote(now, set.Hash())
+	if r == nil {
+		c.mu.Unlock()
+		return
+	}
+	if r.update(set) {
+		c.byStatic[r.static()] = r
+	}
+	c.flush(now, r)
+}
+
+// flush sends what waited for r. It is called with c.mu held and returns
+// without it.
+func (c *Client) flush(now time.Time, r *remote) {
+	if len(r.waiting) == 0 || !r.choose(now, c.state.Outbound, c.pick) {
+		c.mu.Unlock()
+		return
+	}
+	waiting := r.waiting
+	r.waiting = nil
+	out := c.seal(now, r, waiting)
+	via, lease := r.via, r.lease
+	c.mu.Unlock()
+	if len(out) > 0 {
+		c.tunnels.Send(via, lease.Gateway, lease.TunnelID, out)
+	}
+}
+
+func (c *Client) count(f func(*Stats)) {
+	c.mu.Lock()
+	f(&c.stats)
+	c.mu.Unlock()
+}

@@ -1,0 +1,143 @@
+package client
+
+import (
+	"context"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/sign"
+)
+
+// ether joins the clients of a test: their tunnels are its gateways, and it
+// is their netDb.
+type ether struct {
+	mu      sync.Mutex
+	clients map[i2p.Hash]*Client // by the gateway of their one lease
+	sets    map[i2p.Hash]leaseset.Set
+	log     map[i2p.Hash][]i2np.Message // what was sent to each
+}
+
+// newClient makes a client with one tunnel each way.
+func (e *ether) newClient(t *testing.T, seed byte) *Client {
+	t.Helper()
+	random := rand.NewChaCha8([32]byte{seed})
+	keys, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoX25519, random)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gateway := i2p.HashOf([]byte{seed})
+	c, err := New(Config{Keys: keys, Rand: random, OpenTunnels: func(to Callbacks) Tunnels {
+		to.Changed(TunnelState{
+			Leases:   []leaseset.Lease{{Gateway: gateway, TunnelID: 1, Expires: i2p.DateOf(time.Now().Add(10 * time.Minute))}},
+			Outbound: []uint32{1},
+		})
+		return etherTunnels{e, to}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.clients[gateway] = c
+	return c
+}
+
+type etherTunnels struct {
+	e  *ether
+	to Callbacks
+}
+
+func (t etherTunnels) Send(_ uint32, gateway i2p.Hash, _ uint32, messages []i2np.Message) {
+	t.e.mu.Lock()
+	c := t.e.clients[gateway]
+	t.e.log[gateway] = append(t.e.log[gateway], messages...)
+	t.e.mu.Unlock()
+	for _, m := range messages {
+		c.deliver(m.Own())
+	}
+}
+
+func (t etherTunnels) LookupLeaseSet(hash i2p.Hash, done func(leaseset.Set, error)) {
+	t.e.mu.Lock()
+	set := t.e.sets[hash]
+	t.e.mu.Unlock()
+	done(set, nil)
+}
+
+func (t etherTunnels) Publish(set leaseset.Set) {
+	t.e.mu.Lock()
+	t.e.sets[set.Hash()] = set
+	t.e.mu.Unlock()
+	t.to.Published()
+}
+
+func (t etherTunnels) Close() {}
+
+// pair runs f in a bubble with two clients, the second of which echoes.
+func pair(t *testing.T, f func(t *testing.T, e *ether, a, b *Client)) {
+	held := buf.InUse()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)))
+		e := &ether{clients: map[i2p.Hash]*Client{}, sets: map[i2p.Hash]leaseset.Set{}, log: map[i2p.Hash][]i2np.Message{}}
+		a, b := e.newClient(t, 1), e.newClient(t, 2)
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		defer running.Wait()
+		defer cancel()
+		for _, c := range []*Client{a, b} {
+			running.Go(func() { c.Run(ctx) })
+			if err := c.Ready(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l, err := b.Listen(7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		running.Go(func() {
+			for {
+				s, err := l.AcceptStream(ctx)
+				if err != nil {
+					return
+				}
+				running.Go(func() {
+					io.Copy(s, s)
+					s.Close()
+				})
+			}
+		})
+		f(t, e, a, b)
+	})
+	if n := buf.InUse(); n != held {
+		t.Errorf("%d buffers were never released", n-held)
+	}
+}
+
+// echo sends size bytes over a new stream and wants them back.
+func echo(t *testing.T, a, b *Client, size int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	s, err := a.Dial(ctx, b.Destination(), 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.SetDeadline(time.Now().Add(time.Minute))
+	want := make([]byte, size)
+	rand.NewChaCha8([32]byte{9}).Read(want)
+	go func() {
+		s.Write(want)
+		s.CloseWrite()
+	}()
+	got, err := io.ReadAll(s)
+	if err != nil || string(got) != string(want) {
+		t.Fatalf("%d bytes came back, of %d: %v", len(got), size, err)
+	}
+}
