@@ -1,0 +1,293 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"i2ptoolkit/pkg/control"
+)
+
+// Session is a local destination in the router. It lives until Close, or until this
+// program ends.
+type Session struct {
+	ID          string
+	Destination string // I2P base64
+	B32         string
+
+	client *Client
+	ctx    context.Context
+	cancel context.CancelFunc
+	body   io.Closer
+	ready  chan struct{} // closed when tunnels stand and the lease set is published
+	done   chan struct{} // closed when the session has ended
+
+	mu        sync.Mutex
+	err       error                                // why it ended
+	results   map[uint64]chan control.SessionEvent // by stream
+	abandoned map[uint64]bool                      // streams closed before their fate was known
+}
+
+// Open makes a local destination. It returns as soon as the destination has a name; Ready
+// waits for its tunnels.
+func (c *Client) Open(ctx context.Context, req control.Open) (*Session, error) {
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, cancel) // ctx bounds the opening only
+	resp, err := c.do(life, http.MethodPost, "/v1/sessions", req)
+	if err != nil {
+		cancel()
+		return nil, errors.Join(ctx.Err(), err)
+	}
+	s := &Session{
+		client: c, ctx: life, cancel: cancel, body: resp.Body,
+		ready: make(chan struct{}), done: make(chan struct{}),
+		results: make(map[uint64]chan control.SessionEvent), abandoned: make(map[uint64]bool),
+	}
+	events := json.NewDecoder(resp.Body)
+	var first control.SessionEvent
+	if err := events.Decode(&first); err != nil || first.Event != control.SessionOpened || !stop() {
+		cancel()
+		resp.Body.Close()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("%w: the session did not open: %v", ErrNoRouter, err)
+	}
+	s.ID, s.Destination, s.B32 = first.ID, first.Destination, first.B32
+	go s.follow(events)
+	return s, nil
+}
+
+// follow reads the session's events until it ends.
+func (s *Session) follow(events *json.Decoder) {
+	defer close(s.done)
+	ready := false
+	for {
+		var e control.SessionEvent
+		if err := events.Decode(&e); err != nil {
+			s.end(broken(s.ctx, err))
+			return
+		}
+		switch e.Event {
+		case control.SessionReady:
+			if !ready {
+				ready = true
+				close(s.ready)
+			}
+		case control.SessionStream:
+			s.deliver(e)
+		case control.SessionClosed:
+			s.end(control.Errorf(control.Stopping, "the router closed the destination"))
+			return
+		}
+	}
+}
+
+func (s *Session) end(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+// result is where the fate of a stream arrives, whoever asks first.
+func (s *Session) result(stream uint64) chan control.SessionEvent {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.resultLocked(stream)
+}
+
+func (s *Session) resultLocked(stream uint64) chan control.SessionEvent {
+	ch := s.results[stream]
+	if ch == nil {
+		ch = make(chan control.SessionEvent, 1)
+		s.results[stream] = ch
+	}
+	return ch
+}
+
+// deliver leaves a stream's fate for its Result, unless the stream was closed without
+// asking.
+func (s *Session) deliver(e control.SessionEvent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.abandoned[e.Stream] {
+		delete(s.abandoned, e.Stream)
+		return
+	}
+	select {
+	case s.resultLocked(e.Stream) <- e:
+	default: // a stream has one fate
+	}
+}
+
+// forget is called when a stream is closed: its fate was told, or nobody will ask for it.
+func (s *Session) forget(stream uint64, told bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ch := s.results[stream]; !told && len(ch) == 0 {
+		s.abandoned[stream] = true
+	}
+	delete(s.results, stream)
+}
+
+// Ready waits until tunnels stand both ways and the lease set is published.
+func (s *Session) Ready(ctx context.Context) error {
+	select {
+	case <-s.ready:
+		return nil
+	case <-s.done:
+		return s.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Done is closed when the session has ended, by Close or by the router.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Err is why the session ended; it makes sense after Done.
+func (s *Session) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// Close ends the destination, with all its streams.
+func (s *Session) Close() error {
+	s.cancel()
+	s.body.Close()
+	<-s.done
+	return nil
+}
+
+// Connect opens a stream to a destination.
+func (s *Session) Connect(ctx context.Context, req control.Connect) (*Stream, error) {
+	return s.upgrade(ctx, "connect", req)
+}
+
+// Accept waits for a stream to one of the ports that the session listens on.
+func (s *Session) Accept(ctx context.Context, port uint16) (*Stream, error) {
+	return s.upgrade(ctx, "accept", control.Accept{Port: port})
+}
+
+// upgrade sends a request on a connection of its own, which then is the stream.
+func (s *Session) upgrade(ctx context.Context, verb string, body any) (*Stream, error) {
+	conn, err := s.client.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	stream, err := s.handshake(ctx, conn, verb, body)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		conn.Close()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, err
+	}
+	return stream, nil
+}
+
+func (s *Session) handshake(ctx context.Context, conn *net.UnixConn, verb string, body any) (*Stream, error) {
+	req, err := newRequest(ctx, http.MethodPost, "/v1/sessions/"+s.ID+"/"+verb, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", control.UpgradeProtocol)
+	if err := req.Write(conn); err != nil {
+		return nil, broken(ctx, err)
+	}
+	r := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(r, req)
+	if err != nil {
+		return nil, broken(ctx, err)
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		return nil, failure(resp)
+	}
+	id, err := strconv.ParseUint(resp.Header.Get(control.HeaderStream), 10, 64)
+	if err != nil {
+		return nil, control.Errorf(control.Internal, "the router's answer names no stream")
+	}
+	return &Stream{UnixConn: conn, Remote: resp.Header.Get(control.HeaderDestination), early: r, id: id, session: s}, nil
+}
+
+// Stream is one stream, as raw bytes on a connection of its own. Its end is to be asked
+// for by Result: on the connection a stream that broke looks like one that ended.
+type Stream struct {
+	*net.UnixConn
+	Remote string // the peer's destination, I2P base64
+
+	told    bool          // Result knew
+	early   *bufio.Reader // what came together with the answer's header
+	id      uint64
+	session *Session
+}
+
+// Read reads what the peer sent.
+func (st *Stream) Read(p []byte) (int, error) {
+	if st.early.Buffered() > 0 {
+		return st.early.Read(p)
+	}
+	return st.UnixConn.Read(p)
+}
+
+// CloseWrite ends the writing: the peer reads an end once it has read everything. Without
+// it, a closed connection breaks the stream off.
+func (st *Stream) CloseWrite() error {
+	path := fmt.Sprintf("/v1/sessions/%s/streams/%d/end", st.session.ID, st.id)
+	if _, err := ask[struct{}](st.session.ctx, st.session.client, http.MethodPost, path, struct{}{}); err != nil {
+		return err
+	}
+	return st.UnixConn.CloseWrite()
+}
+
+// WriteTo writes what the peer sends to w until its end.
+func (st *Stream) WriteTo(w io.Writer) (int64, error) {
+	return io.Copy(w, struct{ io.Reader }{st})
+}
+
+// Result waits until both directions have ended and the peer has acknowledged everything,
+// and returns the byte counts, or the *control.Error with which the stream broke. The
+// stream must stay open meanwhile.
+func (st *Stream) Result(ctx context.Context) (control.SessionEvent, error) {
+	ch := st.session.result(st.id)
+	select {
+	case e := <-ch:
+		return st.outcome(e)
+	case <-ctx.Done():
+		return control.SessionEvent{}, ctx.Err()
+	case <-st.session.done:
+	}
+	select {
+	case e := <-ch: // it came just before the session's end
+		return st.outcome(e)
+	default:
+		return control.SessionEvent{}, st.session.Err()
+	}
+}
+
+func (st *Stream) outcome(e control.SessionEvent) (control.SessionEvent, error) {
+	st.told = true
+	if e.Error != nil {
+		return e, e.Error
+	}
+	return e, nil
+}
+
+// Close closes the connection. Before both directions have ended it breaks the stream off.
+func (st *Stream) Close() error {
+	st.session.forget(st.id, st.told)
+	return st.UnixConn.Close()
+}

@@ -1,0 +1,385 @@
+// Package controltest is a fake router behind a real control server, for the tests of the
+// tools: fixed lists, and destinations that reach each other within the process.
+package controltest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/control/server"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/sign"
+)
+
+// Node is the fake router. Its zero value is ready to be given to server.New.
+type Node struct {
+	// Records are what the netDb holds.
+	Records []control.Record
+	// NoTunnels makes Wait, Dial and Lookup wait for ever.
+	NoTunnels bool
+
+	mu        sync.Mutex
+	level     string
+	reloads   int
+	stopped   chan struct{}
+	listeners map[address]*listener
+	changed   chan struct{} // closed when a listener is added
+	lastSeed  byte
+}
+
+type address struct {
+	hash i2p.Hash
+	port uint16
+}
+
+// epoch is the fake router's only date.
+func epoch() time.Time { return time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC) }
+
+// RouterHash is the fake router's own.
+func RouterHash() string { return i2p.HashOf([]byte("fake router")).String() }
+
+// Status is always the same.
+func (n *Node) Status() control.Status {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	state := control.StateRunning
+	if n.NoTunnels {
+		state = control.StateStarting
+	}
+	return control.Status{
+		Version: "fake", APILevel: control.APILevel, State: state, Started: epoch(), UptimeSeconds: 3723,
+		Router: RouterHash(), NetID: 99, Caps: "LR", Testnet: true, DataDir: "/nowhere",
+		Addresses: []string{"NTCP2 127.0.0.1:7654"},
+		Known:     control.Known{Routers: 12, Floodfills: 3, LeaseSets: 1},
+		Sessions:  1, Clients: len(n.listeners), LogLevel: n.logLevel(),
+		Tunnels: control.TunnelCounts{ExploratoryIn: 2, ExploratoryOut: 2, Transit: 5},
+		Builds:  control.BuildCounts{Accepted: 4, Refused: 1},
+		Transit: control.TransitCounts{Accepted: 5, Refused: 2, Messages: 30, Bytes: 30720},
+		Traffic: control.Traffic{BytesIn: 1000, BytesOut: 2000, RateIn: 10, RateOut: 20},
+	}
+}
+
+// Peers is one peer.
+func (n *Node) Peers() []control.Peer {
+	return []control.Peer{{
+		Router: i2p.HashOf([]byte("peer")).String(), Transport: "NTCP2", Address: "127.0.0.2:7655",
+		Direction: control.Outbound, Version: "0.9.68", Caps: "XfR", Since: epoch(),
+		BytesIn: 100, BytesOut: 200, MessagesIn: 3, MessagesOut: 4,
+	}}
+}
+
+// Tunnels is one tunnel.
+func (n *Node) Tunnels() []control.Tunnel {
+	return []control.Tunnel{{
+		Kind: "exploratory", Direction: control.Inbound, Role: "creator", State: "established", ID: 4242,
+		Hops:    []string{i2p.HashOf([]byte("hop 1")).String(), i2p.HashOf([]byte("hop 2")).String()},
+		Created: epoch(), Expires: epoch().Add(10 * time.Minute), Messages: 7, Bytes: 7168,
+	}}
+}
+
+// Transports is one transport.
+func (n *Node) Transports() []control.Transport {
+	return []control.Transport{{
+		Name: "NTCP2", Listen: []string{"127.0.0.1:7654"}, Published: []string{"127.0.0.1:7654"},
+		Sessions: 1, BytesIn: 1000, BytesOut: 2000, Counters: map[string]uint64{"replayed": 2},
+	}}
+}
+
+// NetDB filters Records.
+func (n *Node) NetDB(kind string) []control.Record {
+	var out []control.Record
+	for _, r := range n.Records {
+		if r.Kind == kind {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Events tells of two events, and ends.
+func (n *Node) Events(context.Context) <-chan control.Event {
+	ch := make(chan control.Event, 2)
+	ch <- control.Event{Time: epoch(), Event: "peer_up", Router: i2p.HashOf([]byte("peer")).String()}
+	ch <- control.Event{Time: epoch(), Event: "tunnel_up", Tunnel: 4242, Detail: "exploratory in"}
+	close(ch)
+	return ch
+}
+
+// Wait waits for ever when there are no tunnels.
+func (n *Node) Wait(ctx context.Context, state string) error {
+	if state == control.WaitTunnels && n.NoTunnels {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+
+// Reload counts.
+func (n *Node) Reload() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.reloads++
+	return nil
+}
+
+// Reloads is how often Reload was called.
+func (n *Node) Reloads() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.reloads
+}
+
+func (n *Node) logLevel() string {
+	if n.level == "" {
+		return "info"
+	}
+	return n.level
+}
+
+// LogLevel is what ChangeLogLevel said last.
+func (n *Node) LogLevel() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.logLevel()
+}
+
+// ChangeLogLevel knows two levels.
+func (n *Node) ChangeLogLevel(level string) error {
+	if level != "info" && level != "debug" {
+		return control.Errorf(control.BadRequest, "there is no log level %q", level)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.level = level
+	return nil
+}
+
+// Stopped is closed by Stop.
+func (n *Node) Stopped() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.stop()
+}
+
+func (n *Node) stop() chan struct{} {
+	if n.stopped == nil {
+		n.stopped = make(chan struct{})
+	}
+	return n.stopped
+}
+
+// Stop closes Stopped.
+func (n *Node) Stop(bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	select {
+	case <-n.stop():
+	default:
+		close(n.stopped)
+	}
+}
+
+// Lookup finds Records.
+func (n *Node) Lookup(ctx context.Context, kind string, hash i2p.Hash) (control.Record, error) {
+	if n.NoTunnels {
+		<-ctx.Done()
+		return control.Record{}, ctx.Err()
+	}
+	for _, r := range n.Records {
+		if r.Kind == kind && r.Hash == hash.String() {
+			return r, nil
+		}
+	}
+	return control.Record{}, control.Errorf(control.NotFound, "no floodfill has a %s under %s", kind, hash)
+}
+
+// OpenClient makes a destination that others of this Node reach.
+func (n *Node) OpenClient(_ context.Context, cfg server.ClientConfig) (server.Client, error) {
+	if v, ok := cfg.Options["inbound.length"]; ok && (len(v) != 1 || v[0] < '0' || v[0] > '7') {
+		return nil, control.Errorf(control.BadRequest, "inbound.length: %q is not within 0 to 7", v)
+	}
+	keys := cfg.Keys
+	if keys == nil {
+		n.mu.Lock()
+		n.lastSeed++
+		seed := n.lastSeed
+		n.mu.Unlock()
+		var err error
+		if keys, err = i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, 4, Rand(seed)); err != nil {
+			return nil, err
+		}
+	}
+	return &destination{node: n, dest: keys.Destination(), done: make(chan struct{})}, nil
+}
+
+// Serve runs the node behind a control socket until ctx ends or Stop is called.
+func (n *Node) Serve(ctx context.Context, path string) (wait func() error, err error) {
+	srv, err := server.New(server.Config{Path: path, Node: n})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- srv.Run(ctx) }()
+	go func() {
+		select {
+		case <-n.Stopped():
+		case <-ctx.Done():
+		}
+		cancel()
+	}()
+	return func() error { return <-done }, nil
+}
+
+var errClosed = errors.New("fake destination closed")
+
+type destination struct {
+	node *Node
+	dest i2p.Destination
+	once sync.Once
+	done chan struct{}
+}
+
+func (d *destination) Destination() i2p.Destination { return d.dest }
+
+func (d *destination) Ready(ctx context.Context) error {
+	if d.node.NoTunnels {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+
+// lookupTime is how long the fake network looks for a lease set, so that a script may start
+// both ends of a stream at once.
+const lookupTime = 500 * time.Millisecond
+
+// await waits for a destination to listen.
+func (n *Node) await(ctx context.Context, hash i2p.Hash) (i2p.Destination, bool) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	for {
+		dest, changed := n.find(hash)
+		if !dest.IsZero() {
+			return dest, true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return dest, false
+		}
+	}
+}
+
+func (d *destination) Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destination, error) {
+	dest, ok := d.node.await(ctx, hash)
+	if !ok {
+		return dest, control.Errorf(control.NotFound, "no lease set of %s is to be found", hash.B32())
+	}
+	return dest, nil
+}
+
+// find returns the destination that listens under a hash, and what is closed when another
+// begins to listen.
+func (n *Node) find(hash i2p.Hash) (i2p.Destination, <-chan struct{}) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for a, l := range n.listeners {
+		if a.hash == hash {
+			return l.owner.dest, nil
+		}
+	}
+	if n.changed == nil {
+		n.changed = make(chan struct{})
+	}
+	return i2p.Destination{}, n.changed
+}
+
+func (d *destination) Dial(ctx context.Context, to i2p.Destination, port uint16) (server.Stream, error) {
+	if d.node.NoTunnels {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	d.node.await(ctx, to.Hash())
+	d.node.mu.Lock()
+	l := d.node.listeners[address{to.Hash(), port}]
+	if l == nil {
+		l = d.node.listeners[address{to.Hash(), 0}]
+	}
+	d.node.mu.Unlock()
+	if l == nil {
+		return nil, control.Errorf(control.Unreachable, "no lease set of %s", to.B32())
+	}
+	ours, theirs := pair(d.dest, to)
+	select {
+	case l.backlog <- theirs:
+		return ours, nil
+	case <-l.owner.done:
+		return nil, control.Errorf(control.Refused, "the peer is gone")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (d *destination) Listen(port uint16) (server.Listener, error) {
+	d.node.mu.Lock()
+	defer d.node.mu.Unlock()
+	a := address{d.dest.Hash(), port}
+	if d.node.listeners[a] != nil {
+		return nil, fmt.Errorf("port %d has a listener already", port)
+	}
+	l := &listener{owner: d, at: a, backlog: make(chan *stream)}
+	if d.node.listeners == nil {
+		d.node.listeners = make(map[address]*listener)
+	}
+	d.node.listeners[a] = l
+	if d.node.changed != nil {
+		close(d.node.changed)
+		d.node.changed = nil
+	}
+	return l, nil
+}
+
+func (d *destination) Done() <-chan struct{} { return d.done }
+
+func (d *destination) Close() error {
+	d.once.Do(func() {
+		d.node.mu.Lock()
+		defer d.node.mu.Unlock()
+		for a, l := range d.node.listeners {
+			if l.owner == d {
+				delete(d.node.listeners, a)
+			}
+		}
+		close(d.done)
+	})
+	return nil
+}
+
+type listener struct {
+	owner   *destination
+	at      address
+	backlog chan *stream
+}
+
+func (l *listener) Accept(ctx context.Context) (server.Stream, error) {
+	select {
+	case s := <-l.backlog:
+		return s, nil
+	case <-l.owner.done:
+		return nil, errClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (l *listener) Close() error {
+	l.owner.node.mu.Lock()
+	defer l.owner.node.mu.Unlock()
+	delete(l.owner.node.listeners, l.at)
+	return nil
+}

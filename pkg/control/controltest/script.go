@@ -1,0 +1,61 @@
+package controltest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// Script is a testscript command that runs a fake router until the script's end:
+//
+//	fake-router [-no-tunnels] SOCKET [FILE…]
+//
+// The netDb holds the RouterInfos and LeaseSet2s in the files.
+func Script(ts *testscript.TestScript, neg bool, args []string) {
+	node := &Node{}
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		if args[0] != "-no-tunnels" {
+			ts.Fatalf("fake-router: unknown flag %s", args[0])
+		}
+		node.NoTunnels = true
+		args = args[1:]
+	}
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: fake-router [-no-tunnels] SOCKET [FILE…]")
+	}
+	for _, name := range args[1:] {
+		b, err := os.ReadFile(ts.MkAbs(name))
+		ts.Check(err)
+		r, err := recordOf(b)
+		ts.Check(err)
+		node.Records = append(node.Records, r)
+	}
+	wait, err := node.Serve(context.Background(), ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Defer(func() {
+		node.Stop(false)
+		wait()
+	})
+}
+
+const storeTypeLeaseSet2 = 3
+
+func recordOf(b []byte) (control.Record, error) {
+	if ri, err := routerinfo.Parse(b); err == nil {
+		return control.Record{Kind: control.KindRouterInfo, Hash: ri.Hash().String(), Data: b}, nil
+	}
+	ls, err := leaseset.Parse(storeTypeLeaseSet2, b)
+	if err != nil {
+		return control.Record{}, errors.Join(errors.New("neither RouterInfo nor LeaseSet2"), err)
+	}
+	var hash i2p.Hash = ls.Hash()
+	return control.Record{Kind: control.KindLeaseSet, Hash: hash.String(), StoreType: storeTypeLeaseSet2, Data: b}, nil
+}

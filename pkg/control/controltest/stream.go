@@ -1,0 +1,56 @@
+package controltest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+)
+
+// ErrReset is what a Read returns after the peer's Reset.
+var ErrReset = errors.New("fake stream reset")
+
+// Rand is a seeded reader.
+func Rand(seed byte) io.Reader { return rand.NewChaCha8([32]byte{seed}) }
+
+// pair makes the two ends of a stream.
+func pair(a, b i2p.Destination) (*stream, *stream) {
+	r1, w1 := io.Pipe()
+	r2, w2 := io.Pipe()
+	return &stream{PipeReader: r1, w: w2, remote: b}, &stream{PipeReader: r2, w: w1, remote: a}
+}
+
+// stream is one end. What was written and not read blocks: so its Close has nothing to
+// wait for.
+type stream struct {
+	*io.PipeReader
+	w      *io.PipeWriter
+	remote i2p.Destination
+}
+
+func (s *stream) Write(b []byte) (int, error) { return s.w.Write(b) }
+func (s *stream) CloseWrite() error           { return s.w.Close() }
+func (s *stream) Remote() i2p.Destination     { return s.remote }
+
+// Wait returns at once: what was written to a pipe has been read.
+func (s *stream) Wait(context.Context) error { return nil }
+
+func (s *stream) Reset() error {
+	s.w.CloseWithError(ErrReset)
+	return s.PipeReader.CloseWithError(ErrReset)
+}
+
+func (s *stream) Close() error {
+	s.w.Close()
+	return s.PipeReader.Close()
+}
+
+func (s *stream) LocalAddr() net.Addr              { return nil }
+func (s *stream) RemoteAddr() net.Addr             { return nil }
+func (s *stream) SetDeadline(time.Time) error      { return nil }
+func (s *stream) SetReadDeadline(time.Time) error  { return nil }
+func (s *stream) SetWriteDeadline(time.Time) error { return nil }

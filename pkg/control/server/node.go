@@ -1,0 +1,93 @@
+// Package server answers the control API on a Unix socket: JSON over HTTP, and raw streams
+// by HTTP Upgrade. Everything that it knows of a router is the interface Node.
+package server
+
+import (
+	"context"
+	"net"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/i2p"
+)
+
+// Node is the router behind the socket. All methods may be called at once from several
+// goroutines. Lists come in a stable order (sorted by hash, tunnels by kind, direction and
+// id). Errors that are *control.Error keep their code; context.DeadlineExceeded becomes
+// control.Timeout; any other is control.Internal.
+type Node interface {
+	Status() control.Status
+	Peers() []control.Peer
+	Tunnels() []control.Tunnel
+	Transports() []control.Transport
+	// NetDB returns what is stored of one kind, control.KindRouterInfo or
+	// control.KindLeaseSet. Record.Data may be shared: the server only reads it.
+	NetDB(kind string) []control.Record
+
+	// Events subscribes. The channel is closed when ctx ends or the router has stopped. A
+	// subscriber that does not keep up loses events, and the next one's Lost says how many.
+	Events(ctx context.Context) <-chan control.Event
+	// Wait returns nil once the state stands: control.WaitReady or control.WaitTunnels.
+	Wait(ctx context.Context, state string) error
+
+	Reload() error
+	LogLevel() string
+	ChangeLogLevel(level string) error
+	// Stop begins to stop the router and returns at once.
+	Stop(graceful bool)
+
+	// Lookup asks the network (or the store, where it has a fresh answer) for the record
+	// of one kind under hash. control.NotFound: the floodfills asked have none.
+	Lookup(ctx context.Context, kind string, hash i2p.Hash) (control.Record, error)
+
+	// OpenClient makes a local destination and returns without waiting for its tunnels.
+	// The context bounds this call only; Client.Close ends the destination.
+	OpenClient(ctx context.Context, cfg ClientConfig) (Client, error)
+}
+
+// ClientConfig is a local destination to be made.
+type ClientConfig struct {
+	// Keys is nil for a transient destination, which is never written to a disk.
+	Keys *i2p.PrivateKeys
+	// Options are I2CP options by their documented names (inbound.length,
+	// outbound.quantity, i2cp.leaseSetEncType, …). A value that does not parse is a
+	// control.BadRequest.
+	Options map[string]string
+}
+
+// Client is one local destination.
+type Client interface {
+	Destination() i2p.Destination
+	// Ready waits until tunnels stand both ways and the lease set is published.
+	Ready(ctx context.Context) error
+	// Dial waits for tunnels by itself.
+	Dial(ctx context.Context, to i2p.Destination, port uint16) (Stream, error)
+	// Resolve finds the destination behind a b32 hash by its lease set.
+	Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destination, error)
+	// Listen takes streams for a port; port 0 those for any port without a listener.
+	Listen(port uint16) (Listener, error)
+	// Done is closed when the destination has ended, by Close or by the router.
+	Done() <-chan struct{}
+	Close() error
+}
+
+// Listener yields incoming streams.
+type Listener interface {
+	// Accept returns ctx's error when it ends first; no stream is lost then.
+	Accept(ctx context.Context) (Stream, error)
+	Close() error
+}
+
+// Stream is one stream. A Read error other than io.EOF means that the peer broke it off.
+// Close returns once the peer acknowledged all that was written, or after a bound; after a
+// Reset it returns at once.
+type Stream interface {
+	net.Conn
+	CloseWrite() error
+	// Reset breaks the stream off, so that the peer sees an error and not an end.
+	Reset() error
+	// Wait returns once a closed stream has ended: nil when all that was written has been
+	// acknowledged by the peer.
+	Wait(ctx context.Context) error
+	// Remote is the peer's destination.
+	Remote() i2p.Destination
+}

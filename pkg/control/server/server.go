@@ -1,0 +1,204 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"i2ptoolkit/pkg/control"
+)
+
+// Limits bound what the socket's users can make the router hold. Zero fields take the
+// default.
+type Limits struct {
+	Requests int   // at once; default 1024
+	Sessions int   // local destinations at once; default 128
+	Body     int64 // bytes of a request's body; default 64 KiB
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Requests == 0 {
+		l.Requests = 1024
+	}
+	if l.Sessions == 0 {
+		l.Sessions = 128
+	}
+	if l.Body == 0 {
+		l.Body = 64 << 10
+	}
+	return l
+}
+
+// Config is what a Server needs.
+type Config struct {
+	Path   string // of the Unix socket
+	Node   Node
+	Log    *slog.Logger // nil: no log
+	Limits Limits
+}
+
+// Server answers the control API on one Unix socket.
+type Server struct {
+	node     Node
+	log      *slog.Logger
+	limits   Limits
+	socket   *socket
+	active   atomic.Int64
+	handlers sync.WaitGroup
+	sessions sessionTable
+}
+
+// New binds the socket, so that a path that cannot be used is known at once. A socket left
+// by a router that was killed is replaced; that of a living router is an error. Run must
+// be called after New: it is what gives the socket up again.
+func New(cfg Config) (*Server, error) {
+	s := &Server{node: cfg.Node, log: cfg.Log, limits: cfg.Limits.withDefaults()}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.sessions.limit = s.limits.Sessions
+	var err error
+	if s.socket, err = bind(cfg.Path); err != nil {
+		return nil, fmt.Errorf("control: %w", err)
+	}
+	return s, nil
+}
+
+// Run answers until ctx ends, then breaks off what is open, waits for every goroutine and
+// removes the socket.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.socket.remove()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	srv := &http.Server{
+		Handler:           http.HandlerFunc(s.serve),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(s.socket.listener) }()
+	var err error
+	select {
+	case <-ctx.Done():
+		srv.Close()
+		<-served
+	case err = <-served:
+		cancel()
+	}
+	s.handlers.Wait()
+	if err != nil {
+		return fmt.Errorf("control: %w", err)
+	}
+	return nil
+}
+
+// serve counts and bounds the requests, and hands them to their handler.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	s.handlers.Add(1)
+	defer s.handlers.Done()
+	defer s.active.Add(-1)
+	if s.active.Add(1) > int64(s.limits.Requests) {
+		writeError(w, control.Errorf(control.Busy, "more than %d requests at once", s.limits.Requests))
+		return
+	}
+	s.routes().ServeHTTP(w, r)
+}
+
+func (s *Server) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, s.node.Status()) })
+	mux.HandleFunc("GET /v1/peers", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, list(s.node.Peers())) })
+	mux.HandleFunc("GET /v1/tunnels", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, list(s.node.Tunnels())) })
+	mux.HandleFunc("GET /v1/transports", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, list(s.node.Transports())) })
+	mux.HandleFunc("GET /v1/events", s.events)
+	mux.HandleFunc("GET /v1/wait", s.wait)
+	mux.HandleFunc("GET /v1/netdb", s.netDB)
+	mux.HandleFunc("POST /v1/lookup", s.lookup)
+	mux.HandleFunc("POST /v1/reload", s.reload)
+	mux.HandleFunc("POST /v1/stop", s.stop)
+	mux.HandleFunc("GET /v1/log-level", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, control.LogLevel{Level: s.node.LogLevel()})
+	})
+	mux.HandleFunc("PUT /v1/log-level", s.changeLogLevel)
+	mux.HandleFunc("POST /v1/sessions", s.open)
+	mux.HandleFunc("POST /v1/sessions/{id}/connect", s.connect)
+	mux.HandleFunc("POST /v1/sessions/{id}/accept", s.accept)
+	mux.HandleFunc("POST /v1/sessions/{id}/streams/{stream}/end", s.end)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeError(w, control.Errorf(control.BadRequest, "the router does not know %s %s", r.Method, r.URL.Path))
+	})
+	return mux
+}
+
+// list makes an empty list [] and not null.
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
+}
+
+// readJSON reads a request's body to its end, so that the server notices when its sender
+// goes away.
+func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, s.limits.Body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return control.Errorf(control.BadRequest, "request body: %v", err)
+	}
+	if d.More() {
+		return control.Errorf(control.BadRequest, "request body: more than one value")
+	}
+	return nil
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(v) // an error here means that the tool has gone
+}
+
+func writeError(w http.ResponseWriter, err error) {
+	e := asError(err)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(statusOf(e.Code))
+	json.NewEncoder(w).Encode(e)
+}
+
+func asError(err error) *control.Error {
+	var e *control.Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, context.DeadlineExceeded):
+		return control.Errorf(control.Timeout, "timed out")
+	case errors.Is(err, context.Canceled):
+		return control.Errorf(control.Stopping, "broken off")
+	}
+	return control.Errorf(control.Internal, "%v", err)
+}
+
+func statusOf(c control.Code) int {
+	switch c {
+	case control.BadRequest, control.BadData:
+		return http.StatusBadRequest
+	case control.NotFound:
+		return http.StatusNotFound
+	case control.Timeout:
+		return http.StatusGatewayTimeout
+	case control.NoTunnels, control.Busy, control.Stopping:
+		return http.StatusServiceUnavailable
+	case control.Unreachable, control.Refused, control.Reset:
+		return http.StatusBadGateway
+	}
+	return http.StatusInternalServerError
+}

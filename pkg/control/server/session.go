@@ -1,0 +1,279 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/i2p"
+)
+
+// session is a local destination that belongs to one connection of a tool: when the
+// connection ends, so does the destination.
+type session struct {
+	id        string
+	client    Client
+	listeners map[uint16]Listener
+	events    chan control.SessionEvent
+	ctx       context.Context // of the connection
+
+	mu      sync.Mutex
+	last    uint64          // number given to a stream
+	streams map[uint64]bool // open ones; true once their writing's end was announced
+}
+
+// emit tells the tool, unless it has gone.
+func (s *session) emit(e control.SessionEvent) {
+	select {
+	case s.events <- e:
+	case <-s.ctx.Done():
+	}
+}
+
+func (s *session) addStream() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last++
+	s.streams[s.last] = false
+	return s.last
+}
+
+func (s *session) removeStream(id uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.streams, id)
+}
+
+// announceEnd notes that the tool has written all it wanted to. That of a stream which
+// has ended meanwhile is no news: the session tells how it ended.
+func (s *session) announceEnd(id uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, open := s.streams[id]; open {
+		s.streams[id] = true
+	}
+	return id > 0 && id <= s.last
+}
+
+// endAnnounced tells a tool that ended its writing from one that died.
+func (s *session) endAnnounced(id uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.streams[id]
+}
+
+// sessionTable finds sessions by their id. The ids are random, so that a tool reaches its
+// own sessions only.
+type sessionTable struct {
+	limit int
+	mu    sync.Mutex
+	byID  map[string]*session
+}
+
+func (t *sessionTable) add(s *session) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.byID) >= t.limit {
+		return control.Errorf(control.Busy, "more than %d sessions at once", t.limit)
+	}
+	if t.byID == nil {
+		t.byID = make(map[string]*session)
+	}
+	t.byID[s.id] = s
+	return nil
+}
+
+func (t *sessionTable) get(id string) *session {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byID[id]
+}
+
+func (t *sessionTable) remove(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.byID, id)
+}
+
+// open makes a destination and tells its story, one event a line, until the tool or the
+// router ends it.
+func (s *Server) open(w http.ResponseWriter, r *http.Request) {
+	var req control.Open
+	if err := s.readJSON(w, r, &req); err != nil {
+		writeError(w, err)
+		return
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	sess, err := s.newSession(ctx, req)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	defer sess.client.Close()
+	if err := s.sessions.add(sess); err != nil {
+		writeError(w, err)
+		return
+	}
+	defer s.sessions.remove(sess.id)
+
+	lines := newLineWriter(w)
+	dest := sess.client.Destination()
+	if lines.write(control.SessionEvent{Event: control.SessionOpened, ID: sess.id, Destination: dest.Base64(), B32: dest.B32()}) != nil {
+		return
+	}
+	s.handlers.Add(1)
+	go func() {
+		defer s.handlers.Done()
+		if err := sess.client.Ready(ctx); err == nil {
+			sess.emit(control.SessionEvent{Event: control.SessionReady})
+		}
+	}()
+	for {
+		select {
+		case e := <-sess.events:
+			if lines.write(e) != nil {
+				return
+			}
+		case <-sess.client.Done():
+			lines.write(control.SessionEvent{Event: control.SessionClosed, Error: control.Errorf(control.Stopping, "the router closed the destination")})
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *Server) newSession(ctx context.Context, req control.Open) (*session, error) {
+	cfg := ClientConfig{Options: req.Options}
+	if len(req.Key) > 0 {
+		keys, rest, err := i2p.ParsePrivateKeys(req.Key)
+		if err != nil {
+			return nil, control.Errorf(control.BadData, "private key: %v", err)
+		}
+		if len(rest) > 0 {
+			return nil, control.Errorf(control.BadData, "private key: %d bytes too many", len(rest))
+		}
+		cfg.Keys = keys
+	}
+	client, err := s.node.OpenClient(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	sess := &session{
+		id:        rand.Text(),
+		client:    client,
+		listeners: make(map[uint16]Listener),
+		streams:   make(map[uint64]bool),
+		events:    make(chan control.SessionEvent, 16),
+		ctx:       ctx,
+	}
+	for _, port := range req.Listen {
+		if sess.listeners[port] != nil {
+			continue
+		}
+		l, err := client.Listen(port)
+		if err != nil {
+			client.Close()
+			return nil, err
+		}
+		sess.listeners[port] = l
+	}
+	return sess, nil
+}
+
+// connect dials and becomes the stream.
+func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
+	var req control.Connect
+	sess, err := s.upgrade(w, r, &req)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	ctx, cancel := withTimeout(r.Context(), req.TimeoutMillis)
+	defer cancel()
+	stop := context.AfterFunc(sess.ctx, cancel)
+	defer stop()
+	to, err := resolve(ctx, sess.client, req.Destination)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	stream, err := sess.client.Dial(ctx, to, req.Port)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	s.become(w, r, sess, stream)
+}
+
+// accept waits for a stream and becomes it.
+func (s *Server) accept(w http.ResponseWriter, r *http.Request) {
+	var req control.Accept
+	sess, err := s.upgrade(w, r, &req)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	l := sess.listeners[req.Port]
+	if l == nil {
+		writeError(w, control.Errorf(control.BadRequest, "the session does not listen on port %d", req.Port))
+		return
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	stop := context.AfterFunc(sess.ctx, cancel)
+	defer stop()
+	stream, err := l.Accept(ctx)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	s.become(w, r, sess, stream)
+}
+
+// end announces that the tool is about to end a stream's writing: an end that was not
+// announced is a tool that died, and breaks the stream off.
+func (s *Server) end(w http.ResponseWriter, r *http.Request) {
+	sess := s.sessions.get(r.PathValue("id"))
+	id, err := strconv.ParseUint(r.PathValue("stream"), 10, 64)
+	if sess == nil || err != nil || !sess.announceEnd(id) {
+		writeError(w, control.Errorf(control.NotFound, "there is no such stream"))
+		return
+	}
+	writeJSON(w, struct{}{})
+}
+
+// upgrade reads what connect and accept have in common.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, req any) (*session, error) {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), control.UpgradeProtocol) {
+		return nil, control.Errorf(control.BadRequest, "the request does not ask to upgrade to %s", control.UpgradeProtocol)
+	}
+	if err := s.readJSON(w, r, req); err != nil {
+		return nil, err
+	}
+	sess := s.sessions.get(r.PathValue("id"))
+	if sess == nil {
+		return nil, control.Errorf(control.NotFound, "there is no such session")
+	}
+	return sess, nil
+}
+
+func resolve(ctx context.Context, c Client, name string) (i2p.Destination, error) {
+	if strings.HasSuffix(name, ".i2p") {
+		hash, err := i2p.ParseB32(name)
+		if err != nil {
+			return i2p.Destination{}, control.Errorf(control.BadData, "%v", err)
+		}
+		return c.Resolve(ctx, hash)
+	}
+	dest, err := i2p.ParseDestinationBase64(name)
+	if err != nil {
+		return i2p.Destination{}, control.Errorf(control.BadData, "%v", err)
+	}
+	return dest, nil
+}

@@ -1,0 +1,105 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxPath is what sockaddr_un holds on the strictest system, with its final zero.
+const maxPath = 103
+
+// socket is a bound Unix socket and the lock that says that its owner lives.
+type socket struct {
+	path     string
+	listener net.Listener
+	lock     *os.File
+}
+
+// bind makes the socket with mode 0600 in a directory that it creates with 0700 where it
+// is missing. The kernel gives the lock up when its owner dies, however it dies: so who
+// holds the lock may replace what lies at path.
+func bind(path string) (*socket, error) {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{path: path, lock: lock}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		lock.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("another router answers at %s", path)
+		}
+		return nil, fmt.Errorf("lock %s: %w", lock.Name(), err)
+	}
+	if err = s.clearStale(); err == nil {
+		s.listener, err = listen(path)
+	}
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// clearStale removes a dead router's socket, and nothing else.
+func (s *socket) clearStale() error {
+	info, err := os.Lstat(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return fmt.Errorf("%s exists and is no socket", s.path)
+	}
+	if conn, err := net.DialTimeout("unix", s.path, time.Second); err == nil {
+		conn.Close()
+		return fmt.Errorf("another program answers at %s", s.path)
+	}
+	return os.Remove(s.path)
+}
+
+// listen binds in a directory of its own and moves the socket to its place once nobody
+// else may open it: at no moment does a socket with the umask's mode stand at path. The
+// directory's name is fixed, so that a router that is killed leaves one of them at most.
+func listen(path string) (net.Listener, error) {
+	private := path + ".new"
+	if err := errors.Join(os.RemoveAll(private), os.Mkdir(private, 0o700)); err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(private)
+	first := filepath.Join(private, "s")
+	if len(first) > maxPath || len(path) > maxPath {
+		return nil, fmt.Errorf("%s is too long for a Unix socket (%d bytes at most)", path, maxPath)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: first, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false)
+	if err := errors.Join(os.Chmod(first, 0o600), os.Rename(first, path)); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// remove gives the socket up. The lock's file stays: removing it would let two routers
+// hold a lock at one path.
+func (s *socket) remove() {
+	s.listener.Close()
+	os.Remove(s.path)
+	s.lock.Close()
+}

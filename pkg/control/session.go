@@ -1,0 +1,85 @@
+package control
+
+// What GET /v1/wait can wait for.
+const (
+	WaitReady   = "ready"   // the control socket answers
+	WaitTunnels = "tunnels" // exploratory tunnels stand both ways
+)
+
+// Open is the body of POST /v1/sessions: a local destination that lives as long as the
+// request's connection. The answer is a stream of SessionEvent lines.
+type Open struct {
+	// Key is a private key file's content; empty asks for a transient destination.
+	Key []byte `json:"key,omitempty"`
+	// Listen names the ports on which incoming streams wait for an accept from the start.
+	// Port 0 takes the streams for any port that has no listener of its own.
+	Listen []uint16 `json:"listen,omitempty"`
+	// Options are I2CP options by their documented names: inbound.length, outbound.quantity, …
+	Options map[string]string `json:"options,omitempty"`
+}
+
+// The kinds of SessionEvent.
+const (
+	SessionOpened = "opened" // first line: ID and Destination are set
+	SessionReady  = "ready"  // tunnels stand and the lease set is published
+	SessionStream = "stream" // a stream ended: Stream, BytesIn, BytesOut, Error
+	SessionClosed = "closed" // last line, when the router ends the session
+)
+
+// SessionEvent is one line of a session's answer.
+type SessionEvent struct {
+	Event       string `json:"event"`
+	ID          string `json:"id,omitempty"`          // secret: what connect and accept name
+	Destination string `json:"destination,omitempty"` // I2P base64
+	B32         string `json:"b32,omitempty"`
+	Stream      uint64 `json:"stream,omitempty"`
+	BytesIn     uint64 `json:"bytes_in,omitempty"`  // from the peer
+	BytesOut    uint64 `json:"bytes_out,omitempty"` // to the peer
+	Error       *Error `json:"error,omitempty"`
+}
+
+// Connect is the body of POST /v1/sessions/{id}/connect, which upgrades to a raw stream.
+// Each direction ends by itself. Before a tool ends its writing it announces that with
+// POST /v1/sessions/{id}/streams/{stream}/end; else the stream is broken off.
+type Connect struct {
+	Destination   string `json:"destination"` // base64 destination or b32 address
+	Port          uint16 `json:"port"`
+	TimeoutMillis int64  `json:"timeout_ms,omitempty"`
+}
+
+// Accept is the body of POST /v1/sessions/{id}/accept, which upgrades to a raw stream
+// when a peer connects.
+type Accept struct {
+	Port uint16 `json:"port"` // one of Open.Listen
+}
+
+// Headers of the 101 answer to connect and accept, and the protocol's name in Upgrade.
+const (
+	UpgradeProtocol   = "i2p-stream"
+	HeaderStream      = "I2P-Stream"      // SessionEvent.Stream of this stream
+	HeaderDestination = "I2P-Destination" // the peer's destination, I2P base64
+)
+
+// The kinds of Record.
+const (
+	KindRouterInfo = "routerinfo"
+	KindLeaseSet   = "leaseset"
+)
+
+// Record is one netDb entry with the exact bytes that were signed; the reader parses and
+// verifies them itself.
+type Record struct {
+	Kind string `json:"kind"`
+	Hash string `json:"hash"` // the key under which it is stored, I2P base64
+	// StoreType is the DatabaseStore type: 0 RouterInfo, 1 LeaseSet, 3 LeaseSet2,
+	// 5 EncryptedLeaseSet, 7 MetaLeaseSet.
+	StoreType byte   `json:"store_type"`
+	Data      []byte `json:"data"`
+}
+
+// Lookup is the body of POST /v1/lookup.
+type Lookup struct {
+	Kind          string `json:"kind"` // KindRouterInfo or KindLeaseSet
+	Hash          string `json:"hash"` // I2P base64
+	TimeoutMillis int64  `json:"timeout_ms,omitempty"`
+}
