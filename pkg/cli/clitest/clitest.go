@@ -1,0 +1,104 @@
+// Package clitest is what the tests of the binaries share.
+package clitest
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/control/controltest"
+	"i2ptoolkit/pkg/i2p"
+)
+
+// Scripts runs the testscript files in testdata. With UPDATE_SCRIPTS set it writes the
+// golden parts anew.
+func Scripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                "testdata",
+		Setup:              setup,
+		RequireUniqueNames: true,
+		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") != "",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status":      status,
+			"fake-router": controltest.Script,
+		},
+	})
+}
+
+// setup gives a script places of its own, and none of the developer's. DATA is testdata; B32
+// and DEST name the destination whose keys are in testdata/key.dat, where there is one.
+func setup(env *testscript.Env) error {
+	data, err := filepath.Abs("testdata")
+	if err != nil {
+		return err
+	}
+	env.Setenv("DATA", data)
+	if b, err := os.ReadFile(filepath.Join(data, "key.dat")); err == nil {
+		keys, _, err := i2p.ParsePrivateKeys(b)
+		if err != nil {
+			return err
+		}
+		env.Setenv("B32", keys.Destination().B32())
+		env.Setenv("DEST", keys.Destination().Base64())
+	}
+	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+	for _, name := range []string{"XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "I2P_DIR", "I2P_SOCKET", "I2P_CONFIG", "NOTIFY_SOCKET"} {
+		env.Setenv(name, "")
+	}
+	return nil
+}
+
+// status is a testscript command that runs a program and compares its exit status:
+//
+//	status WANT PROGRAM ARGUMENT…
+//
+// For a usage error (2) it also insists that stdout is empty and stderr is not.
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status WANT PROGRAM ARGUMENT…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := err.(*exec.ExitError); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("%s: status %d, expected %d", strings.Join(args[1:], " "), got, want)
+	}
+	if want == cli.StatusUsage && (ts.ReadFile("stdout") != "" || ts.ReadFile("stderr") == "") {
+		ts.Fatalf("%s: a usage error belongs on stderr alone", strings.Join(args[1:], " "))
+	}
+}
+
+var update = flag.Bool("update-man", false, "write the man pages anew")
+
+// ManPage tells whether docs/man holds the program's man page as its definition has it.
+// The test runs in cmd/NAME. scripts/man writes the pages.
+func ManPage(t *testing.T, p cli.Program) {
+	t.Helper()
+	page, err := p.Man()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("..", "..", "docs", "man", p.Name+".1")
+	if *update {
+		if err := os.WriteFile(path, page, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if have, err := os.ReadFile(path); err != nil || string(have) != string(page) {
+		t.Errorf("%s is not current (%v): run scripts/man", path, err)
+	}
+}

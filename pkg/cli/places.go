@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"i2ptoolkit/pkg/control/client"
+)
+
+// DirFlag names the data directory.
+func DirFlag() Flag {
+	return &StringFlag{Name: "dir", EnvVars: []string{"I2P_DIR"}, Usage: "the router's data is in `DIR` (default $XDG_STATE_HOME/i2p)"}
+}
+
+// SocketFlag names the router's control socket.
+func SocketFlag() Flag {
+	return &StringFlag{Name: "socket", EnvVars: []string{"I2P_SOCKET"}, Usage: "the router's control `SOCKET` (default router.sock in a named --dir, else $XDG_RUNTIME_DIR/i2p/router.sock)"}
+}
+
+// RouterFlags are the flags of every verb that speaks to a router.
+func RouterFlags(more ...Flag) []Flag { return append(more, DirFlag(), SocketFlag()) }
+
+// DataDir is where a router keeps its state.
+func DataDir(named string) (string, error) {
+	if named != "" {
+		return named, nil
+	}
+	if state := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
+		return filepath.Join(state, "i2p"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", WithHint(fmt.Errorf("no data directory: %w", err), "name one with --dir or I2P_DIR")
+	}
+	return filepath.Join(home, ".local", "state", "i2p"), nil
+}
+
+// SocketPath is where a router's control socket is: where it was named, else in a data
+// directory that was named, so that routers with directories of their own stay apart, else
+// in the runtime directory, else in the default data directory.
+func SocketPath(named, dir string) (string, error) {
+	if named != "" {
+		return named, nil
+	}
+	if dir == "" {
+		if runtime := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(runtime) {
+			return filepath.Join(runtime, "i2p", "router.sock"), nil
+		}
+	}
+	dir, err := DataDir(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "router.sock"), nil
+}
+
+// ConfigPath is where a router's configuration is, and whether it was named: one that was
+// not need not exist.
+func ConfigPath(named string) (path string, mustExist bool) {
+	if named != "" {
+		return named, true
+	}
+	if config := os.Getenv("XDG_CONFIG_HOME"); filepath.IsAbs(config) {
+		return filepath.Join(config, "i2p", "router.toml"), false
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", false
+	}
+	return filepath.Join(home, ".config", "i2p", "router.toml"), false
+}
+
+// Router returns a client of the router that the flags name.
+func Router(c *Context) (*client.Client, error) {
+	path, err := SocketPath(c.String("socket"), c.String("dir"))
+	if err != nil {
+		return nil, err
+	}
+	return client.New(path), nil
+}

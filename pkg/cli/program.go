@@ -1,0 +1,203 @@
+// Package cli is what the binaries share: their common contract about flags, streams, exit
+// statuses, places, files and signals, over urfave/cli.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"i2ptoolkit/pkg/control"
+)
+
+// The parts of urfave/cli that commands are defined with.
+type (
+	Command         = urfave.Command
+	Context         = urfave.Context
+	Flag            = urfave.Flag
+	BoolFlag        = urfave.BoolFlag
+	StringFlag      = urfave.StringFlag
+	StringSliceFlag = urfave.StringSliceFlag
+	IntFlag         = urfave.IntFlag
+	DurationFlag    = urfave.DurationFlag
+)
+
+// Program defines one binary.
+type Program struct {
+	Name        string
+	Usage       string
+	ArgsUsage   string
+	Description string
+	Commands    []*Command
+	// Default is the verb that is meant when none is named; empty: Action, or a usage error.
+	Default string
+	// Flags and Action are what the program does without a verb.
+	Flags  []Flag
+	Action func(*Context) error
+}
+
+// Main runs the program with the process's arguments and exits with its status.
+func Main(p Program) {
+	ctx, stop := interruptible(context.Background())
+	err := p.Run(ctx, os.Args[1:])
+	status := report(os.Stderr, p.Name, ctx, err)
+	stop()
+	os.Exit(status)
+}
+
+// Run runs the program. Flags may stand anywhere before "--".
+func (p Program) Run(ctx context.Context, args []string) error {
+	app := p.App()
+	arranged := arrange(app, p.Default, args)
+	if arranged.version {
+		_, err := fmt.Fprintln(os.Stdout, Version(p.Name))
+		return err
+	}
+	return app.RunContext(ctx, append([]string{p.Name}, arranged.args...))
+}
+
+// Version is what --version prints: name, version, API level and Go.
+func Version(name string) string {
+	return fmt.Sprintf("%s %s (I2P API %s, %s)", name, control.Version(), control.APILevel, runtime.Version())
+}
+
+// App gives the program's definition to urfave/cli, with what all programs have in common.
+func (p Program) App() *urfave.App {
+	app := &urfave.App{
+		Name:                      p.Name,
+		HelpName:                  p.Name,
+		Usage:                     p.Usage,
+		ArgsUsage:                 p.ArgsUsage,
+		Description:               p.Description,
+		HideVersion:               true,
+		HideHelpCommand:           true,
+		DisableSliceFlagSeparator: true, // option values hold commas
+		Flags:                     append(p.Flags, commonFlags()...),
+		Action:                    p.Action,
+		Commands:                  append(p.Commands, completionCommand(p)),
+		Writer:                    os.Stdout,
+		ErrWriter:                 os.Stderr,
+		OnUsageError:              usageError,
+		ExitErrHandler:            func(*Context, error) {},
+	}
+	app.UsageText = p.usageText()
+	plain(app.Flags)
+	if app.Action == nil {
+		app.Action = unknownVerb
+	}
+	for _, c := range app.Commands {
+		complete(c, p.Name)
+	}
+	return app
+}
+
+func (p Program) usageText() string {
+	call := strings.TrimSpace("[OPTION…] " + p.ArgsUsage)
+	switch {
+	case p.Action != nil:
+		return p.Name + " " + call
+	case p.Default != "":
+		return p.Name + " [VERB] [OPTION…] [ARGUMENT…]"
+	}
+	return p.Name + " VERB [OPTION…] [ARGUMENT…]"
+}
+
+// complete gives a command and those below it what all have in common.
+func complete(c *Command, parent string) {
+	name := parent + " " + c.Name
+	c.HideHelpCommand = true
+	c.OnUsageError = usageError
+	c.UsageText = strings.TrimSpace(name + " [OPTION…] " + c.ArgsUsage)
+	if len(c.Subcommands) > 0 {
+		c.UsageText = name + " VERB [OPTION…]"
+		if c.Action == nil {
+			c.Action = unknownVerb
+		}
+	}
+	for _, f := range commonFlags() {
+		if !defines(c.Flags, f) { // i2p-netdb list has a --version of its own
+			c.Flags = append(c.Flags, f)
+		}
+	}
+	plain(c.Flags)
+	for _, sub := range c.Subcommands {
+		complete(sub, name)
+	}
+}
+
+// defines tells whether one of the flags has f's name.
+func defines(flags []Flag, f Flag) bool {
+	return slices.ContainsFunc(flags, func(g Flag) bool { return g.Names()[0] == f.Names()[0] })
+}
+
+// plain keeps "(default: false)" out of the help.
+func plain(flags []Flag) {
+	for _, f := range flags {
+		if b, ok := f.(*BoolFlag); ok {
+			b.DisableDefaultText = true
+		}
+	}
+}
+
+func commonFlags() []Flag {
+	return []Flag{
+		&BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "say nothing on stderr but errors"},
+		&BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "say more on stderr"},
+		&BoolFlag{Name: "version", Usage: "print name, version, API level and Go, and exit"},
+	}
+}
+
+func usageError(c *Context, err error, _ bool) error {
+	return WithHint(&Failure{Status: StatusUsage, Err: err}, "see %s --help", helpName(c))
+}
+
+func unknownVerb(c *Context) error {
+	if c.Args().Present() {
+		return WithHint(Usagef("there is no verb %q", c.Args().First()), "see %s --help", helpName(c))
+	}
+	return WithHint(Usagef("a verb is missing"), "see %s --help", helpName(c))
+}
+
+func helpName(c *Context) string {
+	if c.Command != nil && c.Command.HelpName != "" {
+		return c.Command.HelpName
+	}
+	return c.App.HelpName
+}
+
+// Positionals returns the arguments that are no flags, or a usage error when there are
+// fewer than least or more than most; most < 0 sets no limit.
+func Positionals(c *Context, least, most int) ([]string, error) {
+	args := c.Args().Slice()
+	switch {
+	case len(args) < least:
+		return nil, WithHint(Usagef("%s: an argument is missing", c.Command.Name), "see %s --help", helpName(c))
+	case most >= 0 && len(args) > most:
+		return nil, WithHint(Usagef("%s: unexpected argument %q", c.Command.Name, args[most]), "see %s --help", helpName(c))
+	}
+	return args, nil
+}
+
+// Notef says something on stderr, unless -q was given.
+func Notef(c *Context, format string, args ...any) {
+	if !c.Bool("quiet") {
+		Warnf(c, format, args...)
+	}
+}
+
+// Warnf says on stderr what went wrong while the program goes on.
+func Warnf(c *Context, format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "%s: %s\n", c.App.Name, fmt.Sprintf(format, args...))
+}
+
+// Verbosef says something on stderr when -v was given.
+func Verbosef(c *Context, format string, args ...any) {
+	if c.Bool("verbose") {
+		Notef(c, format, args...)
+	}
+}

@@ -1,0 +1,167 @@
+package record
+
+import (
+	"errors"
+	"io"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+)
+
+const badSignature = "bad signature"
+
+// LeaseSet is a lease set of any kind as JSON.
+type LeaseSet struct {
+	Kind            string            `json:"kind"` // leaseset
+	Type            string            `json:"type"` // LeaseSet, LeaseSet2, EncryptedLeaseSet, MetaLeaseSet
+	Hash            string            `json:"hash"`
+	B32             string            `json:"b32,omitempty"`
+	Destination     string            `json:"destination,omitempty"`
+	State           string            `json:"state"` // valid, expired, bad dates, bad signature
+	Published       time.Time         `json:"published"`
+	Expires         time.Time         `json:"expires"`
+	Unpublished     bool              `json:"unpublished,omitempty"`
+	Blinded         bool              `json:"blinded,omitempty"`
+	OfflineExpires  *time.Time        `json:"offline_expires,omitempty"`
+	EncryptionTypes []string          `json:"encryption_types"`
+	Leases          []Lease           `json:"leases"`
+	Options         map[string]string `json:"options,omitempty"`
+	Bytes           int               `json:"bytes"`
+}
+
+// Lease is a tunnel, or a lease set of a MetaLeaseSet.
+type Lease struct {
+	Gateway string    `json:"gateway"`
+	Tunnel  uint32    `json:"tunnel,omitempty"`
+	Expires time.Time `json:"expires"`
+}
+
+// OfLeaseSet describes a lease set as it is at a time.
+func OfLeaseSet(set leaseset.Set, now time.Time) LeaseSet {
+	l := LeaseSet{
+		Kind: "leaseset", Type: typeName(set.StoreType()), Hash: set.Hash().String(),
+		State:     stateOf(set, now),
+		Published: set.Published().Time(), Expires: set.Expires().Time(),
+		EncryptionTypes: []string{}, Leases: []Lease{}, Options: mapOf(set.Options()), Bytes: len(set.Bytes()),
+	}
+	if dest := set.Destination(); !dest.IsZero() {
+		l.Destination, l.B32 = dest.Base64(), dest.B32()
+	}
+	if h, ok := set.(interface {
+		Unpublished() bool
+		Blinded() bool
+		Offline() *i2p.OfflineSignature
+	}); ok {
+		l.Unpublished, l.Blinded = h.Unpublished(), h.Blinded()
+		if o := h.Offline(); o != nil {
+			until := time.Unix(int64(o.Expires), 0).UTC()
+			l.OfflineExpires = &until
+		}
+	}
+	for _, k := range set.EncryptionKeys() {
+		l.EncryptionTypes = append(l.EncryptionTypes, EncryptionName(k.Type))
+	}
+	for _, lease := range set.Leases() {
+		l.Leases = append(l.Leases, Lease{lease.Gateway.String(), lease.TunnelID, lease.Expires.Time()})
+	}
+	if meta, ok := set.(*leaseset.MetaLeaseSet); ok {
+		for _, m := range meta.MetaLeases() {
+			l.Leases = append(l.Leases, Lease{Gateway: m.Gateway.String(), Expires: m.Expires.Time()})
+		}
+	}
+	return l
+}
+
+// stateOf checks the signature as of the set's own time, so that an expired set with a good
+// signature can be told from a forged one.
+func stateOf(set leaseset.Set, now time.Time) string {
+	err := set.Verify(set.Published().Time())
+	switch {
+	case errors.Is(err, leaseset.ErrSignature):
+		return badSignature
+	case err != nil:
+		return "bad dates"
+	case now.After(set.Expires().Time()):
+		return "expired"
+	}
+	return "valid"
+}
+
+// Print prints the description.
+func (l LeaseSet) Print(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := rowsOf(t)
+	row("leaseset", "%s", l.Hash)
+	row("type", "%s", l.Type)
+	if l.B32 != "" {
+		row("b32", "%s", l.B32)
+	}
+	row("state", "%s", l.State)
+	row("published", "%s", l.Published.Format(time.RFC3339))
+	row("expires", "%s", l.Expires.Format(time.RFC3339))
+	if l.Unpublished {
+		row("flag", "unpublished")
+	}
+	if l.Blinded {
+		row("flag", "blinded when published")
+	}
+	if l.OfflineExpires != nil {
+		row("offline key", "until %s", l.OfflineExpires.Format(time.RFC3339))
+	}
+	for _, e := range l.EncryptionTypes {
+		row("encryption", "%s", e)
+	}
+	for _, lease := range l.Leases {
+		row("lease", "%s tunnel %d until %s", lease.Gateway, lease.Tunnel, lease.Expires.Format(time.RFC3339))
+	}
+	if len(l.Options) > 0 {
+		row("options", "%s", optionText(l.Options))
+	}
+	row("bytes", "%d", l.Bytes)
+	return t.Flush()
+}
+
+func typeName(t byte) string {
+	switch t {
+	case leaseset.TypeLeaseSet:
+		return "LeaseSet"
+	case leaseset.TypeLeaseSet2:
+		return "LeaseSet2"
+	case leaseset.TypeEncryptedLeaseSet:
+		return "EncryptedLeaseSet"
+	case leaseset.TypeMetaLeaseSet:
+		return "MetaLeaseSet"
+	}
+	return strconv.Itoa(int(t))
+}
+
+// EncryptionName names an encryption type (ECIES hybrids, leaseset encryption types).
+func EncryptionName(t uint16) string {
+	switch t {
+	case 0:
+		return "ElGamal"
+	case 4:
+		return "X25519"
+	case 5:
+		return "MLKEM512_X25519"
+	case 6:
+		return "MLKEM768_X25519"
+	case 7:
+		return "MLKEM1024_X25519"
+	}
+	return strconv.Itoa(int(t))
+}
+
+func mapOf(m i2p.Mapping) map[string]string {
+	if len(m) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(m))
+	for _, p := range m {
+		out[p.Key] = p.Value
+	}
+	return out
+}

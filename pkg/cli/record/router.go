@@ -1,0 +1,130 @@
+// Package record shows netDb entries to people and to programs.
+package record
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// Router is a RouterInfo as JSON.
+type Router struct {
+	Kind           string            `json:"kind"` // routerinfo
+	Hash           string            `json:"hash"`
+	State          string            `json:"state,omitempty"` // valid, bad signature; empty: not looked at
+	Published      time.Time         `json:"published"`
+	Version        string            `json:"version"`
+	Caps           string            `json:"caps"`
+	Floodfill      bool              `json:"floodfill"`
+	NetID          int               `json:"net_id"`
+	Family         string            `json:"family,omitempty"`
+	SignatureType  string            `json:"signature_type"`
+	EncryptionType string            `json:"encryption_type"`
+	Bytes          int               `json:"bytes"`
+	Addresses      []Address         `json:"addresses"`
+	Options        map[string]string `json:"options,omitempty"`
+}
+
+// Address is one of a router's addresses.
+type Address struct {
+	Transport string            `json:"transport"`
+	Host      string            `json:"host,omitempty"`
+	Port      uint16            `json:"port,omitempty"`
+	Cost      int               `json:"cost"`
+	Options   map[string]string `json:"options,omitempty"`
+}
+
+// OfRouter describes a RouterInfo. The full description has all options, and the
+// signature's state.
+func OfRouter(ri *routerinfo.RouterInfo, full bool) Router {
+	id := ri.Identity()
+	r := Router{
+		Kind: "routerinfo", Hash: ri.Hash().String(), Published: ri.Published().Time(),
+		Version: ri.Version(), Caps: ri.Caps().Text, Floodfill: ri.IsFloodfill(),
+		NetID: ri.NetID(), Family: ri.Family(),
+		SignatureType: id.SigType().String(), EncryptionType: EncryptionName(id.CryptoType()),
+		Bytes: len(ri.Bytes()), Addresses: []Address{},
+	}
+	for _, a := range ri.Addresses() {
+		address := Address{Transport: a.Style, Host: a.Options.Get("host"), Port: a.Port(), Cost: int(a.Cost)}
+		if full {
+			address.Options = mapOf(a.Options)
+		}
+		r.Addresses = append(r.Addresses, address)
+	}
+	if full {
+		r.Options = mapOf(ri.Options())
+		r.State = "valid"
+		if ri.Verify() != nil {
+			r.State = badSignature
+		}
+	}
+	return r
+}
+
+// Print prints the full description.
+func (r Router) Print(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := rowsOf(t)
+	row("routerinfo", "%s", Clean(r.Hash))
+	row("state", "%s", r.State)
+	row("published", "%s", r.Published.Format(time.RFC3339))
+	row("version", "%s", Clean(r.Version))
+	row("caps", "%s", Clean(r.Caps))
+	row("network", "%d", r.NetID)
+	if r.Family != "" {
+		row("family", "%s", Clean(r.Family))
+	}
+	row("keys", "%s, %s", r.SignatureType, r.EncryptionType)
+	row("bytes", "%d", r.Bytes)
+	for _, a := range r.Addresses {
+		row("address", "%s cost %d %s", Clean(a.Transport), a.Cost, optionText(a.Options))
+	}
+	row("options", "%s", optionText(r.Options))
+	return t.Flush()
+}
+
+// Endpoints are the addresses that can be dialled, "NTCP2 192.0.2.1:12345".
+func (r Router) Endpoints() []string {
+	var out []string
+	for _, a := range r.Addresses {
+		if a.Host != "" {
+			host := Clean(a.Host)
+			if strings.Contains(host, ":") {
+				host = "[" + host + "]"
+			}
+			out = append(out, fmt.Sprintf("%s %s:%d", Clean(a.Transport), host, a.Port))
+		}
+	}
+	return out
+}
+
+func rowsOf(w io.Writer) func(name, format string, args ...any) {
+	return func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+	}
+}
+
+func optionText(options map[string]string) string {
+	var list []string
+	for k, v := range options {
+		list = append(list, Clean(k)+"="+Clean(v))
+	}
+	slices.Sort(list)
+	return strings.Join(list, " ")
+}
+
+// Clean makes a stranger's text fit to print on a terminal.
+func Clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u202e' {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,118 @@
+package config
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestUnknownKeyNamesItsLine(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"port = 1\n\n# a comment\nprot = 2\n", `line 4: unknown key "prot"`},
+		{"[bandwidth]\nin = 1\nup = 2\n", `line 3: unknown key "bandwidth.up"`},
+		{"port = 1\n[bandwith]\nin = 1\n", `line 2: unknown key "bandwith"`},
+		{"bandwidth.\"odd key\" = 1\n", `line 1: unknown key "bandwidth.\"odd key\""`},
+	} {
+		_, err := Parse([]byte(tt.text))
+		if err == nil || err.Error() != tt.want {
+			t.Errorf("%q: error %v, want %s", tt.text, err, tt.want)
+		}
+	}
+}
+
+func TestWrongValueNamesItsLine(t *testing.T) {
+	_, err := Parse([]byte("netid = 2\nport = \"many\"\n"))
+	if err == nil || !strings.Contains(err.Error(), "line 2") {
+		t.Errorf("error %v does not name line 2", err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for text, want := range map[string]string{
+		"port = 65536":                    "port",
+		"netid = -1":                      "netid",
+		"log_level = 'loud'":              "log_level",
+		"host = ['example.org']":          "host",
+		"host = ['10.0.0.1']":             "reserved",
+		"hidden = true\nfloodfill = true": "hidden",
+		"ntcp2.listen = ['1.2.3.4']":      "ntcp2.listen",
+		"exploratory.in_length = 8":       "exploratory.in_length",
+		"client.out_quantity = 0":         "client.out_quantity",
+		"bandwidth.share = 101":           "bandwidth.share",
+	} {
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v does not name %q", text, err, want)
+		}
+	}
+}
+
+func TestWhatIsShownParsesBack(t *testing.T) {
+	c := Default()
+	c.Testnet, c.Hosts, c.Port, c.Bandwidth.In = true, []string{"127.0.0.3"}, 7654, 128
+	got, err := Parse(c.AppendTo(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(c, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestListenAddrs(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		want []string
+	}{
+		{"port = 5", []string{"0.0.0.0:5"}},
+		{"port = 5\nhost = ['192.5.5.241', '2001:500:2f::f', '192.5.5.242']", []string{"0.0.0.0:5", "[::]:5"}},
+		{"port = 5\ntestnet = true\nhost = ['127.0.0.7']", []string{"127.0.0.7:5"}},
+		{"port = 5\nntcp2.listen = ['127.0.0.1:9']", []string{"127.0.0.1:9"}},
+	} {
+		c, err := Parse([]byte(tt.text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []netip.AddrPort
+		for _, w := range tt.want {
+			want = append(want, netip.MustParseAddrPort(w))
+		}
+		if diff := cmp.Diff(want, c.ListenAddrs(), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+			t.Errorf("%q: %s", tt.text, diff)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("port = 1\n[bandwidth]\nin = 2\n")
+	f.Add("x = [[{a.b = 1}]]\n[[y]]\n")
+	f.Add("host = ['::1']\ntestnet = true")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := Parse([]byte(text))
+		if err != nil {
+			return
+		}
+		again, err := Parse(c.AppendTo(nil))
+		if err != nil {
+			t.Fatalf("%q: shown as\n%s\n%v", text, c.AppendTo(nil), err)
+		}
+		if string(again.AppendTo(nil)) != string(c.AppendTo(nil)) {
+			t.Fatalf("%q does not come back", text)
+		}
+	})
+}
+
+func TestChanged(t *testing.T) {
+	a, b := Default(), Default()
+	if got := a.Changed(b); got != nil {
+		t.Errorf("the same settings differ in %v", got)
+	}
+	b.Hosts = []string{"192.0.2.1"}
+	b.Client.InLength = 1
+	b.LogLevel = "debug"
+	if got := a.Changed(b); !slices.Equal(got, []string{"log_level", "host", "client"}) {
+		t.Errorf("they differ in %v", got)
+	}
+}
