@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+
+	"i2ptoolkit/pkg/cli"
+)
+
+func logLevelCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "log-level",
+		Usage:       "show the running router's log level, or change it until it stops",
+		ArgsUsage:   "[debug|info|warn|error]",
+		Description: "Without an argument it prints the level.",
+		Flags:       cli.RouterFlags(),
+		Action: func(c *cli.Context) error {
+			args, err := cli.Positionals(c, 0, 1)
+			if err != nil {
+				return err
+			}
+			router, err := cli.Router(c)
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				return router.ChangeLogLevel(c.Context, args[0])
+			}
+			level, err := router.LogLevel(c.Context)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Println(level)
+			return err
+		},
+	}
+}

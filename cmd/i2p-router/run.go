@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/node"
+)
+
+// runRouter runs a router until ctx ends or it is told to stop.
+func runRouter(ctx context.Context, cfg runConfig) error {
+	n, err := node.New(node.Config{
+		Settings: cfg.Settings, Log: cfg.Log, Level: cfg.Level, Reread: cfg.Reread, Ready: cfg.Ready,
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var hangups sync.WaitGroup
+	hangups.Go(func() {
+		cli.OnHangup(ctx, func() {
+			if err := n.Reload(); err != nil {
+				cfg.Log.Error("settings not read again", "error", err)
+			}
+		})
+	})
+	defer hangups.Wait()
+	defer cancel()
+	return n.Run(ctx)
+}
+
+// runDevnet runs the routers of a private network until ctx ends.
+func runDevnet(ctx context.Context, cfg devnetConfig) error {
+	d, err := node.NewDevnet(node.DevnetConfig{Routers: cfg.Routers, Dir: cfg.Dir, Log: cfg.Log, Level: cfg.Level})
+	if err != nil {
+		return err
+	}
+	ready := func() error {
+		if err := cfg.Ready(); err != nil {
+			return fmt.Errorf("devnet: %w", err)
+		}
+		return nil
+	}
+	return d.Run(ctx, ready)
+}

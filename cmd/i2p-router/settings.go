@@ -1,0 +1,151 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+
+	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/config"
+)
+
+func configFlag() cli.Flag {
+	return &cli.StringFlag{Name: "config", EnvVars: []string{"I2P_CONFIG"}, Usage: "configuration `FILE` (default $XDG_CONFIG_HOME/i2p/router.toml)"}
+}
+
+// settingFlags are the settings that a command line can name.
+func settingFlags() []cli.Flag {
+	standard := config.Default()
+	number := func(name string, value int, usage string) cli.Flag {
+		return &cli.IntFlag{Name: name, Usage: usage, DefaultText: strconv.Itoa(value)}
+	}
+	return []cli.Flag{
+		configFlag(),
+		&cli.StringSliceFlag{Name: "host", Usage: "publish `ADDRESS`; may be repeated"},
+		number("port", standard.Port, "listen on and publish `PORT`; 0: chosen at the first start and kept"),
+		&cli.StringSliceFlag{Name: "listen", Usage: "bind NTCP2 to `ADDRESS:PORT` instead of --host and --port; may be repeated"},
+		number("netid", standard.NetID, "network `NUMBER`; 2 is the public one"),
+		&cli.BoolFlag{Name: "testnet", Usage: "private network: no reseed, reserved addresses and routers of one /16 allowed"},
+		&cli.StringSliceFlag{Name: "bootstrap", Usage: "read router.info files, netDb directories or zips at `PATH` instead of a reseed; may be repeated"},
+		&cli.BoolFlag{Name: "floodfill", Usage: "keep and serve a part of the netDb"},
+		&cli.BoolFlag{Name: "hidden", Usage: "publish no address"},
+		number("bandwidth-in", standard.Bandwidth.In, "limit what comes in to `KBPS`; 0: no limit"),
+		number("bandwidth-out", standard.Bandwidth.Out, "limit what goes out to `KBPS`; 0: no limit"),
+		number("share", standard.Bandwidth.Share, "let transit use `PERCENT` of the bandwidth"),
+		number("transit", standard.Transit.MaxTunnels, "carry at most `NUMBER` tunnels for others"),
+		&cli.StringFlag{Name: "log-level", Usage: "`LEVEL`: debug, info, warn or error", DefaultText: standard.LogLevel},
+	}
+}
+
+// readSettings reads the configuration file and lays the flags over it.
+func readSettings(c *cli.Context) (config.Config, error) {
+	s, err := readFile(c.String("config"))
+	if err != nil {
+		return s, err
+	}
+	overlay(c, &s)
+	if s.DataDir, err = cli.DataDir(s.DataDir); err != nil {
+		return s, err
+	}
+	if err := s.Check(); err != nil {
+		return s, cli.Usagef("%w", err)
+	}
+	return s, nil
+}
+
+// readFile reads a configuration file. One that nobody named need not exist.
+func readFile(named string) (config.Config, error) {
+	path, mustExist := cli.ConfigPath(named)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !mustExist {
+		return config.Default(), nil
+	}
+	if err != nil {
+		return config.Config{}, err
+	}
+	s, err := config.Parse(text)
+	if err != nil {
+		return s, cli.Dataf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+// overlay puts what the command line or the environment names over the file's settings.
+func overlay(c *cli.Context, s *config.Config) {
+	text := map[string]*string{"socket": &s.Socket, "log-level": &s.LogLevel}
+	numbers := map[string]*int{
+		"port": &s.Port, "netid": &s.NetID, "bandwidth-in": &s.Bandwidth.In,
+		"bandwidth-out": &s.Bandwidth.Out, "share": &s.Bandwidth.Share, "transit": &s.Transit.MaxTunnels,
+	}
+	switches := map[string]*bool{"testnet": &s.Testnet, "floodfill": &s.Floodfill, "hidden": &s.Hidden}
+	lists := map[string]*[]string{"host": &s.Hosts, "listen": &s.NTCP2.Listen, "bootstrap": &s.Bootstrap}
+	for name, p := range text {
+		if v := c.String(name); v != "" { // an empty environment variable names nothing
+			*p = v
+		}
+	}
+	for name, p := range numbers {
+		if c.IsSet(name) {
+			*p = c.Int(name)
+		}
+	}
+	for name, p := range switches {
+		if c.IsSet(name) {
+			*p = c.Bool(name)
+		}
+	}
+	for name, p := range lists {
+		if c.IsSet(name) {
+			*p = c.StringSlice(name)
+		}
+	}
+	// The socket follows a directory that was named, wherever it was named.
+	if dir := c.String("dir"); dir != "" {
+		s.DataDir = dir
+	}
+	if path, err := cli.SocketPath(s.Socket, s.DataDir); err == nil {
+		s.Socket = path
+	}
+}
+
+func configCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "config",
+		Usage: "check or show the configuration",
+		Subcommands: []*cli.Command{
+			{
+				Name:  "check",
+				Usage: "tell whether the configuration is good",
+				Flags: append(settingFlags(), cli.RouterFlags()...),
+				Action: func(c *cli.Context) error {
+					if _, err := cli.Positionals(c, 0, 0); err != nil {
+						return err
+					}
+					_, err := readSettings(c)
+					return err
+				},
+			},
+			{
+				Name:  "show",
+				Usage: "print the settings that would hold, as TOML",
+				Flags: append(settingFlags(), cli.RouterFlags(cli.JSONFlag())...),
+				Action: func(c *cli.Context) error {
+					if _, err := cli.Positionals(c, 0, 0); err != nil {
+						return err
+					}
+					s, err := readSettings(c)
+					if err != nil {
+						return err
+					}
+					if c.Bool("json") {
+						return cli.PrintJSON(s)
+					}
+					_, err = fmt.Print(string(s.AppendTo(nil)))
+					return err
+				},
+			},
+		},
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+
+	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/config"
+)
+
+func runCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "run",
+		Usage: "run a router in the foreground",
+		Flags: append(settingFlags(), cli.RouterFlags(
+			&cli.IntFlag{Name: "notify-fd", Usage: "write a newline to file descriptor `FD` once ready, and close it"},
+		)...),
+		Action: func(c *cli.Context) error {
+			if _, err := cli.Positionals(c, 0, 0); err != nil {
+				return err
+			}
+			s, err := readSettings(c)
+			if err != nil {
+				return err
+			}
+			if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
+				return err
+			}
+			level := new(slog.LevelVar)
+			if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
+				return cli.Usagef("%w", err)
+			}
+			fd := c.Int("notify-fd")
+			return runRouter(c.Context, runConfig{
+				Settings: s,
+				Log:      slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
+				Level:    level,
+				Reread:   func() (config.Config, error) { return readSettings(c) },
+				Ready:    func() error { return notifyReady(fd) },
+			})
+		},
+	}
+}
+
+func devnetCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "devnet",
+		Usage: "run a private network of routers in this process",
+		Description: "The routers find each other on loopback; nothing leaves the machine. Each has a control socket\n" +
+			"at DIR/0/router.sock, DIR/1/router.sock, …, so that every tool works without the Internet.",
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "n", Value: 8, Usage: "`NUMBER` of routers, 2 to 100"},
+			&cli.StringFlag{Name: "dir", EnvVars: []string{"I2P_DIR"}, Usage: "keep the routers' data in `DIR` (default: a temporary one)"},
+			&cli.StringFlag{Name: "log-level", Value: "warn", Usage: "`LEVEL`: debug, info, warn or error"},
+			&cli.IntFlag{Name: "notify-fd", Usage: "write a newline to file descriptor `FD` once all have tunnels, and close it"},
+		},
+		Action: devnet,
+	}
+}
+
+func devnet(c *cli.Context) error {
+	if _, err := cli.Positionals(c, 0, 0); err != nil {
+		return err
+	}
+	n, fd := c.Int("n"), c.Int("notify-fd")
+	if n < 2 || n > 100 {
+		return cli.Usagef("devnet: -n %d is not within 2 to 100", n)
+	}
+	level := new(slog.LevelVar)
+	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
+		return cli.Usagef("devnet: %w", err)
+	}
+	dir := c.String("dir")
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "i2p-devnet-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+	} else if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	cli.Notef(c, "%d routers in %s", n, dir)
+	return runDevnet(c.Context, devnetConfig{
+		Routers: n,
+		Dir:     dir,
+		Log:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
+		Level:   level,
+		Ready: func() error {
+			cli.Notef(c, "ready")
+			return notifyReady(fd)
+		},
+	})
+}
+
+// runConfig is what runRouter is told.
+type runConfig struct {
+	Settings config.Config
+	Log      *slog.Logger
+	Level    *slog.LevelVar // of Log: what log-level changes
+	// Reread gives the settings as a reload finds them.
+	Reread func() (config.Config, error)
+	// Ready is to be called once, when the control socket answers.
+	Ready func() error
+}
+
+// devnetConfig is what runDevnet is told.
+type devnetConfig struct {
+	Routers int
+	Dir     string // router i has Dir/i and Dir/i/router.sock
+	Log     *slog.Logger
+	Level   *slog.LevelVar
+	// Ready is to be called once, when all routers have tunnels.
+	Ready func() error
+}
+
+// notifyReady tells who waits: the file descriptor that --notify-fd named, and systemd.
+func notifyReady(fd int) error {
+	if fd > 0 {
+		f := os.NewFile(uintptr(fd), "notify-fd "+strconv.Itoa(fd))
+		if f == nil {
+			return cli.Usagef("--notify-fd %d is no file descriptor", fd)
+		}
+		if _, err := f.Write([]byte("\n")); err != nil {
+			return cli.Usagef("--notify-fd: %w", err)
+		}
+		f.Close()
+	}
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return nil
+	}
+	conn, err := new(net.Dialer).DialContext(context.Background(), "unixgram", path)
+	if err != nil {
+		return fmt.Errorf("NOTIFY_SOCKET: %w", err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("READY=1\n")); err != nil {
+		return fmt.Errorf("NOTIFY_SOCKET: %w", err)
+	}
+	return nil
+}

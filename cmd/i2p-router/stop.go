@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/control/client"
+)
+
+// pollInterval is how often a verb looks whether a control socket has come or gone: there
+// is nothing to wait on while no router lives.
+const pollInterval = 50 * time.Millisecond
+
+func stopCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "stop",
+		Usage:       "stop the running router",
+		Description: "Returns once the router is gone. A graceful stop lets the tunnels end that others use.",
+		Flags: cli.RouterFlags(
+			&cli.BoolFlag{Name: "now", Usage: "do not wait for tunnels and streams to end"},
+			&cli.DurationFlag{Name: "timeout", Value: 11 * time.Minute, Usage: "wait for the router's end as long as `DURATION`"},
+		),
+		Action: func(c *cli.Context) error {
+			if _, err := cli.Positionals(c, 0, 0); err != nil {
+				return err
+			}
+			router, err := cli.Router(c)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+			defer cancel()
+			if err := router.Stop(ctx, c.Bool("now")); err != nil {
+				return err
+			}
+			if err := until(ctx, func() bool { return !router.Answers(ctx) }); err != nil {
+				return late(err, "the router is still stopping")
+			}
+			return nil
+		},
+	}
+}
+
+func reloadCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "reload",
+		Usage: "make the running router read its configuration again",
+		Flags: cli.RouterFlags(),
+		Action: func(c *cli.Context) error {
+			if _, err := cli.Positionals(c, 0, 0); err != nil {
+				return err
+			}
+			router, err := cli.Router(c)
+			if err != nil {
+				return err
+			}
+			return router.Reload(c.Context)
+		},
+	}
+}
+
+func waitCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "wait",
+		Usage:       "wait until the router is ready, or has tunnels",
+		Description: "The router need not run yet: wait waits for its control socket too.",
+		Flags: cli.RouterFlags(
+			&cli.StringFlag{Name: "for", Value: control.WaitReady, Usage: "`STATE`: ready (the control socket answers) or tunnels (exploratory tunnels stand)"},
+			&cli.DurationFlag{Name: "timeout", Usage: "give up with status 5 after `DURATION` (default: never)"},
+		),
+		Action: func(c *cli.Context) error {
+			if _, err := cli.Positionals(c, 0, 0); err != nil {
+				return err
+			}
+			state := c.String("for")
+			if state != control.WaitReady && state != control.WaitTunnels {
+				return cli.Usagef("wait: --for %q is neither %s nor %s", state, control.WaitReady, control.WaitTunnels)
+			}
+			router, err := cli.Router(c)
+			if err != nil {
+				return err
+			}
+			ctx := c.Context
+			if limit := c.Duration("timeout"); limit > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, limit)
+				defer cancel()
+			}
+			return waitFor(ctx, router, state)
+		},
+	}
+}
+
+func waitFor(ctx context.Context, router *client.Client, state string) error {
+	var err error
+	lateErr := until(ctx, func() bool {
+		_, err = router.Wait(ctx, state)
+		return err == nil || !errors.Is(err, client.ErrNoRouter) && ctx.Err() == nil
+	})
+	if lateErr != nil {
+		return late(lateErr, fmt.Sprintf("the router at %s is not there yet (%s)", router.Path(), state))
+	}
+	return err
+}
+
+// late says what did not happen in time; an interrupt stays one.
+func late(err error, what string) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return cli.Againf("timed out: %s", what)
+	}
+	return err
+}
+
+// until asks again and again until done or the context's end.
+func until(ctx context.Context, done func() bool) error {
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return ctx.Err()
+}

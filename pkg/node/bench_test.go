@@ -1,0 +1,82 @@
+package node
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/control/server"
+)
+
+// BenchmarkStream carries bytes from one router of a devnet to another, through
+// three hops on each side: the CPU time of all eight routers for a byte, and
+// the throughput that this machine has for them together.
+func BenchmarkStream(b *testing.B) {
+	d, err := NewDevnet(DevnetConfig{Routers: 8, Dir: b.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	ready, done := make(chan struct{}), make(chan error, 1)
+	go func() { done <- d.Run(ctx, func() error { close(ready); return nil }) }()
+	defer func() {
+		cancel()
+		<-done
+	}()
+	select {
+	case <-ready:
+	case err := <-done:
+		b.Fatal(err)
+	}
+	from, to := pair(ctx, b, d.nodes[0], d.nodes[1])
+	received := make(chan int64, 1)
+	go func() {
+		n, _ := io.Copy(io.Discard, to)
+		received <- n
+	}()
+	chunk := make([]byte, 64<<10)
+	b.SetBytes(int64(len(chunk)))
+	b.ResetTimer()
+	for range b.N {
+		if _, err := from.Write(chunk); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := from.CloseWrite(); err != nil {
+		b.Fatal(err)
+	}
+	if n := <-received; n != int64(b.N)*int64(len(chunk)) {
+		b.Fatalf("%d bytes arrived, %d were sent", n, b.N*len(chunk))
+	}
+}
+
+// pair opens a stream between destinations of two nodes.
+func pair(ctx context.Context, b *testing.B, a, c *Node) (from, to server.Stream) {
+	b.Helper()
+	options := map[string]string{"inbound.length": "3", "outbound.length": "3"}
+	listening, err := c.OpenClient(ctx, server.ClientConfig{Options: options})
+	if err != nil {
+		b.Fatal(err)
+	}
+	l, err := listening.Listen(0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := listening.Ready(ctx); err != nil {
+		b.Fatal(err)
+	}
+	dialing, err := a.OpenClient(ctx, server.ClientConfig{Options: options})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if from, err = dialing.Dial(ctx, listening.Destination(), 0); err != nil {
+		b.Fatal(err)
+	}
+	if to, err = l.Accept(ctx); err != nil {
+		b.Fatal(err)
+	}
+	return from, to
+}

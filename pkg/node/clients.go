@@ -1,0 +1,220 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"i2ptoolkit/pkg/client"
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/control/server"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/router"
+	"i2ptoolkit/pkg/sign"
+	"i2ptoolkit/pkg/stream"
+	"i2ptoolkit/pkg/tunnel"
+)
+
+// localClient is a local destination as the control socket sees it.
+type localClient struct {
+	*client.Client
+	node   *Node
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// OpenClient makes a local destination.
+func (n *Node) OpenClient(_ context.Context, cfg server.ClientConfig) (server.Client, error) {
+	shape, err := n.shapes(cfg.Options)
+	if err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	random, streams := n.split(), n.split()
+	loop := loopClients + 2*n.opened
+	n.opened++
+	n.mu.Unlock()
+	keys := cfg.Keys
+	if keys == nil {
+		if keys, err = i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoX25519, random); err != nil {
+			return nil, err
+		}
+	}
+	c, err := client.New(client.Config{
+		Keys: keys, Rand: random, Gather: n.gather(loop), Now: n.cfg.Now, Log: n.log,
+		Stream:      stream.Config{Rand: streams, Gather: n.gather(loop + 1)},
+		Unpublished: cfg.Options["i2cp.dontPublishLeaseSet"] == "true",
+		OpenTunnels: func(to client.Callbacks) client.Tunnels {
+			return n.router.OpenTunnels(router.TunnelsConfig{
+				Name: keys.Destination().B32(), Inbound: shape.in, Outbound: shape.out,
+				Deliver: to.Deliver, Published: to.Published,
+				Changed: func(s router.TunnelState) { to.Changed(client.TunnelState(s)) },
+			})
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ctx == nil || n.stopping.Load() || n.ctx.Err() != nil {
+		return nil, control.Errorf(control.Stopping, "the router is stopping")
+	}
+	ctx, cancel := context.WithCancel(n.ctx)
+	l := &localClient{Client: c, node: n, cancel: cancel, done: make(chan struct{})}
+	n.clients[l] = struct{}{}
+	n.running.Add(1)
+	go l.run(ctx)
+	return l, nil
+}
+
+func (l *localClient) run(ctx context.Context) {
+	defer l.node.running.Done()
+	if err := l.Run(ctx); err != nil {
+		l.node.log.Error("local destination ended", "error", err)
+	}
+	l.cancel()
+	l.node.mu.Lock()
+	delete(l.node.clients, l)
+	l.node.mu.Unlock()
+	close(l.done)
+}
+
+// closeClients ends the local destinations and waits for them.
+func (n *Node) closeClients() {
+	n.stopping.Store(true)
+	n.mu.Lock()
+	for l := range n.clients {
+		l.cancel()
+	}
+	n.mu.Unlock()
+	n.running.Wait()
+}
+
+type shapes struct{ in, out router.Shape }
+
+// shapes reads the tunnel options, by the names that I2CP gives them (I2CP
+// overview, Options).
+func (n *Node) shapes(options map[string]string) (shapes, error) {
+	c := n.cfg.Settings.Client
+	s := shapes{
+		in:  router.Shape{Hops: c.InLength, Quantity: c.InQuantity},
+		out: router.Shape{Hops: c.OutLength, Quantity: c.OutQuantity},
+	}
+	for _, o := range []struct {
+		name     string
+		to       *int
+		min, max int
+	}{
+		{"inbound.length", &s.in.Hops, 0, tunnel.MaxHops},
+		{"outbound.length", &s.out.Hops, 0, tunnel.MaxHops},
+		{"inbound.lengthVariance", &s.in.Variance, -tunnel.MaxHops, tunnel.MaxHops},
+		{"outbound.lengthVariance", &s.out.Variance, -tunnel.MaxHops, tunnel.MaxHops},
+		{"inbound.quantity", &s.in.Quantity, 1, 16},
+		{"outbound.quantity", &s.out.Quantity, 1, 16},
+	} {
+		text, ok := options[o.name]
+		if !ok {
+			continue
+		}
+		v, err := strconv.Atoi(text)
+		if err != nil || v < o.min || v > o.max {
+			return s, control.Errorf(control.BadRequest, "%s: %q is not a number from %d to %d", o.name, text, o.min, o.max)
+		}
+		*o.to = v
+	}
+	return s, nil
+}
+
+// Done is closed when the destination has ended.
+func (l *localClient) Done() <-chan struct{} { return l.done }
+
+// Close ends the destination and waits for it.
+func (l *localClient) Close() error {
+	l.cancel()
+	<-l.done
+	return nil
+}
+
+// Dial opens a stream, with errors that the control API has codes for.
+func (l *localClient) Dial(ctx context.Context, to i2p.Destination, port uint16) (server.Stream, error) {
+	c, err := l.Client.Dial(ctx, to, port)
+	if err != nil {
+		return nil, l.explain(err)
+	}
+	return remoteStream{c}, nil
+}
+
+// remoteStream names the peer as the control API wants it.
+type remoteStream struct{ *stream.Conn }
+
+// Remote is the peer's destination.
+func (s remoteStream) Remote() i2p.Destination { return s.RemoteAddr().(stream.Addr).Destination }
+
+// Reset breaks the stream off.
+func (s remoteStream) Reset() error {
+	s.Abort()
+	return nil
+}
+
+// Resolve finds the destination behind a hash.
+func (l *localClient) Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destination, error) {
+	if err := l.Standing(ctx); err != nil {
+		return i2p.Destination{}, l.explain(err)
+	}
+	set, err := l.Lookup(ctx, hash)
+	if err != nil {
+		return i2p.Destination{}, l.explain(err)
+	}
+	return set.Destination(), nil
+}
+
+// Ready waits for tunnels.
+func (l *localClient) Ready(ctx context.Context) error { return l.explain(l.Client.Ready(ctx)) }
+
+// Listen takes the streams of a port.
+func (l *localClient) Listen(port uint16) (server.Listener, error) {
+	ln, err := l.Client.Listen(port)
+	if err != nil {
+		return nil, l.explain(err)
+	}
+	return listener{ln}, nil
+}
+
+type listener struct{ *stream.Listener }
+
+// Accept waits for the next stream.
+func (l listener) Accept(ctx context.Context) (server.Stream, error) {
+	c, err := l.Listener.AcceptStream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return remoteStream{c}, nil
+}
+
+// explain gives an error the code that the tools turn into an exit status.
+func (l *localClient) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		if l.Stands() {
+			return control.Errorf(control.Timeout, "no answer in time: %v", err)
+		}
+		return control.Errorf(control.NoTunnels, "no tunnels in time")
+	}
+	return explain(err)
+}
+
+func explain(err error) error {
+	code, ok := codeOf(err)
+	if !ok {
+		return err
+	}
+	return control.Errorf(code, "%v", err)
+}
+
+func wrapf(err error, format string, args ...any) error {
+	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
+}

@@ -1,0 +1,115 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"i2ptoolkit/pkg/config"
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// DevnetConfig describes a private network in one process.
+type DevnetConfig struct {
+	Routers int
+	Dir     string // router i keeps its data in Dir/i and answers at Dir/i/router.sock
+	Log     *slog.Logger
+	Level   *slog.LevelVar
+}
+
+// Devnet is a private network of routers on loopback. They are real routers
+// that speak NTCP2 to each other; only their addresses and the network id keep
+// them to themselves.
+type Devnet struct{ nodes []*Node }
+
+const devnetID = 99
+
+// NewDevnet makes the routers. A third of them, two at least, are floodfills.
+func NewDevnet(cfg DevnetConfig) (*Devnet, error) {
+	d := &Devnet{}
+	for i := range cfg.Routers {
+		s := config.Default()
+		s.DataDir = filepath.Join(cfg.Dir, strconv.Itoa(i))
+		s.NetID, s.Testnet = devnetID, true
+		s.Hosts = []string{"127.0.0.1"}
+		s.Floodfill = i < max(2, cfg.Routers/3)
+		s.LogLevel = "warn"
+		for _, hops := range []*int{&s.Exploratory.InLength, &s.Exploratory.OutLength, &s.Client.InLength, &s.Client.OutLength} {
+			*hops = min(*hops, cfg.Routers-1) // no tunnel has a router twice
+		}
+		if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
+			return nil, err
+		}
+		n, err := New(Config{Settings: s, Log: cfg.Log.With("router", i), Level: cfg.Level})
+		if err != nil {
+			return nil, fmt.Errorf("router %d: %w", i, err)
+		}
+		d.nodes = append(d.nodes, n)
+	}
+	return d, nil
+}
+
+// Run runs the routers until ctx ends; ready is called once all of them have
+// tunnels. The end is at once: there is nobody outside to be polite to.
+func (d *Devnet) Run(ctx context.Context, ready func() error) error {
+	work, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make(chan error, len(d.nodes)+1)
+	var wg sync.WaitGroup
+	for _, n := range d.nodes {
+		wg.Go(func() {
+			if err := n.Run(context.WithoutCancel(ctx)); err != nil {
+				errs <- err
+			}
+			cancel()
+		})
+	}
+	wg.Go(func() {
+		if err := d.introduce(work); err != nil {
+			errs <- err
+			cancel()
+			return
+		}
+		for _, n := range d.nodes {
+			if n.Wait(work, control.WaitTunnels) != nil {
+				return
+			}
+		}
+		if err := ready(); err != nil {
+			errs <- err
+			cancel()
+		}
+	})
+	<-work.Done()
+	for _, n := range d.nodes {
+		n.Stop(false)
+	}
+	wg.Wait()
+	select {
+	case err := <-errs:
+		return err
+	default:
+		return nil
+	}
+}
+
+// introduce tells every router of every other, as a reseed would.
+func (d *Devnet) introduce(ctx context.Context) error {
+	var infos []*routerinfo.RouterInfo
+	for _, n := range d.nodes {
+		ri, err := n.Info(ctx)
+		if err != nil {
+			return nil // ended before it began
+		}
+		infos = append(infos, ri)
+	}
+	for _, n := range d.nodes {
+		n.Learn(infos)
+	}
+	return nil
+}

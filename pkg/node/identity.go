@@ -1,0 +1,131 @@
+package node
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/noise"
+)
+
+// The files of a data directory that say who the router is. Both are secret
+// and are written once, before anything is published that depends on them.
+const (
+	routerKeysFile = "router.keys"
+	ntcp2KeysFile  = "ntcp2.keys"
+	routerInfoFile = "router.info"
+)
+
+// identity is what makes a router the same router after a restart: its
+// identity's keys, and NTCP2's static key and IV, which its RouterInfo names.
+type identity struct {
+	keys   *i2p.PrivateKeys
+	static noise.KeyPair
+	iv     [16]byte
+}
+
+// loadIdentity reads the identity out of dir, or draws a new one and keeps it
+// there. An empty dir keeps nothing. A damaged file is an error and is never
+// replaced: a lost identity should be the owner's decision.
+func loadIdentity(dir string, random io.Reader) (*identity, error) {
+	if random == nil {
+		random = rand.Reader
+	}
+	var id identity
+	raw, err := loadOrCreate(dir, routerKeysFile, func() ([]byte, error) {
+		k, err := i2p.GenerateRouter(random)
+		if err != nil {
+			return nil, err
+		}
+		return k.AppendTo(nil), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	keys, rest, err := i2p.ParsePrivateKeys(raw)
+	if err == nil && len(rest) > 0 {
+		err = fmt.Errorf("%d bytes after the keys", len(rest))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, routerKeysFile), err)
+	}
+	id.keys = keys
+
+	raw, err = loadOrCreate(dir, ntcp2KeysFile, func() ([]byte, error) {
+		b := make([]byte, 32+len(id.iv))
+		_, err := io.ReadFull(random, b)
+		return b, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) != 32+len(id.iv) {
+		return nil, fmt.Errorf("%s: %d bytes, expected %d", filepath.Join(dir, ntcp2KeysFile), len(raw), 32+len(id.iv))
+	}
+	id.static = noise.NewKeyPair([32]byte(raw))
+	copy(id.iv[:], raw[32:])
+	return &id, nil
+}
+
+func loadOrCreate(dir, name string, create func() ([]byte, error)) ([]byte, error) {
+	if dir != "" {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if !errors.Is(err, fs.ErrNotExist) {
+			return b, err
+		}
+	}
+	b, err := create()
+	if err != nil || dir == "" {
+		return b, err
+	}
+	return b, writeFile(filepath.Join(dir, name), b)
+}
+
+// writeFile puts b under path so that after a crash there is either the old
+// file or the whole new one, readable by its owner alone.
+func writeFile(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // does nothing once renamed
+	if _, err = f.Write(b); err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// clearLeftovers removes what writeFile left half-written when a router was
+// killed; it may hold secrets.
+func (n *Node) clearLeftovers() {
+	dir := n.cfg.Settings.DataDir
+	if dir == "" {
+		return
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		n.log.Warn("half-written files not removed", "error", err)
+	}
+	for _, e := range entries {
+		for _, name := range []string{routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile} {
+			if !strings.HasPrefix(e.Name(), "."+name+".") {
+				continue
+			}
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+				n.log.Warn("half-written file not removed", "error", err)
+			}
+		}
+	}
+}

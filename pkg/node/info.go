@@ -1,0 +1,147 @@
+package node
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/noise"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+type i2npMessage = i2np.Message
+
+// routerStatic is the key that garlic and build records for the router are
+// sealed to: the encryption key of its identity.
+func routerStatic(id *identity) noise.KeyPair { return noise.NewKeyPair([32]byte(id.keys.Crypto)) }
+
+// NTCP2's cost in a published address, and in one that cannot be dialled:
+// what other routers publish (RouterAddress, cost).
+const (
+	costPublished = 3
+	costHidden    = 14
+)
+
+// renewInfo makes a RouterInfo of the present moment, keeps it in the data
+// directory and has it used from now on.
+func (n *Node) renewInfo() *routerinfo.RouterInfo {
+	ri, err := n.buildInfo()
+	if err != nil {
+		n.log.Error("RouterInfo not made", "error", err)
+		return nil
+	}
+	n.info.Store(ri)
+	if dir := n.cfg.Settings.DataDir; dir != "" {
+		if err := writeFile(filepath.Join(dir, routerInfoFile), ri.Bytes()); err != nil {
+			n.log.Error("RouterInfo not kept", "error", err)
+		}
+	}
+	n.transport.InfoChanged()
+	return ri
+}
+
+func (n *Node) buildInfo() (*routerinfo.RouterInfo, error) {
+	s := n.cfg.Settings
+	var addrs []routerinfo.Address
+	port := n.listenPort()
+	for _, h := range s.PublishedHosts() {
+		if s.Hidden || port == 0 {
+			break
+		}
+		options, err := i2p.NewMapping(map[string]string{
+			"host": h.String(), "port": strconv.Itoa(port), "v": "2",
+			"s": i2p.EncodeBase64(n.id.static.Public[:]), "i": i2p.EncodeBase64(n.id.iv[:]),
+		})
+		if err != nil {
+			return nil, err
+		}
+		addrs = append(addrs, routerinfo.Address{Cost: costPublished, Style: routerinfo.StyleNTCP2, Options: options})
+	}
+	if len(addrs) == 0 {
+		options, err := i2p.NewMapping(map[string]string{
+			"caps": "4", "v": "2", "s": i2p.EncodeBase64(n.id.static.Public[:]),
+		})
+		if err != nil {
+			return nil, err
+		}
+		addrs = append(addrs, routerinfo.Address{Cost: costHidden, Style: routerinfo.StyleNTCP2, Options: options})
+	}
+	return routerinfo.Build(routerinfo.BuildConfig{
+		Keys: n.id.keys, Published: i2p.DateOf(n.cfg.Now()), Addresses: addrs,
+		Options: map[string]string{
+			"caps": n.caps(), "netId": strconv.Itoa(s.NetID), "router.version": control.APILevel,
+		},
+	})
+}
+
+// caps are the router's capabilities: its bandwidth class, whether it is a
+// floodfill, and whether it can be reached (network database, Router
+// Capabilities).
+func (n *Node) caps() string {
+	s := n.cfg.Settings
+	caps := string(bandwidthClass(s.Bandwidth.In, s.Bandwidth.Out, s.Bandwidth.Share))
+	if s.Floodfill {
+		caps += "f"
+	}
+	switch {
+	case s.Hidden:
+		caps += "HU"
+	case len(s.PublishedHosts()) == 0:
+		caps += "U"
+	default:
+		caps += "R"
+	}
+	if s.Transit.MaxTunnels == 0 {
+		caps += "G" // proposal 162: rejects all tunnels
+	}
+	return caps
+}
+
+// bandwidthClass is the letter for what transit may use, in KB per second.
+func bandwidthClass(in, out, share int) byte {
+	least := in
+	if least == 0 || (out != 0 && out < least) {
+		least = out
+	}
+	if least == 0 { // no limit
+		return 'X'
+	}
+	shared := least * share / 100
+	for _, c := range []struct {
+		below int
+		class byte
+	}{{12, 'K'}, {48, 'L'}, {64, 'M'}, {128, 'N'}, {256, 'O'}, {2000, 'P'}} {
+		if shared < c.below {
+			return c.class
+		}
+	}
+	return 'X'
+}
+
+// listenPort is the port that NTCP2 listens on; it is kept where it was drawn,
+// so that it is the same after a restart.
+func (n *Node) listenPort() int {
+	var addrs []netip.AddrPort
+	select {
+	case <-n.transport.Ready():
+		addrs = n.transport.Addrs()
+	default:
+	}
+	if len(addrs) == 0 {
+		return n.cfg.Settings.Port
+	}
+	port := int(addrs[0].Port())
+	if s := n.cfg.Settings; s.Port == 0 && s.DataDir != "" {
+		path := filepath.Join(s.DataDir, portFile)
+		if _, err := os.Stat(path); err != nil {
+			if err := writeFile(path, []byte(strconv.Itoa(port)+"\n")); err != nil {
+				n.log.Error("port not kept", "error", err)
+			}
+		}
+	}
+	return port
+}

@@ -1,0 +1,369 @@
+// Package node puts a whole router together: its identity and files, the
+// transport, the core, the local destinations and the control socket.
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"i2ptoolkit/pkg/config"
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/control/server"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/netdbdir"
+	"i2ptoolkit/pkg/profile"
+	"i2ptoolkit/pkg/router"
+	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/transport"
+	"i2ptoolkit/pkg/tunnel"
+)
+
+// Config is what a Node is made of.
+type Config struct {
+	Settings config.Config
+	Network  transport.Network // nil is the Internet
+	Log      *slog.Logger
+	Level    *slog.LevelVar // of Log; nil where it cannot be changed
+	Rand     io.Reader      // nil is crypto/rand; else each part draws from a stream of its own
+	Now      func() time.Time
+	// Gather is for simulations, nil elsewhere: every loop of the router calls
+	// it once it has woken, with its number. It returns when all other loops
+	// are at rest, so that what one finds to do does not depend on the
+	// scheduler.
+	Gather func(loop int)
+	// Reread gives the settings as a reload finds them; nil where there is
+	// nothing to read again.
+	Reread func() (config.Config, error)
+	// Ready is called once the control socket answers.
+	Ready func() error
+}
+
+// Node is a router in one piece. New reads what there is on disk; Run does
+// all the rest.
+type Node struct {
+	cfg       Config
+	asked     config.Config // the settings as given; cfg has what follows from them
+	log       *slog.Logger
+	id        *identity
+	hash      i2p.Hash
+	db        *netdb.DB
+	profiles  *profile.Table
+	router    *router.Router
+	transport *transport.Transport
+	dir       *netdbdir.Dir // nil where nothing is kept
+	events    *hub
+	started   time.Time
+	info      atomic.Pointer[routerinfo.RouterInfo]
+
+	stop     chan struct{} // closed by Stop
+	stopNow  chan struct{}
+	stopOnce [2]sync.Once
+	stopping atomic.Bool
+
+	mu      sync.Mutex
+	clients map[*localClient]struct{}
+	running sync.WaitGroup // clients
+	opened  int            // clients ever
+	ctx     context.Context
+	rates   rates
+}
+
+// New makes a node. It reads or creates the router's identity, so that what is
+// wrong with the data directory is known at once.
+func New(cfg Config) (*Node, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Ready == nil {
+		cfg.Ready = func() error { return nil }
+	}
+	s := cfg.Settings
+	n := &Node{
+		cfg: cfg, asked: s, log: cfg.Log, events: newHub(),
+		stop: make(chan struct{}), stopNow: make(chan struct{}),
+		clients: make(map[*localClient]struct{}), started: cfg.Now(),
+	}
+	var err error
+	if s.DataDir != "" {
+		if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
+			return nil, err
+		}
+		if n.dir, err = netdbdir.Open(filepath.Join(s.DataDir, "netDb")); err != nil {
+			return nil, err
+		}
+	}
+	if n.id, err = loadIdentity(s.DataDir, cfg.Rand); err != nil {
+		return nil, err
+	}
+	n.hash = n.id.keys.Identity.Hash()
+	if err := n.loadPort(); err != nil {
+		return nil, err
+	}
+	if n.transport, err = n.newTransport(); err != nil {
+		return nil, err
+	}
+	n.newRouter()
+	return n, nil
+}
+
+const portFile = "port"
+
+// loadPort takes the port of the last run where the settings leave it open:
+// peers know us by it.
+func (n *Node) loadPort() error {
+	if n.cfg.Settings.Port != 0 || n.cfg.Settings.DataDir == "" {
+		return nil
+	}
+	b, err := os.ReadFile(filepath.Join(n.cfg.Settings.DataDir, portFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	port, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 16)
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Join(n.cfg.Settings.DataDir, portFile), err)
+	}
+	n.cfg.Settings.Port = int(port)
+	return nil
+}
+
+func (n *Node) newTransport() (*transport.Transport, error) {
+	s := n.cfg.Settings
+	network := n.cfg.Network
+	if network == nil {
+		var real transport.Internet
+		for _, h := range s.PublishedHosts() {
+			// Peers refuse a router that does not come from the address it
+			// publishes; on a test network that may be any of loopback's.
+			if s.Testnet && h.Is4() && !real.Local4.IsValid() {
+				real.Local4 = h
+			} else if s.Testnet && h.Is6() && !real.Local6.IsValid() {
+				real.Local6 = h
+			}
+		}
+		network = real
+	}
+	return transport.New(transport.Config{
+		Network: network,
+		Keys:    n.id.keys, Static: n.id.static, IV: n.id.iv,
+		NetID:       byte(s.NetID),
+		Listen:      s.ListenAddrs(),
+		Rand:        n.split(),
+		Gather:      n.gather(loopTransport),
+		Now:         n.cfg.Now,
+		Log:         n.log,
+		Limits:      transport.Limits{Sessions: s.NTCP2.MaxSessions},
+		BandwidthIn: s.Bandwidth.In << 10, BandwidthOut: s.Bandwidth.Out << 10,
+		OurInfo: func() *routerinfo.RouterInfo { return n.info.Load() },
+		Deliver: func(from i2p.Hash, m i2npMessage) { n.router.Deliver(from, m) },
+		PeerInfo: func(ri *routerinfo.RouterInfo, _ bool) {
+			n.router.LearnRouter(ri, netdb.FromSession)
+		},
+		Up: func(peer i2p.Hash, inbound bool) {
+			n.router.PeerUp(peer)
+			n.events.publish(control.Event{Event: "peer_up", Router: peer.String(), Detail: string(direction(inbound))}, n.cfg.Now())
+		},
+		Down: func(peer i2p.Hash, why error) {
+			n.router.PeerDown(peer)
+			n.events.publish(control.Event{Event: "peer_down", Router: peer.String(), Detail: errText(why)}, n.cfg.Now())
+		},
+		Failed:       func(peer i2p.Hash, why error) { n.router.PeerFailed(peer) },
+		Wanted:       func(peer i2p.Hash) bool { return n.router.Wants(peer) },
+		LocalAllowed: s.Testnet,
+	})
+}
+
+func (n *Node) newRouter() {
+	s := n.cfg.Settings
+	random := n.split() // the core's loop alone draws from it
+	n.profiles = n.loadProfiles(profile.Config{Rand: random})
+	n.db = netdb.New(netdb.Config{
+		Self: n.hash, NetID: s.NetID, Profiles: n.profiles, Rand: random,
+		Own:        func() *routerinfo.RouterInfo { return n.info.Load() },
+		SamePrefix: s.Testnet, Floodfill: s.Floodfill,
+	}, n.started)
+	limits := router.Limits{TransitTunnels: s.Transit.MaxTunnels}
+	if s.Transit.MaxTunnels == 0 {
+		limits.TransitTunnels = -1
+	}
+	n.router = router.New(router.Config{
+		Hash: n.hash, Static: routerStatic(n.id), Transport: n.transport, DB: n.db, Profiles: n.profiles,
+		Rand: random, Gather: n.gather(loopRouter), Now: n.cfg.Now, Log: n.log, Limits: limits, Testnet: s.Testnet,
+		Inbound:  router.Shape{Hops: s.Exploratory.InLength, Quantity: s.Exploratory.InQuantity},
+		Outbound: router.Shape{Hops: s.Exploratory.OutLength, Quantity: s.Exploratory.OutQuantity},
+		Info:     n.renewInfo,
+		Event: func(e router.Event) {
+			n.events.publish(control.Event{Event: e.Kind, Router: hashText(e.Router), Tunnel: e.Tunnel, Owner: e.Owner, Detail: e.Detail}, n.cfg.Now())
+		},
+	})
+}
+
+// Run works until ctx ends or Stop is called. The end of ctx is a graceful
+// stop: no tunnels of others are taken on, those that run may run out, and
+// every peer is told.
+func (n *Node) Run(ctx context.Context) error {
+	socket := n.socketPath()
+	var srv *server.Server
+	if socket != "" {
+		var err error
+		if srv, err = server.New(server.Config{Path: socket, Node: n, Log: n.log}); err != nil {
+			return err
+		}
+	}
+	n.clearLeftovers() // the socket is ours, and so is the directory
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	n.mu.Lock()
+	n.ctx = work
+	n.mu.Unlock()
+	// The socket goes last: once it is gone, the next router may start.
+	open, closeSocket := context.WithCancel(context.WithoutCancel(ctx))
+	defer closeSocket()
+	door := newParts(open, cancel)
+	if srv != nil {
+		door.run("control socket", srv.Run)
+	}
+	parts := newParts(work, cancel)
+	parts.run("transport", n.transport.Run)
+	parts.run("router", n.router.Run)
+	parts.run("netDb directory", n.keepNetDB)
+	err := n.cfg.Ready()
+	if err == nil {
+		n.log.Info("router runs", "netid", n.cfg.Settings.NetID, "socket", socket)
+		n.waitForStop(ctx, work)
+	}
+	n.events.publish(control.Event{Event: "router_state", Detail: string(control.StateStopping)}, n.cfg.Now())
+	n.closeClients()
+	cancel()
+	err = cmp.Or(err, parts.wait())
+	n.keepLast()
+	n.events.close()
+	closeSocket()
+	return cmp.Or(err, door.wait())
+}
+
+func (n *Node) socketPath() string {
+	s := n.cfg.Settings
+	if s.Socket != "" || s.DataDir == "" {
+		return s.Socket
+	}
+	return filepath.Join(s.DataDir, "router.sock")
+}
+
+// waitForStop returns when everything is to end: at once for Stop(false) or a
+// part that failed, else once the tunnels of others have run out.
+func (n *Node) waitForStop(ctx, work context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-n.stop:
+	case <-n.stopNow:
+		return
+	case <-work.Done():
+		return
+	}
+	n.stopping.Store(true)
+	n.router.StopTransit()
+	deadline := time.NewTimer(tunnel.Lifetime + time.Minute)
+	defer deadline.Stop()
+	poll := time.NewTicker(250 * time.Millisecond)
+	defer poll.Stop()
+	for told := false; ; {
+		carried := n.router.Counts().Transit
+		if carried == 0 {
+			return
+		}
+		if !told {
+			n.log.Info("stopping: waiting for the tunnels of others to run out; a second signal stops at once", "tunnels", carried)
+			told = true
+		}
+		select {
+		case <-poll.C:
+		case <-deadline.C:
+			return
+		case <-n.stopNow:
+			return
+		case <-work.Done():
+			return
+		}
+	}
+}
+
+// Stop begins to stop the router and returns at once.
+func (n *Node) Stop(graceful bool) {
+	if graceful {
+		n.stopOnce[0].Do(func() { close(n.stop) })
+	} else {
+		n.stopOnce[1].Do(func() { close(n.stopNow) })
+	}
+}
+
+// parts are the goroutines of a node: the first that fails ends all.
+type parts struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	mu     sync.Mutex
+	err    error
+}
+
+func newParts(ctx context.Context, cancel context.CancelFunc) *parts {
+	return &parts{ctx: ctx, cancel: cancel}
+}
+
+func (p *parts) run(name string, f func(context.Context) error) {
+	p.wg.Add(1)
+	go func() {
+		defer p.wg.Done()
+		if err := f(p.ctx); err != nil && p.ctx.Err() == nil {
+			p.mu.Lock()
+			if p.err == nil {
+				p.err = fmt.Errorf("%s: %w", name, err)
+			}
+			p.mu.Unlock()
+			p.cancel()
+		}
+	}()
+}
+
+func (p *parts) wait() error {
+	p.wg.Wait()
+	return p.err
+}
+
+func direction(inbound bool) control.Direction {
+	if inbound {
+		return control.Inbound
+	}
+	return control.Outbound
+}
+
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func hashText(h i2p.Hash) string {
+	if h.IsZero() {
+		return ""
+	}
+	return h.String()
+}

@@ -1,0 +1,154 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"io"
+	"math/rand/v2"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/control/client"
+	"i2ptoolkit/pkg/control/server"
+)
+
+// ours are the goroutines that run code of this module, but not this test's.
+func ours() []string {
+	stacks := make([]byte, 4<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	var out []string
+	for _, g := range strings.Split(string(stacks), "\n\n")[1:] { // the first is who asks
+		if strings.Contains(g, "i2ptoolkit/") && !strings.Contains(g, "testing.tRunner(") {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// runDevnet runs a private network until the function that it returns is
+// called. It returns once all routers have tunnels.
+func runDevnet(t *testing.T, routers int) (*Devnet, func()) {
+	t.Helper()
+	d, err := NewDevnet(DevnetConfig{Routers: routers, Dir: t.TempDir(), Log: new(logBuffer).logger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- d.Run(ctx, func() error { close(ready); return nil }) }()
+	select {
+	case <-ready:
+	case err := <-ended:
+		t.Fatalf("the network ended: %v", err)
+	case <-time.After(30 * time.Second):
+		t.Fatal("no tunnels after 30 s")
+	}
+	return d, func() {
+		t.Helper()
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("the network does not end; there run\n%s", strings.Join(ours(), "\n\n"))
+		}
+	}
+}
+
+// TestShutdown: after a network has carried streams, one of them to its end
+// and one broken off in the middle, every buffer and goroutine is given back,
+// and nothing is left of the control sockets (point 5: each goroutine and
+// buffer is accounted for).
+func TestShutdown(t *testing.T) {
+	before, held := len(ours()), buf.InUse()
+	d, stop := runDevnet(t, 2)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	a, err := d.nodes[0].OpenClient(ctx, server.ClientConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := d.nodes[1].OpenClient(ctx, server.ClientConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := b.Listen(80)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+	sums := make(chan [32]byte, 4)
+	go func() {
+		for {
+			s, err := l.Accept(ctx)
+			if err != nil {
+				return
+			}
+			go func() {
+				h := sha256.New()
+				if _, err := io.Copy(h, s); err == nil {
+					sums <- [32]byte(h.Sum(nil))
+				}
+			}()
+		}
+	}()
+	data := make([]byte, 256<<10)
+	rand.NewChaCha8([32]byte{3}).Read(data)
+	whole, err := a.Dial(ctx, b.Destination(), 80)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := whole.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := whole.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case sum := <-sums:
+		if sum != sha256.Sum256(data) {
+			t.Error("other bytes arrived")
+		}
+	case <-ctx.Done():
+		t.Fatal("the stream never ends")
+	}
+	broken, err := a.Dial(ctx, b.Destination(), 80)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go broken.Write(bytes.Repeat(data, 16))
+	follower := client.New(d.nodes[1].socketPath()) // who follows events must not hold the end up
+	go func() {
+		_ = follower.Events(ctx, func(control.Event) error { return nil })
+		follower.Close()
+	}()
+	stop()
+
+	for deadline := time.Now().Add(5 * time.Second); len(ours()) > before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("goroutines that never end:\n%s", strings.Join(ours(), "\n\n"))
+		}
+	}
+	if n := buf.InUse(); n != held {
+		t.Errorf("%d buffers were never released", n-held)
+	}
+	for i, n := range d.nodes {
+		left, err := filepath.Glob(filepath.Join(n.cfg.Settings.DataDir, "*.sock"))
+		if err != nil || len(left) > 0 {
+			t.Errorf("router %d leaves %v", i, left)
+		}
+		if _, err := n.OpenClient(t.Context(), server.ClientConfig{}); err == nil {
+			t.Errorf("router %d opens a destination after its end", i)
+		}
+	}
+}
