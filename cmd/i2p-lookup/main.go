@@ -1,0 +1,29 @@
+// Command i2p-lookup finds destinations.
+package main
+
+import (
+	"time"
+
+	"i2ptoolkit/pkg/cli"
+)
+
+func main() { cli.Main(program()) }
+
+func program() cli.Program {
+	return cli.Program{
+		Name:      "i2p-lookup",
+		Usage:     "find the destination behind a name",
+		ArgsUsage: "B32|B64|HASH|-…",
+		Description: "It prints destinations in base64, one a line, in the order of the names; - reads names from stdin, one a\n" +
+			"line. A name that was not found leaves its line empty where there are several, and the status is that\n" +
+			"of the worst failure. A hash in base64 may be a router's: then its identity is printed.",
+		Flags: cli.RouterFlags(
+			&cli.BoolFlag{Name: "b32", Usage: "print b32 addresses"},
+			&cli.BoolFlag{Name: "hash", Usage: "print hashes in base64"},
+			&cli.BoolFlag{Name: "leaseset", Usage: "show lease sets: leases, encryption types, expiry, options"},
+			&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give a name up after `DURATION`"},
+			cli.JSONFlag(), cli.NulFlag(),
+		),
+		Action: lookup,
+	}
+}

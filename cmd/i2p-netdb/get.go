@@ -1,0 +1,60 @@
+package main
+
+import (
+	"time"
+
+	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/cli/record"
+	"i2ptoolkit/pkg/control"
+)
+
+func getCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "get",
+		Usage:       "ask the network for a router's or a destination's entry",
+		ArgsUsage:   "HASH|B32",
+		Description: "The entry is shown, or its exact bytes are written to -o FILE. A b32 address is a destination's; a\nhash in base64 may be a router's too, and --kind says whose it is.",
+		Flags: cli.RouterFlags(
+			&cli.StringFlag{Name: "kind", Usage: "ask for a `KIND` only: router or leaseset"},
+			&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give up with status 5 after `DURATION`"},
+			cli.JSONFlag(), cli.OutputFlag(), cli.ForceFlag(),
+		),
+		Action: func(c *cli.Context) error {
+			args, err := cli.Positionals(c, 1, 1)
+			if err != nil {
+				return err
+			}
+			hash, kind, err := cli.ParseHashName(args[0])
+			if err != nil {
+				return cli.Dataf("%s: %w", args[0], err)
+			}
+			switch c.String("kind") {
+			case "":
+			case "router":
+				kind = control.KindRouterInfo
+			case "leaseset":
+				kind = control.KindLeaseSet
+			default:
+				return cli.Usagef("get: --kind %q is neither router nor leaseset", c.String("kind"))
+			}
+			router, err := cli.Router(c)
+			if err != nil {
+				return err
+			}
+			found, err := cli.LookUp(c.Context, router, kind, hash, c.Duration("timeout"))
+			if err != nil {
+				return err
+			}
+			if c.String("output") != "" {
+				return cli.WriteOutput(c, found.Data)
+			}
+			shown, err := record.Of(found, time.Now())
+			if err != nil {
+				return cli.Dataf("%w", err)
+			}
+			out := &printer{c: c}
+			out.print(shown)
+			return out.err
+		},
+	}
+}

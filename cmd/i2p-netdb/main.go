@@ -1,0 +1,16 @@
+// Command i2p-netdb looks into the network database: that on disk, and that of the network.
+package main
+
+import "i2ptoolkit/pkg/cli"
+
+func main() { cli.Main(program()) }
+
+func program() cli.Program {
+	return cli.Program{
+		Name:  "i2p-netdb",
+		Usage: "look into the network database",
+		Description: "list and show read router.info files, netDb directories (Java's and i2pd's layouts) and zips without\n" +
+			"a router; get asks the network through one.",
+		Commands: []*cli.Command{listCommand(), showCommand(), getCommand()},
+	}
+}

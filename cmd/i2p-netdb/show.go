@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/cli/record"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// maxRecord bounds a netDb entry's file.
+const maxRecord = 64 << 10
+
+func showCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "show",
+		Usage:       "show netDb entries in full, with their signatures' state",
+		ArgsUsage:   "FILE|DIRECTORY|ZIP|-…",
+		Description: "Files are RouterInfos, LeaseSets, LeaseSet2s, EncryptedLeaseSets or MetaLeaseSets.",
+		Flags:       []cli.Flag{cli.JSONFlag()},
+		Action: func(c *cli.Context) error {
+			args, err := cli.Positionals(c, 1, -1)
+			if err != nil {
+				return err
+			}
+			out := &printer{c: c}
+			for _, path := range args {
+				if err := showPath(c, path, out); err != nil {
+					return err
+				}
+			}
+			return out.err
+		},
+	}
+}
+
+func showPath(c *cli.Context, path string, out *printer) error {
+	several, err := isCollection(path)
+	if err != nil {
+		return err
+	}
+	if several {
+		return fromPath(c, path, func(ri *routerinfo.RouterInfo) { out.print(record.OfRouter(ri, true)) })
+	}
+	b, err := cli.ReadInput(path, maxRecord)
+	if err != nil {
+		return err
+	}
+	shown, err := record.Guess(b, time.Now())
+	if err != nil {
+		return cli.Dataf("%s: %w", path, err)
+	}
+	out.print(shown)
+	return out.err
+}
+
+// isCollection tells directories and zips from files of one entry.
+func isCollection(path string) (bool, error) {
+	if path == "-" {
+		return false, nil
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.IsDir() {
+		return info != nil && info.IsDir(), err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	var magic [2]byte
+	n, _ := f.Read(magic[:])
+	return n == 2 && string(magic[:]) == "PK", nil
+}
+
+// printer prints entries, with a line between them in text.
+type printer struct {
+	c     *cli.Context
+	count int
+	err   error
+}
+
+func (p *printer) print(shown record.Shown) {
+	if p.err != nil {
+		return
+	}
+	if p.c.Bool("json") {
+		p.err = cli.PrintJSON(shown)
+		return
+	}
+	if p.count++; p.count > 1 {
+		fmt.Println()
+	}
+	p.err = shown.Print(os.Stdout)
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/i2p"
+)
+
+func connectCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "connect",
+		Usage:     "connect stdin and stdout to a destination",
+		ArgsUsage: "DEST[:PORT] | DEST PORT",
+		Description: "DEST is a b32 address or a destination in base64. As ssh's ProxyCommand: i2p-tunnel connect %h %p.\n" +
+			"It ends when both directions have ended; stdin that is a terminal ends with the peer.",
+		Flags: tunnelFlags(time.Minute, "give up with status 5 when there is no stream after `DURATION`"),
+		Action: func(c *cli.Context) error {
+			req, err := target(c)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+			defer cancel()
+			// Nobody needs to find who only connects: the peer gets the lease
+			// set along with the stream.
+			session, err := openSession(c, ctx, control.Open{Options: map[string]string{"i2cp.dontPublishLeaseSet": "true"}})
+			if err != nil {
+				return err
+			}
+			defer session.Close()
+			stream, err := session.Connect(ctx, req)
+			if err != nil {
+				return timedOut(err, "no stream to "+req.Destination)
+			}
+			cancel()
+			defer stream.Close()
+			cli.Verbosef(c, "connected")
+			return carry(c.Context, stream)
+		},
+	}
+}
+
+// target reads DEST[:PORT], or DEST and PORT.
+func target(c *cli.Context) (control.Connect, error) {
+	args, err := cli.Positionals(c, 1, 2)
+	if err != nil {
+		return control.Connect{}, err
+	}
+	name, port, hasPort := strings.Cut(args[0], ":")
+	if len(args) == 2 {
+		if hasPort {
+			return control.Connect{}, cli.Usagef("connect: two ports, %s and %s", port, args[1])
+		}
+		port, hasPort = args[1], true
+	}
+	req := control.Connect{Destination: name}
+	if hasPort {
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil {
+			return control.Connect{}, cli.Usagef("connect: %q is no port", port)
+		}
+		req.Port = uint16(n)
+	}
+	return req, checkName(name)
+}
+
+// checkName tells a name that cannot be one before a router is asked.
+func checkName(name string) error {
+	if !strings.HasSuffix(name, ".i2p") {
+		if _, err := i2p.ParseDestinationBase64(name); err != nil {
+			return cli.WithHint(cli.Dataf("%s: %w", name, err), "a destination is a b32 address or base64")
+		}
+		return nil
+	}
+	if _, err := i2p.ParseB32(name); err != nil {
+		return cli.Dataf("%s: %w", name, err)
+	}
+	return nil
+}
