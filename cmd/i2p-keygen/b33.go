@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/i2p"
+)
+
+// b33Info is where an encrypted lease set is found on a day.
+type b33Info struct {
+	B33        string `json:"b33"`
+	Date       string `json:"date"`
+	BlindedKey string `json:"blinded_key"`
+	StoreHash  string `json:"store_hash"`
+	Secret     bool   `json:"secret"`
+	PerClient  bool   `json:"per_client"`
+}
+
+func b33Command() *cli.Command {
+	return &cli.Command{
+		Name:      "b33",
+		Usage:     "show the address of an encrypted lease set, and where it is stored on a day",
+		ArgsUsage: "[FILE|ADDRESS|-]",
+		Description: "The input is a key file, a destination or a b33 address. Blinded key and store hash change at midnight,\n" +
+			"UTC. With a secret, the address says that one is needed, and the day's key depends on it.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "date", Value: "today", Usage: "`DAY`: today, tomorrow or 2027-01-31"},
+			&cli.StringFlag{Name: "secret", Usage: "the secret is the first line of `FILE`"},
+			&cli.BoolFlag{Name: "per-client", Usage: "the address says that clients need keys of their own"},
+			cli.JSONFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			day, err := parseDay(c.String("date"), time.Now())
+			if err != nil {
+				return err
+			}
+			address, err := readBlinded(c)
+			if err != nil {
+				return err
+			}
+			secret, err := readSecret(c.String("secret"))
+			if err != nil {
+				return err
+			}
+			if address.Secret && secret == "" {
+				return cli.WithHint(fmt.Errorf("the address needs a secret"), "name a file that holds it with --secret")
+			}
+			address.Secret = secret != ""
+			address.PerClient = address.PerClient || c.Bool("per-client")
+			info, err := describeBlinded(address, day, secret)
+			if err != nil {
+				return cli.Dataf("b33: %w", err)
+			}
+			if c.Bool("json") {
+				return cli.PrintJSON(info)
+			}
+			w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+			fmt.Fprintf(w, "b33\t%s\ndate\t%s\nblinded key\t%s\nstore hash\t%s\n", info.B33, info.Date, info.BlindedKey, info.StoreHash)
+			return w.Flush()
+		},
+	}
+}
+
+func describeBlinded(a i2p.BlindedAddress, day time.Time, secret string) (b33Info, error) {
+	text, err := a.B33()
+	if err != nil {
+		return b33Info{}, err
+	}
+	key, err := a.BlindedKey(day, secret)
+	if err != nil {
+		return b33Info{}, err
+	}
+	return b33Info{
+		B33: text, Date: day.Format(time.DateOnly), BlindedKey: i2p.EncodeBase64(key.Bytes()),
+		StoreHash: i2p.BlindedStoreHash(key).String(), Secret: a.Secret, PerClient: a.PerClient,
+	}, nil
+}
+
+// readBlinded reads an address from the argument itself, or what readKeys reads.
+func readBlinded(c *cli.Context) (i2p.BlindedAddress, error) {
+	if arg := c.Args().First(); strings.HasSuffix(strings.ToLower(arg), ".b32.i2p") {
+		if _, err := cli.Positionals(c, 1, 1); err != nil {
+			return i2p.BlindedAddress{}, err
+		}
+		a, err := i2p.ParseB33(arg)
+		if err != nil {
+			return a, cli.Dataf("%s: %w", arg, err)
+		}
+		return a, nil
+	}
+	_, id, err := readKeys(c)
+	if err != nil {
+		return i2p.BlindedAddress{}, err
+	}
+	return id.Blinded(), nil
+}
+
+func readSecret(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	b, err := cli.ReadInput(path, maxKeyFile)
+	if err != nil {
+		return "", err
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	if line = strings.TrimSuffix(line, "\r"); line == "" {
+		return "", cli.Dataf("%s holds no secret", path)
+	}
+	return line, nil
+}
+
+// parseDay reads a day (UTC).
+func parseDay(s string, now time.Time) (time.Time, error) {
+	switch s {
+	case "today":
+		return now.UTC(), nil
+	case "tomorrow":
+		return now.UTC().AddDate(0, 0, 1), nil
+	}
+	day, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return day, cli.Usagef("b33: --date %s: expected today, tomorrow or 2027-01-31", s)
+	}
+	return day, nil
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"crypto/rand"
+	"fmt"
+	"strings"
+
+	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/sign"
+)
+
+// The encryption types that a key file's identity can name (common structures, key
+// certificates). The ML-KEM hybrids are not among them: they use the X25519 key.
+const (
+	encryptionElGamal = 0
+	encryptionX25519  = 4
+)
+
+func destCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "dest",
+		Usage: "make a destination's private key file",
+		Description: "The file goes to stdout, or to -o FILE; then the address is printed. The ML-KEM hybrids use the\n" +
+			"X25519 key: which of them a destination offers is said when it is opened, with i2cp.leaseSetEncType.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "type", Aliases: []string{"t"}, Value: "ed25519", Usage: "signature `TYPE`: ed25519, red25519, p256, p384, p521, or a number"},
+			&cli.StringFlag{Name: "encryption", Aliases: []string{"e"}, Value: "x25519", Usage: "encryption `TYPES`, separated by commas: x25519, mlkem512, mlkem768, mlkem1024, elgamal"},
+			&cli.StringFlag{Name: "signing-key", Usage: "use the Ed25519 or ECDSA private key in the PEM `FILE`"},
+			cli.OutputFlag(), cli.ForceFlag(), cli.JSONFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			if _, err := cli.Positionals(c, 0, 0); err != nil {
+				return err
+			}
+			signing, err := sign.ParseType(c.String("type"))
+			if err != nil {
+				return cli.Usagef("dest: %w", err)
+			}
+			if !signing.CanSign() {
+				return cli.Usagef("dest: %s keys are only read, not made", signing)
+			}
+			types, crypto, err := encryptionTypes(c.String("encryption"))
+			if err != nil {
+				return err
+			}
+			keys, err := newDestination(c, signing, crypto)
+			if err != nil {
+				return err
+			}
+			if err := writeKeys(c, keys); err != nil {
+				return err
+			}
+			if types != "4" && types != "0" {
+				cli.Notef(c, "hint: open it with -O i2cp.leaseSetEncType=%s", types)
+			}
+			return nil
+		},
+	}
+}
+
+// newDestination draws a destination's keys; the signing key may be given.
+func newDestination(c *cli.Context, signing sign.Type, crypto uint16) (*i2p.PrivateKeys, error) {
+	path := c.String("signing-key")
+	if path == "" {
+		return i2p.GenerateDestination(signing, crypto, rand.Reader)
+	}
+	b, err := cli.ReadInput(path, maxKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(b)
+	key, err := parsePEM(b)
+	if err != nil {
+		return nil, cli.Dataf("%s: %w", path, err)
+	}
+	if c.IsSet("type") && key.Type() != signing {
+		return nil, cli.Dataf("%s is an %v key, not %v", path, key.Type(), signing)
+	}
+	keys, err := i2p.GenerateDestination(key.Type(), crypto, rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	d, err := i2p.NewDestination(key.Public(), crypto, keys.Identity.CryptoKey(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	keys.Identity, keys.Signing = d.Identity, key
+	return keys, nil
+}
+
+// encryptionTypes reads -e: the types' numbers as i2cp.leaseSetEncType has them, and the
+// one that the identity names.
+func encryptionTypes(text string) (numbers string, crypto uint16, err error) {
+	known := map[string]string{
+		"elgamal": "0", "0": "0", "x25519": "4", "ecies-x25519": "4", "4": "4",
+		"mlkem512": "5", "5": "5", "mlkem768": "6", "6": "6", "mlkem1024": "7", "7": "7",
+	}
+	var list []string
+	crypto = encryptionElGamal
+	for name := range strings.SplitSeq(text, ",") {
+		number, ok := known[strings.ToLower(strings.TrimSpace(name))]
+		if !ok {
+			return "", 0, cli.Usagef("dest: unknown encryption type %q", name)
+		}
+		list = append(list, number)
+		if number != "0" {
+			crypto = encryptionX25519
+		}
+	}
+	return strings.Join(list, ","), crypto, nil
+}
+
+// writeKeys writes the key file, and says what was made where the file does not go to
+// stdout itself.
+func writeKeys(c *cli.Context, keys *i2p.PrivateKeys) error {
+	toStdout := c.String("output") == "" || c.String("output") == "-"
+	if toStdout && c.Bool("json") {
+		return cli.Usagef("--json describes what -o FILE wrote: name a file")
+	}
+	data := keys.AppendTo(nil)
+	defer clear(data)
+	if err := cli.WriteOutput(c, data); err != nil || toStdout {
+		return err
+	}
+	info := describeKeys(keys)
+	if c.Bool("json") {
+		return cli.PrintJSON(info)
+	}
+	name := info.B32
+	if name == "" {
+		name = info.Hash
+	}
+	_, err := fmt.Println(name)
+	return err
+}

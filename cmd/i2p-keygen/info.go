@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/i2p"
+)
+
+// keyInfo is what info tells.
+type keyInfo struct {
+	Kind           string       `json:"kind"` // private or public
+	Hash           string       `json:"hash"`
+	B32            string       `json:"b32"`
+	B33            string       `json:"b33,omitempty"`
+	SignatureType  string       `json:"signature_type"`
+	EncryptionType string       `json:"encryption_type"`
+	Bytes          int          `json:"bytes"` // of the public part
+	Offline        *offlineInfo `json:"offline,omitempty"`
+}
+
+// offlineInfo tells of a key file whose signing key is kept elsewhere.
+type offlineInfo struct {
+	Expires       time.Time `json:"expires"`
+	TransientType string    `json:"transient_type"`
+	Valid         bool      `json:"valid"` // the signature, whatever the date
+}
+
+func infoCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "info",
+		Usage:     "show a key file's or a destination's types and addresses",
+		ArgsUsage: "[FILE|-]",
+		Flags:     []cli.Flag{cli.JSONFlag()},
+		Action: func(c *cli.Context) error {
+			keys, id, err := readKeys(c)
+			if err != nil {
+				return err
+			}
+			info := describe(id)
+			if keys != nil {
+				info = describeKeys(keys)
+			}
+			if c.Bool("json") {
+				return cli.PrintJSON(info)
+			}
+			return printInfo(info)
+		},
+	}
+}
+
+func pubCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "pub",
+		Usage:     "print a key file's destination in base64",
+		ArgsUsage: "[FILE|-]",
+		Action: func(c *cli.Context) error {
+			_, id, err := readKeys(c)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Println(i2p.EncodeBase64(id.Bytes()))
+			return err
+		},
+	}
+}
+
+func describeKeys(keys *i2p.PrivateKeys) keyInfo {
+	info := describe(keys.Identity)
+	info.Kind = "private"
+	if o := keys.Offline; o != nil {
+		info.Offline = &offlineInfo{
+			Expires:       time.Unix(int64(o.Expires), 0).UTC(),
+			TransientType: o.Transient.Type().String(),
+			Valid:         o.Verify(keys.Identity),
+		}
+	}
+	return info
+}
+
+func describe(id i2p.Identity) keyInfo {
+	b33, _ := id.Blinded().B33() // empty for types that cannot be blinded
+	return keyInfo{
+		Kind:           "public",
+		Hash:           id.Hash().String(),
+		B32:            id.Hash().B32(),
+		B33:            b33,
+		SignatureType:  id.SigType().String(),
+		EncryptionType: encryptionName(id.CryptoType()),
+		Bytes:          len(id.Bytes()),
+	}
+}
+
+func encryptionName(t uint16) string {
+	switch t {
+	case encryptionElGamal:
+		return "ElGamal"
+	case encryptionX25519:
+		return "X25519"
+	}
+	return strconv.Itoa(int(t))
+}
+
+func printInfo(info keyInfo) error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "b32\t%s\n", info.B32)
+	if info.B33 != "" {
+		fmt.Fprintf(w, "b33\t%s\n", info.B33)
+	}
+	fmt.Fprintf(w, "hash\t%s\nsignature\t%s\nencryption\t%s\nkey\t%s\n", info.Hash, info.SignatureType, info.EncryptionType, info.Kind)
+	if o := info.Offline; o != nil {
+		valid := map[bool]string{true: "valid", false: "INVALID"}[o.Valid]
+		fmt.Fprintf(w, "offline\t%s key until %s, signature %s\n", o.TransientType, o.Expires.Format(time.RFC3339), valid)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"reflect"
+	"sync/atomic"
+
+	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/sign"
+)
+
+// maxResumeFile bounds what is read as the file of --resume.
+const maxResumeFile = 1 << 20
+
+// resumePatterns is what a search looks for, as it was given.
+type resumePatterns struct {
+	Prefixes []string `json:"prefixes,omitempty"`
+	Suffixes []string `json:"suffixes,omitempty"`
+	Regexes  []string `json:"regexes,omitempty"`
+}
+
+func (p resumePatterns) empty() bool { return len(p.Prefixes)+len(p.Suffixes)+len(p.Regexes) == 0 }
+
+// resumeState is where a search stands. As JSON it is the file of --resume; units are given
+// out in order, so that the next one says it all but for those that are being tried.
+type resumeState struct {
+	Patterns resumePatterns
+	keys     *i2p.PrivateKeys // what the search varies
+	next     atomic.Uint64    // unit
+}
+
+// resumeFile is the JSON form.
+type resumeFile struct {
+	Patterns resumePatterns `json:"patterns"`
+	Keys     string         `json:"keys"` // a private key file in base64
+	Unit     uint64         `json:"unit"`
+	Tried    uint64         `json:"tried"`
+}
+
+// begin takes the next unit.
+func (r *resumeState) begin() uint64 { return r.next.Add(1) - 1 }
+
+// renew draws new keys and begins their space.
+func (r *resumeState) renew(t sign.Type) (err error) {
+	r.keys, err = newKeys(t)
+	r.next.Store(0)
+	return err
+}
+
+// load begins with what --resume names, or anew.
+func (s *vanitySearch) load(wanted resumePatterns) error {
+	s.state.Patterns = wanted
+	path := s.c.String("resume")
+	b, err := []byte(nil), error(fs.ErrNotExist)
+	if path == "-" {
+		return cli.Usagef("vanity: --resume needs a file that it can write back to")
+	}
+	if path != "" {
+		b, err = cli.ReadInput(path, maxResumeFile)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return s.state.renew(s.signing)
+	}
+	if err != nil {
+		return err
+	}
+	var file resumeFile
+	if err := json.Unmarshal(b, &file); err != nil {
+		return cli.Dataf("%s is no file of --resume: %w", path, err)
+	}
+	raw, err := i2p.DecodeBase64(file.Keys)
+	if err != nil {
+		return cli.Dataf("%s is no file of --resume: %w", path, err)
+	}
+	keys, rest, err := i2p.ParsePrivateKeys(raw)
+	if err != nil || len(rest) > 0 || keys.Offline != nil {
+		return cli.Dataf("%s is no file of --resume: its keys are damaged", path)
+	}
+	if !wanted.empty() && !reflect.DeepEqual(wanted, normal(file.Patterns)) {
+		return cli.WithHint(cli.Usagef("vanity: %s is a search for something else", path), "name no pattern to go on with it, or another file")
+	}
+	if s.c.IsSet("type") && keys.Identity.SigType() != s.signing {
+		return cli.Usagef("vanity: %s is a search for %v keys", path, keys.Identity.SigType())
+	}
+	s.signing = keys.Identity.SigType()
+	s.state.Patterns, s.state.keys, s.before = file.Patterns, keys, file.Tried
+	s.state.next.Store(file.Unit)
+	return nil
+}
+
+// normal has empty lists where JSON has none, as the flags do.
+func normal(p resumePatterns) resumePatterns {
+	for _, list := range []*[]string{&p.Prefixes, &p.Suffixes, &p.Regexes} {
+		if *list == nil {
+			*list = []string{}
+		}
+	}
+	return p
+}
+
+// save writes the state to the file of --resume; a search that is complete removes it.
+func (s *vanitySearch) save(complete bool) error {
+	path := s.c.String("resume")
+	if path == "" {
+		return nil
+	}
+	if complete {
+		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	next := s.state.next.Load()
+	b, err := json.Marshal(resumeFile{
+		Patterns: s.state.Patterns,
+		Keys:     i2p.EncodeBase64(s.state.keys.AppendTo(nil)),
+		Unit:     next - min(next, uint64(s.threads)), // those being tried are tried again
+		Tried:    s.before + s.tried.Load(),
+	})
+	if err != nil {
+		return err
+	}
+	return cli.CreateFile(path, append(b, '\n'), true)
+}

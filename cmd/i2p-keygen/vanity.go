@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/sign"
+	"i2ptoolkit/pkg/vanity"
+)
+
+func vanityCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "vanity",
+		Usage:     "search for a destination whose address begins as wanted",
+		ArgsUsage: "PREFIX…",
+		Description: "An address that has one of the prefixes, suffixes or expressions is found; each character of five bits\n" +
+			"makes the search 32 times longer. Expressions see the address without .b32.i2p; one that begins with\n" +
+			"^TEXT or ends with TEXT$ is as fast as a prefix or suffix, others are slow. The key file goes to stdout or\n" +
+			"-o FILE; with --count, -o names a directory for files ADDRESS.dat. Interrupted, the search keeps what was\n" +
+			"found, and with --resume goes on where it was; the file of --resume is as secret as a key file.",
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "suffix", Usage: "`TEXT` at the end of the address, before .b32.i2p; it ends in a or q"},
+			&cli.StringSliceFlag{Name: "regex", Usage: "regular `EXPRESSION` that the address matches"},
+			&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "`NUMBER` of threads (default: one for each processor)"},
+			&cli.IntFlag{Name: "count", Value: 1, Usage: "find this `NUMBER` of keys, 0 is no end"},
+			&cli.StringFlag{Name: "resume", Usage: "go on with the search in `FILE`, and keep its state there"},
+			&cli.StringFlag{Name: "type", Value: "ed25519", Usage: "signature `TYPE`: ed25519 or red25519"},
+			&cli.StringFlag{Name: "kernel", Usage: "compute with `NAME` instead of the fastest: " + kernelNames()},
+			cli.OutputFlag(), cli.ForceFlag(), cli.JSONFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			s, err := newVanitySearch(c)
+			if err != nil {
+				return err
+			}
+			return s.run(c.Context)
+		},
+	}
+}
+
+// kernelNames are those that any machine may have, for the man page.
+func kernelNames() string { return "SHA-NI, AVX-512, AVX2, ARMv8 SHA2, crypto/sha256" }
+
+// vanitySearch is a whole search: its workers share the keys that they vary, until one finds
+// something; then they draw new ones, so that no two results share a signing key.
+type vanitySearch struct {
+	c        *cli.Context
+	patterns *vanity.Patterns
+	kernel   *vanity.Kernel
+	threads  int
+	signing  sign.Type
+	state    resumeState
+	begun    time.Time
+	before   uint64 // tried in earlier runs
+	tried    atomic.Uint64
+	found    atomic.Int64
+}
+
+func newVanitySearch(c *cli.Context) (*vanitySearch, error) {
+	prefixes, err := cli.Positionals(c, 0, -1)
+	if err != nil {
+		return nil, err
+	}
+	s := &vanitySearch{c: c, threads: c.Int("threads"), begun: time.Now()}
+	if s.threads == 0 && !c.IsSet("threads") {
+		s.threads = runtime.GOMAXPROCS(0)
+	}
+	if s.threads < 1 || s.threads > 1024 {
+		return nil, cli.Usagef("vanity: %d threads, expected 1 to 1024", s.threads)
+	}
+	if c.Int("count") < 0 {
+		return nil, cli.Usagef("vanity: --count %d", c.Int("count"))
+	}
+	if s.signing, err = sign.ParseType(c.String("type")); err != nil || s.signing != sign.EdDSA_SHA512_Ed25519 && s.signing != sign.RedDSA_SHA512_Ed25519 {
+		return nil, cli.Usagef("vanity: signature type %q, expected ed25519 or red25519: others leave no padding to search in", c.String("type"))
+	}
+	wanted := resumePatterns{Prefixes: prefixes, Suffixes: c.StringSlice("suffix"), Regexes: c.StringSlice("regex")}
+	if err := s.load(wanted); err != nil {
+		return nil, err
+	}
+	p := s.state.Patterns
+	if s.patterns, err = vanity.NewPatterns(p.Prefixes, p.Suffixes, p.Regexes); err != nil {
+		return nil, cli.WithHint(cli.Usagef("%s", strings.TrimPrefix(err.Error(), "vanity: ")), "see i2p-keygen vanity --help")
+	}
+	if s.kernel, err = chooseKernel(c.String("kernel")); err != nil {
+		return nil, err
+	}
+	return s, s.checkOutput()
+}
+
+func chooseKernel(name string) (*vanity.Kernel, error) {
+	kernels := vanity.Kernels()
+	if name == "" {
+		return vanity.Fastest(kernels, time.Now), nil
+	}
+	var names []string
+	for _, k := range kernels {
+		if strings.EqualFold(k.Name, name) {
+			return k, nil
+		}
+		names = append(names, k.Name)
+	}
+	return nil, cli.Usagef("vanity: this machine has no kernel %q, but %s", name, strings.Join(names, ", "))
+}
+
+// checkOutput finds out before the search what would spoil its result.
+func (s *vanitySearch) checkOutput() error {
+	out := s.c.String("output")
+	toStdout := out == "" || out == "-"
+	switch {
+	case s.many() && toStdout:
+		return cli.WithHint(cli.Usagef("vanity: several keys need a place"), "name a directory with -o DIRECTORY")
+	case s.many():
+		return os.MkdirAll(out, 0o700)
+	case toStdout && s.c.Bool("json"):
+		return cli.Usagef("--json describes what -o FILE wrote: name a file")
+	case out == "" && cli.IsTerminal(os.Stdout):
+		return cli.WithHint(cli.Usagef("the result is binary, and stdout is a terminal"), "name a file with -o FILE, or insist with -o -")
+	case !toStdout && !s.c.Bool("force"):
+		if info, err := os.Stat(out); err == nil && info.Mode().IsRegular() {
+			return cli.WithHint(fmt.Errorf("%s exists already", out), "--force replaces it")
+		}
+	}
+	return nil
+}
+
+func (s *vanitySearch) many() bool { return s.c.Int("count") != 1 }
+
+// run searches until enough was found or ctx ends.
+func (s *vanitySearch) run(ctx context.Context) error {
+	stop := s.showProgress()
+	err := s.findAll(ctx)
+	stop()
+	s.summary()
+	if saveErr := s.save(ctx.Err() == nil && err == nil); err == nil {
+		err = saveErr
+	}
+	return err
+}
+
+func (s *vanitySearch) findAll(ctx context.Context) error {
+	for s.c.Int("count") == 0 || s.found.Load() < int64(s.c.Int("count")) {
+		found, err := s.findOne(ctx)
+		if err != nil {
+			return err
+		}
+		keys := *s.state.keys
+		keys.Identity = found.Destination.Identity
+		if err := s.write(&keys); err != nil {
+			return err
+		}
+		s.found.Add(1)
+		if err := s.state.renew(s.signing); err != nil {
+			return err
+		}
+		if err := s.save(false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes a key file that was found, at once.
+func (s *vanitySearch) write(keys *i2p.PrivateKeys) error {
+	if !s.many() {
+		return writeKeys(s.c, keys)
+	}
+	address := keys.Destination().B32()
+	path := filepath.Join(s.c.String("output"), strings.TrimSuffix(address, ".b32.i2p")+".dat")
+	if err := cli.CreateFile(path, keys.AppendTo(nil), s.c.Bool("force")); err != nil {
+		return err
+	}
+	if s.c.Bool("json") {
+		return cli.PrintJSON(describeKeys(keys))
+	}
+	_, err := fmt.Println(address)
+	return err
+}
+
+// findOne has all threads search among the destinations of the present keys.
+func (s *vanitySearch) findOne(ctx context.Context) (*vanity.Found, error) {
+	search, err := vanity.NewSearch(s.state.keys.Destination(), s.patterns, s.kernel)
+	if err != nil {
+		return nil, err
+	}
+	searching, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var (
+		workers sync.WaitGroup
+		mu      sync.Mutex
+		first   *vanity.Found
+	)
+	for range s.threads {
+		workers.Go(func() {
+			w := search.NewWorker()
+			for searching.Err() == nil {
+				found, tried := w.Unit(searching, s.state.begin())
+				s.tried.Add(tried)
+				if found != nil {
+					cancel()
+					mu.Lock()
+					if first == nil {
+						first = found
+					}
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	saving := s.saveNowAndThen(searching)
+	workers.Wait()
+	cancel()
+	if err := <-saving; err != nil {
+		return nil, err
+	}
+	if first == nil {
+		return nil, ctx.Err()
+	}
+	return first, nil
+}
+
+// saveNowAndThen keeps the state on disk while the search goes on.
+func (s *vanitySearch) saveNowAndThen(ctx context.Context) <-chan error {
+	done := make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(30 * time.Second)
+		defer tick.Stop()
+		var err error
+		for {
+			select {
+			case <-tick.C:
+				err = errors.Join(err, s.save(false))
+			case <-ctx.Done():
+				done <- err
+				return
+			}
+		}
+	}()
+	return done
+}
+
+// newKeys draws what a search varies.
+func newKeys(t sign.Type) (*i2p.PrivateKeys, error) {
+	return i2p.GenerateDestination(t, i2p.CryptoX25519, rand.Reader)
+}
