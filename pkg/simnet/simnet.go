@@ -1,0 +1,365 @@
+// Package simnet is an in-memory network for tests that run in a
+// testing/synctest bubble. It carries streams and datagrams between simulated
+// hosts over links with latency, jitter, bandwidth and loss, and it owns all
+// delivery: one goroutine (Run) waits until every other goroutine of the bubble
+// is blocked, and then delivers exactly one event. Events are ordered by time,
+// destination, source and sequence, so that a network whose hosts are
+// deterministic gives the same trace in every run, under -race too.
+//
+// Run calls synctest.Wait, and two concurrent Waits panic: a test that runs a
+// Net does not call synctest.Wait itself but Net.Settle, or sleeps.
+package simnet
+
+import (
+	"cmp"
+	"container/heap"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"hash"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+	"testing/synctest"
+	"time"
+)
+
+// Link describes the way from one host to another.
+type Link struct {
+	Latency   time.Duration // one way
+	Jitter    time.Duration // up to this much is added; streams stay in order, datagrams do not
+	Bandwidth int           // bytes per second of all flows between the two hosts in this direction; 0 is no limit
+	Loss      float64       // share of datagrams lost, 0 to 1; streams lose nothing
+}
+
+// Config describes a network. The zero value is one of perfect links without latency.
+type Config struct {
+	Seed     uint64                         // decides jitter and loss
+	Link     func(from, to netip.Addr) Link // nil: perfect links
+	Uplink   func(host netip.Addr) int      // bytes per second that a host can send at all; nil or 0: no limit
+	Window   int                            // bytes of a stream on the way or not yet read; 0: 256 KiB
+	Queue    int                            // datagrams waiting in a socket; 0: 1024
+	Patience time.Duration                  // how long a stream waits behind a partition; 0: two minutes
+	Observe  func(Delivery)                 // sees each delivery; must not block
+}
+
+// Kind says what a delivery is.
+type Kind byte
+
+// The kinds of deliveries.
+const (
+	Open     Kind = iota + 1 // a dialler asks a listener for a stream
+	Opened                   // the stream is established
+	Refused                  // nobody listens there
+	Data                     // bytes of a stream
+	End                      // the peer closed its writing side
+	Window                   // the peer has read, the writer may go on
+	Reset                    // the stream is broken
+	Datagram                 // one datagram
+	Expired                  // a stream has waited too long behind a partition
+)
+
+// Delivery is what Config.Observe sees. Data is valid during the call only.
+type Delivery struct {
+	At       time.Time
+	Kind     Kind
+	Src, Dst netip.AddrPort
+	Data     []byte
+}
+
+// Stats counts what a network has done.
+type Stats struct {
+	Deliveries uint64 // events of any kind
+	Bytes      uint64 // bytes of streams and datagrams delivered
+	Lost       uint64 // datagrams lost on a link or to a partition
+	Overflowed uint64 // datagrams dropped as the socket's queue was full
+	Unclaimed  uint64 // datagrams to an address where nobody listens
+}
+
+// Net is a simulated network.
+type Net struct {
+	cfg   Config
+	start time.Time
+	kick  chan struct{}
+
+	mu        sync.Mutex // a leaf: guards all below, and the state of all sockets
+	rand      *rand.Rand
+	staged    []*event
+	heap      eventHeap
+	held      map[pair][]*event // what a partition keeps back
+	cut       map[pair]bool
+	isolated  map[netip.Addr]bool
+	linkFree  map[pair]time.Time // directed: when the link can take the next byte
+	upFree    map[netip.Addr]time.Time
+	listeners map[netip.AddrPort]*listener
+	packets   map[netip.AddrPort]*PacketConn
+	conns     map[*Conn]bool
+	ports     map[netip.Addr]uint16
+	trace     hash.Hash
+	stats     Stats
+	settlers  []chan struct{}
+	closed    bool
+}
+
+type pair [2]netip.Addr
+
+// undirected gives the key under which a partition between two hosts is kept.
+func undirected(a, b netip.Addr) pair {
+	if b.Less(a) {
+		a, b = b, a
+	}
+	return pair{a, b}
+}
+
+// New makes a network; it must be called in the bubble. Nothing is delivered before Run.
+func New(cfg Config) *Net {
+	cfg.Window = cmp.Or(cfg.Window, 256<<10)
+	cfg.Queue = cmp.Or(cfg.Queue, 1024)
+	cfg.Patience = cmp.Or(cfg.Patience, 2*time.Minute)
+	if cfg.Link == nil {
+		cfg.Link = func(netip.Addr, netip.Addr) Link { return Link{} }
+	}
+	if cfg.Uplink == nil {
+		cfg.Uplink = func(netip.Addr) int { return 0 }
+	}
+	var seed [32]byte
+	binary.BigEndian.PutUint64(seed[:], cfg.Seed)
+	return &Net{
+		cfg:       cfg,
+		start:     time.Now(),
+		kick:      make(chan struct{}, 1),
+		rand:      rand.New(rand.NewChaCha8(seed)),
+		held:      map[pair][]*event{},
+		cut:       map[pair]bool{},
+		isolated:  map[netip.Addr]bool{},
+		linkFree:  map[pair]time.Time{},
+		upFree:    map[netip.Addr]time.Time{},
+		listeners: map[netip.AddrPort]*listener{},
+		packets:   map[netip.AddrPort]*PacketConn{},
+		conns:     map[*Conn]bool{},
+		ports:     map[netip.Addr]uint16{},
+		trace:     sha256.New(),
+	}
+}
+
+// Run delivers until ctx ends; then every socket of the network is closed.
+func (n *Net) Run(ctx context.Context) error {
+	defer n.shutdown()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		synctest.Wait()
+		next, did := n.step(time.Now())
+		if did {
+			continue
+		}
+		if next >= 0 {
+			timer.Reset(next)
+		} else {
+			timer.Stop()
+		}
+		select {
+		case <-n.kick:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// step delivers the first due event. Without one it says how long it is until the next; -1 is never.
+func (n *Net) step(now time.Time) (next time.Duration, did bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.schedule(now)
+	if len(n.heap) > 0 && !n.heap[0].at.After(now) {
+		n.deliver(now, heap.Pop(&n.heap).(*event))
+		return 0, true
+	}
+	for _, c := range n.settlers {
+		close(c)
+	}
+	n.settlers = nil
+	if len(n.heap) == 0 {
+		return -1, false
+	}
+	return n.heap[0].at.Sub(now), false
+}
+
+// Settle blocks until all that is due at this instant has been delivered and
+// every other goroutine of the bubble is blocked. It needs a running Net.
+func (n *Net) Settle() {
+	c := make(chan struct{})
+	n.mu.Lock()
+	n.settlers = append(n.settlers, c)
+	n.wake()
+	n.mu.Unlock()
+	<-c
+}
+
+// Trace is the hash of everything delivered so far: when, what, from whom, to whom.
+func (n *Net) Trace() [sha256.Size]byte {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return [sha256.Size]byte(n.trace.Sum(nil))
+}
+
+// Stats returns the counters.
+func (n *Net) Stats() Stats {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.stats
+}
+
+// wake tells Run that there is something new. The caller holds mu.
+func (n *Net) wake() {
+	select {
+	case n.kick <- struct{}{}:
+	default:
+	}
+}
+
+// stage takes an event on its way; Run gives it its time, in an order that
+// does not depend on which goroutine came first. The caller holds mu.
+func (n *Net) stage(e *event) {
+	if n.closed {
+		return
+	}
+	n.staged = append(n.staged, e)
+	n.wake()
+}
+
+// schedule puts what was staged on the links. The caller holds mu.
+func (n *Net) schedule(now time.Time) {
+	if len(n.staged) == 0 {
+		return
+	}
+	slices.SortStableFunc(n.staged, func(a, b *event) int {
+		return cmp.Or(a.src.Compare(b.src), a.dst.Compare(b.dst), cmp.Compare(a.class, b.class), cmp.Compare(a.seq, b.seq))
+	})
+	for _, e := range n.staged {
+		if e.kind == Open {
+			n.assignPort(e)
+		}
+		if n.carry(now, e) {
+			heap.Push(&n.heap, e)
+		}
+	}
+	clear(n.staged)
+	n.staged = n.staged[:0]
+}
+
+// carry computes when an event arrives; false is a lost datagram.
+func (n *Net) carry(now time.Time, e *event) bool {
+	link := n.cfg.Link(e.src.Addr(), e.dst.Addr())
+	if e.kind == Datagram && link.Loss > 0 && n.rand.Float64() < link.Loss {
+		n.stats.Lost++
+		return false
+	}
+	at := now
+	if up := n.cfg.Uplink(e.src.Addr()); up > 0 {
+		at = occupy(n.upFree, e.src.Addr(), at, len(e.data), up)
+	}
+	if link.Bandwidth > 0 {
+		at = occupy(n.linkFree, pair{e.src.Addr(), e.dst.Addr()}, at, len(e.data), link.Bandwidth)
+	}
+	at = at.Add(link.Latency)
+	if link.Jitter > 0 {
+		at = at.Add(time.Duration(n.rand.Int64N(int64(link.Jitter))))
+	}
+	if e.from != nil { // a stream stays in order
+		if at.Before(e.from.lastArrival) {
+			at = e.from.lastArrival
+		}
+		e.from.lastArrival = at
+	}
+	e.at = at
+	return true
+}
+
+// occupy puts size bytes on a line after what it has to send already.
+func occupy[K comparable](free map[K]time.Time, key K, at time.Time, size, rate int) time.Time {
+	if f := free[key]; f.After(at) {
+		at = f
+	}
+	at = at.Add(time.Duration(size) * time.Second / time.Duration(rate))
+	free[key] = at
+	return at
+}
+
+// deliver hands one event to its socket. The caller holds mu.
+func (n *Net) deliver(now time.Time, e *event) {
+	if e.kind != Expired && n.parted(e.src.Addr(), e.dst.Addr()) {
+		n.hold(now, e)
+		return
+	}
+	n.record(now, e)
+	switch e.kind {
+	case Open:
+		n.open(e)
+	case Opened:
+		e.to.established = true
+		e.to.wake()
+	case Refused:
+		e.to.fail(syscall.ECONNREFUSED)
+	case Data:
+		e.to.receive(e.data)
+	case End:
+		e.to.inEnd = true
+		e.to.wake()
+	case Window:
+		e.to.inFlight -= e.credit
+		e.to.wake()
+	case Reset:
+		e.to.fail(syscall.ECONNRESET)
+	case Datagram:
+		n.datagram(e)
+	case Expired:
+		n.expire(now, e)
+	}
+}
+
+func (n *Net) record(now time.Time, e *event) {
+	n.stats.Deliveries++
+	n.stats.Bytes += uint64(len(e.data))
+	b := binary.BigEndian.AppendUint64(nil, uint64(now.Sub(n.start)))
+	b = append(b, byte(e.kind))
+	for _, a := range []netip.AddrPort{e.src, e.dst} {
+		ip := a.Addr().As16()
+		b = binary.BigEndian.AppendUint16(append(b, ip[:]...), a.Port())
+	}
+	b = binary.BigEndian.AppendUint32(b, uint32(len(e.data)))
+	n.trace.Write(b)
+	n.trace.Write(e.data)
+	if n.cfg.Observe != nil {
+		n.cfg.Observe(Delivery{At: now, Kind: e.kind, Src: e.src, Dst: e.dst, Data: e.data})
+	}
+}
+
+// shutdown closes every socket, so that nobody waits for a network that has stopped.
+func (n *Net) shutdown() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.closed = true
+	n.staged, n.heap, n.held = nil, nil, nil
+	for c := range n.conns {
+		c.fail(net.ErrClosed)
+	}
+	for _, l := range n.listeners {
+		l.shut()
+	}
+	for _, p := range n.packets {
+		p.shut()
+	}
+	for _, c := range n.settlers {
+		close(c)
+	}
+	n.settlers = nil
+}
+
+// errNoHost is what a host without an IPv6 address gives who dials one, and the other way round.
+var errNoHost = errors.New("simnet: no address of that family on this host")
