@@ -1,0 +1,238 @@
+//go:build linux
+
+package interop
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+)
+
+// benchRow is one of the networks that TestBench alternates.
+type benchRow struct {
+	name string
+	run  func(context.Context, *testing.T, int) (benchResult, error)
+}
+
+// benchResult is what one network gave in one round. RSS and start are of the
+// kind of router that stands at the ends.
+type benchResult struct {
+	Measurement
+	rss   float64 // MB, idle with tunnels, median of the routers
+	start time.Duration
+}
+
+// TestBench measures streams over three hops each way in networks of six
+// routers, one after the other in each round: i2pd between i2pd, ours between
+// i2pd, ours between ours. Only scripts/bench runs it.
+func TestBench(t *testing.T) {
+	if os.Getenv("I2P_BENCH_ROUNDS") == "" {
+		t.Skip("measures for minutes: use scripts/bench")
+	}
+	rounds, err := strconv.Atoi(os.Getenv("I2P_BENCH_ROUNDS"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mb, err := strconv.ParseFloat(os.Getenv("I2P_BENCH_MB"), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := []benchRow{
+		{"i2pd between i2pd", benchI2PD},
+		{"ours between i2pd", benchOursBetweenI2PD},
+		{"ours between ours", benchOurs},
+	}
+	results := make([][]benchResult, len(rows))
+	for round := range rounds {
+		for i, row := range rows {
+			ctx := gate(t, 6*time.Minute)
+			r, err := row.run(ctx, t, int(mb*1e6))
+			if err != nil {
+				t.Errorf("%s, round %d: %v", row.name, round+1, err)
+				continue
+			}
+			t.Logf("round %d, %s: %v, idle RSS %.1f MB, start %v", round+1, row.name, r.Measurement, r.rss, r.start.Round(time.Millisecond))
+			results[i] = append(results[i], r)
+		}
+	}
+	fmt.Print(benchTable(rows, results))
+}
+
+// benchColumns are the figures of the table.
+var benchColumns = []struct {
+	name   string
+	format string
+	value  func(benchResult) float64
+}{
+	{"RTT ms", "%.2f", func(r benchResult) float64 { return r.RTT.Seconds() * 1000 }},
+	{"MB/s up", "%.2f", func(r benchResult) float64 { return r.Up }},
+	{"MB/s down", "%.2f", func(r benchResult) float64 { return r.Down }},
+	{"CPU ms/MB", "%.1f", func(r benchResult) float64 { return r.CPU }},
+	{"idle RSS MB", "%.1f", func(r benchResult) float64 { return r.rss }},
+	{"start ms", "%.1f", func(r benchResult) float64 { return r.start.Seconds() * 1000 }},
+}
+
+// benchTable prints medians, and their ratios to the first row.
+func benchTable(rows []benchRow, results [][]benchResult) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(w, "medians\trounds\t")
+	for _, c := range benchColumns {
+		fmt.Fprint(w, c.name, "\t")
+	}
+	median := func(i, column int) float64 {
+		var v []float64
+		for _, r := range results[i] {
+			v = append(v, benchColumns[column].value(r))
+		}
+		return Median(v)
+	}
+	for i, row := range rows {
+		fmt.Fprintf(w, "\n%s\t%d\t", row.name, len(results[i]))
+		for j, c := range benchColumns {
+			if len(results[i]) == 0 {
+				fmt.Fprint(w, "-\t")
+				continue
+			}
+			fmt.Fprintf(w, c.format+"\t", median(i, j))
+		}
+	}
+	for i, row := range rows[1:] {
+		fmt.Fprintf(w, "\n%s / i2pd\t\t", row.name)
+		for j := range benchColumns {
+			ratio := "-"
+			if base, v := median(0, j), median(i+1, j); base > 0 && v > 0 {
+				ratio = fmt.Sprintf("%.2f", v/base)
+			}
+			fmt.Fprint(w, ratio, "\t")
+		}
+	}
+	fmt.Fprintln(w)
+	w.Flush()
+	return b.String()
+}
+
+const (
+	benchPings = 50
+	benchHops  = 3 // each way
+)
+
+// withNetwork runs f in a network that ends with it: the next one is to have the machine for itself.
+func withNetwork(ctx context.Context, t *testing.T, cfg NetworkConfig, f func(*Network) (benchResult, error)) (r benchResult, err error) {
+	n, err := NewNetwork(ctx, cfg)
+	if err != nil {
+		return r, err
+	}
+	r, err = f(n)
+	if err != nil {
+		t.Log(n.Logs(10))
+	}
+	if e := n.Close(); err == nil {
+		err = e
+	}
+	return r, err
+}
+
+func sids(count int) []Release {
+	var rs []Release
+	for range count {
+		rs = append(rs, Sid)
+	}
+	return rs
+}
+
+func benchI2PD(ctx context.Context, t *testing.T, size int) (benchResult, error) {
+	return withNetwork(ctx, t, NetworkConfig{Releases: sids(6), Floodfills: 3}, func(n *Network) (r benchResult, err error) {
+		if err := n.AwaitMesh(ctx, time.Minute, 4); err != nil {
+			return r, err
+		}
+		s, end, err := n.SAMPair(ctx, n.I2PD[4], n.I2PD[5], TunnelOptions(benchHops, 2))
+		if err != nil {
+			return r, err
+		}
+		defer end()
+		var rss []float64
+		for _, i := range n.I2PD {
+			rss = append(rss, float64(i.RSS())/1e6)
+		}
+		r.rss, r.start = Median(rss), n.I2PD[0].Answered
+		r.Measurement, err = n.Measure(ctx, s, benchPings, size)
+		return r, err
+	})
+}
+
+func benchOursBetweenI2PD(ctx context.Context, t *testing.T, size int) (benchResult, error) {
+	return withNetwork(ctx, t, NetworkConfig{Releases: sids(4), Floodfills: 3}, func(n *Network) (benchResult, error) {
+		if err := n.AwaitMesh(ctx, time.Minute, 3); err != nil {
+			return benchResult{}, err
+		}
+		return benchPair(ctx, n, 2, 0, size)
+	})
+}
+
+func benchOurs(ctx context.Context, t *testing.T, size int) (benchResult, error) {
+	return withNetwork(ctx, t, NetworkConfig{}, func(n *Network) (benchResult, error) {
+		return benchPair(ctx, n, 6, 3, size)
+	})
+}
+
+// benchPair starts so many routers of ours, the first ones floodfills, and
+// measures a stream between the last two, which carry nothing for others.
+func benchPair(ctx context.Context, n *Network, routers, floodfills, size int) (r benchResult, err error) {
+	for i := range routers {
+		o, err := n.StartRouter(RouterConfig{Name: fmt.Sprintf("ours%d", i), Floodfill: i < floodfills, NoTransit: i >= routers-2})
+		if err != nil {
+			return r, err
+		}
+		answered, err := o.AwaitSocket(ctx)
+		if err != nil {
+			return r, err
+		}
+		if i == 0 {
+			r.start = answered
+		}
+		err = Await(ctx, 10*time.Second, o.Name+" writes its router.info", func(context.Context) error {
+			_, err := o.RouterInfo()
+			return err
+		})
+		if err != nil {
+			return r, err
+		}
+	}
+	for _, o := range n.Routers {
+		if err := o.AwaitTunnels(ctx, time.Minute); err != nil {
+			return r, err
+		}
+	}
+	a, b := n.Routers[routers-2], n.Routers[routers-1]
+	listen, b32, err := b.Listen(ctx, "--hops", strconv.Itoa(benchHops), "--tunnels", "2")
+	if err != nil {
+		return r, err
+	}
+	defer listen.Close()
+	served := serveTunnel(listen)
+	connect, err := a.Connect(b32, "--hops", strconv.Itoa(benchHops), "--tunnels", "2", "--timeout", "90s")
+	if err != nil {
+		return r, err
+	}
+	defer func() {
+		connect.Close()
+		listen.Close()
+		<-served
+	}()
+	if _, err := Ping(ctx, connect); err != nil {
+		return r, fmt.Errorf("%w: %s", err, connect.LogTail(5))
+	}
+	var rss []float64
+	for _, o := range n.Routers {
+		rss = append(rss, float64(o.RSS())/1e6)
+	}
+	r.rss = Median(rss)
+	r.Measurement, err = n.Measure(ctx, connect, benchPings, size)
+	return r, err
+}
