@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -137,29 +138,9 @@ func (n *Node) Tunnels() []control.Tunnel {
 		out = append(out, c)
 	}
 	slices.SortStableFunc(out, func(a, b control.Tunnel) int {
-		return cmpOr(a.Kind, b.Kind, string(a.Direction), string(b.Direction), int64(a.ID)-int64(b.ID))
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Direction, b.Direction), cmp.Compare(a.ID, b.ID))
 	})
 	return out
-}
-
-func cmpOr(a1, b1, a2, b2 string, d int64) int {
-	switch {
-	case a1 != b1:
-		if a1 < b1 {
-			return -1
-		}
-		return 1
-	case a2 != b2:
-		if a2 < b2 {
-			return -1
-		}
-		return 1
-	case d < 0:
-		return -1
-	case d > 0:
-		return 1
-	}
-	return 0
 }
 
 // Transports tells of NTCP2.

@@ -7,13 +7,10 @@ import (
 	"strconv"
 
 	"i2ptoolkit/pkg/control"
-	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/routerinfo"
 )
-
-type i2npMessage = i2np.Message
 
 // routerStatic is the key that garlic and build records for the router are
 // sealed to: the encryption key of its identity.

@@ -20,6 +20,7 @@ import (
 	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/server"
+	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/netdbdir"
@@ -172,7 +173,7 @@ func (n *Node) newTransport() (*transport.Transport, error) {
 		Limits:      transport.Limits{Sessions: s.NTCP2.MaxSessions},
 		BandwidthIn: s.Bandwidth.In << 10, BandwidthOut: s.Bandwidth.Out << 10,
 		OurInfo: func() *routerinfo.RouterInfo { return n.info.Load() },
-		Deliver: func(from i2p.Hash, m i2npMessage) { n.router.Deliver(from, m) },
+		Deliver: func(from i2p.Hash, m i2np.Message) { n.router.Deliver(from, m) },
 		PeerInfo: func(ri *routerinfo.RouterInfo, _ bool) {
 			n.router.LearnRouter(ri, netdb.FromSession)
 		},
