@@ -169,6 +169,7 @@ func TestReplayedTunnelData(t *testing.T) {
 			for range 3 {
 				r.direct(stranger(1), m.message(i2np.TunnelDataType, 1, body).Own())
 			}
+			r.forward()
 			if got := len(m.wire) - sent; got != 1 {
 				t.Errorf("router %d passed a message and two replays on %d times", i, got)
 			}

@@ -145,20 +145,6 @@ func (m *mesh) address(i int) routerinfo.Address {
 	return routerinfo.Address{Cost: 3, Style: routerinfo.StyleNTCP2, Options: options}
 }
 
-// turn is one turn of a router's loop.
-func (r *Router) turn(now time.Time) {
-	for _, e := range r.in.take(nil) {
-		r.now = now
-		if e.call != nil {
-			e.call()
-		} else {
-			r.direct(e.from, e.msg)
-		}
-	}
-	r.now = now
-	r.tick()
-}
-
 const meshStep = 20 * time.Millisecond
 
 // step delivers what is on the wire, and gives every router a turn.
@@ -170,7 +156,8 @@ func (m *mesh) step() {
 		m.byHash[p.to].Deliver(p.from, p.msg.Own())
 	}
 	for _, r := range m.routers {
-		r.turn(m.now)
+		r.now = m.now
+		r.turn(r.in.take(nil))
 	}
 }
 

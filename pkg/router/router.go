@@ -226,17 +226,26 @@ func (r *Router) Run(ctx context.Context) error {
 		r.cfg.Gather()
 		batch = r.in.take(batch)
 		r.now = r.cfg.Now()
-		for i := range batch {
-			e := &batch[i]
-			if e.call != nil {
-				e.call()
-			} else {
-				r.direct(e.from, e.msg)
-			}
-			*e = event{}
-		}
-		timer.Reset(r.tick())
+		timer.Reset(r.turn(batch))
 	}
+}
+
+// turn is one turn of the loop: events, and what time asks for. It returns
+// how long the loop may sleep.
+func (r *Router) turn(batch []event) time.Duration {
+	for i := range batch {
+		e := &batch[i]
+		if e.call != nil {
+			e.call()
+		} else {
+			r.direct(e.from, e.msg)
+		}
+		*e = event{}
+	}
+	r.forward() // before tick closes tunnels
+	sleep := r.tick()
+	r.forward()
+	return sleep
 }
 
 // tick does what time asks for and returns how long the loop may sleep.
@@ -287,6 +296,7 @@ func (r *Router) message(t i2np.Type, body []byte) i2np.Message {
 // send passes a message to a router, over its session or a new one. It takes
 // ownership of the message.
 func (r *Router) send(to i2p.Hash, m i2np.Message) bool {
+	r.forward()
 	if to == r.cfg.Hash {
 		r.direct(to, m)
 		return true
@@ -303,6 +313,7 @@ func (r *Router) send(to i2p.Hash, m i2np.Message) bool {
 }
 
 func (r *Router) sendInfo(ri *routerinfo.RouterInfo, m i2np.Message) bool {
+	r.forward()
 	if ri.Hash() == r.cfg.Hash {
 		r.direct(ri.Hash(), m)
 		return true

@@ -18,6 +18,7 @@ type transit struct {
 	perPeer  map[i2p.Hash]int
 	requests sourceLimit
 	oldest   []*transitHop // in the order of their expiry
+	batch    tunnel.Batch  // work that forward completes
 	out      []tunnel.Out  // scratch
 	arrived  []tunnel.Delivery
 }
@@ -204,26 +205,43 @@ func (r *Router) tunnelData(from i2p.Hash, m i2np.Message) {
 		return
 	}
 	h.count(r, 1)
-	if h.participant != nil {
-		out, err := h.participant.Forward(m)
-		if err != nil {
-			r.counts.Malformed++
-			m.Release()
-			return
-		}
-		r.send(out.To, out.Message)
-		return
+	if h.participant == nil {
+		err = r.transit.batch.Handle(h.endpoint, m)
+	} else if err = r.transit.batch.Forward(h.participant, m); err != nil {
+		m.Release()
 	}
-	r.endpoint(h, m)
+	if err != nil {
+		r.counts.Malformed++
+	}
+	r.forwardFull()
+}
+
+// maxBatch is how many messages of other people's tunnels wait for each other
+// at most.
+const maxBatch = 64
+
+func (r *Router) forwardFull() {
+	if r.transit.batch.Len() >= maxBatch {
+		r.forward()
+	}
+}
+
+// forward sends on the messages of other people's tunnels that have gathered.
+// The loop calls it when it has nothing else to do, and before it sends
+// anything else, so that messages leave in the order in which they came.
+func (r *Router) forward() {
+	for r.transit.batch.Len() > 0 { // again for what came to ourselves
+		r.transit.batch.Run(func(o tunnel.Out) { r.send(o.To, o.Message) }, r.endpoint)
+	}
 }
 
 // endpoint sends on what leaves an outbound tunnel of somebody's.
-func (r *Router) endpoint(h *transitHop, m i2np.Message) {
+func (r *Router) endpoint(e *tunnel.Endpoint, m i2np.Message) {
 	// What is delivered may come back to this router and to this function, so
 	// the scratch slice is taken, not shared.
 	scratch := r.transit.arrived[:0]
 	r.transit.arrived = nil
-	deliveries, err := h.endpoint.Handle(scratch, r.now, m)
+	deliveries, err := e.Reassemble(scratch, r.now, m)
 	if err != nil {
 		r.counts.Malformed++
 	}
@@ -265,15 +283,12 @@ func (r *Router) tunnelGateway(m i2np.Message) {
 		r.counts.Unknown++
 		return
 	}
-	scratch := r.transit.out[:0]
-	r.transit.out = nil
-	outs, err := h.gateway.Add(scratch, r.now, g.Message)
+	n, err := r.transit.batch.Add(h.gateway, r.now, g.Message)
 	if err != nil {
 		r.counts.Malformed++
 	}
-	h.count(r, len(outs))
-	r.sendAll(outs)
-	r.transit.out = outs[:0]
+	h.count(r, n)
+	r.forwardFull()
 }
 
 func (r *Router) sendAll(outs []tunnel.Out) {

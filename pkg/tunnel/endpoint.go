@@ -199,6 +199,12 @@ func (e *Endpoint) Handle(dst []Delivery, now time.Time, m i2np.Message) ([]Deli
 		return dst, err
 	}
 	e.layer.encrypt(m.Body)
+	return e.Reassemble(dst, now, m)
+}
+
+// Reassemble is the second half of Handle, for a message that a Batch passes
+// on.
+func (e *Endpoint) Reassemble(dst []Delivery, now time.Time, m i2np.Message) ([]Delivery, error) {
 	return e.handle(dst, now, m.Body, m.Owner)
 }
 

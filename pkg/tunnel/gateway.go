@@ -42,19 +42,15 @@ func NewGateway(cfg GatewayConfig) (*Gateway, error) {
 // dst. It borrows the messages. Several share a tunnel message where they
 // fit. One that cannot be sent is left out and makes an error.
 func (g *Gateway) Add(dst []Out, now time.Time, messages ...[]byte) ([]Out, error) {
-	first := len(dst)
-	dst, failed := g.frame(dst, now, messages)
 	var s sealing
-	for i := range dst[first:] {
-		s.add(&g.layer, dst[first+i].Message.Body)
-	}
+	dst, err := g.add(&s, dst, now, messages)
 	s.run()
-	return dst, failed
+	return dst, err
 }
 
-// frame is Add without the encryption.
-func (g *Gateway) frame(dst []Out, now time.Time, messages [][]byte) ([]Out, error) {
+func (g *Gateway) add(s *sealing, dst []Out, now time.Time, messages [][]byte) ([]Out, error) {
 	var failed error
+	first := len(dst)
 	local := address{kind: DeliverLocal}
 	for _, raw := range messages {
 		_, rest, err := i2np.ParseStandard(raw)
@@ -68,7 +64,11 @@ func (g *Gateway) frame(dst []Out, now time.Time, messages [][]byte) ([]Out, err
 			failed = err
 		}
 	}
-	return g.framer.flush(dst), failed
+	dst = g.framer.flush(dst)
+	for i := range dst[first:] {
+		s.add(&g.layer, dst[first+i].Message.Body)
+	}
+	return dst, failed
 }
 
 // NextRouter is where the tunnel messages go.

@@ -43,8 +43,8 @@ func (l *layer) encrypt(body []byte) {
 }
 
 // sealing encrypts TunnelData bodies in place, of which each has its layer,
-// several together: that is several times as fast as one by one. They are
-// encrypted for certain only after run.
+// several together: that is several times as fast as one by one. The data of
+// one is encrypted when run returns.
 type sealing struct {
 	n    int
 	data [8]aescbc.Message

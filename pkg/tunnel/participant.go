@@ -49,13 +49,20 @@ func NewParticipant(cfg ParticipantConfig) (*Participant, error) {
 // Apply turns a TunnelData body into the next hop's, in place. It fails with
 // ErrDuplicate for a message that came before.
 func (p *Participant) Apply(body []byte) error {
+	var s sealing
+	err := p.apply(&s, body)
+	s.run()
+	return err
+}
+
+func (p *Participant) apply(s *sealing, body []byte) error {
 	if len(body) != i2np.TunnelDataLen {
 		return fmt.Errorf("tunnel: TunnelData of %d bytes, not %d", len(body), i2np.TunnelDataLen)
 	}
 	if p.seen.seen(body) {
 		return ErrDuplicate
 	}
-	p.layer.encrypt(body)
+	s.add(&p.layer, body)
 	binary.BigEndian.PutUint32(body, p.id)
 	return nil
 }
@@ -64,7 +71,14 @@ func (p *Participant) Apply(body []byte) error {
 // then NextRouter's; its expiration stays. The caller keeps ownership if it
 // fails.
 func (p *Participant) Forward(m i2np.Message) (Out, error) {
-	if err := p.Apply(m.Body); err != nil {
+	var s sealing
+	out, err := p.forward(&s, m)
+	s.run()
+	return out, err
+}
+
+func (p *Participant) forward(s *sealing, m i2np.Message) (Out, error) {
+	if err := p.apply(s, m.Body); err != nil {
 		return Out{}, err
 	}
 	m.ID = uint32(p.random.Uint64())
