@@ -33,6 +33,7 @@ func (s *session) read(rest []byte) {
 	in := make([]byte, max(smallRead, len(rest)))
 	lo, hi := 0, copy(in, rest)
 	armed := time.Time{}
+	acknowledge := acknowledger(s.conn)
 	lastRead := time.Now()
 	frameAt := lastRead // when the frame at hand began
 	for {
@@ -68,6 +69,9 @@ func (s *session) read(rest []byte) {
 			hi += n
 			s.bytesIn.Add(uint64(n))
 			s.t.counters.bytesIn.Add(uint64(n))
+			if n < smallRead { // a lone message; the next may wait for this
+				acknowledge()
+			}
 			if s.t.in.wait(s.ctx, n) != nil {
 				return
 			}
