@@ -34,6 +34,8 @@ type Tunnels interface {
 	// Publish stores a lease set in the netDb through these tunnels, and
 	// sees to it that it can be found.
 	Publish(set leaseset.Set)
+	// Rest ends the building of tunnels; those that stand still serve.
+	Rest()
 	Close()
 }
 
@@ -88,6 +90,8 @@ type Client struct {
 	tunnels Tunnels
 	inbox   chan i2np.Message
 	wake    chan struct{}
+	retire  chan struct{} // closed by Retire
+	retired sync.Once
 
 	arrival sync.Mutex // a leaf: nothing enters the inbox once ended is set
 	ended   bool
@@ -104,6 +108,7 @@ type Client struct {
 	ready     chan struct{}
 	confirmed bool // a floodfill has a lease set of ours
 	isReady   bool
+	resting   bool // retired: no lease set of ours any more
 	stats     Stats
 }
 
@@ -111,6 +116,8 @@ const (
 	encryptionX25519 = 4
 	inboxSize        = 4096
 	messageLife      = 60 * time.Second // I2NP expiration of what we send
+	// farewell bounds what Retire leaves to do: a stream lingers for less.
+	farewell = 30 * time.Second
 )
 
 // ErrClosed is returned once a client has ended.
@@ -140,6 +147,7 @@ func New(cfg Config) (*Client, error) {
 		static:   static,
 		inbox:    make(chan i2np.Message, inboxSize),
 		wake:     make(chan struct{}, 1),
+		retire:   make(chan struct{}),
 		remotes:  make(map[i2p.Hash]*remote),
 		byStatic: make(map[[32]byte]*remote),
 		ready:    make(chan struct{}),
@@ -173,16 +181,26 @@ func staticKey(k *i2p.PrivateKeys, random io.Reader) (noise.KeyPair, error) {
 // Destination is the client's own.
 func (c *Client) Destination() i2p.Destination { return c.dest }
 
-// Run opens the tunnels and works until ctx ends; then it closes the streams
-// and the tunnels.
+// Retire says that the destination has no user any more. It takes no new
+// streams and builds no tunnels, but answers the peers of its last ones for a
+// while: one that has missed our last acknowledgement must not think that its
+// data were lost. Then Run returns.
+func (c *Client) Retire() { c.retired.Do(func() { close(c.retire) }) }
+
+// Run opens the tunnels and works until ctx ends, or for a while after
+// Retire; then it closes the streams and the tunnels.
 func (c *Client) Run(ctx context.Context) error {
 	c.tunnels = c.cfg.OpenTunnels(Callbacks{c.deliver, c.changed, c.published})
-	hostDone := make(chan error, 1)
+	var err error
+	hostDone := make(chan struct{})
 	hostCtx, stopHost := context.WithCancel(context.WithoutCancel(ctx))
-	go func() { hostDone <- c.host.Run(hostCtx) }()
-	c.loop(ctx)
+	go func() {
+		defer close(hostDone)
+		err = c.host.Run(hostCtx)
+	}()
+	c.loop(ctx, hostDone)
 	stopHost()
-	err := <-hostDone
+	<-hostDone
 	c.tunnels.Close()
 	c.arrival.Lock()
 	c.ended = true // the router may still be about to deliver
@@ -199,14 +217,23 @@ func (c *Client) Run(ctx context.Context) error {
 }
 
 // loop opens what arrives and keeps the sessions' and the lease set's time.
-func (c *Client) loop(ctx context.Context) {
+func (c *Client) loop(ctx context.Context, hostDone <-chan struct{}) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	retire := c.retire
+	var over <-chan time.Time
 	for {
 		timer.Reset(c.tick())
 		select {
 		case <-ctx.Done():
 			return
+		case <-hostDone:
+			return
+		case <-over:
+			return
+		case <-retire:
+			retire, over = nil, time.After(farewell)
+			c.rest()
 		case m := <-c.inbox:
 			c.cfg.Gather()
 			c.open(m)
@@ -221,6 +248,14 @@ func (c *Client) loop(ctx context.Context) {
 		}
 		c.openAll()
 	}
+}
+
+func (c *Client) rest() {
+	c.mu.Lock()
+	c.resting, c.dirty = true, false
+	c.mu.Unlock()
+	c.tunnels.Rest()
+	c.host.Retire()
 }
 
 // openAll opens what else came meanwhile, for one tick.
@@ -263,7 +298,7 @@ func (c *Client) take(m i2np.Message) bool {
 // changed is called by the router when the tunnels did.
 func (c *Client) changed(s TunnelState) {
 	c.mu.Lock()
-	if !sameLeases(s.Leases, c.state.Leases) {
+	if !c.resting && !sameLeases(s.Leases, c.state.Leases) {
 		c.dirty = true
 	}
 	c.state = s

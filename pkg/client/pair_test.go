@@ -23,6 +23,18 @@ type ether struct {
 	clients map[i2p.Hash]*Client // by the gateway of their one lease
 	sets    map[i2p.Hash]leaseset.Set
 	log     map[i2p.Hash][]i2np.Message // what was sent to each
+	lost    i2p.Hash                    // what is sent to this gateway never arrives
+}
+
+func (e *ether) lose(c *Client) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.lost = i2p.Hash{}
+	for gateway, o := range e.clients {
+		if o == c {
+			e.lost = gateway
+		}
+	}
 }
 
 // newClient makes a client with one tunnel each way.
@@ -56,10 +68,13 @@ type etherTunnels struct {
 func (t etherTunnels) Send(_ uint32, gateway i2p.Hash, _ uint32, messages []i2np.Message) {
 	t.e.mu.Lock()
 	c := t.e.clients[gateway]
+	lost := t.e.lost == gateway
 	t.e.log[gateway] = append(t.e.log[gateway], messages...)
 	t.e.mu.Unlock()
 	for _, m := range messages {
-		c.deliver(m.Own())
+		if !lost {
+			c.deliver(m.Own())
+		}
 	}
 }
 
@@ -76,6 +91,8 @@ func (t etherTunnels) Publish(set leaseset.Set) {
 	t.e.mu.Unlock()
 	t.to.Published()
 }
+
+func (t etherTunnels) Rest() {}
 
 func (t etherTunnels) Close() {}
 
@@ -140,4 +157,50 @@ func echo(t *testing.T, a, b *Client, size int) {
 	if err != nil || string(got) != string(want) {
 		t.Fatalf("%d bytes came back, of %d: %v", len(got), size, err)
 	}
+}
+
+// TestRetire: a destination whose user has gone still acknowledges what its
+// peers send again, takes nothing new, and ends by itself.
+func TestRetire(t *testing.T) {
+	pair(t, func(t *testing.T, e *ether, a, b *Client) {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		l, err := b.Listen(8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := a.Dial(ctx, b.Destination(), 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := l.AcceptStream(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.lose(a)
+		io.WriteString(out, "the last words")
+		out.Close()
+		if got, err := io.ReadAll(in); err != nil || string(got) != "the last words" {
+			t.Fatalf("%q, %v", got, err)
+		}
+		in.Close()
+		b.Retire()
+		time.Sleep(3 * time.Second)
+		e.lose(nil)
+		if err := out.Wait(ctx); err != nil {
+			t.Errorf("the peer of a retired destination: %v", err)
+		}
+		if _, err := b.Dial(ctx, a.Destination(), 7); err == nil {
+			t.Error("a retired destination opened a stream")
+		}
+		if _, err := b.Listen(9); err == nil {
+			t.Error("a retired destination listens")
+		}
+		time.Sleep(farewell)
+		b.arrival.Lock()
+		defer b.arrival.Unlock()
+		if !b.ended {
+			t.Errorf("a retired destination still runs after %v", farewell)
+		}
+	})
 }

@@ -130,10 +130,10 @@ func (n *Node) shapes(options map[string]string) (shapes, error) {
 // Done is closed when the destination has ended.
 func (l *localClient) Done() <-chan struct{} { return l.done }
 
-// Close ends the destination and waits for it.
+// Close says that the destination has no user any more. It ends by itself once
+// its peers know all that it has to tell them.
 func (l *localClient) Close() error {
-	l.cancel()
-	<-l.done
+	l.Retire()
 	return nil
 }
 

@@ -90,6 +90,12 @@ func (t *Tunnels) Publish(set leaseset.Set) {
 	})
 }
 
+// Rest ends the building and testing of tunnels: those that stand serve until
+// they expire, for a destination that only says farewell.
+func (t *Tunnels) Rest() {
+	t.r.in.do(func() { t.p.policy.Rest() })
+}
+
 // Close gives the tunnels up.
 func (t *Tunnels) Close() {
 	t.r.in.do(func() { t.r.closeParty(t.p) })

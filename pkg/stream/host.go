@@ -57,6 +57,7 @@ type Host struct {
 	drains []chan struct{}
 	pings  map[uint32]chan struct{} // Run's
 	live   int                      // Run's: streams whose Closed has not come
+	leave  bool                     // Run's: end with the last stream
 
 	mu        sync.Mutex // a leaf: never held across a call of anything else
 	inbox     inbox
@@ -138,7 +139,8 @@ func (h *Host) nudge() {
 	}
 }
 
-// Run works until ctx ends, and then resets what streams are left.
+// Run works until ctx ends, and then resets what streams are left; or, once
+// retired, until the last stream has gone.
 func (h *Host) Run(ctx context.Context) error {
 	defer close(h.done)
 	timer := time.NewTimer(time.Hour)
@@ -146,6 +148,10 @@ func (h *Host) Run(ctx context.Context) error {
 	for {
 		h.cfg.Gather()
 		wait := h.turn()
+		if h.leave && h.mux.Len() == 0 {
+			h.shutdown()
+			return nil
+		}
 		if wait <= 0 {
 			select {
 			case <-ctx.Done():
@@ -217,6 +223,22 @@ func (h *Host) turn() time.Duration {
 	return max(at.Sub(h.cfg.Now()), 0)
 }
 
+// Retire ends the listeners and the opening of streams. Streams go on, and
+// once they are closed linger for a while, to acknowledge what a peer may send
+// again.
+func (h *Host) Retire() {
+	h.do(func(time.Time) {
+		h.leave = true
+		h.mux.Retire()
+		h.mu.Lock()
+		listeners := h.takeListeners()
+		h.mu.Unlock()
+		for _, l := range listeners {
+			l.end()
+		}
+	})
+}
+
 // shutdown ends all streams and listeners.
 func (h *Host) shutdown() {
 	h.turn()
@@ -226,6 +248,17 @@ func (h *Host) shutdown() {
 	}
 	h.mu.Lock()
 	h.closed = true
+	listeners := h.takeListeners()
+	h.inbox, h.spare, h.ops, h.touched = inbox{}, inbox{}, nil, nil
+	h.mu.Unlock()
+	for _, l := range listeners {
+		l.end()
+	}
+	h.drained()
+}
+
+// takeListeners empties the table of listeners, in the order of their ports.
+func (h *Host) takeListeners() []*Listener {
 	ports := make([]uint16, 0, len(h.listeners))
 	for p := range h.listeners {
 		ports = append(ports, p)
@@ -236,12 +269,7 @@ func (h *Host) shutdown() {
 		listeners = append(listeners, h.listeners[p])
 	}
 	h.listeners = nil
-	h.inbox, h.spare, h.ops, h.touched = inbox{}, inbox{}, nil, nil
-	h.mu.Unlock()
-	for _, l := range listeners {
-		l.end()
-	}
-	h.drained()
+	return listeners
 }
 
 // do has op run by Run's goroutine. It reports false after the end.

@@ -42,7 +42,7 @@ func (h *Host) Listen(port uint16) (*Listener, error) {
 	l := &Listener{h: h, port: port, queue: make(chan *Conn, h.cfg.Backlog), done: make(chan struct{})}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed {
+	if h.closed || h.listeners == nil {
 		return nil, ErrClosed
 	}
 	if h.listeners[port] != nil {

@@ -60,7 +60,9 @@ func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packe
 			return
 		}
 	}
-	if m.alive >= m.cfg.Limits.Streams || !m.admit.verify(at) {
+	// A retired destination does not say no: the peer may have old leases, and
+	// reach the same destination elsewhere when it retries.
+	if m.retired || m.alive >= m.cfg.Limits.Streams || !m.admit.verify(at) {
 		m.counters.Refused++
 		return
 	}

@@ -20,11 +20,12 @@ type Mux struct {
 	dest  i2p.Destination
 	hash  i2p.Hash
 
-	conns  map[uint32]*Conn   // by our stream id
-	remote map[uint32][]*Conn // incoming ones, by the peer's
-	peers  map[i2p.Hash]*peer
-	alive  int // streams that count against the limit
-	closed bool
+	conns   map[uint32]*Conn   // by our stream id
+	remote  map[uint32][]*Conn // incoming ones, by the peer's
+	peers   map[i2p.Hash]*peer
+	alive   int  // streams that count against the limit
+	retired bool // no new streams
+	closed  bool
 
 	admit    admission
 	orphans  []orphan // packets that came before their SYN
@@ -118,7 +119,7 @@ type OpenOptions struct {
 // Open opens a stream. Its SYN goes out with the next Flush, or when there is
 // data to go with it.
 func (m *Mux) Open(now time.Time, to i2p.Destination, o OpenOptions) (*Conn, error) {
-	if m.closed {
+	if m.closed || m.retired {
 		return nil, ErrMuxClosed
 	}
 	if m.alive >= m.cfg.Limits.Streams {
@@ -356,6 +357,11 @@ func (m *Mux) emitTo(to *peer, h datagram.Header, p *Packet, signed bool) {
 	b := &m.out[to.batch-1]
 	b.Payloads = append(b.Payloads, m.arena[start:len(m.arena):len(m.arena)])
 }
+
+// Retire ends the opening of streams, from either side. Those that there are
+// go on, and linger after their end, so that a peer that has missed our last
+// acknowledgement gets another one: Len tells when the last has gone.
+func (m *Mux) Retire() { m.retired = true }
 
 // Shutdown resets all streams. What Flush returns then is the last output.
 func (m *Mux) Shutdown() {

@@ -164,6 +164,7 @@ type Pool struct {
 	tunnels []*poolTunnel // in the order of their builds
 	tests   []poolTest
 	ways    [2]poolWay
+	resting bool
 }
 
 // poolWay is what is kept for each direction.
@@ -357,6 +358,10 @@ func (p *Pool) Tunnels() []TunnelState {
 	}
 	return s
 }
+
+// Rest ends the builds and tests: the tunnels that stand serve until they
+// expire.
+func (p *Pool) Rest() { p.resting = true }
 
 // Close gives the pool's share of the limit back, and returns what is to be
 // dropped. The pool is not used afterwards.

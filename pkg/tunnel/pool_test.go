@@ -146,6 +146,22 @@ func TestPoolKeepsItsTunnels(t *testing.T) {
 	}
 }
 
+// TestPoolRests: what stands serves to its end, and nothing follows.
+func TestPoolRests(t *testing.T) {
+	w := newPoolWorld(t, quota(3))
+	w.run(time.Minute, nil)
+	w.p.Rest()
+	builds, standing := w.builds, len(w.p.Usable(w.now, true))
+	w.run(5*time.Minute, nil)
+	if n := len(w.p.Usable(w.now, true)); n != standing || w.builds != builds {
+		t.Errorf("%d of %d tunnels left, %d builds", n, standing, w.builds-builds)
+	}
+	w.run(15*time.Minute, nil)
+	if n := len(w.p.Tunnels()); n != 0 || w.builds != builds || !w.p.Deadline(w.now).IsZero() {
+		t.Errorf("%d tunnels, %d builds, next at %v", n, w.builds-builds, w.p.Deadline(w.now))
+	}
+}
+
 func TestPoolIsDeterministic(t *testing.T) {
 	var traces [2][]string
 	for i := range traces {

@@ -87,7 +87,7 @@ func (p *Pool) runTests(now time.Time, as []Action) []Action {
 }
 
 func (p *Pool) testable(now time.Time, t *poolTunnel) bool {
-	return p.cfg.TestEvery > 0 && t.built && t.hops > 0 && now.Before(t.expires())
+	return !p.resting && p.cfg.TestEvery > 0 && t.built && t.hops > 0 && now.Before(t.expires())
 }
 
 func (p *Pool) inTest(id uint64) bool {
@@ -138,6 +138,9 @@ func (p *Pool) startBuilds(now time.Time, inbound bool, as []Action) []Action {
 
 // missing is the number of builds to start, and of tunnels to use.
 func (p *Pool) missing(now time.Time, inbound bool) (need, usable int) {
+	if p.resting {
+		return 0, 0
+	}
 	q := p.way(inbound).quota
 	need = q.Tunnels + q.Backups
 	building := 0
