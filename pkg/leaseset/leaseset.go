@@ -136,6 +136,59 @@ func parseHeader(b []byte, by sign.Type) (header, []byte, error) {
 	return h, b, nil
 }
 
+// front is what the lease sets that name their destination begin with, and
+// raw[signed:] the signature that they end with.
+type front struct {
+	header
+	raw     []byte
+	signed  int
+	dest    i2p.Destination
+	options i2p.Mapping
+}
+
+func parseFront(b []byte) (f front, rest []byte, err error) {
+	f.raw = b
+	if f.dest, rest, err = i2p.ParseDestination(b); err != nil {
+		return f, nil, fmt.Errorf("leaseset: %w", err)
+	}
+	if f.header, rest, err = parseHeader(rest, f.dest.SigType()); err != nil {
+		return f, nil, err
+	}
+	if f.options, rest, err = i2p.ParseMapping(rest); err != nil {
+		return f, nil, fmt.Errorf("leaseset: options: %w", err)
+	}
+	return f, rest, nil
+}
+
+// end takes the rest of the record for the signature.
+func (f *front) end(rest []byte) error {
+	if want := f.signer(f.dest.SigningKey()).Type().SignatureLen(); len(rest) != want {
+		return fmt.Errorf("leaseset: signature of %d bytes, expected %d", len(rest), want)
+	}
+	f.signed = len(f.raw) - len(rest)
+	return nil
+}
+
+// verify checks the signature, the offline one too, of a record of this type.
+func (f *front) verify(storeType byte) error {
+	if f.offline != nil && !f.offline.Verify(f.dest.Identity) {
+		return fmt.Errorf("%w: that of the transient key", ErrSignature)
+	}
+	return verifyTyped(f.signer(f.dest.SigningKey()), storeType, f.raw, f.signed)
+}
+
+// Hash is the destination's.
+func (f *front) Hash() i2p.Hash { return f.dest.Hash() }
+
+// Destination is the owner.
+func (f *front) Destination() i2p.Destination { return f.dest }
+
+// Options are the set's options, service records among them.
+func (f *front) Options() i2p.Mapping { return f.options }
+
+// Bytes is the signed record.
+func (f *front) Bytes() []byte { return f.raw }
+
 func (h header) appendTo(b []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, h.published)
 	b = binary.BigEndian.AppendUint16(b, h.expires)

@@ -14,40 +14,28 @@ import (
 //	number of keys 1 | { type 2 | length 2 | key } … |
 //	number of leases 1 | { gateway 32 | tunnel id 4 | end date 4 (s) } … | signature
 type LeaseSet2 struct {
-	header
-	raw     []byte
-	signed  int
-	dest    i2p.Destination
-	options i2p.Mapping
-	keys    []EncryptionKey
-	leases  []Lease
+	front
+	keys   []EncryptionKey
+	leases []Lease
 }
 
 const lease2Len = 40
 
 func parse2(b []byte) (*LeaseSet2, error) {
-	s := &LeaseSet2{raw: b}
-	var err error
-	rest := b
-	if s.dest, rest, err = i2p.ParseDestination(rest); err != nil {
-		return nil, fmt.Errorf("leaseset: %w", err)
-	}
-	if s.header, rest, err = parseHeader(rest, s.dest.SigType()); err != nil {
+	f, rest, err := parseFront(b)
+	if err != nil {
 		return nil, err
 	}
-	if s.options, rest, err = i2p.ParseMapping(rest); err != nil {
-		return nil, fmt.Errorf("leaseset: options: %w", err)
-	}
+	s := &LeaseSet2{front: f}
 	if s.keys, rest, err = parseKeys(rest); err != nil {
 		return nil, err
 	}
 	if s.leases, rest, err = parseLeases2(rest); err != nil {
 		return nil, err
 	}
-	if want := s.signer(s.dest.SigningKey()).Type().SignatureLen(); len(rest) != want {
-		return nil, fmt.Errorf("leaseset: signature of %d bytes, expected %d", len(rest), want)
+	if err := s.end(rest); err != nil {
+		return nil, err
 	}
-	s.signed = len(b) - len(rest)
 	return s, nil
 }
 
@@ -97,23 +85,11 @@ func parseLeases2(b []byte) ([]Lease, []byte, error) {
 // StoreType is TypeLeaseSet2.
 func (s *LeaseSet2) StoreType() byte { return TypeLeaseSet2 }
 
-// Hash is the destination's.
-func (s *LeaseSet2) Hash() i2p.Hash { return s.dest.Hash() }
-
-// Destination is the owner.
-func (s *LeaseSet2) Destination() i2p.Destination { return s.dest }
-
 // Leases are in the order of the record.
 func (s *LeaseSet2) Leases() []Lease { return s.leases }
 
 // EncryptionKeys are in the owner's order of preference.
 func (s *LeaseSet2) EncryptionKeys() []EncryptionKey { return s.keys }
-
-// Options are the set's options, service records among them.
-func (s *LeaseSet2) Options() i2p.Mapping { return s.options }
-
-// Bytes is the signed record.
-func (s *LeaseSet2) Bytes() []byte { return s.raw }
 
 // Verify checks the signature, the offline one too, and the dates.
 func (s *LeaseSet2) Verify(now time.Time) error {
@@ -125,10 +101,7 @@ func (s *LeaseSet2) Verify(now time.Time) error {
 			return fmt.Errorf("%w: lease until %v", ErrFuture, l.Expires.Time())
 		}
 	}
-	if s.offline != nil && !s.offline.Verify(s.dest.Identity) {
-		return fmt.Errorf("%w: that of the transient key", ErrSignature)
-	}
-	return verifyTyped(s.signer(s.dest.SigningKey()), TypeLeaseSet2, s.raw, s.signed)
+	return s.verify(TypeLeaseSet2)
 }
 
 // Build2Config is what a LeaseSet2 is made of.
@@ -172,7 +145,7 @@ func Build2(cfg Build2Config) (*LeaseSet2, error) {
 		h.flags |= flagOffline
 		h.offline = &cfg.Keys.Offline.OfflineSignature
 	}
-	s := LeaseSet2{header: h, dest: cfg.Keys.Destination(), options: options, keys: cfg.EncryptionKeys, leases: cfg.Leases}
+	s := LeaseSet2{front: front{header: h, dest: cfg.Keys.Destination(), options: options}, keys: cfg.EncryptionKeys, leases: cfg.Leases}
 	b := s.appendSigned([]byte{TypeLeaseSet2}) // the type is signed, but not part of the record
 	sig, err := cfg.Keys.Sign(b)
 	if err != nil {

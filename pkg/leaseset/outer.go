@@ -107,28 +107,17 @@ type MetaLease struct {
 //	destination | header | options | number 1 | { gateway 32 | flags 3 | cost 1 | end date 4 (s) } … |
 //	number 1 | revoked hashes … | signature
 type MetaLeaseSet struct {
-	header
-	raw     []byte
-	signed  int
-	dest    i2p.Destination
-	options i2p.Mapping
+	front
 	leases  []MetaLease
 	revoked []i2p.Hash
 }
 
 func parseMeta(b []byte) (*MetaLeaseSet, error) {
-	s := &MetaLeaseSet{raw: b}
-	var err error
-	rest := b
-	if s.dest, rest, err = i2p.ParseDestination(rest); err != nil {
-		return nil, fmt.Errorf("leaseset: %w", err)
-	}
-	if s.header, rest, err = parseHeader(rest, s.dest.SigType()); err != nil {
+	f, rest, err := parseFront(b)
+	if err != nil {
 		return nil, err
 	}
-	if s.options, rest, err = i2p.ParseMapping(rest); err != nil {
-		return nil, fmt.Errorf("leaseset: options: %w", err)
-	}
+	s := &MetaLeaseSet{front: f}
 	if len(rest) < 1 || int(rest[0]) > maxMeta || len(rest) < 1+int(rest[0])*lease2Len+1 {
 		return nil, fmt.Errorf("leaseset: meta leases, at most %d: %w", maxMeta, i2p.ErrTruncated)
 	}
@@ -147,21 +136,14 @@ func parseMeta(b []byte) (*MetaLeaseSet, error) {
 		s.revoked[i] = i2p.Hash(rest)
 		rest = rest[i2p.HashLen:]
 	}
-	if want := s.signer(s.dest.SigningKey()).Type().SignatureLen(); len(rest) != want {
-		return nil, fmt.Errorf("leaseset: signature of %d bytes, expected %d", len(rest), want)
+	if err := s.end(rest); err != nil {
+		return nil, err
 	}
-	s.signed = len(b) - len(rest)
 	return s, nil
 }
 
 // StoreType is TypeMetaLeaseSet.
 func (s *MetaLeaseSet) StoreType() byte { return TypeMetaLeaseSet }
-
-// Hash is the destination's.
-func (s *MetaLeaseSet) Hash() i2p.Hash { return s.dest.Hash() }
-
-// Destination is the owner.
-func (s *MetaLeaseSet) Destination() i2p.Destination { return s.dest }
 
 // Leases are none: MetaLeases says where to look on.
 func (s *MetaLeaseSet) Leases() []Lease { return nil }
@@ -175,12 +157,6 @@ func (s *MetaLeaseSet) Revoked() []i2p.Hash { return s.revoked }
 // EncryptionKeys are none.
 func (s *MetaLeaseSet) EncryptionKeys() []EncryptionKey { return nil }
 
-// Options are the set's options.
-func (s *MetaLeaseSet) Options() i2p.Mapping { return s.options }
-
-// Bytes is the signed record.
-func (s *MetaLeaseSet) Bytes() []byte { return s.raw }
-
 // Verify checks the signature, the offline one too, and the dates.
 func (s *MetaLeaseSet) Verify(now time.Time) error {
 	if err := s.checkDates(now); err != nil {
@@ -191,8 +167,5 @@ func (s *MetaLeaseSet) Verify(now time.Time) error {
 			return fmt.Errorf("%w: meta lease until %v", ErrFuture, l.Expires.Time())
 		}
 	}
-	if s.offline != nil && !s.offline.Verify(s.dest.Identity) {
-		return fmt.Errorf("%w: that of the transient key", ErrSignature)
-	}
-	return verifyTyped(s.signer(s.dest.SigningKey()), TypeMetaLeaseSet, s.raw, s.signed)
+	return s.verify(TypeMetaLeaseSet)
 }
