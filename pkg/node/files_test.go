@@ -363,6 +363,10 @@ func TestLeftovers(t *testing.T) {
 		}
 	}
 	_, stop := start(t, Config{Settings: settings(dir)})
+	await(t, "the router writes its router.info", func() bool {
+		_, err := os.Stat(filepath.Join(dir, routerInfoFile))
+		return err == nil
+	})
 	stop()
 	want := append(keep, routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile, "router.sock.lock")
 	slices.Sort(want)
