@@ -287,6 +287,28 @@ func TestOutage(t *testing.T) {
 	}
 }
 
+// TestLostInARow: more packets in a row are lost than one NACK list can name,
+// and the acks of those before them as well. What came before the gap must be
+// acknowledged all the same, or the sender repeats it for ever.
+func TestLostInARow(t *testing.T) {
+	for _, lost := range []int{200, 255, 256, 264, 280} {
+		w, a, b := two(t, streaming.Config{}, streaming.Config{}, link{latency: 20 * ms, rate: 20e6, queue: 4 << 20})
+		s, r := opened(t, w, a, b)
+		s.toSend, s.finish = 4<<20, true
+		n := 0
+		w.tap = func(from, _ *node, payload []byte) bool {
+			if from == a && len(payload) > 1000 {
+				n++
+				return n <= 1000 || n > 1000+lost
+			}
+			return from == a || n <= 900 || n > 1000+lost+5
+		}
+		if !w.run(30*time.Second, sideList(w, s), func() bool { return r.ended }) || !bytes.Equal(r.sum.Sum(nil), s.sent.Sum(nil)) {
+			t.Errorf("%d lost: %d bytes; %+v", lost, r.got, s.conn.Stats())
+		}
+	}
+}
+
 // The same seed gives the same packets.
 func TestDeterminism(t *testing.T) {
 	trace := func() string {

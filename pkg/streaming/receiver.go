@@ -235,7 +235,9 @@ func (r *receiver) acked() {
 
 // nacks appends what is missing below the sequence number that through is
 // returned as. The NACK count is one byte: beyond 255 nothing is acknowledged.
+// Where so many are missing in a row, that is what came before them.
 func (r *receiver) nacks(b []byte) (nacks []byte, through uint32) {
+	through = r.next - 1
 	for seq, n := r.next, 0; seq < r.highest; seq++ {
 		if r.at(seq).have {
 			through = seq
