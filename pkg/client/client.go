@@ -104,7 +104,8 @@ type Client struct {
 	standing  chan struct{} // closed once tunnels stand both ways
 	stands    bool
 	set       *leaseset.LeaseSet2
-	dirty     bool // the leases changed since set was made
+	stored    []byte // set as a DatabaseStore message has it
+	dirty     bool   // the leases changed since set was made
 	ready     chan struct{}
 	confirmed bool // a floodfill has a lease set of ours
 	isReady   bool

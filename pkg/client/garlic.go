@@ -87,7 +87,7 @@ func (c *Client) sealCloves(now time.Time, r *remote, cloves ...i2np.Clove) (i2n
 		payload.Bundle = nil
 		payload.AckRequest = true
 	}
-	sealed, err := c.sessions.Seal(now, ratchet.Peer{Static: r.static(), Type: ratchet.EncryptionType(r.key.Type)}, payload)
+	sealed, err := c.sessions.AppendSeal(make([]byte, garlicHeader), now, ratchet.Peer{Static: r.static(), Type: ratchet.EncryptionType(r.key.Type)}, payload)
 	if err != nil {
 		c.stats.Dropped++
 		c.cfg.Log.Debug("message not sealed", "error", err)
@@ -97,16 +97,19 @@ func (c *Client) sealCloves(now time.Time, r *remote, cloves ...i2np.Clove) (i2n
 		r.announced(now, c.set, sealed.ID)
 	}
 	c.stats.Sent++
-	return c.message(now, i2np.GarlicType, i2np.AppendGarlic(make([]byte, 0, len(sealed.Body)+4), sealed.Body)), true
+	binary.BigEndian.PutUint32(sealed.Body, uint32(len(sealed.Body)-garlicHeader))
+	return c.message(now, i2np.GarlicType, sealed.Body), true
 }
+
+// garlicHeader is the length that begins a garlic message's body.
+const garlicHeader = 4
 
 // ownSetClove is our lease set as the peer stores it.
 func (c *Client) ownSetClove(now time.Time) (i2np.Clove, bool) {
 	if c.set == nil || c.set.Expires() <= i2p.DateOf(now) {
 		return i2np.Clove{}, false
 	}
-	store := i2np.DatabaseStore{Key: c.set.Hash(), Type: c.set.StoreType(), Data: c.set.Bytes()}
-	return i2np.Clove{Message: c.message(now, i2np.DatabaseStoreType, store.AppendTo(nil))}, true
+	return i2np.Clove{Message: c.message(now, i2np.DatabaseStoreType, c.stored)}, true
 }
 
 func (c *Client) message(now time.Time, t i2np.Type, body []byte) i2np.Message {

@@ -58,6 +58,8 @@ func (c *Client) renewSet(now time.Time) *leaseset.LeaseSet2 {
 		return nil
 	}
 	c.dirty, c.set = false, set
+	store := i2np.DatabaseStore{Key: set.Hash(), Type: set.StoreType(), Data: set.Bytes()}
+	c.stored = store.AppendTo(nil)
 	c.stats.LeaseSets++
 	return set
 }
