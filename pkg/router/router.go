@@ -136,6 +136,7 @@ type Router struct {
 	started    bool // tunnels may be built
 	stopping   bool // no more tunnels of others
 	lastExpire time.Time
+	ticked     time.Time
 	counts     Counts
 }
 
@@ -243,10 +244,18 @@ func (r *Router) turn(batch []event) time.Duration {
 		*e = event{}
 	}
 	r.forward() // before tick closes tunnels
+	if wait := tickEvery - r.now.Sub(r.ticked); wait > 0 {
+		return min(wait, tickEvery)
+	}
+	r.ticked = r.now
 	sleep := r.tick()
 	r.forward()
 	return sleep
 }
+
+// tickEvery is how often the time is looked at under load, when the loop turns
+// far more often.
+const tickEvery = time.Millisecond
 
 // tick does what time asks for and returns how long the loop may sleep.
 func (r *Router) tick() time.Duration {
@@ -266,7 +275,7 @@ func (r *Router) tick() time.Duration {
 		r.lastExpire = now
 		r.db.Expire(now)
 	}
-	return max(next.Sub(now), time.Millisecond)
+	return max(next.Sub(now), tickEvery)
 }
 
 // random32 draws a non-zero number: a tunnel or message id.
