@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/node"
@@ -18,15 +17,12 @@ func runRouter(ctx context.Context, cfg runConfig) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	var hangups sync.WaitGroup
-	hangups.Go(func() {
-		cli.OnHangup(ctx, func() {
-			if err := n.Reload(); err != nil {
-				cfg.Log.Error("settings not read again", "error", err)
-			}
-		})
+	wait := cli.OnHangup(ctx, func() {
+		if err := n.Reload(); err != nil {
+			cfg.Log.Error("settings not read again", "error", err)
+		}
 	})
-	defer hangups.Wait()
+	defer wait()
 	defer cancel()
 	return n.Run(ctx)
 }

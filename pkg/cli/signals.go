@@ -38,18 +38,23 @@ func interruptible(parent context.Context) (context.Context, func()) {
 	}
 }
 
-// OnHangup calls reload for every HUP until ctx ends. It returns when it has stopped
-// listening.
-func OnHangup(ctx context.Context, reload func()) {
+// OnHangup calls reload for every HUP from now on until ctx ends. wait returns when it has
+// stopped listening.
+func OnHangup(ctx context.Context, reload func()) (wait func()) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
-	for {
-		select {
-		case <-hangups:
-			reload()
-		case <-ctx.Done():
-			return
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		defer signal.Stop(hangups)
+		for {
+			select {
+			case <-hangups:
+				reload()
+			case <-ctx.Done():
+				return
+			}
 		}
-	}
+	}()
+	return func() { <-stopped }
 }
