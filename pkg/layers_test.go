@@ -26,7 +26,7 @@ func table() map[string]int {
 		0: "aescbc buf noise elligator sign",
 		1: "i2p routerinfo leaseset i2np su3 datagram control vanity hostrecord family",
 		2: "ntcp2 ssu2 ratchet tunnel netdb profile streaming",
-		3: "transport nat netdbdir reseed naming router client stream control/client",
+		3: "transport nat netdbdir reseed reseed/fetch reseed/serve naming router client stream control/client",
 		4: "sam i2cp proxy forward control/server console",
 		5: "config node cli cli/record",
 	} {
@@ -34,7 +34,7 @@ func table() map[string]int {
 			t[name] = layer
 		}
 	}
-	for name := range strings.FieldsSeq("simnet interop vectors cli/clitest control/controltest") {
+	for name := range strings.FieldsSeq("simnet interop vectors cli/clitest control/controltest reseed/reseedtest") {
 		t[name] = testsOnly
 	}
 	return t
@@ -54,6 +54,9 @@ func edges() map[string]string {
 		"netdb":      "profile",
 		"client":     "stream", // a destination owns its streams; the table's client is both
 		"node":       "config",
+
+		"reseed":       "netdbdir",
+		"reseed/fetch": "netdbdir reseed",
 	}
 }
 
@@ -62,6 +65,7 @@ func tools() map[string]string {
 	return map[string]string{
 		"i2p-netdb":  "netdbdir", // reads directories without a router
 		"i2p-keygen": "sign",     // names signature types
+		"i2p-reseed": "netdbdir reseed reseed/fetch reseed/serve",
 	}
 }
 

@@ -30,6 +30,9 @@ type LoadConfig struct {
 	Workers int  // that read and parse; 0: 2
 	Verify  bool // check signatures; a netdb.DB does so itself when a router is used
 	Max     int  // RouterInfos at most; 0: no limit but that of files
+	// Shuffle brings the files into another order, for who needs only some of
+	// them; nil: that of their names.
+	Shuffle func(n int, swap func(i, j int))
 }
 
 // Loaded counts what was read.
@@ -89,6 +92,12 @@ func loadFile(ctx context.Context, name string, size int64, cfg LoadConfig, each
 	return counts, nil
 }
 
+func order[F any](cfg LoadConfig, files []F) {
+	if cfg.Shuffle != nil {
+		cfg.Shuffle(len(files), func(i, j int) { files[i], files[j] = files[j], files[i] })
+	}
+}
+
 // wanted tells whether a name is one that RouterInfos have.
 func wanted(base string) bool {
 	return base == "router.info" || (strings.HasPrefix(base, filePrefix) && strings.HasSuffix(base, fileSuffix))
@@ -101,6 +110,7 @@ func loadDir(ctx context.Context, path string, cfg LoadConfig, each func(*router
 	}
 	var total Loaded
 	files = slices.DeleteFunc(files, func(name string) bool { return !wanted(filepath.Base(name)) })
+	order(cfg, files)
 	if len(files) > maxEntries {
 		total.Skipped = len(files) - maxEntries
 		files = files[:maxEntries]
@@ -154,6 +164,7 @@ func loadZip(ctx context.Context, r io.ReaderAt, size int64, cfg LoadConfig, eac
 	var total Loaded
 	files := slices.DeleteFunc(slices.Clone(z.File), func(f *zip.File) bool { return !wanted(path.Base(f.Name)) })
 	total.Skipped = len(z.File) - len(files)
+	order(cfg, files)
 	if len(files) > maxEntries {
 		total.Skipped += len(files) - maxEntries
 		files = files[:maxEntries]
