@@ -15,7 +15,7 @@ func program() cli.Program {
 		Default: "run",
 		Commands: []*cli.Command{
 			runCommand(), statusCommand(), stopCommand(), reloadCommand(), waitCommand(),
-			peersCommand(), tunnelsCommand(), transportsCommand(), eventsCommand(),
+			peersCommand(), tunnelsCommand(), transportsCommand(), eventsCommand(), reseedCommand(),
 			logLevelCommand(), configCommand(), devnetCommand(),
 		},
 	}

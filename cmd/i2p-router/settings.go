@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"strings"
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/config"
@@ -29,6 +30,9 @@ func settingFlags() []cli.Flag {
 		number("netid", standard.NetID, "network `NUMBER`; 2 is the public one"),
 		&cli.BoolFlag{Name: "testnet", Usage: "private network: no reseed, reserved addresses and routers of one /16 allowed"},
 		&cli.StringSliceFlag{Name: "bootstrap", Usage: "read router.info files, netDb directories or zips at `PATH` instead of a reseed; may be repeated"},
+		&cli.StringSliceFlag{Name: "reseed", Usage: "get first routers from the reseed server at `URL`, or the su3 file, zip or netDb directory at PATH, instead of the known servers; may be repeated"},
+		&cli.StringFlag{Name: "reseed-proxy", EnvVars: []string{"I2P_RESEED_PROXY"}, Usage: "reach reseed servers through the proxy at `URL`: socks5://, http:// or https://"},
+		&cli.BoolFlag{Name: "no-reseed", Usage: "ask no reseed server unless told to"},
 		&cli.BoolFlag{Name: "floodfill", Usage: "keep and serve a part of the netDb"},
 		&cli.BoolFlag{Name: "hidden", Usage: "publish no address"},
 		number("bandwidth-in", standard.Bandwidth.In, "limit what comes in to `KBPS`; 0: no limit"),
@@ -74,7 +78,7 @@ func readFile(named string) (config.Config, error) {
 
 // overlay puts what the command line or the environment names over the file's settings.
 func overlay(c *cli.Context, s *config.Config) {
-	text := map[string]*string{"socket": &s.Socket, "log-level": &s.LogLevel}
+	text := map[string]*string{"socket": &s.Socket, "log-level": &s.LogLevel, "reseed-proxy": &s.Reseed.Proxy}
 	numbers := map[string]*int{
 		"port": &s.Port, "netid": &s.NetID, "bandwidth-in": &s.Bandwidth.In,
 		"bandwidth-out": &s.Bandwidth.Out, "share": &s.Bandwidth.Share, "transit": &s.Transit.MaxTunnels,
@@ -101,6 +105,12 @@ func overlay(c *cli.Context, s *config.Config) {
 			*p = c.StringSlice(name)
 		}
 	}
+	if c.IsSet("reseed") {
+		s.Reseed.URLs, s.Reseed.Sources = splitSources(c.StringSlice("reseed"))
+	}
+	if c.Bool("no-reseed") {
+		s.Reseed.Enabled = false
+	}
 	// The socket follows a directory that was named, wherever it was named.
 	if dir := c.String("dir"); dir != "" {
 		s.DataDir = dir
@@ -108,6 +118,19 @@ func overlay(c *cli.Context, s *config.Config) {
 	if path, err := cli.SocketPath(s.Socket, s.DataDir); err == nil {
 		s.Socket = path
 	}
+}
+
+// splitSources tells servers from files and directories.
+func splitSources(args []string) (urls, paths []string) {
+	urls, paths = []string{}, []string{}
+	for _, a := range args {
+		if strings.Contains(a, "://") {
+			urls = append(urls, a)
+		} else {
+			paths = append(paths, a)
+		}
+	}
+	return urls, paths
 }
 
 func configCommand() *cli.Command {

@@ -58,6 +58,7 @@ func printStatus(st control.Status) error {
 	row("clients", "%d", st.Clients)
 	row("traffic", "%d bytes in, %d bytes out; %d and %d bytes/s now",
 		st.Traffic.BytesIn, st.Traffic.BytesOut, st.Traffic.RateIn, st.Traffic.RateOut)
+	reseedRows(row, st.Reseed)
 	row("data", "%s", st.DataDir)
 	row("log level", "%s", st.LogLevel)
 	return w.Flush()

@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -25,12 +27,43 @@ type Config struct {
 	Hosts     []string `toml:"host" json:"host"`     // addresses to publish
 	Port      int      `toml:"port" json:"port"`     // 0: chosen at the first start and kept
 
+	Reseed      Reseed    `toml:"reseed" json:"reseed"`
 	NTCP2       NTCP2     `toml:"ntcp2" json:"ntcp2"`
 	Bandwidth   Bandwidth `toml:"bandwidth" json:"bandwidth"`
 	Transit     Transit   `toml:"transit" json:"transit"`
 	Exploratory Tunnels   `toml:"exploratory" json:"exploratory"`
 	Client      Tunnels   `toml:"client" json:"client"` // of destinations that do not say otherwise
 }
+
+// Reseed says where a router that knows too few others gets them.
+type Reseed struct {
+	Enabled   bool     `toml:"enabled" json:"enabled"`
+	URLs      []string `toml:"urls" json:"urls"`           // of servers
+	Sources   []string `toml:"sources" json:"sources"`     // su3 files, zips and netDb directories, read before a server is asked; neither: the known servers
+	Proxy     string   `toml:"proxy" json:"proxy"`         // socks5://, http:// or https://; empty: none
+	Threshold int      `toml:"threshold" json:"threshold"` // reseed while fewer routers are known
+	Certs     []string `toml:"certs" json:"certs"`         // files and directories with signers' certificates; empty: the known ones
+	Roots     string   `toml:"roots" json:"roots"`         // file with certificates that TLS trusts; empty: the system's
+	Pins      []string `toml:"pins" json:"pins"`           // HOST=SHA256 of a server's key, which is then trusted alone
+}
+
+// Reseeds tells whether a router with these settings reseeds by itself: one of a private
+// network only where it is told from whom, and so is one whose bootstrap is given.
+func (c Config) Reseeds() bool {
+	r := c.Reseed
+	switch {
+	case !r.Enabled:
+		return false
+	case len(r.URLs)+len(r.Sources) > 0:
+		return true
+	}
+	return c.Public() && len(c.Bootstrap) == 0
+}
+
+// Public tells whether the router is one of the public network.
+func (c Config) Public() bool { return c.NetID == publicNetID && !c.Testnet }
+
+const publicNetID = 2
 
 // NTCP2 sets the TCP transport.
 type NTCP2 struct {
@@ -62,9 +95,10 @@ type Tunnels struct {
 func Default() Config {
 	return Config{
 		LogLevel:    "info",
-		NetID:       2,
+		NetID:       publicNetID,
 		Bootstrap:   []string{},
 		Hosts:       []string{},
+		Reseed:      Reseed{Enabled: true, URLs: []string{}, Sources: []string{}, Threshold: 25, Certs: []string{}, Pins: []string{}},
 		NTCP2:       NTCP2{Listen: []string{}, MaxSessions: 1000},
 		Bandwidth:   Bandwidth{Share: 80},
 		Transit:     Transit{MaxTunnels: 5000},
@@ -134,7 +168,38 @@ func (c Config) Check() error {
 			return fmt.Errorf("ntcp2.listen: %q is no address:port", l)
 		}
 	}
+	if err := c.Reseed.check(); err != nil {
+		return err
+	}
 	return c.checkRanges()
+}
+
+// check knows the forms only; what is in the files is found when they are read.
+func (r Reseed) check() error {
+	for _, text := range r.URLs {
+		if !isURL(text, "https", "http") {
+			return fmt.Errorf("reseed.urls: %q is no URL such as https://reseed.example.org/", text)
+		}
+	}
+	for _, path := range r.Sources {
+		if strings.Contains(path, "://") || path == "-" {
+			return fmt.Errorf("reseed.sources: %q is no path: servers belong to reseed.urls", path)
+		}
+	}
+	if r.Proxy != "" && !isURL(r.Proxy, "socks5", "socks5h", "http", "https") {
+		return fmt.Errorf("reseed.proxy: %q is no URL such as socks5://127.0.0.1:9050", r.Proxy)
+	}
+	for _, pin := range r.Pins {
+		if host, sum, ok := strings.Cut(pin, "="); !ok || host == "" || len(sum) < 43 {
+			return fmt.Errorf("reseed.pins: %q is no HOST=SHA256, in hex or base64", pin)
+		}
+	}
+	return nil
+}
+
+func isURL(text string, schemes ...string) bool {
+	u, err := url.Parse(text)
+	return err == nil && slices.Contains(schemes, u.Scheme) && u.Hostname() != ""
 }
 
 func (c Config) checkRanges() error {
@@ -144,6 +209,7 @@ func (c Config) checkRanges() error {
 	}{
 		{"netid", c.NetID, 255},
 		{"port", c.Port, 65535},
+		{"reseed.threshold", c.Reseed.Threshold, 1 << 16},
 		{"ntcp2.max_sessions", c.NTCP2.MaxSessions, 1 << 16},
 		{"bandwidth.in", c.Bandwidth.In, 1 << 24},
 		{"bandwidth.out", c.Bandwidth.Out, 1 << 24},

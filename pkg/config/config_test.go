@@ -42,6 +42,14 @@ func TestCheck(t *testing.T) {
 		"exploratory.in_length = 8":       "exploratory.in_length",
 		"client.out_quantity = 0":         "client.out_quantity",
 		"bandwidth.share = 101":           "bandwidth.share",
+		"reseed.urls = ['a.example']":     "reseed.urls",
+		"reseed.urls = ['ftp://a/']":      "reseed.urls",
+		"reseed.sources = ['https://a/']": "reseed.sources",
+		"reseed.sources = ['-']":          "reseed.sources",
+		"reseed.proxy = '127.0.0.1:9050'": "reseed.proxy",
+		"reseed.proxy = 'ftp://a'":        "reseed.proxy",
+		"reseed.pins = ['a']":             "reseed.pins",
+		"reseed.threshold = -1":           "reseed.threshold",
 	} {
 		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v does not name %q", text, err, want)
@@ -81,6 +89,24 @@ func TestListenAddrs(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, c.ListenAddrs(), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
 			t.Errorf("%q: %s", tt.text, diff)
+		}
+	}
+}
+
+func TestReseeds(t *testing.T) {
+	for text, want := range map[string]bool{
+		"":                       true,
+		"testnet = true":         false,
+		"netid = 3":              false,
+		"bootstrap = ['netDb']":  false,
+		"reseed.enabled = false": false,
+		"[reseed]\nurls = ['https://a/']\nenabled = false": false,
+		"testnet = true\nreseed.urls = ['https://a/']":     true,
+		"netid = 3\nreseed.sources = ['a.su3']":            true,
+	} {
+		c, err := Parse([]byte(text))
+		if err != nil || c.Reseeds() != want {
+			t.Errorf("%q: %v, %v", text, c.Reseeds(), err)
 		}
 	}
 }

@@ -41,6 +41,7 @@ type Status struct {
 	Builds        BuildCounts   `json:"builds"`
 	Transit       TransitCounts `json:"transit"`
 	Traffic       Traffic       `json:"traffic"`
+	Reseed        Reseed        `json:"reseed"`
 	LogLevel      string        `json:"log_level"`
 }
 

@@ -27,6 +27,7 @@ func (n *Node) keepNetDB(ctx context.Context) error {
 	}
 	n.renewInfo()
 	n.load(ctx)
+	close(n.loaded)
 	n.save(n.router.Do)
 	n.router.Start()
 	ticker := time.NewTicker(saveInterval)

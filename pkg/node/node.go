@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -35,10 +36,12 @@ import (
 type Config struct {
 	Settings config.Config
 	Network  transport.Network // nil is the Internet
-	Log      *slog.Logger
-	Level    *slog.LevelVar // of Log; nil where it cannot be changed
-	Rand     io.Reader      // nil is crypto/rand; else each part draws from a stream of its own
-	Now      func() time.Time
+	// Dial is how reseed servers are reached; nil is the Internet.
+	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	Log   *slog.Logger
+	Level *slog.LevelVar // of Log; nil where it cannot be changed
+	Rand  io.Reader      // nil is crypto/rand; else each part draws from a stream of its own
+	Now   func() time.Time
 	// Gather is for simulations, nil elsewhere: every loop of the router calls
 	// it once it has woken, with its number. It returns when all other loops
 	// are at rest, so that what one finds to do does not depend on the
@@ -64,6 +67,8 @@ type Node struct {
 	router    *router.Router
 	transport *transport.Transport
 	dir       *netdbdir.Dir // nil where nothing is kept
+	reseed    *reseeder
+	loaded    chan struct{} // closed once the netDb has been read
 	events    *hub
 	started   time.Time
 	info      atomic.Pointer[routerinfo.RouterInfo]
@@ -97,7 +102,7 @@ func New(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, asked: s, log: cfg.Log, events: newHub(),
 		stop: make(chan struct{}), stopNow: make(chan struct{}),
-		clients: make(map[*localClient]struct{}), started: cfg.Now(),
+		clients: make(map[*localClient]struct{}), loaded: make(chan struct{}), started: cfg.Now(),
 	}
 	var err error
 	if s.DataDir != "" {
@@ -119,6 +124,9 @@ func New(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.newRouter()
+	if n.reseed, err = n.newReseeder(); err != nil {
+		return nil, err
+	}
 	return n, nil
 }
 
@@ -245,6 +253,9 @@ func (n *Node) Run(ctx context.Context) error {
 	parts.run("transport", n.transport.Run)
 	parts.run("router", n.router.Run)
 	parts.run("netDb directory", n.keepNetDB)
+	if n.reseed.auto {
+		parts.run("reseed", n.runReseed)
+	}
 	err := n.cfg.Ready()
 	if err == nil {
 		n.log.Info("router runs", "netid", n.cfg.Settings.NetID, "socket", socket)

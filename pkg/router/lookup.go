@@ -49,6 +49,8 @@ func (r *Router) perform(p *party, out netdb.Out) {
 	}
 	for _, pub := range out.Published {
 		switch {
+		case errors.Is(pub.Err, netdb.ErrNoFloodfills): // until the reseed, which tells how it goes
+			r.cfg.Log.Debug("not published", "owner", p.cfg.Name, "error", pub.Err)
 		case pub.Err != nil:
 			r.cfg.Log.Info("not published", "owner", p.cfg.Name, "error", pub.Err)
 		case pub.Verified:

@@ -115,6 +115,12 @@ func (c *Client) Reload(ctx context.Context) error {
 	return err
 }
 
+// Reseed asks for RouterInfos now: from servers' URLs and absolute paths, or as the router's
+// configuration has it. It returns when that is done; what it brought may be nothing.
+func (c *Client) Reseed(ctx context.Context, sources []string) (control.Reseed, error) {
+	return ask[control.Reseed](ctx, c, http.MethodPost, "/v1/reseed", control.ReseedNow{Sources: sources})
+}
+
 // Stop begins to stop the router.
 func (c *Client) Stop(ctx context.Context, now bool) error {
 	_, err := ask[struct{}](ctx, c, http.MethodPost, "/v1/stop", control.Stop{Now: now})

@@ -60,7 +60,36 @@ func (n *Node) Status() control.Status {
 		Builds:  control.BuildCounts{Accepted: 4, Refused: 1},
 		Transit: control.TransitCounts{Accepted: 5, Refused: 2, Messages: 30, Bytes: 30720},
 		Traffic: control.Traffic{BytesIn: 1000, BytesOut: 2000, RateIn: 10, RateOut: 20},
+		Reseed: control.Reseed{
+			State: control.ReseedWaiting, Reason: "nobody was reached", Last: epoch(), Next: epoch().Add(time.Minute),
+			Servers: []control.ReseedServer{
+				{Server: "https://reseed.example.org/", Result: "refused", Reason: "connection refused", DurationMillis: 3},
+			},
+		},
 	}
+}
+
+// Reseed takes 3 of 4 RouterInfos from every source but https://empty.example/.
+func (n *Node) Reseed(_ context.Context, sources []string) (control.Reseed, error) {
+	r := control.Reseed{State: control.ReseedEnough, Reached: true, Last: epoch(), Servers: []control.ReseedServer{}}
+	if len(sources) == 0 {
+		return r, control.Errorf(control.BadRequest, "this router has nowhere to reseed from: name a server or a file")
+	}
+	for _, s := range sources {
+		if s == "https://empty.example/" {
+			r.Servers = append(r.Servers, control.ReseedServer{Server: s, Result: "dns", Reason: "DNS: there is no such name"})
+			continue
+		}
+		r.Learned += 3
+		r.Servers = append(r.Servers, control.ReseedServer{
+			Server: s, Result: "ok", Reason: "3 RouterInfos, 1 rejected: 1 bad signature", Status: 200, Bytes: 4000,
+			Found: 4, Accepted: 3, New: 3, Rejected: map[string]int{"bad signature": 1}, Signer: "someone@mail.i2p",
+		})
+	}
+	if r.Reason = fmt.Sprintf("%d RouterInfos", r.Learned); r.Learned == 0 {
+		r.State, r.Reason, r.Reached = control.ReseedWaiting, "nobody was reached", false
+	}
+	return r, nil
 }
 
 // Peers is one peer.

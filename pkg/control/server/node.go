@@ -35,6 +35,11 @@ type Node interface {
 	// Stop begins to stop the router and returns at once.
 	Stop(graceful bool)
 
+	// Reseed asks for RouterInfos now, and returns once that is done: URLs of servers, and
+	// absolute paths; none: those of the configuration. A try that gave nothing is no error,
+	// the answer says why.
+	Reseed(ctx context.Context, sources []string) (control.Reseed, error)
+
 	// Lookup asks the network (or the store, where it has a fresh answer) for the record
 	// of one kind under hash. control.NotFound: the floodfills asked have none.
 	Lookup(ctx context.Context, kind string, hash i2p.Hash) (control.Record, error)

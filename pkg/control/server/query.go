@@ -99,6 +99,20 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, struct{}{})
 }
 
+func (s *Server) reseed(w http.ResponseWriter, r *http.Request) {
+	var req control.ReseedNow
+	if err := s.readJSON(w, r, &req); err != nil {
+		writeError(w, err)
+		return
+	}
+	done, err := s.node.Reseed(r.Context(), req.Sources)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	writeJSON(w, done)
+}
+
 func (s *Server) stop(w http.ResponseWriter, r *http.Request) {
 	var req control.Stop
 	if err := s.readJSON(w, r, &req); err != nil {

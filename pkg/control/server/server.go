@@ -125,6 +125,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("GET /v1/netdb", s.netDB)
 	mux.HandleFunc("POST /v1/lookup", s.lookup)
 	mux.HandleFunc("POST /v1/reload", s.reload)
+	mux.HandleFunc("POST /v1/reseed", s.reseed)
 	mux.HandleFunc("POST /v1/stop", s.stop)
 	mux.HandleFunc("GET /v1/log-level", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, control.LogLevel{Level: s.node.LogLevel()})

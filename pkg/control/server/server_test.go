@@ -335,3 +335,15 @@ func TestLimits(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestReseed: sources reach the router, and its report comes back.
+func TestReseed(t *testing.T) {
+	ctx, c := start(t, &controltest.Node{})
+	done, err := c.Reseed(ctx, []string{"https://a.example/", "/b.su3", "https://empty.example/"})
+	if err != nil || done.Learned != 6 || len(done.Servers) != 3 || done.Servers[1].Server != "/b.su3" || done.Servers[2].Result != "dns" {
+		t.Errorf("%+v, %v", done, err)
+	}
+	if _, err := c.Reseed(ctx, nil); !errors.Is(err, &control.Error{Code: control.BadRequest}) {
+		t.Errorf("nowhere to reseed from: %v", err)
+	}
+}

@@ -1,0 +1,214 @@
+package node
+
+import (
+	"context"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/reseed"
+	"i2ptoolkit/pkg/reseed/fetch"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// newcomer is a reseeder in a bubble of its own, with servers that can be switched on.
+type newcomer struct {
+	*reseeder
+	log    logBuffer
+	answer atomic.Pointer[func() (net.Conn, error)]
+	dials  atomic.Int64
+	knows  atomic.Int64
+	events atomic.Int64
+}
+
+func newNewcomer(trust *reseed.Trust) *newcomer {
+	c := new(newcomer)
+	offline := func() (net.Conn, error) { return nil, &net.OpError{Op: "dial", Err: syscall.ENETUNREACH} }
+	c.answer.Store(&offline)
+	c.reseeder = &reseeder{
+		client: fetch.Config{
+			NetID: devnetID, Trust: trust, Now: time.Now,
+			Dial: func(context.Context, string, string) (net.Conn, error) {
+				c.dials.Add(1)
+				return (*c.answer.Load())()
+			},
+		},
+		servers: []string{"http://a.example/", "http://b.example/", "http://c.example/"}, auto: true, threshold: 3,
+		known: func() int { return int(c.knows.Load()) },
+		learn: func(*routerinfo.RouterInfo) { c.knows.Add(1) },
+		log:   c.log.logger(), event: func(string) { c.events.Add(1) }, turn: make(chan struct{}, 1),
+		state: control.Reseed{State: control.ReseedWaiting},
+	}
+	return c
+}
+
+// says makes the servers answer.
+func (c *newcomer) says(body []byte, status string) {
+	answer := func() (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		go func() {
+			defer theirs.Close()
+			buf := make([]byte, 4096)
+			if _, err := theirs.Read(buf); err != nil {
+				return
+			}
+			io.WriteString(theirs, "HTTP/1.1 "+status+"\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n\r\n")
+			theirs.Write(body)
+		}()
+		return ours, nil
+	}
+	c.answer.Store(&answer)
+}
+
+func (c *newcomer) lines() int { return strings.Count(c.log.String(), "\n") }
+
+// TestLateNetwork: without a network it says so within seconds and once, keeps trying, and has
+// its routers soon after the network is there.
+func TestLateNetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		bundle, cert := bundleOf(t, time.Now(), strangersAt(t, 5, time.Now())...)
+		trust := new(reseed.Trust)
+		if err := trust.Add(cert); err != nil {
+			t.Fatal(err)
+		}
+		c := newNewcomer(trust)
+		ended := make(chan error, 1)
+		go func() { ended <- c.run(ctx) }()
+
+		time.Sleep(time.Second)
+		synctest.Wait()
+		c.checkOffline(t)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if dials := c.dials.Load(); dials < 60 || dials > 300 {
+			t.Errorf("%d dials in an hour", dials)
+		}
+		if c.lines() != 1 {
+			t.Errorf("it goes on about it: %s", c.log.String())
+		}
+
+		c.says(bundle, "200 OK")
+		time.Sleep(150 * time.Second)
+		synctest.Wait()
+		if st := c.status(); c.knows.Load() != 5 || st.State != control.ReseedEnough || st.Learned != 5 {
+			t.Errorf("%d routers, %+v", c.knows.Load(), st)
+		}
+		if c.lines() != 2 || !strings.Contains(c.log.String(), "enough routers are known") {
+			t.Errorf("log: %s", c.log.String())
+		}
+		dials := c.dials.Load()
+		time.Sleep(5 * time.Hour)
+		if c.dials.Load() != dials {
+			t.Error("it asks although it knows enough")
+		}
+
+		// They are forgotten: it asks anew.
+		c.knows.Store(0)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if c.knows.Load() != 5 {
+			t.Errorf("%d routers", c.knows.Load())
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// checkOffline is how it is a second after a start without a network.
+func (c *newcomer) checkOffline(t *testing.T) {
+	t.Helper()
+	if c.lines() != 1 || !strings.Contains(c.log.String(), "network is unreachable") || !strings.Contains(c.log.String(), "nobody was reached") {
+		t.Errorf("the log is %q, expected one line", c.log.String())
+	}
+	for _, name := range []string{"a.example", "b.example", "c.example"} {
+		if strings.Count(c.log.String(), name) != 1 {
+			t.Errorf("%s is not named once: %s", name, c.log.String())
+		}
+	}
+	st := c.status()
+	if wait := time.Until(st.Next); st.State != control.ReseedWaiting || len(st.Servers) != 3 || wait <= 0 || wait > 6*time.Second || st.Reached {
+		t.Errorf("%+v, next in %v", st, wait)
+	}
+}
+
+func strangersAt(t *testing.T, n int, at time.Time) []*routerinfo.RouterInfo {
+	var out []*routerinfo.RouterInfo
+	for i := range n {
+		out = append(out, stranger(t, byte(i+1), devnetID, at))
+	}
+	return out
+}
+
+// TestPolite: servers that answer without use are asked ever less often, without noise.
+func TestPolite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		c := newNewcomer(new(reseed.Trust))
+		c.says(nil, "503 Service Unavailable")
+		ended := make(chan error, 1)
+		go func() { ended <- c.run(ctx) }()
+		var at []int64
+		for range 5 {
+			time.Sleep(time.Hour)
+			at = append(at, c.dials.Load())
+		}
+		synctest.Wait()
+		// Six tries in the first hour at most, some one an hour later on, three servers each.
+		if at[0] > 3*7 || at[4]-at[2] > 3*4 || at[4] < 3*6 {
+			t.Errorf("dials after each hour: %v", at)
+		}
+		if c.lines() != 1 || !strings.Contains(c.log.String(), "HTTP 503") {
+			t.Errorf("log: %s", c.log.String())
+		}
+		if c.events.Load() != at[4]/3 {
+			t.Errorf("%d events of %d tries", c.events.Load(), at[4]/3)
+		}
+		cancel()
+		<-ended
+	})
+}
+
+// TestTooFew: what is given is taken, and more asked for, politely.
+func TestTooFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bundle, cert := bundleOf(t, time.Now(), strangersAt(t, 2, time.Now())...)
+		trust := new(reseed.Trust)
+		if err := trust.Add(cert); err != nil {
+			t.Fatal(err)
+		}
+		c := newNewcomer(trust)
+		c.says(bundle, "200 OK")
+		st, err := c.try(t.Context(), nil, c.servers, false)
+		if err != nil || st.Learned != 2 || st.State != control.ReseedWaiting || st.Reason != "2 RouterInfos from 3 of 3 servers, 4 of them given more than once" {
+			t.Errorf("%+v, %v", st, err)
+		}
+		if wait := time.Until(st.Next); wait < 48*time.Second || wait > 72*time.Second {
+			t.Errorf("next in %v", wait)
+		}
+	})
+}
+
+// TestJitter: routers that start together do not ask together.
+func TestJitter(t *testing.T) {
+	c := newNewcomer(nil)
+	seen := make(map[time.Duration]bool)
+	for range 100 {
+		d := c.pause(useless)
+		if seen[d] = true; d < 48*time.Second || d > 72*time.Second {
+			t.Errorf("pause of %v", d)
+		}
+	}
+	if len(seen) < 50 {
+		t.Errorf("%d different pauses", len(seen))
+	}
+}

@@ -1,0 +1,135 @@
+package simtest
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	mathrand "math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/config"
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/node"
+	"i2ptoolkit/pkg/su3"
+)
+
+// bundle is what a reseed server of the world would give, and its signer's certificate.
+func (w *world) bundle(t *testing.T) (bundle []byte, cert string) {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, n := range w.nodes {
+		ri, err := n.Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := z.Create("routerInfo-" + ri.Hash().String() + ".dat")
+		if err == nil {
+			_, err = f.Write(ri.Bytes())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	z.Close()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "one@mail.i2p"}, NotBefore: today.AddDate(-1, 0, 0), NotAfter: today.AddDate(1, 0, 0),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert = filepath.Join(t.TempDir(), "one.crt")
+	if err := os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h := su3.Header{Version: fmt.Sprint(time.Now().Unix()), FileType: su3.ZIP, ContentType: su3.Reseed}
+	if bundle, err = su3.Sign(su3.Signer{ID: "one@mail.i2p", Key: key}, h, b.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	return bundle, cert
+}
+
+// TestLateReseed: a router that has no network when it starts, for ten minutes, says so in two
+// lines all in all, and joins within some minutes of the moment at which it has.
+func TestLateReseed(t *testing.T) {
+	simulate(t, worldConfig{routers: 12, seed: 17}, func(t *testing.T, w *world) {
+		w.awaitTunnels(t, 5*time.Minute)
+		bundle, cert := w.bundle(t)
+		addr := netip.MustParseAddr("10.0.1.1")
+		s := config.Default()
+		s.NetID, s.Testnet, s.Hosts = 99, true, []string{addr.String()}
+		s.NTCP2.Listen = []string{netip.AddrPortFrom(addr, port).String()}
+		s.Reseed.URLs, s.Reseed.Certs, s.Reseed.Threshold = []string{"http://a.example/", "http://b.example/"}, []string{cert}, 10
+		var up atomic.Bool
+		var log bytes.Buffer
+		n, err := node.New(node.Config{
+			Settings: s, Network: w.net.Host(addr), Rand: mathrand.NewChaCha8([32]byte{1}), Gather: gather,
+			Log: slog.New(slog.NewTextHandler(&log, nil)),
+			Dial: func(context.Context, string, string) (net.Conn, error) {
+				if !up.Load() {
+					return nil, &net.OpError{Op: "dial", Err: syscall.ENETUNREACH}
+				}
+				ours, theirs := net.Pipe()
+				go func() {
+					defer theirs.Close()
+					if _, err := theirs.Read(make([]byte, 4096)); err != nil {
+						return
+					}
+					fmt.Fprintf(theirs, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(bundle))
+					io.Copy(theirs, bytes.NewReader(bundle))
+				}()
+				return ours, nil
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- n.Run(t.Context()) }()
+		time.Sleep(10 * time.Minute)
+		if st := n.Status().Reseed; st.State != control.ReseedWaiting || st.Reached || len(st.Servers) != 2 {
+			t.Errorf("after ten minutes: %+v", st)
+		}
+		up.Store(true)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		begun := time.Now()
+		if err := n.Wait(ctx, control.WaitTunnels); err != nil {
+			t.Errorf("no tunnels: %v, %+v", err, n.Status())
+		}
+		t.Logf("tunnels %v after the network", time.Since(begun))
+		st := n.Status()
+		n.Stop(false)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if st.Reseed.State != control.ReseedEnough || st.Reseed.Learned != 12 || st.Known.Routers < 12 {
+			t.Errorf("%+v knows %+v", st.Reseed, st.Known)
+		}
+		if got := strings.Count(log.String(), "reseed: "); got != 2 {
+			t.Errorf("%d lines of the reseed:\n%s", got, log.String())
+		}
+	})
+}
