@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/netdbdir"
+	"i2ptoolkit/pkg/reseed"
+	"i2ptoolkit/pkg/su3"
+)
+
+func extractCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "extract",
+		Usage:     "take the content out of an su3 file, or the RouterInfos out of a bundle",
+		ArgsUsage: "FILE|-",
+		Description: "The content goes to stdout or to -o FILE, once the signature has been verified; see verify about who is\n" +
+			"trusted. With --routers the RouterInfos of a bundle, or of a zip, are written into a netDb directory, each\n" +
+			"with a good signature of its own.",
+		Flags: trustFlags(
+			&cli.BoolFlag{Name: "unverified", Usage: "do not verify the file's signature"},
+			&cli.StringFlag{Name: "routers", Usage: "write the RouterInfos to the netDb directory `DIR`"},
+			netIDFlag(), cli.OutputFlag(), cli.ForceFlag(),
+		),
+		Action: func(c *cli.Context) error {
+			args, err := cli.Positionals(c, 1, 1)
+			if err != nil {
+				return err
+			}
+			t, err := trust(c)
+			if err != nil {
+				return err
+			}
+			now, err := clock(c)
+			if err != nil {
+				return err
+			}
+			in, err := openInput(args[0])
+			if err != nil {
+				return err
+			}
+			defer in.Close()
+			if dir := c.String("routers"); dir != "" {
+				return extractRouters(c, in, t, now, dir)
+			}
+			if in.zip {
+				return cli.WithHint(cli.Dataf("%s is a zip, no su3 file", in.Name), "--routers DIR takes the RouterInfos out")
+			}
+			return extract(c, in, t, now)
+		},
+	}
+}
+
+// extract writes the content. What goes to a file goes to one beside it until it is
+// verified; what goes to stdout is kept in memory.
+func extract(c *cli.Context, in *input, t *reseed.Trust, now time.Time) error {
+	if path := c.String("output"); path == "" && cli.IsTerminal(os.Stdout) {
+		return cli.WithHint(cli.Usagef("the content may be binary, and stdout is a terminal"), "name a file with -o FILE, or insist with -o -")
+	} else if path != "" && path != "-" {
+		return extractFile(c, in, t, now, path)
+	}
+	h, err := in.header()
+	if err != nil {
+		return err
+	}
+	if h.ContentLen > maxInMemory {
+		return cli.WithHint(cli.Dataf("%s: content of %d bytes, at most %d go to stdout", in.Name, h.ContentLen, maxInMemory), "-o FILE takes any size")
+	}
+	var content bytes.Buffer
+	if err := copyContent(c, in, t, h, now, &content); err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(content.Bytes())
+	return err
+}
+
+// maxInMemory bounds what waits for its signature in memory.
+const maxInMemory = 32 << 20
+
+func extractFile(c *cli.Context, in *input, t *reseed.Trust, now time.Time, path string) error {
+	info, err := os.Lstat(path)
+	if err == nil && (!c.Bool("force") || !info.Mode().IsRegular()) {
+		return cli.WithHint(fmt.Errorf("%s exists already", path), "--force replaces a file")
+	}
+	h, err := in.header()
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	err = copyContent(c, in, t, h, now, f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		os.Remove(f.Name())
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// copyContent copies a file's content, whose signature must be good unless --unverified says
+// otherwise.
+func copyContent(c *cli.Context, in *input, t *reseed.Trust, h su3.Header, now time.Time, w io.Writer) error {
+	if c.Bool("unverified") {
+		r, err := su3.NewReader(in)
+		if err == nil {
+			_, err = io.Copy(w, r)
+		}
+		return dataError(in.Name, err)
+	}
+	var err error
+	if h.ContentType == su3.Reseed {
+		err = verifyKnown(in, t, h, now, w)
+	} else {
+		err = verifyStream(c, in, t, h, now, w)
+	}
+	if err != nil {
+		return judged(in.Name, err)
+	}
+	return nil
+}
+
+func dataError(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return cli.Dataf("%s: %w", name, err)
+}
+
+// extractRouters writes a bundle's RouterInfos as a netDb directory has them.
+func extractRouters(c *cli.Context, in *input, t *reseed.Trust, now time.Time, dir string) error {
+	b, err := in.bundle()
+	if err != nil {
+		return dataError(in.Name, err)
+	}
+	cfg := reseed.OpenConfig{Trust: t, Now: now, NetID: c.Int("netid"), SkipSignature: c.Bool("unverified") || in.zip}
+	bundle, err := reseed.OpenBundle(b, cfg)
+	if err != nil {
+		return judged(in.Name, err)
+	}
+	var rest []rejected
+	for _, r := range bundle.Rejected {
+		rest = append(rest, rejected{r.Name, r.Reason})
+	}
+	for _, r := range countReasons(rest) {
+		cli.Notef(c, "%s: %d RouterInfos rejected: %s", in.Name, r.count, r.reason)
+	}
+	if len(bundle.Infos) == 0 {
+		return fmt.Errorf("%s: no RouterInfo that a router would take", in.Name)
+	}
+	netDb, err := netdbdir.Open(dir)
+	if err != nil {
+		return err
+	}
+	for _, ri := range bundle.Infos {
+		if err := netDb.Store(ri.Hash(), ri.Bytes()); err != nil {
+			return err
+		}
+	}
+	cli.Notef(c, "%d RouterInfos in %s", len(bundle.Infos), dir)
+	return nil
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/cli/record"
+	"i2ptoolkit/pkg/reseed"
+	"i2ptoolkit/pkg/su3"
+)
+
+func inspectCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "inspect",
+		Usage:     "show what an su3 file or a zip of RouterInfos says of itself",
+		ArgsUsage: "FILE|-…",
+		Description: "Files of every content type are shown, and the RouterInfos of a reseed bundle: each that a router would\n" +
+			"take, and each that it would not, with the reason. The signature is not verified: verify does that.",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "routers", Usage: "list the RouterInfos, too"},
+			&cli.StringFlag{Name: "at", Usage: "judge ages as of `TIME` (default: when the bundle was made)"},
+			netIDFlag(), cli.JSONFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			args, err := cli.Positionals(c, 1, -1)
+			if err != nil {
+				return err
+			}
+			for i, path := range args {
+				shown, err := inspect(c, path)
+				if err != nil {
+					return err
+				}
+				if c.Bool("json") {
+					err = cli.PrintJSON(shown)
+				} else {
+					if i > 0 {
+						fmt.Println()
+					}
+					err = shown.print()
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// contents is what inspect shows of a file.
+type contents struct {
+	File           string          `json:"file"`
+	Kind           string          `json:"kind"` // su3, zip
+	ContentType    string          `json:"content_type,omitempty"`
+	FileType       string          `json:"file_type,omitempty"`
+	Version        string          `json:"version,omitempty"`
+	Made           *time.Time      `json:"made,omitempty"`
+	Signer         string          `json:"signer,omitempty"`
+	SignatureType  string          `json:"signature_type,omitempty"`
+	SignatureBytes int             `json:"signature_bytes,omitempty"`
+	ContentBytes   int64           `json:"content_bytes"`
+	Routers        *int            `json:"routers,omitempty"`
+	Rejected       []rejected      `json:"rejected,omitempty"`
+	List           []record.Router `json:"list,omitempty"`
+}
+
+// rejected is an entry of a bundle that no router takes.
+type rejected struct {
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
+
+func inspect(c *cli.Context, path string) (contents, error) {
+	in, err := openInput(path)
+	if err != nil {
+		return contents{}, err
+	}
+	defer in.Close()
+	shown := contents{File: in.Name, Kind: "zip"}
+	if !in.zip {
+		h, err := in.header()
+		if err != nil {
+			return contents{}, err
+		}
+		shown.describe(h)
+		if h.ContentType != su3.Reseed || h.FileType != su3.ZIP {
+			return shown, in.checkLength(h)
+		}
+	}
+	b, err := in.bundle()
+	if err != nil {
+		return contents{}, dataError(in.Name, err)
+	}
+	if in.zip {
+		shown.ContentBytes = int64(len(b))
+	}
+	now := time.Now()
+	if c.String("at") != "" {
+		now, err = clock(c)
+	} else if shown.Made != nil {
+		now = *shown.Made
+	}
+	if err != nil {
+		return contents{}, err
+	}
+	bundle, err := reseed.OpenBundle(b, reseed.OpenConfig{Now: now, NetID: c.Int("netid"), SkipSignature: true})
+	if err != nil {
+		return contents{}, cli.Dataf("%s: %w", in.Name, err)
+	}
+	shown.count(bundle, c.Bool("routers"))
+	return shown, nil
+}
+
+func (s *contents) describe(h su3.Header) {
+	s.Kind, s.ContentType, s.FileType = "su3", h.ContentType.String(), h.FileType.String()
+	s.Version, s.Signer = h.Version, h.Signer
+	s.SignatureType, s.SignatureBytes, s.ContentBytes = h.SignatureType.String(), h.SignatureLen, h.ContentLen
+	s.Made = madeAt(h)
+}
+
+// madeAt reads the time that is the version of reseed data and of news (Software Update
+// Specification, SU3 Reseed File Specification).
+func madeAt(h su3.Header) *time.Time {
+	made := reseed.MadeAt(h.Version)
+	if made.IsZero() || h.ContentType != su3.Reseed && h.ContentType != su3.News {
+		return nil
+	}
+	return &made
+}
+
+func (s *contents) count(b reseed.Bundle, list bool) {
+	n := len(b.Infos)
+	s.Routers = &n
+	for _, r := range b.Rejected {
+		s.Rejected = append(s.Rejected, rejected{r.Name, r.Reason})
+	}
+	if list {
+		for _, ri := range b.Infos {
+			s.List = append(s.List, record.OfRouter(ri, false))
+		}
+	}
+}
+
+func (s contents) print() error {
+	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(t, "%s\t%s\n", name, record.Clean(fmt.Sprintf(format, args...)))
+	}
+	row("file", "%s", s.File)
+	if s.Kind == "su3" {
+		row("content", "%s (%s), %d bytes", s.ContentType, s.FileType, s.ContentBytes)
+		row("version", "%s", s.Version)
+		if s.Made != nil {
+			row("made", "%s", s.Made.Format("2006-01-02T15:04:05Z"))
+		}
+		row("signer", "%s", s.Signer)
+		row("signature", "%s, %d bytes", s.SignatureType, s.SignatureBytes)
+	} else {
+		row("content", "zip, %d bytes, unsigned", s.ContentBytes)
+	}
+	if s.Routers != nil {
+		row("routers", "%d", *s.Routers)
+	}
+	for _, r := range countReasons(s.Rejected) {
+		row("rejected", "%d: %s", r.count, r.reason)
+	}
+	if err := t.Flush(); err != nil || s.List == nil {
+		return err
+	}
+	fmt.Println()
+	t = tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	for _, r := range s.List {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", r.Hash, record.Clean(r.Caps), record.Clean(r.Version), r.Published.Format("2006-01-02T15:04Z"), strings.Join(r.Endpoints(), ", "))
+	}
+	return t.Flush()
+}
+
+type reasonCount struct {
+	reason string
+	count  int
+}
+
+// countReasons sums up rejections, the most frequent first.
+func countReasons(all []rejected) []reasonCount {
+	counts := make(map[string]int)
+	for _, r := range all {
+		counts[r.Reason]++
+	}
+	var out []reasonCount
+	for reason, n := range counts {
+		out = append(out, reasonCount{reason, n})
+	}
+	sortReasons(out)
+	return out
+}
+
+func sortReasons(all []reasonCount) {
+	slices.SortFunc(all, func(a, b reasonCount) int {
+		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.reason, b.reason))
+	})
+}

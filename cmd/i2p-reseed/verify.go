@@ -1,0 +1,182 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/cli/record"
+	"i2ptoolkit/pkg/reseed"
+	"i2ptoolkit/pkg/su3"
+)
+
+func verifyCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "verify",
+		Usage:     "verify an su3 file's signature, and a bundle's RouterInfos",
+		ArgsUsage: "FILE|-…",
+		Description: "Without --certs the known reseed signers are trusted, for reseed bundles only. The exit status is 0 if all\n" +
+			"files are good, 1 if one has a wrong signature, an unknown signer or one whose certificate has expired, 3\n" +
+			"if one is corrupt.",
+		Flags: trustFlags(netIDFlag(), cli.JSONFlag()),
+		Action: func(c *cli.Context) error {
+			args, err := cli.Positionals(c, 1, -1)
+			if err != nil {
+				return err
+			}
+			t, err := trust(c)
+			if err != nil {
+				return err
+			}
+			now, err := clock(c)
+			if err != nil {
+				return err
+			}
+			worst := cli.StatusDone
+			for _, path := range args {
+				v, err := verify(c, path, t, now)
+				if err != nil && cli.StatusOf(err) != cli.StatusData && v.Reason == "" {
+					return err
+				}
+				if err := v.report(c, err); err != nil {
+					return err
+				}
+				worst = max(worst, cli.StatusOf(err))
+			}
+			if worst != cli.StatusDone {
+				return cli.Silent(worst)
+			}
+			return nil
+		},
+	}
+}
+
+// verdict is what verify says of a file.
+type verdict struct {
+	File        string     `json:"file"`
+	Valid       bool       `json:"valid"`
+	Reason      string     `json:"reason,omitempty"` // why not
+	ContentType string     `json:"content_type,omitempty"`
+	Signer      string     `json:"signer,omitempty"`
+	Type        string     `json:"signature_type,omitempty"`
+	Version     string     `json:"version,omitempty"`
+	Made        *time.Time `json:"made,omitempty"`
+	Routers     *int       `json:"routers,omitempty"`
+	Rejected    []rejected `json:"rejected,omitempty"`
+}
+
+// verify judges a file. Whoever answers no gives a reason in the verdict, and an error.
+func verify(c *cli.Context, path string, t *reseed.Trust, now time.Time) (verdict, error) {
+	v := verdict{File: path}
+	in, err := openInput(path)
+	if err != nil {
+		return v, err
+	}
+	defer in.Close()
+	v.File = in.Name
+	if in.zip {
+		return v, cli.Dataf("%s: a zip, which nobody has signed", in.Name)
+	}
+	h, err := in.header()
+	if err != nil {
+		return v, err
+	}
+	v.ContentType, v.Signer, v.Type, v.Version, v.Made = h.ContentType.String(), h.Signer, h.SignatureType.String(), h.Version, madeAt(h)
+	if h.ContentType == su3.Reseed && h.FileType == su3.ZIP {
+		var b reseed.Bundle
+		if b, err = verifyBundle(c, in, t, now); err == nil {
+			n := len(b.Infos)
+			v.Routers = &n
+			for _, r := range b.Rejected {
+				v.Rejected = append(v.Rejected, rejected{r.Name, r.Reason})
+			}
+		}
+	} else {
+		err = verifyStream(c, in, t, h, now, io.Discard)
+	}
+	if v.Valid = err == nil; v.Valid {
+		return v, nil
+	}
+	v.Reason = err.Error()
+	return v, judged(in.Name, err)
+}
+
+// verifyBundle reads a reseed bundle whose signature must be good.
+func verifyBundle(c *cli.Context, in *input, t *reseed.Trust, now time.Time) (reseed.Bundle, error) {
+	b, err := in.bundle()
+	if err != nil {
+		return reseed.Bundle{}, err
+	}
+	return reseed.OpenBundle(b, reseed.OpenConfig{Trust: t, Now: now, NetID: c.Int("netid")})
+}
+
+// verifyStream copies any other content to w as it goes through the signature's hash. The
+// known signers are trusted with reseed data alone.
+func verifyStream(c *cli.Context, in io.Reader, t *reseed.Trust, h su3.Header, now time.Time, w io.Writer) error {
+	if len(c.StringSlice("certs")) == 0 {
+		return fmt.Errorf("%w: nobody is trusted with content of type %v unless --certs says so", reseed.ErrUnknownSigner, h.ContentType)
+	}
+	return verifyKnown(in, t, h, now, w)
+}
+
+// verifyKnown copies content whose signer must be a trusted one.
+func verifyKnown(in io.Reader, t *reseed.Trust, h su3.Header, now time.Time, w io.Writer) error {
+	keys, err := t.Keys(h.Signer, now)
+	if err != nil {
+		return err
+	}
+	r, err := su3.NewReader(in)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(w, r); err != nil {
+		return err
+	}
+	return r.Verify(keys...)
+}
+
+// judged gives an error the exit status that it means: whether the answer is no, or there
+// is nothing to answer about.
+func judged(name string, err error) error {
+	err = fmt.Errorf("%s: %w", name, err)
+	for _, no := range []error{su3.ErrSignature, reseed.ErrUnknownSigner, reseed.ErrExpired} {
+		if errors.Is(err, no) {
+			return err
+		}
+	}
+	return cli.Dataf("%w", err)
+}
+
+// report prints a verdict; err says why it is no.
+func (v verdict) report(c *cli.Context, err error) error {
+	if err != nil {
+		if v.Reason == "" {
+			v.Reason = err.Error()
+		}
+		cli.Warnf(c, "%s", record.Clean(err.Error()))
+	}
+	if c.Bool("json") {
+		return cli.PrintJSON(v)
+	}
+	if err != nil {
+		return nil
+	}
+	line := fmt.Sprintf("%s: good signature by %s (%s), %s", v.File, v.Signer, v.Type, v.ContentType)
+	if v.Made != nil {
+		line += " of " + v.Made.Format("2006-01-02T15:04Z")
+	} else if v.Version != "" {
+		line += " " + v.Version
+	}
+	if v.Routers != nil {
+		line += fmt.Sprintf(", %d RouterInfos", *v.Routers)
+	}
+	if _, err := fmt.Println(record.Clean(line)); err != nil {
+		return err
+	}
+	for _, r := range countReasons(v.Rejected) {
+		cli.Notef(c, "%s: %d RouterInfos rejected: %s", v.File, r.count, r.reason)
+	}
+	return nil
+}
