@@ -73,6 +73,15 @@ type I2PDConfig struct {
 	WebPort   uint16 // a server tunnel of 2 hops to this local port; 0 is none
 	WebHops   int
 	LogLevel  string // default warn
+	Reseed    Reseed // where it gets its first routers; the zero value: nowhere
+}
+
+// Reseed says how an i2pd router with an empty netDb gets its first routers.
+type Reseed struct {
+	URLs         string // of servers, each ending in a slash, with commas between
+	File         string // an su3
+	ZipFile      string
+	Certificates map[string][]byte // of signers, by file name; they are verified where there are any
 }
 
 // I2PD is an i2pd router.
@@ -108,11 +117,13 @@ published = true
 enabled = {{.SSU2}}
 published = {{.SSU2}}
 [reseed]
-threshold = 0
-urls =
+threshold = {{if .Bootstraps}}25{{else}}0{{end}}
+urls = {{.Reseed.URLs}}
 yggurls =
-verify = false
-[nettime]
+verify = {{if .Reseed.Certificates}}true{{else}}false{{end}}
+{{with .Reseed.File}}file = {{.}}
+{{end}}{{with .Reseed.ZipFile}}zipfile = {{.}}
+{{end}}[nettime]
 enabled = false
 [upnp]
 enabled = false
@@ -172,7 +183,8 @@ func newI2PD(ns *Namespace, dir, name string, cfg I2PDConfig) (*I2PD, error) {
 	values := struct {
 		I2PDConfig
 		Port, ConsolePort, SAMPort int
-	}{cfg, portTransport, portConsole, portSAM}
+		Bootstraps                 bool
+	}{cfg, portTransport, portConsole, portSAM, cfg.Reseed.URLs+cfg.Reseed.File+cfg.Reseed.ZipFile != ""}
 	for _, t := range []*template.Template{i2pdConf, i2pdTunnels} {
 		var b bytes.Buffer
 		if err := t.Execute(&b, values); err != nil {
@@ -182,7 +194,21 @@ func newI2PD(ns *Namespace, dir, name string, cfg I2PDConfig) (*I2PD, error) {
 			return nil, fmt.Errorf("interop: %w", err)
 		}
 	}
-	return r, nil
+	return r, r.trust(cfg.Reseed.Certificates)
+}
+
+// trust puts certificates where i2pd looks for those of reseed signers.
+func (r *I2PD) trust(certificates map[string][]byte) error {
+	dir := filepath.Join(r.dir, "certificates", "reseed")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("interop: %w", err)
+	}
+	for name, pem := range certificates {
+		if err := os.WriteFile(filepath.Join(dir, name), pem, 0o600); err != nil {
+			return fmt.Errorf("interop: %w", err)
+		}
+	}
+	return nil
 }
 
 // Start starts the router.

@@ -57,16 +57,14 @@ type RouterConfig struct {
 	Name      string
 	NoTransit bool // it carries nothing for others, so it is no hop of anybody's tunnel
 	Floodfill bool
-	Hops      int // length of exploratory tunnels; 0: 2
+	Hops      int    // length of exploratory tunnels; 0: 2
+	Alone     bool   // it knows no router at its start
+	TOML      string // further settings
 }
 
 // StartRouter starts one of our routers, which knows the routers that run so far.
 func (n *Network) StartRouter(cfg RouterConfig) (*Router, error) {
 	binary, err := Binary("i2p-router")
-	if err != nil {
-		return nil, err
-	}
-	bootstrap, err := n.Bootstrap()
 	if err != nil {
 		return nil, err
 	}
@@ -77,13 +75,21 @@ func (n *Network) StartRouter(cfg RouterConfig) (*Router, error) {
 	if cfg.NoTransit {
 		toml += "[transit]\nmax_tunnels = 0\n"
 	}
+	toml += cfg.TOML
 	file := filepath.Join(n.Dir, cfg.Name+".toml")
 	if err := os.WriteFile(file, []byte(toml), 0o600); err != nil {
 		return nil, fmt.Errorf("interop: %w", err)
 	}
 	args := []string{
 		"run", "--config", file, "--dir", r.DataDir, "--socket", r.Socket, "--netid", fmt.Sprint(NetID), "--testnet",
-		"--host", r.Addr.String(), "--port", fmt.Sprint(portTransport), "--bootstrap", bootstrap,
+		"--host", r.Addr.String(), "--port", fmt.Sprint(portTransport),
+	}
+	if !cfg.Alone {
+		bootstrap, err := n.Bootstrap()
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "--bootstrap", bootstrap)
 	}
 	if cfg.Floodfill {
 		args = append(args, "--floodfill")
