@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -297,6 +298,8 @@ func (r *Router) act(p *party, a tunnel.Action) {
 		}
 	case tunnel.ActionTest:
 		r.test(p, a)
+	case tunnel.ActionTestTimeout:
+		r.testTimeout(p, a.Test)
 	case tunnel.ActionDrop:
 		if b := r.pending(p, a.ID); b != nil {
 			delete(r.builds, b.ReplyID())
@@ -332,16 +335,24 @@ func (r *Router) forget(t *ownTunnel) {
 
 // peerLost gives up the tunnels that begin next to us with a router whose
 // session has ended: what is sent into them would open a new session, to a
-// router that has most likely forgotten the tunnel.
+// router that has most likely forgotten the tunnel. Those in which it is a
+// farther hop are doubtful.
 func (r *Router) peerLost(peer i2p.Hash) {
 	for _, p := range r.parties {
+		doubts := false
 		for _, pl := range []*pool{p.in, p.out} {
 			for _, t := range append([]*ownTunnel(nil), pl.tunnels...) {
 				if h, ok := t.neighbour(); ok && h == peer {
 					p.policy.Lost(t.ref)
 					r.drop(pl, t.ref)
+				} else if slices.Contains(t.hops, peer) {
+					p.policy.Doubt(r.now, t.ref)
+					t.failing, doubts = true, true
 				}
 			}
+		}
+		if doubts {
+			r.changed(p)
 		}
 	}
 }

@@ -165,11 +165,11 @@ func (p *party) state(now time.Time) TunnelState {
 	var s TunnelState
 	in := sorted(p.in.tunnels)
 	for _, t := range in {
-		if t.expires.Sub(now) > useMargin && !t.failing {
+		if t.expires.Sub(now) > useMargin {
 			s.Leases = append(s.Leases, leaseset.Lease{Gateway: t.gateway, TunnelID: t.gatewayID, Expires: i2p.DateOf(t.expires)})
 		}
 	}
-	if len(s.Leases) == 0 { // better a doubtful lease than none
+	if len(s.Leases) == 0 { // better a short lease than none
 		for _, t := range in {
 			if t.expires.After(now) {
 				s.Leases = append(s.Leases, leaseset.Lease{Gateway: t.gateway, TunnelID: t.gatewayID, Expires: i2p.DateOf(t.expires)})

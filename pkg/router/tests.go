@@ -1,7 +1,6 @@
 package router
 
 import (
-	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
@@ -18,13 +17,11 @@ type test struct {
 	sent    time.Time
 }
 
-const maxTests = 64
-
 // test sends a DeliveryStatus around, sealed with a one-time key so that
 // neither the endpoint nor the gateway can tell it from other garlic.
 func (r *Router) test(p *party, a tunnel.Action) {
 	out, in := p.out.find(a.ID), p.in.find(a.Back)
-	if out == nil || in == nil || len(p.tests) >= maxTests {
+	if out == nil || in == nil {
 		p.policy.TestFailed(r.now, a.Test)
 		return
 	}
@@ -36,7 +33,6 @@ func (r *Router) test(p *party, a tunnel.Action) {
 		p.policy.TestFailed(r.now, a.Test)
 		return
 	}
-	r.expireTests(p)
 	p.tests[status.ID] = test{a.Test, out, in, r.now}
 	r.outbound(out, toTunnel(in.gateway, in.gatewayID), r.message(i2np.GarlicType, i2np.AppendGarlic(nil, body)))
 }
@@ -73,21 +69,13 @@ func (r *Router) testReturned(p *party, id uint32) {
 	}
 }
 
-// testLife is longer than the policy waits for a test.
-const testLife = 15 * time.Second
-
-// expireTests forgets the tests that did not come back; the policy has found
-// that out by itself.
-func (r *Router) expireTests(p *party) {
-	var over []uint32
+// testTimeout gives a test up. Until another one says more, both its tunnels
+// are used after those that nothing is known against.
+func (r *Router) testTimeout(p *party, name uint64) {
 	for id, t := range p.tests {
-		if r.now.Sub(t.sent) >= testLife {
-			over = append(over, id)
+		if t.id != name {
+			continue
 		}
-	}
-	slices.Sort(over)
-	for _, id := range over {
-		t := p.tests[id]
 		delete(p.tests, id)
 		r.counts.TestsFailed++
 		for _, own := range []*ownTunnel{t.out, t.in} {
@@ -96,5 +84,7 @@ func (r *Router) expireTests(p *party) {
 				r.peers.TunnelTested(r.now, h, false, 0, len(own.hops))
 			}
 		}
+		r.changed(p)
+		return
 	}
 }

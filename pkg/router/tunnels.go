@@ -90,6 +90,16 @@ func (t *Tunnels) Publish(set leaseset.Set) {
 	})
 }
 
+// Suspect says that what is sent through these tunnels, or should come through
+// them, seems to get lost: they are tested now.
+func (t *Tunnels) Suspect() {
+	t.r.in.do(func() {
+		if !t.p.closed {
+			t.p.policy.Suspect(t.r.now)
+		}
+	})
+}
+
 // Rest ends the building and testing of tunnels: those that stand serve until
 // they expire, for a destination that only says farewell.
 func (t *Tunnels) Rest() {

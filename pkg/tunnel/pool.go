@@ -26,7 +26,7 @@ type PoolConfig struct {
 	MaxBuilding  int           // 4 builds in flight in each direction
 	Renew        time.Duration // 75 s before a tunnel's end, and up to twice that
 	TestEvery    time.Duration // 60 s; negative: no tests
-	TestTimeout  time.Duration // 10 s
+	TestTimeout  time.Duration // 10 s, less for tunnels that are known to be fast
 	TestFailures int           // 2 failed tests in a row end a tunnel
 
 	Limit *BuildLimit // shared by all pools of a router; nil: one of its own
@@ -100,6 +100,8 @@ const (
 	// ActionTest: send a test message out through ID and back through Back,
 	// and call TestOK or TestFailed.
 	ActionTest
+	// ActionTestTimeout: the test message of ID and Back did not come back in time.
+	ActionTestTimeout
 	// ActionDrop: forget the tunnel or the pending build; Reason says why.
 	ActionDrop
 )
@@ -121,8 +123,8 @@ type Action struct {
 	Inbound bool
 	Hops    int        // ActionBuild
 	Urgent  bool       // ActionBuild: there is no tunnel in this direction
-	Back    uint64     // ActionTest: the inbound tunnel
-	Test    uint64     // ActionTest: what TestOK and TestFailed are told
+	Back    uint64     // ActionTest, ActionTestTimeout: the inbound tunnel
+	Test    uint64     // ActionTest, ActionTestTimeout: what TestOK and TestFailed are told
 	Reason  DropReason // ActionDrop
 }
 
@@ -138,6 +140,7 @@ type poolTunnel struct {
 	testAt   time.Time
 	failures int // tests in a row
 	rtt      time.Duration
+	building time.Duration // from the request to the reply
 }
 
 func (t *poolTunnel) expires() time.Time { return t.started.Add(Lifetime) }
@@ -165,6 +168,8 @@ type Pool struct {
 	tests   []poolTest
 	ways    [2]poolWay
 	resting bool
+
+	suspected time.Time // the last Suspect
 }
 
 // poolWay is what is kept for each direction.
@@ -223,7 +228,7 @@ func (p *Pool) Built(now time.Time, id uint64) bool {
 	}
 	w := p.way(t.inbound)
 	w.failed, w.resumeAt = 0, time.Time{}
-	t.built = true
+	t.built, t.building = true, now.Sub(t.started)
 	ahead := p.cfg.Renew + p.jitter(p.cfg.Renew)
 	t.renewAt = t.expires().Add(-ahead)
 	if p.cfg.TestEvery > 0 {
@@ -285,17 +290,76 @@ func (p *Pool) TestOK(now time.Time, test uint64, rtt time.Duration) {
 }
 
 // TestFailed says that a test message did not come back. The pool also finds
-// that out by itself after TestTimeout.
+// that out by itself. As either tunnel may be to blame, both are tested again
+// with others; only the second failure in a row ends one.
 func (p *Pool) TestFailed(now time.Time, test uint64) {
-	if x, ok := p.takeTest(test); ok {
-		for _, id := range [...]uint64{x.out, x.in} {
-			if t := p.find(id); t != nil {
-				t.failures++
-				t.testAt = now.Add(p.jitter(p.cfg.TestTimeout)) // again soon, with another one
-			}
+	x, ok := p.takeTest(test)
+	if !ok {
+		return
+	}
+	out, in := p.find(x.out), p.find(x.in)
+	for _, t := range [...]*poolTunnel{out, in} {
+		switch {
+		case t == nil:
+		case out == nil || in == nil: // the other has gone meanwhile
+			t.testAt = now
+		default:
+			t.failures++
+			t.testAt = now.Add(p.jitter(retestWithin)) // with another one
 		}
 	}
 }
+
+// retestWithin is how soon after a failed test its tunnels are tested again.
+const retestWithin = time.Second
+
+// suspectPause is the least time between two rounds of tests that Suspect starts.
+const suspectPause = 10 * time.Second
+
+// Suspect says that what goes through the pool's tunnels seems to get lost.
+// Unless that was said a moment ago, all are tested now.
+func (p *Pool) Suspect(now time.Time) {
+	if now.Sub(p.suspected) < suspectPause {
+		return
+	}
+	p.suspected = now
+	for _, t := range p.tunnels {
+		if t.built && t.testAt.After(now) {
+			t.testAt = now
+		}
+	}
+}
+
+// Doubt says that a tunnel probably does not work any more, for instance
+// because one of its hops has gone away. It is tested now, and ends if that
+// fails.
+func (p *Pool) Doubt(now time.Time, id uint64) {
+	if t := p.find(id); t != nil && t.built && t.hops > 0 {
+		t.failures = max(t.failures, p.cfg.TestFailures-1)
+		if t.testAt.After(now) {
+			t.testAt = now
+		}
+	}
+}
+
+// patience is how long a test of two tunnels may take: much longer than
+// others did, or than it took to build them.
+func (p *Pool) patience(a, b *poolTunnel) time.Duration {
+	var usual time.Duration
+	for _, t := range [...]*poolTunnel{a, b} {
+		if t.rtt > 0 {
+			usual = max(usual, t.rtt)
+		} else {
+			usual = max(usual, t.building)
+		}
+	}
+	return min(max(leastPatience, patienceFactor*usual), p.cfg.TestTimeout)
+}
+
+const (
+	leastPatience  = 2 * time.Second
+	patienceFactor = 5
+)
 
 func (p *Pool) takeTest(id uint64) (poolTest, bool) {
 	for i, x := range p.tests {

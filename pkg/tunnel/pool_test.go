@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -235,6 +236,65 @@ func TestPoolReplacesBrokenTunnels(t *testing.T) {
 	w.run(3*time.Minute, nil)
 	if a, b := len(w.p.Usable(w.now, true)), len(w.p.Usable(w.now, false)); a != 1 || b != 1 {
 		t.Errorf("%d and %d tunnels, one each expected", a, b)
+	}
+}
+
+// TestPoolBlame: a broken tunnel takes none of those with it that it was
+// tested with.
+func TestPoolBlame(t *testing.T) {
+	for i := range 20 {
+		w := newPoolWorld(t, quota(3))
+		w.run(30*time.Second+time.Duration(i)*5*time.Second, nil)
+		good := w.p.Usable(w.now, true)
+		bad := good[i%3]
+		w.broken[bad] = true
+		w.p.Suspect(w.now)
+		w.run(suspectPause, nil)
+		if slices.Contains(w.p.Usable(w.now, true), bad) {
+			t.Errorf("run %d: after %v a broken tunnel is still in use", i, suspectPause)
+		}
+		if w.drops[DropTests] != 1 {
+			t.Errorf("run %d: %d tunnels dropped for one broken", i, w.drops[DropTests])
+		}
+	}
+}
+
+// TestPoolDoubt: a tunnel of which one hop has gone away ends with the first
+// test that fails, and stays if it works.
+func TestPoolDoubt(t *testing.T) {
+	w := newPoolWorld(t, quota(3))
+	w.run(30*time.Second, nil)
+	ids := w.p.Usable(w.now, false)
+	bad, good := ids[0], ids[1]
+	w.broken[bad] = true
+	w.p.Doubt(w.now, bad)
+	w.p.Doubt(w.now, good)
+	w.p.Doubt(w.now, 12345)
+	if last := w.p.Usable(w.now, false); last[0] != ids[2] {
+		t.Errorf("order of use %v: %d and %d are doubtful", last, bad, good)
+	}
+	w.run(5*time.Second, nil)
+	if now := w.p.Usable(w.now, false); slices.Contains(now, bad) || !slices.Contains(now, good) {
+		t.Errorf("%v in use, %d is broken and %d is not", now, bad, good)
+	}
+}
+
+// TestPoolSuspects: however often somebody complains, the tests have a pace.
+func TestPoolSuspects(t *testing.T) {
+	w := newPoolWorld(t, quota(3))
+	w.run(30*time.Second, nil)
+	tests := 0
+	for range 600 {
+		w.p.Suspect(w.now)
+		w.run(100*time.Millisecond, nil)
+	}
+	for _, line := range w.trace {
+		if strings.Contains(line, fmt.Sprint("{", ActionTest)) {
+			tests++
+		}
+	}
+	if tests == 0 || tests > 60 {
+		t.Errorf("%d tests in a minute", tests)
 	}
 }
 

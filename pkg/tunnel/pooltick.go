@@ -56,6 +56,7 @@ func (p *Pool) runTests(now time.Time, as []Action) []Action {
 			i++
 		} else {
 			p.TestFailed(now, x.id)
+			as = append(as, Action{Kind: ActionTestTimeout, ID: x.out, Back: x.in, Test: x.id})
 		}
 	}
 	for i := 0; i < len(p.tunnels); {
@@ -76,7 +77,7 @@ func (p *Pool) runTests(now time.Time, as []Action) []Action {
 			continue
 		}
 		p.nextID++
-		x := poolTest{id: p.nextID, out: t.id, in: back.id, deadline: now.Add(p.cfg.TestTimeout)}
+		x := poolTest{id: p.nextID, out: t.id, in: back.id, deadline: now.Add(p.patience(t, back))}
 		if t.inbound {
 			x.out, x.in = back.id, t.id
 		}
