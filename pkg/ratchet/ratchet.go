@@ -52,7 +52,7 @@ type Limits struct {
 	Established  int // sessions that carry data; 4096
 	HalfOpen     int // sessions begun by peers and not yet used by them; 1024
 	Unanswered   int // our own new session messages awaiting a reply; 1024
-	Tags         int // session tags and skipped keys kept, all sessions together; 1 << 18
+	Tags         int // session tags and skipped keys kept, all sessions together; 1 << 19
 	Expected     int // one-time tags, see Expect; 4096
 	Replays      int // new session messages remembered; 1 << 17
 	NewPerSecond int // new session messages that we try to open; 200
@@ -67,7 +67,7 @@ func (l Limits) withDefaults() Limits {
 		p *int
 		n int
 	}{
-		{&l.Established, 4096}, {&l.HalfOpen, 1024}, {&l.Unanswered, 1024}, {&l.Tags, 1 << 18},
+		{&l.Established, 4096}, {&l.HalfOpen, 1024}, {&l.Unanswered, 1024}, {&l.Tags, 1 << 19},
 		{&l.Expected, 4096}, {&l.Replays, 1 << 17}, {&l.NewPerSecond, 200}, {&l.PerPeer, 8},
 		{&l.Replies, 32}, {&l.CloveCount, 64}, {&l.RatchetAfter, 4096},
 	} {

@@ -317,6 +317,46 @@ func TestIdleThenBusy(t *testing.T) {
 	say(now, a, b, "too late", NewSession)
 }
 
+// TestLostFlight: what a failing tunnel loses of a stream that doubled with
+// each round trip is no more than the tag set listens ahead for.
+func TestLostFlight(t *testing.T) {
+	for _, flight := range []int{20, 100, 600, 1000} {
+		a, b := established(t, Config{})
+		for range flight {
+			say(start, a, b, "arrives", ExistingSession)
+		}
+		for range flight {
+			a.seal(start, b, "is lost")
+		}
+		say(start, a, b, "arrives again", ExistingSession)
+	}
+}
+
+// TestSuspect: while nothing is heard of a peer that seems to receive nothing,
+// new sessions begin, in case only the first message to it is lost again.
+func TestSuspect(t *testing.T) {
+	a, b := established(t, Config{})
+	for range 3000 { // too many for the tag set
+		a.seal(start, b, "is lost")
+	}
+	if _, err := b.Open(start, a.seal(start, b, "not understood").Body); err == nil {
+		t.Fatal("b listens further ahead than it should")
+	}
+	a.Suspect(b.static.Public)
+	now := start.Add(restartInterval)
+	for _, want := range []Kind{NewSession, ExistingSession, NewSession} {
+		if m := a.seal(now, b, "is lost"); m.Kind != want {
+			t.Fatalf("%v after %v", m.Kind, now.Sub(start))
+		}
+		now = now.Add(restartInterval * 6 / 10)
+	}
+	now = now.Add(restartInterval)
+	say(now, a, b, "hello", NewSession)
+	say(now, b, a, "hello", NewSessionReply)
+	now = now.Add(restartInterval)
+	say(now, a, b, "data", ExistingSession)
+}
+
 func TestReplayAndClock(t *testing.T) {
 	a, b := newEnd(t, 1, Config{}), newEnd(t, 2, Config{})
 	m := a.seal(start, b, "once")

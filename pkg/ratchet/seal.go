@@ -87,7 +87,7 @@ func (p *peer) sent(now time.Time) {
 }
 
 // heard ends a silence.
-func (p *peer) heard() { p.silentCount, p.silentSpan = 0, 0 }
+func (p *peer) heard() { p.silentCount, p.silentSpan, p.suspect = 0, 0, false }
 
 // silent reports whether the peer seems to have lost its session: several
 // messages went unanswered, over some time. Then one message in a while
@@ -100,8 +100,8 @@ func (p *peer) silent(now time.Time) bool {
 
 // Suspect says that a peer does not seem to receive what is sent to it: more
 // may have been lost than it listens ahead for (ECIES, Parameters, tag set
-// size), and then it can open no later message of that session. The next
-// message begins a new one.
+// size), and then it can open no later message of that session. Until it is
+// heard, one message in a while begins a new one.
 func (s *Sessions) Suspect(static [32]byte) {
 	if p := s.peers[static]; p != nil {
 		p.suspect = true
@@ -152,7 +152,7 @@ func (s *Sessions) sealNewSession(dst []byte, now time.Time, to Peer, p Payload)
 		return Sealed{}, err
 	}
 	n := s.add(now, &h, true)
-	n.peer.lastNew, n.peer.suspect = now, false
+	n.peer.lastNew = now
 	n.replies = &inbound{session: n, replies: true, highest: -1, chain: h.replyChain()}
 	s.listen(n.replies)
 	s.shrink(n)

@@ -7,11 +7,14 @@ import (
 )
 
 // How far ahead of the highest message received a tag set listens (ECIES,
-// Parameters; i2pd's maximum, which also is how far it may run ahead). The
-// first tag set starts small, since most handshakes come to nothing.
+// Parameters). What comes after a longer gap cannot be opened, and a tunnel
+// that fails loses all that a stream has in flight, which may double with each
+// round trip. The first tag set starts small, since most handshakes come to
+// nothing.
 const (
-	minAhead     = 32
-	maxAhead     = 800
+	minAhead     = 64
+	maxAhead     = 2048
+	maxBehind    = 800
 	repliesAhead = 16
 	lastIndex    = 65535
 )
@@ -66,7 +69,7 @@ func (in *inbound) ahead() int {
 	case in.id > 0:
 		return maxAhead
 	}
-	return min(maxAhead, minAhead+max(in.highest, 0)/2)
+	return min(maxAhead, minAhead+2*max(in.highest, 0))
 }
 
 // listen makes the tags of the window and drops those far behind it.
@@ -79,7 +82,7 @@ func (s *Sessions) listen(in *inbound) {
 			s.tags[tag] = tagRef{in, n}
 		}
 	}
-	s.trim(in, in.highest-in.ahead(), lastIndex)
+	s.trim(in, in.highest-min(in.ahead(), maxBehind), lastIndex)
 }
 
 // trim drops the tags and keys below from, and the tags above to.
