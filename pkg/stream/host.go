@@ -223,6 +223,11 @@ func (h *Host) turn() time.Duration {
 	return max(at.Sub(h.cfg.Now()), 0)
 }
 
+// Revive says that there is a new path to a destination whose streams have stalled.
+func (h *Host) Revive(peer i2p.Hash) {
+	h.do(func(now time.Time) { h.mux.Revive(now, peer) })
+}
+
 // Retire ends the listeners and the opening of streams. Streams go on, and
 // once they are closed linger for a while, to acknowledge what a peer may send
 // again.

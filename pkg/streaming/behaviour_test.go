@@ -287,6 +287,44 @@ func TestOutage(t *testing.T) {
 	}
 }
 
+// TestRevive: once there is a new path a stalled stream uses it at once,
+// however long its timeout has become.
+func TestRevive(t *testing.T) {
+	w, a, b := two(t, streaming.Config{}, streaming.Config{}, link{latency: 20 * ms, rate: 1e6, queue: 200 << 10})
+	s, r := opened(t, w, a, b)
+	s.toSend, s.finish = 1<<20, true
+	w.idle(300*time.Millisecond, s)
+	cut := true
+	w.tap = func(_, _ *node, _ []byte) bool { return !cut }
+	w.idle(30*time.Second, s)
+	cut = false
+	before := r.got
+	a.mux.Revive(w.now, a.hash) // another's
+	w.idle(500*time.Millisecond, s)
+	if r.got != before {
+		t.Fatal("the stream was not stalled")
+	}
+	a.mux.Revive(w.now, b.hash)
+	if !w.run(5*time.Second, sideList(w, s), func() bool { return r.ended }) || !bytes.Equal(r.sum.Sum(nil), s.sent.Sum(nil)) {
+		t.Errorf("%d bytes; %+v", r.got, s.conn.Stats())
+	}
+}
+
+// TestHeardAgain: a sign of life of the peer's ends a long timeout too.
+func TestHeardAgain(t *testing.T) {
+	w, a, b := two(t, streaming.Config{}, streaming.Config{KeepAlive: 35 * time.Second}, link{latency: 20 * ms, rate: 1e6, queue: 200 << 10})
+	s, r := opened(t, w, a, b)
+	s.toSend, s.finish = 1<<20, true
+	w.idle(300*time.Millisecond, s)
+	cut := true
+	w.tap = func(_, _ *node, _ []byte) bool { return !cut }
+	w.idle(30*time.Second, s)
+	cut = false
+	if !w.run(10*time.Second, sideList(w, s), func() bool { return r.ended }) || !bytes.Equal(r.sum.Sum(nil), s.sent.Sum(nil)) {
+		t.Errorf("%d bytes; %+v", r.got, s.conn.Stats())
+	}
+}
+
 // TestLostInARow: more packets in a row are lost than one NACK list can name,
 // and the acks of those before them as well. What came before the gap must be
 // acknowledged all the same, or the sender repeats it for ever.

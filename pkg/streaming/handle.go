@@ -229,6 +229,9 @@ func (c *Conn) handle(now time.Time, at instant, p *Packet, raw []byte) {
 	if c.snd.choked && c.snd.una != una && !p.Flags.Has(DelayRequested) {
 		c.unchoke(at) // i2pd never says so
 	}
+	if c.snd.timeouts > 1 && at-c.snd.timerFrom > c.rtt.rto(0) {
+		c.revive(at) // the peer is heard again: do not wait for a long timeout's end
+	}
 	if c.state != open && c.state != opening {
 		return
 	}

@@ -1,6 +1,12 @@
 package streaming
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+)
 
 // timerLength is how long progress is waited for before something is done.
 func (c *Conn) timerLength() time.Duration {
@@ -36,7 +42,25 @@ func (c *Conn) expireSends(now instant) {
 	c.timeout(now)
 }
 
-// timeout gives all that is in flight up for lost.
+// muchLost is a whole flight that is too large to be lost by chance.
+const muchLost = 64
+
+// giveUpForLost marks all that is in flight as lost, and has the oldest sent at once.
+func (c *Conn) giveUpForLost(now instant) {
+	s := &c.snd
+	segs := s.outstanding()
+	for i := range segs {
+		if !segs[i].acked && !segs[i].lost {
+			segs[i].lost = true
+			s.lost++
+		}
+	}
+	s.inflight = 0
+	s.timerFrom, s.paceAt, s.lossAt = now, now, never
+	s.force = 1
+}
+
+// timeout is the end of the patience with what is in flight.
 func (c *Conn) timeout(now instant) {
 	s := &c.snd
 	s.timeouts++
@@ -52,20 +76,39 @@ func (c *Conn) timeout(now instant) {
 		c.giveUp()
 		return
 	}
-	segs := s.outstanding()
-	for i := range segs {
-		if !segs[i].acked && !segs[i].lost {
-			segs[i].lost = true
-			s.lost++
-		}
-	}
-	s.inflight = 0
-	s.timerFrom, s.paceAt, s.lossAt = now, now, never
-	s.force = 1
+	c.giveUpForLost(now)
 	c.cc.onTimeout(s.timeouts)
-	if s.timeouts > 1 || s.una == 0 {
+	if s.timeouts > 1 || s.una == 0 || s.lost >= muchLost {
 		c.m.cfg.Events.Stalled(c.peer.hash)
 	}
+}
+
+// Revive says that there is a new path to a destination, as the old one did
+// not work. What waits for a timeout is sent again now, and so is what has
+// gone unanswered for longer than a round trip.
+func (m *Mux) Revive(now time.Time, peer i2p.Hash) {
+	at := m.instant(now)
+	var stalled []*Conn
+	for _, c := range m.conns {
+		if c.peer.hash == peer && (c.snd.timeouts > 0 || at-c.snd.timerFrom > c.rtt.smoothed) {
+			stalled = append(stalled, c)
+		}
+	}
+	slices.SortFunc(stalled, func(a, b *Conn) int { return cmp.Compare(a.localID, b.localID) })
+	for _, c := range stalled {
+		c.revive(at)
+	}
+}
+
+// revive sends again at once, with the shortest timeout.
+func (c *Conn) revive(now instant) {
+	s := &c.snd
+	if s.choked || s.inflight+s.lost == 0 {
+		return
+	}
+	s.timeouts, s.probed = 0, true
+	c.giveUpForLost(now)
+	c.m.touch(c)
 }
 
 // giveUp ends a stream whose packets are not acknowledged. A peer that had
