@@ -34,6 +34,8 @@ type Tunnels interface {
 	// Publish stores a lease set in the netDb through these tunnels, and
 	// sees to it that it can be found.
 	Publish(set leaseset.Set)
+	// Suspect has the tunnels tested: what goes through them seems to get lost.
+	Suspect()
 	// Rest ends the building of tunnels; those that stand still serve.
 	Rest()
 	Close()
@@ -104,8 +106,9 @@ type Client struct {
 	standing  chan struct{} // closed once tunnels stand both ways
 	stands    bool
 	set       *leaseset.LeaseSet2
-	stored    []byte // set as a DatabaseStore message has it
-	dirty     bool   // the leases changed since set was made
+	stored    []byte    // set as a DatabaseStore message has it
+	dirty     bool      // the leases changed since set was made
+	pushAt    time.Time // when a peer may be due to be sent set by itself; zero: none is
 	ready     chan struct{}
 	confirmed bool // a floodfill has a lease set of ours
 	isReady   bool

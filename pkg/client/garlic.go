@@ -95,6 +95,7 @@ func (c *Client) sealCloves(now time.Time, r *remote, cloves ...i2np.Clove) (i2n
 	}
 	if announce || (haveOwn && sealed.Kind == ratchet.NewSession) {
 		r.announced(now, c.set, sealed.ID)
+		c.pushBy(now.Add(leaseSetResend)) // unless the peer says before that it came
 	}
 	c.stats.Sent++
 	binary.BigEndian.PutUint32(sealed.Body, uint32(len(sealed.Body)-garlicHeader))
@@ -234,10 +235,19 @@ func (c *Client) learn(set leaseset.Set) {
 		c.mu.Unlock()
 		return
 	}
+	revive := false
 	if r.update(set) {
 		c.byStatic[r.static()] = r
+		revive, r.stalled = r.stalled || r.withdrawn(now), false
+		if r.pushes > 0 && !r.knowsSet { // there are new ways to send it ours
+			r.sentSet = 0
+			c.pushBy(now)
+		}
 	}
 	c.flush(now, r)
+	if revive {
+		c.host.Revive(set.Hash())
+	}
 }
 
 // flush sends what waited for r. It is called with c.mu held and returns

@@ -24,6 +24,7 @@ type ether struct {
 	sets    map[i2p.Hash]leaseset.Set
 	log     map[i2p.Hash][]i2np.Message // what was sent to each
 	lost    i2p.Hash                    // what is sent to this gateway never arrives
+	tell    map[*Client]Callbacks
 }
 
 func (e *ether) lose(c *Client) {
@@ -37,6 +38,22 @@ func (e *ether) lose(c *Client) {
 	}
 }
 
+// move gives a client another tunnel in place of the one it has.
+func (e *ether) move(c *Client, gateway i2p.Hash) {
+	e.mu.Lock()
+	e.clients[gateway] = c
+	tell := e.tell[c]
+	e.mu.Unlock()
+	tell.Changed(oneTunnel(gateway))
+}
+
+func oneTunnel(gateway i2p.Hash) TunnelState {
+	return TunnelState{
+		Leases:   []leaseset.Lease{{Gateway: gateway, TunnelID: 1, Expires: i2p.DateOf(time.Now().Add(10 * time.Minute))}},
+		Outbound: []uint32{1},
+	}
+}
+
 // newClient makes a client with one tunnel each way.
 func (e *ether) newClient(t *testing.T, seed byte) *Client {
 	t.Helper()
@@ -47,10 +64,10 @@ func (e *ether) newClient(t *testing.T, seed byte) *Client {
 	}
 	gateway := i2p.HashOf([]byte{seed})
 	c, err := New(Config{Keys: keys, Rand: random, OpenTunnels: func(to Callbacks) Tunnels {
-		to.Changed(TunnelState{
-			Leases:   []leaseset.Lease{{Gateway: gateway, TunnelID: 1, Expires: i2p.DateOf(time.Now().Add(10 * time.Minute))}},
-			Outbound: []uint32{1},
-		})
+		to.Changed(oneTunnel(gateway))
+		e.mu.Lock()
+		e.tell[e.clients[gateway]] = to
+		e.mu.Unlock()
 		return etherTunnels{e, to}
 	}})
 	if err != nil {
@@ -92,6 +109,8 @@ func (t etherTunnels) Publish(set leaseset.Set) {
 	t.to.Published()
 }
 
+func (t etherTunnels) Suspect() {}
+
 func (t etherTunnels) Rest() {}
 
 func (t etherTunnels) Close() {}
@@ -101,7 +120,7 @@ func pair(t *testing.T, f func(t *testing.T, e *ether, a, b *Client)) {
 	held := buf.InUse()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)))
-		e := &ether{clients: map[i2p.Hash]*Client{}, sets: map[i2p.Hash]leaseset.Set{}, log: map[i2p.Hash][]i2np.Message{}}
+		e := &ether{clients: map[i2p.Hash]*Client{}, sets: map[i2p.Hash]leaseset.Set{}, log: map[i2p.Hash][]i2np.Message{}, tell: map[*Client]Callbacks{}}
 		a, b := e.newClient(t, 1), e.newClient(t, 2)
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
@@ -201,6 +220,47 @@ func TestRetire(t *testing.T) {
 		defer b.arrival.Unlock()
 		if !b.ended {
 			t.Errorf("a retired destination still runs after %v", farewell)
+		}
+	})
+}
+
+// TestPushedLeaseSet: a destination that only receives, and whose tunnels have
+// been replaced, says so by itself: its peer could find no way to it.
+func TestPushedLeaseSet(t *testing.T) {
+	pair(t, func(t *testing.T, e *ether, a, b *Client) {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		l, err := b.Listen(8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := a.Dial(ctx, b.Destination(), 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer out.Close()
+		in, err := l.AcceptStream(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		io.WriteString(out, "go")
+		if _, err := io.ReadFull(in, make([]byte, 2)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second) // all is acknowledged
+		e.lose(a)                    // a's tunnel fails, and b writes into it
+		io.WriteString(in, "the answer")
+		time.Sleep(20 * time.Second)
+		e.move(a, i2p.HashOf([]byte("another gateway")))
+		begun := time.Now()
+		out.SetDeadline(begun.Add(30 * time.Second))
+		got := make([]byte, len("the answer"))
+		if _, err := io.ReadFull(out, got); err != nil || string(got) != "the answer" {
+			t.Errorf("%q, %v", got, err)
+		}
+		if took := time.Since(begun); took > 2*time.Second {
+			t.Errorf("the peer learned of the new tunnel after %v", took)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
@@ -15,10 +16,23 @@ const (
 	leaseMargin     = 20 * time.Second
 	leaseRefresh    = 75 * time.Second // look for newer leases when the last one has less left
 	lookupPause     = 10 * time.Second // between two lookups of the same lease set
-	leaseSetResend  = 3 * time.Second  // until the peer acknowledges our new lease set
+	withdrawnEarly  = time.Minute
+	badLeaseTime    = time.Minute     // a lease that failed comes after others
+	leaseSetResend  = 3 * time.Second // until the peer acknowledges our new lease set
 	remoteIdleAfter = 15 * time.Minute
 
 	maxAnnouncements = 16 // messages with our lease set whose confirmation is awaited
+
+	// A peer that is in conversation with us, but has not said anything lately
+	// to which our new lease set could be joined, gets it by itself: it may be
+	// sending into tunnels that are gone.
+	conversation  = 3 * time.Minute // since the last data to it
+	pushDelay     = 300 * time.Millisecond
+	pushResend    = 500 * time.Millisecond // doubled each time, up to leaseSetResend
+	maxPushPause  = 10 * time.Second
+	maxPushes     = 4 // of the same lease set, to a peer that never confirmed one
+	pushesAtOnce  = 32
+	pushesSpacing = 50 * time.Millisecond
 )
 
 // remote is what a client knows of one other destination, and the path it
@@ -33,6 +47,7 @@ type remote struct {
 	lookedUp time.Time
 	used     time.Time
 	written  bool // we sent it something
+	stalled  bool // since there was news of its leases
 
 	lease    leaseset.Lease
 	via      uint32 // outbound tunnel
@@ -44,6 +59,9 @@ type remote struct {
 	sentAt   time.Time
 	sentIDs  []ratchet.MessageID
 	knowsSet bool
+	confirms bool // it does tell
+	pushes   int  // messages for nothing but our lease set
+	detours  int  // paths taken for them
 }
 
 type leaseKey struct {
@@ -63,6 +81,12 @@ func (r *remote) update(set leaseset.Set) bool {
 	}
 	r.set, r.key = set, key
 	return true
+}
+
+// unpublished reports that the peer's lease set is not to be found in the netDb.
+func (r *remote) unpublished() bool {
+	set, ok := r.set.(*leaseset.LeaseSet2)
+	return ok && set.Unpublished()
 }
 
 // usableKey is the first encryption key of a lease set that we speak: the
@@ -87,7 +111,7 @@ func (r *remote) choose(now time.Time, outbound []uint32, pick func(n int) int) 
 	if len(outbound) == 0 || r.set == nil {
 		return false
 	}
-	if !contains(outbound, r.via) {
+	if !slices.Contains(outbound, r.via) {
 		r.via = outbound[pick(len(outbound))]
 	}
 	soon := i2p.DateOf(now.Add(leaseMargin))
@@ -95,6 +119,12 @@ func (r *remote) choose(now time.Time, outbound []uint32, pick func(n int) int) 
 		return true
 	}
 	return r.chooseLease(now, soon)
+}
+
+// withdrawn reports that the lease in use is in the lease set no more, long
+// before its time: what was sent to it lately is lost.
+func (r *remote) withdrawn(now time.Time) bool {
+	return r.lease.Expires > i2p.DateOf(now.Add(withdrawnEarly)) && !r.hasLease(r.lease)
 }
 
 func (r *remote) chooseLease(now time.Time, soon i2p.Date) bool {
@@ -132,9 +162,10 @@ func (r *remote) hasLease(want leaseset.Lease) bool {
 	return false
 }
 
-// stalled abandons the present path: what was sent over it is not being
-// acknowledged. The next choose takes another lease and another tunnel.
-func (r *remote) stalled(now time.Time, outbound []uint32) {
+// abandon gives up the present path: what was sent over it is not being
+// acknowledged. The next choose takes another lease, and another tunnel: any
+// other, so that sooner or later each lease is tried with each tunnel.
+func (r *remote) abandon(now time.Time, outbound []uint32, pick func(n int) int) {
 	if r.lease.Expires != 0 {
 		if r.badLease == nil {
 			r.badLease = make(map[leaseKey]time.Time)
@@ -144,15 +175,45 @@ func (r *remote) stalled(now time.Time, outbound []uint32) {
 				delete(r.badLease, k)
 			}
 		}
-		r.badLease[leaseKey{r.lease.Gateway, r.lease.TunnelID}] = now.Add(time.Minute)
+		r.badLease[leaseKey{r.lease.Gateway, r.lease.TunnelID}] = now.Add(badLeaseTime)
 	}
 	r.lease = leaseset.Lease{}
-	for i, id := range outbound {
-		if id == r.via {
-			r.via = outbound[(i+1)%len(outbound)]
-			break
+	r.via = other(outbound, r.via, pick)
+}
+
+// other is any of the tunnels but the one named, where there is one.
+func other(outbound []uint32, than uint32, pick func(n int) int) uint32 {
+	i := slices.Index(outbound, than)
+	switch n := len(outbound); {
+	case n == 0:
+		return than
+	case i < 0:
+		return outbound[pick(n)]
+	case n == 1:
+		return than
+	default:
+		return outbound[(i+1+pick(n-1))%n]
+	}
+}
+
+// detour is a path for a message that does not follow others: with each
+// call another lease and another tunnel, until all pairs have been tried.
+func (r *remote) detour(now time.Time, outbound []uint32) (via uint32, lease leaseset.Lease, ok bool) {
+	var leases []leaseset.Lease
+	if r.set != nil {
+		for _, l := range r.set.Leases() {
+			if l.Expires > i2p.DateOf(now) {
+				leases = append(leases, l)
+			}
 		}
 	}
+	if len(leases) == 0 || len(outbound) == 0 {
+		return 0, leaseset.Lease{}, false
+	}
+	attempt := r.detours
+	round := attempt / len(outbound)
+	r.detours++
+	return outbound[attempt%len(outbound)], leases[(attempt+round)%len(leases)], true
 }
 
 // lasts is the time that the longest lease still has.
@@ -165,13 +226,4 @@ func (r *remote) lasts(now time.Time) time.Duration {
 		last = max(last, l.Expires)
 	}
 	return last.Time().Sub(now)
-}
-
-func contains(ids []uint32, id uint32) bool {
-	for _, x := range ids {
-		if x == id {
-			return true
-		}
-	}
-	return false
 }

@@ -1,7 +1,7 @@
 package client
 
 import (
-	"sort"
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
@@ -21,6 +21,7 @@ func (c *Client) tick() time.Duration {
 	}
 	c.flushAll(now)
 	c.replyEmpty(now)
+	push := c.pushSet(now)
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -29,6 +30,9 @@ func (c *Client) tick() time.Duration {
 	sleep := time.Minute
 	if d := c.sessions.Deadline(); !d.IsZero() {
 		sleep = min(sleep, d.Sub(now))
+	}
+	if !push.IsZero() {
+		sleep = min(sleep, push.Sub(now))
 	}
 	return max(sleep, 10*time.Millisecond)
 }
@@ -61,7 +65,99 @@ func (c *Client) renewSet(now time.Time) *leaseset.LeaseSet2 {
 	store := i2np.DatabaseStore{Key: set.Hash(), Type: set.StoreType(), Data: set.Bytes()}
 	c.stored = store.AppendTo(nil)
 	c.stats.LeaseSets++
+	c.pushAt = now.Add(pushDelay)
 	return set
+}
+
+// pushSet sends our lease set to the peers that should know it and perhaps do
+// not, and returns when there is more to do.
+func (c *Client) pushSet(now time.Time) time.Time {
+	c.mu.Lock()
+	if c.resting {
+		c.pushAt = time.Time{}
+	}
+	if c.pushAt.IsZero() || now.Before(c.pushAt) {
+		defer c.mu.Unlock()
+		return c.pushAt
+	}
+	var due []*remote
+	unheard := false
+	var next time.Time
+	for _, r := range c.remotes {
+		if at := r.pushAt(now, c.set); at.IsZero() {
+			continue
+		} else if at.After(now) {
+			next = earliest(next, at)
+		} else {
+			due = append(due, r)
+		}
+	}
+	c.pushAt = next
+	c.mu.Unlock()
+	slices.SortFunc(due, byHash)
+	for i, r := range due {
+		c.mu.Lock()
+		if i == pushesAtOnce {
+			c.pushBy(now.Add(pushesSpacing))
+			c.mu.Unlock()
+			break
+		}
+		via, lease, ok := r.detour(now, c.state.Outbound)
+		if !ok {
+			c.pushBy(now.Add(leaseSetResend))
+			c.mu.Unlock()
+			continue
+		}
+		m, ok := c.sealCloves(now, r)
+		r.pushes++
+		lookup := r.pushes > 1 && c.wantLookup(now, r)
+		unheard = unheard || r.pushes > 1
+		if at := r.pushAt(now, c.set); !at.IsZero() {
+			c.pushBy(at)
+		}
+		c.mu.Unlock()
+		if ok {
+			c.tunnels.Send(via, lease.Gateway, lease.TunnelID, []i2np.Message{m})
+		}
+		if lookup { // the peer's leases may have changed as well
+			c.lookup(r.hash)
+		}
+	}
+	if unheard {
+		c.tunnels.Suspect() // or ours are at fault
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pushAt
+}
+
+// pushBy has pushSet look at the peers at a time, or before.
+func (c *Client) pushBy(at time.Time) {
+	if c.pushAt != earliest(c.pushAt, at) {
+		c.pushAt = at
+		c.nudge()
+	}
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// pushAt is when our lease set should be sent by itself; zero for never.
+func (r *remote) pushAt(now time.Time, set *leaseset.LeaseSet2) time.Time {
+	switch {
+	case r.set == nil || !r.written || now.Sub(r.used) > conversation:
+		return time.Time{}
+	case r.sentSet != set.Published():
+		return now
+	case r.knowsSet || (!r.confirms && r.pushes >= maxPushes):
+		return time.Time{}
+	default:
+		return r.sentAt.Add(r.resendAfter())
+	}
 }
 
 // flushAll sends what waited for tunnels.
@@ -79,12 +175,14 @@ func (c *Client) flushAll(now time.Time) {
 		}
 	}
 	c.mu.Unlock()
-	sort.Slice(waiting, func(i, j int) bool { return waiting[i].hash.Compare(waiting[j].hash) < 0 })
+	slices.SortFunc(waiting, byHash)
 	for _, r := range waiting {
 		c.mu.Lock()
 		c.flush(now, r)
 	}
 }
+
+func byHash(a, b *remote) int { return a.hash.Compare(b.hash) }
 
 // replyEmpty answers the peers that wait for a sign that their message came,
 // when no data went their way.
@@ -166,7 +264,7 @@ func (c *Client) forgetIdle(now time.Time) {
 // wantLookup reports whether a lookup of r's lease set should begin now, and
 // notes that it did.
 func (c *Client) wantLookup(now time.Time, r *remote) bool {
-	if r.lookup || now.Sub(r.lookedUp) < lookupPause {
+	if r.lookup || now.Sub(r.lookedUp) < lookupPause || r.unpublished() {
 		return false
 	}
 	if len(c.state.Outbound) == 0 || len(c.state.Leases) == 0 {
@@ -201,11 +299,13 @@ func (c *Client) stalled(hash i2p.Hash) {
 		c.mu.Unlock()
 		return
 	}
-	r.stalled(now, c.state.Outbound)
+	r.abandon(now, c.state.Outbound, c.pick)
+	r.stalled = true
 	c.sessions.Suspect(r.static())
 	r.sentSet, r.knowsSet = 0, false // perhaps they answer to leases that are gone
 	lookup := c.wantLookup(now, r)
 	c.mu.Unlock()
+	c.tunnels.Suspect()
 	if lookup {
 		c.lookup(hash)
 	}
@@ -216,12 +316,20 @@ func (r *remote) needsOurSet(now time.Time, set *leaseset.LeaseSet2) bool {
 	if r.sentSet != set.Published() {
 		return true
 	}
-	return !r.knowsSet && now.Sub(r.sentAt) >= leaseSetResend
+	return !r.knowsSet && now.Sub(r.sentAt) >= r.resendAfter()
+}
+
+// resendAfter is how long to wait for the confirmation of our lease set.
+func (r *remote) resendAfter() time.Duration {
+	if r.pushes == 0 { // there are data to go with it
+		return leaseSetResend
+	}
+	return min(pushResend<<min(r.pushes, 10), maxPushPause)
 }
 
 func (r *remote) announced(now time.Time, set *leaseset.LeaseSet2, id ratchet.MessageID) {
 	if r.sentSet != set.Published() {
-		r.knowsSet = false
+		r.knowsSet, r.pushes = false, 0
 		r.sentIDs = r.sentIDs[:0]
 	}
 	if len(r.sentIDs) < maxAnnouncements {
@@ -235,7 +343,7 @@ func (r *remote) acknowledged(acks []ratchet.MessageID) {
 	for _, a := range acks {
 		for _, id := range r.sentIDs {
 			if a == id {
-				r.knowsSet = true
+				r.knowsSet, r.confirms = true, true
 				r.sentIDs = r.sentIDs[:0]
 				return
 			}
