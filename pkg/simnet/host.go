@@ -116,7 +116,7 @@ func (h *Host) DialContext(ctx context.Context, addr netip.AddrPort) (net.Conn, 
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.closed {
+	if n.closed || n.killed[src] {
 		return nil, opError("dial", "tcp", netip.AddrPort{}, addr, net.ErrClosed)
 	}
 	c := newConn(n, netip.AddrPortFrom(src, 0), addr)

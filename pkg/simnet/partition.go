@@ -46,9 +46,23 @@ func (n *Net) Rejoin(host netip.Addr) {
 func (n *Net) Crash(host netip.Addr) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.breakAll(host, func(c *Conn) { c.fail(net.ErrClosed) })
+}
+
+// Kill breaks every socket of a host and resets its peers, as the system does
+// for a process that was killed; what still runs there opens no other.
+func (n *Net) Kill(host netip.Addr) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.killed[host] = true
+	n.breakAll(host, (*Conn).abort)
+}
+
+// breakAll ends the sockets of a host, its streams by end. The caller holds mu.
+func (n *Net) breakAll(host netip.Addr, end func(*Conn)) {
 	for c := range n.conns {
 		if c.local.Addr() == host {
-			c.fail(net.ErrClosed)
+			end(c)
 		}
 	}
 	for a, l := range n.listeners {

@@ -93,6 +93,7 @@ type Net struct {
 	held      map[pair][]*event // what a partition keeps back
 	cut       map[pair]bool
 	isolated  map[netip.Addr]bool
+	killed    map[netip.Addr]bool
 	linkFree  map[pair]time.Time // directed: when the link can take the next byte
 	upFree    map[netip.Addr]time.Time
 	listeners map[netip.AddrPort]*listener
@@ -136,6 +137,7 @@ func New(cfg Config) *Net {
 		held:      map[pair][]*event{},
 		cut:       map[pair]bool{},
 		isolated:  map[netip.Addr]bool{},
+		killed:    map[netip.Addr]bool{},
 		linkFree:  map[pair]time.Time{},
 		upFree:    map[netip.Addr]time.Time{},
 		listeners: map[netip.AddrPort]*listener{},

@@ -241,6 +241,15 @@ func TestPartition(t *testing.T) {
 		if _, err := a.Read(got); !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("after the peer's crash: %v", err)
 		}
+		connect(t, n) // what crashed comes back
+		_, b = connect(t, n)
+		n.Kill(ipA)
+		if _, err := b.Read(got); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("after the peer was killed: %v", err)
+		}
+		if c, err := n.Host(ipA).DialContext(t.Context(), atB); err == nil {
+			t.Errorf("what was killed dials: %v", c.LocalAddr())
+		}
 	})
 }
 
