@@ -209,22 +209,24 @@ func (r *reseeder) end(reports []fetch.Report) control.Reseed {
 		r.same = 0
 	}
 	r.last = s
-	r.state = control.Reseed{
+	state := control.Reseed{
 		State: control.ReseedOff, Reason: fetch.Summary(reports), Reached: s != unreached,
 		Last: now.UTC(), Learned: learned, Servers: servers,
 	}
 	if s == unreached || s == useless {
-		r.state.Reason = string(s)
+		state.Reason = string(s)
 	}
 	if r.auto {
-		r.state.State, r.state.Next = control.ReseedWaiting, now.Add(r.pause(s)).UTC()
+		state.State, state.Next = control.ReseedWaiting, now.Add(r.pause(s)).UTC()
 		if s == enough {
-			r.state.State = control.ReseedEnough
+			state.State = control.ReseedEnough
 		}
 	}
-	state := r.state
 	r.mu.Unlock()
-	r.tell(s, news, known, reports)
+	r.tell(s, news, known, reports) // first: who sees the state finds the log's line
+	r.mu.Lock()
+	r.state = state
+	r.mu.Unlock()
 	return state
 }
 
