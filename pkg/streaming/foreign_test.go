@@ -250,8 +250,8 @@ func TestNACKsAndAcks(t *testing.T) {
 		t.Error("… but soon")
 	}
 	data(4, streaming.DelayRequested)
-	if out := f.take(0); len(out) != 1 {
-		t.Error("delay 0 asks for an ack at once")
+	if out := f.take(6 * ms); len(out) != 1 || out[0].AckThrough != 4 {
+		t.Error("delay 0 asks for an ack almost at once")
 	}
 	data(7, 0)
 	data(10, 0)

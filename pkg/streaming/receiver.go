@@ -43,7 +43,11 @@ const (
 	unchokeRepeats = 3
 	maxAckDelay    = 25 * time.Millisecond
 	minAckDelay    = time.Millisecond
-	firstAckDelay  = 10 * time.Millisecond // before a round trip was measured
+	// An ack that the peer asks for waits a moment for the application's answer,
+	// to travel with it: that spares every hop a message.
+	minAskedDelay = time.Millisecond
+	maxAskedDelay = 5 * time.Millisecond
+	firstAckDelay = 10 * time.Millisecond // before a round trip was measured
 	// dripPause: a peer that minds no choke (i2pd) gives up when nothing is
 	// acknowledged for 90 s, so a packet now and then is taken over the limit.
 	dripPause = 10 * time.Second
@@ -53,7 +57,7 @@ const (
 func (c *Conn) data(now instant, p *Packet) {
 	r := &c.rcv
 	if p.Flags.Has(DelayRequested) && p.Delay == 0 {
-		r.ackNow = true
+		r.ackAt = min(r.ackAt, now+min(max(c.rtt.smoothed/16, minAskedDelay), maxAskedDelay))
 	}
 	if r.discard && len(p.Payload) > 0 && p.SequenceNum >= r.next {
 		c.Reset()

@@ -8,6 +8,7 @@ type roundTrip struct {
 	initial        time.Duration // RTO before the first sample
 	smoothed, vary time.Duration
 	latest         time.Duration
+	samples        int
 }
 
 const (
@@ -19,7 +20,10 @@ const (
 func (r *roundTrip) sample(rtt time.Duration) {
 	rtt = min(max(rtt, time.Microsecond), maxRTT)
 	r.latest = rtt
-	if r.smoothed == 0 {
+	r.samples++
+	// The first one is the handshake's, and may have waited for lookups and
+	// tunnels at both ends.
+	if r.smoothed == 0 || r.samples == 2 && rtt < r.smoothed/2 {
 		r.smoothed, r.vary = rtt, rtt/2
 		return
 	}
