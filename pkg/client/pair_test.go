@@ -224,6 +224,34 @@ func TestRetire(t *testing.T) {
 	})
 }
 
+// TestPublishesThroughATunnel: a lease set is published only once there is a
+// tunnel that it can leave through.
+func TestPublishesThroughATunnel(t *testing.T) {
+	pair(t, func(t *testing.T, e *ether, a, _ *Client) {
+		published := func() i2p.Date {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			return e.sets[a.Destination().Hash()].Published()
+		}
+		before, gateway := published(), i2p.HashOf([]byte("another gateway"))
+		e.mu.Lock()
+		e.clients[gateway] = a
+		tell := e.tell[a]
+		e.mu.Unlock()
+		state := oneTunnel(gateway)
+		tell.Changed(TunnelState{Leases: state.Leases})
+		time.Sleep(10 * time.Second)
+		if published() != before {
+			t.Error("it was published with no way out")
+		}
+		tell.Changed(state)
+		time.Sleep(time.Second)
+		if published() == before {
+			t.Error("it was not published once there was a way out")
+		}
+	})
+}
+
 // TestPushedLeaseSet: a destination that only receives, and whose tunnels have
 // been replaced, says so by itself: its peer could find no way to it.
 func TestPushedLeaseSet(t *testing.T) {

@@ -13,11 +13,9 @@ import (
 // tick does what time asks for and returns how long the loop may sleep.
 func (c *Client) tick() time.Duration {
 	now := c.cfg.Now()
-	if set := c.renewSet(now); set != nil {
-		if !c.cfg.Unpublished {
-			c.tunnels.Publish(set)
-		}
-		c.cfg.Log.Debug("lease set made", "leases", len(set.Leases()))
+	c.renewSet(now)
+	if set := c.takeUnpublished(); set != nil {
+		c.tunnels.Publish(set)
 	}
 	c.flushAll(now)
 	c.replyEmpty(now)
@@ -38,11 +36,11 @@ func (c *Client) tick() time.Duration {
 }
 
 // renewSet makes a new lease set when the tunnels have changed.
-func (c *Client) renewSet(now time.Time) *leaseset.LeaseSet2 {
+func (c *Client) renewSet(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.dirty || len(c.state.Leases) == 0 {
-		return nil
+		return
 	}
 	published := i2p.DateOf(now)
 	if c.set != nil && published/1000 <= c.set.Published()/1000 {
@@ -59,14 +57,26 @@ func (c *Client) renewSet(now time.Time) *leaseset.LeaseSet2 {
 	if err != nil {
 		c.cfg.Log.Error("lease set not made", "error", err)
 		c.dirty = false
-		return nil
+		return
 	}
-	c.dirty, c.set = false, set
+	c.dirty, c.set, c.unpublished = false, set, !c.cfg.Unpublished
 	store := i2np.DatabaseStore{Key: set.Hash(), Type: set.StoreType(), Data: set.Bytes()}
 	c.stored = store.AppendTo(nil)
 	c.stats.LeaseSets++
 	c.pushAt = now.Add(pushDelay)
-	return set
+	c.cfg.Log.Debug("lease set made", "leases", len(set.Leases()))
+}
+
+// takeUnpublished is the lease set to be published now. It waits for a tunnel
+// that it can leave through.
+func (c *Client) takeUnpublished() *leaseset.LeaseSet2 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.unpublished || len(c.state.Outbound) == 0 {
+		return nil
+	}
+	c.unpublished = false
+	return c.set
 }
 
 // pushSet sends our lease set to the peers that should know it and perhaps do
