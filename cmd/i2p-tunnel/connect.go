@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +35,9 @@ func connectCommand() *cli.Command {
 			}
 			defer session.Close()
 			stream, err := session.Connect(ctx, req)
+			if errors.Is(err, &control.Error{Code: control.NotFound}) {
+				return cli.WithHint(err, "whoever listens there is down, or has not been published yet")
+			}
 			if err != nil {
 				return timedOut(err, "no stream to "+req.Destination)
 			}

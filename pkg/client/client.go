@@ -387,39 +387,55 @@ func (c *Client) Dial(ctx context.Context, to i2p.Destination, port uint16) (*st
 // when port is 0.
 func (c *Client) Listen(port uint16) (*stream.Listener, error) { return c.host.Listen(port) }
 
-// Lookup finds the lease set of a destination, in the netDb where it must.
+// Lookup finds the lease set of a destination, in the netDb where it must. As
+// one that was opened just now may be on its way to the floodfills yet, it
+// asks several times before it says that there is none.
 func (c *Client) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
-	if hash == c.dest.Hash() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.set != nil {
-			return c.set, nil
-		}
-	}
-	now := c.cfg.Now()
-	c.mu.Lock()
-	if r := c.remotes[hash]; r != nil && r.lasts(now) > leaseMargin {
-		c.mu.Unlock()
-		return r.set, nil
-	}
-	c.mu.Unlock()
+	start := c.cfg.Now()
 	for attempt := 1; ; attempt++ {
-		set, err := c.ask(ctx, hash)
-		if err == nil || attempt == lookupAttempts || ctx.Err() != nil {
-			return set, err
+		if set := c.known(hash); set != nil {
+			return set, nil
 		}
-		select { // it may be on its way to the floodfills
+		set, err := c.ask(ctx, hash)
+		if err == nil {
+			return set, nil
+		}
+		err = fmt.Errorf("lease set of %s: %w", hash.B32(), err)
+		if ctx.Err() != nil || (attempt >= lookupAttempts && c.cfg.Now().Sub(start) >= lookupPatience) {
+			return nil, err
+		}
+		select {
 		case <-time.After(lookupRetry):
+		case <-c.retire:
+			return nil, err
 		case <-ctx.Done():
 			return nil, err
 		}
 	}
 }
 
+// How often a lease set is looked up, and how long, before there is none: its
+// owner waits some seconds for a floodfill's confirmation before it stores the
+// set at another one.
 const (
 	lookupAttempts = 3
+	lookupPatience = 10 * time.Second
 	lookupRetry    = time.Second
 )
+
+// known is a lease set that need not be looked up; nil where there is none.
+func (c *Client) known(hash i2p.Hash) leaseset.Set {
+	now := c.cfg.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if hash == c.dest.Hash() && c.set != nil {
+		return c.set
+	}
+	if r := c.remotes[hash]; r != nil && r.lasts(now) > leaseMargin {
+		return r.set
+	}
+	return nil
+}
 
 // ask runs one lookup.
 func (c *Client) ask(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"sync"
@@ -99,8 +100,14 @@ func (t etherTunnels) LookupLeaseSet(hash i2p.Hash, done func(leaseset.Set, erro
 	t.e.mu.Lock()
 	set := t.e.sets[hash]
 	t.e.mu.Unlock()
+	if set == nil {
+		done(nil, errAbsent)
+		return
+	}
 	done(set, nil)
 }
+
+var errAbsent = errors.New("no floodfill has it")
 
 func (t etherTunnels) Publish(set leaseset.Set) {
 	t.e.mu.Lock()
@@ -248,6 +255,39 @@ func TestPublishesThroughATunnel(t *testing.T) {
 		time.Sleep(time.Second)
 		if published() == before {
 			t.Error("it was not published once there was a way out")
+		}
+	})
+}
+
+// TestLookupAwaitsPublication: what was opened just now is found once it is
+// published; what is not published is given up.
+func TestLookupAwaitsPublication(t *testing.T) {
+	pair(t, func(t *testing.T, e *ether, a, b *Client) {
+		hash := b.Destination().Hash()
+		e.mu.Lock()
+		set := e.sets[hash]
+		delete(e.sets, hash)
+		e.mu.Unlock()
+		begun := time.Now()
+		if _, err := a.Lookup(t.Context(), hash); !errors.Is(err, errAbsent) {
+			t.Errorf("a lease set that is not there: %v", err)
+		}
+		if took := time.Since(begun); took < 5*time.Second || took > 15*time.Second {
+			t.Errorf("it was given up after %v", took)
+		}
+		time.AfterFunc(7*time.Second, func() {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.sets[hash] = set
+		})
+		if found, err := a.Lookup(t.Context(), hash); err != nil || found.Hash() != hash {
+			t.Errorf("a lease set published meanwhile: %v, %v", found, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		begun = time.Now()
+		if _, err := a.Lookup(ctx, i2p.Hash{1}); err == nil || time.Since(begun) > 4*time.Second {
+			t.Errorf("after 3 s that the caller gave it: %v after %v", err, time.Since(begun))
 		}
 	})
 }

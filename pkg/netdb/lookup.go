@@ -13,7 +13,7 @@ import (
 
 // How a lookup ends without the entry.
 var (
-	ErrNotFound     = errors.New("netdb: not found")
+	ErrNotFound     = errors.New("netdb: no floodfill that was asked has it")
 	ErrNoAnswer     = errors.New("netdb: no floodfill answered")
 	ErrNoFloodfills = errors.New("netdb: no floodfill is known")
 	ErrBusy         = errors.New("netdb: too many lookups at once")
