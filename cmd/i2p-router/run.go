@@ -6,6 +6,7 @@ import (
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/node"
+	"i2ptoolkit/pkg/processors"
 )
 
 // runRouter runs a router until ctx ends or it is told to stop.
@@ -16,6 +17,7 @@ func runRouter(ctx context.Context, cfg runConfig) error {
 	if err != nil {
 		return err
 	}
+	defer processors.Follow()()
 	ctx, cancel := context.WithCancel(ctx)
 	wait := cli.OnHangup(ctx, func() {
 		if err := n.Reload(); err != nil {
@@ -33,6 +35,7 @@ func runDevnet(ctx context.Context, cfg devnetConfig) error {
 	if err != nil {
 		return err
 	}
+	defer processors.Follow()()
 	ready := func() error {
 		if err := cfg.Ready(); err != nil {
 			return fmt.Errorf("devnet: %w", err)

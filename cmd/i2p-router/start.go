@@ -16,6 +16,8 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "run",
 		Usage: "run a router in the foreground",
+		Description: "It uses as many processors as its work needs, one where that is little; GOMAXPROCS in the environment\n" +
+			"sets another number.",
 		Flags: append(settingFlags(), cli.RouterFlags(
 			&cli.IntFlag{Name: "notify-fd", Usage: "write a newline to file descriptor `FD` once ready, and close it"},
 		)...),

@@ -10,6 +10,7 @@ import (
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/processors"
 )
 
 func connectCommand() *cli.Command {
@@ -25,6 +26,7 @@ func connectCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			defer processors.Follow()()
 			ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 			defer cancel()
 			// Nobody needs to find who only connects: the peer gets the lease

@@ -14,6 +14,7 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/client"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/processors"
 )
 
 const (
@@ -40,6 +41,7 @@ func listenCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			defer processors.Follow()()
 			session, err := openSession(c, c.Context, req)
 			if err != nil {
 				return err
