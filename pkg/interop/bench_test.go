@@ -11,6 +11,8 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
+
+	"i2ptoolkit/pkg/processors"
 )
 
 // benchRow is one of the networks that TestBench alternates.
@@ -47,6 +49,7 @@ func TestBench(t *testing.T) {
 		{"ours between i2pd", benchOursBetweenI2PD},
 		{"ours between ours", benchOurs},
 	}
+	defer processors.Follow()() // what measures is to leave the processors to what is measured
 	results := make([][]benchResult, len(rows))
 	for round := range rounds {
 		for i, row := range rows {
