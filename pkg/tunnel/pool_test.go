@@ -216,6 +216,39 @@ func TestPoolBacksOff(t *testing.T) {
 	}
 }
 
+// TestPoolSlowBuilds: the first builds get no answer. Others are tried long
+// before they time out, and only as long as there is no tunnel.
+func TestPoolSlowBuilds(t *testing.T) {
+	w := newPoolWorld(t, PoolConfig{Outbound: Quota{Tunnels: 2, Hops: 3}})
+	w.success = 0
+	var lost []uint64
+	w.run(2*time.Second, func() {
+		for _, t := range w.p.tunnels {
+			if !slices.Contains(lost, t.id) {
+				lost = append(lost, t.id)
+			}
+		}
+		w.events = nil // nobody ever answers
+	})
+	if len(lost) != 2 {
+		t.Fatalf("%d builds at first, not 2", len(lost))
+	}
+	w.success = 1
+	w.run(6*time.Second, nil)
+	if n := len(w.p.Usable(w.now, false)); n != 2 || w.builds != 4 {
+		t.Errorf("%d tunnels after 8 s and %d builds, not 2 and 4", n, w.builds)
+	}
+	for _, id := range lost {
+		if p := w.p.find(id); p == nil || p.timedOut {
+			t.Error("a build was not waited for any longer")
+		}
+	}
+	w.run(time.Minute, nil)
+	if w.builds != 4 {
+		t.Errorf("%d builds, though there were tunnels", w.builds)
+	}
+}
+
 func TestPoolReplacesBrokenTunnels(t *testing.T) {
 	w := newPoolWorld(t, quota(2))
 	w.run(30*time.Second, nil)

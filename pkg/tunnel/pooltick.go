@@ -6,6 +6,9 @@ import "time"
 // into it may be late, and hops keep it for longer.
 const inboundGrace = 30 * time.Second
 
+// slowBuild is the time in which most of the replies come that come at all.
+const slowBuild = 3 * time.Second
+
 // Tick returns what is to be done now. It is to be called again at Deadline,
 // and after each event.
 func (p *Pool) Tick(now time.Time) []Action {
@@ -144,12 +147,15 @@ func (p *Pool) missing(now time.Time, inbound bool) (need, usable int) {
 	}
 	q := p.way(inbound).quota
 	need = q.Tunnels + q.Backups
-	building := 0
+	building, slow := 0, 0
 	for _, t := range p.tunnels {
 		switch {
 		case t.inbound != inbound:
 		case !t.built && !t.timedOut:
 			building++
+			if now.Sub(t.started) >= slowBuild {
+				slow++
+			}
 		case t.built && now.Before(t.expires()):
 			usable++
 			if now.Before(t.renewAt) && t.failures < p.cfg.TestFailures {
@@ -163,6 +169,9 @@ func (p *Pool) missing(now time.Time, inbound bool) (need, usable int) {
 		need = p.cfg.MaxBuilding
 	case usable == 0: // two attempts at once for the first tunnel
 		need = max(need, 2)
+	}
+	if usable == 0 && need > 0 { // somebody waits, and the slow ones are most likely lost
+		need += slow
 	}
 	return min(need, p.cfg.MaxBuilding) - building, usable
 }
@@ -199,6 +208,9 @@ func (p *Pool) Deadline(now time.Time) time.Time {
 		switch {
 		case !t.built && !t.timedOut:
 			at(t.started.Add(p.cfg.BuildTimeout))
+			if slow := t.started.Add(slowBuild); now.Before(slow) {
+				at(slow)
+			}
 		case t.built:
 			if now.Before(t.renewAt) {
 				at(t.renewAt)
