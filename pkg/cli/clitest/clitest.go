@@ -49,6 +49,7 @@ func setup(env *testscript.Env) error {
 		env.Setenv("DEST", keys.Destination().Base64())
 	}
 	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+	env.Setenv("GORACE", "atexit_sleep_ms=10") // a program with the race detector sleeps a second at its end
 	for _, name := range []string{"XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "I2P_DIR", "I2P_SOCKET", "I2P_CONFIG", "NOTIFY_SOCKET"} {
 		env.Setenv(name, "")
 	}
