@@ -105,9 +105,14 @@ func (c *Client) sealCloves(now time.Time, r *remote, cloves ...i2np.Clove) (i2n
 // garlicHeader is the length that begins a garlic message's body.
 const garlicHeader = 4
 
+// setStands reports that we have a lease set that a peer can use.
+func (c *Client) setStands(now time.Time) bool {
+	return c.set != nil && c.set.Expires() > i2p.DateOf(now)
+}
+
 // ownSetClove is our lease set as the peer stores it.
 func (c *Client) ownSetClove(now time.Time) (i2np.Clove, bool) {
-	if c.set == nil || c.set.Expires() <= i2p.DateOf(now) {
+	if !c.setStands(now) {
 		return i2np.Clove{}, false
 	}
 	return i2np.Clove{Message: c.message(now, i2np.DatabaseStoreType, c.stored)}, true

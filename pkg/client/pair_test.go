@@ -15,6 +15,7 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/sign"
+	"i2ptoolkit/pkg/stream"
 )
 
 // ether joins the clients of a test: their tunnels are its gateways, and it
@@ -39,14 +40,17 @@ func (e *ether) lose(c *Client) {
 	}
 }
 
-// move gives a client another tunnel in place of the one it has.
-func (e *ether) move(c *Client, gateway i2p.Hash) {
+// change gives a client other tunnels in place of those it has, inbound ones
+// from this gateway.
+func (e *ether) change(c *Client, gateway i2p.Hash, s TunnelState) {
 	e.mu.Lock()
 	e.clients[gateway] = c
 	tell := e.tell[c]
 	e.mu.Unlock()
-	tell.Changed(oneTunnel(gateway))
+	tell.Changed(s)
 }
+
+func (e *ether) move(c *Client, gateway i2p.Hash) { e.change(c, gateway, oneTunnel(gateway)) }
 
 func oneTunnel(gateway i2p.Hash) TunnelState {
 	return TunnelState{
@@ -185,24 +189,29 @@ func echo(t *testing.T, a, b *Client, size int) {
 	}
 }
 
+// connected is both ends of a stream from a to b.
+func connected(t *testing.T, ctx context.Context, a, b *Client) (out, in *stream.Conn) {
+	t.Helper()
+	l, err := b.Listen(8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err = a.Dial(ctx, b.Destination(), 8); err != nil {
+		t.Fatal(err)
+	}
+	if in, err = l.AcceptStream(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return out, in
+}
+
 // TestRetire: a destination whose user has gone still acknowledges what its
 // peers send again, takes nothing new, and ends by itself.
 func TestRetire(t *testing.T) {
 	pair(t, func(t *testing.T, e *ether, a, b *Client) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
-		l, err := b.Listen(8)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, err := a.Dial(ctx, b.Destination(), 8)
-		if err != nil {
-			t.Fatal(err)
-		}
-		in, err := l.AcceptStream(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
+		out, in := connected(t, ctx, a, b)
 		e.lose(a)
 		io.WriteString(out, "the last words")
 		out.Close()
@@ -241,17 +250,13 @@ func TestPublishesThroughATunnel(t *testing.T) {
 			return e.sets[a.Destination().Hash()].Published()
 		}
 		before, gateway := published(), i2p.HashOf([]byte("another gateway"))
-		e.mu.Lock()
-		e.clients[gateway] = a
-		tell := e.tell[a]
-		e.mu.Unlock()
 		state := oneTunnel(gateway)
-		tell.Changed(TunnelState{Leases: state.Leases})
+		e.change(a, gateway, TunnelState{Leases: state.Leases})
 		time.Sleep(10 * time.Second)
 		if published() != before {
 			t.Error("it was published with no way out")
 		}
-		tell.Changed(state)
+		e.change(a, gateway, state)
 		time.Sleep(time.Second)
 		if published() == before {
 			t.Error("it was not published once there was a way out")
@@ -298,19 +303,8 @@ func TestPushedLeaseSet(t *testing.T) {
 	pair(t, func(t *testing.T, e *ether, a, b *Client) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
-		l, err := b.Listen(8)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, err := a.Dial(ctx, b.Destination(), 8)
-		if err != nil {
-			t.Fatal(err)
-		}
+		out, in := connected(t, ctx, a, b)
 		defer out.Close()
-		in, err := l.AcceptStream(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
 		defer in.Close()
 		io.WriteString(out, "go")
 		if _, err := io.ReadFull(in, make([]byte, 2)); err != nil {
@@ -329,6 +323,48 @@ func TestPushedLeaseSet(t *testing.T) {
 		}
 		if took := time.Since(begun); took > 2*time.Second {
 			t.Errorf("the peer learned of the new tunnel after %v", took)
+		}
+	})
+}
+
+// TestNothingToPush: a destination whose lease set has run out, and that gets
+// no other, does not send messages with nothing in them to those who should have it.
+func TestNothingToPush(t *testing.T) {
+	pair(t, func(t *testing.T, e *ether, a, b *Client) {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+		defer cancel()
+		out, in := connected(t, ctx, a, b)
+		defer out.Close()
+		defer in.Close()
+		time.Sleep(5 * time.Minute)
+		gateway := i2p.HashOf([]byte("another gateway"))
+		e.move(b, gateway)
+		io.WriteString(in, "from there")
+		if _, err := io.ReadFull(out, make([]byte, len("from there"))); err != nil {
+			t.Fatal(err)
+		}
+		e.change(a, i2p.Hash{}, TunnelState{Outbound: []uint32{1}})
+		time.Sleep(6 * time.Minute) // longer than a's leases last
+		io.WriteString(out, "said last")
+		if _, err := io.ReadFull(in, make([]byte, len("said last"))); err != nil {
+			t.Fatal(err)
+		}
+		sent := func() int {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			return len(e.log[gateway])
+		}
+		before := sent()
+		if before == 0 {
+			t.Fatal("a does not know where b is")
+		}
+		a.mu.Lock()
+		a.remotes[b.Destination().Hash()].sentSet = 0 // as after a stall
+		a.pushBy(time.Now())
+		a.mu.Unlock()
+		time.Sleep(10 * time.Second)
+		if n := sent() - before; n > 10 {
+			t.Errorf("%d messages in 10 s", n)
 		}
 	})
 }

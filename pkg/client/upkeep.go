@@ -19,7 +19,7 @@ func (c *Client) tick() time.Duration {
 	}
 	c.flushAll(now)
 	c.replyEmpty(now)
-	push := c.pushSet(now)
+	c.pushSet(now)
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -29,8 +29,8 @@ func (c *Client) tick() time.Duration {
 	if d := c.sessions.Deadline(); !d.IsZero() {
 		sleep = min(sleep, d.Sub(now))
 	}
-	if !push.IsZero() {
-		sleep = min(sleep, push.Sub(now))
+	if !c.pushAt.IsZero() {
+		sleep = min(sleep, c.pushAt.Sub(now))
 	}
 	return max(sleep, 10*time.Millisecond)
 }
@@ -80,15 +80,17 @@ func (c *Client) takeUnpublished() *leaseset.LeaseSet2 {
 }
 
 // pushSet sends our lease set to the peers that should know it and perhaps do
-// not, and returns when there is more to do.
-func (c *Client) pushSet(now time.Time) time.Time {
+// not.
+func (c *Client) pushSet(now time.Time) {
 	c.mu.Lock()
-	if c.resting {
-		c.pushAt = time.Time{}
-	}
 	if c.pushAt.IsZero() || now.Before(c.pushAt) {
-		defer c.mu.Unlock()
-		return c.pushAt
+		c.mu.Unlock()
+		return
+	}
+	if c.resting || !c.setStands(now) {
+		c.pushAt = time.Time{} // until there is another one
+		c.mu.Unlock()
+		return
 	}
 	var due []*remote
 	unheard := false
@@ -113,12 +115,15 @@ func (c *Client) pushSet(now time.Time) time.Time {
 			break
 		}
 		via, lease, ok := r.detour(now, c.state.Outbound)
+		var m i2np.Message
+		if ok {
+			m, ok = c.sealCloves(now, r)
+		}
 		if !ok {
 			c.pushBy(now.Add(leaseSetResend))
 			c.mu.Unlock()
 			continue
 		}
-		m, ok := c.sealCloves(now, r)
 		r.pushes++
 		lookup := r.pushes > 1 && c.wantLookup(now, r)
 		unheard = unheard || r.pushes > 1
@@ -126,9 +131,7 @@ func (c *Client) pushSet(now time.Time) time.Time {
 			c.pushBy(at)
 		}
 		c.mu.Unlock()
-		if ok {
-			c.tunnels.Send(via, lease.Gateway, lease.TunnelID, []i2np.Message{m})
-		}
+		c.tunnels.Send(via, lease.Gateway, lease.TunnelID, []i2np.Message{m})
 		if lookup { // the peer's leases may have changed as well
 			c.lookup(r.hash)
 		}
@@ -136,9 +139,6 @@ func (c *Client) pushSet(now time.Time) time.Time {
 	if unheard {
 		c.tunnels.Suspect() // or ours are at fault
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.pushAt
 }
 
 // pushBy has pushSet look at the peers at a time, or before.
