@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -56,27 +57,28 @@ func TestSteady(t *testing.T) {
 }
 
 func TestFollow(t *testing.T) {
-	before := runtime.GOMAXPROCS(4)
-	defer runtime.GOMAXPROCS(before)
-	var rate, total atomic.Int64 // how much the process seems to use, per call and in all
-	stop := follow(time.Millisecond, func() (time.Duration, bool) {
-		return time.Duration(total.Add(rate.Load())), true
-	})
-	await := func(want int) {
-		t.Helper()
-		for begun := time.Now(); runtime.GOMAXPROCS(0) != want; time.Sleep(time.Millisecond) {
-			if time.Since(begun) > time.Minute {
-				t.Fatalf("GOMAXPROCS is %d, not %d", runtime.GOMAXPROCS(0), want)
+	synctest.Test(t, func(t *testing.T) {
+		before := runtime.GOMAXPROCS(4)
+		defer runtime.GOMAXPROCS(before)
+		var rate, total atomic.Int64 // how much the process seems to use, per call and in all
+		stop := follow(period, func() (time.Duration, bool) {
+			return time.Duration(total.Add(rate.Load())), true
+		})
+		expect := func(periods, want int) {
+			t.Helper()
+			time.Sleep(time.Duration(periods)*period + period/2)
+			if n := runtime.GOMAXPROCS(0); n != want {
+				t.Fatalf("GOMAXPROCS is %d, not %d", n, want)
 			}
 		}
-	}
-	await(1)
-	rate.Store(int64(time.Hour))
-	await(4)
-	rate.Store(0)
-	await(1)
-	stop()
-	await(4)
+		expect(0, 1)
+		rate.Store(int64(time.Hour))
+		expect(3, 4)
+		rate.Store(0)
+		expect(3*patience, 1)
+		stop()
+		expect(0, 4)
+	})
 }
 
 func TestFollowEnvironment(t *testing.T) {

@@ -85,14 +85,7 @@ func (w *world) nearest(t *testing.T, of int) netip.Addr {
 // offer answers the first byte of a stream with data.
 func offer(t *testing.T, c server.Client, data []byte) (stop func()) {
 	t.Helper()
-	l, err := c.Listen(80)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	return listen(t, c, func(ctx context.Context, l server.Listener) {
 		s, err := l.Accept(ctx)
 		if err != nil {
 			return
@@ -103,10 +96,5 @@ func offer(t *testing.T, c server.Client, data []byte) (stop func()) {
 		s.CloseWrite()
 		io.Copy(io.Discard, s)
 		s.Close()
-	}()
-	return func() {
-		cancel()
-		c.Close()
-		<-done
-	}
+	})
 }

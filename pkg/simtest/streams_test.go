@@ -99,6 +99,12 @@ func finish(s server.Stream, want [32]byte) error {
 // serve listens on c and answers with digests until the end of the test or stop.
 func serve(t *testing.T, c server.Client) (stop func()) {
 	t.Helper()
+	return listen(t, c, digests)
+}
+
+// listen runs f with a listener of c's until stop.
+func listen(t *testing.T, c server.Client, f func(context.Context, server.Listener)) (stop func()) {
+	t.Helper()
 	l, err := c.Listen(80)
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +113,7 @@ func serve(t *testing.T, c server.Client) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		digests(ctx, l)
+		f(ctx, l)
 	}()
 	return func() {
 		cancel()

@@ -270,19 +270,29 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// outage begins to send size bytes from s, and loses everything for a while
+// when it is under way.
+func (w *network) outage(s *side, size int, after, lasts time.Duration) {
+	s.toSend, s.finish = size, true
+	w.idle(after, s)
+	w.tap = func(_, _ *node, _ []byte) bool { return false }
+	w.idle(lasts, s)
+	w.tap = nil
+}
+
+// arrives reports whether all that s sends comes to r within limit.
+func (w *network) arrives(limit time.Duration, s, r *side) bool {
+	return w.run(limit, sideList(w, s), func() bool { return r.ended }) && bytes.Equal(r.sum.Sum(nil), s.sent.Sum(nil))
+}
+
 func TestOutage(t *testing.T) {
 	w, a, b := two(t, streaming.Config{}, streaming.Config{}, link{latency: 100 * ms, rate: 1e6, queue: 200 << 10})
 	s, r := opened(t, w, a, b)
-	s.toSend, s.finish = 5<<20, true
-	w.idle(2*time.Second, s)
-	cut := true
-	w.tap = func(_, _ *node, _ []byte) bool { return !cut }
-	w.idle(15*time.Second, s)
-	cut = false
+	w.outage(s, 5<<20, 2*time.Second, 15*time.Second)
 	if a.stalled == 0 {
 		t.Error("nobody was told to look for another path")
 	}
-	if !w.run(40*time.Second, sideList(w, s), func() bool { return r.ended }) || !bytes.Equal(r.sum.Sum(nil), s.sent.Sum(nil)) {
+	if !w.arrives(40*time.Second, s, r) {
 		t.Errorf("%d bytes; %+v", r.got, s.conn.Stats())
 	}
 }
@@ -292,12 +302,7 @@ func TestOutage(t *testing.T) {
 func TestRevive(t *testing.T) {
 	w, a, b := two(t, streaming.Config{}, streaming.Config{}, link{latency: 20 * ms, rate: 1e6, queue: 200 << 10})
 	s, r := opened(t, w, a, b)
-	s.toSend, s.finish = 1<<20, true
-	w.idle(300*time.Millisecond, s)
-	cut := true
-	w.tap = func(_, _ *node, _ []byte) bool { return !cut }
-	w.idle(30*time.Second, s)
-	cut = false
+	w.outage(s, 1<<20, 300*time.Millisecond, 30*time.Second)
 	before := r.got
 	a.mux.Revive(w.now, a.hash) // another's
 	w.idle(500*time.Millisecond, s)
@@ -305,7 +310,7 @@ func TestRevive(t *testing.T) {
 		t.Fatal("the stream was not stalled")
 	}
 	a.mux.Revive(w.now, b.hash)
-	if !w.run(5*time.Second, sideList(w, s), func() bool { return r.ended }) || !bytes.Equal(r.sum.Sum(nil), s.sent.Sum(nil)) {
+	if !w.arrives(5*time.Second, s, r) {
 		t.Errorf("%d bytes; %+v", r.got, s.conn.Stats())
 	}
 }
@@ -314,13 +319,8 @@ func TestRevive(t *testing.T) {
 func TestHeardAgain(t *testing.T) {
 	w, a, b := two(t, streaming.Config{}, streaming.Config{KeepAlive: 35 * time.Second}, link{latency: 20 * ms, rate: 1e6, queue: 200 << 10})
 	s, r := opened(t, w, a, b)
-	s.toSend, s.finish = 1<<20, true
-	w.idle(300*time.Millisecond, s)
-	cut := true
-	w.tap = func(_, _ *node, _ []byte) bool { return !cut }
-	w.idle(30*time.Second, s)
-	cut = false
-	if !w.run(10*time.Second, sideList(w, s), func() bool { return r.ended }) || !bytes.Equal(r.sum.Sum(nil), s.sent.Sum(nil)) {
+	w.outage(s, 1<<20, 300*time.Millisecond, 30*time.Second)
+	if !w.arrives(10*time.Second, s, r) {
 		t.Errorf("%d bytes; %+v", r.got, s.conn.Stats())
 	}
 }
@@ -341,7 +341,7 @@ func TestLostInARow(t *testing.T) {
 			}
 			return from == a || n <= 900 || n > 1000+lost+5
 		}
-		if !w.run(30*time.Second, sideList(w, s), func() bool { return r.ended }) || !bytes.Equal(r.sum.Sum(nil), s.sent.Sum(nil)) {
+		if !w.arrives(30*time.Second, s, r) {
 			t.Errorf("%d lost: %d bytes; %+v", lost, r.got, s.conn.Stats())
 		}
 	}
