@@ -98,23 +98,23 @@ type Client struct {
 	arrival sync.Mutex // a leaf: nothing enters the inbox once ended is set
 	ended   bool
 
-	mu          sync.Mutex // never held across I/O, a channel or a call of the router's
-	sessions    *ratchet.Sessions
-	remotes     map[i2p.Hash]*remote
-	byStatic    map[[32]byte]*remote
-	state       TunnelState
-	standing    chan struct{} // closed once tunnels stand both ways
-	stands      bool
-	set         *leaseset.LeaseSet2
-	stored      []byte    // set as a DatabaseStore message has it
-	unpublished bool      // set is still to be published
-	dirty       bool      // the leases changed since set was made
-	pushAt      time.Time // when a peer may be due to be sent set by itself; zero: none is
-	ready       chan struct{}
-	confirmed   bool // a floodfill has a lease set of ours
-	isReady     bool
-	resting     bool // retired: no lease set of ours any more
-	stats       Stats
+	mu        sync.Mutex // never held across I/O, a channel or a call of the router's
+	sessions  *ratchet.Sessions
+	remotes   map[i2p.Hash]*remote
+	byStatic  map[[32]byte]*remote
+	state     TunnelState
+	standing  chan struct{} // closed once tunnels stand both ways
+	stands    bool
+	set       *leaseset.LeaseSet2
+	stored    []byte    // set as a DatabaseStore message has it
+	toPublish bool      // set is
+	dirty     bool      // the leases changed since set was made
+	pushAt    time.Time // when a peer may be due to be sent set by itself; zero: none is
+	ready     chan struct{}
+	confirmed bool // a floodfill has a lease set of ours
+	isReady   bool
+	resting   bool // retired: no lease set of ours any more
+	stats     Stats
 }
 
 const (
@@ -257,7 +257,7 @@ func (c *Client) loop(ctx context.Context, hostDone <-chan struct{}) {
 
 func (c *Client) rest() {
 	c.mu.Lock()
-	c.resting, c.dirty, c.unpublished = true, false, false
+	c.resting, c.dirty, c.toPublish = true, false, false
 	c.mu.Unlock()
 	c.tunnels.Rest()
 	c.host.Retire()

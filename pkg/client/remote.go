@@ -16,9 +16,9 @@ const (
 	leaseMargin     = 20 * time.Second
 	leaseRefresh    = 75 * time.Second // look for newer leases when the last one has less left
 	lookupPause     = 10 * time.Second // between two lookups of the same lease set
-	withdrawnEarly  = time.Minute
-	badLeaseTime    = time.Minute     // a lease that failed comes after others
-	leaseSetResend  = 3 * time.Second // until the peer acknowledges our new lease set
+	withdrawnEarly  = time.Minute      // before its end, a lease goes because its tunnel failed
+	badLeaseTime    = time.Minute      // a lease that failed comes after others
+	leaseSetResend  = 3 * time.Second  // until the peer acknowledges our new lease set
 	remoteIdleAfter = 15 * time.Minute
 
 	maxAnnouncements = 16 // messages with our lease set whose confirmation is awaited
@@ -183,17 +183,14 @@ func (r *remote) abandon(now time.Time, outbound []uint32, pick func(n int) int)
 
 // other is any of the tunnels but the one named, where there is one.
 func other(outbound []uint32, than uint32, pick func(n int) int) uint32 {
-	i := slices.Index(outbound, than)
-	switch n := len(outbound); {
-	case n == 0:
-		return than
-	case i < 0:
+	n, i := len(outbound), slices.Index(outbound, than)
+	switch {
+	case n > 0 && i < 0:
 		return outbound[pick(n)]
-	case n == 1:
-		return than
-	default:
+	case n > 1:
 		return outbound[(i+1+pick(n-1))%n]
 	}
+	return than
 }
 
 // detour is a path for a message that does not follow others: with each

@@ -14,7 +14,7 @@ import (
 func (c *Client) tick() time.Duration {
 	now := c.cfg.Now()
 	c.renewSet(now)
-	if set := c.takeUnpublished(); set != nil {
+	if set := c.takeToPublish(); set != nil {
 		c.tunnels.Publish(set)
 	}
 	c.flushAll(now)
@@ -59,7 +59,7 @@ func (c *Client) renewSet(now time.Time) {
 		c.dirty = false
 		return
 	}
-	c.dirty, c.set, c.unpublished = false, set, !c.cfg.Unpublished
+	c.dirty, c.set, c.toPublish = false, set, !c.cfg.Unpublished
 	store := i2np.DatabaseStore{Key: set.Hash(), Type: set.StoreType(), Data: set.Bytes()}
 	c.stored = store.AppendTo(nil)
 	c.stats.LeaseSets++
@@ -67,15 +67,15 @@ func (c *Client) renewSet(now time.Time) {
 	c.cfg.Log.Debug("lease set made", "leases", len(set.Leases()))
 }
 
-// takeUnpublished is the lease set to be published now. It waits for a tunnel
+// takeToPublish is the lease set to be published now. It waits for a tunnel
 // that it can leave through.
-func (c *Client) takeUnpublished() *leaseset.LeaseSet2 {
+func (c *Client) takeToPublish() *leaseset.LeaseSet2 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.unpublished || len(c.state.Outbound) == 0 {
+	if !c.toPublish || len(c.state.Outbound) == 0 {
 		return nil
 	}
-	c.unpublished = false
+	c.toPublish = false
 	return c.set
 }
 

@@ -167,11 +167,8 @@ func (p *Pool) missing(now time.Time, inbound bool) (need, usable int) {
 	case need <= 0:
 	case failed > 3 && usable < q.Tunnels: // builds seldom succeed: try many
 		need = p.cfg.MaxBuilding
-	case usable == 0: // two attempts at once for the first tunnel
-		need = max(need, 2)
-	}
-	if usable == 0 && need > 0 { // somebody waits, and the slow ones are most likely lost
-		need += slow
+	case usable == 0: // two attempts at once for the first tunnel; the slow ones are most likely lost
+		need = max(need, 2) + slow
 	}
 	return min(need, p.cfg.MaxBuilding) - building, usable
 }
