@@ -18,6 +18,7 @@ import (
 // open gives a node a local destination with tunnels of these hops.
 func open(t *testing.T, n *node.Node, hops, quantity int) server.Client {
 	t.Helper()
+	step()
 	h, q := fmt.Sprint(hops), fmt.Sprint(quantity)
 	c, err := n.OpenClient(t.Context(), server.ClientConfig{Options: map[string]string{
 		"inbound.length": h, "outbound.length": h, "inbound.quantity": q, "outbound.quantity": q,

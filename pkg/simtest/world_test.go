@@ -127,6 +127,10 @@ func gather(loop int) {
 	time.Sleep(wait)
 }
 
+// step takes a test that a router has woken out of that router's instant: what
+// it does next, it does while all of them are at rest.
+func step() { gather(slots - 1) }
+
 // spread gives every pair of hosts a latency of its own from 20 to 80 ms.
 func spread(from, to netip.Addr) simnet.Link {
 	a, b := from.As4(), to.As4()
