@@ -1,0 +1,107 @@
+package ratchet
+
+import (
+	"testing"
+	"time"
+)
+
+// A peer that lost its state, as by a restart with the same key, answers
+// nothing: some messages become New Session messages until it is back.
+func TestPeerRestarts(t *testing.T) {
+	a, b := established(t, Config{})
+	b2 := newEnd(t, 3, Config{})
+	b2.cfg.Static, b2.static = b.static, b.static
+	b2.ik = b.ik
+	now, news := start, 0
+	for ; !a.Established(now, b.static.Public) || b2.Stats().ExistingOpened == 0; now = now.Add(5 * time.Second) {
+		if now.Sub(start) > 2*time.Minute {
+			t.Fatal("not noticed")
+		}
+		m := a.seal(now, b, "x")
+		if m.Kind == NewSession {
+			news++
+			b2.open(now, m)
+			a.open(now, b2.seal(now, a, "y"))
+			continue
+		}
+		_, _ = b2.Open(now, m.Body)
+	}
+	if took := now.Sub(start); news != 1 || took < silenceTimeout || took > time.Minute {
+		t.Errorf("%d new sessions after %v", news, took)
+	}
+	say(now, b2, a, "back", ExistingSession)
+}
+
+// A peer that comes back at once says so itself.
+func TestPeerRestartsQuickly(t *testing.T) {
+	for seed := range byte(6) {
+		a, b := newEnd(t, 2*seed, Config{}), newEnd(t, 2*seed+1, Config{})
+		say(start, a, b, "hello", NewSession)
+		say(start, b, a, "hello", NewSessionReply)
+		say(start, a, b, "data", ExistingSession)
+		b.Close()
+		if b.Len() != 0 {
+			t.Fatalf("%d sessions after Close", b.Len())
+		}
+		now := start.Add(time.Second)
+		say(now, b, a, "back", NewSession)
+		say(now, a, b, "well", NewSessionReply)
+		say(now, b, a, "data", ExistingSession)
+		say(now, a, b, "data", ExistingSession)
+	}
+}
+
+// Keeping quiet is no loss of state.
+func TestIdleThenBusy(t *testing.T) {
+	a, b := established(t, Config{})
+	now := start
+	for range 5 {
+		say(now, a, b, "last word", ExistingSession)
+		now = now.Add(7 * time.Minute)
+		for range b.Pending(now) {
+			a.open(now, b.sealPayload(now, a, Payload{}))
+		}
+	}
+	now = now.Add(9 * time.Minute)
+	say(now, a, b, "too late", NewSession)
+}
+
+// TestLostFlight: what a failing tunnel loses of a stream that doubled with
+// each round trip is no more than the tag set listens ahead for.
+func TestLostFlight(t *testing.T) {
+	for _, flight := range []int{20, 100, 600, 1000} {
+		a, b := established(t, Config{})
+		for range flight {
+			say(start, a, b, "arrives", ExistingSession)
+		}
+		for range flight {
+			a.seal(start, b, "is lost")
+		}
+		say(start, a, b, "arrives again", ExistingSession)
+	}
+}
+
+// TestSuspect: while nothing is heard of a peer that seems to receive nothing,
+// new sessions begin, in case only the first message to it is lost again.
+func TestSuspect(t *testing.T) {
+	a, b := established(t, Config{})
+	for range 3000 { // too many for the tag set
+		a.seal(start, b, "is lost")
+	}
+	if _, err := b.Open(start, a.seal(start, b, "not understood").Body); err == nil {
+		t.Fatal("b listens further ahead than it should")
+	}
+	a.Suspect(b.static.Public)
+	now := start.Add(restartInterval)
+	for _, want := range []Kind{NewSession, ExistingSession, NewSession} {
+		if m := a.seal(now, b, "is lost"); m.Kind != want {
+			t.Fatalf("%v after %v", m.Kind, now.Sub(start))
+		}
+		now = now.Add(restartInterval * 6 / 10)
+	}
+	now = now.Add(restartInterval)
+	say(now, a, b, "hello", NewSession)
+	say(now, b, a, "hello", NewSessionReply)
+	now = now.Add(restartInterval)
+	say(now, a, b, "data", ExistingSession)
+}
