@@ -231,7 +231,11 @@ func (r *I2PD) makeIdentity(ctx context.Context) error {
 	}
 	defer func() {
 		r.Kill()
-		os.RemoveAll(filepath.Join(r.dir, "netDb"))
+		// What it was just writing may be cut short; of an empty file i2pd 2.56
+		// makes an encryption key of zeros.
+		for _, name := range []string{"netDb", "destinations", "web.dat"} {
+			os.RemoveAll(filepath.Join(r.dir, name))
+		}
 		os.Truncate(filepath.Join(r.dir, "log"), 0)
 	}()
 	var last []byte

@@ -228,6 +228,17 @@ func (l *vectorLink) send(m i2np.Message) error {
 	return err
 }
 
+// intoTunnel gives a message to a tunnel's inbound gateway.
+func (r *vectorRouter) intoTunnel(ctx context.Context, gateway i2p.Hash, id uint32, m i2np.Message) error {
+	l, err := r.link(ctx, gateway)
+	if err != nil {
+		return err
+	}
+	return l.send(i2np.Message{
+		Type: i2np.TunnelGatewayType, ID: m.ID + 1000, Expiration: m.Expiration, Body: i2np.AppendTunnelGateway(nil, id, m),
+	})
+}
+
 // static is the router's key for build records and garlic.
 func (l *vectorLink) static() [32]byte { return vectors.KeyPair(l.keys.Crypto).Public }
 
