@@ -45,7 +45,7 @@ type Limits struct {
 	BuildsPerSec   float64       // and from all; 200
 	GarlicPerSec   float64       // garlic messages to the router a second; 500
 	BuildTimeout   time.Duration // of our own tunnels; 10 s
-	BuildEvery     time.Duration // between two of our own builds; 250 ms
+	BuildEvery     time.Duration // between two of our own builds, after a few at once; 250 ms
 }
 
 func (l Limits) withDefaults() Limits {

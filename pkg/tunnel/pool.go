@@ -56,13 +56,20 @@ func (c *PoolConfig) fill() {
 	}
 }
 
-// BuildLimit paces the builds of several pools: they start no closer
-// together than every, since routers drop bursts of builds from one peer,
-// and at most max are in flight. It has the owner of the pools.
+// How many builds may start at once after a pause, for somebody who waits and
+// for others. Routers drop larger bursts from one peer: of the builds that a
+// session brings at once, i2pd 2.59 takes three.
+const (
+	urgentBurst = 6
+	buildBurst  = 3
+)
+
+// BuildLimit paces the builds of several pools: after a burst they start every
+// so often, and at most max are in flight. It has the owner of the pools.
 type BuildLimit struct {
 	every    time.Duration
 	max      int
-	next     time.Time
+	paid     time.Time // until when the builds so far take up the pace
 	inFlight int
 }
 
@@ -77,11 +84,23 @@ func NewBuildLimit(every time.Duration, max int) *BuildLimit {
 	return &BuildLimit{every: every, max: max}
 }
 
-func (l *BuildLimit) take(now time.Time) bool {
-	if now.Before(l.next) || l.inFlight >= l.max {
+// next is when the pace allows another build.
+func (l *BuildLimit) next(urgent bool) time.Time {
+	burst := time.Duration(buildBurst)
+	if urgent {
+		burst = urgentBurst
+	}
+	return l.paid.Add(-(burst - 1) * l.every)
+}
+
+func (l *BuildLimit) take(now time.Time, urgent bool) bool {
+	if now.Before(l.next(urgent)) || l.inFlight >= l.max {
 		return false
 	}
-	l.next = now.Add(l.every)
+	if l.paid.Before(now) {
+		l.paid = now
+	}
+	l.paid = l.paid.Add(l.every)
 	l.inFlight++
 	return true
 }
@@ -122,7 +141,6 @@ type Action struct {
 	ID      uint64
 	Inbound bool
 	Hops    int        // ActionBuild
-	Urgent  bool       // ActionBuild: there is no tunnel in this direction
 	Back    uint64     // ActionTest, ActionTestTimeout: the inbound tunnel
 	Test    uint64     // ActionTest, ActionTestTimeout: what TestOK and TestFailed are told
 	Reason  DropReason // ActionDrop

@@ -23,7 +23,7 @@ type poolWorld struct {
 	events []poolEvent
 	trace  []string
 	builds int
-	last   time.Time // build
+	last   [urgentBurst]time.Time // builds
 	drops  map[DropReason]int
 	lens   map[int]int
 }
@@ -88,10 +88,10 @@ func (w *poolWorld) do(as []Action) {
 		case ActionBuild:
 			w.builds++
 			w.lens[a.Hops]++
-			if gap := w.now.Sub(w.last); gap < 250*time.Millisecond {
-				w.t.Fatalf("builds %v apart", gap)
+			if gap := w.now.Sub(w.last[0]); gap < 250*time.Millisecond {
+				w.t.Fatalf("%d builds within %v", urgentBurst+1, gap)
 			}
-			w.last = w.now
+			w.last = [urgentBurst]time.Time(append(w.last[1:], w.now))
 			switch x := w.r.Float64(); {
 			case x < w.success:
 				w.after(time.Duration(w.r.IntN(4000))*time.Millisecond, func() { w.p.Built(w.now, a.ID) })
@@ -401,5 +401,77 @@ func TestBuildLimitIsShared(t *testing.T) {
 	}
 	if limit.inFlight != 0 {
 		t.Errorf("%d in flight at the end", limit.inFlight)
+	}
+}
+
+// TestBuildLimitBurst: after a pause a few builds start at once, for who has no
+// tunnel more than for others; then the pace holds.
+func TestBuildLimitBurst(t *testing.T) {
+	for _, urgent := range []bool{false, true} {
+		limit := NewBuildLimit(0, 1000)
+		now, burst, after := epoch, 0, 0
+		for limit.take(now, urgent) {
+			burst++
+		}
+		for ; now.Before(epoch.Add(10 * time.Second)); now = now.Add(10 * time.Millisecond) {
+			if limit.take(now, urgent) {
+				after++
+			}
+		}
+		if want := map[bool]int{false: buildBurst, true: urgentBurst}[urgent]; burst != want || after < 39 || after > 40 {
+			t.Errorf("urgent %v: %d builds at once, %d in 10 s after them", urgent, burst, after)
+		}
+	}
+}
+
+// TestUrgentBuilds: pools that come and go take up the pace, and the tunnels of
+// one that stays are renewed all the same.
+func TestUrgentBuilds(t *testing.T) {
+	limit := NewBuildLimit(0, 0)
+	pool := func(seed int) *Pool {
+		cfg := quota(2)
+		cfg.Limit, cfg.Rand = limit, seeded(byte(seed))
+		p, err := NewPool(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	const step, buildTime = 50 * time.Millisecond, 2 * time.Second
+	replies := map[time.Time][]func(){}
+	tick := func(p *Pool, now time.Time) {
+		for _, a := range p.Tick(now) {
+			switch a.Kind {
+			case ActionBuild:
+				at := now.Add(buildTime)
+				replies[at] = append(replies[at], func() { p.Built(at, a.ID) })
+			case ActionTest:
+				p.TestOK(now, a.Test, time.Millisecond)
+			}
+		}
+	}
+	steady, others, none := pool(0), []*Pool(nil), time.Duration(0)
+	for i := range int(time.Hour / step) {
+		now := epoch.Add(time.Duration(i) * step)
+		for _, reply := range replies[now] {
+			reply()
+		}
+		delete(replies, now)
+		if i%4 == 0 {
+			others = append(others, pool(i))
+		}
+		if len(others) > 5 {
+			others[0].Close()
+			others = others[1:]
+		}
+		for _, p := range append([]*Pool{steady}, others...) { // in the order of their opening, as the router does
+			tick(p, now)
+		}
+		if len(steady.Usable(now, true)) == 0 || len(steady.Usable(now, false)) == 0 {
+			none += step
+		}
+	}
+	if none > buildTime {
+		t.Errorf("without tunnels for %v of an hour", none)
 	}
 }

@@ -6,18 +6,22 @@ import "time"
 // into it may be late, and hops keep it for longer.
 const inboundGrace = 30 * time.Second
 
-// slowBuild is the time in which most of the replies come that come at all.
-const slowBuild = 3 * time.Second
+// slowBuild is the time in which most of the replies come that come at all;
+// who has no tunnel does not wait for one build alone longer than soonBuild.
+const (
+	slowBuild = 3 * time.Second
+	soonBuild = 250 * time.Millisecond
+)
+
+// lastMoments is how long before the end of the last tunnel the next one is urgent.
+const lastMoments = 30 * time.Second
 
 // Tick returns what is to be done now. It is to be called again at Deadline,
 // and after each event.
 func (p *Pool) Tick(now time.Time) []Action {
 	as := p.expire(now, nil)
 	as = p.runTests(now, as)
-	// The direction that has fewer tunnels goes first.
-	first := len(p.Usable(now, true)) < len(p.Usable(now, false))
-	as = p.startBuilds(now, first, as)
-	return p.startBuilds(now, !first, as)
+	return p.startBuilds(now, as)
 }
 
 // expire drops what is past its time.
@@ -124,42 +128,55 @@ func (p *Pool) counterpart(now time.Time, t *poolTunnel) *poolTunnel {
 	return best[w.turn%len(best)]
 }
 
-// startBuilds starts the builds that a direction needs.
-func (p *Pool) startBuilds(now time.Time, inbound bool, as []Action) []Action {
-	w := p.way(inbound)
-	for !now.Before(w.resumeAt) {
-		need, usable := p.missing(now, inbound)
-		if need <= 0 || !p.cfg.Limit.take(now) {
-			break
+// startBuilds starts the builds that are needed, by turns in both directions.
+// The direction that has fewer tunnels goes first.
+func (p *Pool) startBuilds(now time.Time, as []Action) []Action {
+	inbound := len(p.Usable(now, true)) < len(p.Usable(now, false))
+	for idle := 0; idle < 2; inbound = !inbound {
+		w := p.way(inbound)
+		need, urgent := p.missing(now, inbound)
+		if need <= 0 || now.Before(w.resumeAt) || !p.cfg.Limit.take(now, urgent) {
+			idle++
+			continue
 		}
+		idle = 0
 		p.nextID++
 		t := &poolTunnel{id: p.nextID, inbound: inbound, hops: p.length(w.quota), started: now}
 		p.tunnels = append(p.tunnels, t)
-		as = append(as, Action{Kind: ActionBuild, ID: t.id, Inbound: inbound, Hops: t.hops, Urgent: usable == 0})
+		as = append(as, Action{Kind: ActionBuild, ID: t.id, Inbound: inbound, Hops: t.hops})
 	}
 	return as
 }
 
-// missing is the number of builds to start, and of tunnels to use.
-func (p *Pool) missing(now time.Time, inbound bool) (need, usable int) {
+// missing is the number of builds to start, and whether the next of them is
+// urgent: there is no tunnel, or soon will be none, and no build has just begun.
+func (p *Pool) missing(now time.Time, inbound bool) (need int, urgent bool) {
 	if p.resting {
-		return 0, 0
+		return 0, false
 	}
 	q := p.way(inbound).quota
 	need = q.Tunnels + q.Backups
-	building, slow := 0, 0
+	building, slow, usable, lasting, begun := 0, 0, 0, 0, false
 	for _, t := range p.tunnels {
 		switch {
 		case t.inbound != inbound:
 		case !t.built && !t.timedOut:
 			building++
-			if now.Sub(t.started) >= slowBuild {
+			age := now.Sub(t.started)
+			if age >= slowBuild {
 				slow++
 			}
+			begun = begun || age < soonBuild
 		case t.built && now.Before(t.expires()):
 			usable++
-			if now.Before(t.renewAt) && t.failures < p.cfg.TestFailures {
+			if t.failures >= p.cfg.TestFailures {
+				break
+			}
+			if now.Before(t.renewAt) {
 				need--
+			}
+			if t.expires().Sub(now) > lastMoments {
+				lasting++
 			}
 		}
 	}
@@ -167,10 +184,10 @@ func (p *Pool) missing(now time.Time, inbound bool) (need, usable int) {
 	case need <= 0:
 	case failed > 3 && usable < q.Tunnels: // builds seldom succeed: try many
 		need = p.cfg.MaxBuilding
-	case usable == 0: // two attempts at once for the first tunnel; the slow ones are most likely lost
+	case usable == 0: // two attempts at the first tunnel; the slow ones are most likely lost
 		need = max(need, 2) + slow
 	}
-	return min(need, p.cfg.MaxBuilding) - building, usable
+	return min(need, p.cfg.MaxBuilding) - building, lasting == 0 && !begun
 }
 
 // length draws a tunnel's number of hops. Variance alone makes no tunnel
@@ -205,8 +222,10 @@ func (p *Pool) Deadline(now time.Time) time.Time {
 		switch {
 		case !t.built && !t.timedOut:
 			at(t.started.Add(p.cfg.BuildTimeout))
-			if slow := t.started.Add(slowBuild); now.Before(slow) {
-				at(slow)
+			for _, age := range [...]time.Duration{soonBuild, slowBuild} {
+				if due := t.started.Add(age); now.Before(due) {
+					at(due)
+				}
 			}
 		case t.built:
 			if now.Before(t.renewAt) {
@@ -224,13 +243,13 @@ func (p *Pool) Deadline(now time.Time) time.Time {
 		at(x.deadline)
 	}
 	for _, inbound := range [...]bool{false, true} {
-		need, _ := p.missing(now, inbound)
+		need, urgent := p.missing(now, inbound)
 		if need <= 0 {
 			continue
 		}
 		start := p.way(inbound).resumeAt
-		if start.Before(p.cfg.Limit.next) {
-			start = p.cfg.Limit.next
+		if next := p.cfg.Limit.next(urgent); start.Before(next) {
+			start = next
 		}
 		if p.cfg.Limit.inFlight >= p.cfg.Limit.max && start.Before(now.Add(p.cfg.Limit.every)) {
 			start = now.Add(p.cfg.Limit.every) // another pool's build has to end
