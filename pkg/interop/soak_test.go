@@ -22,20 +22,7 @@ func TestSoak(t *testing.T) {
 	n := mixed(t, ctx)
 	a := startRouter(t, ctx, n, RouterConfig{Name: "a", NoTransit: true})
 	b := startRouter(t, ctx, n, RouterConfig{Name: "b", NoTransit: true})
-	listen, b32, err := b.Listen(ctx, "--hops", "2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listen.Close()
-	served := serveTunnel(listen)
-	connect, err := a.Connect(b32, "--hops", "2", "--timeout", "90s")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer connect.Close()
-	if _, err := Ping(ctx, connect); err != nil {
-		t.Fatalf("%v: %s", err, connect.LogTail(5))
-	}
+	connect, end := joined(t, ctx, a, b)
 	ids := map[uint32]bool{}
 	soak(t, ctx, connect, length, func() {
 		ts, err := a.Tunnels(ctx)
@@ -49,10 +36,7 @@ func TestSoak(t *testing.T) {
 		}
 	})
 	t.Logf("%d client tunnels were seen at %s; RSS %d and %d MB", len(ids), a.Name, a.RSS()>>20, b.RSS()>>20)
-	finish(t, ctx, connect, listen)
-	if err := <-served; err != nil {
-		t.Error(err)
-	}
+	end()
 }
 
 // soak pings once a second, and moves 100 kB each way once a minute, when it also calls look.

@@ -78,6 +78,32 @@ func serveTunnel(tun *Tunnel) <-chan error {
 	return served
 }
 
+// joined runs i2p-tunnel at both routers, with a stream from a to b; end closes
+// it in order.
+func joined(t *testing.T, ctx context.Context, a, b *Router) (connect *Tunnel, end func()) {
+	t.Helper()
+	listen, b32, err := b.Listen(ctx, "--hops", "2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listen.Close() })
+	served := serveTunnel(listen)
+	if connect, err = a.Connect(b32, "--hops", "2", "--timeout", "90s"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { connect.Close() })
+	if _, err := Ping(ctx, connect); err != nil {
+		t.Fatalf("%v: %s", err, connect.LogTail(5))
+	}
+	return connect, func() {
+		t.Helper()
+		finish(t, ctx, connect, listen)
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // exchange sends and receives bulk bytes, with pings before, between and after.
 func exchange(t *testing.T, ctx context.Context, n *Network, s Stream) {
 	t.Helper()
@@ -143,27 +169,11 @@ func TestStreams(t *testing.T) {
 
 	t.Run("ours to ours over i2pd", func(t *testing.T) {
 		ctx := gate(t, 4*time.Minute)
-		listen, b32, err := b.Listen(ctx, "--hops", "2")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listen.Close()
-		served := serveTunnel(listen)
-		connect, err := a.Connect(b32, "--hops", "2", "--timeout", "90s")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer connect.Close()
-		if _, err := Ping(ctx, connect); err != nil {
-			t.Fatalf("%v: %s", err, connect.LogTail(5))
-		}
+		connect, end := joined(t, ctx, a, b)
 		exchange(t, ctx, n, connect)
 		checkHops(t, ctx, n, a, 2)
 		checkHops(t, ctx, n, b, 2)
-		finish(t, ctx, connect, listen)
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
+		end()
 	})
 	t.Run("i2p-tunnel connect to an i2pd web server", func(t *testing.T) {
 		ctx := gate(t, 3*time.Minute)

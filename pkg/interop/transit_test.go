@@ -81,23 +81,10 @@ func TestKilledHop(t *testing.T) {
 	n := mixed(t, ctx)
 	a := startRouter(t, ctx, n, RouterConfig{Name: "a", NoTransit: true})
 	b := startRouter(t, ctx, n, RouterConfig{Name: "b", NoTransit: true})
-	listen, b32, err := b.Listen(ctx, "--hops", "2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listen.Close()
-	served := serveTunnel(listen)
-	connect, err := a.Connect(b32, "--hops", "2", "--timeout", "90s")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer connect.Close()
-	if _, err := Ping(ctx, connect); err != nil {
-		t.Fatalf("%v: %s", err, connect.LogTail(5))
-	}
+	connect, end := joined(t, ctx, a, b)
 	killed := make(chan error, 1)
 	started, start := false, time.Now()
-	err = DownloadWatched(ctx, connect, bulk, func(got int64) {
+	err := DownloadWatched(ctx, connect, bulk, func(got int64) {
 		if !started && got > bulk/4 {
 			started = true
 			go func() { killed <- killBusiestHop(t, ctx, n, a, control.Inbound) }()
@@ -113,10 +100,7 @@ func TestKilledHop(t *testing.T) {
 	if err := Upload(ctx, connect, bulk/4); err != nil {
 		t.Fatal(err)
 	}
-	finish(t, ctx, connect, listen)
-	if err := <-served; err != nil {
-		t.Error(err)
-	}
+	end()
 }
 
 // killBusiestHop kills a hop of the client tunnel that has carried most in this direction.
