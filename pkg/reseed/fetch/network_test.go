@@ -104,7 +104,11 @@ func TestStalled(t *testing.T) {
 				go func() {
 					defer theirs.Close()
 					if address == "b.example:80" {
-						go io.WriteString(theirs, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nI2Psu3")
+						// An answer before the request is taken for a fault of the connection.
+						if _, err := http.ReadRequest(bufio.NewReader(theirs)); err != nil {
+							t.Error(err)
+						}
+						io.WriteString(theirs, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nI2Psu3")
 					}
 					io.Copy(io.Discard, theirs)
 				}()
