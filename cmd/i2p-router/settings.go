@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
@@ -153,7 +152,10 @@ func configCommand() *cli.Command {
 			{
 				Name:  "show",
 				Usage: "print the settings that would hold, as TOML",
-				Flags: append(settingFlags(), cli.RouterFlags(cli.JSONFlag())...),
+				Flags: append(settingFlags(), cli.RouterFlags(
+					&cli.BoolFlag{Name: "comments", Usage: "say before each setting what it means"},
+					cli.JSONFlag(),
+				)...),
 				Action: func(c *cli.Context) error {
 					if _, err := cli.Positionals(c, 0, 0); err != nil {
 						return err
@@ -165,7 +167,11 @@ func configCommand() *cli.Command {
 					if c.Bool("json") {
 						return cli.PrintJSON(s)
 					}
-					_, err = fmt.Print(string(s.AppendTo(nil)))
+					show := s.AppendTo
+					if c.Bool("comments") {
+						show = s.AppendCommented
+					}
+					_, err = os.Stdout.Write(show(nil))
 					return err
 				},
 			},

@@ -2,49 +2,47 @@
 package config
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
 	"net/url"
-	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
 )
 
-// Config is everything about a router that its owner can set. Flags and environment
-// variables are laid over it by the command.
+// Config is everything about a router that its owner can set; Settings says what each key
+// means. Flags and environment variables are laid over it by the command.
 type Config struct {
 	DataDir   string   `toml:"data_dir" json:"data_dir"`
 	Socket    string   `toml:"socket" json:"socket"`
 	LogLevel  string   `toml:"log_level" json:"log_level"`
 	NetID     int      `toml:"netid" json:"netid"`
-	Testnet   bool     `toml:"testnet" json:"testnet"`     // private network: no reseed, reserved addresses and one /16 allowed
-	Bootstrap []string `toml:"bootstrap" json:"bootstrap"` // router.info files, netDb directories, zips
+	Testnet   bool     `toml:"testnet" json:"testnet"`
+	Bootstrap []string `toml:"bootstrap" json:"bootstrap"`
 	Floodfill bool     `toml:"floodfill" json:"floodfill"`
-	Hidden    bool     `toml:"hidden" json:"hidden"` // publish no address
-	Hosts     []string `toml:"host" json:"host"`     // addresses to publish
-	Port      int      `toml:"port" json:"port"`     // 0: chosen at the first start and kept
+	Hidden    bool     `toml:"hidden" json:"hidden"`
+	Hosts     []string `toml:"host" json:"host"`
+	Port      int      `toml:"port" json:"port"`
 
 	Reseed      Reseed    `toml:"reseed" json:"reseed"`
 	NTCP2       NTCP2     `toml:"ntcp2" json:"ntcp2"`
 	Bandwidth   Bandwidth `toml:"bandwidth" json:"bandwidth"`
 	Transit     Transit   `toml:"transit" json:"transit"`
 	Exploratory Tunnels   `toml:"exploratory" json:"exploratory"`
-	Client      Tunnels   `toml:"client" json:"client"` // of destinations that do not say otherwise
+	Client      Tunnels   `toml:"client" json:"client"`
 }
 
 // Reseed says where a router that knows too few others gets them.
 type Reseed struct {
 	Enabled   bool     `toml:"enabled" json:"enabled"`
-	URLs      []string `toml:"urls" json:"urls"`           // of servers
-	Sources   []string `toml:"sources" json:"sources"`     // su3 files, zips and netDb directories, read before a server is asked; neither: the known servers
-	Proxy     string   `toml:"proxy" json:"proxy"`         // socks5://, http:// or https://; empty: none
-	Threshold int      `toml:"threshold" json:"threshold"` // reseed while fewer routers are known
-	Certs     []string `toml:"certs" json:"certs"`         // files and directories with signers' certificates; empty: the known ones
-	Roots     string   `toml:"roots" json:"roots"`         // file with certificates that TLS trusts; empty: the system's
-	Pins      []string `toml:"pins" json:"pins"`           // HOST=SHA256 of a server's key, which is then trusted alone
+	URLs      []string `toml:"urls" json:"urls"`
+	Sources   []string `toml:"sources" json:"sources"`
+	Proxy     string   `toml:"proxy" json:"proxy"`
+	Threshold int      `toml:"threshold" json:"threshold"`
+	Certs     []string `toml:"certs" json:"certs"`
+	Roots     string   `toml:"roots" json:"roots"`
+	Pins      []string `toml:"pins" json:"pins"`
 }
 
 // Reseeds tells whether a router with these settings reseeds by itself: one of a private
@@ -67,7 +65,7 @@ const publicNetID = 2
 
 // NTCP2 sets the TCP transport.
 type NTCP2 struct {
-	Listen      []string `toml:"listen" json:"listen"` // "address:port"; empty: from host and port
+	Listen      []string `toml:"listen" json:"listen"`
 	MaxSessions int      `toml:"max_sessions" json:"max_sessions"`
 }
 
@@ -75,12 +73,12 @@ type NTCP2 struct {
 type Bandwidth struct {
 	In    int `toml:"in" json:"in"`
 	Out   int `toml:"out" json:"out"`
-	Share int `toml:"share" json:"share"` // percent of it that transit may use
+	Share int `toml:"share" json:"share"`
 }
 
 // Transit limits what we carry for others.
 type Transit struct {
-	MaxTunnels int `toml:"max_tunnels" json:"max_tunnels"` // 0: carry nothing
+	MaxTunnels int `toml:"max_tunnels" json:"max_tunnels"`
 }
 
 // Tunnels sets the pools of one kind of tunnel.
@@ -121,35 +119,12 @@ func Parse(text []byte) (Config, error) {
 	return c, c.Check()
 }
 
-// AppendTo appends the settings as TOML.
-func (c Config) AppendTo(b []byte) []byte {
-	var out bytes.Buffer
-	enc := toml.NewEncoder(&out)
-	enc.Indent = ""
-	if err := enc.Encode(c); err != nil {
-		panic(fmt.Sprintf("config: %v", err)) // the type has no value that TOML lacks
-	}
-	return append(b, out.Bytes()...)
-}
-
-// Changed names the top-level keys whose values differ, as they stand in the file.
-func (c Config) Changed(other Config) []string {
-	var keys []string
-	a, b := reflect.ValueOf(c), reflect.ValueOf(other)
-	for i := range a.NumField() {
-		if !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
-			keys = append(keys, a.Type().Field(i).Tag.Get("toml"))
-		}
-	}
-	return keys
-}
-
 // Check tells whether all values make sense, and together.
 func (c Config) Check() error {
-	switch c.LogLevel {
-	case "debug", "info", "warn", "error":
-	default:
-		return fmt.Errorf("log_level: %q is none of debug, info, warn, error", c.LogLevel)
+	for _, s := range Settings() {
+		if err := s.check(c); err != nil {
+			return err
+		}
 	}
 	if c.Hidden && c.Floodfill {
 		return fmt.Errorf("hidden: a hidden router cannot be a floodfill")
@@ -168,10 +143,7 @@ func (c Config) Check() error {
 			return fmt.Errorf("ntcp2.listen: %q is no address:port", l)
 		}
 	}
-	if err := c.Reseed.check(); err != nil {
-		return err
-	}
-	return c.checkRanges()
+	return c.Reseed.check()
 }
 
 // check knows the forms only; what is in the files is found when they are read.
@@ -200,38 +172,6 @@ func (r Reseed) check() error {
 func isURL(text string, schemes ...string) bool {
 	u, err := url.Parse(text)
 	return err == nil && slices.Contains(schemes, u.Scheme) && u.Hostname() != ""
-}
-
-func (c Config) checkRanges() error {
-	for _, r := range []struct {
-		key         string
-		value, most int
-	}{
-		{"netid", c.NetID, 255},
-		{"port", c.Port, 65535},
-		{"reseed.threshold", c.Reseed.Threshold, 1 << 16},
-		{"ntcp2.max_sessions", c.NTCP2.MaxSessions, 1 << 16},
-		{"bandwidth.in", c.Bandwidth.In, 1 << 24},
-		{"bandwidth.out", c.Bandwidth.Out, 1 << 24},
-		{"bandwidth.share", c.Bandwidth.Share, 100},
-		{"transit.max_tunnels", c.Transit.MaxTunnels, 1 << 20},
-		{"exploratory.in_length", c.Exploratory.InLength, 7},
-		{"exploratory.out_length", c.Exploratory.OutLength, 7},
-		{"exploratory.in_quantity", c.Exploratory.InQuantity, 16},
-		{"exploratory.out_quantity", c.Exploratory.OutQuantity, 16},
-		{"client.in_length", c.Client.InLength, 7},
-		{"client.out_length", c.Client.OutLength, 7},
-		{"client.in_quantity", c.Client.InQuantity, 16},
-		{"client.out_quantity", c.Client.OutQuantity, 16},
-	} {
-		if r.value < 0 || r.value > r.most {
-			return fmt.Errorf("%s: %d is not within 0 to %d", r.key, r.value, r.most)
-		}
-		if r.value == 0 && (strings.HasSuffix(r.key, "_quantity") || r.key == "ntcp2.max_sessions") {
-			return fmt.Errorf("%s: a router needs at least one", r.key)
-		}
-	}
-	return nil
 }
 
 // public tells whether an address can be reached over the Internet.

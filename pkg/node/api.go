@@ -222,7 +222,12 @@ func (n *Node) Reload() error {
 	}
 	n.router.Limit(router.Limits{TransitTunnels: transitLimit(s.Transit.MaxTunnels)})
 	n.log.Info("settings read again")
-	later := slices.DeleteFunc(n.asked.Changed(s), func(key string) bool { return key == "log_level" || key == "transit" })
+	var later []string
+	for _, changed := range n.asked.Changed(s) {
+		if !changed.Live {
+			later = append(later, changed.Key)
+		}
+	}
 	if len(later) > 0 {
 		n.log.Warn("some settings take effect with the next start only", "keys", strings.Join(later, " "))
 	}

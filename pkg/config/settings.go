@@ -1,0 +1,219 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// Setting is one key of router.toml: what is said of it, and what its value is held to.
+type Setting struct {
+	Key     string // with its table: "bandwidth.in"
+	Doc     string // sentences; paragraphs and lists have no place here
+	Unit    string // of a number
+	Least   int    // of a number
+	Most    int
+	OneOf   []string // of a text: the values there are
+	Unset   string   // what holds where it is empty or 0
+	Flag    string   // the option of i2p-router that is laid over it, without its dashes
+	Live    bool     // a reload changes it; others hold from the next start on
+	Default any
+	field   []int
+}
+
+// described is what the keys of Config's fields mean. The type says the rest.
+func described() []Setting {
+	const lengths, quantities = 7, 16
+	return []Setting{
+		{Key: "data_dir", Flag: "dir", Doc: "The directory with the router's keys, its netDb and its other state.", Unset: "$XDG_STATE_HOME/i2p, else ~/.local/state/i2p"},
+		{Key: "socket", Flag: "socket", Doc: "The path of the control socket.", Unset: "router.sock in a directory that was named, else $XDG_RUNTIME_DIR/i2p/router.sock, else router.sock in the data directory"},
+		{Key: "log_level", Flag: "log-level", Doc: "The least important messages that are logged.", OneOf: []string{"debug", "info", "warn", "error"}, Live: true},
+		{Key: "netid", Flag: "netid", Doc: "The network that the router belongs to. 2 is the public one; routers of different networks do not speak to each other.", Least: 1, Most: 255},
+		{Key: "testnet", Flag: "testnet", Doc: "The network is private: no server is asked for routers unless it is named, reserved addresses may be published, and a tunnel may have several routers of one /16."},
+		{Key: "bootstrap", Flag: "bootstrap", Doc: "router.info files, netDb directories (Java's and i2pd's layouts) and zips that are read at the start. With them no reseed server is asked unless it is named."},
+		{Key: "floodfill", Flag: "floodfill", Doc: "Keep and serve a part of the netDb. A hidden router cannot."},
+		{Key: "hidden", Flag: "hidden", Doc: "Publish no address."},
+		{Key: "host", Flag: "host", Doc: "The IP addresses to publish. Only a testnet router publishes reserved ones.", Unset: "none: the router can dial, and cannot be dialled"},
+		{Key: "port", Flag: "port", Doc: "The port to listen on and to publish.", Most: 65535, Unset: "chosen at the first start, and kept in the data directory"},
+
+		{Key: "reseed.enabled", Flag: "no-reseed", Doc: "Ask for routers where too few are known. Without it, i2p-router reseed still does."},
+		{Key: "reseed.urls", Flag: "reseed", Doc: "The servers to ask, such as https://reseed.example.org/.", Unset: "the known servers, if there are no sources either"},
+		{Key: "reseed.sources", Flag: "reseed", Doc: "su3 files, zips and netDb directories, which are read before a server is asked."},
+		{Key: "reseed.proxy", Flag: "reseed-proxy", Doc: "The proxy through which servers are reached: socks5://, socks5h://, http:// or https://.", Unset: "none"},
+		{Key: "reseed.threshold", Doc: "The router reseeds while it knows fewer others than this.", Unit: "routers", Most: 1 << 16},
+		{Key: "reseed.certs", Doc: "Certificates of signers who are trusted, in files and directories.", Unset: "those of the known servers"},
+		{Key: "reseed.roots", Doc: "A file with the certificates by which web servers are trusted.", Unset: "the system's"},
+		{Key: "reseed.pins", Doc: "Web servers that are trusted by their key alone: HOST=SHA256 of the key's SPKI, in hex or base64."},
+
+		{Key: "ntcp2.listen", Flag: "listen", Doc: "What to bind, each as ADDRESS:PORT.", Unset: "follows from host and port"},
+		{Key: "ntcp2.max_sessions", Doc: "The most sessions with other routers at a time.", Unit: "sessions", Least: 1, Most: 1 << 16},
+
+		{Key: "bandwidth.in", Flag: "bandwidth-in", Doc: "A hard limit of what comes in.", Unit: "KBps (1024 bytes a second)", Most: 1 << 24, Unset: "no limit"},
+		{Key: "bandwidth.out", Flag: "bandwidth-out", Doc: "A hard limit of what goes out.", Unit: "KBps (1024 bytes a second)", Most: 1 << 24, Unset: "no limit"},
+		{Key: "bandwidth.share", Flag: "share", Doc: "The part of the bandwidth that tunnels of others may use.", Unit: "percent", Most: 100},
+
+		{Key: "transit.max_tunnels", Flag: "transit", Doc: "The most tunnels to carry for others.", Unit: "tunnels", Most: 1 << 20, Unset: "carry nothing", Live: true},
+
+		{Key: "exploratory.in_length", Doc: "The hops of an inbound tunnel.", Unit: "hops", Most: lengths, Unset: "none"},
+		{Key: "exploratory.out_length", Doc: "The hops of an outbound tunnel.", Unit: "hops", Most: lengths, Unset: "none"},
+		{Key: "exploratory.in_quantity", Doc: "The inbound tunnels to keep.", Unit: "tunnels", Least: 1, Most: quantities},
+		{Key: "exploratory.out_quantity", Doc: "The outbound tunnels to keep.", Unit: "tunnels", Least: 1, Most: quantities},
+		{Key: "client.in_length", Doc: "The hops of an inbound tunnel.", Unit: "hops", Most: lengths, Unset: "none"},
+		{Key: "client.out_length", Doc: "The hops of an outbound tunnel.", Unit: "hops", Most: lengths, Unset: "none"},
+		{Key: "client.in_quantity", Doc: "The inbound tunnels to keep.", Unit: "tunnels", Least: 1, Most: quantities},
+		{Key: "client.out_quantity", Doc: "The outbound tunnels to keep.", Unit: "tunnels", Least: 1, Most: quantities},
+	}
+}
+
+// TableDocs says what the tables of the file are about; "" are the keys before the first.
+func TableDocs() map[string]string {
+	return map[string]string{
+		"":            "What the router is and where it listens",
+		"reseed":      "Where a router that knows too few others gets them",
+		"ntcp2":       "The TCP transport",
+		"bandwidth":   "Limits of the traffic",
+		"transit":     "What is carried for others",
+		"exploratory": "The router's own tunnels, for lookups and tests",
+		"client":      "The tunnels of destinations that do not say otherwise",
+	}
+}
+
+// Settings are the keys of the file in its order, all of them: a field of Config that
+// nobody has described is a fault of this package.
+func Settings() []Setting {
+	about := described()
+	var all []Setting
+	leaves(reflect.ValueOf(Default()), "", nil, func(key string, field []int, standard reflect.Value) {
+		i := slices.IndexFunc(about, func(s Setting) bool { return s.Key == key })
+		if i < 0 {
+			panic(fmt.Sprintf("config: %s is not described", key))
+		}
+		s := about[i]
+		s.field, s.Default = slices.Clone(field), standard.Interface()
+		all = append(all, s)
+	})
+	return all
+}
+
+// leaves calls each with every field that has no fields of its own.
+func leaves(v reflect.Value, table string, field []int, each func(key string, field []int, v reflect.Value)) {
+	for i := range v.NumField() {
+		key, at := table+v.Type().Field(i).Tag.Get("toml"), append(field, i)
+		if f := v.Field(i); f.Kind() == reflect.Struct {
+			leaves(f, key+".", at, each)
+		} else {
+			each(key, at, f)
+		}
+	}
+}
+
+// Table and Name are the parts of the key.
+func (s Setting) Table() string {
+	table, _, found := strings.Cut(s.Key, ".")
+	if !found {
+		return ""
+	}
+	return table
+}
+
+// Name is the key within its table.
+func (s Setting) Name() string { return s.Key[strings.LastIndex(s.Key, ".")+1:] }
+
+// Type says what values there are: "text", "list of texts", "true or false", "number, 0
+// to 255".
+func (s Setting) Type() string {
+	switch s.Default.(type) {
+	case bool:
+		return "true or false"
+	case []string:
+		return "list of texts"
+	case int:
+		text := fmt.Sprintf("number, %d to %d", s.Least, s.Most)
+		if s.Unit != "" {
+			text += ", " + s.Unit
+		}
+		return text
+	}
+	if len(s.OneOf) > 0 {
+		return "text: " + strings.Join(s.OneOf, ", ")
+	}
+	return "text"
+}
+
+// line is the key and a value as they stand in the file.
+func (s Setting) line(value any) string {
+	var out bytes.Buffer
+	if err := toml.NewEncoder(&out).Encode(map[string]any{s.Name(): value}); err != nil {
+		panic(fmt.Sprintf("config: %v", err)) // no setting has a value that TOML lacks
+	}
+	return out.String()
+}
+
+// DefaultText is the value that holds where the file says nothing, as it would stand there.
+func (s Setting) DefaultText() string {
+	_, value, _ := strings.Cut(strings.TrimSpace(s.line(s.Default)), " = ")
+	return value
+}
+
+// of is the setting's value.
+func (s Setting) of(c Config) any { return reflect.ValueOf(c).FieldByIndex(s.field).Interface() }
+
+// check tells whether a value is one of those that there are.
+func (s Setting) check(c Config) error {
+	switch v := s.of(c).(type) {
+	case int:
+		if v < s.Least || v > s.Most {
+			return fmt.Errorf("%s: %d is not within %d to %d", s.Key, v, s.Least, s.Most)
+		}
+	case string:
+		if len(s.OneOf) > 0 && !slices.Contains(s.OneOf, v) {
+			return fmt.Errorf("%s: %q is none of %s", s.Key, v, strings.Join(s.OneOf, ", "))
+		}
+	}
+	return nil
+}
+
+// AppendTo appends the settings as TOML.
+func (c Config) AppendTo(b []byte) []byte {
+	return c.appendWith(b, func(Setting) string { return "" })
+}
+
+// AppendCommented appends the settings as TOML, and before each of them what it means.
+func (c Config) AppendCommented(b []byte) []byte {
+	return c.appendWith(b, func(s Setting) string {
+		text := fmt.Sprintf("%s (%s)", s.Doc, s.Type())
+		if s.Unset != "" {
+			text += fmt.Sprintf(" %s: %s.", s.unset(), s.Unset)
+		}
+		return "\n# " + text + "\n"
+	})
+}
+
+// unset is the value that stands for none.
+func (s Setting) unset() string {
+	if _, isNumber := s.Default.(int); isNumber {
+		return "0"
+	}
+	return "Empty"
+}
+
+func (c Config) appendWith(b []byte, comment func(Setting) string) []byte {
+	table := ""
+	for _, s := range Settings() {
+		if s.Table() != table {
+			table = s.Table()
+			b = fmt.Appendf(b, "\n[%s]\n", table)
+		}
+		b = append(append(b, comment(s)...), s.line(s.of(c))...)
+	}
+	return b
+}
+
+// Changed are the settings whose values differ.
+func (c Config) Changed(other Config) []Setting {
+	return slices.DeleteFunc(Settings(), func(s Setting) bool { return reflect.DeepEqual(s.of(c), s.of(other)) })
+}
