@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"strings"
@@ -10,22 +11,18 @@ import (
 	"i2ptoolkit/pkg/sign"
 )
 
-// The encryption types that a key file's identity can name (common structures, key
-// certificates). The ML-KEM hybrids are not among them: they use the X25519 key.
-const (
-	encryptionElGamal = 0
-	encryptionX25519  = 4
-)
-
 func destCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "dest",
 		Usage: "make a destination's private key file",
-		Description: "The file goes to stdout, or to -o FILE; then the address is printed. The ML-KEM hybrids use the\n" +
-			"X25519 key: which of them a destination offers is said when it is opened, with i2cp.leaseSetEncType.",
+		Description: "The file goes to stdout, or to -o FILE; then the address is printed. The certificate of an address names\n" +
+			"an encryption type whose key nobody uses: lease sets name their own. Type 0, elgamal, is right for all, and\n" +
+			"Java I2P sends to no address that names another. -e x25519 makes such an address nevertheless. A list or the\n" +
+			"name of a hybrid, as in -e mlkem768,x25519, leaves the certificate at 0: these types are for lease sets, and\n" +
+			"are said when the file is opened, with i2cp.leaseSetEncType.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "type", Aliases: []string{"t"}, Value: "ed25519", Usage: "signature `TYPE`: ed25519, red25519, p256, p384, p521, or a number"},
-			&cli.StringFlag{Name: "encryption", Aliases: []string{"e"}, Value: "x25519", Usage: "encryption `TYPES`, separated by commas: x25519, mlkem512, mlkem768, mlkem1024, elgamal"},
+			&cli.StringFlag{Name: "encryption", Aliases: []string{"e"}, Value: "elgamal", Usage: "encryption `TYPE` of the certificate, elgamal or x25519, or those of lease sets, separated by commas: mlkem512, mlkem768, mlkem1024, x25519"},
 			&cli.StringFlag{Name: "signing-key", Usage: "use the Ed25519 or ECDSA private key in the PEM `FILE`"},
 			cli.OutputFlag(), cli.ForceFlag(), cli.JSONFlag(),
 		},
@@ -51,6 +48,7 @@ func destCommand() *cli.Command {
 			if err := writeKeys(c, keys); err != nil {
 				return err
 			}
+			cli.NoteJava(c, cmp.Or(c.String("output"), "stdout"), keys.Identity)
 			if types != "4" && types != "0" {
 				cli.Notef(c, "hint: open it with -O i2cp.leaseSetEncType=%s", types)
 			}
@@ -81,7 +79,11 @@ func newDestination(c *cli.Context, signing sign.Type, crypto uint16) (*i2p.Priv
 	if err != nil {
 		return nil, err
 	}
-	d, err := i2p.NewDestination(key.Public(), crypto, keys.Identity.CryptoKey(), rand.Reader)
+	encryption := keys.Identity.CryptoKey()
+	if crypto == i2p.CryptoElGamal {
+		encryption = nil
+	}
+	d, err := i2p.NewDestination(key.Public(), crypto, encryption, rand.Reader)
 	if err != nil {
 		return nil, err
 	}
@@ -90,23 +92,24 @@ func newDestination(c *cli.Context, signing sign.Type, crypto uint16) (*i2p.Priv
 }
 
 // encryptionTypes reads -e: the types' numbers as i2cp.leaseSetEncType has them, and the
-// one that the identity names.
+// one that the certificate names (common structures, key certificates). The ML-KEM hybrids
+// are for lease sets only.
 func encryptionTypes(text string) (numbers string, crypto uint16, err error) {
 	known := map[string]string{
 		"elgamal": "0", "0": "0", "x25519": "4", "ecies-x25519": "4", "4": "4",
 		"mlkem512": "5", "5": "5", "mlkem768": "6", "6": "6", "mlkem1024": "7", "7": "7",
 	}
 	var list []string
-	crypto = encryptionElGamal
 	for name := range strings.SplitSeq(text, ",") {
 		number, ok := known[strings.ToLower(strings.TrimSpace(name))]
 		if !ok {
 			return "", 0, cli.Usagef("dest: unknown encryption type %q", name)
 		}
 		list = append(list, number)
-		if number != "0" {
-			crypto = encryptionX25519
-		}
+	}
+	crypto = i2p.CryptoElGamal
+	if len(list) == 1 && list[0] == "4" {
+		crypto = i2p.CryptoX25519
 	}
 	return strings.Join(list, ","), crypto, nil
 }

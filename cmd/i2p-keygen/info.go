@@ -19,7 +19,8 @@ type keyInfo struct {
 	B33            string       `json:"b33,omitempty"`
 	SignatureType  string       `json:"signature_type"`
 	EncryptionType string       `json:"encryption_type"`
-	Bytes          int          `json:"bytes"` // of the public part
+	JavaSends      bool         `json:"java_sends"` // Java I2P sends to it, as an address
+	Bytes          int          `json:"bytes"`      // of the public part
 	Offline        *offlineInfo `json:"offline,omitempty"`
 }
 
@@ -35,7 +36,9 @@ func infoCommand() *cli.Command {
 		Name:      "info",
 		Usage:     "show a key file's or a destination's types and addresses",
 		ArgsUsage: "[FILE|-]",
-		Flags:     []cli.Flag{cli.JSONFlag()},
+		Description: "Java I2P sends only to addresses of encryption type 0, whose key is unused, and a warning says where\n" +
+			"one has another, as routers do; java_sends in the JSON tells it too.",
+		Flags: []cli.Flag{cli.JSONFlag()},
 		Action: func(c *cli.Context) error {
 			keys, id, err := readKeys(c)
 			if err != nil {
@@ -45,6 +48,7 @@ func infoCommand() *cli.Command {
 			if keys != nil {
 				info = describeKeys(keys)
 			}
+			cli.NoteJava(c, info.B32, id)
 			if c.Bool("json") {
 				return cli.PrintJSON(info)
 			}
@@ -91,15 +95,16 @@ func describe(id i2p.Identity) keyInfo {
 		B33:            b33,
 		SignatureType:  id.SigType().String(),
 		EncryptionType: encryptionName(id.CryptoType()),
+		JavaSends:      id.JavaSends(),
 		Bytes:          len(id.Bytes()),
 	}
 }
 
 func encryptionName(t uint16) string {
 	switch t {
-	case encryptionElGamal:
+	case i2p.CryptoElGamal:
 		return "ElGamal"
-	case encryptionX25519:
+	case i2p.CryptoX25519:
 		return "X25519"
 	}
 	return strconv.Itoa(int(t))
@@ -111,7 +116,11 @@ func printInfo(info keyInfo) error {
 	if info.B33 != "" {
 		fmt.Fprintf(w, "b33\t%s\n", info.B33)
 	}
-	fmt.Fprintf(w, "hash\t%s\nsignature\t%s\nencryption\t%s\nkey\t%s\n", info.Hash, info.SignatureType, info.EncryptionType, info.Kind)
+	encryption := info.EncryptionType
+	if info.JavaSends {
+		encryption += " (unused, as it should be)"
+	}
+	fmt.Fprintf(w, "hash\t%s\nsignature\t%s\nencryption\t%s\nkey\t%s\n", info.Hash, info.SignatureType, encryption, info.Kind)
 	if o := info.Offline; o != nil {
 		valid := map[bool]string{true: "valid", false: "INVALID"}[o.Valid]
 		fmt.Fprintf(w, "offline\t%s key until %s, signature %s\n", o.TransientType, o.Expires.Format(time.RFC3339), valid)

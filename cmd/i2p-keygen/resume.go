@@ -89,6 +89,9 @@ func (s *vanitySearch) load(wanted resumePatterns) error {
 	s.signing = keys.Identity.SigType()
 	s.state.Patterns, s.state.keys, s.before = file.Patterns, keys, file.Tried
 	s.state.next.Store(file.Unit)
+	if !keys.Identity.JavaSends() {
+		return s.state.renew(s.signing) // no candidate is likelier than another: nothing is lost
+	}
 	return nil
 }
 

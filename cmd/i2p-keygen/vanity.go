@@ -252,5 +252,5 @@ func (s *vanitySearch) saveNowAndThen(ctx context.Context) <-chan error {
 
 // newKeys draws what a search varies.
 func newKeys(t sign.Type) (*i2p.PrivateKeys, error) {
-	return i2p.GenerateDestination(t, i2p.CryptoX25519, rand.Reader)
+	return i2p.GenerateDestination(t, i2p.CryptoElGamal, rand.Reader)
 }

@@ -73,9 +73,11 @@ func listenRequest(c *cli.Context) (control.Open, error) {
 		}
 		return req, err
 	}
-	if _, rest, err := i2p.ParsePrivateKeys(key); err != nil || len(rest) > 0 {
+	keys, rest, err := i2p.ParsePrivateKeys(key)
+	if err != nil || len(rest) > 0 {
 		return req, cli.Dataf("%s is no private key file", path)
 	}
+	cli.NoteJava(c, path, keys.Identity)
 	req.Key = key
 	return req, nil
 }

@@ -63,7 +63,7 @@ func oneTunnel(gateway i2p.Hash) TunnelState {
 func (e *ether) newClient(t *testing.T, seed byte) *Client {
 	t.Helper()
 	random := rand.NewChaCha8([32]byte{seed})
-	keys, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoX25519, random)
+	keys, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, random)
 	if err != nil {
 		t.Fatal(err)
 	}

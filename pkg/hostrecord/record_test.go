@@ -13,7 +13,7 @@ import (
 
 func keys(t testing.TB, st sign.Type) *i2p.PrivateKeys {
 	t.Helper()
-	k, err := i2p.GenerateDestination(st, i2p.CryptoX25519, nil)
+	k, err := i2p.GenerateDestination(st, i2p.CryptoElGamal, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,6 +92,34 @@ func TestPrivateKeys(t *testing.T) {
 	}
 }
 
+// A destination of type 0 has an unused key that compresses (proposal 161), in
+// the places that Java and i2pd read.
+func TestUnusedEncryptionKey(t *testing.T) {
+	k, err := GenerateDestination(sign.EdDSA_SHA512_Ed25519, CryptoElGamal, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := k.AppendTo(nil)
+	if len(raw) != 391+256+32 || !k.Identity.JavaSends() {
+		t.Fatalf("%d bytes, Java sends: %v", len(raw), k.Identity.JavaSends())
+	}
+	for i := 32; i < cryptoField+signingField-32; i++ {
+		if raw[i] != raw[i-32] {
+			t.Fatalf("byte %d differs from the one 32 before it", i)
+		}
+	}
+	if !bytes.Equal(raw[384:391], []byte{5, 0, 4, 0, 7, 0, 0}) {
+		t.Errorf("certificate %x", raw[384:391])
+	}
+	signing, err := sign.NewPrivateKey(sign.EdDSA_SHA512_Ed25519, raw[391+256:])
+	if err != nil || signing.Public() != k.Identity.SigningKey() {
+		t.Errorf("the signing key is not after 256 bytes of encryption key: %v", err)
+	}
+	if r, err := GenerateRouter(nil); err != nil || r.Identity.JavaSends() {
+		t.Errorf("a router's identity is of type %d, %v", r.Identity.CryptoType(), err)
+	}
+}
+
 func offlineKeys(t testing.TB) *PrivateKeys {
 	t.Helper()
 	k, err := GenerateDestination(sign.EdDSA_SHA512_Ed25519, CryptoX25519, nil)

@@ -118,6 +118,11 @@ func (id Identity) SigType() sign.Type { return id.signing.Type() }
 // CryptoType is the encryption key's type.
 func (id Identity) CryptoType() uint16 { return id.crypto }
 
+// JavaSends reports whether Java I2P sends to this destination: only where the
+// type is ElGamal's, which it looks at before the lease set's keys (common
+// structures, PublicKey: type 0 is that of all destinations).
+func (id Identity) JavaSends() bool { return id.crypto == CryptoElGamal }
+
 // CryptoKey is the encryption public key without its padding: 32 bytes for
 // X25519.
 func (id Identity) CryptoKey() []byte {
@@ -147,7 +152,8 @@ func (d Destination) Base64() string { return EncodeBase64([]byte(d.raw)) }
 func (d Destination) B32() string { return d.hash.B32() }
 
 // newIdentity lays the keys out. The padding repeats 32 random bytes, so that
-// it compresses (proposal 161).
+// it compresses (proposal 161); so does ElGamal's unused key where crypto is
+// nil.
 func newIdentity(signing sign.PublicKey, ct uint16, crypto []byte, r io.Reader) (Identity, error) {
 	if r == nil {
 		r = rand.Reader
@@ -156,7 +162,7 @@ func newIdentity(signing sign.PublicKey, ct uint16, crypto []byte, r io.Reader) 
 	if !ok || n > cryptoField {
 		return Identity{}, fmt.Errorf("i2p: encryption type %d cannot be put into an identity", ct)
 	}
-	if len(crypto) != n {
+	if len(crypto) != n && (ct != CryptoElGamal || crypto != nil) {
 		return Identity{}, fmt.Errorf("i2p: encryption key of %d bytes, type %d has %d", len(crypto), ct, n)
 	}
 	key := signing.Bytes()
@@ -188,7 +194,7 @@ func NewRouterIdentity(signing sign.PublicKey, x25519 [32]byte, r io.Reader) (Ro
 
 // NewDestination makes a destination of its keys. Its encryption key is not
 // used any more, since lease sets name theirs, but it takes its place in the
-// format.
+// format; of type ElGamal it may be nil, and is padding then.
 func NewDestination(signing sign.PublicKey, cryptoType uint16, crypto []byte, r io.Reader) (Destination, error) {
 	id, err := newIdentity(signing, cryptoType, crypto, r)
 	return Destination{id}, err

@@ -213,8 +213,10 @@ func GenerateRouter(r io.Reader) (*PrivateKeys, error) {
 }
 
 // GenerateDestination draws a destination's keys from r; nil is crypto/rand.
-// With type X25519 the encryption key is a real one; ElGamal's field, which
-// nobody uses any more, is filled with random bytes on both sides.
+// A destination's encryption type is ElGamal's, 0: lease sets name the keys
+// that are used, and Java sends to no destination that says another. Nobody
+// uses the keys of this type any more: the public one is padding (proposal
+// 161), the private one random bytes. With type X25519 they are real.
 func GenerateDestination(st sign.Type, cryptoType uint16, r io.Reader) (*PrivateKeys, error) {
 	if r == nil {
 		r = rand.Reader
@@ -234,11 +236,9 @@ func GenerateDestination(st sign.Type, cryptoType uint16, r io.Reader) (*Private
 		p := kp.Private()
 		k.Crypto, public = p[:], kp.Public[:]
 	case CryptoElGamal:
-		k.Crypto, public = make([]byte, 256), make([]byte, 256)
-		for _, b := range [][]byte{k.Crypto, public} {
-			if _, err := io.ReadFull(r, b); err != nil {
-				return nil, err
-			}
+		k.Crypto = make([]byte, 256)
+		if _, err := io.ReadFull(r, k.Crypto); err != nil {
+			return nil, err
 		}
 	default:
 		return nil, fmt.Errorf("i2p: no identity can be made with encryption type %d", cryptoType)

@@ -37,7 +37,7 @@ func (n *Node) OpenClient(_ context.Context, cfg server.ClientConfig) (server.Cl
 	n.mu.Unlock()
 	keys := cfg.Keys
 	if keys == nil {
-		if keys, err = i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoX25519, random); err != nil {
+		if keys, err = i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, random); err != nil {
 			return nil, err
 		}
 	}
