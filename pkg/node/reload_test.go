@@ -37,7 +37,7 @@ func TestReload(t *testing.T) {
 	if err := n.Reload(); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(log.String(), `level=WARN msg="some settings take effect with the next start only" keys="floodfill ntcp2"`) {
+	if !strings.Contains(log.String(), `level=WARN msg="some settings take effect with the next start only" keys="floodfill ntcp2.max_sessions"`) {
 		t.Errorf("what does not take effect is not named: %s", log.String())
 	}
 
