@@ -121,10 +121,12 @@ func (c *control) onAck(now instant, a ack) {
 	newRound := a.packets > 0 && a.sentAfter >= c.roundAt
 	if newRound {
 		c.roundAt = a.total
-		c.round++
-		c.rates[c.round%uint64(len(c.rates))] = 0
-		if c.round%uint64(len(c.rates)) == 0 {
-			c.bursts[1], c.bursts[0] = c.bursts[0], 0
+		if !a.limited { // a round with little to send tells nothing about the rate
+			c.round++
+			c.rates[c.round%uint64(len(c.rates))] = 0
+			if c.round%uint64(len(c.rates)) == 0 {
+				c.bursts[1], c.bursts[0] = c.bursts[0], 0
+			}
 		}
 	}
 	if a.rate > 0 && (!a.limited || a.rate >= c.bandwidth()) {
@@ -144,9 +146,10 @@ func (c *control) onAck(now instant, a ack) {
 }
 
 // queues reports whether a queue has built up in startup: none of several
-// round trips of this round was near the shortest (as HyStart++, RFC 9406).
+// round trips of this round was near the shortest (as HyStart++, RFC 9406),
+// and the rate has stopped growing too: jitter alone is no queue.
 func (c *control) queues() bool {
-	return !c.filled && c.roundSamples >= 8 && c.roundRTT > c.minRTT+max(c.minRTT/4, slack)
+	return !c.filled && c.flat > 0 && c.roundSamples >= 8 && c.roundRTT > c.minRTT+max(c.minRTT/4, slack)
 }
 
 func (c *control) updateMinRTT(now instant, rtt time.Duration) (expired bool) {
@@ -271,7 +274,7 @@ func (c *control) cycle(now instant, a ack) {
 	over := now-c.phaseAt > c.minRTT
 	switch gain := phases[c.phase]; {
 	case gain > 1:
-		over = now-c.phaseAt > c.minRTT*3/2
+		over = now-c.phaseAt > c.minRTT*9/4 // long enough to see its own effect
 		if bw := c.bandwidth(); over && bw > c.phaseRate*1.1 { // there is more
 			c.phaseAt, c.phaseRate = now, bw
 			return

@@ -215,7 +215,7 @@ func (c *Conn) send(now instant, seg *segment) {
 	s.order++
 	seg.order, seg.sentAt = s.order, now
 	seg.delivered, seg.deliveredAt, seg.firstSentAt = s.delivered, s.deliveredAt, s.firstSentAt
-	seg.limited = s.limitedTo > s.delivered
+	seg.limited = s.limitedTo >= s.delivered
 	s.timerFrom = now
 	if gap := c.cc.pacing(c.rtt.smoothed); gap > 0 {
 		burst := max(paceBurst, 2*gap)
