@@ -76,6 +76,7 @@ var (
 	ErrAborted   = errors.New("streaming: stream reset")
 	ErrMuxClosed = errors.New("streaming: destination closed")
 	ErrLimit     = errors.New("streaming: too many streams")
+	ErrTruncated = errors.New("streaming: the peer closed the stream, and what it sent before has not all arrived")
 )
 
 const (

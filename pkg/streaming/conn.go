@@ -236,7 +236,7 @@ func (c *Conn) next(now instant) instant {
 	if c.state == gone {
 		return never
 	}
-	at := min(c.rcv.ackAt, c.endAt)
+	at := min(c.rcv.ackAt, c.rcv.placeless.at, c.endAt)
 	if c.state == lingering {
 		return at
 	}
@@ -265,6 +265,9 @@ func (c *Conn) expire(now instant) {
 	}
 	if c.state == lingering {
 		return
+	}
+	if now >= c.rcv.placeless.at {
+		c.endPlaceless()
 	}
 	c.expireSends(now)
 	if c.state != open || now < c.keepAliveAt() {

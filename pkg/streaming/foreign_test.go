@@ -2,6 +2,7 @@ package streaming_test
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -281,4 +282,80 @@ func TestNACKsAndAcks(t *testing.T) {
 	if f.a.mux.Counters().Dropped != 1 {
 		t.Error("a packet far ahead is kept")
 	}
+}
+
+// emissary 0.4 answers our CLOSE with a signed CLOSE on a plain ack.
+func TestPlacelessClose(t *testing.T) {
+	closing := streaming.Close | streaming.SignatureIncluded
+	begin := func(t *testing.T) (f *foreign, s *side, send func(seq uint32, flags streaming.Flags, data string)) {
+		f = newForeign(t, streaming.Config{})
+		s = f.w.dial(f.a, f.w.nodes[1], streaming.OpenOptions{})
+		id := f.answer(s)
+		f.take(100*ms, s)
+		return f, s, func(seq uint32, flags streaming.Flags, data string) {
+			var payload []byte
+			if data != "" {
+				payload = []byte(data)
+			}
+			f.send(streaming.Packet{SendStreamID: id, ReceiveStreamID: 99, SequenceNum: seq, AckThrough: 1, Flags: flags, Payload: payload})
+		}
+	}
+	t.Run("nothing missing", func(t *testing.T) {
+		f, s, send := begin(t)
+		send(1, 0, "all")
+		s.conn.CloseWrite()
+		f.take(50*ms, s)
+		send(0, closing, "")
+		f.take(time.Second, s)
+		if !s.ended || !s.closed || s.err != nil || string(s.keep) != "all" {
+			t.Errorf("ended %v, closed %v, error %v, got %q", s.ended, s.closed, s.err, s.keep)
+		}
+	})
+	t.Run("unsigned", func(t *testing.T) {
+		f, s, send := begin(t)
+		send(0, streaming.Close, "")
+		f.take(time.Minute, s)
+		if s.ended || s.closed {
+			t.Error("a CLOSE that nobody signed was taken")
+		}
+	})
+	t.Run("overtaken", func(t *testing.T) {
+		f, s, send := begin(t)
+		send(0, closing, "")
+		f.take(100*ms, s)
+		send(2, 0, " after the end")
+		f.take(10*time.Second, s)
+		if s.ended {
+			t.Fatal("ended although something is missing")
+		}
+		send(1, 0, "comes")
+		f.take(time.Second, s)
+		if !s.ended || string(s.keep) != "comes after the end" {
+			t.Errorf("ended %v with %q", s.ended, s.keep)
+		}
+	})
+	t.Run("truncated", func(t *testing.T) {
+		f, s, send := begin(t)
+		send(2, 0, "the rest")
+		send(0, closing, "")
+		out := f.take(time.Minute, s)
+		if s.ended || !errors.Is(s.err, streaming.ErrTruncated) {
+			t.Errorf("ended %v, error %v", s.ended, s.err)
+		}
+		if len(out) == 0 || !out[len(out)-1].Flags.Has(streaming.Reset) {
+			t.Error("the peer was not told")
+		}
+	})
+	t.Run("more after the end", func(t *testing.T) {
+		f, s, send := begin(t)
+		send(0, closing, "")
+		f.take(5*time.Second, s)
+		if !s.ended || s.closed {
+			t.Fatalf("ended %v, closed %v", s.ended, s.closed)
+		}
+		send(1, 0, "late")
+		if !errors.Is(s.err, streaming.ErrTruncated) {
+			t.Errorf("error %v", s.err)
+		}
+	})
 }

@@ -119,7 +119,7 @@ func (m *Mux) refuse(to *peer, h datagram.Header, p *Packet) {
 // follow takes a packet of a stream whose initiator does not know our id yet.
 // Where its SYN has not come it is kept for a short while.
 func (m *Mux) follow(now time.Time, at instant, h datagram.Header, p *Packet, raw []byte) {
-	if p.ReceiveStreamID == 0 || p.SequenceNum == 0 {
+	if p.ReceiveStreamID == 0 || p.SequenceNum == 0 && !p.Flags.Has(Close) {
 		m.counters.UnknownStream++
 		return
 	}
@@ -239,9 +239,14 @@ func (c *Conn) handle(now time.Time, at instant, p *Packet, raw []byte) {
 		if p.Flags.Has(DelayRequested) && p.Delay == 0 {
 			c.rcv.ackNow = true
 		}
+		if p.Flags.Has(Close) && !c.rcv.placeless.seen {
+			c.rcv.placeless.seen = true
+			c.planEnd(at)
+		}
 		return
 	}
 	c.data(at, p)
+	c.planEnd(at)
 }
 
 // answered takes the answer to our SYN.

@@ -154,7 +154,7 @@ func (m *Mux) newConn(now instant, p *peer) (*Conn, error) {
 	c.cc = newControl(float64(m.cfg.MaxWindow))
 	c.snd.farWindow = float64(m.cfg.MaxWindow)
 	c.snd.lossAt, c.snd.reorder = never, firstReorder
-	c.rcv.ackAt, c.rcv.rateAt = never, now
+	c.rcv.ackAt, c.rcv.placeless.at, c.rcv.rateAt = never, never, now
 	c.rtt.initial = m.cfg.InitialRTO
 	if p.smoothed > 0 && now-p.learnt < learntLife {
 		c.rtt.initial = min(max(2*p.smoothed+4*p.vary, 2*time.Second), m.cfg.InitialRTO)

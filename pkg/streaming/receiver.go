@@ -7,14 +7,15 @@ import (
 
 // receiver puts a peer's packets in order and decides when to acknowledge.
 type receiver struct {
-	next     uint32 // the first sequence number that is missing
-	highest  uint32 // one beyond the highest that came
-	ring     []slot // packets from next on, by sequence number modulo length
-	held     int    // bytes in ring
-	unread   int    // bytes given to the application and not yet read
-	ended    bool   // the peer's CLOSE came in order
-	discard  bool   // nobody reads any more
-	released bool   // not counted any more
+	next      uint32 // the first sequence number that is missing
+	highest   uint32 // one beyond the highest that came
+	ring      []slot // packets from next on, by sequence number modulo length
+	held      int    // bytes in ring
+	unread    int    // bytes given to the application and not yet read
+	ended     bool   // the peer's CLOSE came in order
+	placeless placelessEnd
+	discard   bool // nobody reads any more
+	released  bool // not counted any more
 
 	ackNow    bool
 	ackAt     instant
@@ -61,6 +62,10 @@ func (c *Conn) data(now instant, p *Packet) {
 	}
 	if r.discard && len(p.Payload) > 0 && p.SequenceNum >= r.next {
 		c.Reset()
+		return
+	}
+	if r.ended && r.placeless.seen && len(p.Payload) > 0 && p.SequenceNum >= r.next {
+		c.truncated()
 		return
 	}
 	switch {
