@@ -274,7 +274,7 @@ func (c *control) cycle(now instant, a ack) {
 	over := now-c.phaseAt > c.minRTT
 	switch gain := phases[c.phase]; {
 	case gain > 1:
-		over = now-c.phaseAt > c.minRTT*9/4 // long enough to see its own effect
+		over = now-c.phaseAt > c.minRTT*9/4                    // long enough to see its own effect
 		if bw := c.bandwidth(); over && bw > c.phaseRate*1.1 { // there is more
 			c.phaseAt, c.phaseRate = now, bw
 			return
