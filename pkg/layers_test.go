@@ -34,7 +34,7 @@ func table() map[string]int {
 			t[name] = layer
 		}
 	}
-	for name := range strings.FieldsSeq("simnet interop vectors cli/clitest control/controltest reseed/reseedtest") {
+	for name := range strings.FieldsSeq("simnet interop interop/netns interop/wan vectors cli/clitest control/controltest reseed/reseedtest") {
 		t[name] = testsOnly
 	}
 	return t

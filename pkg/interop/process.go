@@ -68,7 +68,7 @@ func (ns *Namespace) Start(c Command) (*Process, *Stdio, error) {
 		cmd.Stdout = log
 	}
 	p := &Process{Name: c.Name, LogFile: c.Log, Started: time.Now(), cmd: cmd, exited: make(chan struct{})}
-	if err := ns.start(cmd); err != nil {
+	if err := ns.Namespace.Start(cmd); err != nil {
 		return nil, nil, fmt.Errorf("interop: %s: %w", c.Name, err)
 	}
 	go func() {

@@ -1,0 +1,219 @@
+//go:build linux
+
+package wan
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"i2ptoolkit/pkg/interop/netns"
+)
+
+// NAT says what stands between a host and its public address.
+type NAT string
+
+// The kinds.
+const (
+	Open       NAT = ""           // nothing
+	Restricted NAT = "restricted" // one outer port for an inner one; only whom it sent to may answer
+	Symmetric  NAT = "symmetric"  // another outer port for each destination
+	Firewall   NAT = "firewall"   // public address, but only what was asked for comes in
+)
+
+// Host is a namespace with access to the network, with a gateway's namespace before it where there is NAT:
+//
+//	host                          gateway
+//	wan0 10.7.0.1                                                       Open
+//	eth0 192.168.7.2 -- veth -- lan0 192.168.7.1   wan0 10.7.0.1        Restricted, Symmetric
+//	eth0 10.7.0.1    -- veth -- lan0 192.168.7.1   wan0 (no address)    Firewall
+type Host struct {
+	*netns.Namespace
+	ID  int
+	NAT NAT
+
+	outer   *netns.Namespace // the one with the TUN device: the host's own, or its gateway's
+	v4, v6  netip.Addr       // public
+	renamed int              // how often they have changed
+}
+
+// address is the nth one that a host has: 10.3.0.1 and fd00:3:0::1, then 10.3.1.1 and fd00:3:1::1.
+func address(id, nth int) (v4, v6 netip.Addr) {
+	return netip.AddrFrom4([4]byte{10, byte(id), byte(nth), 1}), netip.MustParseAddr(fmt.Sprintf("fd00:%d:%d::1", id, nth))
+}
+
+// masks says whether the host has a private address; behind IPv4 NAT there is no IPv6.
+func (s *Host) masks() bool { return s.NAT == Restricted || s.NAT == Symmetric }
+
+// create makes the namespaces, and the TUN device.
+func (s *Host) create(congestion string) (fd int, err error) {
+	s.v4, s.v6 = address(s.ID, 0)
+	if s.masks() {
+		s.v6 = netip.Addr{}
+	}
+	if s.Namespace, err = netns.New(); err != nil {
+		return 0, err
+	}
+	s.outer = s.Namespace
+	if s.NAT != Open {
+		if s.outer, err = netns.New(); err != nil {
+			return 0, err
+		}
+	}
+	err = s.outer.Do(func() (err error) { fd, err = openTUN("wan0"); return err })
+	if err != nil {
+		return 0, err
+	}
+	err = ip(s.outer, `
+		link set wan0 mtu %d txqueuelen 10000 up
+		route add 0.0.0.0/0 dev wan0 congctl %[2]s
+		route add ::/0 dev wan0 congctl %[2]s`, deviceMTU, congestion)
+	switch {
+	case err != nil:
+	case s.NAT == Open:
+		err = s.assign("add", s.Namespace, "wan0", s.v4, s.v6)
+	default:
+		err = s.connect(congestion)
+	}
+	if err != nil {
+		unix.Close(fd)
+	}
+	return fd, err
+}
+
+// connect puts the gateway between the host and the TUN device.
+func (s *Host) connect(congestion string) error {
+	inner := fmt.Sprintf("192.168.%d", s.ID)
+	err := ip(s.outer, `
+		link add lan0 type veth peer name eth0 netns %[1]s
+		addr add %[2]s.1/24 dev lan0
+		addr add fe80::1/64 dev lan0 nodad
+		link set lan0 up`, s.Path(), inner)
+	if err == nil {
+		err = ip(s.Namespace, `
+			link set eth0 up
+			route add %[1]s.1/32 dev eth0
+			route add 0.0.0.0/0 via %[1]s.1 dev eth0 congctl %[2]s
+			route add ::/0 via fe80::1 dev eth0 congctl %[2]s`, inner, congestion)
+	}
+	if err == nil && s.masks() {
+		err = errors.Join(
+			ip(s.Namespace, "addr add %s.2/24 dev eth0", inner),
+			s.assign("add", s.outer, "wan0", s.v4, s.v6))
+	} else if err == nil {
+		err = errors.Join(s.assign("add", s.Namespace, "eth0", s.v4, s.v6), s.route("add"))
+	}
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"} {
+		if err := s.sysctl(s.outer, name, "1"); err != nil {
+			return err
+		}
+	}
+	return s.outer.Run(s.rules(), "nft", "-f", "-")
+}
+
+// rules are the gateway's. Linux keeps the port while it can, and matches
+// answers by both addresses and ports: that makes a port restricted NAT.
+func (s *Host) rules() string {
+	masquerade := map[NAT]string{
+		Restricted: "oifname wan0 masquerade",
+		Symmetric:  "oifname wan0 masquerade fully-random",
+	}[s.NAT]
+	return fmt.Sprintf(`table inet wan {
+		chain forward {
+			type filter hook forward priority filter; policy drop
+			ct state established,related accept
+			iifname lan0 accept
+		}
+		chain input {
+			type filter hook input priority filter; policy drop
+			ct state established,related accept
+			iifname { lan0, lo } accept
+			meta l4proto ipv6-icmp accept
+		}
+		chain postrouting {
+			type nat hook postrouting priority srcnat
+			%s
+		}
+	}`, masquerade)
+}
+
+// assign adds or deletes public addresses.
+func (s *Host) assign(verb string, ns *netns.Namespace, device string, v4, v6 netip.Addr) error {
+	lines := fmt.Sprintf("addr %s %s/32 dev %s\n", verb, v4, device)
+	if v6.IsValid() {
+		lines += fmt.Sprintf("addr %s %s/128 dev %s nodad\n", verb, v6, device)
+	}
+	return ip(ns, "%s", lines)
+}
+
+// route tells a firewall's gateway where the public addresses are.
+func (s *Host) route(verb string) error {
+	return ip(s.outer, "route %[1]s %[2]s/32 dev lan0\nroute %[1]s %[3]s/128 dev lan0", verb, s.v4, s.v6)
+}
+
+// rename gives the host other public addresses. NAT forgets its mappings with the address.
+func (s *Host) rename() error {
+	ns, device := s.outer, "wan0"
+	routed := s.NAT == Firewall
+	var err error
+	if routed {
+		ns, device = s.Namespace, "eth0"
+		err = s.route("del")
+	}
+	v4, v6 := s.v4, s.v6
+	s.renamed++
+	s.v4, s.v6 = address(s.ID, s.renamed)
+	if s.masks() {
+		s.v6 = netip.Addr{}
+	}
+	err = errors.Join(err, s.assign("add", ns, device, s.v4, s.v6), s.assign("del", ns, device, v4, v6))
+	if routed {
+		err = errors.Join(err, s.route("add"))
+	}
+	return err
+}
+
+// close ends what runs in the namespaces, and these.
+func (s *Host) close() (err error) {
+	if s.outer != nil && s.outer != s.Namespace {
+		err = s.outer.Close()
+	}
+	if s.Namespace != nil {
+		err = errors.Join(err, s.Namespace.Close())
+	}
+	return err
+}
+
+// sysctl sets one of a namespace's settings below net.
+func (s *Host) sysctl(ns *netns.Namespace, name, value string) error {
+	return ns.Do(func() error { return os.WriteFile("/proc/sys/net/"+name, []byte(value), 0) })
+}
+
+// openTUN makes a device in the namespace of this thread; it vanishes when it is closed.
+func openTUN(name string) (fd int, err error) {
+	fd, err = unix.Open(tunFile, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("wan: %s: %w", tunFile, err)
+	}
+	request, err := unix.NewIfreq(name)
+	if err == nil {
+		request.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, request)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return 0, fmt.Errorf("wan: TUN device %s: %w", name, err)
+	}
+	return fd, nil
+}
+
+// ip has iproute2 execute commands in a namespace, one a line.
+func ip(ns *netns.Namespace, format string, args ...any) error {
+	return ns.Run(fmt.Sprintf(format, args...), "ip", "-batch", "-")
+}
