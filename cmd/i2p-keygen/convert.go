@@ -44,16 +44,11 @@ func convertCommand() *cli.Command {
 		Description: "The input's form is recognised. dat is binary; base64 is SAM's; pem is the signing key alone, as\n" +
 			"other programs read it (Ed25519 and ECDSA). Of a key file the whole secret is written.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "to", Value: "dat", Usage: "`FORM`: dat, base64 (or sam), hex, pem"},
+			cli.OneOf(cli.StringFlag{Name: "to", Value: "dat", Usage: "`FORM`: dat, base64 (or sam), hex, pem"}, "dat", "base64", "sam", "hex", "pem"),
 			cli.OutputFlag(), cli.ForceFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			form := c.String("to")
-			switch form {
-			case "dat", "base64", "sam", "hex", "pem":
-			default:
-				return cli.Usagef("convert: --to %s: expected dat, base64, hex or pem", form)
-			}
 			keys, id, err := readKeys(c)
 			if err != nil {
 				return err

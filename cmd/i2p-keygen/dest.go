@@ -21,7 +21,7 @@ func destCommand() *cli.Command {
 			"name of a hybrid, as in -e mlkem768,x25519, leaves the certificate at 0: these types are for lease sets, and\n" +
 			"are said when the file is opened, with i2cp.leaseSetEncType.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "type", Aliases: []string{"t"}, Value: "ed25519", Usage: "signature `TYPE`: ed25519, red25519, p256, p384, p521, or a number"},
+			signatureTypeFlag("signature `TYPE`: ed25519, red25519, p256, p384, p521, or a number"),
 			&cli.StringFlag{Name: "encryption", Aliases: []string{"e"}, Value: "elgamal", Usage: "encryption `TYPE` of the certificate, elgamal or x25519, or those of lease sets, separated by commas: mlkem512, mlkem768, mlkem1024, x25519"},
 			&cli.StringFlag{Name: "signing-key", Usage: "use the Ed25519 or ECDSA private key in the PEM `FILE`"},
 			cli.OutputFlag(), cli.ForceFlag(), cli.JSONFlag(),
@@ -33,9 +33,6 @@ func destCommand() *cli.Command {
 			signing, err := sign.ParseType(c.String("type"))
 			if err != nil {
 				return cli.Usagef("dest: %w", err)
-			}
-			if !signing.CanSign() {
-				return cli.Usagef("dest: %s keys are only read, not made", signing)
 			}
 			types, crypto, err := encryptionTypes(c.String("encryption"))
 			if err != nil {
@@ -55,6 +52,20 @@ func destCommand() *cli.Command {
 			return nil
 		},
 	}
+}
+
+// signatureTypeFlag names the type of a signing key that is made.
+func signatureTypeFlag(usage string) cli.Flag {
+	return cli.Checked(cli.StringFlag{Name: "type", Aliases: []string{"t"}, Value: "ed25519", Usage: usage}, func(name string) error {
+		t, err := sign.ParseType(name)
+		if err != nil {
+			return fmt.Errorf("%q is no signature type", name)
+		}
+		if !t.CanSign() {
+			return fmt.Errorf("%s keys are only read, not made", t)
+		}
+		return nil
+	}, "ed25519", "red25519", "p256", "p384", "p521")
 }
 
 // newDestination draws a destination's keys; the signing key may be given.

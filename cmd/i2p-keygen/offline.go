@@ -21,14 +21,14 @@ func offlineCommand() *cli.Command {
 		Description: "The new file has the same destination, but its signing key is replaced by a transient one that the key\n" +
 			"proper allows until it expires. A router that uses the new file can be robbed of that one only.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "type", Aliases: []string{"t"}, Value: "ed25519", Usage: "signature `TYPE` of the transient key"},
+			signatureTypeFlag("signature `TYPE` of the transient key"),
 			&cli.StringFlag{Name: "expires", Value: "365d", Usage: "`WHEN`: days (30d), a duration (12h), or a date (2027-01-31, RFC 3339)"},
 			cli.OutputFlag(), cli.ForceFlag(), cli.JSONFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			t, err := sign.ParseType(c.String("type"))
-			if err != nil || !t.CanSign() {
-				return cli.Usagef("offline: transient keys of type %s are not made", c.String("type"))
+			if err != nil {
+				return cli.Usagef("offline: %w", err)
 			}
 			expires, err := parseExpiry(c.String("expires"), time.Now())
 			if err != nil {

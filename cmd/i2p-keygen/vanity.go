@@ -32,11 +32,11 @@ func vanityCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "suffix", Usage: "`TEXT` at the end of the address, before .b32.i2p; it ends in a or q"},
 			&cli.StringSliceFlag{Name: "regex", Usage: "regular `EXPRESSION` that the address matches"},
-			&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "`NUMBER` of threads (default: one for each processor)"},
-			&cli.IntFlag{Name: "count", Value: 1, Usage: "find this `NUMBER` of keys, 0 is no end"},
+			cli.Int(1, 1024, cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "`NUMBER` of threads", DefaultText: "one for each processor"}),
+			cli.Int(0, 1<<30, cli.IntFlag{Name: "count", Value: 1, Usage: "find this `NUMBER` of keys, 0 is no end"}),
 			&cli.StringFlag{Name: "resume", Usage: "go on with the search in `FILE`, and keep its state there"},
-			&cli.StringFlag{Name: "type", Value: "ed25519", Usage: "signature `TYPE`: ed25519 or red25519"},
-			&cli.StringFlag{Name: "kernel", Usage: "compute with `NAME` instead of the fastest: " + kernelNames()},
+			cli.Checked(cli.StringFlag{Name: "type", Value: "ed25519", Usage: "signature `TYPE`: ed25519 or red25519"}, vanityType, "ed25519", "red25519"),
+			cli.OneOf(cli.StringFlag{Name: "kernel", Usage: "compute with `NAME` instead of the fastest: " + strings.Join(kernelNames, ", ")}, kernelNames...),
 			cli.OutputFlag(), cli.ForceFlag(), cli.JSONFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -50,7 +50,16 @@ func vanityCommand() *cli.Command {
 }
 
 // kernelNames are those that any machine may have, for the man page.
-func kernelNames() string { return "SHA-NI, AVX-512, AVX2, ARMv8 SHA2, crypto/sha256" }
+var kernelNames = []string{"SHA-NI", "AVX-512", "AVX2", "ARMv8 SHA2", "crypto/sha256"}
+
+// vanityType tells which signature types a search can be for.
+func vanityType(name string) error {
+	t, err := sign.ParseType(name)
+	if err != nil || t != sign.EdDSA_SHA512_Ed25519 && t != sign.RedDSA_SHA512_Ed25519 {
+		return fmt.Errorf("%q is neither ed25519 nor red25519: others leave no padding to search in", name)
+	}
+	return nil
+}
 
 // vanitySearch is a whole search: its workers share the keys that they vary, until one finds
 // something; then they draw new ones, so that no two results share a signing key.
@@ -73,17 +82,11 @@ func newVanitySearch(c *cli.Context) (*vanitySearch, error) {
 		return nil, err
 	}
 	s := &vanitySearch{c: c, threads: c.Int("threads"), begun: time.Now()}
-	if s.threads == 0 && !c.IsSet("threads") {
+	if s.threads == 0 {
 		s.threads = runtime.GOMAXPROCS(0)
 	}
-	if s.threads < 1 || s.threads > 1024 {
-		return nil, cli.Usagef("vanity: %d threads, expected 1 to 1024", s.threads)
-	}
-	if c.Int("count") < 0 {
-		return nil, cli.Usagef("vanity: --count %d", c.Int("count"))
-	}
-	if s.signing, err = sign.ParseType(c.String("type")); err != nil || s.signing != sign.EdDSA_SHA512_Ed25519 && s.signing != sign.RedDSA_SHA512_Ed25519 {
-		return nil, cli.Usagef("vanity: signature type %q, expected ed25519 or red25519: others leave no padding to search in", c.String("type"))
+	if s.signing, err = sign.ParseType(c.String("type")); err != nil {
+		return nil, cli.Usagef("vanity: %w", err)
 	}
 	wanted := resumePatterns{Prefixes: prefixes, Suffixes: c.StringSlice("suffix"), Regexes: c.StringSlice("regex")}
 	if err := s.load(wanted); err != nil {

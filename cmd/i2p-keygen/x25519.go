@@ -29,7 +29,7 @@ func x25519Command() *cli.Command {
 			&cli.BoolFlag{Name: "psk", Usage: "make one pre-shared key instead of a pair"},
 			&cli.StringFlag{Name: "of", Usage: "do not make a key, but take the private one in `FILE` (base64)"},
 			&cli.StringFlag{Name: "name", Aliases: []string{"n"}, Usage: "print configuration lines for the client with this `NAME`"},
-			&cli.IntFlag{Name: "index", Usage: "the client's `NUMBER` among those of the server"},
+			cli.Int(0, 1<<16, cli.IntFlag{Name: "index", Usage: "the client's `NUMBER` among those of the server"}),
 			cli.OutputFlag(), cli.ForceFlag(), cli.JSONFlag(),
 		},
 		Action: func(c *cli.Context) error {

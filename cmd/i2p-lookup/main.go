@@ -21,7 +21,7 @@ func program() cli.Program {
 			&cli.BoolFlag{Name: "b32", Usage: "print b32 addresses"},
 			&cli.BoolFlag{Name: "hash", Usage: "print hashes in base64"},
 			&cli.BoolFlag{Name: "leaseset", Usage: "show lease sets: leases, encryption types, expiry, options"},
-			&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give a name up after `DURATION`"},
+			cli.Timeout(cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give a name up after `DURATION`"}),
 			cli.JSONFlag(), cli.NulFlag(),
 		),
 		Action: lookup,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -12,15 +13,34 @@ import (
 
 func filterFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "caps", Usage: "only routers that have all of the capability `LETTERS`"},
+		cli.Checked(cli.StringFlag{Name: "caps", Usage: "only routers that have all of the capability `LETTERS`"}, checkCaps),
 		&cli.BoolFlag{Name: "floodfill", Usage: "only floodfills"},
-		&cli.StringFlag{Name: "version", Usage: "only routers of `VERSION`; with a final + or newer, with a final - or older"},
-		&cli.StringFlag{Name: "transport", Usage: "only routers with an address of `NAME`: NTCP2, SSU2"},
-		&cli.StringFlag{Name: "cidr", Usage: "only routers with an address in `PREFIX`, such as 203.0.113.0/24"},
+		cli.Checked(cli.StringFlag{Name: "version", Usage: "only routers of `VERSION`; with a final + or newer, with a final - or older"}, checkVersion),
+		cli.OneOf(cli.StringFlag{Name: "transport", Usage: "only routers with an address of `NAME`: NTCP2, SSU2"}, routerinfo.StyleNTCP2, routerinfo.StyleSSU2),
+		cli.Checked(cli.StringFlag{Name: "cidr", Usage: "only routers with an address in `PREFIX`, such as 203.0.113.0/24"}, checkPrefix),
 		&cli.StringFlag{Name: "family", Usage: "only routers of the family `NAME`"},
-		&cli.DurationFlag{Name: "age", Usage: "only routers published less than `DURATION` ago"},
+		cli.Timeout(cli.DurationFlag{Name: "age", Usage: "only routers published less than `DURATION` ago", DefaultText: "any"}),
 		&cli.BoolFlag{Name: "pq", Usage: "only routers that offer a post-quantum handshake"},
 	}
+}
+
+func checkCaps(letters string) error {
+	if strings.ContainsFunc(letters, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') }) {
+		return fmt.Errorf("%q are no capability letters", letters)
+	}
+	return nil
+}
+
+func checkVersion(text string) error {
+	_, err := versionTest(text)
+	return err
+}
+
+func checkPrefix(text string) error {
+	if _, err := netip.ParsePrefix(text); err != nil {
+		return fmt.Errorf("%q is no prefix such as 203.0.113.0/24", text)
+	}
+	return nil
 }
 
 // filters reads the flags into one test.
@@ -53,7 +73,7 @@ func filters(c *cli.Context, now time.Time) (func(*routerinfo.RouterInfo) bool, 
 	if text := c.String("cidr"); text != "" {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, cli.Usagef("list: --cidr %q is no prefix", text)
+			return nil, err
 		}
 		add(anyAddress(func(a routerinfo.Address) bool { return prefix.Contains(a.Host()) }))
 	}
@@ -95,7 +115,7 @@ func versionTest(text string) (func(*routerinfo.RouterInfo) bool, error) {
 	for i, p := range parts {
 		n, err := strconv.Atoi(p)
 		if err != nil || len(parts) != 3 || n < 0 || len(text)-len(number) > 1 {
-			return nil, cli.Usagef("list: --version %q is no version such as 0.9.68, 0.9.68+ or 0.9.68-", text)
+			return nil, fmt.Errorf("%q is no version such as 0.9.68, 0.9.68+ or 0.9.68-", text)
 		}
 		v[i] = n
 	}

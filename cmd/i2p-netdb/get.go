@@ -15,8 +15,8 @@ func getCommand() *cli.Command {
 		ArgsUsage:   "HASH|B32",
 		Description: "The entry is shown, or its exact bytes are written to -o FILE. A b32 address is a destination's; a\nhash in base64 may be a router's too, and --kind says whose it is.",
 		Flags: cli.RouterFlags(
-			&cli.StringFlag{Name: "kind", Usage: "ask for a `KIND` only: router or leaseset"},
-			&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give up with status 5 after `DURATION`"},
+			cli.OneOf(cli.StringFlag{Name: "kind", Usage: "ask for a `KIND` only: router or leaseset"}, "router", "leaseset"),
+			cli.Timeout(cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give up with status 5 after `DURATION`"}),
 			cli.JSONFlag(), cli.OutputFlag(), cli.ForceFlag(),
 		),
 		Action: func(c *cli.Context) error {
@@ -29,13 +29,10 @@ func getCommand() *cli.Command {
 				return cli.Dataf("%s: %w", args[0], err)
 			}
 			switch c.String("kind") {
-			case "":
 			case "router":
 				kind = control.KindRouterInfo
 			case "leaseset":
 				kind = control.KindLeaseSet
-			default:
-				return cli.Usagef("get: --kind %q is neither router nor leaseset", c.String("kind"))
 			}
 			router, err := cli.Router(c)
 			if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/routerinfo"
 )
@@ -21,9 +22,9 @@ func sourceFlags(more ...cli.Flag) []cli.Flag {
 	return cli.RouterFlags(append([]cli.Flag{
 		&cli.StringFlag{Name: "netdb", Usage: "take the RouterInfos of the netDb directory, or zip, `DIR`"},
 		&cli.BoolFlag{Name: "router", Usage: "take those that the running router knows"},
-		&cli.IntFlag{Name: "netid", Value: 2, Usage: "RouterInfos are of the network `ID`"},
-		&cli.DurationFlag{Name: "max-age", Value: reseed.DefaultBuildAge, Usage: "leave out RouterInfos older than `DURATION`"},
-		&cli.StringFlag{Name: "min-version", Value: reseed.DefaultMinVersion, Usage: "leave out routers older than `VERSION`"},
+		netIDFlag(),
+		cli.Duration(time.Millisecond, 100*cli.Forever, cli.DurationFlag{Name: "max-age", Value: reseed.DefaultBuildAge, Usage: "leave out RouterInfos older than `DURATION`"}),
+		cli.Checked(cli.StringFlag{Name: "min-version", Value: reseed.DefaultMinVersion, Usage: "leave out routers older than `VERSION`"}, checkVersion),
 		&cli.BoolFlag{Name: "testnet", Usage: "private network: reserved addresses are fit, and several of one /16"},
 	}, more...)...)
 }
@@ -31,8 +32,8 @@ func sourceFlags(more ...cli.Flag) []cli.Flag {
 // buildFlags are those of build, and of serve when it builds.
 func buildFlags() []cli.Flag {
 	return append(sourceFlags(
-		&cli.IntFlag{Name: "bundles", Value: reseed.DefaultBundles, Usage: "make `N` bundles"},
-		&cli.IntFlag{Name: "per-bundle", Value: reseed.DefaultPerBundle, Usage: "with `N` RouterInfos in each"},
+		cli.Int(1, 9999, cli.IntFlag{Name: "bundles", Value: reseed.DefaultBundles, Usage: "make `N` bundles"}),
+		cli.Int(1, maxPerBundle, cli.IntFlag{Name: "per-bundle", Value: reseed.DefaultPerBundle, Usage: "with `N` RouterInfos in each"}),
 	), signerFlags()...)
 }
 
@@ -78,6 +79,16 @@ func buildCommand() *cli.Command {
 	}
 }
 
+// maxPerBundle is how many RouterInfos are taken out of a bundle at most.
+const maxPerBundle = reseed.MaxInfos
+
+func checkVersion(text string) error {
+	if profile.ParseVersion(text) == 0 {
+		return fmt.Errorf("%q is no version such as %s", text, reseed.DefaultMinVersion)
+	}
+	return nil
+}
+
 // checkSource wants exactly one of --netdb and --router.
 func checkSource(c *cli.Context) error {
 	if (c.String("netdb") != "") == c.Bool("router") {
@@ -91,9 +102,6 @@ func buildConfig(c *cli.Context, now time.Time) (cfg reseed.BuildConfig, err err
 	cfg = reseed.BuildConfig{
 		Bundles: c.Int("bundles"), PerBundle: c.Int("per-bundle"), Now: now, NetID: c.Int("netid"),
 		MinVersion: c.String("min-version"), MaxAge: c.Duration("max-age"), Private: c.Bool("testnet"),
-	}
-	if cfg.Bundles < 1 || cfg.PerBundle < 1 || cfg.MaxAge <= 0 {
-		return cfg, cli.Usagef("%s: --bundles, --per-bundle and --max-age are above 0", c.Command.Name)
 	}
 	cfg.Signer, err = loadSigner(c, now)
 	return cfg, err

@@ -25,7 +25,7 @@ func clientFlags(more ...cli.Flag) []cli.Flag {
 		&cli.StringFlag{Name: "proxy", EnvVars: []string{"I2P_RESEED_PROXY"}, Usage: "go through a proxy at `URL`: socks5://, socks5h://, http:// or https://"},
 		&cli.StringFlag{Name: "tls-roots", Usage: "trust web servers by the certificates in `FILE`, instead of the system's"},
 		&cli.StringSliceFlag{Name: "pin", Usage: "trust a web server by its key alone: `HOST=SHA256` of the key's SPKI, in hex or base64"},
-		&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give a server up after `DURATION`"},
+		cli.Timeout(cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give a server up after `DURATION`"}),
 		cli.JSONFlag(),
 	), more...)
 }
@@ -40,7 +40,7 @@ func fetchCommand() *cli.Command {
 			"directory of -o, from where a router starts. Files are bundles, zips, router.info files and directories.",
 		Flags: clientFlags(
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the RouterInfos to the netDb directory `DIR`"},
-			&cli.IntFlag{Name: "want", Value: 100, Usage: "ask until there are `N` RouterInfos"},
+			cli.Int(1, 1<<20, cli.IntFlag{Name: "want", Value: 100, Usage: "ask until there are `N` RouterInfos"}),
 		),
 		Action: func(c *cli.Context) error {
 			cfg, err := fetchConfig(c)

@@ -25,7 +25,7 @@ func rotateCommand() *cli.Command {
 			"certificate for a signer: with a new SIGNER they can hold both. --list shows all keys and makes none.",
 		Flags: []cli.Flag{
 			keysFlag(), cli.DirFlag(),
-			&cli.DurationFlag{Name: "lead", Value: 30 * day, Usage: "`DURATION` until the new key signs"},
+			cli.Duration(0, 10*cli.Forever, cli.DurationFlag{Name: "lead", Value: 30 * day, Usage: "`DURATION` until the new key signs"}),
 			&cli.BoolFlag{Name: "list", Usage: "list the keys, and which of them signs"},
 			cli.JSONFlag(),
 		},
@@ -53,9 +53,6 @@ func rotateCommand() *cli.Command {
 
 func rotate(c *cli.Context, dir, id string, now time.Time) error {
 	lead := c.Duration("lead")
-	if lead < 0 {
-		return cli.Usagef("rotate: --lead %v is before now", lead)
-	}
 	all, err := generations(dir)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ func shareCommand() *cli.Command {
 			"--bootstrap, i2pd as reseed.zipfile, Java I2P on its console's reseed page. With --sign it is an su3 file,\n" +
 			"signed with your key. What is in it tells whom your router knows: give it to people, do not publish it.",
 		Flags: append(sourceFlags(
-			&cli.IntFlag{Name: "count", Value: sharedRouters, Usage: "with `N` RouterInfos"},
+			cli.Int(1, maxPerBundle, cli.IntFlag{Name: "count", Value: sharedRouters, Usage: "with `N` RouterInfos"}),
 			&cli.BoolFlag{Name: "sign", Usage: "make a signed su3 file"},
 			cli.OutputFlag(), cli.ForceFlag(),
 		), signerFlags()...),
@@ -50,9 +50,6 @@ func share(c *cli.Context) error {
 	cfg := reseed.BuildConfig{
 		Bundles: 1, PerBundle: c.Int("count"), Now: now, NetID: c.Int("netid"), MinVersion: c.String("min-version"),
 		MaxAge: c.Duration("max-age"), Private: c.Bool("testnet"), Unsigned: !c.Bool("sign"),
-	}
-	if cfg.PerBundle < 1 || cfg.MaxAge <= 0 {
-		return cli.Usagef("share: --count and --max-age are above 0")
 	}
 	if !cfg.Unsigned {
 		signer, err := loadSigner(c, now)

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
@@ -21,8 +23,8 @@ func signCommand() *cli.Command {
 		Description: "FILE becomes the content, signed with a signer's key; the su3 file goes to stdout or to -o FILE. A version\n" +
 			"is a time in seconds for reseed bundles and news, by default now, and a number like 2.9.0 for others.",
 		Flags: signerFlags(
-			&cli.StringFlag{Name: "content", Value: "reseed", Usage: "the content is `TYPE`: reseed, news, blocklist, update, plugin, unknown"},
-			&cli.StringFlag{Name: "type", Usage: "the content is a file of `TYPE`: zip, xml, html, xml.gz, txt.gz, dmg, exe (default: by its beginning)"},
+			cli.Checked(cli.StringFlag{Name: "content", Value: "reseed", Usage: "the content is `TYPE`: reseed, news, blocklist, update, plugin, unknown"}, checkContent, "reseed", "news", "blocklist", "update", "plugin", "unknown"),
+			cli.Checked(cli.StringFlag{Name: "type", Usage: "the content is a file of `TYPE`: zip, xml, html, xml.gz, txt.gz, dmg, exe", DefaultText: "by its beginning"}, checkFileType, "zip", "xml", "html", "xml.gz", "txt.gz", "dmg", "exe"),
 			&cli.StringFlag{Name: "content-version", Usage: "the content's `VERSION`"},
 			cli.DirFlag(), cli.OutputFlag(), cli.ForceFlag(),
 		),
@@ -62,6 +64,24 @@ func signCommand() *cli.Command {
 			return cli.WriteOutput(c, signed)
 		},
 	}
+}
+
+func checkContent(name string) error {
+	_, err := su3.ParseContentType(name)
+	return bare(err, "su3: ")
+}
+
+func checkFileType(name string) error {
+	_, err := su3.ParseFileType(name)
+	return bare(err, "su3: ")
+}
+
+// bare is an error without the name of the package that it comes from.
+func bare(err error, prefix string) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), prefix))
 }
 
 // versionOf checks a content's version, or makes it (Software Update Specification).

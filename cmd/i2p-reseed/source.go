@@ -151,5 +151,5 @@ func clock(c *cli.Context) (time.Time, error) {
 
 // netIDFlag names the network that RouterInfos must be of.
 func netIDFlag() cli.Flag {
-	return &cli.IntFlag{Name: "netid", Value: 2, Usage: "RouterInfos are of the network `ID`"}
+	return cli.Int(1, 255, cli.IntFlag{Name: "netid", Value: 2, Usage: "RouterInfos are of the network `ID`"})
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"i2ptoolkit/pkg/cli"
 )
@@ -17,6 +19,9 @@ func logLevelCommand() *cli.Command {
 			args, err := cli.Positionals(c, 0, 1)
 			if err != nil {
 				return err
+			}
+			if len(args) == 1 && !slices.Contains(logLevels(), args[0]) {
+				return cli.Usagef("log-level: %q is none of %s", args[0], strings.Join(logLevels(), ", "))
 			}
 			router, err := cli.Router(c)
 			if err != nil {

@@ -21,7 +21,7 @@ func reseedCommand() *cli.Command {
 		Description: "Without an argument it asks whom its configuration names, or the known servers. A PATH is a su3 file, a zip\n" +
 			"or a netDb directory, which the router reads itself. Each source gets a line that says what came of it.",
 		Flags: cli.RouterFlags(cli.JSONFlag(),
-			&cli.DurationFlag{Name: "timeout", Value: 2 * time.Minute, Usage: "give up with status 5 after `DURATION`"},
+			cli.Timeout(cli.DurationFlag{Name: "timeout", Value: 2 * time.Minute, Usage: "give up with status 5 after `DURATION`"}),
 		),
 		Action: func(c *cli.Context) error {
 			sources, err := reseedSources(c.Args().Slice())

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"strconv"
 	"strings"
 
 	"i2ptoolkit/pkg/cli"
@@ -17,16 +16,16 @@ func configFlag() cli.Flag {
 
 // settingFlags are the settings that a command line can name.
 func settingFlags() []cli.Flag {
-	standard := config.Default()
-	number := func(name string, value int, usage string) cli.Flag {
-		return &cli.IntFlag{Name: name, Usage: usage, DefaultText: strconv.Itoa(value)}
+	number := func(name, usage string) cli.Flag {
+		s := settingOf(name)
+		return cli.Int(s.Least, s.Most, cli.IntFlag{Name: name, Usage: usage, DefaultText: s.DefaultText()})
 	}
 	return []cli.Flag{
 		configFlag(),
 		&cli.StringSliceFlag{Name: "host", Usage: "publish `ADDRESS`; may be repeated"},
-		number("port", standard.Port, "listen on and publish `PORT`; 0: chosen at the first start and kept"),
+		number("port", "listen on and publish `PORT`; 0: chosen at the first start and kept"),
 		&cli.StringSliceFlag{Name: "listen", Usage: "bind NTCP2 to `ADDRESS:PORT` instead of --host and --port; may be repeated"},
-		number("netid", standard.NetID, "network `NUMBER`; 2 is the public one"),
+		number("netid", "network `NUMBER`; 2 is the public one"),
 		&cli.BoolFlag{Name: "testnet", Usage: "private network: no reseed, reserved addresses and routers of one /16 allowed"},
 		&cli.StringSliceFlag{Name: "bootstrap", Usage: "read router.info files, netDb directories or zips at `PATH` instead of a reseed; may be repeated"},
 		&cli.StringSliceFlag{Name: "reseed", Usage: "get first routers from the reseed server at `URL`, or the su3 file, zip or netDb directory at PATH, instead of the known servers; may be repeated"},
@@ -34,12 +33,30 @@ func settingFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "no-reseed", Usage: "ask no reseed server unless told to"},
 		&cli.BoolFlag{Name: "floodfill", Usage: "keep and serve a part of the netDb"},
 		&cli.BoolFlag{Name: "hidden", Usage: "publish no address"},
-		number("bandwidth-in", standard.Bandwidth.In, "limit what comes in to `KBPS`; 0: no limit"),
-		number("bandwidth-out", standard.Bandwidth.Out, "limit what goes out to `KBPS`; 0: no limit"),
-		number("share", standard.Bandwidth.Share, "let transit use `PERCENT` of the bandwidth"),
-		number("transit", standard.Transit.MaxTunnels, "carry at most `NUMBER` tunnels for others"),
-		&cli.StringFlag{Name: "log-level", Usage: "`LEVEL`: debug, info, warn or error", DefaultText: standard.LogLevel},
+		number("bandwidth-in", "limit what comes in to `KBPS`; 0: no limit"),
+		number("bandwidth-out", "limit what goes out to `KBPS`; 0: no limit"),
+		number("share", "let transit use `PERCENT` of the bandwidth"),
+		number("transit", "carry at most `NUMBER` tunnels for others"),
+		logLevelFlag(cli.StringFlag{DefaultText: config.Default().LogLevel}),
 	}
+}
+
+// logLevelFlag is f as a choice of log levels.
+func logLevelFlag(f cli.StringFlag) cli.Flag {
+	f.Name, f.Usage = "log-level", "`LEVEL`: debug, info, warn or error"
+	return cli.OneOf(f, logLevels()...)
+}
+
+func logLevels() []string { return settingOf("log-level").OneOf }
+
+// settingOf is the setting that a flag is laid over: what holds for one holds for both.
+func settingOf(flag string) config.Setting {
+	for _, s := range config.Settings() {
+		if s.Flag == flag {
+			return s
+		}
+	}
+	panic("no setting has the flag --" + flag)
 }
 
 // readSettings reads the configuration file and lays the flags over it.

@@ -19,7 +19,7 @@ func runCommand() *cli.Command {
 		Description: "It uses as many processors as its work needs, one where that is little; GOMAXPROCS in the environment\n" +
 			"sets another number.",
 		Flags: append(settingFlags(), cli.RouterFlags(
-			&cli.IntFlag{Name: "notify-fd", Usage: "write a newline to file descriptor `FD` once ready, and close it"},
+			notifyFlag("write a newline to file descriptor `FD` once ready, and close it"),
 		)...),
 		Action: func(c *cli.Context) error {
 			if _, err := cli.Positionals(c, 0, 0); err != nil {
@@ -48,6 +48,11 @@ func runCommand() *cli.Command {
 	}
 }
 
+// notifyFlag names a file descriptor beside the standard streams.
+func notifyFlag(usage string) cli.Flag {
+	return cli.Int(3, 1<<20, cli.IntFlag{Name: "notify-fd", Usage: usage, DefaultText: "none"})
+}
+
 func devnetCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "devnet",
@@ -55,10 +60,10 @@ func devnetCommand() *cli.Command {
 		Description: "The routers find each other on loopback; nothing leaves the machine. Each has a control socket\n" +
 			"at DIR/0/router.sock, DIR/1/router.sock, …, so that every tool works without the Internet.",
 		Flags: []cli.Flag{
-			&cli.IntFlag{Name: "n", Value: 8, Usage: "`NUMBER` of routers, 2 to 100"},
+			cli.Int(2, 100, cli.IntFlag{Name: "n", Value: 8, Usage: "`NUMBER` of routers, 2 to 100"}),
 			&cli.StringFlag{Name: "dir", EnvVars: []string{"I2P_DIR"}, Usage: "keep the routers' data in `DIR` (default: a temporary one)"},
-			&cli.StringFlag{Name: "log-level", Value: "warn", Usage: "`LEVEL`: debug, info, warn or error"},
-			&cli.IntFlag{Name: "notify-fd", Usage: "write a newline to file descriptor `FD` once all have tunnels, and close it"},
+			logLevelFlag(cli.StringFlag{Value: "warn"}),
+			notifyFlag("write a newline to file descriptor `FD` once all have tunnels, and close it"),
 		},
 		Action: devnet,
 	}
@@ -69,9 +74,6 @@ func devnet(c *cli.Context) error {
 		return err
 	}
 	n, fd := c.Int("n"), c.Int("notify-fd")
-	if n < 2 || n > 100 {
-		return cli.Usagef("devnet: -n %d is not within 2 to 100", n)
-	}
 	level := new(slog.LevelVar)
 	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
 		return cli.Usagef("devnet: %w", err)

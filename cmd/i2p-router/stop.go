@@ -22,7 +22,7 @@ func stopCommand() *cli.Command {
 		Description: "Returns once the router is gone. A graceful stop lets the tunnels end that others use.",
 		Flags: cli.RouterFlags(
 			&cli.BoolFlag{Name: "now", Usage: "do not wait for tunnels and streams to end"},
-			&cli.DurationFlag{Name: "timeout", Value: 11 * time.Minute, Usage: "wait for the router's end as long as `DURATION`"},
+			cli.Timeout(cli.DurationFlag{Name: "timeout", Value: 11 * time.Minute, Usage: "wait for the router's end as long as `DURATION`"}),
 		),
 		Action: func(c *cli.Context) error {
 			if _, err := cli.Positionals(c, 0, 0); err != nil {
@@ -69,17 +69,14 @@ func waitCommand() *cli.Command {
 		Usage:       "wait until the router is ready, or has tunnels",
 		Description: "The router need not run yet: wait waits for its control socket too.",
 		Flags: cli.RouterFlags(
-			&cli.StringFlag{Name: "for", Value: control.WaitReady, Usage: "`STATE`: ready (the control socket answers) or tunnels (exploratory tunnels stand)"},
-			&cli.DurationFlag{Name: "timeout", Usage: "give up with status 5 after `DURATION` (default: never)"},
+			cli.OneOf(cli.StringFlag{Name: "for", Value: control.WaitReady, Usage: "`STATE`: ready (the control socket answers) or tunnels (exploratory tunnels stand)"}, control.WaitReady, control.WaitTunnels),
+			cli.Timeout(cli.DurationFlag{Name: "timeout", Usage: "give up with status 5 after `DURATION`", DefaultText: "never"}),
 		),
 		Action: func(c *cli.Context) error {
 			if _, err := cli.Positionals(c, 0, 0); err != nil {
 				return err
 			}
 			state := c.String("for")
-			if state != control.WaitReady && state != control.WaitTunnels {
-				return cli.Usagef("wait: --for %q is neither %s nor %s", state, control.WaitReady, control.WaitTunnels)
-			}
 			router, err := cli.Router(c)
 			if err != nil {
 				return err

@@ -21,7 +21,7 @@ func connectCommand() *cli.Command {
 		Description: "DEST is a b32 address or a destination in base64. As ssh's ProxyCommand: i2p-tunnel connect %h %p.\n" +
 			"It ends when both directions have ended; stdin that is a terminal ends with the peer.\n" +
 			"An address that nobody knows is asked for during ten seconds: it may have been opened just now.",
-		Flags: tunnelFlags(time.Minute, "give up with status 5 when there is no stream after `DURATION`"),
+		Flags: tunnelFlags(cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "give up with status 5 when there is no stream after `DURATION`"}),
 		Action: func(c *cli.Context) error {
 			req, err := target(c)
 			if err != nil {

@@ -30,9 +30,9 @@ func listenCommand() *cli.Command {
 		Description: "Its address goes to stderr first; a line \"ready\" follows once peers can find it. Without -k the address\n" +
 			"is a new one each time. With --keep further streams follow: to stdout one after another, and with\n" +
 			"nothing from stdin, or each to a command of its own. The command finds its peer in I2P_PEER.",
-		Flags: tunnelFlags(0, "give up with status 5 when no stream came after `DURATION` (default: never)",
+		Flags: tunnelFlags(cli.DurationFlag{Name: "timeout", Usage: "give up with status 5 when no stream came after `DURATION`", DefaultText: "never"},
 			&cli.StringFlag{Name: "key", Aliases: []string{"k"}, Usage: "private key `FILE` of the address, as i2p-keygen dest makes it"},
-			&cli.IntFlag{Name: "port", Usage: "take streams to `PORT`", DefaultText: "0: to any port"},
+			cli.Int(0, 65535, cli.IntFlag{Name: "port", Usage: "take streams to `PORT`", DefaultText: "0: to any port"}),
 			&cli.BoolFlag{Name: "keep", Usage: "go on after the first stream"},
 			&cli.StringFlag{Name: "exec", Aliases: []string{"e"}, Usage: "give the stream to the shell `COMMAND` as its stdin and stdout"},
 		),
@@ -57,11 +57,7 @@ func listenRequest(c *cli.Context) (control.Open, error) {
 	if _, err := cli.Positionals(c, 0, 0); err != nil {
 		return control.Open{}, err
 	}
-	port := c.Int("port")
-	if port < 0 || port > 65535 {
-		return control.Open{}, cli.Usagef("listen: %d is no port", port)
-	}
-	req := control.Open{Listen: []uint16{uint16(port)}}
+	req := control.Open{Listen: []uint16{uint16(c.Int("port"))}}
 	path := c.String("key")
 	if path == "" {
 		return req, nil

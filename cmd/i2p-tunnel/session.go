@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"strconv"
 	"strings"
-	"time"
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control"
@@ -14,57 +14,53 @@ import (
 )
 
 // tunnelFlags are what all verbs take that make a local destination.
-func tunnelFlags(timeout time.Duration, timeoutUsage string, more ...cli.Flag) []cli.Flag {
+func tunnelFlags(timeout cli.DurationFlag, more ...cli.Flag) []cli.Flag {
 	return append(more, cli.RouterFlags(
-		&cli.IntFlag{Name: "hops", Usage: "make tunnels of `NUMBER` hops both ways, 0 to 7", DefaultText: "the router's"},
-		&cli.IntFlag{Name: "in-hops", Usage: "`NUMBER` of hops of inbound tunnels", DefaultText: "as --hops"},
-		&cli.IntFlag{Name: "out-hops", Usage: "`NUMBER` of hops of outbound tunnels", DefaultText: "as --hops"},
-		&cli.IntFlag{Name: "tunnels", Usage: "keep `NUMBER` tunnels each way, 1 to 16", DefaultText: "the router's"},
-		&cli.StringSliceFlag{Name: "option", Aliases: []string{"O"}, Usage: "I2CP `OPTION=VALUE` by its documented name; may be repeated"},
-		&cli.DurationFlag{Name: "timeout", Value: timeout, Usage: timeoutUsage},
+		cli.Int(0, 7, cli.IntFlag{Name: "hops", Usage: "make tunnels of `NUMBER` hops both ways, 0 to 7", DefaultText: "the router's"}),
+		cli.Int(0, 7, cli.IntFlag{Name: "in-hops", Usage: "`NUMBER` of hops of inbound tunnels", DefaultText: "as --hops"}),
+		cli.Int(0, 7, cli.IntFlag{Name: "out-hops", Usage: "`NUMBER` of hops of outbound tunnels", DefaultText: "as --hops"}),
+		cli.Int(1, 16, cli.IntFlag{Name: "tunnels", Usage: "keep `NUMBER` tunnels each way, 1 to 16", DefaultText: "the router's"}),
+		cli.CheckedList(cli.StringSliceFlag{Name: "option", Aliases: []string{"O"}, Usage: "I2CP `OPTION=VALUE` by its documented name; may be repeated"}, checkOption),
+		cli.Timeout(timeout),
 	)...)
 }
 
 // options turns the flags into I2CP options; what -O says comes last.
-func options(c *cli.Context) (map[string]string, error) {
+func options(c *cli.Context) map[string]string {
 	out := make(map[string]string)
 	for _, f := range []struct {
-		flag        string
-		least, most int
-		names       []string
+		flag  string
+		names []string
 	}{
-		{"hops", 0, 7, []string{"inbound.length", "outbound.length"}},
-		{"in-hops", 0, 7, []string{"inbound.length"}},
-		{"out-hops", 0, 7, []string{"outbound.length"}},
-		{"tunnels", 1, 16, []string{"inbound.quantity", "outbound.quantity"}},
+		{"hops", []string{"inbound.length", "outbound.length"}},
+		{"in-hops", []string{"inbound.length"}},
+		{"out-hops", []string{"outbound.length"}},
+		{"tunnels", []string{"inbound.quantity", "outbound.quantity"}},
 	} {
 		if !c.IsSet(f.flag) {
 			continue
 		}
-		n := c.Int(f.flag)
-		if n < f.least || n > f.most {
-			return nil, cli.Usagef("--%s %d is not within %d to %d", f.flag, n, f.least, f.most)
-		}
 		for _, name := range f.names {
-			out[name] = strconv.Itoa(n)
+			out[name] = strconv.Itoa(c.Int(f.flag))
 		}
 	}
 	for _, o := range c.StringSlice("option") {
-		name, value, ok := strings.Cut(o, "=")
-		if !ok || name == "" {
-			return nil, cli.Usagef("-O %q is no OPTION=VALUE", o)
-		}
+		name, value, _ := strings.Cut(o, "=")
 		out[name] = value
 	}
-	return out, nil
+	return out
+}
+
+func checkOption(text string) error {
+	if name, _, ok := strings.Cut(text, "="); !ok || name == "" {
+		return fmt.Errorf("%q is no OPTION=VALUE", text)
+	}
+	return nil
 }
 
 // openSession makes the local destination that the flags describe.
 func openSession(c *cli.Context, ctx context.Context, req control.Open) (*client.Session, error) {
-	named, err := options(c)
-	if err != nil {
-		return nil, err
-	}
+	named := options(c)
 	if req.Options == nil {
 		req.Options = named
 	} else {

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 
 	urfave "github.com/urfave/cli/v2"
@@ -13,91 +16,201 @@ type arrangement struct {
 	version bool // --version was among the flags
 }
 
-// arrange sorts a command line, since urfave/cli ignores flags after the first positional.
-// All flags go to the last verb; what a verb does not know is that verb's usage error.
-func arrange(app *urfave.App, standard string, args []string) arrangement {
-	takesValue := make(map[string]bool)
-	collectFlags(takesValue, app.Commands)
-	addFlags(takesValue, app.Flags)
-	var (
-		out                    arrangement
-		path, flags, positions []string
-		verbs                  = app.Commands
-	)
+// given is a flag as it stood on the command line.
+type given struct {
+	typed    string // "--output", "-o": what an error calls it
+	value    string
+	hasValue bool
+}
+
+func (g given) name() string { return strings.TrimLeft(g.typed, "-") }
+
+// arrange sorts a command line, since urfave/cli ignores flags after the first positional,
+// and checks its flags. All of them go to the last verb; what a verb does not know is that
+// verb's usage error.
+func (p Program) arrange(app *urfave.App, args []string) (arrangement, error) {
+	l := line{verbs: app.Commands, known: make(map[string]Flag)}
+	l.learnAll(app.Commands)
+	l.learn(app.Flags)
+	l.read(args)
+	if len(l.path) == 0 && p.Default != "" && len(l.positions) == 0 && !l.helps {
+		l.enter(find(app.Commands, p.Default))
+	}
+	out := arrangement{version: l.asksVersion}
+	help := strings.Join(append([]string{p.Name}, l.path...), " ")
+	flags, misses := app.Flags, len(l.path) == 0 && p.Action == nil
+	if l.verb != nil {
+		flags, misses = l.verb.Flags, len(l.verb.Subcommands) > 0
+	}
+	if misses { // a verb, and whose flags these are is anyone's guess
+		flags, l.flags = nil, nil
+		if l.helps {
+			l.flags = []given{{typed: "--help"}}
+		}
+	}
+	checked, err := checkFlags(flags, l.flags)
+	if err != nil && !out.version {
+		return out, WithHint(&Failure{Status: StatusUsage, Err: err}, "see %s --help", help)
+	}
+	out.args = append(append(append(l.path, checked...), "--"), l.positions...)
+	return out, nil
+}
+
+// line is a command line that is being read.
+type line struct {
+	path, positions []string
+	flags           []given
+	verb            *Command   // the last of path
+	verbs           []*Command // that may follow
+	known           map[string]Flag
+	helps           bool
+	asksVersion     bool
+}
+
+// learnAll notes the flags of all verbs: until the verb is known, all flags count.
+func (l *line) learnAll(commands []*Command) {
+	for _, c := range commands {
+		l.learn(c.Flags)
+		l.learnAll(c.Subcommands)
+	}
+}
+
+func (l *line) learn(flags []Flag) { register(l.known, flags) }
+
+// register notes flags, and the help that each verb has, under their names.
+func register(known map[string]Flag, flags []Flag) {
+	note := func(f Flag) {
+		for _, n := range f.Names() {
+			known[n] = f
+		}
+	}
+	for _, f := range flags {
+		note(f)
+	}
+	note(urfave.HelpFlag)
+}
+
+func (l *line) enter(verb *Command) {
+	l.path, l.verb, l.verbs = append(l.path, verb.Name), verb, verb.Subcommands
+	l.learn(verb.Flags)
+}
+
+func (l *line) read(args []string) {
 	for i := 0; i < len(args); i++ {
 		a := args[i]
 		if a == "--" {
-			positions = append(positions, args[i+1:]...)
-			break
+			l.positions = append(l.positions, args[i+1:]...)
+			return
 		}
 		if a == "-" || !strings.HasPrefix(a, "-") {
-			if sub := find(verbs, a); sub != nil && len(positions) == 0 {
-				path = append(path, sub.Name)
-				verbs = sub.Subcommands
-				addFlags(takesValue, sub.Flags)
+			if sub := find(l.verbs, a); sub != nil && len(l.positions) == 0 {
+				l.enter(sub)
 			} else {
-				positions = append(positions, a)
+				l.positions = append(l.positions, a)
 			}
 			continue
 		}
-		split, needsNext := splitFlag(a, takesValue)
-		flags = append(flags, split...)
-		if needsNext && i+1 < len(args) {
+		flags := l.split(a)
+		last := &flags[len(flags)-1]
+		f, known := l.known[last.name()]
+		if known && takesValue(f) && !last.hasValue && i+1 < len(args) && !l.isFlag(args[i+1]) {
 			i++
-			flags = append(flags, args[i])
+			last.value, last.hasValue = args[i], true
 		}
-		out.version = out.version || !needsNext && (a == "--version" || a == "-version")
-	}
-	if len(path) == 0 && standard != "" && len(positions) == 0 && !asksHelp(flags) {
-		path = []string{standard}
-	}
-	out.args = append(append(append(path, flags...), "--"), positions...)
-	return out
-}
-
-// collectFlags notes which flags take a value, of all verbs: until the verb is known, all
-// flags count.
-func collectFlags(takesValue map[string]bool, commands []*Command) {
-	for _, c := range commands {
-		addFlags(takesValue, c.Flags)
-		collectFlags(takesValue, c.Subcommands)
-	}
-}
-
-func addFlags(takesValue map[string]bool, flags []Flag) {
-	for _, f := range flags {
-		doc, ok := f.(urfave.DocGenerationFlag)
-		for _, name := range f.Names() {
-			takesValue[name] = ok && doc.TakesValue()
+		for _, g := range flags {
+			f := l.known[g.name()]
+			l.asksVersion = l.asksVersion || g.name() == "version" && !g.hasValue && (f == nil || !takesValue(f))
+			l.helps = l.helps || f == urfave.HelpFlag
 		}
+		l.flags = append(l.flags, flags...)
 	}
 }
 
-// splitFlag takes "-qv" and "-n8" apart, and tells whether the next argument is the last
-// flag's value. A flag that nobody knows stays whole.
-func splitFlag(a string, takesValue map[string]bool) (flags []string, needsNext bool) {
-	name := strings.TrimLeft(a, "-")
-	if strings.Contains(name, "=") {
-		return []string{a}, false
+// isFlag tells whether an argument is one of the program's flags, or "--", and so no value
+// of the flag before it: that one's value was forgotten. As --flag=VALUE it would be one.
+func (l *line) isFlag(a string) bool {
+	if !strings.HasPrefix(a, "-") || a == "-" {
+		return false
 	}
-	if takes, known := takesValue[name]; known || strings.HasPrefix(a, "--") {
-		return []string{a}, takes
+	name, _, _ := strings.Cut(strings.TrimLeft(a, "-"), "=")
+	_, known := l.known[name]
+	return a == "--" || known
+}
+
+// split takes "-qv" and "-n8" apart. A flag that nobody knows stays whole.
+func (l *line) split(a string) []given {
+	typed, value, hasValue := strings.Cut(a, "=")
+	whole := []given{{typed, value, hasValue}}
+	name := strings.TrimLeft(typed, "-")
+	if _, known := l.known[name]; known || strings.HasPrefix(a, "--") {
+		return whole
 	}
-	for i, letter := range name {
-		takes, known := takesValue[string(letter)]
+	var flags []given
+	letters := strings.TrimLeft(a, "-")
+	for i, letter := range letters {
+		f, known := l.known[string(letter)]
 		if !known {
-			return []string{a}, false
+			return whole
 		}
-		flags = append(flags, "-"+string(letter))
-		if rest := name[i+len(string(letter)):]; takes {
-			if rest == "" {
-				return flags, true
-			}
-			return append(flags, rest), false
+		g := given{typed: "-" + string(letter)}
+		rest := letters[i+len(string(letter)):]
+		switch {
+		case takesValue(f) && rest != "":
+			g.value, g.hasValue = strings.TrimPrefix(rest, "="), true
+		case strings.HasPrefix(rest, "="):
+			g.value, g.hasValue = rest[1:], true
+		}
+		flags = append(flags, g)
+		if g.hasValue {
+			break
 		}
 	}
-	return flags, false
+	return flags
 }
+
+// checkFlags tells what is wrong with the flags of a verb, and writes them for urfave/cli,
+// each under its first name.
+func checkFlags(flags []Flag, all []given) ([]string, error) {
+	known := make(map[string]Flag)
+	register(known, flags)
+	var out []string
+	for _, g := range all {
+		f, ok := known[g.name()]
+		if !ok {
+			return nil, fmt.Errorf("unknown option %s", g.typed)
+		}
+		value, err := checkFlag(f, g)
+		if err != nil {
+			return nil, fmt.Errorf("%s%w", g.typed, err)
+		}
+		out = append(out, "--"+f.Names()[0]+value)
+	}
+	return out, nil
+}
+
+// checkFlag returns what follows a flag's name; its error does so too.
+func checkFlag(f Flag, g given) (string, error) {
+	switch {
+	case !takesValue(f) && !g.hasValue:
+		return "", nil
+	case !takesValue(f):
+		if _, err := strconv.ParseBool(g.value); err != nil {
+			return "", errors.New(" takes no value")
+		}
+	case !g.hasValue || g.value == "":
+		return "", errors.New(" needs a value")
+	}
+	if c, ok := f.(*checkedFlag); ok {
+		value, err := c.read(g.value)
+		if err != nil {
+			return "", fmt.Errorf(" %w", err)
+		}
+		return "=" + value, nil
+	}
+	return "=" + g.value, nil
+}
+
+func isRange(err error) bool { return errors.Is(err, strconv.ErrRange) }
 
 func find(commands []*Command, name string) *Command {
 	for _, c := range commands {
@@ -106,13 +219,4 @@ func find(commands []*Command, name string) *Command {
 		}
 	}
 	return nil
-}
-
-func asksHelp(flags []string) bool {
-	for _, f := range flags {
-		if f == "-h" || f == "--help" || f == "-help" {
-			return true
-		}
-	}
-	return false
 }

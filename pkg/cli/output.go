@@ -33,6 +33,21 @@ func ForceFlag() Flag {
 	return &BoolFlag{Name: "force", Usage: "replace the output file if it exists"}
 }
 
+// rememberingWriter remembers that writing failed, for those who do not look: urfave/cli
+// prints its help with no word of it.
+type rememberingWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (w *rememberingWriter) Write(b []byte) (int, error) {
+	n, err := w.w.Write(b)
+	if w.err == nil {
+		w.err = err
+	}
+	return n, err
+}
+
 // IsTerminal tells whether f is one.
 func IsTerminal(f *os.File) bool { return isatty.IsTerminal(f.Fd()) }
 

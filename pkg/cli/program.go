@@ -23,8 +23,6 @@ type (
 	BoolFlag        = urfave.BoolFlag
 	StringFlag      = urfave.StringFlag
 	StringSliceFlag = urfave.StringSliceFlag
-	IntFlag         = urfave.IntFlag
-	DurationFlag    = urfave.DurationFlag
 )
 
 // Program defines one binary.
@@ -53,12 +51,20 @@ func Main(p Program) {
 // Run runs the program. Flags may stand anywhere before "--".
 func (p Program) Run(ctx context.Context, args []string) error {
 	app := p.App()
-	arranged := arrange(app, p.Default, args)
-	if arranged.version {
-		_, err := fmt.Fprintln(os.Stdout, Version(p.Name))
+	arranged, err := p.arrange(app, args)
+	if err != nil {
 		return err
 	}
-	return app.RunContext(ctx, append([]string{p.Name}, arranged.args...))
+	if arranged.version {
+		_, err := fmt.Fprintln(app.Writer, Version(p.Name))
+		return err
+	}
+	out := &rememberingWriter{w: app.Writer}
+	app.Writer = out
+	if err := app.RunContext(ctx, append([]string{p.Name}, arranged.args...)); err != nil {
+		return err
+	}
+	return out.err
 }
 
 // Version is what --version prints: name, version, API level and Go.
@@ -77,7 +83,7 @@ func (p Program) App() *urfave.App {
 		HideVersion:               true,
 		HideHelpCommand:           true,
 		DisableSliceFlagSeparator: true, // option values hold commas
-		Flags:                     append(p.Flags, commonFlags()...),
+		Flags:                     append(p.Flags, commonFlags(p.Flags)...),
 		Action:                    p.Action,
 		Commands:                  append(p.Commands, completionCommand(p)),
 		Writer:                    os.Stdout,
@@ -119,20 +125,11 @@ func complete(c *Command, parent string) {
 			c.Action = unknownVerb
 		}
 	}
-	for _, f := range commonFlags() {
-		if !defines(c.Flags, f) { // i2p-netdb list has a --version of its own
-			c.Flags = append(c.Flags, f)
-		}
-	}
+	c.Flags = append(c.Flags, commonFlags(c.Flags)...)
 	plain(c.Flags)
 	for _, sub := range c.Subcommands {
 		complete(sub, name)
 	}
-}
-
-// defines tells whether one of the flags has f's name.
-func defines(flags []Flag, f Flag) bool {
-	return slices.ContainsFunc(flags, func(g Flag) bool { return g.Names()[0] == f.Names()[0] })
 }
 
 // plain keeps "(default: false)" out of the help.
@@ -144,12 +141,24 @@ func plain(flags []Flag) {
 	}
 }
 
-func commonFlags() []Flag {
-	return []Flag{
-		&BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "say nothing on stderr but errors"},
-		&BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "say more on stderr"},
-		&BoolFlag{Name: "version", Usage: "print name, version, API level and Go, and exit"},
+// commonFlags are what all programs and verbs take beside flags of their own, which may
+// claim a name: i2p-netdb list has another --version, i2p-tunnel connect another -q.
+func commonFlags(own []Flag) []Flag {
+	claimed := func(name string) bool {
+		return slices.ContainsFunc(own, func(f Flag) bool { return slices.Contains(f.Names(), name) })
 	}
+	var common []Flag
+	for _, f := range []*BoolFlag{
+		{Name: "quiet", Aliases: []string{"q"}, Usage: "say nothing on stderr but errors"},
+		{Name: "verbose", Aliases: []string{"v"}, Usage: "say more on stderr"},
+		{Name: "version", Usage: "print name, version, API level and Go, and exit"},
+	} {
+		f.Aliases = slices.DeleteFunc(f.Aliases, claimed)
+		if !claimed(f.Name) {
+			common = append(common, f)
+		}
+	}
+	return common
 }
 
 func usageError(c *Context, err error, _ bool) error {
