@@ -7,8 +7,9 @@ func main() { cli.Main(program()) }
 
 func program() cli.Program {
 	return cli.Program{
-		Name:  "i2p-keygen",
-		Usage: "make, show and use I2P keys",
+		Manual: manual(),
+		Name:   "i2p-keygen",
+		Usage:  "make, show and use I2P keys",
 		Description: "Key files have the format that Java I2P, i2pd and SAM share. They are created with mode 0600\n" +
 			"and never replace a file unless --force is given.",
 		Commands: []*cli.Command{

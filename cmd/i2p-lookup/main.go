@@ -11,6 +11,7 @@ func main() { cli.Main(program()) }
 
 func program() cli.Program {
 	return cli.Program{
+		Manual:    manual(),
 		Name:      "i2p-lookup",
 		Usage:     "find the destination behind a name",
 		ArgsUsage: "B32|B64|HASH|-…",

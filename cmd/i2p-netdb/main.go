@@ -7,8 +7,9 @@ func main() { cli.Main(program()) }
 
 func program() cli.Program {
 	return cli.Program{
-		Name:  "i2p-netdb",
-		Usage: "look into the network database",
+		Manual: manual(),
+		Name:   "i2p-netdb",
+		Usage:  "look into the network database",
 		Description: "list and show read router.info files, netDb directories (Java's and i2pd's layouts) and zips without\n" +
 			"a router; get asks the network through one.",
 		Commands: []*cli.Command{listCommand(), showCommand(), getCommand()},

@@ -8,8 +8,9 @@ func main() { cli.Main(program()) }
 
 func program() cli.Program {
 	return cli.Program{
-		Name:  "i2p-reseed",
-		Usage: "build, serve, fetch and check reseed bundles",
+		Manual: manual(),
+		Name:   "i2p-reseed",
+		Usage:  "build, serve, fetch and check reseed bundles",
 		Description: "A bundle is an su3 file, signed, with a zip of RouterInfos in it. A signer's key and certificate are in a\n" +
 			"directory, by default reseed in the router's data directory; keygen makes them. fetch, ping and diagnose\n" +
 			"speak to the known servers, or to those that are named.",

@@ -7,8 +7,9 @@ func main() { cli.Main(program()) }
 
 func program() cli.Program {
 	return cli.Program{
-		Name:  "i2p-router",
-		Usage: "run an I2P router, and look after one that runs",
+		Manual: manual(),
+		Name:   "i2p-router",
+		Usage:  "run an I2P router, and look after one that runs",
 		Description: "Without a verb it runs a router in the foreground, logging to stderr, until TERM or INT\n" +
 			"stops it; a second signal stops it at once, HUP makes it read its configuration again.\n" +
 			"It is ready when its control socket answers. The other verbs speak to that socket.",

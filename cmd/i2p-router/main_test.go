@@ -15,3 +15,5 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) { clitest.Scripts(t) }
 
 func TestManPage(t *testing.T) { clitest.ManPage(t, program()) }
+
+func TestSettingsPage(t *testing.T) { clitest.Page(t, "router.toml.5", settingsPage()) }

@@ -7,8 +7,9 @@ func main() { cli.Main(program()) }
 
 func program() cli.Program {
 	return cli.Program{
-		Name:  "i2p-tunnel",
-		Usage: "carry bytes through I2P",
+		Manual: manual(),
+		Name:   "i2p-tunnel",
+		Usage:  "carry bytes through I2P",
 		Description: "Both ends of a stream end their writing by themselves, as with a TCP connection. A stream that broke\n" +
 			"off is a failure, never an end.",
 		Commands: []*cli.Command{connectCommand(), listenCommand()},

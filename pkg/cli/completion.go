@@ -16,7 +16,7 @@ func completionCommand(p Program) *Command {
 		Name:        "completion",
 		Usage:       "print a shell's completion script",
 		ArgsUsage:   "bash|zsh|fish",
-		Description: "For bash: source <(" + p.Name + " completion bash).\nFor zsh: put it as _" + p.Name + " in a directory of fpath.\nFor fish: put it in ~/.config/fish/completions/" + p.Name + ".fish.",
+		Description: "For bash: source <(" + p.Name + " completion bash).\n\nFor zsh: put it as _" + p.Name + " in a directory of fpath, or: source <(" + p.Name + " completion zsh), after compinit.\n\nFor fish: put it in ~/.config/fish/completions/" + p.Name + ".fish.",
 		Action: func(c *Context) error {
 			args, err := Positionals(c, 1, 1)
 			if err != nil {

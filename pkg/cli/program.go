@@ -37,6 +37,7 @@ type Program struct {
 	// Flags and Action are what the program does without a verb.
 	Flags  []Flag
 	Action func(*Context) error
+	Manual Manual
 }
 
 // Main runs the program with the process's arguments and exits with its status.

@@ -88,11 +88,20 @@ var update = flag.Bool("update-man", false, "write the man pages anew")
 // The test runs in cmd/NAME. scripts/man writes the pages.
 func ManPage(t *testing.T, p cli.Program) {
 	t.Helper()
-	page, err := p.Man()
-	if err != nil {
-		t.Fatal(err)
+	Page(t, p.Name+".1", p.Man())
+	for _, e := range p.Manual.Examples {
+		for _, line := range e.Lines {
+			if err := p.CheckExample(line); err != nil {
+				t.Errorf("example %q: %v", line, err)
+			}
+		}
 	}
-	path := filepath.Join("..", "..", "docs", "man", p.Name+".1")
+}
+
+// Page tells whether docs/man holds a page as it would be made now.
+func Page(t *testing.T, name string, page []byte) {
+	t.Helper()
+	path := filepath.Join("..", "..", "docs", "man", name)
 	if *update {
 		if err := os.WriteFile(path, page, 0o644); err != nil {
 			t.Fatal(err)

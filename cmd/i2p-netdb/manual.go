@@ -1,0 +1,19 @@
+package main
+
+import "i2ptoolkit/pkg/cli"
+
+// manual is what the man page has beside the definitions of the commands.
+func manual() cli.Manual {
+	return cli.Manual{
+		Examples: []cli.Example{
+			{What: "The versions of the floodfills in a netDb directory:", Lines: []string{"i2p-netdb list --caps f --json netDb | jq -r .version | sort | uniq -c"}},
+			{What: "Routers of the last hour, of a version or newer, in a network:", Lines: []string{"i2p-netdb list --age 1h --version 0.9.65+ --cidr 203.0.113.0/24 netDb"}},
+			{What: "Ask the network for those of them that the running router knows:", Lines: []string{"i2p-netdb list -0 --cidr 203.0.113.0/24 | xargs -0 -n1 i2p-netdb get --kind router"}},
+			{What: "Everything in an entry:", Lines: []string{"i2p-netdb show netDb/r0/routerInfo-*.dat", `i2p-netdb get "$B32"`}},
+			{What: "An entry's exact bytes:", Lines: []string{`i2p-netdb get -o leaseset.dat "$B32"`}},
+		},
+		Files: []cli.Entry{
+			{Term: "netDb/rX/routerInfo-HASH.dat", Text: "a RouterInfo in a netDb directory, with the first letter of its hash for X; Java I2P, i2pd and this toolkit keep them so"},
+		},
+	}
+}
