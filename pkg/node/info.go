@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/i2p"
@@ -23,15 +24,28 @@ const (
 	costHidden    = 14
 )
 
+// presentedEarlier is by how much the RouterInfo that peers get with a session
+// is older than the published one, which says the same. A floodfill passes a
+// stored RouterInfo on only where it is newer than what it has (network
+// database, "Flooding"), and the session with it begins before the store.
+const presentedEarlier = time.Second
+
 // renewInfo makes a RouterInfo of the present moment, keeps it in the data
 // directory and has it used from now on.
 func (n *Node) renewInfo() *routerinfo.RouterInfo {
-	ri, err := n.buildInfo()
+	now := n.cfg.Now()
+	ri, err := n.buildInfo(now)
+	if err != nil {
+		n.log.Error("RouterInfo not made", "error", err)
+		return nil
+	}
+	presented, err := n.buildInfo(now.Add(-presentedEarlier))
 	if err != nil {
 		n.log.Error("RouterInfo not made", "error", err)
 		return nil
 	}
 	n.info.Store(ri)
+	n.presented.Store(presented)
 	if dir := n.cfg.Settings.DataDir; dir != "" {
 		if err := writeFile(filepath.Join(dir, routerInfoFile), ri.Bytes()); err != nil {
 			n.log.Error("RouterInfo not kept", "error", err)
@@ -41,7 +55,7 @@ func (n *Node) renewInfo() *routerinfo.RouterInfo {
 	return ri
 }
 
-func (n *Node) buildInfo() (*routerinfo.RouterInfo, error) {
+func (n *Node) buildInfo(now time.Time) (*routerinfo.RouterInfo, error) {
 	s := n.cfg.Settings
 	var addrs []routerinfo.Address
 	port := n.listenPort()
@@ -68,7 +82,7 @@ func (n *Node) buildInfo() (*routerinfo.RouterInfo, error) {
 		addrs = append(addrs, routerinfo.Address{Cost: costHidden, Style: routerinfo.StyleNTCP2, Options: options})
 	}
 	return routerinfo.Build(routerinfo.BuildConfig{
-		Keys: n.id.keys, Published: i2p.DateOf(n.cfg.Now()), Addresses: addrs,
+		Keys: n.id.keys, Published: i2p.DateOf(now), Addresses: addrs,
 		Options: map[string]string{
 			"caps": n.caps(), "netId": strconv.Itoa(s.NetID), "router.version": control.APILevel,
 		},

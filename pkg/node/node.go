@@ -72,6 +72,7 @@ type Node struct {
 	events    *hub
 	started   time.Time
 	info      atomic.Pointer[routerinfo.RouterInfo]
+	presented atomic.Pointer[routerinfo.RouterInfo] // the same, a little older
 
 	stop     chan struct{} // closed by Stop
 	stopNow  chan struct{}
@@ -180,7 +181,7 @@ func (n *Node) newTransport() (*transport.Transport, error) {
 		Log:         n.log,
 		Limits:      transport.Limits{Sessions: s.NTCP2.MaxSessions},
 		BandwidthIn: s.Bandwidth.In << 10, BandwidthOut: s.Bandwidth.Out << 10,
-		OurInfo: func() *routerinfo.RouterInfo { return n.info.Load() },
+		OurInfo: func() *routerinfo.RouterInfo { return n.presented.Load() },
 		Deliver: func(from i2p.Hash, m i2np.Message) { n.router.Deliver(from, m) },
 		PeerInfo: func(ri *routerinfo.RouterInfo, _ bool) {
 			n.router.LearnRouter(ri, netdb.FromSession)

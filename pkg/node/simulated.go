@@ -44,7 +44,7 @@ func (n *Node) split() io.Reader {
 func (n *Node) Info(ctx context.Context) (*routerinfo.RouterInfo, error) {
 	select {
 	case <-n.transport.Ready():
-		return n.buildInfo()
+		return n.buildInfo(n.cfg.Now())
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
