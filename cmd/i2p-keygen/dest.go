@@ -16,10 +16,10 @@ func destCommand() *cli.Command {
 		Name:  "dest",
 		Usage: "make a destination's private key file",
 		Description: "The file goes to stdout, or to -o FILE; then the address is printed. The certificate of an address names\n" +
-			"an encryption type whose key nobody uses: lease sets name their own. Type 0, elgamal, is right for all, and\n" +
-			"Java I2P sends to no address that names another. -e x25519 makes such an address nevertheless. A list or the\n" +
-			"name of a hybrid, as in -e mlkem768,x25519, leaves the certificate at 0: these types are for lease sets, and\n" +
-			"are said when the file is opened, with i2cp.leaseSetEncType.",
+			"an encryption type whose key nobody uses: lease sets name another, derived from the file. Type 0, elgamal,\n" +
+			"is right for all, and Java I2P sends to no address of another; -e x25519 makes such an address nevertheless.\n" +
+			"A list or the name of a hybrid, as in -e mlkem768,x25519, leaves the certificate at 0: these types are for\n" +
+			"lease sets, and are said when the file is opened, with i2cp.leaseSetEncType.",
 		Flags: []cli.Flag{
 			signatureTypeFlag("signature `TYPE`: ed25519, red25519, p256, p384, p521, or a number"),
 			&cli.StringFlag{Name: "encryption", Aliases: []string{"e"}, Value: "elgamal", Usage: "encryption `TYPE` of the certificate, elgamal or x25519, or those of lease sets, separated by commas: mlkem512, mlkem768, mlkem1024, x25519"},

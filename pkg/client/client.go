@@ -142,10 +142,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Gather == nil {
 		cfg.Gather = func() {}
 	}
-	static, err := staticKey(cfg.Keys, cfg.Rand)
-	if err != nil {
-		return nil, err
-	}
+	static := cfg.Keys.LeaseSetKey()
 	c := &Client{
 		cfg:      cfg,
 		dest:     cfg.Keys.Destination(),
@@ -164,23 +161,11 @@ func New(cfg Config) (*Client, error) {
 	if sc.Rand == nil {
 		sc.Rand = cfg.Rand
 	}
+	var err error
 	if c.host, err = stream.New(sc); err != nil {
 		return nil, err
 	}
 	return c, nil
-}
-
-// staticKey is the X25519 key that our lease sets name: the key file's where
-// it has one, so that sessions survive a restart, else a fresh one.
-func staticKey(k *i2p.PrivateKeys, random io.Reader) (noise.KeyPair, error) {
-	if k.Identity.CryptoType() == encryptionX25519 && len(k.Crypto) == noise.KeyLen {
-		return noise.NewKeyPair([32]byte(k.Crypto)), nil
-	}
-	kp, err := noise.GenerateKey(random)
-	if err != nil {
-		return kp, fmt.Errorf("client: %w", err)
-	}
-	return kp, nil
 }
 
 // Destination is the client's own.

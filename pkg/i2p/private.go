@@ -20,7 +20,7 @@ import (
 // proper is elsewhere, and a transient one signs in its name until it expires.
 type PrivateKeys struct {
 	Identity Identity
-	Crypto   []byte // 256 bytes for ElGamal, 32 for X25519
+	Crypto   []byte // 256 bytes for ElGamal, 32 for X25519; see LeaseSetKey
 	Signing  sign.PrivateKey
 	Offline  *OfflineKeys // nil where Signing is the key proper
 }

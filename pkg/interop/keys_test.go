@@ -54,7 +54,7 @@ func hostedKeys() []*hostedKey {
 		keys = append(keys, &hostedKey{file: t + ".dat", make: [][]string{{"dest", "-t", t, "-o", t + ".dat"}}})
 	}
 	keys = append(keys,
-		&hostedKey{file: "elgamal.dat", make: [][]string{{"dest", "-e", "elgamal", "-o", "elgamal.dat"}}},
+		&hostedKey{file: "x25519.dat", make: [][]string{{"dest", "-e", "x25519", "-o", "x25519.dat"}}},
 		&hostedKey{file: "vanity.dat", make: [][]string{{"vanity", "cat", "-o", "vanity.dat"}}},
 		&hostedKey{file: "offline-ed.dat", make: [][]string{{"dest", "-o", "proper.dat"}, {"offline", "proper.dat", "-o", "offline-ed.dat"}}},
 		&hostedKey{file: "offline-p256.dat", make: [][]string{{"dest", "-o", "proper2.dat"}, {"offline", "-t", "p256", "proper2.dat", "-o", "offline-p256.dat"}}},
