@@ -8,6 +8,7 @@ package ntcp2
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -30,7 +31,7 @@ const (
 	maxPaddingOut = 287 - headLen                // sent; i2pd reads no longer messages
 	minConfirmed  = blockHeaderLen + 1 + macLen  // message 3 part 2: a RouterInfo block at least
 	maxConfirmed  = 16 << 10
-	confirmedPad  = 64 // message 3 carries fewer padding bytes than this
+	maxPadding3   = 63 // sent within message 3
 )
 
 // MaxHandshake is the most bytes a Handshake ever needs at hand.
@@ -264,7 +265,7 @@ func (h *Handshake) begin() {
 
 // paddingOut draws the cleartext padding of messages 1 and 2.
 func (h *Handshake) paddingOut() ([]byte, error) {
-	n, err := drawBelow(h.cfg.Rand, maxPaddingOut+1)
+	n, err := drawPadding(h.cfg.Rand, maxPaddingOut)
 	if err != nil {
 		return nil, err
 	}
@@ -275,13 +276,15 @@ func (h *Handshake) paddingOut() ([]byte, error) {
 	return pad, nil
 }
 
-// drawBelow draws a number below n, which is small against 2^16.
-func drawBelow(r io.Reader, n int) (int, error) {
+// drawPadding draws a length from 1 to most, which is small against 2^16. It is
+// never 0: padding that is not there is not hashed (NTCP2, KDF for message 2),
+// but emissary hashes the empty string.
+func drawPadding(r io.Reader, most int) (int, error) {
 	var b [4]byte
 	if _, err := io.ReadFull(r, b[:]); err != nil {
 		return 0, fmt.Errorf("ntcp2: random number: %w", err)
 	}
-	return int(uint64(b[0])|uint64(b[1])<<8|uint64(b[2])<<16|uint64(b[3])<<24) % n, nil
+	return 1 + int(binary.LittleEndian.Uint32(b[:])%uint32(most)), nil
 }
 
 // checkSkew fails when the compensated skew is too large.

@@ -2,6 +2,7 @@ package ntcp2
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"testing"
@@ -396,6 +397,50 @@ func TestMessageSizes(t *testing.T) {
 		if len(m1) > 287 || len(m2) > 287 || len(m1) < 64 || len(m2) < 64 {
 			t.Fatalf("messages of %d and %d bytes", len(m1), len(m2))
 		}
+	}
+}
+
+// zeroReader draws the smallest number each time.
+type zeroReader struct{}
+
+func (zeroReader) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+// No message goes without padding, whatever is drawn.
+func TestNeverWithoutPadding(t *testing.T) {
+	p := newPair(t, 1, func(p *pair) { p.aliceCfg.Rand, p.bobConfig.Rand = zeroReader{}, zeroReader{} })
+	bare := part1Len + macLen + len(DefaultOptions.AppendTo(RouterInfo{Info: p.aliceCfg.Info}.AppendTo(nil)))
+	m1, err := p.alice.Start(start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m2, _, err := p.bob.Handle(start, m1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m3, _, err := p.alice.Handle(start, m2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []int{headLen + 1, headLen + 1, bare + blockHeaderLen + 1}; len(m1) != want[0] || len(m2) != want[1] || len(m3) != want[2] {
+		t.Fatalf("messages of %d, %d and %d bytes, want %d", len(m1), len(m2), len(m3), want)
+	}
+	if _, _, err := p.bob.Handle(start, m3); err != nil || !p.bob.Done() {
+		t.Fatalf("bob: %v", err)
+	}
+}
+
+func TestDrawPadding(t *testing.T) {
+	const most = 7
+	seen := map[int]bool{}
+	for i := range uint32(4 * most) {
+		n, err := drawPadding(bytes.NewReader(binary.LittleEndian.AppendUint32(nil, 1<<32-1-i)), most)
+		if err != nil || n < 1 || n > most {
+			t.Fatalf("drew %d, %v", n, err)
+		}
+		seen[n] = true
+	}
+	if len(seen) != most {
+		t.Fatalf("drew %v only", seen)
 	}
 }
 
