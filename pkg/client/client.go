@@ -36,8 +36,12 @@ type Tunnels interface {
 	Publish(set leaseset.Set)
 	// Suspect has the tunnels tested: what goes through them seems to get lost.
 	Suspect()
-	// Rest ends the building of tunnels; those that stand still serve.
+	// Withdraw stores a lease set that ends at once, in place of the published one.
+	Withdraw(set leaseset.Set)
+	// Rest ends the building of tunnels, and Resume begins it again; those that
+	// stand still serve.
 	Rest()
+	Resume()
 	Close()
 }
 
@@ -66,6 +70,9 @@ type Config struct {
 	OpenTunnels func(Callbacks) Tunnels
 	// Unpublished keeps the lease set out of the netDb: peers get it bundled.
 	Unpublished bool
+	// Resumable keeps the destination for Resume, for as long after Retire as
+	// there are tunnels that its peers may still send into.
+	Resumable bool
 	// LeaseSetOptions go into the lease set's options mapping.
 	LeaseSetOptions map[string]string
 	Stream          stream.Config // Keys, Now, Send and Stalled are filled in; Rand where it is nil
@@ -92,8 +99,6 @@ type Client struct {
 	tunnels Tunnels
 	inbox   chan i2np.Message
 	wake    chan struct{}
-	retire  chan struct{} // closed by Retire
-	retired sync.Once
 
 	arrival sync.Mutex // a leaf: nothing enters the inbox once ended is set
 	ended   bool
@@ -106,14 +111,16 @@ type Client struct {
 	standing  chan struct{} // closed once tunnels stand both ways
 	stands    bool
 	set       *leaseset.LeaseSet2
+	dated     i2p.Date  // the newest lease set made
 	stored    []byte    // set as a DatabaseStore message has it
 	toPublish bool      // set is
+	offered   bool      // a set was published
 	dirty     bool      // the leases changed since set was made
 	pushAt    time.Time // when a peer may be due to be sent set by itself; zero: none is
 	ready     chan struct{}
 	confirmed bool // a floodfill has a lease set of ours
 	isReady   bool
-	resting   bool // retired: no lease set of ours any more
+	life      life
 	stats     Stats
 }
 
@@ -121,8 +128,6 @@ const (
 	encryptionX25519 = 4
 	inboxSize        = 4096
 	messageLife      = 60 * time.Second // I2NP expiration of what we send
-	// farewell bounds what Retire leaves to do: a stream lingers for less.
-	farewell = 30 * time.Second
 )
 
 // ErrClosed is returned once a client has ended.
@@ -149,7 +154,7 @@ func New(cfg Config) (*Client, error) {
 		static:   static,
 		inbox:    make(chan i2np.Message, inboxSize),
 		wake:     make(chan struct{}, 1),
-		retire:   make(chan struct{}),
+		life:     life{retired: make(chan struct{})},
 		remotes:  make(map[i2p.Hash]*remote),
 		byStatic: make(map[[32]byte]*remote),
 		ready:    make(chan struct{}),
@@ -171,14 +176,12 @@ func New(cfg Config) (*Client, error) {
 // Destination is the client's own.
 func (c *Client) Destination() i2p.Destination { return c.dest }
 
-// Retire says that the destination has no user any more. It takes no new
-// streams and builds no tunnels, but answers the peers of its last ones for a
-// while: one that has missed our last acknowledgement must not think that its
-// data were lost. Then Run returns.
-func (c *Client) Retire() { c.retired.Do(func() { close(c.retire) }) }
-
 // Run opens the tunnels and works until ctx ends, or for a while after
 // Retire; then it closes the streams and the tunnels.
+//
+//	in use --Retire--> resting --nothing left to tell--> ended
+//	  ^                   |
+//	  +------Resume-------+
 func (c *Client) Run(ctx context.Context) error {
 	c.tunnels = c.cfg.OpenTunnels(Callbacks{c.deliver, c.changed, c.published})
 	var err error
@@ -210,20 +213,19 @@ func (c *Client) Run(ctx context.Context) error {
 func (c *Client) loop(ctx context.Context, hostDone <-chan struct{}) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	retire := c.retire
-	var over <-chan time.Time
 	for {
+		gone := c.rest()
+		if c.leaves() {
+			return
+		}
 		timer.Reset(c.tick())
 		select {
 		case <-ctx.Done():
 			return
 		case <-hostDone:
 			return
-		case <-over:
-			return
-		case <-retire:
-			retire, over = nil, time.After(farewell)
-			c.rest()
+		case <-gone:
+			c.streamsGone(gone)
 		case m := <-c.inbox:
 			c.cfg.Gather()
 			c.open(m)
@@ -238,14 +240,6 @@ func (c *Client) loop(ctx context.Context, hostDone <-chan struct{}) {
 		}
 		c.openAll()
 	}
-}
-
-func (c *Client) rest() {
-	c.mu.Lock()
-	c.resting, c.dirty, c.toPublish = true, false, false
-	c.mu.Unlock()
-	c.tunnels.Rest()
-	c.host.Retire()
 }
 
 // openAll opens what else came meanwhile, for one tick.
@@ -288,7 +282,7 @@ func (c *Client) take(m i2np.Message) bool {
 // changed is called by the router when the tunnels did.
 func (c *Client) changed(s TunnelState) {
 	c.mu.Lock()
-	if !c.resting && !sameLeases(s.Leases, c.state.Leases) {
+	if !sameLeases(s.Leases, c.state.Leases) {
 		c.dirty = true
 	}
 	c.state = s
@@ -318,10 +312,22 @@ func sameLeases(a, b []leaseset.Lease) bool {
 // Ready waits until others can find the destination: tunnels stand both ways,
 // and a floodfill has its lease set (or, where that is not to be published, it
 // is made).
-func (c *Client) Ready(ctx context.Context) error { return await(ctx, c.ready) }
+func (c *Client) Ready(ctx context.Context) error {
+	c.mu.Lock()
+	ready := c.ready
+	c.mu.Unlock()
+	return await(ctx, ready)
+}
 
 // Standing waits until tunnels stand both ways: enough to dial and to look up.
-func (c *Client) Standing(ctx context.Context) error { return await(ctx, c.standing) }
+func (c *Client) Standing(ctx context.Context) error { return await(ctx, c.stood()) }
+
+// stood is closed once tunnels stand both ways.
+func (c *Client) stood() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.standing
+}
 
 func await(ctx context.Context, done <-chan struct{}) error {
 	select {
@@ -336,6 +342,11 @@ func await(ctx context.Context, done <-chan struct{}) error {
 func (c *Client) published() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.life.withdrawal == withdrawing {
+		c.life.withdrawal = withdrawn
+		c.nudge()
+		return
+	}
 	c.confirmed = true
 	c.becomeReady()
 }
@@ -350,7 +361,7 @@ func (c *Client) becomeReady() {
 // Stands reports what Standing waits for.
 func (c *Client) Stands() bool {
 	select {
-	case <-c.standing:
+	case <-c.stood():
 		return true
 	default:
 		return false
@@ -377,6 +388,7 @@ func (c *Client) Listen(port uint16) (*stream.Listener, error) { return c.host.L
 // asks several times before it says that there is none.
 func (c *Client) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
 	start := c.cfg.Now()
+	retired := c.retired()
 	for attempt := 1; ; attempt++ {
 		if set := c.known(hash); set != nil {
 			return set, nil
@@ -391,7 +403,7 @@ func (c *Client) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error
 		}
 		select {
 		case <-time.After(lookupRetry):
-		case <-c.retire:
+		case <-retired:
 			return nil, err
 		case <-ctx.Done():
 			return nil, err

@@ -122,7 +122,11 @@ func (t etherTunnels) Publish(set leaseset.Set) {
 
 func (t etherTunnels) Suspect() {}
 
+func (t etherTunnels) Withdraw(set leaseset.Set) { t.Publish(set) }
+
 func (t etherTunnels) Rest() {}
+
+func (t etherTunnels) Resume() {}
 
 func (t etherTunnels) Close() {}
 

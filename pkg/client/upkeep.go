@@ -17,6 +17,9 @@ func (c *Client) tick() time.Duration {
 	if set := c.takeToPublish(); set != nil {
 		c.tunnels.Publish(set)
 	}
+	if set := c.takeToWithdraw(now); set != nil {
+		c.tunnels.Withdraw(set)
+	}
 	c.flushAll(now)
 	c.replyEmpty(now)
 	c.pushSet(now)
@@ -32,6 +35,9 @@ func (c *Client) tick() time.Duration {
 	if !c.pushAt.IsZero() {
 		sleep = min(sleep, c.pushAt.Sub(now))
 	}
+	if at := c.life.next(now, c.cfg.Resumable); !at.IsZero() {
+		sleep = min(sleep, at.Sub(now))
+	}
 	return max(sleep, 10*time.Millisecond)
 }
 
@@ -39,27 +45,15 @@ func (c *Client) tick() time.Duration {
 func (c *Client) renewSet(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.dirty || len(c.state.Leases) == 0 {
+	if !c.dirty || c.life.resting || len(c.state.Leases) == 0 {
 		return
 	}
-	published := i2p.DateOf(now)
-	if c.set != nil && published/1000 <= c.set.Published()/1000 {
-		published = c.set.Published() + 1000 // the record counts whole seconds
-	}
-	set, err := leaseset.Build2(leaseset.Build2Config{
-		Keys:           c.cfg.Keys,
-		EncryptionKeys: []leaseset.EncryptionKey{{Type: encryptionX25519, Key: c.static.Public[:]}},
-		Leases:         c.state.Leases[:min(len(c.state.Leases), leaseset.MaxLeases)],
-		Published:      published,
-		Unpublished:    c.cfg.Unpublished,
-		Options:        c.cfg.LeaseSetOptions,
-	})
-	if err != nil {
-		c.cfg.Log.Error("lease set not made", "error", err)
-		c.dirty = false
+	c.dirty = false
+	set := c.makeSet(now, c.state.Leases[:min(len(c.state.Leases), leaseset.MaxLeases)])
+	if set == nil {
 		return
 	}
-	c.dirty, c.set, c.toPublish = false, set, !c.cfg.Unpublished
+	c.set, c.toPublish = set, !c.cfg.Unpublished
 	store := i2np.DatabaseStore{Key: set.Hash(), Type: set.StoreType(), Data: set.Bytes()}
 	c.stored = store.AppendTo(nil)
 	c.stats.LeaseSets++
@@ -67,15 +61,34 @@ func (c *Client) renewSet(now time.Time) {
 	c.cfg.Log.Debug("lease set made", "leases", len(set.Leases()))
 }
 
+// makeSet makes a lease set that is newer than all before.
+func (c *Client) makeSet(now time.Time, leases []leaseset.Lease) *leaseset.LeaseSet2 {
+	published := max(i2p.DateOf(now), c.dated+1000) // the record counts whole seconds
+	set, err := leaseset.Build2(leaseset.Build2Config{
+		Keys:           c.cfg.Keys,
+		EncryptionKeys: []leaseset.EncryptionKey{{Type: encryptionX25519, Key: c.static.Public[:]}},
+		Leases:         leases,
+		Published:      published,
+		Unpublished:    c.cfg.Unpublished,
+		Options:        c.cfg.LeaseSetOptions,
+	})
+	if err != nil {
+		c.cfg.Log.Error("lease set not made", "error", err)
+		return nil
+	}
+	c.dated = set.Published()
+	return set
+}
+
 // takeToPublish is the lease set to be published now. It waits for a tunnel
 // that it can leave through.
 func (c *Client) takeToPublish() *leaseset.LeaseSet2 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.toPublish || len(c.state.Outbound) == 0 {
+	if !c.toPublish || c.life.resting || len(c.state.Outbound) == 0 {
 		return nil
 	}
-	c.toPublish = false
+	c.toPublish, c.offered = false, true
 	return c.set
 }
 
@@ -87,7 +100,7 @@ func (c *Client) pushSet(now time.Time) {
 		c.mu.Unlock()
 		return
 	}
-	if c.resting || !c.setStands(now) {
+	if c.life.resting || !c.setStands(now) {
 		c.pushAt = time.Time{} // until there is another one
 		c.mu.Unlock()
 		return
@@ -173,7 +186,7 @@ func (r *remote) pushAt(now time.Time, set *leaseset.LeaseSet2) time.Time {
 // flushAll sends what waited for tunnels.
 func (c *Client) flushAll(now time.Time) {
 	c.mu.Lock()
-	if !c.stands && c.set != nil && len(c.state.Outbound) > 0 {
+	if !c.stands && c.set != nil && len(c.state.Leases) > 0 && len(c.state.Outbound) > 0 {
 		c.stands = true
 		close(c.standing)
 		c.becomeReady()

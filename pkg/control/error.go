@@ -15,7 +15,8 @@ const (
 	Timeout     Code = "timeout"
 	NoTunnels   Code = "no_tunnels"
 	Unreachable Code = "unreachable"
-	Busy        Code = "busy" // a limit of the router is reached
+	Busy        Code = "busy"   // a limit of the router is reached
+	InUse       Code = "in_use" // somebody else has it
 	Stopping    Code = "stopping"
 	Internal    Code = "internal"
 )

@@ -57,6 +57,7 @@ type publication struct {
 	stored    []i2p.Hash // floodfills that confirmed
 	verifier  i2p.Hash
 	verifiers int
+	last      bool // nothing follows once it is stored: the entry is taken back
 }
 
 // publishState is where a publication stands.
@@ -85,6 +86,15 @@ func (s *Segment) PublishRouterInfo(now time.Time, ri *routerinfo.RouterInfo) Ou
 // PublishLeaseSet publishes a lease set of ours, in place of an older one.
 func (s *Segment) PublishLeaseSet(now time.Time, set leaseset.Set) Out {
 	return s.publish(now, &publication{key: set.Hash(), kind: set.StoreType(), data: set.Bytes(), published: set.Published()})
+}
+
+// WithdrawLeaseSet publishes a lease set that takes an older one back: it is
+// stored, and not looked for afterwards. As the specification knows no
+// revocation of a LeaseSet2, it is one that ends at once.
+func (s *Segment) WithdrawLeaseSet(now time.Time, set leaseset.Set) Out {
+	return s.publish(now, &publication{
+		key: set.Hash(), kind: set.StoreType(), data: set.Bytes(), published: set.Published(), last: true,
+	})
 }
 
 // Unpublish stops publishing a key.
@@ -119,6 +129,10 @@ func (s *Segment) storeNext(now time.Time, p *publication, out *Out) {
 			s.settle(now, p)
 			return
 		}
+		if p.last {
+			s.Unpublish(p.key)
+			return
+		}
 		p.state, p.at = paused, now.Add(roundPause)
 		if p.stores == 0 {
 			p.at = now.Add(roundPause / 5) // no floodfill is known yet
@@ -147,7 +161,10 @@ func (s *Segment) HandleDeliveryStatus(now time.Time, id uint32) (bool, Out) {
 		p.stored = append(p.stored, h)
 		s.queried(now, h, true)
 		p.state, p.at = resting, now.Add(verifyAfter+time.Duration(draw(s.rand)%uint64(verifyJitter)))
-		if p.kind == i2np.StoreRouterInfo && !s.cfg.VerifyRouterInfo {
+		switch {
+		case p.last:
+			s.Unpublish(p.key)
+		case p.kind == i2np.StoreRouterInfo && !s.cfg.VerifyRouterInfo:
 			s.settle(now, p)
 		}
 		out.Published = append(out.Published, Published{Key: p.key, Floodfill: h, Stored: true})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 
 	"i2ptoolkit/pkg/client"
 	"i2ptoolkit/pkg/control"
@@ -16,42 +17,57 @@ import (
 	"i2ptoolkit/pkg/tunnel"
 )
 
-// localClient is a local destination as the control socket sees it.
+// localClient is a local destination. It outlives its user for a while, and
+// where that comes back goes on as it was.
 type localClient struct {
 	*client.Client
-	node   *Node
-	cancel context.CancelFunc
-	done   chan struct{}
+	node    *Node
+	key     []byte // the private keys, where they were given; nil otherwise
+	tunnels atomic.Pointer[router.Tunnels]
+	cancel  context.CancelFunc
+	done    chan struct{}
+
+	shape shapes        // under node.mu
+	free  chan struct{} // under node.mu: closed while it has no user
 }
 
 // OpenClient makes a local destination.
-func (n *Node) OpenClient(_ context.Context, cfg server.ClientConfig) (server.Client, error) {
+func (n *Node) OpenClient(ctx context.Context, cfg server.ClientConfig) (server.Client, error) {
 	shape, err := n.shapes(cfg.Options)
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Keys != nil {
+		if l, err := n.reopen(ctx, cfg, shape); l != nil || err != nil {
+			return l, err
+		}
+	}
+	return n.newClient(cfg, shape)
+}
+
+func (n *Node) newClient(cfg server.ClientConfig, shape shapes) (server.Client, error) {
 	n.mu.Lock()
 	random, streams := n.split(), n.split()
 	loop := loopClients + 2*n.opened
 	n.opened++
 	n.mu.Unlock()
+	l := &localClient{node: n, shape: shape, free: make(chan struct{}), done: make(chan struct{})}
 	keys := cfg.Keys
 	if keys == nil {
-		if keys, err = i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, random); err != nil {
+		var err error
+		if keys, err = i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoX25519, random); err != nil {
 			return nil, err
 		}
+	} else {
+		l.key = keys.AppendTo(nil)
 	}
-	c, err := client.New(client.Config{
+	var err error
+	l.Client, err = client.New(client.Config{
 		Keys: keys, Rand: random, Gather: n.gather(loop), Now: n.cfg.Now, Log: n.log,
 		Stream:      stream.Config{Rand: streams, Gather: n.gather(loop + 1)},
-		Unpublished: cfg.Options["i2cp.dontPublishLeaseSet"] == "true",
-		OpenTunnels: func(to client.Callbacks) client.Tunnels {
-			return n.router.OpenTunnels(router.TunnelsConfig{
-				Name: keys.Destination().B32(), Inbound: shape.in, Outbound: shape.out,
-				Deliver: to.Deliver, Published: to.Published,
-				Changed: func(s router.TunnelState) { to.Changed(client.TunnelState(s)) },
-			})
-		},
+		Unpublished: unpublished(cfg.Options),
+		Resumable:   l.key != nil,
+		OpenTunnels: l.openTunnels,
 	})
 	if err != nil {
 		return nil, err
@@ -61,12 +77,32 @@ func (n *Node) OpenClient(_ context.Context, cfg server.ClientConfig) (server.Cl
 	if n.ctx == nil || n.stopping.Load() || n.ctx.Err() != nil {
 		return nil, control.Errorf(control.Stopping, "the router is stopping")
 	}
+	if n.holder(l.Destination().Hash()) != nil {
+		return nil, inUse(l.Destination())
+	}
 	ctx, cancel := context.WithCancel(n.ctx)
-	l := &localClient{Client: c, node: n, cancel: cancel, done: make(chan struct{})}
+	l.cancel = cancel
 	n.clients[l] = struct{}{}
 	n.running.Add(1)
 	go l.run(ctx)
-	return l, nil
+	return l.user(), nil
+}
+
+func unpublished(options map[string]string) bool {
+	return options["i2cp.dontPublishLeaseSet"] == "true"
+}
+
+func (l *localClient) openTunnels(to client.Callbacks) client.Tunnels {
+	l.node.mu.Lock()
+	shape := l.shape
+	l.node.mu.Unlock()
+	t := l.node.router.OpenTunnels(router.TunnelsConfig{
+		Name: l.Destination().B32(), Inbound: shape.in, Outbound: shape.out,
+		Deliver: to.Deliver, Published: to.Published,
+		Changed: func(s router.TunnelState) { to.Changed(client.TunnelState(s)) },
+	})
+	l.tunnels.Store(t)
+	return t
 }
 
 func (l *localClient) run(ctx context.Context) {
@@ -129,13 +165,6 @@ func (n *Node) shapes(options map[string]string) (shapes, error) {
 
 // Done is closed when the destination has ended.
 func (l *localClient) Done() <-chan struct{} { return l.done }
-
-// Close says that the destination has no user any more. It ends by itself once
-// its peers know all that it has to tell them.
-func (l *localClient) Close() error {
-	l.Retire()
-	return nil
-}
 
 // Dial opens a stream, with errors that the control API has codes for.
 func (l *localClient) Dial(ctx context.Context, to i2p.Destination, port uint16) (server.Stream, error) {

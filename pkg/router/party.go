@@ -18,6 +18,10 @@ type Shape struct {
 	Quantity int
 }
 
+func (s Shape) quota() tunnel.Quota {
+	return tunnel.Quota{Tunnels: s.Quantity, Hops: s.Hops, Variance: s.Variance}
+}
+
 // TunnelState is what stands at the moment: the leases of the inbound tunnels
 // and the ids of the outbound ones, those that last longest first.
 type TunnelState struct {
@@ -47,6 +51,7 @@ type party struct {
 	policy  *tunnel.Pool
 	tests   map[uint32]test
 	order   i2p.Hash // secret: the order of hops in this party's tunnels
+	resting bool     // it only says farewell
 	closed  bool
 }
 
@@ -90,8 +95,8 @@ func (r *Router) newParty(cfg TunnelsConfig, destination bool) *party {
 	r.random(p.order[:])
 	var err error
 	p.policy, err = tunnel.NewPool(tunnel.PoolConfig{
-		Inbound:      tunnel.Quota{Tunnels: cfg.Inbound.Quantity, Hops: cfg.Inbound.Hops, Variance: cfg.Inbound.Variance},
-		Outbound:     tunnel.Quota{Tunnels: cfg.Outbound.Quantity, Hops: cfg.Outbound.Hops, Variance: cfg.Outbound.Variance},
+		Inbound:      cfg.Inbound.quota(),
+		Outbound:     cfg.Outbound.quota(),
 		BuildTimeout: r.cfg.Limits.BuildTimeout,
 		Limit:        r.pace, Rand: r.rand,
 	})

@@ -45,8 +45,10 @@ func (r *Router) Counts() Numbers {
 		n.InboxDropped = r.in.dropped.Load()
 		n.Transit = len(r.transit.hops)
 		n.DB = r.db.Stats()
-		n.Parties = len(r.parties) - 1
 		for _, p := range r.parties {
+			if p != r.self && !p.resting {
+				n.Parties++
+			}
 			n.LeaseSets += p.segment.Stats().LeaseSets
 			if p == r.self {
 				n.ExploratoryIn, n.ExploratoryOut = len(p.in.tunnels), len(p.out.tunnels)

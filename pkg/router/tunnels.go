@@ -90,6 +90,16 @@ func (t *Tunnels) Publish(set leaseset.Set) {
 	})
 }
 
+// Withdraw stores a lease set that ends at once, in place of the one that was
+// published: it says that the destination is not there any more.
+func (t *Tunnels) Withdraw(set leaseset.Set) {
+	t.r.in.do(func() {
+		if !t.p.closed {
+			t.r.perform(t.p, t.p.segment.WithdrawLeaseSet(t.r.now, set))
+		}
+	})
+}
+
 // Suspect says that what is sent through these tunnels, or should come through
 // them, seems to get lost: they are tested now.
 func (t *Tunnels) Suspect() {
@@ -103,7 +113,32 @@ func (t *Tunnels) Suspect() {
 // Rest ends the building and testing of tunnels: those that stand serve until
 // they expire, for a destination that only says farewell.
 func (t *Tunnels) Rest() {
-	t.r.in.do(func() { t.p.policy.Rest() })
+	t.r.in.do(func() {
+		t.p.resting = true
+		t.p.policy.Rest()
+	})
+}
+
+// Resume ends what Rest began.
+func (t *Tunnels) Resume() {
+	t.r.in.do(func() {
+		t.p.resting = false
+		t.p.policy.Resume()
+	})
+}
+
+// Reshape has the pools keep tunnels of other shapes from now on.
+func (t *Tunnels) Reshape(in, out Shape) {
+	t.r.in.do(func() {
+		if t.p.closed {
+			return
+		}
+		t.p.cfg.Inbound, t.p.cfg.Outbound = in, out
+		for _, a := range t.p.policy.Reshape(in.quota(), out.quota()) {
+			t.r.act(t.p, a)
+		}
+		t.r.changed(t.p)
+	})
 }
 
 // Close gives the tunnels up.

@@ -57,14 +57,14 @@ type Host struct {
 	drains []chan struct{}
 	pings  map[uint32]chan struct{} // Run's
 	live   int                      // Run's: streams whose Closed has not come
-	leave  bool                     // Run's: end with the last stream
+	gone   chan struct{}            // Run's: to be closed with the end of the last stream
 
 	mu        sync.Mutex // a leaf: never held across a call of anything else
 	inbox     inbox
 	spare     inbox
 	ops       []func(now time.Time)
 	touched   []*Conn
-	listeners map[uint16]*Listener
+	listeners map[uint16]*Listener // nil once retired
 	dropped   uint64
 	closed    bool
 }
@@ -139,8 +139,7 @@ func (h *Host) nudge() {
 	}
 }
 
-// Run works until ctx ends, and then resets what streams are left; or, once
-// retired, until the last stream has gone.
+// Run works until ctx ends, and then resets what streams are left.
 func (h *Host) Run(ctx context.Context) error {
 	defer close(h.done)
 	timer := time.NewTimer(time.Hour)
@@ -148,9 +147,9 @@ func (h *Host) Run(ctx context.Context) error {
 	for {
 		h.cfg.Gather()
 		wait := h.turn()
-		if h.leave && h.mux.Len() == 0 {
-			h.shutdown()
-			return nil
+		if h.gone != nil && h.mux.Len() == 0 {
+			close(h.gone)
+			h.gone = nil
 		}
 		if wait <= 0 {
 			select {
@@ -230,18 +229,42 @@ func (h *Host) Revive(peer i2p.Hash) {
 
 // Retire ends the listeners and the opening of streams. Streams go on, and
 // once they are closed linger for a while, to acknowledge what a peer may send
-// again.
-func (h *Host) Retire() {
-	h.do(func(time.Time) {
-		h.leave = true
-		h.mux.Retire()
-		h.mu.Lock()
-		listeners := h.takeListeners()
+// again. With the last of them gone is closed.
+func (h *Host) Retire() (gone <-chan struct{}) {
+	ch := make(chan struct{})
+	h.mu.Lock()
+	if h.closed {
 		h.mu.Unlock()
-		for _, l := range listeners {
-			l.end()
-		}
+		close(ch)
+		return ch
+	}
+	listeners := h.takeListeners()
+	h.ops = append(h.ops, func(time.Time) {
+		h.gone = ch
+		h.mux.Retire()
 	})
+	h.mu.Unlock()
+	for _, l := range listeners {
+		l.end()
+	}
+	h.nudge()
+	return ch
+}
+
+// Resume lets streams be opened and listeners made again after Retire.
+func (h *Host) Resume() {
+	h.mu.Lock()
+	if h.closed {
+		h.mu.Unlock()
+		return
+	}
+	h.listeners = make(map[uint16]*Listener)
+	h.ops = append(h.ops, func(time.Time) {
+		h.gone = nil
+		h.mux.Resume()
+	})
+	h.mu.Unlock()
+	h.nudge()
 }
 
 // shutdown ends all streams and listeners.

@@ -363,6 +363,9 @@ func (m *Mux) emitTo(to *peer, h datagram.Header, p *Packet, signed bool) {
 // acknowledgement gets another one: Len tells when the last has gone.
 func (m *Mux) Retire() { m.retired = true }
 
+// Resume ends what Retire began.
+func (m *Mux) Resume() { m.retired = false }
+
 // Shutdown resets all streams. What Flush returns then is the last output.
 func (m *Mux) Shutdown() {
 	m.closed = true

@@ -445,6 +445,30 @@ func (p *Pool) Tunnels() []TunnelState {
 // expire.
 func (p *Pool) Rest() { p.resting = true }
 
+// Resume ends what Rest began.
+func (p *Pool) Resume() { p.resting = false }
+
+// Reshape has the pool keep other tunnels from now on. It returns what is to be
+// dropped: those, and builds, of another length than is wanted now.
+func (p *Pool) Reshape(in, out Quota) []Action {
+	var as []Action
+	for _, d := range [...]struct {
+		inbound bool
+		quota   Quota
+	}{{false, out}, {true, in}} {
+		w := p.way(d.inbound)
+		other := w.quota.Hops != d.quota.Hops || w.quota.Variance != d.quota.Variance
+		w.quota, w.failed, w.resumeAt = d.quota, 0, time.Time{}
+		for _, t := range slices.Clone(p.tunnels) {
+			if other && t.inbound == d.inbound {
+				as = append(as, Action{Kind: ActionDrop, ID: t.id, Inbound: t.inbound, Hops: t.hops})
+				p.remove(t)
+			}
+		}
+	}
+	return as
+}
+
 // Close gives the pool's share of the limit back, and returns what is to be
 // dropped. The pool is not used afterwards.
 func (p *Pool) Close() []Action {

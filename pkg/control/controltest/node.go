@@ -28,6 +28,7 @@ type Node struct {
 	stopped   chan struct{}
 	listeners map[address]*listener
 	changed   chan struct{} // closed when a listener is added
+	inUse     map[i2p.Hash]*destination
 	lastSeed  byte
 }
 
@@ -227,7 +228,7 @@ func (n *Node) Lookup(ctx context.Context, kind string, hash i2p.Hash) (control.
 }
 
 // OpenClient makes a destination that others of this Node reach.
-func (n *Node) OpenClient(_ context.Context, cfg server.ClientConfig) (server.Client, error) {
+func (n *Node) OpenClient(ctx context.Context, cfg server.ClientConfig) (server.Client, error) {
 	if v, ok := cfg.Options["inbound.length"]; ok && (len(v) != 1 || v[0] < '0' || v[0] > '7') {
 		return nil, control.Errorf(control.BadRequest, "inbound.length: %q is not within 0 to 7", v)
 	}
@@ -242,7 +243,46 @@ func (n *Node) OpenClient(_ context.Context, cfg server.ClientConfig) (server.Cl
 			return nil, err
 		}
 	}
-	return &destination{node: n, dest: keys.Destination(), done: make(chan struct{})}, nil
+	d := &destination{node: n, dest: keys.Destination(), done: make(chan struct{})}
+	if err := d.occupy(ctx); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// leaveTime is how long one who opens a destination waits for its last user to leave.
+const leaveTime = 500 * time.Millisecond
+
+// occupy takes the destination, once nobody else has it.
+func (d *destination) occupy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, leaveTime)
+	defer cancel()
+	for {
+		other := d.node.take(d)
+		if other == nil {
+			return nil
+		}
+		select {
+		case <-other.done:
+		case <-ctx.Done():
+			return control.Errorf(control.InUse, "%s is in use on this router already", d.dest.B32())
+		}
+	}
+}
+
+// take notes who has a destination, or returns who has it.
+func (n *Node) take(d *destination) (other *destination) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	hash := d.dest.Hash()
+	if n.inUse == nil {
+		n.inUse = make(map[i2p.Hash]*destination)
+	}
+	if n.inUse[hash] == nil {
+		n.inUse[hash] = d
+		return nil
+	}
+	return n.inUse[hash]
 }
 
 // Serve runs the node behind a control socket until ctx ends or Stop is called.
@@ -384,6 +424,7 @@ func (d *destination) Close() error {
 				delete(d.node.listeners, a)
 			}
 		}
+		delete(d.node.inUse, d.dest.Hash())
 		close(d.done)
 	})
 	return nil

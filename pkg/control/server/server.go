@@ -198,6 +198,8 @@ func statusOf(c control.Code) int {
 		return http.StatusGatewayTimeout
 	case control.NoTunnels, control.Busy, control.Stopping:
 		return http.StatusServiceUnavailable
+	case control.InUse:
+		return http.StatusConflict
 	case control.Unreachable, control.Refused, control.Reset:
 		return http.StatusBadGateway
 	}

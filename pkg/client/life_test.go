@@ -1,0 +1,101 @@
+package client
+
+import (
+	"context"
+	"io"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/stream"
+)
+
+// stored is the lease set that a client's floodfill has.
+func (e *ether) stored(c *Client) leaseset.Set {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.sets[c.Destination().Hash()]
+}
+
+// TestResume: a destination that comes back soon goes on as if nothing had
+// been; one that comes back later publishes the lease set again that it took
+// back, and peers that have the old one reach it at once.
+func TestResume(t *testing.T) {
+	pair(t, func(t *testing.T, e *ether, a, b *Client) {
+		b.mu.Lock()
+		b.cfg.Resumable = true
+		b.mu.Unlock()
+		echo(t, a, b, 1000)
+		first := e.stored(b).Published()
+
+		b.Retire()
+		time.Sleep(withdrawAfter / 2)
+		resume(t, b)
+		echo(t, a, b, 1000)
+		if e.stored(b).Published() != first {
+			t.Error("a short absence changed the lease set")
+		}
+
+		b.Retire()
+		time.Sleep(2 * withdrawAfter)
+		taken := e.stored(b)
+		if taken.Published() <= first || taken.Expires() > i2p.DateOf(time.Now().Add(withdrawnLife)) {
+			t.Errorf("published %v, ends %v: not taken back", taken.Published().Time(), taken.Expires().Time())
+		}
+		time.Sleep(2 * farewell)
+		if _, err := b.Listen(7); err == nil {
+			t.Error("a retired destination listens")
+		}
+		resume(t, b)
+		begun := time.Now()
+		echo(t, a, b, 1000)
+		if took := time.Since(begun); took > 100*time.Millisecond {
+			t.Errorf("a peer with the old lease set waited for %v", took)
+		}
+		if set := e.stored(b); set.Published() <= taken.Published() || len(set.Leases()) == 0 {
+			t.Errorf("published %v with %d leases", set.Published().Time(), len(set.Leases()))
+		}
+
+		b.Retire()
+		time.Sleep(dormancy + time.Second)
+		if b.Resume(Renewal{}) {
+			t.Error("resumed after its end")
+		}
+	})
+}
+
+// resume has a client listen and echo again.
+func resume(t *testing.T, c *Client) {
+	t.Helper()
+	if !c.Resume(Renewal{}) {
+		t.Fatal("not resumed")
+	}
+	if c.Resume(Renewal{}) {
+		t.Error("resumed twice")
+	}
+	l, err := c.Listen(7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := c.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+	go echoes(t.Context(), l)
+}
+
+// echoes answers each stream with what comes.
+func echoes(ctx context.Context, l *stream.Listener) {
+	for {
+		s, err := l.AcceptStream(ctx)
+		if err != nil {
+			return
+		}
+		go func() {
+			io.Copy(s, s)
+			s.Close()
+		}()
+	}
+}
