@@ -184,53 +184,75 @@ func benchOurs(ctx context.Context, t *testing.T, size int) (benchResult, error)
 	})
 }
 
-// benchPair starts so many routers of ours, the first ones floodfills, and
-// measures a stream between the last two, which carry nothing for others.
-func benchPair(ctx context.Context, n *Network, routers, floodfills, size int) (r benchResult, err error) {
+// startOurs starts so many routers of ours, the first ones floodfills, of which the last
+// two carry nothing for others, and waits for the tunnels of all. start is the first one's time to its control socket.
+func startOurs(ctx context.Context, n *Network, routers, floodfills int) (start time.Duration, err error) {
 	for i := range routers {
 		o, err := n.StartRouter(RouterConfig{Name: fmt.Sprintf("ours%d", i), Floodfill: i < floodfills, NoTransit: i >= routers-2})
 		if err != nil {
-			return r, err
+			return 0, err
 		}
 		answered, err := o.AwaitSocket(ctx)
 		if err != nil {
-			return r, err
+			return 0, err
 		}
 		if i == 0 {
-			r.start = answered
+			start = answered
 		}
 		err = Await(ctx, 10*time.Second, o.Name+" writes its router.info", func(context.Context) error {
 			_, err := o.RouterInfo()
 			return err
 		})
 		if err != nil {
-			return r, err
+			return 0, err
 		}
 	}
 	for _, o := range n.Routers {
 		if err := o.AwaitTunnels(ctx, time.Minute); err != nil {
-			return r, err
+			return 0, err
 		}
 	}
-	a, b := n.Routers[routers-2], n.Routers[routers-1]
-	listen, b32, err := b.Listen(ctx, "--hops", strconv.Itoa(benchHops), "--tunnels", "2")
+	return start, nil
+}
+
+// oursPair runs i2p-tunnel at two routers: a stream from a to b, whose end at b
+// serves. It has answered once.
+func oursPair(ctx context.Context, a, b *Router, hops, tunnels int, serve func(Stream) error) (s *Tunnel, end func(), err error) {
+	length, quantity := strconv.Itoa(hops), strconv.Itoa(tunnels)
+	listen, b32, err := b.Listen(ctx, "--hops", length, "--tunnels", quantity)
 	if err != nil {
-		return r, err
+		return nil, nil, err
 	}
-	defer listen.Close()
-	served := serveTunnel(listen)
-	connect, err := a.Connect(b32, "--hops", strconv.Itoa(benchHops), "--tunnels", "2", "--timeout", "90s")
+	served := make(chan error, 1)
+	go func() { served <- serve(listen) }()
+	connect, err := a.Connect(b32, "--hops", length, "--tunnels", quantity, "--timeout", "90s")
 	if err != nil {
-		return r, err
+		listen.Close()
+		return nil, nil, err
 	}
-	defer func() {
+	end = func() {
 		connect.Close()
 		listen.Close()
 		<-served
-	}()
-	if _, err := Ping(ctx, connect); err != nil {
-		return r, fmt.Errorf("%w: %s", err, connect.LogTail(5))
 	}
+	if _, err := Ping(ctx, connect); err != nil {
+		err = fmt.Errorf("%w: %s", err, connect.LogTail(5))
+		end()
+		return nil, nil, err
+	}
+	return connect, end, nil
+}
+
+// benchPair starts so many routers of ours and measures a stream between the last two.
+func benchPair(ctx context.Context, n *Network, routers, floodfills, size int) (r benchResult, err error) {
+	if r.start, err = startOurs(ctx, n, routers, floodfills); err != nil {
+		return r, err
+	}
+	connect, end, err := oursPair(ctx, n.Routers[routers-2], n.Routers[routers-1], benchHops, 2, Serve)
+	if err != nil {
+		return r, err
+	}
+	defer end()
 	var rss []float64
 	for _, o := range n.Routers {
 		rss = append(rss, float64(o.RSS())/1e6)

@@ -41,7 +41,7 @@ func (r *I2PD) ConsolePage(ctx context.Context, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DialContext: r.ns.DialContext, DisableKeepAlives: true}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+netip.AddrPortFrom(r.Addr, portConsole).String()+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+netip.AddrPortFrom(r.Doors, portConsole).String()+path, nil)
 	if err != nil {
 		return "", fmt.Errorf("interop: %w", err)
 	}

@@ -9,5 +9,6 @@
 // and the namespace goes with its last process. Nothing can leave the machine.
 //
 // The tests run only with I2P_INTEROP=1 in the environment, as root, on Linux;
-// scripts/interop, scripts/soak and scripts/bench prepare what they need.
+// scripts/interop, scripts/soak, scripts/bench and scripts/bench-wan prepare what they
+// need. TestWAN and scripts/bench-wan give each router a host of a wide-area network.
 package interop

@@ -26,6 +26,13 @@ const (
 	echo     = 'e' // the seed comes back
 	upload   = 'u' // so many bytes follow; their SHA-256 comes back
 	download = 'd' // so many bytes come back, and their SHA-256
+	drip     = 'p' // so many bytes come back, dripBytes each dripEvery
+)
+
+// A drip is 100 kB/s: enough to be seen in a host's traffic, and less than any line carries.
+const (
+	dripBytes = 5000
+	dripEvery = 50 * time.Millisecond
 )
 
 // Serve answers the measuring protocol until the stream ends.
@@ -53,6 +60,8 @@ func Serve(s Stream) error {
 			if _, err = io.Copy(io.MultiWriter(s, sum), noise(arg)); err == nil {
 				_, err = s.Write(sum.Sum(nil))
 			}
+		case drip:
+			err = dripTo(s, arg)
 		default:
 			err = fmt.Errorf("unknown request %q", req[0])
 		}
@@ -60,6 +69,32 @@ func Serve(s Stream) error {
 			return fmt.Errorf("interop: serving: %w", err)
 		}
 	}
+}
+
+// dripTo sends n bytes slowly.
+func dripTo(w io.Writer, n uint64) error {
+	tick := time.NewTicker(dripEvery)
+	defer tick.Stop()
+	for from := noise(n); ; <-tick.C {
+		if _, err := io.CopyN(w, from, dripBytes); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// Drip receives n bytes that the peer sends slowly; watch is told of each arrival.
+func Drip(ctx context.Context, s Stream, n int, watch func(int)) error {
+	defer bound(ctx, s)()
+	if err := request(s, drip, uint64(n)); err != nil {
+		return fmt.Errorf("interop: drip: %w", err)
+	}
+	if k, err := io.CopyN(writerFunc(func(b []byte) { watch(len(b)) }), s, int64(n)); err != nil {
+		return fmt.Errorf("interop: drip after %d bytes: %w", k, err)
+	}
+	return nil
 }
 
 // noise is n bytes that do not compress, the same for the same n.

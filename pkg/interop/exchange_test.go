@@ -39,6 +39,17 @@ func TestExchange(t *testing.T) {
 	}
 }
 
+func TestDrip(t *testing.T) {
+	s := serving(t, func(c net.Conn) Stream { return c })
+	var came int
+	if err := Drip(t.Context(), s, 2*dripBytes, func(n int) { came += n }); err != nil || came != 2*dripBytes {
+		t.Errorf("%d bytes, %v", came, err)
+	}
+	if _, err := Ping(t.Context(), s); err != nil {
+		t.Error(err)
+	}
+}
+
 // flip damages one byte in a thousand that it reads.
 type flip struct {
 	net.Conn

@@ -64,11 +64,13 @@ func (r Release) command() (path string, args []string, err error) {
 // I2PDConfig describes one i2pd router.
 type I2PDConfig struct {
 	Release   Release
-	Addr      netip.Addr // its own, in 127.0.0.0/8
+	Addr      netip.Addr // its own, of its transports
+	Doors     netip.Addr // of its console and SAM bridge; default Addr
 	NetID     int
 	Floodfill bool
 	NoTransit bool
-	SSU2      bool   // besides NTCP2
+	SSU2      bool // besides NTCP2
+	NoNTCP2   bool
 	Hops      int    // length of exploratory tunnels
 	WebPort   uint16 // a server tunnel of 2 hops to this local port; 0 is none
 	WebHops   int
@@ -89,6 +91,7 @@ type I2PD struct {
 	I2PDConfig
 	*Process
 	Name     string
+	Host     int           // on a wide-area network
 	Answered time.Duration // from the start until the console answered
 
 	ns  *Namespace
@@ -111,8 +114,8 @@ log = stdout
 loglevel = {{.LogLevel}}
 daemon = false
 [ntcp2]
-enabled = true
-published = true
+enabled = {{not .NoNTCP2}}
+published = {{not .NoNTCP2}}
 [ssu2]
 enabled = {{.SSU2}}
 published = {{.SSU2}}
@@ -145,7 +148,7 @@ inbound.quantity = 3
 outbound.quantity = 3
 [http]
 enabled = true
-address = {{.Addr}}
+address = {{.Doors}}
 port = {{.ConsolePort}}
 strictheaders = false
 [httpproxy]
@@ -154,7 +157,7 @@ enabled = false
 enabled = false
 [sam]
 enabled = true
-address = {{.Addr}}
+address = {{.Doors}}
 port = {{.SAMPort}}
 [i2cp]
 enabled = false
@@ -175,7 +178,7 @@ outbound.quantity = 3
 
 // newI2PD writes a router's configuration; it is not started.
 func newI2PD(ns *Namespace, dir, name string, cfg I2PDConfig) (*I2PD, error) {
-	cfg.LogLevel = cmp.Or(cfg.LogLevel, "warn")
+	cfg.LogLevel, cfg.Doors = cmp.Or(cfg.LogLevel, "warn"), cmp.Or(cfg.Doors, cfg.Addr)
 	r := &I2PD{I2PDConfig: cfg, Name: name, ns: ns, dir: dir}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("interop: %w", err)
@@ -316,7 +319,7 @@ func (r *I2PD) WebB32() (string, error) {
 }
 
 // SAM is the address of the router's SAM bridge.
-func (r *I2PD) SAM() string { return netip.AddrPortFrom(r.Addr, portSAM).String() }
+func (r *I2PD) SAM() string { return netip.AddrPortFrom(r.Doors, portSAM).String() }
 
 // identSum hashes the identity with which data begins: two keys of 384 bytes
 // together and a certificate with its length (common structures, KeysAndCert).

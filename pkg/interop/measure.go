@@ -44,6 +44,11 @@ func (m Measurement) String() string {
 // SAMPair opens a session at each of two routers and a stream from b to a,
 // whose end at a Serves until the stream is closed.
 func (n *Network) SAMPair(ctx context.Context, a, b *I2PD, options map[string]string) (s *SAMConn, end func(), err error) {
+	return n.samPair(ctx, a, b, options, Serve)
+}
+
+// samPair is SAMPair with another way to serve.
+func (n *Network) samPair(ctx context.Context, a, b *I2PD, options map[string]string, serve func(Stream) error) (s *SAMConn, end func(), err error) {
 	type opened struct {
 		s   *SAMSession
 		err error
@@ -78,7 +83,7 @@ func (n *Network) SAMPair(ctx context.Context, a, b *I2PD, options map[string]st
 		c, err := sa.Accept(acceptCtx, func() { close(listening) })
 		if err == nil {
 			defer c.Close()
-			err = Serve(c)
+			err = serve(c)
 		}
 		served <- err
 	}()

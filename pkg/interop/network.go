@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"i2ptoolkit/pkg/interop/wan"
 )
 
 // NetID is the id of every network of this package.
@@ -21,9 +23,20 @@ type NetworkConfig struct {
 	Releases   []Release // one router each, in this order
 	Floodfills int       // how many of them, the first ones; 0: all
 	SSU2       bool      // besides NTCP2
-	Hops       int       // length of exploratory tunnels; 0: 2
-	WebPort    uint16    // router 0 has a server tunnel to 127.0.0.1:WebPort
-	LogLevel   string    // of i2pd; default warn
+	SSU2Only   bool
+	Hops       int    // length of exploratory tunnels; 0: 2
+	WebPort    uint16 // router 0 has a server tunnel to 127.0.0.1:WebPort
+	Ends       int    // how many, the last ones, carry nothing for others
+	LogLevel   string // of i2pd; default warn
+	Far        *Far   // routers have hosts of their own; nil: all are on loopback
+}
+
+// Far puts the routers of a network on a wide-area network, each on a host of
+// its own, from host First on. Several networks may share one.
+type Far struct {
+	WAN      *wan.Network
+	First    int
+	Up, Down wan.Settings
 }
 
 // Network is a namespace with i2pd routers, to which our own routers are added.
@@ -36,13 +49,15 @@ type Network struct {
 
 	others []*Process // further programs
 	nextIP byte
+	far    *Far
+	hosts  int // that it has on the wide-area network
 }
 
 // NewNetwork makes the namespace and starts the i2pd routers, each one as soon
 // as the console of the one before answers. Each router knows those started
 // before it; they learn of it when it dials them.
 func NewNetwork(ctx context.Context, cfg NetworkConfig) (n *Network, err error) {
-	n = &Network{nextIP: 10}
+	n = &Network{nextIP: 10, far: cfg.Far}
 	if n.Namespace, err = NewNamespace(); err != nil {
 		return nil, err
 	}
@@ -60,17 +75,23 @@ func NewNetwork(ctx context.Context, cfg NetworkConfig) (n *Network, err error) 
 	}
 	for i, release := range cfg.Releases {
 		c := I2PDConfig{
-			Release: release, Addr: n.NextAddr(), NetID: NetID, SSU2: cfg.SSU2, Hops: cfg.Hops, LogLevel: cfg.LogLevel,
-			Floodfill: cfg.Floodfills == 0 || i < cfg.Floodfills,
+			Release: release, NetID: NetID, SSU2: cfg.SSU2 || cfg.SSU2Only, NoNTCP2: cfg.SSU2Only, Hops: cfg.Hops, LogLevel: cfg.LogLevel,
+			Floodfill: cfg.Floodfills == 0 || i < cfg.Floodfills, NoTransit: i >= len(cfg.Releases)-cfg.Ends,
 		}
+		place, err := n.place()
+		if err != nil {
+			return n, err
+		}
+		c.Addr, c.Doors = place.addr, place.doors
 		if i == 0 {
 			c.WebPort, c.WebHops = cfg.WebPort, cfg.Hops
 		}
 		name := fmt.Sprintf("i2pd%d-%s", i, release)
-		r, err := newI2PD(n.Namespace, filepath.Join(n.Dir, name), name, c)
+		r, err := newI2PD(place.ns, filepath.Join(n.Dir, name), name, c)
 		if err != nil {
 			return n, err
 		}
+		r.Host = place.host
 		n.I2PD = append(n.I2PD, r)
 	}
 	return n, n.startI2PD(ctx)
@@ -117,7 +138,7 @@ func (n *Network) startI2PD(ctx context.Context) error {
 			return err
 		}
 		err := Await(ctx, 20*time.Second, r.Name+" opens its SAM bridge", func(ctx context.Context) error {
-			c, err := dialSAM(ctx, n.Namespace, r.SAM())
+			c, err := dialSAM(ctx, r.ns, r.SAM())
 			if err == nil {
 				c.Close()
 			}
@@ -134,6 +155,30 @@ func (n *Network) startI2PD(ctx context.Context) error {
 func (n *Network) NextAddr() netip.Addr {
 	n.nextIP++
 	return netip.AddrFrom4([4]byte{127, 0, 0, n.nextIP})
+}
+
+// place is where a router runs.
+type place struct {
+	ns    *Namespace
+	addr  netip.Addr // of its transports
+	doors netip.Addr // of its console and bridges
+	host  int        // on a wide-area network; 0 is none
+}
+
+// place finds one for a further router.
+func (n *Network) place() (place, error) {
+	if n.far == nil {
+		addr := n.NextAddr()
+		return place{ns: n.Namespace, addr: addr, doors: addr}, nil
+	}
+	id := n.far.First + n.hosts
+	n.hosts++
+	host, err := n.far.WAN.Add(id, wan.Open, n.far.Up, n.far.Down)
+	if err != nil {
+		return place{}, fmt.Errorf("interop: %w", err)
+	}
+	addr, _ := n.far.WAN.Addrs(id)
+	return place{ns: &Namespace{host.Namespace}, addr: addr, doors: netip.AddrFrom4([4]byte{127, 0, 0, 1}), host: id}, nil
 }
 
 // AwaitMesh waits until every i2pd router knows at least this many routers besides itself.

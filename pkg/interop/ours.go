@@ -46,6 +46,7 @@ type Router struct {
 	*Process
 	Name    string
 	Addr    netip.Addr
+	Host    int // on a wide-area network
 	DataDir string
 	Socket  string
 
@@ -68,7 +69,11 @@ func (n *Network) StartRouter(cfg RouterConfig) (*Router, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Router{Name: cfg.Name, Addr: n.NextAddr(), DataDir: filepath.Join(n.Dir, cfg.Name), net: n}
+	place, err := n.place()
+	if err != nil {
+		return nil, err
+	}
+	r := &Router{Name: cfg.Name, Addr: place.addr, Host: place.host, DataDir: filepath.Join(n.Dir, cfg.Name), net: n}
 	r.Socket = filepath.Join(r.DataDir, "router.sock")
 	hops := cmp.Or(cfg.Hops, 2)
 	toml := fmt.Sprintf("[exploratory]\nin_length = %d\nout_length = %d\n", hops, hops)
@@ -94,7 +99,7 @@ func (n *Network) StartRouter(cfg RouterConfig) (*Router, error) {
 	if cfg.Floodfill {
 		args = append(args, "--floodfill")
 	}
-	r.Process, _, err = n.Start(Command{
+	r.Process, _, err = place.ns.Start(Command{
 		Name: cfg.Name, Path: binary, Args: args, Log: filepath.Join(n.Dir, cfg.Name+".log"), Env: n.environment(),
 	})
 	if err != nil {
