@@ -101,6 +101,8 @@ type Config struct {
 	Replay  *ReplayCache
 	Options Options   // padding we send and ask for
 	Rand    io.Reader // nil is crypto/rand
+	// Unpadded leaves the padding out, which others may do: for tests and vectors.
+	Unpadded bool
 }
 
 // state is what a handshake waits for.
@@ -265,7 +267,7 @@ func (h *Handshake) begin() {
 
 // paddingOut draws the cleartext padding of messages 1 and 2.
 func (h *Handshake) paddingOut() ([]byte, error) {
-	n, err := drawPadding(h.cfg.Rand, maxPaddingOut)
+	n, err := h.drawPadding(maxPaddingOut)
 	if err != nil {
 		return nil, err
 	}
@@ -276,15 +278,18 @@ func (h *Handshake) paddingOut() ([]byte, error) {
 	return pad, nil
 }
 
-// drawPadding draws a length from 1 to most, which is small against 2^16. It is
-// never 0: padding that is not there is not hashed (NTCP2, KDF for message 2),
-// but emissary hashes the empty string.
-func drawPadding(r io.Reader, most int) (int, error) {
+// drawPadding draws a length of at most most, which is small against 2^16. It
+// is never 0: padding that is not there is not hashed (NTCP2, KDF for message
+// 2), but emissary hashes the empty string.
+func (h *Handshake) drawPadding(most int) (int, error) {
 	var b [4]byte
-	if _, err := io.ReadFull(r, b[:]); err != nil {
+	if _, err := io.ReadFull(h.cfg.Rand, b[:]); err != nil {
 		return 0, fmt.Errorf("ntcp2: random number: %w", err)
 	}
-	return 1 + int(binary.LittleEndian.Uint32(b[:])%uint32(most)), nil
+	if h.cfg.Unpadded {
+		return 0, nil
+	}
+	return max(1, int(binary.LittleEndian.Uint32(b[:])%uint32(most+1))), nil
 }
 
 // checkSkew fails when the compensated skew is too large.

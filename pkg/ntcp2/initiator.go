@@ -57,7 +57,7 @@ func (h *Handshake) Start(now time.Time) ([]byte, error) {
 // fixConfirmed builds the plaintext of message 3 part 2, because message 1
 // announces its size: RouterInfo, Options, Padding.
 func (h *Handshake) fixConfirmed() error {
-	n, err := drawPadding(h.cfg.Rand, maxPadding3)
+	n, err := h.drawPadding(maxPadding3)
 	if err != nil {
 		return err
 	}

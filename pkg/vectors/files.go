@@ -29,12 +29,12 @@ func Generate() (map[string]*File, error) {
 	}
 	for _, c := range []struct {
 		name, note string
-		zero       bool
+		bare       bool
 	}{
 		{"padding", "Messages 1 and 2 carry padding, which is mixed into h.", false},
 		{"no padding", "Messages 1 and 2 carry no padding, and nothing is mixed in its place.", true},
 	} {
-		v, err := generateNTCP2(c.name, c.note, Time(), c.zero)
+		v, err := generateNTCP2(c.name, c.note, Time(), c.bare)
 		if err != nil {
 			return nil, err
 		}

@@ -21,6 +21,8 @@ type Router struct {
 	IV     [16]byte      // NTCP2, zero when it has no published address
 	Info   *routerinfo.RouterInfo
 	Stream *Stream
+
+	Unpadded bool // handshakes
 }
 
 // NewRouter draws a router. Without host it cannot be dialled.
@@ -58,7 +60,7 @@ func KeyPair(private []byte) noise.KeyPair { return noise.NewKeyPair([32]byte(pr
 func (r *Router) config(netID byte) ntcp2.Config {
 	return ntcp2.Config{
 		Static: r.Static, NetID: netID, Info: r.Info.Bytes(), Hash: r.Info.Hash(), IV: r.IV,
-		Options: ntcp2.DefaultOptions, Rand: r.Stream,
+		Options: ntcp2.DefaultOptions, Rand: r.Stream, Unpadded: r.Unpadded,
 	}
 }
 
@@ -93,10 +95,9 @@ type ntcp2Pair struct {
 }
 
 // generateNTCP2 lets two engines talk and computes the vector.
-func generateNTCP2(name, note string, now time.Time, zero bool) (*NTCP2, error) {
+func generateNTCP2(name, note string, now time.Time, bare bool) (*NTCP2, error) {
 	p := ntcp2Pair{now: now}
 	alice, bob := NewStream("ntcp2 "+name+" alice"), NewStream("ntcp2 "+name+" bob")
-	alice.Zero, bob.Zero = zero, zero
 	var err error
 	if p.alice, err = NewRouter(alice, now, 2, ""); err != nil {
 		return nil, err
@@ -104,6 +105,7 @@ func generateNTCP2(name, note string, now time.Time, zero bool) (*NTCP2, error) 
 	if p.bob, err = NewRouter(bob, now, 2, "192.0.2.1"); err != nil {
 		return nil, err
 	}
+	p.alice.Unpadded, p.bob.Unpadded = bare, bare
 	p.peer = ntcp2.Peer{Hash: p.bob.Info.Hash(), Static: p.bob.Static.Public, IV: p.bob.IV}
 	p.a, p.b = p.alice.Initiator(2, p.peer), ntcp2.NewResponder(p.bob.config(2))
 	m1, err := p.a.Start(now)

@@ -147,6 +147,7 @@ func replayAlice(t *testing.T, v *NTCP2) ntcp2.Result {
 	draws.add(v.Alice.EphemeralPrivate, little(len(v.Message1.Padding)), v.Message1.Padding, little(len(last.Data)))
 	a := ntcp2.NewInitiator(ntcp2.Config{
 		Static: KeyPair(v.Alice.StaticPrivate), NetID: byte(v.Message1.NetID), Info: v.Alice.RouterInfo, Options: ntcp2.DefaultOptions, Rand: draws,
+		Unpadded: len(v.Message1.Padding) == 0,
 	}, ntcp2.Peer{Hash: i2p.Hash(v.Bob.RouterHash), Static: [32]byte(v.Bob.StaticPublic), IV: [16]byte(v.Bob.IV)})
 	m1, err := a.Start(now)
 	if err != nil || !bytes.Equal(m1, v.Message1.Bytes) {
@@ -165,7 +166,7 @@ func replayBob(t *testing.T, v *NTCP2) ntcp2.Result {
 	draws.add(v.Bob.EphemeralPrivate, little(len(v.Message2.Padding)), v.Message2.Padding)
 	b := ntcp2.NewResponder(ntcp2.Config{
 		Static: KeyPair(v.Bob.StaticPrivate), NetID: byte(v.Message1.NetID), Hash: i2p.Hash(v.Bob.RouterHash), IV: [16]byte(v.Bob.IV),
-		Options: ntcp2.DefaultOptions, Rand: draws,
+		Options: ntcp2.DefaultOptions, Rand: draws, Unpadded: len(v.Message2.Padding) == 0,
 	})
 	m2, _, err := b.Handle(now, v.Message1.Bytes)
 	if err != nil || !bytes.Equal(m2, v.Message2.Bytes) {

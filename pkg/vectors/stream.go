@@ -30,7 +30,6 @@ func (h *Hex) UnmarshalText(b []byte) (err error) {
 // what was drawn, so that private keys can be found by what came of them.
 type Stream struct {
 	Seed    Hex
-	Zero    bool // draws of 4 bytes, by which padding is measured, are zero
 	counter uint64
 	rest    []byte
 	draws   [][]byte
@@ -52,9 +51,6 @@ func (s *Stream) Read(b []byte) (int, error) {
 		}
 		n := copy(b[at:], s.rest)
 		s.rest, at = s.rest[n:], at+n
-	}
-	if s.Zero && len(b) == 4 {
-		clear(b)
 	}
 	s.draws = append(s.draws, bytes.Clone(b))
 	return len(b), nil
