@@ -63,6 +63,7 @@ type line struct {
 	verb            *Command   // the last of path
 	verbs           []*Command // that may follow
 	known           map[string]Flag
+	flagIsLast      bool // of all arguments, the last was one
 	helps           bool
 	asksVersion     bool
 }
@@ -98,6 +99,7 @@ func (l *line) enter(verb *Command) {
 func (l *line) read(args []string) {
 	for i := 0; i < len(args); i++ {
 		a := args[i]
+		l.flagIsLast = false
 		if a == "--" {
 			l.positions = append(l.positions, args[i+1:]...)
 			return
@@ -122,7 +124,7 @@ func (l *line) read(args []string) {
 			l.asksVersion = l.asksVersion || g.name() == "version" && !g.hasValue && (f == nil || !takesValue(f))
 			l.helps = l.helps || f == urfave.HelpFlag
 		}
-		l.flags = append(l.flags, flags...)
+		l.flags, l.flagIsLast = append(l.flags, flags...), true
 	}
 }
 

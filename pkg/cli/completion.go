@@ -1,135 +1,105 @@
 package cli
 
 import (
-	"fmt"
-	"io"
 	"os"
 	"strings"
-
-	urfave "github.com/urfave/cli/v2"
 )
 
-// completionCommand prints the script that makes a shell complete the program's verbs and
-// flags. It is made from the same definitions as the program.
+// completionCommand prints the script that makes a shell complete the program's verbs,
+// flags and their values. The script asks the program itself.
 func completionCommand(p Program) *Command {
 	return &Command{
-		Name:        "completion",
-		Usage:       "print a shell's completion script",
-		ArgsUsage:   "bash|zsh|fish",
-		Description: "For bash: source <(" + p.Name + " completion bash).\n\nFor zsh: put it as _" + p.Name + " in a directory of fpath, or: source <(" + p.Name + " completion zsh), after compinit.\n\nFor fish: put it in ~/.config/fish/completions/" + p.Name + ".fish.",
+		Name:      "completion",
+		Usage:     "print a shell's completion script",
+		ArgsUsage: "bash|zsh|fish",
+		Description: "For bash: source <(" + p.Name + " completion bash), in ~/.bashrc.\n\n" +
+			"For zsh: put it as _" + p.Name + " in a directory of fpath; or source <(" + p.Name + " completion zsh), after compinit in ~/.zshrc.\n\n" +
+			"For fish: put it in ~/.config/fish/completions/" + p.Name + ".fish.",
 		Action: func(c *Context) error {
 			args, err := Positionals(c, 1, 1)
 			if err != nil {
 				return err
 			}
-			print, ok := map[string]func(io.Writer, *urfave.App){"bash": bashScript, "zsh": zshScript, "fish": fishScript}[args[0]]
+			script, ok := completionScripts()[args[0]]
 			if !ok {
 				return Usagef("completion: %q is none of bash, zsh and fish", args[0])
 			}
-			print(os.Stdout, c.App)
-			return nil
+			_, err = os.Stdout.WriteString(completionScript(script, p.Name))
+			return err
 		},
 	}
 }
 
-// function is a shell function's name for a program.
-func function(app *urfave.App) string { return "_" + strings.ReplaceAll(app.Name, "-", "_") }
-
-// words are a command's verbs and flags.
-func words(commands []*Command, flags []Flag) string {
-	var w []string
-	for _, c := range commands {
-		w = append(w, c.Name)
-	}
-	for _, f := range flags {
-		for _, name := range f.Names() {
-			w = append(w, dashed(name))
-		}
-	}
-	return strings.Join(append(w, "-h", "--help"), " ")
+// completionScript is a shell's script for a program.
+func completionScript(script, name string) string {
+	return strings.NewReplacer("PROGRAM", name, "FUNCTION", strings.ReplaceAll(name, "-", "_"), "VERB", suggestVerb).Replace(script)
 }
 
-func dashed(name string) string {
-	if len(name) == 1 {
-		return "-" + name
-	}
-	return "--" + name
+// completionScripts are the shells' scripts. Each asks the program that is on the command
+// line, with the words before the cursor, and adds paths where they would do.
+func completionScripts() map[string]string {
+	return map[string]string{"bash": bashScript, "zsh": zshScript, "fish": fishScript}
 }
 
-// verbCases writes a shell's "case" with the words of each verb.
-func verbCases(w io.Writer, app *urfave.App) {
-	fmt.Fprintf(w, "  case $verb in\n")
-	for _, c := range app.Commands {
-		args := ""
-		if c.Name == "completion" {
-			args = "bash zsh fish "
-		}
-		fmt.Fprintf(w, "    %s) words='%s%s' ;;\n", c.Name, args, words(c.Subcommands, c.Flags))
-	}
-	fmt.Fprintf(w, "    *) words='%s' ;;\n  esac\n", words(app.Commands, app.Flags))
+// Where paths would do and no word, bash is left to complete them, for it knows ~ and
+// quotes.
+const bashScript = `# bash completion for PROGRAM
+_FUNCTION() {
+  local paths word what
+  COMPREPLY=()
+  {
+    read -r paths
+    while IFS=$'\t' read -r word what; do COMPREPLY+=("$word"); done
+  } < <("${COMP_WORDS[0]/#\~/$HOME}" VERB -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  case $paths in
+    files) compopt -o default ;;
+    dirs) compopt -o dirnames ;;
+  esac
 }
+complete -F _FUNCTION PROGRAM
+`
 
-func verbNames(app *urfave.App, separator string) string {
-	var names []string
-	for _, c := range app.Commands {
-		names = append(names, c.Name)
-	}
-	return strings.Join(names, separator)
+// As a file of fpath the script is the body of a function that completes, already at the
+// first TAB; else it defines that function.
+const zshScript = `#compdef PROGRAM
+_PROGRAM() {
+  local paths
+  local -a lines
+  lines=("${(@f)$("${${(Q)words[1]}/#\~/$HOME}" VERB -- "${(@)words[2,CURRENT-1]}" "$PREFIX" 2>/dev/null)}")
+  paths=$lines[1]
+  shift lines
+  compset -P '-*='
+  lines=("${(@)${(@)lines//:/\\:}/$'\t'/:}")
+  (( $#lines )) && _describe PROGRAM lines
+  case $paths in
+    files) _files ;;
+    dirs) _files -/ ;;
+  esac
 }
+if [[ $funcstack[1] == _PROGRAM ]]; then
+  _PROGRAM "$@"
+else
+  compdef _PROGRAM PROGRAM
+fi
+`
 
-func bashScript(w io.Writer, app *urfave.App) {
-	fmt.Fprintf(w, "# bash completion for %s\n%s() {\n", app.Name, function(app))
-	fmt.Fprintf(w, "  local cur=${COMP_WORDS[COMP_CWORD]} verb= words w\n")
-	fmt.Fprintf(w, "  for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n    case $w in %s) verb=$w; break ;; esac\n  done\n", verbNames(app, "|"))
-	verbCases(w, app)
-	fmt.Fprintf(w, "  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n")
-	fmt.Fprintf(w, "  [[ $cur == -* ]] || mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- \"$cur\")\n}\n")
-	fmt.Fprintf(w, "complete -o filenames -F %s %s\n", function(app), app.Name)
-}
-
-func zshScript(w io.Writer, app *urfave.App) {
-	fmt.Fprintf(w, "#compdef %s\n%s() {\n  local verb= w\n", app.Name, function(app))
-	fmt.Fprintf(w, "  for w in \"${(@)words[2,CURRENT-1]}\"; do\n    case $w in %s) verb=$w; break ;; esac\n  done\n", verbNames(app, "|"))
-	verbCases(w, app)
-	fmt.Fprintf(w, "  compadd -- ${=words}\n  _files\n}\n")
-	fmt.Fprintf(w, "compdef %s %s\n", function(app), app.Name)
-}
-
-func fishScript(w io.Writer, app *urfave.App) {
-	fmt.Fprintf(w, "# fish completion for %s\n", app.Name)
-	none := "not __fish_seen_subcommand_from " + verbNames(app, " ")
-	for _, c := range app.Commands {
-		fmt.Fprintf(w, "complete -c %s -n '%s' -a %s -d %s\n", app.Name, none, c.Name, fishQuote(c.Usage))
-	}
-	fishFlags(w, app.Name, none, app.Flags)
-	for _, c := range app.Commands {
-		seen := "__fish_seen_subcommand_from " + c.Name
-		for _, sub := range c.Subcommands {
-			fmt.Fprintf(w, "complete -c %s -n '%s' -a %s -d %s\n", app.Name, seen, sub.Name, fishQuote(sub.Usage))
-		}
-		fishFlags(w, app.Name, seen, c.Flags)
-	}
-	fmt.Fprintf(w, "complete -c %s -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n", app.Name)
-}
-
-func fishFlags(w io.Writer, name, condition string, flags []Flag) {
-	for _, f := range flags {
-		doc := f.(urfave.DocGenerationFlag)
-		fmt.Fprintf(w, "complete -c %s -n '%s'", name, condition)
-		for _, n := range f.Names() {
-			if len(n) == 1 {
-				fmt.Fprintf(w, " -s %s", n)
-			} else {
-				fmt.Fprintf(w, " -l %s", n)
-			}
-		}
-		if doc.TakesValue() {
-			fmt.Fprint(w, " -r")
-		}
-		fmt.Fprintf(w, " -d %s\n", fishQuote(strings.ReplaceAll(doc.GetUsage(), "`", "")))
-	}
-}
-
-func fishQuote(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
-}
+const fishScript = `# fish completion for PROGRAM
+function __FUNCTION_complete
+    set -l words (commandline -opc)
+    set -l current (commandline -ct)
+    set -l program (string replace -r '^~' $HOME -- $words[1])
+    set -l lines ($program VERB -- $words[2..-1] "$current" 2>/dev/null)
+    set -l flag (string match -r -- '^-[^=]*=' $current)
+    for line in $lines[2..-1]
+        echo "$flag$line"
+    end
+    set -l path (string replace -r -- '^-[^=]*=' '' $current)
+    switch "$lines[1]"
+        case files
+            printf "$flag%s\n" (__fish_complete_path "$path")
+        case dirs
+            printf "$flag%s\n" (__fish_complete_directories "$path")
+    end
+end
+complete -c PROGRAM -f -a '(__FUNCTION_complete)'
+`

@@ -51,6 +51,9 @@ func Main(p Program) {
 
 // Run runs the program. Flags may stand anywhere before "--".
 func (p Program) Run(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == suggestVerb {
+		return p.suggest(os.Stdout, args[1:])
+	}
 	app := p.App()
 	arranged, err := p.arrange(app, args)
 	if err != nil {

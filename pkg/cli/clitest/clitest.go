@@ -26,6 +26,7 @@ func Scripts(t *testing.T) {
 		RequireUniqueNames: true,
 		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"completes":   completes,
 			"status":      status,
 			"fake-router": controltest.Script,
 		},
