@@ -29,6 +29,8 @@ const (
 
 	unreachablePause = 8 * time.Minute  // after one failed dial; doubles with each further one
 	unreachableMax   = 2 * time.Hour    //
+	silentPause      = time.Minute      // times the queries that a floodfill left unanswered: then it is asked again
+	silentMax        = time.Hour        //
 	rejectPause      = 5 * time.Minute  // a router that said no is asked less for so long
 	strangerHalfLife = 30 * time.Minute // of the success rate of routers not met before
 	regroupInterval  = 45 * time.Second
@@ -74,6 +76,7 @@ type record struct {
 	connectedAt int64 // last session
 	refusedAt   int64 // last failed dial
 	rejectedAt  int64 // last build rejected
+	silentAt    int64 // last query unanswered; not kept in the file
 	refusals    uint8 // failed dials since the last session
 	real        bool  // it answered something that only a living router can
 }
@@ -163,9 +166,11 @@ func (t *Table) Queried(now time.Time, peer i2p.Hash, answered bool) {
 	r := t.touch(now, peer)
 	if !answered {
 		r.silent++
+		r.silentAt = now.Unix()
 		return
 	}
 	r.answered++
+	r.silent /= 2 // it may have been starting, or away
 	r.real = true
 }
 
@@ -182,14 +187,19 @@ func (t *Table) Unreachable(now time.Time, peer i2p.Hash) bool {
 }
 
 // Responsive tells whether the peer answers netDb queries more than it ignores
-// them; a peer never asked is given the benefit of the doubt.
+// them. The benefit of the doubt has a peer never asked, and one that has not
+// been asked for a while: a Java floodfill drops all lookups for its first two minutes.
 func (t *Table) Responsive(now time.Time, peer i2p.Hash) bool {
 	r := t.peers[peer]
 	if r == nil {
 		return true
 	}
-	c := t.today(r, now)
-	return c.silent < 2+2*c.answered && !c.unreachable(now.Unix())
+	c, at := t.today(r, now), now.Unix()
+	if c.unreachable(at) {
+		return false
+	}
+	pause := min(float64(c.silent)*silentPause.Seconds(), silentMax.Seconds())
+	return c.silent < 2+2*c.answered || float64(at-c.silentAt) >= pause
 }
 
 // Score estimates the chance that the peer takes part in a tunnel when asked

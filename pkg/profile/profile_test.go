@@ -321,6 +321,39 @@ func TestResponsive(t *testing.T) {
 	}
 }
 
+// TestSilentStart: a floodfill that ignored what it was asked while it started is
+// asked again some minutes later, and then like any other; one that is dead only
+// once in a while.
+func TestSilentStart(t *testing.T) {
+	table := New(Config{Rand: seeded(1)})
+	started, dead := peer(1), peer(2)
+	now := testTime
+	for range 5 {
+		table.Queried(now, started, false)
+		now = now.Add(20 * time.Second)
+	}
+	if table.Responsive(now, started) {
+		t.Error("asked on, while it is silent")
+	}
+	now = now.Add(5 * time.Minute)
+	if !table.Responsive(now, started) {
+		t.Error("not asked again five minutes later")
+	}
+	if table.Queried(now, started, true); !table.Responsive(now, started) {
+		t.Error("it has answered, and is not asked any more")
+	}
+	asked := 0
+	for end := now.Add(6 * time.Hour); now.Before(end); now = now.Add(time.Minute) {
+		if table.Responsive(now, dead) {
+			table.Queried(now, dead, false)
+			asked++
+		}
+	}
+	if asked > 6*6 {
+		t.Errorf("a dead floodfill was asked %d times in six hours", asked)
+	}
+}
+
 func TestBounded(t *testing.T) {
 	table := New(Config{Rand: seeded(1), MaxPeers: 100})
 	table.Connected(testTime, peer(0))
