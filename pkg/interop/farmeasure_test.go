@@ -137,18 +137,19 @@ type flow struct {
 func startFlow(ctx context.Context, s Stream) *flow {
 	f := &flow{last: time.Now()}
 	go func() {
-		err := Drip(ctx, s, 1e9, func(int) {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			now := time.Now()
-			f.longest = max(f.longest, now.Sub(f.last))
-			f.last = now
-		})
+		err := Drip(ctx, s, 1e9, func(int) { f.arrived(time.Now()) })
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.ended = errors.Join(errors.New("the stream has ended"), err)
 	}()
 	return f
+}
+
+func (f *flow) arrived(now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.longest = max(f.longest, now.Sub(f.last))
+	f.last = now
 }
 
 // mark forgets what was.
