@@ -29,8 +29,10 @@ type Tunnels interface {
 	// other where that one has gone, to a tunnel of somebody's. It takes
 	// ownership of the messages.
 	Send(via uint32, gateway i2p.Hash, tunnel uint32, messages []i2np.Message)
-	// LookupLeaseSet asks the netDb through these tunnels.
-	LookupLeaseSet(hash i2p.Hash, done func(leaseset.Set, error))
+	// LookupLeaseSet asks the netDb through these tunnels, for a lease set
+	// that was published later than the date where it is not zero; where there is
+	// none, it gives an older one.
+	LookupLeaseSet(hash i2p.Hash, than i2p.Date, done func(leaseset.Set, error))
 	// Publish stores a lease set in the netDb through these tunnels, and
 	// sees to it that it can be found.
 	Publish(set leaseset.Set)
@@ -57,6 +59,7 @@ type Callbacks struct {
 type TunnelState struct {
 	Leases   []leaseset.Lease
 	Outbound []uint32
+	RTT      time.Duration // out through one and in through another: the longest seen
 }
 
 // Config is what a client needs.
@@ -163,6 +166,7 @@ func New(cfg Config) (*Client, error) {
 	c.sessions = ratchet.New(ratchet.Config{Static: static, Rand: cfg.Rand})
 	sc := cfg.Stream
 	sc.Keys, sc.Now, sc.Send, sc.Stalled = cfg.Keys, cfg.Now, c.send, c.stalled
+	sc.Engine.PathRTT = c.pathRTT
 	if sc.Rand == nil {
 		sc.Rand = cfg.Rand
 	}
@@ -288,6 +292,14 @@ func (c *Client) changed(s TunnelState) {
 	c.state = s
 	c.mu.Unlock()
 	c.nudge()
+}
+
+// pathRTT guesses the round trip to another destination: twice our own, as each
+// way leads through tunnels of both ends.
+func (c *Client) pathRTT() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return 2 * c.state.RTT
 }
 
 func (c *Client) nudge() {
@@ -441,7 +453,7 @@ func (c *Client) ask(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
 		err error
 	}
 	done := make(chan answer, 1)
-	c.tunnels.LookupLeaseSet(hash, func(s leaseset.Set, err error) {
+	c.tunnels.LookupLeaseSet(hash, 0, func(s leaseset.Set, err error) {
 		if s != nil {
 			c.learn(s)
 		}

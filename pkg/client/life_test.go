@@ -99,3 +99,28 @@ func echoes(ctx context.Context, l *stream.Listener) {
 		}()
 	}
 }
+
+// TestMovedService: who has only the old lease set of a destination loses its
+// SYN. It finds the new one soon.
+func TestMovedService(t *testing.T) {
+	pair(t, func(t *testing.T, e *ether, a, b *Client) {
+		state := oneTunnel(i2p.HashOf([]byte{1}))
+		state.RTT = 20 * time.Millisecond
+		e.change(a, state.Leases[0].Gateway, state)
+		echo(t, a, b, 1000)
+		time.Sleep(2 * conversation) // b does not tell a by itself any more
+		old := e.stored(b).Leases()[0].Gateway
+		e.move(b, i2p.HashOf([]byte("elsewhere")))
+		e.mu.Lock()
+		e.lost = old
+		e.mu.Unlock()
+		time.Sleep(time.Second)
+		begun := time.Now()
+		echo(t, a, b, 1000)
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("a caller with the old lease set waited for %v", took)
+		} else {
+			t.Logf("it took %v", took)
+		}
+	})
+}

@@ -100,7 +100,7 @@ func (t etherTunnels) Send(_ uint32, gateway i2p.Hash, _ uint32, messages []i2np
 	}
 }
 
-func (t etherTunnels) LookupLeaseSet(hash i2p.Hash, done func(leaseset.Set, error)) {
+func (t etherTunnels) LookupLeaseSet(hash i2p.Hash, _ i2p.Date, done func(leaseset.Set, error)) {
 	t.e.mu.Lock()
 	set := t.e.sets[hash]
 	t.e.mu.Unlock()

@@ -15,10 +15,11 @@ const (
 	maxWaiting      = 128  // payloads that wait for a lease set, for each remote
 	leaseMargin     = 20 * time.Second
 	leaseRefresh    = 75 * time.Second // look for newer leases when the last one has less left
-	lookupPause     = 10 * time.Second // between two lookups of the same lease set
-	withdrawnEarly  = time.Minute      // before its end, a lease goes because its tunnel failed
-	badLeaseTime    = time.Minute      // a lease that failed comes after others
-	leaseSetResend  = 3 * time.Second  // until the peer acknowledges our new lease set
+	minLookupPause  = time.Second      // between two lookups of the same lease set
+	maxLookupPause  = 10 * time.Second
+	withdrawnEarly  = time.Minute     // before its end, a lease goes because its tunnel failed
+	badLeaseTime    = time.Minute     // a lease that failed comes after others
+	leaseSetResend  = 3 * time.Second // until the peer acknowledges our new lease set
 	remoteIdleAfter = 15 * time.Minute
 
 	maxAnnouncements = 16 // messages with our lease set whose confirmation is awaited
@@ -45,6 +46,7 @@ type remote struct {
 	waiting  [][]byte // payloads that came before the lease set did
 	lookup   bool     // one is under way
 	lookedUp time.Time
+	lookups  int // in a row that brought nothing new
 	used     time.Time
 	written  bool // we sent it something
 	stalled  bool // since there was news of its leases
@@ -79,7 +81,7 @@ func (r *remote) update(set leaseset.Set) bool {
 	if !ok {
 		return false
 	}
-	r.set, r.key = set, key
+	r.set, r.key, r.lookups = set, key, 0
 	return true
 }
 

@@ -287,18 +287,32 @@ func (c *Client) forgetIdle(now time.Time) {
 // wantLookup reports whether a lookup of r's lease set should begin now, and
 // notes that it did.
 func (c *Client) wantLookup(now time.Time, r *remote) bool {
-	if r.lookup || now.Sub(r.lookedUp) < lookupPause || r.unpublished() {
+	if r.lookup || now.Sub(r.lookedUp) < r.lookupPause() || r.unpublished() {
 		return false
 	}
 	if len(c.state.Outbound) == 0 || len(c.state.Leases) == 0 {
 		return false
 	}
 	r.lookup, r.lookedUp = true, now
+	r.lookups++
 	return true
 }
 
+// lookupPause is how long after a lookup the next one may begin: longer each
+// time that there is no news.
+func (r *remote) lookupPause() time.Duration {
+	return min(minLookupPause<<min(max(r.lookups-1, 0), 10), maxLookupPause)
+}
+
+// lookup asks for a lease set that is newer than the one we have.
 func (c *Client) lookup(hash i2p.Hash) {
-	c.tunnels.LookupLeaseSet(hash, func(set leaseset.Set, err error) {
+	var than i2p.Date
+	c.mu.Lock()
+	if r := c.remotes[hash]; r != nil && r.set != nil {
+		than = r.set.Published()
+	}
+	c.mu.Unlock()
+	c.tunnels.LookupLeaseSet(hash, than, func(set leaseset.Set, err error) {
 		c.mu.Lock()
 		if r := c.remotes[hash]; r != nil {
 			r.lookup = false

@@ -24,6 +24,10 @@ var (
 // and nobody else is left.
 const maxTimes = 3
 
+// maxNewer is how many questions a newer lease set is worth: most often there
+// is none.
+const maxNewer = 6
+
 // Kind is what a lookup looks for.
 type Kind = i2np.LookupKind
 
@@ -114,29 +118,40 @@ type lookup struct {
 	answers int
 	handled time.Time // when advance last looked
 	done    bool
+
+	than  i2p.Date     // a lease set must be newer
+	stale leaseset.Set // the newest that came and is not
+	older int          // answers with one
 }
 
 // Start begins a lookup, or joins the one under way for the same key. The
 // result comes from this or a later call.
 func (s *Segment) Start(now time.Time, key i2p.Hash, kind Kind) (LookupID, Out) {
-	return s.start(now, key, kind, i2p.Hash{})
+	return s.start(now, &lookup{key: key, kind: kind})
+}
+
+// StartNewer begins a lookup of a lease set that was published later than the
+// one known, as that seems to be no use any more. Floodfills that have no newer
+// one do not end it; where none has, its result is what they have.
+func (s *Segment) StartNewer(now time.Time, key i2p.Hash, than i2p.Date) (LookupID, Out) {
+	return s.start(now, &lookup{key: key, kind: i2np.LookupLeaseSet, than: than})
 }
 
 // Fetch looks a RouterInfo up, asking first the router that named it.
 func (s *Segment) Fetch(now time.Time, n Need) (LookupID, Out) {
-	return s.start(now, n.Router, i2np.LookupRouterInfo, n.From)
+	return s.start(now, &lookup{key: n.Router, kind: i2np.LookupRouterInfo, hint: n.From})
 }
 
-func (s *Segment) start(now time.Time, key i2p.Hash, kind Kind, hint i2p.Hash) (LookupID, Out) {
+func (s *Segment) start(now time.Time, l *lookup) (LookupID, Out) {
 	var out Out
-	for _, l := range s.lookups {
-		if l.key == key && l.kind == kind {
-			return l.id, out
+	for _, o := range s.lookups {
+		if o.key == l.key && o.kind == l.kind && o.than >= l.than {
+			return o.id, out
 		}
 	}
 	s.lastID++
-	l := &lookup{id: s.lastID, key: key, kind: kind, started: now, search: newSearch(key), hint: hint}
-	l.search.exclude(key) // a router is not asked for itself
+	l.id, l.started, l.search = s.lastID, now, newSearch(l.key)
+	l.search.exclude(l.key) // a router is not asked for itself
 	if len(s.lookups) >= s.cfg.MaxLookups {
 		s.stats.Busy++
 		out.Results = append(out.Results, l.result(now, ErrBusy))
@@ -152,7 +167,7 @@ func (s *Segment) start(now time.Time, key i2p.Hash, kind Kind, hint i2p.Hash) (
 func (s *Segment) Explore(now time.Time) (LookupID, Out) {
 	var key i2p.Hash
 	s.random(key[:])
-	return s.start(now, key, i2np.LookupExploration, i2p.Hash{})
+	return s.start(now, &lookup{key: key, kind: i2np.LookupExploration})
 }
 
 // Cancel ends a lookup; its result is not reported.
@@ -194,8 +209,11 @@ func (s *Segment) advance(now time.Time, l *lookup, out *Out) {
 	}
 	l.handled = now
 	limit, parallel := s.cfg.MaxQueries, s.cfg.Parallel
-	if l.kind == i2np.LookupExploration {
+	switch {
+	case l.kind == i2np.LookupExploration:
 		limit, parallel = 1, 1
+	case l.than > 0:
+		limit = min(limit, maxNewer)
 	}
 	for len(l.asked) < limit && l.waiting(now, s.cfg.Patience) < parallel {
 		to := s.pick(now, l)
@@ -260,7 +278,7 @@ func (l *lookup) waiting(now time.Time, patience time.Duration) int {
 			n++
 		}
 	}
-	return n
+	return max(0, n-l.older)
 }
 
 func (l *lookup) lastSent() time.Time {
@@ -305,6 +323,9 @@ func (s *Segment) end(now time.Time, l *lookup, err error, out *Out) {
 	if l.kind == i2np.LookupExploration && l.answers > 0 {
 		r.Err, r.Routers = nil, l.found
 	}
+	if l.stale != nil {
+		r.Err, r.LeaseSet = nil, l.stale
+	}
 	s.judge(now, l)
 	if r.Err != nil {
 		s.stats.Failed++
@@ -327,7 +348,7 @@ func (s *Segment) judge(now time.Time, l *lookup) {
 		case a.Answer != NoAnswer:
 			p.Queried(now, a.Floodfill, true)
 			s.cfg.DB.Proved(a.Floodfill)
-		case !a.Unsent && now.Sub(a.At) >= s.cfg.Patience:
+		case !a.Unsent && now.Sub(a.At) >= s.cfg.Patience && l.older == 0: // else it may have answered
 			p.Queried(now, a.Floodfill, false)
 		}
 	}
@@ -340,6 +361,10 @@ func (s *Segment) arrived(now time.Time, key i2p.Hash, ri *routerinfo.RouterInfo
 		if l.key != key || !wants {
 			continue
 		}
+		if set != nil && set.Published() <= l.than {
+			s.gaveOlder(now, l, set, out)
+			continue
+		}
 		l.gave(now)
 		l.done = true
 		s.lookups = slices.DeleteFunc(s.lookups, func(x *lookup) bool { return x == l })
@@ -349,6 +374,22 @@ func (s *Segment) arrived(now time.Time, key i2p.Hash, ri *routerinfo.RouterInfo
 		s.stats.Found++
 		out.Results = append(out.Results, r)
 	}
+}
+
+// gaveOlder takes a lease set that is not as new as is wanted. Where it cannot
+// be told who sent it, it counts for any of those who were asked.
+func (s *Segment) gaveOlder(now time.Time, l *lookup, set leaseset.Set, out *Out) {
+	l.stale = set
+	open := 0
+	for i := range l.asked {
+		if l.asked[i].Answer == NoAnswer {
+			open++
+		}
+	}
+	if l.gave(now); open > 1 {
+		l.older++
+	}
+	s.advance(now, l, out)
 }
 
 // gave credits the entry to the floodfill if only one can have sent it: a

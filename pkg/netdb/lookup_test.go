@@ -202,6 +202,32 @@ func TestLookupFindsLeaseSet(t *testing.T) {
 	}
 }
 
+// TestLookupNewer: floodfills that have an older lease set do not end a lookup
+// for a newer one, and are what it comes to where nobody has that.
+func TestLookupNewer(t *testing.T) {
+	w := clientWorld(t, Config{})
+	w.floodfills(newForge(t), 20)
+	dest := newDestination(t, 4)
+	old, fresh := leaseSetOf(t, dest, testTime.Add(-time.Minute)), leaseSetOf(t, dest, testTime)
+	closest := w.seg.cfg.DB.ClosestFloodfills(testTime, old.Hash(), 4, nil)
+	for _, h := range closest {
+		w.flood[h].sets[old.Hash()] = old
+	}
+	id, out := w.seg.StartNewer(w.now, old.Hash(), old.Published())
+	w.take(out)
+	w.run(20 * time.Second)
+	if r := w.results[id]; r.Err != nil || r.LeaseSet.Published() != old.Published() || r.Took > time.Second {
+		t.Errorf("nobody has a newer one: %+v", r)
+	}
+	w.flood[closest[3]].sets[old.Hash()] = fresh
+	id, out = w.seg.StartNewer(w.now, old.Hash(), old.Published())
+	w.take(out)
+	w.run(20 * time.Second)
+	if r := w.results[id]; r.Err != nil || r.LeaseSet.Published() != fresh.Published() || r.Took > time.Second {
+		t.Errorf("the fourth has a newer one: %+v", r)
+	}
+}
+
 func TestLookupRetriesTheOnlyFloodfill(t *testing.T) {
 	w := clientWorld(t, Config{SamePrefix: true})
 	only := w.floodfills(newForge(t), 1)[0]

@@ -195,7 +195,7 @@ func (r *Router) buildReply(m i2np.Message) bool {
 
 func (r *Router) accepted(b *build) {
 	r.counts.BuildsAccepted++
-	t := &ownTunnel{pool: b.pool, ref: b.ref, created: r.now, expires: b.started.Add(tunnel.Lifetime)}
+	t := &ownTunnel{pool: b.pool, ref: b.ref, created: r.now, expires: b.started.Add(tunnel.Lifetime), rtt: r.now.Sub(b.started)}
 	for _, h := range b.Hops() {
 		t.hops = append(t.hops, h.Router)
 	}

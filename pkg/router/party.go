@@ -27,6 +27,7 @@ func (s Shape) quota() tunnel.Quota {
 type TunnelState struct {
 	Leases   []leaseset.Lease
 	Outbound []uint32
+	RTT      time.Duration // out through one and in through another: the longest seen
 }
 
 // TunnelsConfig describes a pair of tunnel pools.
@@ -75,7 +76,7 @@ type ownTunnel struct {
 	hops      []i2p.Hash
 	created   time.Time
 	expires   time.Time
-	rtt       time.Duration
+	rtt       time.Duration // of the last test, or of the build
 	failing   bool
 	messages  uint64
 	bytes     uint64
@@ -184,6 +185,11 @@ func (p *party) state(now time.Time) TunnelState {
 	for _, t := range sorted(p.out.tunnels) {
 		if t.expires.Sub(now) > useMargin {
 			s.Outbound = append(s.Outbound, t.id)
+		}
+	}
+	for _, pl := range [...]*pool{p.in, p.out} {
+		for _, t := range pl.usable(now, true) {
+			s.RTT = max(s.RTT, t.rtt)
 		}
 	}
 	return s

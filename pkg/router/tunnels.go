@@ -65,15 +65,18 @@ func (t *Tunnels) send(via uint32, to tunnel.Delivery, messages []i2np.Message) 
 	t.r.outboundAll(use, ds)
 }
 
-// LookupLeaseSet asks the netDb through these tunnels. done is called from the
-// loop and must not block.
-func (t *Tunnels) LookupLeaseSet(hash i2p.Hash, done func(leaseset.Set, error)) {
+// LookupLeaseSet asks the netDb through these tunnels, for a lease set that was
+// published later than the date where it is not zero. done is called from the loop and must
+// not block.
+func (t *Tunnels) LookupLeaseSet(hash i2p.Hash, than i2p.Date, done func(leaseset.Set, error)) {
 	ok := t.r.in.do(func() {
 		if t.p.closed {
 			done(nil, ErrStopped)
 			return
 		}
-		t.r.lookup(t.p, hash, i2np.LookupLeaseSet, func(res netdb.Result) { done(res.LeaseSet, res.Err) })
+		id, out := t.p.segment.StartNewer(t.r.now, hash, than)
+		t.p.waiting[id] = append(t.p.waiting[id], func(res netdb.Result) { done(res.LeaseSet, res.Err) })
+		t.r.perform(t.p, out)
 	})
 	if !ok {
 		done(nil, ErrStopped)

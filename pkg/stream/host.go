@@ -184,13 +184,13 @@ func (h *Host) turn() time.Duration {
 	}
 	h.mu.Unlock()
 
+	for _, op := range ops { // first: they may say what is taken
+		op(now)
+	}
 	start := 0
 	for _, end := range in.ends {
 		h.mux.Handle(now, in.bytes[start:end])
 		start = end
-	}
-	for _, op := range ops {
-		op(now)
 	}
 	for _, c := range touched {
 		c.sync()

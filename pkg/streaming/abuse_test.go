@@ -106,7 +106,7 @@ func TestSYNFlood(t *testing.T) {
 	limits := streaming.Limits{Streams: 200, SYNsPerSecond: 100}
 	w, good, b := two(t, streaming.Config{}, streaming.Config{Limits: limits}, link{latency: 50 * ms, rate: 4e6, queue: 4 << 20})
 	s, r := opened(t, w, good, b)
-	bad := w.add(streaming.Config{Limits: streaming.Limits{Streams: -1}, MaxSYNs: 1})
+	bad := w.add(streaming.Config{Limits: streaming.Limits{Streams: -1}, MaxSilence: 1})
 	w.connect(bad, b, plain, plain)
 	s.toSend, s.finish = 2<<20, true
 	for range 5000 {

@@ -54,7 +54,10 @@ func (c *Conn) unchoke(now instant) {
 // lost or is never said.
 func (c *Conn) probeChoked(now instant) {
 	s := &c.snd
-	if s.timeouts++; s.timeouts > 2*c.m.cfg.MaxResends {
+	if s.timeouts++; s.timeouts == 1 {
+		s.silentSince = now
+	}
+	if now-s.silentSince > c.m.cfg.MaxSilence {
 		c.giveUp()
 		return
 	}

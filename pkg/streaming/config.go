@@ -24,10 +24,14 @@ type Config struct {
 	InitialRTO    time.Duration // before a round trip was measured: 9 s
 	KeepAlive     time.Duration // a sign of life after so long a silence: 90 s
 	MaxKeepAlives int           // unanswered, before a stream is given up: 8
-	MaxResends    int           // timeouts in a row before a stream is given up: 9
-	MaxSYNs       int           // SYNs sent before a stream is given up: 7
-	NoPong        bool          // leave pings unanswered
-	Limits        Limits
+	// MaxSilence is how long a peer may leave unanswered what is sent again and
+	// again: 3 minutes.
+	MaxSilence time.Duration
+	// PathRTT estimates the round trip to a destination that nothing is known
+	// of yet, 0 where it cannot. It may be nil.
+	PathRTT func() time.Duration
+	NoPong  bool // leave pings unanswered
+	Limits  Limits
 }
 
 // Limits bound what strangers can make a Mux do. Zero fields take the
@@ -111,10 +115,14 @@ func (c *Config) defaults() {
 	orDefault(&c.ReceiveBuffer, 1<<20)
 	orDefault(&c.SendBuffer, 256<<10)
 	orDefault(&c.MaxKeepAlives, 8)
-	orDefault(&c.MaxResends, 9)
-	orDefault(&c.MaxSYNs, 7)
 	if c.InitialRTO == 0 {
 		c.InitialRTO = 9 * time.Second
+	}
+	if c.MaxSilence == 0 {
+		c.MaxSilence = 3 * time.Minute
+	}
+	if c.PathRTT == nil {
+		c.PathRTT = func() time.Duration { return 0 }
 	}
 	if c.KeepAlive == 0 {
 		c.KeepAlive = 90 * time.Second

@@ -56,9 +56,6 @@ const (
 	// closingTime is how long a stream that the application closed waits for
 	// the peer's CLOSE after ours was acknowledged.
 	closingTime = 60 * time.Second
-	// orphanResends bound our retransmissions once the peer has closed: i2pd
-	// forgets a stream as soon as both CLOSEs went out.
-	orphanResends = 4
 )
 
 // Stats are one stream's figures.

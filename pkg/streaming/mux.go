@@ -156,13 +156,26 @@ func (m *Mux) newConn(now instant, p *peer) (*Conn, error) {
 	c.snd.lossAt, c.snd.reorder = never, firstReorder
 	c.rcv.ackAt, c.rcv.placeless.at, c.rcv.rateAt = never, never, now
 	c.rtt.initial = m.cfg.InitialRTO
-	if p.smoothed > 0 && now-p.learnt < learntLife {
-		c.rtt.initial = min(max(2*p.smoothed+4*p.vary, 2*time.Second), m.cfg.InitialRTO)
+	if guess := m.guessRTT(now, p); guess > 0 {
+		c.rtt.initial = min(guess+firstMargin, m.cfg.InitialRTO)
 	}
 	m.conns[id] = c
 	p.conns++
 	m.alive++
 	return c, nil
+}
+
+// firstMargin is what a first answer may take beyond two round trips: the peer
+// checks signatures, and may have to look for a way back.
+const firstMargin = 500 * time.Millisecond
+
+// guessRTT is twice the round trip that a first packet is expected to take;
+// 0 where nothing is known.
+func (m *Mux) guessRTT(now instant, p *peer) time.Duration {
+	if p.smoothed > 0 && now-p.learnt < learntLife {
+		return 2*p.smoothed + 4*p.vary
+	}
+	return 2 * m.cfg.PathRTT()
 }
 
 // peerOf finds or makes the record of a destination.

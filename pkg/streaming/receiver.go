@@ -101,8 +101,8 @@ func (c *Conn) data(now instant, p *Packet) {
 // The peer sends again what has arrived: once may be a probe, but several over
 // some time, and nothing new, means that our acknowledgements are lost.
 const (
-	repeatsStalled = 3
-	repeatSpan     = time.Second
+	repeatsStalled = 2
+	repeatSpan     = 300 * time.Millisecond // or most of a round trip
 )
 
 // repeated takes note of a packet that had come before.
@@ -114,7 +114,7 @@ func (c *Conn) repeated(now instant) {
 		r.repeatAt = now
 	}
 	r.repeats++
-	if r.repeats >= repeatsStalled && now-r.repeatAt >= repeatSpan {
+	if r.repeats >= repeatsStalled && now-r.repeatAt >= max(c.rtt.smoothed*3/4, repeatSpan) {
 		r.repeats = 0
 		c.m.cfg.Events.Stalled(c.peer.hash)
 	}

@@ -27,12 +27,13 @@ type sender struct {
 	firstSentAt instant
 	limitedTo   uint64 // samples up to here are limited by the application
 
-	paceAt    instant // when the next packet may go
-	timerFrom instant // start of the retransmission timer
-	timeouts  int     // in a row
-	probed    bool    // the tail was probed since the last progress
-	force     int     // packets to send without regard to the window
-	askAt     instant // when an ack is next asked for
+	paceAt      instant // when the next packet may go
+	timerFrom   instant // start of the retransmission timer
+	timeouts    int     // in a row
+	silentSince instant // when the first of them began
+	probed      bool    // the tail was probed since the last progress
+	force       int     // packets to send without regard to the window
+	askAt       instant // when an ack is next asked for
 
 	synAt     instant // until when the SYN waits for data
 	choked    bool
@@ -197,7 +198,8 @@ func (c *Conn) extend() *segment {
 // send transmits a segment, the first time or again.
 func (c *Conn) send(now instant, seg *segment) {
 	s := &c.snd
-	if s.inflight == 0 && s.lost == 0 {
+	idle := s.inflight == 0 && s.lost == 0
+	if idle {
 		s.firstSentAt, s.deliveredAt = now, now
 	}
 	switch {
@@ -216,7 +218,9 @@ func (c *Conn) send(now instant, seg *segment) {
 	seg.order, seg.sentAt = s.order, now
 	seg.delivered, seg.deliveredAt, seg.firstSentAt = s.delivered, s.deliveredAt, s.firstSentAt
 	seg.limited = s.limitedTo >= s.delivered
-	s.timerFrom = now
+	if idle || seg.sends > 1 { // new data does not prolong the wait for what is in flight
+		s.timerFrom = now
+	}
 	if gap := c.cc.pacing(c.rtt.smoothed); gap > 0 {
 		burst := max(paceBurst, 2*gap)
 		s.paceAt = max(s.paceAt, now-burst) + gap

@@ -8,10 +8,29 @@ import (
 	"i2ptoolkit/pkg/i2p"
 )
 
+// A path that has failed comes back, or gives way to another, at any time, and
+// what is sent next finds out: so the timeouts of one packet each are not
+// doubled to the end. A SYN brings signatures and a lease set.
+const (
+	stallProbe = 3 * time.Second
+	synProbe   = 8 * time.Second
+	// A peer that has closed its direction may be gone in good order: i2pd
+	// forgets a stream as soon as both CLOSEs went out.
+	closedSilence = 90 * time.Second
+	finResends    = 4 // of nothing but our CLOSE
+)
+
 // timerLength is how long progress is waited for before something is done.
 func (c *Conn) timerLength() time.Duration {
 	s := &c.snd
+	limit := stallProbe
+	if s.una == 0 {
+		limit = synProbe
+	}
 	rto := c.rtt.rto(s.timeouts)
+	if !c.mayBeGone() {
+		rto = min(rto, max(c.rtt.rto(0), limit))
+	}
 	if s.probed || c.rtt.smoothed == 0 || s.timeouts > 0 {
 		return rto
 	}
@@ -63,24 +82,33 @@ func (c *Conn) giveUpForLost(now instant) {
 // timeout is the end of the patience with what is in flight.
 func (c *Conn) timeout(now instant) {
 	s := &c.snd
-	s.timeouts++
 	c.stats.Timeouts++
-	limit := c.m.cfg.MaxResends
-	switch {
-	case s.una == 0 && !c.incoming:
-		limit = c.m.cfg.MaxSYNs - 1
-	case c.rcv.ended || c.rcv.discard:
-		limit = min(limit, orphanResends)
+	if s.timeouts++; s.timeouts == 1 {
+		s.silentSince = s.timerFrom
 	}
-	if s.timeouts > limit {
+	if now-s.silentSince > c.silence() || c.mayBeGone() && s.timeouts > finResends {
 		c.giveUp()
 		return
 	}
 	c.giveUpForLost(now)
 	c.cc.onTimeout(s.timeouts)
-	if s.timeouts > 1 || s.una == 0 || s.lost >= muchLost {
+	if s.timeouts > 1 || s.probed || s.una == 0 || s.lost >= muchLost {
 		c.m.cfg.Events.Stalled(c.peer.hash)
 	}
+}
+
+// silence is how long a peer may acknowledge nothing before it is given up.
+func (c *Conn) silence() time.Duration {
+	if c.rcv.ended || c.rcv.discard {
+		return min(c.m.cfg.MaxSilence, closedSilence)
+	}
+	return c.m.cfg.MaxSilence
+}
+
+// mayBeGone reports whether the peer has all but our CLOSE, and has sent its own.
+func (c *Conn) mayBeGone() bool {
+	s := &c.snd
+	return (c.rcv.ended || c.rcv.discard) && s.fin == finSent && s.lostOnlyFin()
 }
 
 // Revive says that there is a new path to a destination, as the old one did
