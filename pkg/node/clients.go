@@ -55,7 +55,7 @@ func (n *Node) newClient(cfg server.ClientConfig, shape shapes) (server.Client, 
 	keys := cfg.Keys
 	if keys == nil {
 		var err error
-		if keys, err = i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoX25519, random); err != nil {
+		if keys, err = i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, random); err != nil {
 			return nil, err
 		}
 	} else {
