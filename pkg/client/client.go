@@ -402,12 +402,13 @@ func (c *Client) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error
 	start := c.cfg.Now()
 	retired := c.retired()
 	for attempt := 1; ; attempt++ {
-		if set := c.known(hash); set != nil {
-			return set, nil
+		set := c.known(hash)
+		var err error
+		if set == nil {
+			set, err = c.ask(ctx, hash)
 		}
-		set, err := c.ask(ctx, hash)
 		if err == nil {
-			return set, nil
+			return set, speaks(set)
 		}
 		err = fmt.Errorf("lease set of %s: %w", hash.B32(), err)
 		if ctx.Err() != nil || (attempt >= lookupAttempts && c.cfg.Now().Sub(start) >= lookupPatience) {

@@ -2,7 +2,9 @@ package client
 
 import (
 	"context"
+	"errors"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,6 +123,33 @@ func TestMovedService(t *testing.T) {
 			t.Errorf("a caller with the old lease set waited for %v", took)
 		} else {
 			t.Logf("it took %v", took)
+		}
+	})
+}
+
+// TestElGamalOnly: a destination that none of our encryption types reaches is
+// an error at once.
+func TestElGamalOnly(t *testing.T) {
+	pair(t, func(t *testing.T, e *ether, a, b *Client) {
+		set, err := leaseset.Build2(leaseset.Build2Config{
+			Keys:           b.cfg.Keys,
+			EncryptionKeys: []leaseset.EncryptionKey{{Type: i2p.CryptoElGamal, Key: make([]byte, 256)}},
+			Leases:         b.state.Leases,
+			Published:      i2p.DateOf(time.Now()),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.mu.Lock()
+		e.sets[set.Hash()] = set
+		e.mu.Unlock()
+		begun := time.Now()
+		_, err = a.Dial(t.Context(), b.Destination(), 7)
+		if !errors.Is(err, ErrEncryption) || !strings.Contains(err.Error(), " has ElGamal, and this router speaks ") {
+			t.Error(err)
+		}
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("after %v", took)
 		}
 	})
 }

@@ -1,7 +1,10 @@
 package client
 
 import (
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
@@ -100,6 +103,28 @@ func usableKey(set leaseset.Set) (leaseset.EncryptionKey, bool) {
 		}
 	}
 	return leaseset.EncryptionKey{}, false
+}
+
+// ErrEncryption means that a lease set has no encryption key of a type that we
+// speak: its owner is to be reached by older or by newer routers than this one.
+var ErrEncryption = errors.New("client: no encryption type in common")
+
+// speaks returns ErrEncryption, with what there is, unless the owner of a lease
+// set can be sent to.
+func speaks(set leaseset.Set) error {
+	if _, ok := usableKey(set); ok {
+		return nil
+	}
+	var types []string
+	for _, k := range set.EncryptionKeys() {
+		types = append(types, i2p.CryptoName(k.Type))
+	}
+	theirs := strings.Join(types, ", ")
+	if theirs == "" {
+		theirs = "none"
+	}
+	return fmt.Errorf("%w: the lease set of %s has %s, and this router speaks %s",
+		ErrEncryption, set.Hash().B32(), theirs, i2p.CryptoName(encryptionX25519))
 }
 
 // static is the peer's X25519 key, the name of its ratchet session.

@@ -15,8 +15,9 @@ const (
 	Timeout     Code = "timeout"
 	NoTunnels   Code = "no_tunnels"
 	Unreachable Code = "unreachable"
-	Busy        Code = "busy"   // a limit of the router is reached
-	InUse       Code = "in_use" // somebody else has it
+	Busy        Code = "busy"        // a limit of the router is reached
+	Unsupported Code = "unsupported" // the peer speaks nothing that the router does
+	InUse       Code = "in_use"      // somebody else has it
 	Stopping    Code = "stopping"
 	Internal    Code = "internal"
 )

@@ -3,6 +3,7 @@ package i2p
 import (
 	"encoding/binary"
 	"fmt"
+	"strconv"
 
 	"i2ptoolkit/pkg/sign"
 )
@@ -68,6 +69,29 @@ const (
 	CryptoMLKEM768X25519  = 6
 	CryptoMLKEM1024X25519 = 7
 )
+
+// CryptoName names an encryption type; an unknown one by its number.
+func CryptoName(t uint16) string {
+	switch t {
+	case CryptoElGamal:
+		return "ElGamal"
+	case CryptoP256:
+		return "P256"
+	case CryptoP384:
+		return "P384"
+	case CryptoP521:
+		return "P521"
+	case CryptoX25519:
+		return "X25519"
+	case CryptoMLKEM512X25519:
+		return "MLKEM512_X25519"
+	case CryptoMLKEM768X25519:
+		return "MLKEM768_X25519"
+	case CryptoMLKEM1024X25519:
+		return "MLKEM1024_X25519"
+	}
+	return strconv.Itoa(int(t))
+}
 
 // cryptoLen is the length of the two keys of a type (common structures,
 // PublicKey and PrivateKey). Hybrid types have the X25519 one here.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"i2ptoolkit/pkg/client"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -297,6 +298,7 @@ func codeOf(err error) (control.Code, bool) {
 		{netdb.ErrBusy, control.Busy},
 		{router.ErrStopped, control.Stopping},
 		{context.DeadlineExceeded, control.Timeout},
+		{client.ErrEncryption, control.Unsupported},
 		{streaming.ErrReset, control.Reset},
 		{streaming.ErrTimeout, control.Timeout},
 	} {

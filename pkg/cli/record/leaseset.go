@@ -62,7 +62,7 @@ func OfLeaseSet(set leaseset.Set, now time.Time) LeaseSet {
 		}
 	}
 	for _, k := range set.EncryptionKeys() {
-		l.EncryptionTypes = append(l.EncryptionTypes, EncryptionName(k.Type))
+		l.EncryptionTypes = append(l.EncryptionTypes, i2p.CryptoName(k.Type))
 	}
 	for _, lease := range set.Leases() {
 		l.Leases = append(l.Leases, Lease{lease.Gateway.String(), lease.TunnelID, lease.Expires.Time()})
@@ -134,23 +134,6 @@ func typeName(t byte) string {
 		return "EncryptedLeaseSet"
 	case leaseset.TypeMetaLeaseSet:
 		return "MetaLeaseSet"
-	}
-	return strconv.Itoa(int(t))
-}
-
-// EncryptionName names an encryption type (ECIES hybrids, leaseset encryption types).
-func EncryptionName(t uint16) string {
-	switch t {
-	case 0:
-		return "ElGamal"
-	case 4:
-		return "X25519"
-	case 5:
-		return "MLKEM512_X25519"
-	case 6:
-		return "MLKEM768_X25519"
-	case 7:
-		return "MLKEM1024_X25519"
 	}
 	return strconv.Itoa(int(t))
 }

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -47,7 +48,7 @@ func OfRouter(ri *routerinfo.RouterInfo, full bool) Router {
 		Kind: "routerinfo", Hash: ri.Hash().String(), Published: ri.Published().Time(),
 		Version: ri.Version(), Caps: ri.Caps().Text, Floodfill: ri.IsFloodfill(),
 		NetID: ri.NetID(), Family: ri.Family(),
-		SignatureType: id.SigType().String(), EncryptionType: EncryptionName(id.CryptoType()),
+		SignatureType: id.SigType().String(), EncryptionType: i2p.CryptoName(id.CryptoType()),
 		Bytes: len(ri.Bytes()), Addresses: []Address{},
 	}
 	for _, a := range ri.Addresses() {

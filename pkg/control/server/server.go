@@ -200,7 +200,7 @@ func statusOf(c control.Code) int {
 		return http.StatusServiceUnavailable
 	case control.InUse:
 		return http.StatusConflict
-	case control.Unreachable, control.Refused, control.Reset:
+	case control.Unreachable, control.Refused, control.Reset, control.Unsupported:
 		return http.StatusBadGateway
 	}
 	return http.StatusInternalServerError
