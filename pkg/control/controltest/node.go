@@ -21,6 +21,9 @@ type Node struct {
 	Records []control.Record
 	// NoTunnels makes Wait, Dial and Lookup wait for ever.
 	NoTunnels bool
+	// Hasty makes it give up at once what it otherwise waits for: that somebody listens at a
+	// destination, and that the last user of one leaves it.
+	Hasty bool
 
 	mu        sync.Mutex
 	level     string
@@ -250,12 +253,21 @@ func (n *Node) OpenClient(ctx context.Context, cfg server.ClientConfig) (server.
 	return d, nil
 }
 
-// leaveTime is how long one who opens a destination waits for its last user to leave.
-const leaveTime = 500 * time.Millisecond
+// patience is how long what has been begun elsewhere may take until it is seen here, on a
+// machine that is busy with other things.
+const patience = time.Minute
+
+// within is the time to wait for what others do.
+func (n *Node) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if n.Hasty {
+		return context.WithTimeout(ctx, 0)
+	}
+	return context.WithTimeout(ctx, patience)
+}
 
 // occupy takes the destination, once nobody else has it.
 func (d *destination) occupy(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, leaveTime)
+	ctx, cancel := d.node.within(ctx)
 	defer cancel()
 	for {
 		other := d.node.take(d)
@@ -323,13 +335,10 @@ func (d *destination) Ready(ctx context.Context) error {
 	return nil
 }
 
-// lookupTime is how long the fake network looks for a lease set, so that a script may start
-// both ends of a stream at once.
-const lookupTime = 500 * time.Millisecond
-
-// await waits for a destination to listen.
+// await waits for a destination to listen, so that a script may start both ends of a stream
+// at once.
 func (n *Node) await(ctx context.Context, hash i2p.Hash) (i2p.Destination, bool) {
-	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	ctx, cancel := n.within(ctx)
 	defer cancel()
 	for {
 		dest, changed := n.find(hash)

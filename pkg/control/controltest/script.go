@@ -16,20 +16,24 @@ import (
 
 // Script is a testscript command that runs a fake router until the script's end:
 //
-//	fake-router [-no-tunnels] SOCKET [FILE…]
+//	fake-router [-no-tunnels] [-hasty] SOCKET [FILE…]
 //
 // The netDb holds the RouterInfos and LeaseSet2s in the files.
 func Script(ts *testscript.TestScript, neg bool, args []string) {
 	node := &Node{}
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
-		if args[0] != "-no-tunnels" {
+		switch args[0] {
+		case "-no-tunnels":
+			node.NoTunnels = true
+		case "-hasty":
+			node.Hasty = true
+		default:
 			ts.Fatalf("fake-router: unknown flag %s", args[0])
 		}
-		node.NoTunnels = true
 		args = args[1:]
 	}
 	if neg || len(args) < 1 {
-		ts.Fatalf("usage: fake-router [-no-tunnels] SOCKET [FILE…]")
+		ts.Fatalf("usage: fake-router [-no-tunnels] [-hasty] SOCKET [FILE…]")
 	}
 	for _, name := range args[1:] {
 		b, err := os.ReadFile(ts.MkAbs(name))

@@ -51,8 +51,11 @@ type Server struct {
 	limits   Limits
 	socket   *socket
 	active   atomic.Int64
-	handlers sync.WaitGroup
 	sessions sessionTable
+
+	mu       sync.Mutex
+	ended    bool // no handler begins any more
+	handlers sync.WaitGroup
 }
 
 // New binds the socket, so that a path that cannot be used is known at once. A socket left
@@ -95,16 +98,38 @@ func (s *Server) Run(ctx context.Context) error {
 	case err = <-served:
 		cancel()
 	}
-	s.handlers.Wait()
+	s.finish()
 	if err != nil {
 		return fmt.Errorf("control: %w", err)
 	}
 	return nil
 }
 
+// begin counts a handler, unless Run waits for the last one already: a connection that was
+// taken at the last moment may come to its handler after that.
+func (s *Server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		s.handlers.Add(1)
+	}
+	return !s.ended
+}
+
+// finish lets no further handler begin, and waits for all that have.
+func (s *Server) finish() {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	s.handlers.Wait()
+}
+
 // serve counts and bounds the requests, and hands them to their handler.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	s.handlers.Add(1)
+	if !s.begin() {
+		writeError(w, control.Errorf(control.Stopping, "the router is stopping"))
+		return
+	}
 	defer s.handlers.Done()
 	defer s.active.Add(-1)
 	if s.active.Add(1) > int64(s.limits.Requests) {

@@ -175,7 +175,7 @@ func TestStopEndsStreamsAndSessions(t *testing.T) {
 }
 
 func TestErrorsKeepTheirCode(t *testing.T) {
-	ctx, c := start(t, &controltest.Node{})
+	ctx, c := start(t, &controltest.Node{Hasty: true})
 	session, err := c.Open(ctx, control.Open{Listen: []uint16{1}})
 	if err != nil {
 		t.Fatal(err)
