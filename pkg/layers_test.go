@@ -24,7 +24,7 @@ func table() map[string]int {
 	t := make(map[string]int)
 	for layer, names := range []string{
 		0: "aescbc buf noise elligator sign",
-		1: "i2p routerinfo leaseset i2np su3 datagram control vanity hostrecord family",
+		1: "i2p routerinfo leaseset i2np su3 datagram control vanity hostrecord family words",
 		2: "ntcp2 ssu2 ratchet tunnel netdb profile streaming",
 		3: "transport nat netdbdir reseed reseed/fetch reseed/serve naming router client stream control/client",
 		4: "sam i2cp proxy forward control/server console",

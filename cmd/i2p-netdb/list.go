@@ -12,6 +12,7 @@ import (
 	"i2ptoolkit/pkg/cli/record"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/words"
 )
 
 func listCommand() *cli.Command {
@@ -69,7 +70,7 @@ func fromRouter(c *cli.Context, take func(*routerinfo.RouterInfo)) error {
 		return nil
 	})
 	if damaged > 0 {
-		cli.Warnf(c, "the router gave %d damaged RouterInfos", damaged)
+		cli.Warnf(c, "the router gave %s", words.Count(damaged, "damaged RouterInfo"))
 	}
 	return err
 }
@@ -81,10 +82,10 @@ func fromPath(c *cli.Context, path string, take func(*routerinfo.RouterInfo)) er
 		return err
 	}
 	if bad := counts.Junk + counts.Misnamed; bad > 0 {
-		cli.Warnf(c, "%s: %d of %d files are damaged or misnamed", path, bad, counts.Files)
+		cli.Warnf(c, "%s: %d of %s %s damaged or misnamed", path, bad, words.Count(counts.Files, "file"), words.Verb(bad, "is", "are"))
 	}
 	if counts.Skipped > 0 {
-		cli.Verbosef(c, "%s: %d files are no RouterInfos", path, counts.Skipped)
+		cli.Verbosef(c, "%s: %s skipped for want of a RouterInfo", path, words.Count(counts.Skipped, "file"))
 	}
 	return context.Cause(c.Context)
 }

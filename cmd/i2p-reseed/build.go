@@ -15,6 +15,7 @@ import (
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/words"
 )
 
 // sourceFlags name the RouterInfos that bundles are made of.
@@ -255,7 +256,7 @@ func explain(c *cli.Context, report reseed.Report, err error) error {
 		return err
 	}
 	tellReport(c, report)
-	err = fmt.Errorf("none of %d RouterInfos is fit for a bundle", report.Seen)
+	err = fmt.Errorf("none of %s is fit for a bundle", words.Count(report.Seen, "RouterInfo"))
 	if report.Rejected["unreachable"] > 0 && !c.Bool("testnet") {
 		return cli.WithHint(err, "--testnet takes routers of private networks")
 	}
@@ -274,9 +275,10 @@ func tellReport(c *cli.Context, report reseed.Report) {
 		parts = append(parts, fmt.Sprintf("%d %s", r.count, r.reason))
 	}
 	if len(parts) > 0 {
-		cli.Notef(c, "%d of %d RouterInfos are fit; left out: %s", report.Eligible, report.Seen, strings.Join(parts, ", "))
+		cli.Notef(c, "%d of %s %s fit; left out: %s", report.Eligible, words.Count(report.Seen, "RouterInfo"),
+			words.Verb(report.Eligible, "is", "are"), strings.Join(parts, ", "))
 	}
 	if want := c.Int("per-bundle"); report.Bundles > 0 && report.Smallest < want {
-		cli.Warnf(c, "the smallest bundle has %d RouterInfos, less than %d", report.Smallest, want)
+		cli.Warnf(c, "the smallest bundle has %s, less than %d", words.Count(report.Smallest, "RouterInfo"), want)
 	}
 }

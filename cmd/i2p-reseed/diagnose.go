@@ -17,6 +17,7 @@ import (
 	"i2ptoolkit/pkg/cli/record"
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/reseed/fetch"
+	"i2ptoolkit/pkg/words"
 )
 
 func diagnoseCommand() *cli.Command {
@@ -181,7 +182,7 @@ func (w *witness) steps(r fetch.Report) (out []step) {
 	if r.Status != 200 || r.Result == fetch.Redirect || r.Result == fetch.TooLarge || (r.Result == fetch.Truncated && r.Signer == "") || r.Result == fetch.Stalled || r.Result == fetch.Broken {
 		return failed("http")
 	}
-	worked("http", fmt.Sprintf("status 200, %d bytes in %v", r.Bytes, r.Duration()))
+	worked("http", fmt.Sprintf("status 200, %s in %v", words.Bytes(r.Bytes), r.Duration()))
 	return append(out, contentSteps(r)...)
 }
 
@@ -246,12 +247,12 @@ func advise(c *cli.Context, found []diagnosis) error {
 	}
 	switch {
 	case working > 0:
-		cli.Notef(c, "%d of %d servers work", working, len(found))
+		cli.Notef(c, "%d of %s %s", working, words.Count(len(found), "server"), words.Verb(working, "works", "work"))
 		return nil
 	case unreached == len(found):
-		return cli.WithHint(cli.Againf("none of %d servers was reached", len(found)), "is there a network? if it forbids them, try --proxy, or i2p-reseed fetch FILE with a bundle of a friend's share")
+		return cli.WithHint(cli.Againf("none of %s was reached", words.Count(len(found), "server")), "is there a network? if it forbids them, try --proxy, or i2p-reseed fetch FILE with a bundle of a friend's share")
 	case clock > 0 && clock+unreached == len(found):
 		return cli.WithHint(fmt.Errorf("every server that was reached disagrees about the time"), "this machine's clock says %s", time.Now().UTC().Format(time.DateTime+" UTC"))
 	}
-	return fmt.Errorf("none of %d servers gave RouterInfos", len(found))
+	return fmt.Errorf("none of %s gave RouterInfos", words.Count(len(found), "server"))
 }

@@ -13,6 +13,7 @@ import (
 	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/su3"
+	"i2ptoolkit/pkg/words"
 )
 
 func extractCommand() *cli.Command {
@@ -152,7 +153,7 @@ func extractRouters(c *cli.Context, in *input, t *reseed.Trust, now time.Time, d
 		rest = append(rest, rejected{r.Name, r.Reason})
 	}
 	for _, r := range countReasons(rest) {
-		cli.Notef(c, "%s: %d RouterInfos rejected: %s", in.Name, r.count, r.reason)
+		cli.Notef(c, "%s: %s rejected: %s", in.Name, words.Count(r.count, "RouterInfo"), r.reason)
 	}
 	if len(bundle.Infos) == 0 {
 		return fmt.Errorf("%s: no RouterInfo that a router would take", in.Name)
@@ -166,6 +167,6 @@ func extractRouters(c *cli.Context, in *input, t *reseed.Trust, now time.Time, d
 			return err
 		}
 	}
-	cli.Notef(c, "%d RouterInfos in %s", len(bundle.Infos), dir)
+	cli.Notef(c, "%s in %s", words.Count(len(bundle.Infos), "RouterInfo"), dir)
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"i2ptoolkit/pkg/cli/record"
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/su3"
+	"i2ptoolkit/pkg/words"
 )
 
 func inspectCommand() *cli.Command {
@@ -155,15 +156,15 @@ func (s contents) print() error {
 	}
 	row("file", "%s", s.File)
 	if s.Kind == "su3" {
-		row("content", "%s (%s), %d bytes", s.ContentType, s.FileType, s.ContentBytes)
+		row("content", "%s (%s), %s", s.ContentType, s.FileType, words.Bytes(s.ContentBytes))
 		row("version", "%s", s.Version)
 		if s.Made != nil {
 			row("made", "%s", s.Made.Format("2006-01-02T15:04:05Z"))
 		}
 		row("signer", "%s", s.Signer)
-		row("signature", "%s, %d bytes", s.SignatureType, s.SignatureBytes)
+		row("signature", "%s, %s", s.SignatureType, words.Bytes(s.SignatureBytes))
 	} else {
-		row("content", "zip, %d bytes, unsigned", s.ContentBytes)
+		row("content", "zip, %s, unsigned", words.Bytes(s.ContentBytes))
 	}
 	if s.Routers != nil {
 		row("routers", "%d", *s.Routers)

@@ -2,12 +2,12 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/reseed"
+	"i2ptoolkit/pkg/words"
 )
 
 // sharedRouters is how many RouterInfos a friend gets: more than a server gives, for he asks once.
@@ -69,6 +69,6 @@ func share(c *cli.Context) error {
 	if err := cli.WriteOutput(c, bundle); err != nil {
 		return err
 	}
-	cli.Notef(c, "%s", fmt.Sprintf("%d RouterInfos of %d", report.Smallest, report.Seen))
+	cli.Notef(c, "%s of %d", words.Count(report.Smallest, "RouterInfo"), report.Seen)
 	return nil
 }

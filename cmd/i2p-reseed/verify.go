@@ -10,6 +10,7 @@ import (
 	"i2ptoolkit/pkg/cli/record"
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/su3"
+	"i2ptoolkit/pkg/words"
 )
 
 func verifyCommand() *cli.Command {
@@ -170,13 +171,13 @@ func (v verdict) report(c *cli.Context, err error) error {
 		line += " " + v.Version
 	}
 	if v.Routers != nil {
-		line += fmt.Sprintf(", %d RouterInfos", *v.Routers)
+		line += ", " + words.Count(*v.Routers, "RouterInfo")
 	}
 	if _, err := fmt.Println(record.Clean(line)); err != nil {
 		return err
 	}
 	for _, r := range countReasons(v.Rejected) {
-		cli.Notef(c, "%s: %d RouterInfos rejected: %s", v.File, r.count, r.reason)
+		cli.Notef(c, "%s: %s rejected: %s", v.File, words.Count(r.count, "RouterInfo"), r.reason)
 	}
 	return nil
 }

@@ -11,13 +11,14 @@ import (
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/client"
+	"i2ptoolkit/pkg/words"
 )
 
 func peersCommand() *cli.Command {
 	return listCommand("peers", "list the sessions with other routers", (*client.Client).Peers,
 		"ROUTER\tTRANSPORT\tWAY\tADDRESS\tVERSION\tCAPS\tIN\tOUT",
 		func(w io.Writer, p control.Peer) {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\n", p.Router, p.Transport, p.Direction, p.Address, p.Version, p.Caps, p.BytesIn, p.BytesOut)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Router, p.Transport, p.Direction, p.Address, p.Version, p.Caps, words.Bytes(p.BytesIn), words.Bytes(p.BytesOut))
 		})
 }
 
@@ -29,8 +30,8 @@ func tunnelsCommand() *cli.Command {
 			for i, h := range t.Hops {
 				hops[i] = h[:min(8, len(h))]
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%d\t%s\n", t.Kind, t.Direction, t.Role, t.State, t.ID,
-				t.Expires.UTC().Format(time.TimeOnly), t.Bytes, strings.Join(hops, " "))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", t.Kind, t.Direction, t.Role, t.State, t.ID,
+				t.Expires.UTC().Format(time.TimeOnly), words.Bytes(t.Bytes), strings.Join(hops, " "))
 		})
 }
 
@@ -38,7 +39,7 @@ func transportsCommand() *cli.Command {
 	return listCommand("transports", "list the transports and what they listen on", (*client.Client).Transports,
 		"NAME\tLISTEN\tPUBLISHED\tSESSIONS\tPENDING\tIN\tOUT",
 		func(w io.Writer, t control.Transport) {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\n", t.Name, strings.Join(t.Listen, ","), strings.Join(t.Published, ","), t.Sessions, t.Pending, t.BytesIn, t.BytesOut)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%s\n", t.Name, strings.Join(t.Listen, ","), strings.Join(t.Published, ","), t.Sessions, t.Pending, words.Bytes(t.BytesIn), words.Bytes(t.BytesOut))
 		})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/words"
 )
 
 func statusCommand() *cli.Command {
@@ -42,22 +43,28 @@ func printStatus(st control.Status) error {
 	}
 	row("router", "%s", st.Router)
 	row("version", "%s (I2P API %s)", st.Version, st.APILevel)
-	row("state", "%s for %s", st.State, time.Duration(st.UptimeSeconds)*time.Second)
+	row("state", "%s", st.State)
+	if st.Lacks != "" {
+		row("lacks", "%s", st.Lacks)
+	}
+	row("up", "%s", words.Span(time.Duration(st.UptimeSeconds)*time.Second))
 	row("network", "%d%s", st.NetID, map[bool]string{true: " (testnet)"}[st.Testnet])
 	row("caps", "%s", st.Caps)
 	for _, a := range st.Addresses {
 		row("address", "%s", a)
 	}
-	row("known", "%d routers, %d floodfills, %d lease sets", st.Known.Routers, st.Known.Floodfills, st.Known.LeaseSets)
+	row("known", "%s (%s), %s", words.Count(st.Known.Routers, "router"),
+		words.Count(st.Known.Floodfills, "floodfill"), words.Count(st.Known.LeaseSets, "lease set"))
 	row("sessions", "%d", st.Sessions)
 	t := st.Tunnels
 	row("tunnels", "exploratory %d in %d out, client %d in %d out, transit %d",
 		t.ExploratoryIn, t.ExploratoryOut, t.ClientIn, t.ClientOut, t.Transit)
 	row("builds", "%d accepted, %d refused, %d expired", st.Builds.Accepted, st.Builds.Refused, st.Builds.Expired)
-	row("transit", "%d builds accepted, %d refused; %d messages, %d bytes", st.Transit.Accepted, st.Transit.Refused, st.Transit.Messages, st.Transit.Bytes)
+	row("transit", "%s accepted, %d refused; %s, %s", words.Count(st.Transit.Accepted, "tunnel"), st.Transit.Refused,
+		words.Count(st.Transit.Messages, "message"), words.Bytes(st.Transit.Bytes))
 	row("clients", "%d", st.Clients)
-	row("traffic", "%d bytes in, %d bytes out; %d and %d bytes/s now",
-		st.Traffic.BytesIn, st.Traffic.BytesOut, st.Traffic.RateIn, st.Traffic.RateOut)
+	row("traffic", "%s in, %s out; now %s/s in, %s/s out", words.Bytes(st.Traffic.BytesIn), words.Bytes(st.Traffic.BytesOut),
+		words.Bytes(st.Traffic.RateIn), words.Bytes(st.Traffic.RateOut))
 	reseedRows(row, st.Reseed)
 	row("data", "%s", st.DataDir)
 	row("log level", "%s", st.LogLevel)

@@ -99,9 +99,23 @@ func waitFor(ctx context.Context, router *client.Client, state string) error {
 		return err == nil || !errors.Is(err, client.ErrNoRouter) && ctx.Err() == nil
 	})
 	if lateErr != nil {
-		return late(lateErr, fmt.Sprintf("the router at %s is not there yet (%s)", router.Path(), state))
+		return late(lateErr, missing(ctx, router, state))
 	}
 	return err
+}
+
+// missing says what was waited for in vain, and why it did not come.
+func missing(ctx context.Context, router *client.Client, state string) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	st, err := router.Status(ctx)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("no router answers at %s yet", router.Path())
+	case st.Lacks == "":
+		return fmt.Sprintf("the router at %s has no %s yet", router.Path(), state)
+	}
+	return fmt.Sprintf("the router at %s has no %s: %s", router.Path(), state, st.Lacks)
 }
 
 // late says what did not happen in time; an interrupt stays one.

@@ -24,6 +24,7 @@ type Status struct {
 	Version       string        `json:"version"`
 	APILevel      string        `json:"api_level"`
 	State         State         `json:"state"`
+	Lacks         string        `json:"lacks,omitempty"` // why there are no tunnels; empty: there are some, or soon will be
 	Started       time.Time     `json:"started"`
 	UptimeSeconds int64         `json:"uptime_seconds"`
 	Router        string        `json:"router"` // router hash, I2P base64

@@ -46,6 +46,7 @@ func (n *Node) Status() control.Status {
 		Accepted: c.TransitAccepted, Refused: c.TransitRefused, Messages: c.TransitMessages, Bytes: c.TransitBytes,
 	}
 	out.Reseed = n.reseed.status()
+	out.Lacks = n.lacks()
 	out.Traffic.RateIn, out.Traffic.RateOut = n.rates.add(now, t.BytesIn, t.BytesOut)
 	return out
 }

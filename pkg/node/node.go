@@ -254,6 +254,7 @@ func (n *Node) Run(ctx context.Context) error {
 	parts.run("transport", n.transport.Run)
 	parts.run("router", n.router.Run)
 	parts.run("netDb directory", n.keepNetDB)
+	parts.run("what is lacking", n.watchLacks)
 	if n.reseed.auto {
 		parts.run("reseed", n.runReseed)
 	}

@@ -20,6 +20,7 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/su3"
+	"i2ptoolkit/pkg/words"
 )
 
 // Limits of a bundle. Those of the live network have some 75 RouterInfos in
@@ -240,7 +241,7 @@ func accept(name string, raw []byte, cfg OpenConfig) (*routerinfo.RouterInfo, er
 
 func days(d time.Duration) string {
 	if d%(24*time.Hour) == 0 {
-		return fmt.Sprintf("%d days", d/(24*time.Hour))
+		return words.Count(int64(d/(24*time.Hour)), "day")
 	}
 	return d.String()
 }

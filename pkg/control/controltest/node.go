@@ -50,12 +50,12 @@ func RouterHash() string { return i2p.HashOf([]byte("fake router")).String() }
 func (n *Node) Status() control.Status {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	state := control.StateRunning
+	state, lacks := control.StateRunning, ""
 	if n.NoTunnels {
-		state = control.StateStarting
+		state, lacks = control.StateStarting, "no other router is known, and reseed is off"
 	}
 	return control.Status{
-		Version: "fake", APILevel: control.APILevel, State: state, Started: epoch(), UptimeSeconds: 3723,
+		Version: "fake", APILevel: control.APILevel, State: state, Lacks: lacks, Started: epoch(), UptimeSeconds: 3723,
 		Router: RouterHash(), NetID: 99, Caps: "LR", Testnet: true, DataDir: "/nowhere",
 		Addresses: []string{"NTCP2 127.0.0.1:7654"},
 		Known:     control.Known{Routers: 12, Floodfills: 3, LeaseSets: 1},

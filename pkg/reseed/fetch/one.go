@@ -13,6 +13,7 @@ import (
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/su3"
+	"i2ptoolkit/pkg/words"
 )
 
 // One asks one server. The error is an *Error where the server was asked; it says what the
@@ -99,7 +100,7 @@ func (o *outcome) accept(infos []*routerinfo.RouterInfo) {
 		o.fail(Nothing, "no RouterInfos in it", nil)
 		return
 	}
-	o.fail(Nothing, fmt.Sprintf("none of %s is of use: %s", count(o.report.Found, "RouterInfo"), o.mostRejected()), nil)
+	o.fail(Nothing, fmt.Sprintf("none of %s is of use: %s", words.Count(o.report.Found, "RouterInfo"), o.mostRejected()), nil)
 }
 
 // maxReasons bounds the reasons that a report lists: strangers have a part in their words.
@@ -163,7 +164,7 @@ func (o *outcome) end() (Report, []*routerinfo.RouterInfo, error) {
 	o.report.DurationMillis = o.cfg.Now().Sub(o.begun).Milliseconds()
 	if o.err == nil {
 		o.report.Result, o.report.New = OK, o.report.Accepted
-		o.report.Reason = count(o.report.Accepted, "RouterInfo")
+		o.report.Reason = words.Count(o.report.Accepted, "RouterInfo")
 		if n := o.report.Found - o.report.Accepted; n > 0 {
 			o.report.Reason += fmt.Sprintf(", %d rejected: %s", n, o.mostRejected())
 		}

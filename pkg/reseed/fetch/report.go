@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"i2ptoolkit/pkg/words"
 )
 
 // Result is what came of asking a server, in a word for programs.
@@ -103,19 +105,12 @@ func Summary(reports []Report) string {
 	}
 	switch {
 	case useful == 0:
-		return fmt.Sprintf("no RouterInfos from %s", count(len(reports), "server"))
+		return fmt.Sprintf("no RouterInfos from %s", words.Count(len(reports), "server"))
 	case useful == 1:
-		return fmt.Sprintf("%s from 1 of %s", count(fresh, "RouterInfo"), count(len(reports), "server"))
+		return fmt.Sprintf("%s from 1 of %s", words.Count(fresh, "RouterInfo"), words.Count(len(reports), "server"))
 	}
 	return fmt.Sprintf("%s from %d of %s, %d of them given more than once",
-		count(fresh, "RouterInfo"), useful, count(len(reports), "server"), all-fresh)
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+		words.Count(fresh, "RouterInfo"), useful, words.Count(len(reports), "server"), all-fresh)
 }
 
 // Failures says in one line why servers gave nothing: each reason once, with the servers it

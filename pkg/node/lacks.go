@@ -1,0 +1,119 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/words"
+)
+
+// needs is what the tunnels of a router depend on.
+type needs struct {
+	known     int // other routers
+	hops      int // of the router's own tunnels, the longer way
+	sessions  int
+	failed    uint64 // dials
+	builds    control.BuildCounts
+	reseed    control.Reseed
+	auto      bool // it reseeds by itself
+	enabled   bool // it may
+	public    bool
+	bootstrap bool
+}
+
+// text says why there are no tunnels, and what would help.
+func (n needs) text() string {
+	asked := n.builds.Accepted + n.builds.Refused + n.builds.Expired
+	switch {
+	case n.known == 0 && n.reseed.State == control.ReseedRunning:
+		return "no other router is known: reseed servers are being asked"
+	case n.known == 0 && n.auto && !n.reseed.Last.IsZero():
+		return fmt.Sprintf("no other router is known: %s, and reseed asks again at %s", n.reseed.Reason, n.reseed.Next.UTC().Format(time.TimeOnly+" UTC"))
+	case n.known == 0 && n.auto:
+		return "no other router is known: reseed has not begun yet"
+	case n.known == 0:
+		return "no other router is known, and " + n.noReseed()
+	case n.known < n.hops:
+		return fmt.Sprintf("only %s known, and tunnels have %s", words.Counted(n.known, "other router is", "other routers are"), words.Count(n.hops, "hop"))
+	case n.sessions == 0 && n.failed > 0:
+		return fmt.Sprintf("none of %s can be reached: is there a network, and does a firewall let us dial?", words.Count(n.known, "known router"))
+	case asked > 0 && n.builds.Accepted == 0:
+		return fmt.Sprintf("none of %s was accepted: %d refused, %d without an answer", words.Count(asked, "tunnel build"), n.builds.Refused, n.builds.Expired)
+	}
+	return ""
+}
+
+// noReseed says why nobody is asked for routers, and what to do.
+func (n needs) noReseed() string {
+	why := "nobody is asked for one"
+	switch {
+	case n.bootstrap:
+		why = "bootstrap gave none of this network"
+	case !n.enabled:
+		why = "reseed is off"
+	case !n.public:
+		why = "a private network has no reseed servers that are known"
+	}
+	return why + ": name some with --bootstrap or --reseed, or tell i2p-router reseed"
+}
+
+// lacks says why there are no tunnels, as far as that is known; empty: there are, or soon
+// will be.
+func (n *Node) lacks() string {
+	c, t, s := n.router.Counts(), n.transport.Stats(), n.cfg.Settings
+	select {
+	case <-n.loaded:
+	default:
+		return ""
+	}
+	if n.stopping.Load() || c.ExploratoryIn > 0 && c.ExploratoryOut > 0 {
+		return ""
+	}
+	return needs{
+		known: c.DB.Routers, hops: max(s.Exploratory.InLength, s.Exploratory.OutLength), sessions: t.Sessions, failed: t.DialsFailed,
+		builds: control.BuildCounts{Accepted: c.BuildsAccepted, Refused: c.BuildsRefused, Expired: c.BuildsExpired},
+		reseed: n.reseed.status(), auto: n.reseed.auto, enabled: s.Reseed.Enabled, public: s.Public(), bootstrap: len(s.Bootstrap) > 0,
+	}.text()
+}
+
+// lackPauses are the times between looks at what is lacking; the last one goes on.
+func lackPauses() []time.Duration {
+	return []time.Duration{time.Minute, 10 * time.Minute, time.Hour}
+}
+
+// watchLacks begins once the netDb has been read.
+func (n *Node) watchLacks(ctx context.Context) error {
+	select {
+	case <-n.loaded:
+	case <-ctx.Done():
+		return nil
+	}
+	hopeless := n.router.Counts().DB.Routers == 0 && !n.reseed.auto
+	warnOfLacks(ctx, hopeless, func() {
+		if lack := n.lacks(); lack != "" {
+			n.log.Warn("no tunnels", "reason", lack)
+		}
+	})
+	return nil
+}
+
+// warnOfLacks looks for what keeps the router from its work: at once where nothing is going
+// to change by itself, and then again, but rarely.
+func warnOfLacks(ctx context.Context, hopeless bool, look func()) {
+	if hopeless {
+		look()
+	}
+	pauses := lackPauses()
+	for i := 0; ; i++ {
+		timer := time.NewTimer(pauses[min(i, len(pauses)-1)])
+		select {
+		case <-timer.C:
+			look()
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
