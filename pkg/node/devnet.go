@@ -54,31 +54,39 @@ func NewDevnet(cfg DevnetConfig) (*Devnet, error) {
 	return d, nil
 }
 
-// Run runs the routers until ctx ends; ready is called once all of them have
-// tunnels. The end is at once: there is nobody outside to be polite to.
+// Run runs the routers until ctx ends, one of them fails or all were stopped:
+// one that is stopped leaves the others running. ready is called once all that
+// run have tunnels. The end is at once: there is nobody outside to be polite to.
 func (d *Devnet) Run(ctx context.Context, ready func() error) error {
 	work, cancel := context.WithCancel(ctx)
 	defer cancel()
 	errs := make(chan error, len(d.nodes)+1)
-	var wg sync.WaitGroup
-	for _, n := range d.nodes {
+	var wg, running sync.WaitGroup
+	lives := make([]context.Context, len(d.nodes)) // each ends with its router
+	for i, n := range d.nodes {
+		life, ended := context.WithCancel(work)
+		lives[i] = life
+		running.Add(1)
 		wg.Go(func() {
+			defer running.Done()
+			defer ended()
 			if err := n.Run(context.WithoutCancel(ctx)); err != nil {
 				errs <- err
+				cancel()
 			}
-			cancel()
 		})
 	}
 	wg.Go(func() {
-		if err := d.introduce(work); err != nil {
-			errs <- err
-			cancel()
-			return
+		running.Wait()
+		cancel()
+	})
+	wg.Go(func() {
+		d.introduce(lives)
+		for i, n := range d.nodes {
+			n.Wait(lives[i], control.WaitTunnels) // an error: it was stopped
 		}
-		for _, n := range d.nodes {
-			if n.Wait(work, control.WaitTunnels) != nil {
-				return
-			}
+		if work.Err() != nil {
+			return
 		}
 		if err := ready(); err != nil {
 			errs <- err
@@ -98,18 +106,16 @@ func (d *Devnet) Run(ctx context.Context, ready func() error) error {
 	}
 }
 
-// introduce tells every router of every other, as a reseed would.
-func (d *Devnet) introduce(ctx context.Context) error {
+// introduce tells every router of every other, as a reseed would. One that was
+// stopped before it began is not missed.
+func (d *Devnet) introduce(lives []context.Context) {
 	var infos []*routerinfo.RouterInfo
-	for _, n := range d.nodes {
-		ri, err := n.Info(ctx)
-		if err != nil {
-			return nil // ended before it began
+	for i, n := range d.nodes {
+		if ri, err := n.Info(lives[i]); err == nil {
+			infos = append(infos, ri)
 		}
-		infos = append(infos, ri)
 	}
 	for _, n := range d.nodes {
 		n.Learn(infos)
 	}
-	return nil
 }
