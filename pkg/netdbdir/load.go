@@ -33,7 +33,18 @@ type LoadConfig struct {
 	// Shuffle brings the files into another order, for who needs only some of
 	// them; nil: that of their names.
 	Shuffle func(n int, swap func(i, j int))
+	// Passed is told of each file that is passed over, and why; nil: nobody is.
+	// It is called as each is.
+	Passed func(name string, why error)
 }
+
+// Why files are passed over, beside the errors of reading them.
+var (
+	ErrNothing  = errors.New("neither a RouterInfo nor a zip of them") // of one file alone
+	ErrName     = errors.New("no name of a RouterInfo")
+	ErrMisnamed = errors.New("RouterInfo of another router than its name says")
+	errTooLong  = errors.New("too long for a RouterInfo")
+)
 
 // Loaded counts what was read.
 type Loaded struct {
@@ -41,12 +52,13 @@ type Loaded struct {
 	Routers  int // given to the caller
 	Junk     int // damaged, or with a bad signature
 	Misnamed int // of another router than the file's name says
-	Skipped  int // not RouterInfos by their names, or over a limit
+	Foreign  int // not RouterInfos by their names
+	Skipped  int // over a limit
 }
 
 func (l *Loaded) add(o Loaded) {
 	l.Files, l.Routers, l.Junk = l.Files+o.Files, l.Routers+o.Routers, l.Junk+o.Junk
-	l.Misnamed, l.Skipped = l.Misnamed+o.Misnamed, l.Skipped+o.Skipped
+	l.Misnamed, l.Foreign, l.Skipped = l.Misnamed+o.Misnamed, l.Foreign+o.Foreign, l.Skipped+o.Skipped
 }
 
 // Load reads RouterInfos from a directory (flat, or with subdirectories of one
@@ -84,9 +96,12 @@ func loadFile(ctx context.Context, name string, size int64, cfg LoadConfig, each
 	if err != nil {
 		return Loaded{Files: 1, Junk: 1}, fmt.Errorf("netdbdir: %s: %w", name, err)
 	}
-	ri, counts := parse(filepath.Base(name), b, cfg.Verify)
-	if ri == nil {
-		return counts, fmt.Errorf("netdbdir: %s is neither a RouterInfo nor a zip of them", name)
+	ri, counts, err := parse(filepath.Base(name), b, cfg.Verify)
+	if errors.Is(err, ErrMisnamed) {
+		return counts, fmt.Errorf("netdbdir: %s: %w", name, err)
+	}
+	if err != nil {
+		return counts, fmt.Errorf("netdbdir: %s: %w", name, ErrNothing)
 	}
 	each(ri)
 	return counts, nil
@@ -109,7 +124,7 @@ func loadDir(ctx context.Context, path string, cfg LoadConfig, each func(*router
 		return Loaded{}, err
 	}
 	var total Loaded
-	files = slices.DeleteFunc(files, func(name string) bool { return !wanted(filepath.Base(name)) })
+	files = slices.DeleteFunc(files, func(name string) bool { return cfg.foreign(&total, name, filepath.Base(name)) })
 	order(cfg, files)
 	if len(files) > maxEntries {
 		total.Skipped = len(files) - maxEntries
@@ -117,7 +132,7 @@ func loadDir(ctx context.Context, path string, cfg LoadConfig, each func(*router
 	}
 	counts, err := parallel(ctx, len(files), cfg, func(i int) (string, []byte, error) {
 		b, err := readFile(files[i])
-		return filepath.Base(files[i]), b, err
+		return files[i], b, err
 	}, each)
 	total.add(counts)
 	return total, err
@@ -140,8 +155,6 @@ func readFile(name string) ([]byte, error) {
 	return slices.Clone(buf[:n]), nil
 }
 
-var errTooLong = errors.New("too long for a RouterInfo")
-
 func readLimited(r io.Reader) ([]byte, error) {
 	var buf [maxFile + 1]byte
 	n, err := io.ReadFull(r, buf[:])
@@ -162,48 +175,68 @@ func loadZip(ctx context.Context, r io.ReaderAt, size int64, cfg LoadConfig, eac
 		return Loaded{}, fmt.Errorf("netdbdir: %w", err)
 	}
 	var total Loaded
-	files := slices.DeleteFunc(slices.Clone(z.File), func(f *zip.File) bool { return !wanted(path.Base(f.Name)) })
-	total.Skipped = len(z.File) - len(files)
+	files := slices.DeleteFunc(slices.Clone(z.File), func(f *zip.File) bool {
+		return strings.HasSuffix(f.Name, "/") || cfg.foreign(&total, f.Name, path.Base(f.Name))
+	})
 	order(cfg, files)
 	if len(files) > maxEntries {
-		total.Skipped += len(files) - maxEntries
+		total.Skipped = len(files) - maxEntries
 		files = files[:maxEntries]
 	}
 	counts, err := parallel(ctx, len(files), cfg, func(i int) (string, []byte, error) {
 		f, err := files[i].Open()
 		if err != nil {
-			return "", nil, err
+			return files[i].Name, nil, err
 		}
 		defer f.Close()
 		b, err := readLimited(f)
-		return path.Base(files[i].Name), b, err
+		return files[i].Name, b, err
 	}, each)
 	total.add(counts)
 	return total, err
 }
 
-// parse reads one file's RouterInfo; nil where it is damaged or not what its
-// name says.
-func parse(base string, b []byte, verify bool) (*routerinfo.RouterInfo, Loaded) {
+// foreign tells whether a file's name is none that RouterInfos have, and counts it.
+func (cfg LoadConfig) foreign(counts *Loaded, name, base string) bool {
+	if wanted(base) {
+		return false
+	}
+	counts.Foreign++
+	if cfg.Passed != nil {
+		cfg.Passed(name, ErrName)
+	}
+	return true
+}
+
+// parse reads one file's RouterInfo; an error says that it is damaged or not
+// what its name says.
+func parse(base string, b []byte, verify bool) (*routerinfo.RouterInfo, Loaded, error) {
 	ri, err := routerinfo.Parse(b)
 	if err == nil && verify {
 		err = ri.Verify()
 	}
 	if err != nil {
-		return nil, Loaded{Files: 1, Junk: 1}
+		return nil, Loaded{Files: 1, Junk: 1}, err
 	}
 	if strings.HasPrefix(base, filePrefix) {
 		if h, ok := hashOf(base); !ok || h != ri.Hash() {
-			return nil, Loaded{Files: 1, Misnamed: 1}
+			return nil, Loaded{Files: 1, Misnamed: 1}, ErrMisnamed
 		}
 	}
-	return ri, Loaded{Files: 1, Routers: 1}
+	return ri, Loaded{Files: 1, Routers: 1}, nil
 }
 
 // result is one batch as a worker leaves it.
 type result struct {
 	routers []*routerinfo.RouterInfo
+	passed  []passed
 	counts  Loaded
+}
+
+// passed is a file that was passed over.
+type passed struct {
+	name string
+	why  error
 }
 
 // parallel has n files read and parsed by workers in batches, and gives them to
@@ -241,6 +274,11 @@ func parallel(ctx context.Context, n int, cfg LoadConfig, read func(int) (string
 				}
 				each(ri)
 			}
+			for _, p := range r.passed {
+				if cfg.Passed != nil {
+					cfg.Passed(p.name, p.why)
+				}
+			}
 			total.add(r.counts)
 		case <-ctx.Done():
 			return total, ctx.Err()
@@ -252,15 +290,17 @@ func parallel(ctx context.Context, n int, cfg LoadConfig, read func(int) (string
 func readBatch(ctx context.Context, from, to int, verify bool, read func(int) (string, []byte, error)) result {
 	var r result
 	for i := from; i < to && ctx.Err() == nil; i++ {
-		base, b, err := read(i)
-		if err != nil {
-			r.counts.add(Loaded{Files: 1, Junk: 1})
+		name, b, err := read(i)
+		counts := Loaded{Files: 1, Junk: 1}
+		var ri *routerinfo.RouterInfo
+		if err == nil {
+			ri, counts, err = parse(path.Base(filepath.ToSlash(name)), b, verify)
+		}
+		if r.counts.add(counts); err != nil {
+			r.passed = append(r.passed, passed{name, err})
 			continue
 		}
-		ri, counts := parse(base, b, verify)
-		if r.counts.add(counts); ri != nil {
-			r.routers = append(r.routers, ri)
-		}
+		r.routers = append(r.routers, ri)
 	}
 	return r
 }

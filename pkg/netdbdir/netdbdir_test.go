@@ -206,7 +206,7 @@ func TestLoadOtherForms(t *testing.T) {
 	if err := os.WriteFile(name, buf.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, n := load(t, name, LoadConfig{Verify: true}); len(got) != 5 || n.Junk != 1 || n.Skipped != 1 {
+	if got, n := load(t, name, LoadConfig{Verify: true}); len(got) != 5 || n.Junk != 1 || n.Foreign != 1 {
 		t.Fatalf("zip: %d, %+v", len(got), n)
 	}
 
