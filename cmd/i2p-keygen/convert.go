@@ -132,6 +132,12 @@ func standardPublic(k sign.PublicKey) (crypto.PublicKey, error) {
 	return ecdsa.ParseUncompressedPublicKey(curve, append([]byte{4}, k.Bytes()...))
 }
 
+// errDamaged stands for what the parsers of DER say of their own types.
+var (
+	errDamaged  = errors.New("the private key in PEM is damaged")
+	errWrongKey = errors.New("private key of another type, expected Ed25519 or ECDSA of P-256, P-384 or P-521")
+)
+
 // parsePEM reads a private key in PKCS #8 or SEC 1.
 func parsePEM(b []byte) (sign.PrivateKey, error) {
 	for {
@@ -140,16 +146,18 @@ func parsePEM(b []byte) (sign.PrivateKey, error) {
 			return sign.PrivateKey{}, errors.New("no private key in PEM")
 		}
 		switch block.Type {
+		case "RSA PRIVATE KEY":
+			return sign.PrivateKey{}, errWrongKey
 		case "PRIVATE KEY":
 			k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 			if err != nil {
-				return sign.PrivateKey{}, err
+				return sign.PrivateKey{}, errDamaged
 			}
 			return fromStandard(k)
 		case "EC PRIVATE KEY":
 			k, err := x509.ParseECPrivateKey(block.Bytes)
 			if err != nil {
-				return sign.PrivateKey{}, err
+				return sign.PrivateKey{}, errDamaged
 			}
 			return fromStandard(k)
 		}
@@ -171,5 +179,5 @@ func fromStandard(key any) (sign.PrivateKey, error) {
 			}
 		}
 	}
-	return sign.PrivateKey{}, fmt.Errorf("%T: %w", key, errWrongType)
+	return sign.PrivateKey{}, errWrongKey
 }

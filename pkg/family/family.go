@@ -140,6 +140,9 @@ func (f Family) MarshalKey() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), nil
 }
 
+// errDamaged stands for what the parsers of DER say of their own types.
+var errDamaged = errors.New("family: the private key in PEM is damaged")
+
 // ParseKey reads a private key from PEM, in SEC 1 or PKCS #8.
 func ParseKey(b []byte) (sign.PrivateKey, error) {
 	for {
@@ -151,17 +154,17 @@ func ParseKey(b []byte) (sign.PrivateKey, error) {
 		case "EC PRIVATE KEY":
 			k, err := x509.ParseECPrivateKey(block.Bytes)
 			if err != nil {
-				return sign.PrivateKey{}, fmt.Errorf("family: private key: %w", err)
+				return sign.PrivateKey{}, errDamaged
 			}
 			return signingKey(k)
 		case "PRIVATE KEY":
 			any, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 			if err != nil {
-				return sign.PrivateKey{}, fmt.Errorf("family: private key: %w", err)
+				return sign.PrivateKey{}, errDamaged
 			}
 			k, ok := any.(*ecdsa.PrivateKey)
 			if !ok {
-				return sign.PrivateKey{}, fmt.Errorf("family: private key %T, expected ECDSA P-256", any)
+				return sign.PrivateKey{}, errors.New("family: private key of another type, expected ECDSA P-256")
 			}
 			return signingKey(k)
 		}

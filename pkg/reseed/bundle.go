@@ -219,7 +219,7 @@ func unpack(f *zip.File, buffer *bytes.Buffer) ([]byte, error) {
 func accept(name string, raw []byte, cfg OpenConfig) (*routerinfo.RouterInfo, error) {
 	ri, err := routerinfo.Parse(raw)
 	if err != nil {
-		return nil, fmt.Errorf("no RouterInfo: %w", err)
+		return nil, fmt.Errorf("no RouterInfo: %s", strings.TrimPrefix(err.Error(), "routerinfo: "))
 	}
 	hash := infoName.FindStringSubmatch(name)[1]
 	age := cfg.Now.Sub(ri.Published().Time())

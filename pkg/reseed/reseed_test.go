@@ -185,7 +185,7 @@ func TestLoadSigner(t *testing.T) {
 		"no private key": {certificate, certificate},
 		"is encrypted":   {pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: block.Bytes}), certificate},
 		"is of another":  {pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: edDER}), certificate},
-		"private key: ":  {pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: block.Bytes[1:]}), certificate},
+		"is damaged":     {pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: block.Bytes[1:]}), certificate},
 	} {
 		if _, _, err := LoadSigner(c.key, c.certificate); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v, expected %q", err, name)

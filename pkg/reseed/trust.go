@@ -310,7 +310,7 @@ func parseKey(text []byte) (crypto.Signer, error) {
 		}
 		k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("reseed: private key: %w", err)
+			return nil, errors.New("reseed: the private key in PEM is damaged")
 		}
 		switch k := k.(type) {
 		case *rsa.PrivateKey:
@@ -320,6 +320,6 @@ func parseKey(text []byte) (crypto.Signer, error) {
 		case ed25519.PrivateKey:
 			return k, nil
 		}
-		return nil, fmt.Errorf("reseed: private key of type %T, expected RSA, ECDSA or Ed25519", k)
+		return nil, errors.New("reseed: private key of another type, expected RSA, ECDSA or Ed25519")
 	}
 }
