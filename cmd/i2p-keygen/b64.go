@@ -1,15 +1,17 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
-	"strings"
-	"unicode"
+	"io"
+	"os"
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/i2p"
 )
 
-// maxText bounds what b64, sign and verify read.
+// maxText bounds what sign and verify read.
 const maxText = 256 << 20
 
 func b64Command() *cli.Command {
@@ -31,33 +33,99 @@ func b64Command() *cli.Command {
 			if err != nil {
 				return err
 			}
-			b, err := cli.ReadInput(path, maxText)
+			if c.Bool("decode") && c.String("output") == "" && cli.IsTerminal(os.Stdout) {
+				return cli.WithHint(cli.Usagef("the result is binary, and stdout is a terminal"), "name a file with -o FILE, or insist with -o -")
+			}
+			in, err := cli.OpenInput(path)
 			if err != nil {
 				return err
 			}
-			if !c.Bool("decode") {
-				return writeText(c, i2p.EncodeBase64(b)+"\n")
-			}
-			raw, err := decodeText(b)
-			if err != nil {
-				return cli.Dataf("%s is no base64: %w", path, err)
-			}
-			return cli.WriteOutput(c, raw)
+			defer in.Close()
+			return cli.StreamOutput(c, func(w io.Writer) error {
+				if !c.Bool("decode") {
+					return encode(w, in)
+				}
+				if err := decode(w, in); err != nil {
+					return decodeError(path, err)
+				}
+				return nil
+			})
 		},
 	}
 }
 
-// decodeText reads base64 with white space anywhere.
-func decodeText(b []byte) ([]byte, error) {
-	text := strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return -1
-		}
-		return r
-	}, string(b))
-	raw, err := i2p.DecodeBase64(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "i2p: "))
+// encode encodes a stream of any length as it comes.
+func encode(w io.Writer, in io.Reader) error {
+	enc := i2p.NewBase64Encoder(w)
+	if _, err := io.Copy(enc, in); err != nil {
+		return err
 	}
-	return raw, nil
+	if err := enc.Close(); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
+
+// errBase64 is what is wrong with the input itself.
+var errBase64 = errors.New("is no base64")
+
+func decodeError(path string, err error) error {
+	if errors.Is(err, errBase64) {
+		return cli.Dataf("%s %w", cli.InputName(path), err)
+	}
+	return err
+}
+
+// decode decodes a stream of any length as it comes, and passes over white space.
+func decode(w io.Writer, in io.Reader) error {
+	var chunk [64 << 10]byte
+	kept := 0      // bytes of a group of four that is not whole yet
+	ended := false // there was padding
+	for {
+		n, readErr := in.Read(chunk[kept:])
+		text := chunk[:kept+len(squeeze(chunk[kept:kept+n]))]
+		whole := text[:len(text)-len(text)%4]
+		if readErr != nil {
+			whole = text
+		}
+		if ended && len(text) > 0 {
+			return fmt.Errorf("%w: more follows its end", errBase64)
+		}
+		raw, err := i2p.DecodeBase64(string(whole))
+		if err != nil {
+			return fmt.Errorf("%w: a character that is none of it, or too few of them", errBase64)
+		}
+		ended = bytes.IndexByte(whole, '=') >= 0
+		if _, err := w.Write(raw); err != nil {
+			return err
+		}
+		if readErr == io.EOF {
+			return nil
+		}
+		if readErr != nil {
+			return readErr
+		}
+		kept = copy(chunk[:], text[len(whole):])
+	}
+}
+
+// squeeze removes white space, in place.
+func squeeze(text []byte) []byte {
+	kept := text[:0]
+	for _, b := range text {
+		switch b {
+		case ' ', '\t', '\r', '\n', '\v', '\f':
+		default:
+			kept = append(kept, b)
+		}
+	}
+	return kept
+}
+
+// decodeText decodes a text that is short.
+func decodeText(b []byte) ([]byte, error) {
+	var out bytes.Buffer
+	err := decode(&out, bytes.NewReader(b))
+	return out.Bytes(), err
 }

@@ -71,10 +71,10 @@ func clientKey(path string) (*ecdh.PrivateKey, error) {
 	defer clear(text)
 	raw, err := decodeText(text)
 	if err != nil {
-		return nil, cli.Dataf("%s is no key in base64: %w", path, err)
+		return nil, cli.Dataf("%s is no key in base64", cli.InputName(path))
 	}
 	if len(raw) != len(b) {
-		return nil, cli.Dataf("%s: key of %d bytes, expected %d", path, len(raw), len(b))
+		return nil, cli.Dataf("%s: key of %d bytes, expected %d", cli.InputName(path), len(raw), len(b))
 	}
 	return ecdh.X25519().NewPrivateKey(raw)
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"text/tabwriter"
 
 	"github.com/mattn/go-isatty"
 )
@@ -48,14 +50,58 @@ func (w *rememberingWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
+// Printf prints a line of text on stdout.
+func Printf(format string, args ...any) error {
+	_, err := fmt.Println(Clean(fmt.Sprintf(format, args...)))
+	return err
+}
+
+// Table prints columns of text.
+type Table struct{ w *tabwriter.Writer }
+
+// NewTable begins a table on w.
+func NewTable(w io.Writer) Table { return Table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
+
+// Row adds a line; cells are printed as fmt.Print does.
+func (t Table) Row(cells ...any) {
+	for i, c := range cells {
+		if i > 0 {
+			io.WriteString(t.w, "\t")
+		}
+		io.WriteString(t.w, Clean(fmt.Sprint(c)))
+	}
+	io.WriteString(t.w, "\n")
+}
+
+// Rowf adds a line with a name and a formatted text.
+func (t Table) Rowf(name, format string, args ...any) { t.Row(name, fmt.Sprintf(format, args...)) }
+
+// Flush writes what was added; its error is that of all writing.
+func (t Table) Flush() error { return t.w.Flush() }
+
 // IsTerminal tells whether f is one.
 func IsTerminal(f *os.File) bool { return isatty.IsTerminal(f.Fd()) }
 
 // PrintJSON prints v on stdout, on one line.
-func PrintJSON(v any) error {
-	enc := json.NewEncoder(os.Stdout)
+func PrintJSON(v any) error { return WriteJSON(os.Stdout, v) }
+
+// MarshalJSON is v as JSON on a line, in the form that all programs print.
+func MarshalJSON(v any) ([]byte, error) {
+	var out bytes.Buffer
+	err := WriteJSON(&out, v)
+	return out.Bytes(), err
+}
+
+// WriteJSON writes v as PrintJSON does, in one piece.
+func WriteJSON(w io.Writer, v any) error {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(cleanJSON(out.Bytes()))
+	return err
 }
 
 // PrintList prints items on stdout: one JSON object a line with --json, else what text
@@ -63,10 +109,8 @@ func PrintJSON(v any) error {
 func PrintList[T any](c *Context, items []T, text func(io.Writer, []T) error) error {
 	w := bufio.NewWriter(os.Stdout)
 	if c.Bool("json") {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
 		for _, item := range items {
-			if err := enc.Encode(item); err != nil {
+			if err := WriteJSON(w, item); err != nil {
 				return err
 			}
 		}
@@ -89,32 +133,47 @@ func End(c *Context) string {
 // WriteOutput writes a result that is no text to where -o says, or to stdout unless that
 // is a terminal.
 func WriteOutput(c *Context, data []byte) error {
-	path := c.String("output")
-	if path != "" && path != "-" {
-		return CreateFile(path, data, c.Bool("force"))
-	}
-	if path == "" && IsTerminal(os.Stdout) {
+	if c.String("output") == "" && IsTerminal(os.Stdout) {
 		return WithHint(Usagef("the result is binary, and stdout is a terminal"), "name a file with -o FILE, or insist with -o -")
 	}
-	_, err := os.Stdout.Write(data)
-	return err
+	return StreamOutput(c, whole(data))
+}
+
+// StreamOutput has a result written, piece by piece, to where -o says, or to stdout. A file
+// is there once all of it was written, or not at all.
+func StreamOutput(c *Context, write func(io.Writer) error) error {
+	if path := c.String("output"); path != "" && path != "-" {
+		return createFile(path, c.Bool("force"), write)
+	}
+	return write(os.Stdout)
+}
+
+func whole(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
 }
 
 // CreateFile writes a new file with mode 0600, whatever the umask. An existing file is an
 // error, or replaced in one step with force; what is no regular file, such as /dev/null,
 // is just written to.
 func CreateFile(path string, data []byte, force bool) error {
+	return createFile(path, force, whole(data))
+}
+
+func createFile(path string, force bool, write func(io.Writer) error) error {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
 		return fmt.Errorf("%s is a directory", path)
 	case err == nil && !info.Mode().IsRegular():
-		return writeDevice(path, data)
+		return writeDevice(path, write)
 	case err == nil && !force:
 		return exists(path)
 	}
 	if force {
-		return replaceFile(path, data)
+		return replaceFile(path, write)
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -123,7 +182,7 @@ func CreateFile(path string, data []byte, force bool) error {
 	if err != nil {
 		return err
 	}
-	if err := fill(f, data); err != nil {
+	if err := fill(f, write); err != nil {
 		os.Remove(path)
 		return err
 	}
@@ -134,21 +193,20 @@ func exists(path string) error {
 	return WithHint(fmt.Errorf("%s exists already", path), "--force replaces it")
 }
 
-func writeDevice(path string, data []byte) error {
+func writeDevice(path string, write func(io.Writer) error) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Close())
+	return errors.Join(write(f), f.Close())
 }
 
-func replaceFile(path string, data []byte) error {
+func replaceFile(path string, write func(io.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
-	err = fill(f, data)
+	err = fill(f, write)
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
@@ -159,8 +217,8 @@ func replaceFile(path string, data []byte) error {
 }
 
 // fill writes a new file to the disk and closes it.
-func fill(f *os.File, data []byte) error {
-	_, err := f.Write(data)
+func fill(f *os.File, write func(io.Writer) error) error {
+	err := write(f)
 	if err == nil {
 		err = f.Chmod(0o600)
 	}
@@ -170,18 +228,38 @@ func fill(f *os.File, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
+// StandardInput is what errors call stdin.
+const StandardInput = "standard input"
+
+// InputName is what errors call an input: its path, or StandardInput for "-".
+func InputName(path string) string {
+	if path == "-" {
+		return StandardInput
+	}
+	return path
+}
+
+// OpenInput opens a file, or stdin for "-".
+func OpenInput(path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return io.NopCloser(os.Stdin), nil
+	}
+	return os.Open(path)
+}
+
 // ReadInput reads a whole file, or stdin for "-", up to limit bytes: more is bad data.
 func ReadInput(path string, limit int64) ([]byte, error) {
-	f, name := os.Stdin, "stdin"
-	if path != "-" {
-		var err error
-		if f, err = os.Open(path); err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		name = path
+	f, err := OpenInput(path)
+	if err != nil {
+		return nil, err
 	}
+	defer f.Close()
+	name := InputName(path)
 	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	var inner *fs.PathError
+	if errors.As(err, &inner) {
+		err = inner.Err // the name is said once
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

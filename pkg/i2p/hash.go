@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 )
@@ -93,6 +94,9 @@ var (
 
 // EncodeBase64 encodes in I2P's base64 alphabet, with padding.
 func EncodeBase64(b []byte) string { return base64Encoding.EncodeToString(b) }
+
+// NewBase64Encoder encodes a stream as EncodeBase64 does; Close writes its end.
+func NewBase64Encoder(w io.Writer) io.WriteCloser { return base64.NewEncoder(base64Encoding, w) }
 
 // DecodeBase64 decodes I2P's base64. Padding may be missing.
 func DecodeBase64(s string) ([]byte, error) {
