@@ -72,6 +72,9 @@ func readSettings(c *cli.Context) (config.Config, error) {
 	if err := s.Check(); err != nil {
 		return s, cli.Usagef("%w", err)
 	}
+	if err := cli.CheckSocket(s.Socket); err != nil {
+		return s, err
+	}
 	return s, nil
 }
 
@@ -87,7 +90,7 @@ func readFile(named string) (config.Config, error) {
 	}
 	s, err := config.Parse(text)
 	if err != nil {
-		return s, cli.Dataf("%s: %w", path, err)
+		return s, cli.Dataf("%s: %w", cli.InputName(path), err)
 	}
 	return s, nil
 }

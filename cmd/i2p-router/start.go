@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"i2ptoolkit/pkg/cli"
@@ -37,6 +38,7 @@ func runCommand() *cli.Command {
 				return cli.Usagef("%w", err)
 			}
 			fd := c.Int("notify-fd")
+			cli.Serve(c)
 			return runRouter(c.Context, runConfig{
 				Settings: s,
 				Log:      slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
@@ -58,7 +60,8 @@ func devnetCommand() *cli.Command {
 		Name:  "devnet",
 		Usage: "run a private network of routers in this process",
 		Description: "The routers find each other on loopback; nothing leaves the machine. Each has a control socket\n" +
-			"at DIR/0/router.sock, DIR/1/router.sock, …, so that every tool works without the Internet.",
+			"at DIR/0/router.sock, DIR/1/router.sock, …, so that every tool works without the Internet. stop with the\n" +
+			"socket of one ends that router alone; the network ends with the last of them, or at a signal.",
 		Flags: []cli.Flag{
 			cli.Int(2, 100, cli.IntFlag{Name: "n", Value: 8, Usage: "`NUMBER` of routers, 2 to 100"}),
 			&cli.StringFlag{Name: "dir", EnvVars: []string{"I2P_DIR"}, Usage: "keep the routers' data in `DIR` (default: a temporary one)"},
@@ -78,16 +81,12 @@ func devnet(c *cli.Context) error {
 	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
 		return cli.Usagef("devnet: %w", err)
 	}
-	dir := c.String("dir")
-	if dir == "" {
-		var err error
-		if dir, err = os.MkdirTemp("", "i2p-devnet-"); err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-	} else if err := os.MkdirAll(dir, 0o700); err != nil {
+	dir, remove, err := devnetDir(c.String("dir"), n)
+	if err != nil {
 		return err
 	}
+	defer remove()
+	cli.Serve(c)
 	cli.Notef(c, "%d routers in %s", n, dir)
 	return runDevnet(c.Context, devnetConfig{
 		Routers: n,
@@ -99,6 +98,25 @@ func devnet(c *cli.Context) error {
 			return notifyReady(fd)
 		},
 	})
+}
+
+// devnetDir makes the directory of n routers, and removes it afterwards unless it was named.
+func devnetDir(named string, n int) (dir string, remove func(), err error) {
+	dir, remove = named, func() {}
+	if named == "" {
+		if dir, err = os.MkdirTemp("", "i2p-devnet-"); err != nil {
+			return "", nil, err
+		}
+		remove = func() { os.RemoveAll(dir) }
+	}
+	err = cli.CheckSocket(filepath.Join(dir, strconv.Itoa(n-1), "router.sock"))
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
+		remove()
+	}
+	return dir, remove, err
 }
 
 // runConfig is what runRouter is told.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/client"
 )
 
@@ -74,8 +75,20 @@ func ConfigPath(named string) (path string, mustExist bool) {
 // Router returns a client of the router that the flags name.
 func Router(c *Context) (*client.Client, error) {
 	path, err := SocketPath(c.String("socket"), c.String("dir"))
+	if err == nil {
+		err = CheckSocket(path)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return client.New(path), nil
+}
+
+// CheckSocket tells whether a path can be a socket's: no system takes a long one.
+func CheckSocket(path string) error {
+	if len(path) <= control.MaxSocketPath {
+		return nil
+	}
+	return WithHint(Usagef("the socket's path has %d bytes, %d at most are allowed: %s", len(path), control.MaxSocketPath, path),
+		"name a shorter one with --socket or I2P_SOCKET, or one that begins where you are")
 }

@@ -9,17 +9,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"syscall"
 	"time"
 
 	"i2ptoolkit/pkg/control"
 )
 
-// ErrNoRouter says that nothing answers at the socket.
-var ErrNoRouter = errors.New("no router answers")
+var (
+	// ErrNoRouter says that nothing answers at the socket.
+	ErrNoRouter = errors.New("no router answers")
+	// ErrForbidden says that the socket is there, and another user's.
+	ErrForbidden = errors.New("the socket may not be used")
+)
 
 // maxLine bounds a line of an answer: a netDb record or an event.
 const maxLine = 1 << 20
@@ -56,7 +62,17 @@ func (c *Client) dial(ctx context.Context) (*net.UnixConn, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fmt.Errorf("%w at %s: %w", ErrNoRouter, c.path, errors.Unwrap(err))
+		var no syscall.Errno
+		if errors.As(err, &no) {
+			err = no
+		}
+		if info, statErr := os.Stat(c.path); statErr == nil && info.Mode().Type() != fs.ModeSocket {
+			err = errors.New("it is no socket")
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, fmt.Errorf("%w: %s: %w", ErrForbidden, c.path, err)
+		}
+		return nil, fmt.Errorf("%w at %s: %w", ErrNoRouter, c.path, err)
 	}
 	return conn.(*net.UnixConn), nil
 }
@@ -234,8 +250,12 @@ func broken(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.Is(err, ErrNoRouter):
+	case errors.Is(err, ErrNoRouter), errors.Is(err, ErrForbidden):
 		return err
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("%w: what answers speaks no JSON: is the socket a router's?", ErrNoRouter)
 	}
 	return fmt.Errorf("%w: the connection broke: %w", ErrNoRouter, err)
 }

@@ -58,7 +58,10 @@ func (c *Client) Open(ctx context.Context, req control.Open) (*Session, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fmt.Errorf("%w: the session did not open: %v", ErrNoRouter, err)
+		if err == nil {
+			err = errors.New("it answers something else")
+		}
+		return nil, fmt.Errorf("%w: the session did not open: %w", ErrNoRouter, err)
 	}
 	s.ID, s.Destination, s.B32 = first.ID, first.Destination, first.B32
 	go s.follow(events)

@@ -10,10 +10,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-// maxPath is what sockaddr_un holds on the strictest system, with its final zero.
-const maxPath = 103
+	"i2ptoolkit/pkg/control"
+)
 
 // socket is a bound Unix socket and the lock that says that its owner lives.
 type socket struct {
@@ -26,6 +25,9 @@ type socket struct {
 // is missing. The kernel gives the lock up when its owner dies, however it dies: so who
 // holds the lock may replace what lies at path.
 func bind(path string) (*socket, error) {
+	if len(path) > control.MaxSocketPath {
+		return nil, fmt.Errorf("%s has %d bytes, the path of a socket at most %d", path, len(path), control.MaxSocketPath)
+	}
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -81,9 +83,6 @@ func listen(path string) (net.Listener, error) {
 	}
 	defer os.RemoveAll(private)
 	first := filepath.Join(private, "s")
-	if len(first) > maxPath || len(path) > maxPath {
-		return nil, fmt.Errorf("%s is too long for a Unix socket (%d bytes at most)", path, maxPath)
-	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: first, Net: "unix"})
 	if err != nil {
 		return nil, err
