@@ -50,6 +50,7 @@ func edges() map[string]string {
 		"datagram":   "i2p",
 		"vanity":     "i2p",
 		"hostrecord": "i2p",
+		"cli/record": "cli", // prints as all programs do
 		"family":     "i2p routerinfo",
 		"netdb":      "profile",
 		"client":     "stream", // a destination owns its streams; the table's client is both

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
@@ -59,9 +58,12 @@ func b33Command() *cli.Command {
 			if c.Bool("json") {
 				return cli.PrintJSON(info)
 			}
-			w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintf(w, "b33\t%s\ndate\t%s\nblinded key\t%s\nstore hash\t%s\n", info.B33, info.Date, info.BlindedKey, info.StoreHash)
-			return w.Flush()
+			t := cli.NewTable(os.Stdout)
+			t.Row("b33", info.B33)
+			t.Row("date", info.Date)
+			t.Row("blinded key", info.BlindedKey)
+			t.Row("store hash", info.StoreHash)
+			return t.Flush()
 		},
 	}
 }
@@ -89,7 +91,7 @@ func readBlinded(c *cli.Context) (i2p.BlindedAddress, error) {
 		}
 		a, err := i2p.ParseB33(arg)
 		if err != nil {
-			return a, cli.Dataf("%s: %w", arg, err)
+			return a, cli.Dataf("%s: %w", cli.InputName(arg), err)
 		}
 		return a, nil
 	}
@@ -110,7 +112,7 @@ func readSecret(path string) (string, error) {
 	}
 	line, _, _ := strings.Cut(string(b), "\n")
 	if line = strings.TrimSuffix(line, "\r"); line == "" {
-		return "", cli.Dataf("%s holds no secret", path)
+		return "", cli.Dataf("%s holds no secret", cli.InputName(path))
 	}
 	return line, nil
 }

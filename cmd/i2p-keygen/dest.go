@@ -81,10 +81,10 @@ func newDestination(c *cli.Context, signing sign.Type, crypto uint16) (*i2p.Priv
 	defer clear(b)
 	key, err := parsePEM(b)
 	if err != nil {
-		return nil, cli.Dataf("%s: %w", path, err)
+		return nil, cli.Dataf("%s: %w", cli.InputName(path), err)
 	}
 	if c.IsSet("type") && key.Type() != signing {
-		return nil, cli.Dataf("%s is an %v key, not %v", path, key.Type(), signing)
+		return nil, cli.Dataf("%s is an %v key, not %v", cli.InputName(path), key.Type(), signing)
 	}
 	keys, err := i2p.GenerateDestination(key.Type(), crypto, rand.Reader)
 	if err != nil {
@@ -145,6 +145,5 @@ func writeKeys(c *cli.Context, keys *i2p.PrivateKeys) error {
 	if name == "" {
 		name = info.Hash
 	}
-	_, err := fmt.Println(name)
-	return err
+	return cli.Printf("%s", name)
 }

@@ -89,8 +89,7 @@ func writeFamily(c *cli.Context, f family.Family) error {
 	if c.Bool("json") {
 		return cli.PrintJSON(files)
 	}
-	_, err = fmt.Printf("%s\n%s\n", files.Key, files.Certificate)
-	return err
+	return errors.Join(cli.Printf("%s", files.Key), cli.Printf("%s", files.Certificate))
 }
 
 func familySignCommand() *cli.Command {
@@ -129,7 +128,7 @@ func familySignCommand() *cli.Command {
 				return cli.PrintJSON(options)
 			}
 			for _, key := range []string{family.OptionName, family.OptionKey, family.OptionSig} {
-				if _, err := fmt.Printf("%s=%s\n", key, options[key]); err != nil {
+				if err := cli.Printf("%s=%s", key, options[key]); err != nil {
 					return err
 				}
 			}
@@ -153,7 +152,7 @@ func loadFamily(c *cli.Context, name string) (family.Family, error) {
 	defer clear(b)
 	key, err := family.ParseKey(b)
 	if err != nil {
-		return family.Family{}, cli.Dataf("%s: %w", path, err)
+		return family.Family{}, cli.Dataf("%s: %w", cli.InputName(path), err)
 	}
 	return family.Family{Name: name, Key: key}, nil
 }
@@ -169,7 +168,7 @@ func rewriteRouter(c *cli.Context, f family.Family, path string) error {
 	}
 	joined, err := f.Join(r, keys)
 	if err != nil {
-		return cli.Dataf("%s: %w", path, err)
+		return cli.Dataf("%s: %w", cli.InputName(path), err)
 	}
 	return cli.WriteOutput(c, joined.Bytes())
 }
@@ -184,10 +183,10 @@ func loadRouterInfo(path string) (*routerinfo.RouterInfo, error) {
 	}
 	r, err := routerinfo.Parse(b)
 	if err != nil {
-		return nil, cli.Dataf("%s is no router.info: %w", path, err)
+		return nil, cli.Dataf("%s is no router.info: %w", cli.InputName(path), err)
 	}
 	if err := r.Verify(); err != nil {
-		return nil, cli.Dataf("%s: %w", path, err)
+		return nil, cli.Dataf("%s: %w", cli.InputName(path), err)
 	}
 	return r, nil
 }
@@ -207,7 +206,7 @@ func routerHash(arg string) (i2p.Hash, error) {
 	}
 	_, id, err := parseKeys(b)
 	if err != nil {
-		return i2p.Hash{}, cli.Dataf("%s is neither a hash nor a router.info nor a router's keys", arg)
+		return i2p.Hash{}, cli.Dataf("%s is neither a hash nor a router.info nor a router's keys", cli.InputName(arg))
 	}
 	return id.Hash(), nil
 }
@@ -241,18 +240,19 @@ func familyVerifyCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			var refused error
+			var failures cli.Failures
 			for _, path := range args {
 				r, err := loadRouterInfo(path)
-				if err != nil {
+				if err == nil {
+					if err = printVerdict(c, r, name, key); err != nil {
+						err = fmt.Errorf("%s: %w", cli.InputName(path), err)
+					}
+				}
+				if err := failures.Note(c, err); err != nil {
 					return err
 				}
-				if err := printVerdict(c, r, name, key); err != nil {
-					cli.Warnf(c, "%s: %v", path, err)
-					refused = cli.Silent(cli.StatusFailed)
-				}
 			}
-			return refused
+			return failures.Err()
 		},
 	}
 }
@@ -266,7 +266,7 @@ func loadCertificate(path string) (name string, key sign.PublicKey, err error) {
 		return "", key, err
 	}
 	if name, key, err = family.ParseCertificate(b); err != nil {
-		return "", key, cli.Dataf("%s: %w", path, err)
+		return "", key, cli.Dataf("%s: %w", cli.InputName(path), err)
 	}
 	return name, key, nil
 }
@@ -286,7 +286,7 @@ func printVerdict(c *cli.Context, r *routerinfo.RouterInfo, name string, known s
 		return errors.Join(err, cli.PrintJSON(v))
 	}
 	if err == nil {
-		_, err = fmt.Printf("%s belongs to %s\n", v.Router, v.Family)
+		err = cli.Printf("%s belongs to %s", v.Router, v.Family)
 	}
 	return err
 }

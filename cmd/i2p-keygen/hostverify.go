@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"i2ptoolkit/pkg/cli"
@@ -19,8 +18,7 @@ func printRecord(c *cli.Context, r hostrecord.Record, note string, args ...any) 
 	if note != "" {
 		cli.Notef(c, note, args...)
 	}
-	_, err := fmt.Println(r)
-	return err
+	return cli.Printf("%v", r)
 }
 
 func hostSignCommand() *cli.Command {
@@ -82,10 +80,15 @@ func hostVerifyCommand() *cli.Command {
 				return err
 			}
 			status, checked := cli.StatusDone, 0
-			for _, line := range lines {
+			for i, line := range lines {
 				r, err := hostrecord.Parse(line)
-				if err != nil {
+				if err != nil && len(lines) == 1 {
 					return recordError(err)
+				}
+				if err != nil {
+					cli.Warnf(c, "record %d: %v", i+1, recordError(err))
+					status, checked = cli.StatusData, checked+1
+					continue
 				}
 				if !r.Command && len(lines) > 1 {
 					cli.Verbosef(c, "%s is not signed", r.Host)
@@ -138,10 +141,10 @@ func readRecords(c *cli.Context) ([]string, error) {
 		}
 	}
 	if err := scanner.Err(); err != nil {
-		return nil, cli.Dataf("%s: %w", path, err)
+		return nil, cli.Dataf("%s: %w", cli.InputName(path), err)
 	}
 	if len(lines) == 0 {
-		return nil, cli.Dataf("%s holds no record", path)
+		return nil, cli.Dataf("%s holds no record", cli.InputName(path))
 	}
 	return lines, nil
 }
@@ -190,6 +193,5 @@ func printJudgement(c *cli.Context, v recordVerdict) error {
 	if v.Old != "" {
 		text += " and " + v.Old
 	}
-	_, err := fmt.Fprintln(os.Stdout, text)
-	return err
+	return cli.Printf("%s", text)
 }

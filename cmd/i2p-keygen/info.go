@@ -67,8 +67,7 @@ func pubCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Println(i2p.EncodeBase64(id.Bytes()))
-			return err
+			return cli.Printf("%s", i2p.EncodeBase64(id.Bytes()))
 		},
 	}
 }

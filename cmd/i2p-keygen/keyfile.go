@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -49,7 +48,7 @@ func loadKeys(path string) (keys *i2p.PrivateKeys, id i2p.Identity, err error) {
 	defer clear(b)
 	keys, id, err = parseKeys(b)
 	if err != nil {
-		return nil, id, cli.Dataf("%s is no key file: %w", path, err)
+		return nil, id, cli.Dataf("%s is no key file: %w", cli.InputName(path), err)
 	}
 	return keys, id, nil
 }
@@ -82,7 +81,7 @@ func loadPrivate(path string) (*i2p.PrivateKeys, error) {
 		return nil, err
 	}
 	if keys == nil {
-		return nil, cli.Dataf("%s is public: a private key file is needed", path)
+		return nil, cli.Dataf("%s is public: a private key file is needed", cli.InputName(path))
 	}
 	return keys, nil
 }
@@ -95,10 +94,10 @@ func loadSigner(path string) (*i2p.PrivateKeys, error) {
 		return nil, err
 	}
 	if keys.Offline != nil {
-		return nil, cli.Dataf("%s has a transient key only: the key file that it was made of is needed", path)
+		return nil, cli.Dataf("%s has a transient key only: the key file that it was made of is needed", cli.InputName(path))
 	}
 	if !keys.Identity.SigType().CanSign() {
-		return nil, cli.Dataf("%s: %v keys are only read, not used to sign", path, keys.Identity.SigType())
+		return nil, cli.Dataf("%s: %v keys are only read, not used to sign", cli.InputName(path), keys.Identity.SigType())
 	}
 	return keys, nil
 }
@@ -134,9 +133,10 @@ var errWrongType = errors.New("keys of this type have no such form")
 
 // writeJSON writes a result that may be a secret as one JSON object.
 func writeJSON(c *cli.Context, v any) error {
-	b, err := json.Marshal(v)
+	b, err := cli.MarshalJSON(v)
 	if err != nil {
 		return err
 	}
-	return writeText(c, string(b)+"\n")
+	defer clear(b)
+	return writeText(c, string(b))
 }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"reflect"
+	"slices"
 	"sync/atomic"
 
 	"i2ptoolkit/pkg/cli"
@@ -24,6 +24,12 @@ type resumePatterns struct {
 }
 
 func (p resumePatterns) empty() bool { return len(p.Prefixes)+len(p.Suffixes)+len(p.Regexes) == 0 }
+
+// equal tells whether two searches are for the same. A list that nobody gave is an empty one,
+// and in JSON none.
+func (p resumePatterns) equal(q resumePatterns) bool {
+	return slices.Equal(p.Prefixes, q.Prefixes) && slices.Equal(p.Suffixes, q.Suffixes) && slices.Equal(p.Regexes, q.Regexes)
+}
 
 // resumeState is where a search stands. As JSON it is the file of --resume; units are given
 // out in order, so that the next one says it all but for those that are being tried.
@@ -70,17 +76,17 @@ func (s *vanitySearch) load(wanted resumePatterns) error {
 	}
 	var file resumeFile
 	if err := json.Unmarshal(b, &file); err != nil {
-		return cli.Dataf("%s is no file of --resume: %w", path, err)
+		return cli.Dataf("%s is no file of --resume: %w", cli.InputName(path), err)
 	}
 	raw, err := i2p.DecodeBase64(file.Keys)
 	if err != nil {
-		return cli.Dataf("%s is no file of --resume: %w", path, err)
+		return cli.Dataf("%s is no file of --resume: %w", cli.InputName(path), err)
 	}
 	keys, rest, err := i2p.ParsePrivateKeys(raw)
 	if err != nil || len(rest) > 0 || keys.Offline != nil {
-		return cli.Dataf("%s is no file of --resume: its keys are damaged", path)
+		return cli.Dataf("%s is no file of --resume: its keys are damaged", cli.InputName(path))
 	}
-	if !wanted.empty() && !reflect.DeepEqual(wanted, normal(file.Patterns)) {
+	if !wanted.empty() && !wanted.equal(file.Patterns) {
 		return cli.WithHint(cli.Usagef("vanity: %s is a search for something else", path), "name no pattern to go on with it, or another file")
 	}
 	if s.c.IsSet("type") && keys.Identity.SigType() != s.signing {
@@ -93,16 +99,6 @@ func (s *vanitySearch) load(wanted resumePatterns) error {
 		return s.state.renew(s.signing) // no candidate is likelier than another: nothing is lost
 	}
 	return nil
-}
-
-// normal has empty lists where JSON has none, as the flags do.
-func normal(p resumePatterns) resumePatterns {
-	for _, list := range []*[]string{&p.Prefixes, &p.Suffixes, &p.Regexes} {
-		if *list == nil {
-			*list = []string{}
-		}
-	}
-	return p
 }
 
 // save writes the state to the file of --resume; a search that is complete removes it.

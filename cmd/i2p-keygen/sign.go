@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/i2p"
@@ -108,7 +107,7 @@ func readSignature(path string, id i2p.Identity) ([]byte, error) {
 	if len(b) == want {
 		return b, nil
 	}
-	return nil, cli.Dataf("%s is no signature of type %v: expected %d bytes, or those in base64", path, id.SigType(), want)
+	return nil, cli.Dataf("%s is no signature of type %v: expected %d bytes, or those in base64", cli.InputName(path), id.SigType(), want)
 }
 
 // verdict is what verify answers.
@@ -120,12 +119,14 @@ type verdict struct {
 
 func answer(c *cli.Context, id i2p.Identity, valid bool) error {
 	v := verdict{valid, id.Hash().B32(), id.SigType().String()}
+	var err error
 	if c.Bool("json") {
-		if err := cli.PrintJSON(v); err != nil {
-			return err
-		}
+		err = cli.PrintJSON(v)
 	} else if valid {
-		fmt.Fprintf(os.Stdout, "good signature by %s (%s)\n", v.Signer, v.Type)
+		err = cli.Printf("good signature by %s (%s)", v.Signer, v.Type)
+	}
+	if err != nil {
+		return err
 	}
 	if !valid {
 		return fmt.Errorf("the signature is not one by %s", v.Signer)

@@ -187,8 +187,7 @@ func (s *vanitySearch) write(keys *i2p.PrivateKeys) error {
 	if s.c.Bool("json") {
 		return cli.PrintJSON(describeKeys(keys))
 	}
-	_, err := fmt.Println(address)
-	return err
+	return cli.Printf("%s", address)
 }
 
 // findOne has all threads search among the destinations of the present keys.

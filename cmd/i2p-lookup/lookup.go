@@ -76,7 +76,7 @@ func names(args []string, each func(string) bool) error {
 			}
 		}
 		if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
-			return cli.Dataf("stdin: a line of more than %d bytes is no name", maxName)
+			return cli.Dataf(cli.StandardInput+": a line of more than %d bytes is no name", maxName)
 		} else if err != nil {
 			return err
 		}
@@ -114,7 +114,9 @@ func (p *printer) print(j *job) error {
 		return cli.PrintJSON(j.found)
 	case p.c.Bool("leaseset"):
 		if p.count++; p.count > 1 {
-			fmt.Println()
+			if err := cli.Printf(""); err != nil {
+				return err
+			}
 		}
 		return j.found.LeaseSet.Print(os.Stdout)
 	case p.c.Bool("b32"):
@@ -133,7 +135,7 @@ func (p *printer) line(s string) error {
 // failed keeps the order of the lines, and goes on with the next name unless there is no
 // router at all.
 func (p *printer) failed(j *job) error {
-	if errors.Is(j.err, client.ErrNoRouter) || p.c.Context.Err() != nil {
+	if cli.StatusOf(j.err) == cli.StatusNoRouter || p.c.Context.Err() != nil {
 		return j.err
 	}
 	if p.single && !p.c.Bool("json") {

@@ -26,7 +26,7 @@ func getCommand() *cli.Command {
 			}
 			hash, kind, err := cli.ParseHashName(args[0])
 			if err != nil {
-				return cli.Dataf("%s: %w", args[0], err)
+				return cli.Dataf("%s: %w", cli.InputName(args[0]), err)
 			}
 			switch c.String("kind") {
 			case "router":

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
-	"io"
+	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
@@ -21,7 +21,9 @@ func listCommand() *cli.Command {
 		Usage:     "list RouterInfos",
 		ArgsUsage: "[FILE|DIRECTORY|ZIP|-]…",
 		Description: "Without an argument it lists what the running router knows. With -0 it prints hashes only.\n" +
-			"Signatures are not verified: show does that.",
+			"Signatures are not verified: show does that. An argument that is damaged or missing is told on stderr, and\n" +
+			"makes the status 3 or 1; the others are listed all the same. Of directories and zips, the files with the\n" +
+			"names that RouterInfos have are read; how many were passed over is told, and with -v which, and why.",
 		Flags: append(filterFlags(), cli.RouterFlags(cli.JSONFlag(), cli.NulFlag())...),
 		Action: func(c *cli.Context) error {
 			args, err := cli.Positionals(c, 0, -1)
@@ -32,36 +34,32 @@ func listCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			var routers []record.Router
+			ctx, cancel := context.WithCancel(c.Context)
+			defer cancel()
+			out := newLister(c)
 			take := func(ri *routerinfo.RouterInfo) {
-				if wanted(ri) {
-					routers = append(routers, record.OfRouter(ri, false))
+				if wanted(ri) && !out.print(ri) {
+					cancel()
 				}
 			}
 			if len(args) == 0 {
-				err = fromRouter(c, take)
+				err = fromRouter(ctx, c, take)
+			} else {
+				err = fromPaths(ctx, c, args, take)
 			}
-			for _, path := range args {
-				if err == nil {
-					err = fromPath(c, path, take)
-				}
-			}
-			if err != nil {
-				return err
-			}
-			return cli.PrintList(c, routers, func(w io.Writer, routers []record.Router) error { return printRouters(c, w, routers) })
+			return out.end(err)
 		},
 	}
 }
 
 // fromRouter lists what the running router knows.
-func fromRouter(c *cli.Context, take func(*routerinfo.RouterInfo)) error {
+func fromRouter(ctx context.Context, c *cli.Context, take func(*routerinfo.RouterInfo)) error {
 	router, err := cli.Router(c)
 	if err != nil {
 		return err
 	}
 	damaged := 0
-	err = router.NetDB(c.Context, control.KindRouterInfo, func(r control.Record) error {
+	err = router.NetDB(ctx, control.KindRouterInfo, func(r control.Record) error {
 		if ri, err := routerinfo.Parse(r.Data); err == nil {
 			take(ri)
 		} else {
@@ -75,32 +73,92 @@ func fromRouter(c *cli.Context, take func(*routerinfo.RouterInfo)) error {
 	return err
 }
 
-// fromPath reads files.
-func fromPath(c *cli.Context, path string, take func(*routerinfo.RouterInfo)) error {
-	counts, err := load(c.Context, path, take)
+// fromPaths reads files, each for itself.
+func fromPaths(ctx context.Context, c *cli.Context, paths []string, take func(*routerinfo.RouterInfo)) error {
+	var failures cli.Failures
+	for _, path := range paths {
+		if err := failures.Note(c, fromPath(ctx, c, path, take)); err != nil {
+			return err
+		}
+	}
+	return failures.Err()
+}
+
+// fromPath reads a file, directory or zip.
+func fromPath(ctx context.Context, c *cli.Context, path string, take func(*routerinfo.RouterInfo)) error {
+	name := cli.InputName(path)
+	counts, err := load(ctx, path, take, func(file string, why error) { cli.Verbosef(c, "%s: passed over: %v", file, why) })
 	if err != nil {
 		return err
 	}
 	if bad := counts.Junk + counts.Misnamed; bad > 0 {
-		cli.Warnf(c, "%s: %d of %s %s damaged or misnamed", path, bad, words.Count(counts.Files, "file"), words.Verb(bad, "is", "are"))
+		cli.Warnf(c, "%s: %d of %s %s damaged or misnamed", name, bad, words.Count(counts.Files, "file"), words.Verb(bad, "is", "are"))
+	}
+	if counts.Foreign > 0 {
+		cli.Notef(c, "%s: %s of other names passed over", name, words.Count(counts.Foreign, "file"))
 	}
 	if counts.Skipped > 0 {
-		cli.Verbosef(c, "%s: %s skipped for want of a RouterInfo", path, words.Count(counts.Skipped, "file"))
+		cli.Warnf(c, "%s: %s too many passed over", name, words.Count(counts.Skipped, "file"))
 	}
-	return context.Cause(c.Context)
+	return ctx.Err()
 }
 
-func printRouters(c *cli.Context, w io.Writer, routers []record.Router) error {
-	if c.Bool("0") {
-		for _, r := range routers {
-			fmt.Fprint(w, r.Hash, cli.End(c))
-		}
-		return nil
+// lister prints RouterInfos as they come: a netDb has too many to wait for the last.
+type lister struct {
+	json  bool
+	nul   bool
+	w     *bufio.Writer
+	begun bool
+	err   error
+}
+
+func newLister(c *cli.Context) *lister {
+	return &lister{json: c.Bool("json"), nul: c.Bool("0"), w: bufio.NewWriter(os.Stdout)}
+}
+
+// print tells whether there is use in printing more.
+func (l *lister) print(ri *routerinfo.RouterInfo) bool {
+	if l.err != nil {
+		return false
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "HASH\tCAPS\tVERSION\tPUBLISHED\tADDRESSES")
-	for _, r := range routers {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", r.Hash, record.Clean(r.Caps), record.Clean(r.Version), r.Published.Format("2006-01-02T15:04Z"), strings.Join(r.Endpoints(), ", "))
+	switch {
+	case l.json:
+		l.err = cli.WriteJSON(l.w, record.OfRouter(ri, false))
+	case l.nul:
+		_, l.err = l.w.WriteString(ri.Hash().String() + "\x00")
+	default:
+		l.head()
+		r := record.OfRouter(ri, false)
+		l.row(r.Hash, r.Caps, r.Version, r.Published.Format("2006-01-02T15:04Z"), strings.Join(r.Endpoints(), ", "))
 	}
-	return t.Flush()
+	return l.err == nil
+}
+
+func (l *lister) head() {
+	if !l.begun && !l.json && !l.nul {
+		l.begun = true
+		l.row("HASH", "CAPS", "VERSION", "PUBLISHED", "ADDRESSES")
+	}
+}
+
+// row prints columns that are as wide as what is mostly in them.
+func (l *lister) row(hash, caps, version, published, addresses string) {
+	if _, err := fmt.Fprintf(l.w, "%-44s  %-6s  %-7s  %-17s  %s\n", hash, cli.Clean(caps), cli.Clean(version), published, cli.Clean(addresses)); l.err == nil {
+		l.err = err
+	}
+}
+
+// end writes what is left, and returns what went wrong. A list of none has a head, unless
+// nothing could be read.
+func (l *lister) end(err error) error {
+	if l.err != nil {
+		return l.err
+	}
+	if err == nil {
+		l.head()
+	}
+	if flushErr := l.w.Flush(); flushErr != nil {
+		return flushErr
+	}
+	return err
 }

@@ -1,9 +1,10 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 
@@ -15,24 +16,30 @@ import (
 // maxStdin bounds what is read from stdin: a zip of a large netDb.
 const maxStdin = 256 << 20
 
-// load reads RouterInfos from a file, a directory, a zip, or stdin for "-".
-func load(ctx context.Context, path string, take func(*routerinfo.RouterInfo)) (netdbdir.Loaded, error) {
+// load reads RouterInfos from a file, a directory, a zip, or stdin for "-". passed is told
+// of the files in it that are passed over.
+func load(ctx context.Context, path string, take func(*routerinfo.RouterInfo), passed func(string, error)) (netdbdir.Loaded, error) {
 	if path == "-" {
-		return loadStdin(ctx, take)
+		return loadStdin(ctx, take, passed)
 	}
-	counts, err := netdbdir.Load(ctx, path, netdbdir.LoadConfig{}, take)
+	counts, err := netdbdir.Load(ctx, path, netdbdir.LoadConfig{Passed: passed}, take)
 	return counts, dataError(ctx, err)
 }
 
-func loadStdin(ctx context.Context, take func(*routerinfo.RouterInfo)) (netdbdir.Loaded, error) {
-	b, err := cli.ReadInput("-", maxStdin)
-	if err != nil {
+func loadStdin(ctx context.Context, take func(*routerinfo.RouterInfo), passed func(string, error)) (netdbdir.Loaded, error) {
+	in := bufio.NewReader(os.Stdin)
+	magic, err := in.Peek(2)
+	if err != nil && err != io.EOF {
 		return netdbdir.Loaded{}, err
 	}
-	if !bytes.HasPrefix(b, []byte("PK")) {
+	if string(magic) != "PK" {
+		b, err := io.ReadAll(io.LimitReader(in, maxRecord))
+		if err != nil {
+			return netdbdir.Loaded{}, err
+		}
 		ri, err := routerinfo.Parse(b)
 		if err != nil {
-			return netdbdir.Loaded{}, cli.Dataf("stdin: %w", err)
+			return netdbdir.Loaded{}, cli.Dataf(cli.StandardInput+" is neither a RouterInfo nor a zip of them: %w", err)
 		}
 		take(ri)
 		return netdbdir.Loaded{Files: 1, Routers: 1}, nil
@@ -42,12 +49,18 @@ func loadStdin(ctx context.Context, take func(*routerinfo.RouterInfo)) (netdbdir
 		return netdbdir.Loaded{}, err
 	}
 	defer os.Remove(f.Name())
-	_, err = f.Write(b)
+	n, err := io.Copy(f, io.LimitReader(in, maxStdin+1))
 	if err := errors.Join(err, f.Close()); err != nil {
 		return netdbdir.Loaded{}, err
 	}
-	counts, err := netdbdir.Load(ctx, f.Name(), netdbdir.LoadConfig{}, take)
-	return counts, dataError(ctx, err)
+	if n > maxStdin {
+		return netdbdir.Loaded{}, cli.Dataf(cli.StandardInput+": more than %d bytes", maxStdin)
+	}
+	counts, err := netdbdir.Load(ctx, f.Name(), netdbdir.LoadConfig{Passed: passed}, take)
+	if err = dataError(ctx, err); cli.StatusOf(err) == cli.StatusData {
+		err = cli.Dataf(cli.StandardInput+" is no zip of RouterInfos: %w", err)
+	}
+	return counts, err
 }
 
 // dataError tells what is wrong with the data from what is wrong with the machine.

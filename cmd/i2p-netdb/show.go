@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"time"
 
@@ -26,12 +25,16 @@ func showCommand() *cli.Command {
 				return err
 			}
 			out := &printer{c: c}
+			var failures cli.Failures
 			for _, path := range args {
-				if err := showPath(c, path, out); err != nil {
+				if err := failures.Note(c, showPath(c, path, out)); err != nil {
 					return err
 				}
+				if out.err != nil {
+					return out.err
+				}
 			}
-			return out.err
+			return failures.Err()
 		},
 	}
 }
@@ -42,7 +45,7 @@ func showPath(c *cli.Context, path string, out *printer) error {
 		return err
 	}
 	if several {
-		return fromPath(c, path, func(ri *routerinfo.RouterInfo) { out.print(record.OfRouter(ri, true)) })
+		return fromPath(c.Context, c, path, func(ri *routerinfo.RouterInfo) { out.print(record.OfRouter(ri, true)) })
 	}
 	b, err := cli.ReadInput(path, maxRecord)
 	if err != nil {
@@ -50,10 +53,10 @@ func showPath(c *cli.Context, path string, out *printer) error {
 	}
 	shown, err := record.Guess(b, time.Now())
 	if err != nil {
-		return cli.Dataf("%s: %w", path, err)
+		return cli.Dataf("%s: %w", cli.InputName(path), err)
 	}
 	out.print(shown)
-	return out.err
+	return nil
 }
 
 // isCollection tells directories and zips from files of one entry.
@@ -91,7 +94,9 @@ func (p *printer) print(shown record.Shown) {
 		return
 	}
 	if p.count++; p.count > 1 {
-		fmt.Println()
+		p.err = cli.Printf("")
 	}
-	p.err = shown.Print(os.Stdout)
+	if p.err == nil {
+		p.err = shown.Print(os.Stdout)
+	}
 }

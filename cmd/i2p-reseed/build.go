@@ -12,7 +12,7 @@ import (
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control"
-	"i2ptoolkit/pkg/profile"
+	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/words"
@@ -25,7 +25,7 @@ func sourceFlags(more ...cli.Flag) []cli.Flag {
 		&cli.BoolFlag{Name: "router", Usage: "take those that the running router knows"},
 		netIDFlag(),
 		cli.Duration(time.Millisecond, 100*cli.Forever, cli.DurationFlag{Name: "max-age", Value: reseed.DefaultBuildAge, Usage: "leave out RouterInfos older than `DURATION`"}),
-		cli.Checked(cli.StringFlag{Name: "min-version", Value: reseed.DefaultMinVersion, Usage: "leave out routers older than `VERSION`"}, checkVersion),
+		cli.Checked(cli.StringFlag{Name: "min-version", Value: reseed.DefaultMinVersion, Usage: "leave out routers older than `VERSION`"}, reseed.CheckVersion),
 		&cli.BoolFlag{Name: "testnet", Usage: "private network: reserved addresses are fit, and several of one /16"},
 	}, more...)...)
 }
@@ -73,7 +73,7 @@ func buildCommand() *cli.Command {
 				return cli.PrintJSON(report)
 			}
 			tellReport(c, report)
-			_, err = fmt.Printf("bundles: %d, of up to %d RouterInfos, in %s\n", report.Bundles, cfg.PerBundle, dir)
+			err = cli.Printf("bundles: %d, of up to %d RouterInfos, in %s", report.Bundles, cfg.PerBundle, dir)
 			cli.Verbosef(c, "built in %v", time.Since(begun).Round(time.Millisecond))
 			return err
 		},
@@ -82,13 +82,6 @@ func buildCommand() *cli.Command {
 
 // maxPerBundle is how many RouterInfos are taken out of a bundle at most.
 const maxPerBundle = reseed.MaxInfos
-
-func checkVersion(text string) error {
-	if profile.ParseVersion(text) == 0 {
-		return fmt.Errorf("%q is no version such as %s", text, reseed.DefaultMinVersion)
-	}
-	return nil
-}
 
 // checkSource wants exactly one of --netdb and --router.
 func checkSource(c *cli.Context) error {
@@ -115,6 +108,9 @@ func assemble(ctx context.Context, c *cli.Context, cfg reseed.BuildConfig, take 
 		if err != nil && report.Seen == 0 && ctx.Err() == nil {
 			if _, missing := os.Stat(path); missing != nil {
 				return report, missing
+			}
+			if errors.Is(err, netdbdir.ErrNothing) {
+				return report, cli.Dataf("%w", err)
 			}
 		}
 		return report, err

@@ -10,11 +10,9 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
-	"i2ptoolkit/pkg/cli/record"
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/reseed/fetch"
 	"i2ptoolkit/pkg/words"
@@ -218,15 +216,15 @@ func printDiagnoses(c *cli.Context, found []diagnosis) error {
 		}
 		return nil
 	}
-	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	t := cli.NewTable(os.Stdout)
 	for _, d := range found {
-		fmt.Fprintf(t, "%s\n", record.Clean(d.Server))
+		t.Row(d.Server)
 		for _, s := range d.Steps {
 			mark := "ok"
 			if !s.OK {
 				mark = "FAILED"
 			}
-			fmt.Fprintf(t, "  %s\t%s\t%s\n", s.Name, mark, record.Clean(s.Text))
+			t.Row("  "+s.Name, mark, s.Text)
 		}
 	}
 	return t.Flush()

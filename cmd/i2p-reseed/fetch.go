@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
-	"i2ptoolkit/pkg/cli/record"
 	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/reseed/fetch"
@@ -61,7 +59,7 @@ func fetchCommand() *cli.Command {
 			if err == nil && len(servers) > 0 {
 				var more []fetch.Report
 				cfg.Servers = servers
-				cfg.Each = func(r fetch.Report) { cli.Verbosef(c, "%s: %s", record.Clean(r.Server), record.Clean(r.Reason)) }
+				cfg.Each = func(r fetch.Report) { cli.Verbosef(c, "%s: %s", r.Server, r.Reason) }
 				more, err = fetch.Fetch(c.Context, cfg, got.add)
 				reports = append(reports, more...)
 				if errors.Is(err, fetch.ErrUnreached) || errors.Is(err, fetch.ErrNothing) {
@@ -115,7 +113,7 @@ func fetchConfig(c *cli.Context) (cfg fetch.Config, err error) {
 		}
 		cfg.RootCAs = x509.NewCertPool()
 		if !cfg.RootCAs.AppendCertsFromPEM(text) {
-			return cfg, cli.Dataf("%s: no certificate in PEM", path)
+			return cfg, cli.Dataf("%s: no certificate in PEM", cli.InputName(path))
 		}
 	}
 	cfg.Pins = make(map[string][32]byte)
@@ -188,12 +186,12 @@ func nothing(reports []fetch.Report) error {
 	for _, r := range reports {
 		switch {
 		case r.Status == 0 && damaged(r.Result):
-			return cli.Dataf("%s: %s", record.Clean(r.Server), record.Clean(r.Reason))
+			return cli.Dataf("%s: %s", r.Server, r.Reason)
 		case !r.Result.Unreached():
-			return errors.New(record.Clean(fetch.Summary(reports) + ": " + fetch.Failures(reports)))
+			return errors.New(fetch.Summary(reports) + ": " + fetch.Failures(reports))
 		}
 	}
-	return cli.WithHint(cli.Againf("no server was reached: %s", record.Clean(fetch.Failures(reports))), "i2p-reseed diagnose looks closer")
+	return cli.WithHint(cli.Againf("no server was reached: %s", fetch.Failures(reports)), "i2p-reseed diagnose looks closer")
 }
 
 // damaged tells a file that is damaged from one that is merely of no use.
@@ -216,8 +214,8 @@ func rough(d time.Duration) string {
 
 func printReports(c *cli.Context, reports []fetch.Report) error {
 	return cli.PrintList(c, reports, func(w io.Writer, reports []fetch.Report) error {
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "SERVER\tSTATUS\tFOUND\tTAKEN\tAGE\tSIGNER\tRESULT")
+		t := cli.NewTable(w)
+		t.Row("SERVER", "STATUS", "FOUND", "TAKEN", "AGE", "SIGNER", "RESULT")
 		for _, r := range reports {
 			status, age := "-", "-"
 			if r.Status != 0 {
@@ -226,7 +224,7 @@ func printReports(c *cli.Context, reports []fetch.Report) error {
 			if !r.Made.IsZero() {
 				age = rough(r.Age())
 			}
-			fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%s\t%s\n", record.Clean(r.Server), status, r.Found, r.Accepted, age, record.Clean(r.Signer), record.Clean(r.Reason))
+			t.Row(r.Server, status, r.Found, r.Accepted, age, r.Signer, r.Reason)
 		}
 		return t.Flush()
 	})

@@ -2,11 +2,9 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
@@ -33,24 +31,26 @@ func inspectCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			for i, path := range args {
+			var failures cli.Failures
+			count := 0
+			for _, path := range args {
 				shown, err := inspect(c, path)
 				if err != nil {
-					return err
-				}
-				if c.Bool("json") {
-					err = cli.PrintJSON(shown)
-				} else {
-					if i > 0 {
-						fmt.Println()
+					if err := failures.Note(c, err); err != nil {
+						return err
 					}
-					err = shown.print()
+					continue
 				}
-				if err != nil {
+				if count++; count > 1 && !c.Bool("json") {
+					if err := cli.Printf(""); err != nil {
+						return err
+					}
+				}
+				if err := shown.printAs(c.Bool("json")); err != nil {
 					return err
 				}
 			}
-			return nil
+			return failures.Err()
 		},
 	}
 }
@@ -149,11 +149,16 @@ func (s *contents) count(b reseed.Bundle, list bool) {
 	}
 }
 
-func (s contents) print() error {
-	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(t, "%s\t%s\n", name, record.Clean(fmt.Sprintf(format, args...)))
+func (s contents) printAs(json bool) error {
+	if json {
+		return cli.PrintJSON(s)
 	}
+	return s.print()
+}
+
+func (s contents) print() error {
+	t := cli.NewTable(os.Stdout)
+	row := t.Rowf
 	row("file", "%s", s.File)
 	if s.Kind == "su3" {
 		row("content", "%s (%s), %s", s.ContentType, s.FileType, words.Bytes(s.ContentBytes))
@@ -175,10 +180,12 @@ func (s contents) print() error {
 	if err := t.Flush(); err != nil || s.List == nil {
 		return err
 	}
-	fmt.Println()
-	t = tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	if err := cli.Printf(""); err != nil {
+		return err
+	}
+	t = cli.NewTable(os.Stdout)
 	for _, r := range s.List {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", r.Hash, record.Clean(r.Caps), record.Clean(r.Version), r.Published.Format("2006-01-02T15:04Z"), strings.Join(r.Endpoints(), ", "))
+		t.Row(r.Hash, r.Caps, r.Version, r.Published.Format("2006-01-02T15:04Z"), strings.Join(r.Endpoints(), ", "))
 	}
 	return t.Flush()
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -107,6 +108,5 @@ func writePair(c *cli.Context, p pair, name string, key, certificate []byte) err
 	if c.Bool("json") {
 		return cli.PrintJSON(p)
 	}
-	_, err = fmt.Printf("%s\n%s\n", p.Key, p.Certificate)
-	return err
+	return errors.Join(cli.Printf("%s", p.Key), cli.Printf("%s", p.Certificate))
 }

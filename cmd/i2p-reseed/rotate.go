@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"text/tabwriter"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
@@ -133,10 +132,10 @@ func listKeys(c *cli.Context, dir string, now time.Time) error {
 		states = append(states, keyState{pair{g.ID, g.Key, g.Certificate, g.Begins, g.Ends}, state})
 	}
 	return cli.PrintList(c, states, func(w io.Writer, states []keyState) error {
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "SIGNER\tSTATE\tFROM\tTO\tCERTIFICATE")
+		t := cli.NewTable(w)
+		t.Row("SIGNER", "STATE", "FROM", "TO", "CERTIFICATE")
 		for _, s := range states {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", s.Name, s.State, s.NotBefore.Format(time.DateOnly), s.NotAfter.Format(time.DateOnly), s.Certificate)
+			t.Row(s.Name, s.State, s.NotBefore.Format(time.DateOnly), s.NotAfter.Format(time.DateOnly), s.Certificate)
 		}
 		return t.Flush()
 	})

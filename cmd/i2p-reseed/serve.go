@@ -30,17 +30,17 @@ func serveCommand() *cli.Command {
 			"router (--router), again every --rebuild. Each client network always gets the same bundle. HUP reads\n" +
 			"bundles, certificate and block lists anew, and no request is lost. See docs/reseed-server.md.",
 		Flags: append(buildFlags(), []cli.Flag{
-			&cli.StringFlag{Name: "listen", Value: defaultListen, Usage: "listen on `ADDRESS:PORT`"},
+			cli.Checked(cli.StringFlag{Name: "listen", Value: defaultListen, Usage: "listen on `ADDRESS:PORT`"}, checkListen),
 			&cli.StringFlag{Name: "tls-cert", Usage: "the web server's certificate chain, a PEM `FILE`"},
 			&cli.StringFlag{Name: "tls-key", Usage: "its private key, a PEM `FILE`"},
 			&cli.BoolFlag{Name: "plain", Usage: "serve HTTP without TLS, to a reverse proxy"},
-			&cli.StringFlag{Name: "metrics", Usage: "serve /metrics and /healthz on a local `ADDRESS:PORT`, too"},
+			cli.Checked(cli.StringFlag{Name: "metrics", Usage: "serve /metrics and /healthz on a local `ADDRESS:PORT`, too"}, checkListen),
 			cli.Duration(time.Second, cli.Forever, cli.DurationFlag{Name: "rebuild", Usage: "read or build the bundles anew every `DURATION`", DefaultText: "24h where they are built, else never"}),
-			&cli.StringSliceFlag{Name: "trust-proxy", Usage: "believe what proxies in `PREFIX` say about their clients' addresses"},
+			cli.CheckedList(cli.StringSliceFlag{Name: "trust-proxy", Usage: "believe what proxies in `PREFIX` say about their clients' addresses"}, checkPrefix),
 			cli.OneOf(cli.StringFlag{Name: "proxy-header", Value: "X-Forwarded-For", Usage: "they say it in this `HEADER`: X-Forwarded-For or Forwarded"}, "X-Forwarded-For", "Forwarded"),
 			&cli.StringSliceFlag{Name: "block", Usage: "refuse the clients whose prefixes are in `FILE`, one a line"},
-			&cli.StringFlag{Name: "per-client", Usage: "bundles for one client network, such as 12/1h (the default), or none"},
-			&cli.StringFlag{Name: "global", Usage: "bundles for all clients, such as 200/10s (the default), or none"},
+			cli.Checked(cli.StringFlag{Name: "per-client", Usage: "bundles for one client network, such as 12/1h (the default), or none"}, checkRate),
+			cli.Checked(cli.StringFlag{Name: "global", Usage: "bundles for all clients, such as 200/10s (the default), or none"}, checkRate),
 			cli.Int(1, 32, cli.IntFlag{Name: "v4-bits", Value: 24, Usage: "a client network is `BITS` of an IPv4 address"}),
 			cli.Int(1, 128, cli.IntFlag{Name: "v6-bits", Value: 48, Usage: "a client network is `BITS` of an IPv6 address"}),
 			cli.Int(1, 1<<20, cli.IntFlag{Name: "max-conns", Usage: "at most `N` connections", DefaultText: "4096"}),
@@ -60,6 +60,27 @@ func serveCommand() *cli.Command {
 			return runServer(c, cfg)
 		},
 	}
+}
+
+func checkListen(text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("%q is no ADDRESS:PORT such as 127.0.0.1:8443", text)
+	}
+	return nil
+}
+
+func checkPrefix(text string) error {
+	_, err := parsePrefix(text)
+	return err
+}
+
+func checkRate(text string) error {
+	_, err := parseRate(text)
+	return err
 }
 
 // serveConfig turns flags into a server's configuration.
@@ -181,6 +202,7 @@ func parseRate(text string) (serve.Rate, error) {
 // runServer serves until the command is interrupted. Bundles that cannot be read or built
 // at the start end it.
 func runServer(c *cli.Context, cfg serve.Config) error {
+	cli.Serve(c)
 	server, err := serve.New(cfg)
 	if err != nil {
 		return err

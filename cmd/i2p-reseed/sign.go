@@ -59,7 +59,7 @@ func signCommand() *cli.Command {
 			}
 			signed, err := su3.Sign(signer, su3.Header{Version: version, FileType: file, ContentType: content}, b)
 			if err != nil {
-				return fmt.Errorf("%s: %w", args[0], err)
+				return fmt.Errorf("%s: %w", cli.InputName(args[0]), err)
 			}
 			return cli.WriteOutput(c, signed)
 		},

@@ -89,7 +89,7 @@ func readGeneration(key string) (generation, error) {
 	}
 	certificate, err := parseCertificate(text)
 	if err != nil {
-		return generation{}, cli.Dataf("%s: %w", path, err)
+		return generation{}, cli.Dataf("%s: %w", cli.InputName(path), err)
 	}
 	return generation{ID: certificate.Subject.CommonName, Key: key, Certificate: path, Begins: certificate.NotBefore, Ends: certificate.NotAfter}, nil
 }

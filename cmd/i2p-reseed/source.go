@@ -129,7 +129,7 @@ func addTrust(t *reseed.Trust, path string) error {
 	if err == nil || errors.As(err, &missing) {
 		return err
 	}
-	return cli.Dataf("%s: %w", path, err)
+	return cli.Dataf("%s: %w", cli.InputName(path), err)
 }
 
 // clock is the time of --at, or now.

@@ -1,13 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
-	"i2ptoolkit/pkg/cli/record"
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/su3"
 	"i2ptoolkit/pkg/words"
@@ -19,8 +20,8 @@ func verifyCommand() *cli.Command {
 		Usage:     "verify an su3 file's signature, and a bundle's RouterInfos",
 		ArgsUsage: "FILE|-…",
 		Description: "Without --certs the known reseed signers are trusted, for reseed bundles only. The exit status is 0 if all\n" +
-			"files are good, 1 if one has a wrong signature, an unknown signer or one whose certificate has expired, 3\n" +
-			"if one is corrupt.",
+			"files are good, 1 if one has a wrong signature, an unknown signer or one whose certificate has expired, or\n" +
+			"no RouterInfo of the network that a router would take, 3 if one is corrupt.",
 		Flags: trustFlags(netIDFlag(), cli.JSONFlag()),
 		Action: func(c *cli.Context) error {
 			args, err := cli.Positionals(c, 1, -1)
@@ -35,21 +36,17 @@ func verifyCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			worst := cli.StatusDone
+			var failures cli.Failures
 			for _, path := range args {
 				v, err := verify(c, path, t, now)
-				if err != nil && cli.StatusOf(err) != cli.StatusData && v.Reason == "" {
+				if err := failures.Note(c, err); err != nil {
 					return err
 				}
 				if err := v.report(c, err); err != nil {
 					return err
 				}
-				worst = max(worst, cli.StatusOf(err))
 			}
-			if worst != cli.StatusDone {
-				return cli.Silent(worst)
-			}
-			return nil
+			return failures.Err()
 		},
 	}
 }
@@ -59,6 +56,7 @@ type verdict struct {
 	File        string     `json:"file"`
 	Valid       bool       `json:"valid"`
 	Reason      string     `json:"reason,omitempty"` // why not
+	why         error      // without the file's name
 	ContentType string     `json:"content_type,omitempty"`
 	Signer      string     `json:"signer,omitempty"`
 	Type        string     `json:"signature_type,omitempty"`
@@ -68,7 +66,7 @@ type verdict struct {
 	Rejected    []rejected `json:"rejected,omitempty"`
 }
 
-// verify judges a file. Whoever answers no gives a reason in the verdict, and an error.
+// verify judges a file; the error says why the answer is no.
 func verify(c *cli.Context, path string, t *reseed.Trust, now time.Time) (verdict, error) {
 	v := verdict{File: path}
 	in, err := openInput(path)
@@ -93,6 +91,7 @@ func verify(c *cli.Context, path string, t *reseed.Trust, now time.Time) (verdic
 			for _, r := range b.Rejected {
 				v.Rejected = append(v.Rejected, rejected{r.Name, r.Reason})
 			}
+			err = useless(v)
 		}
 	} else {
 		err = verifyStream(c, in, t, h, now, io.Discard)
@@ -100,8 +99,26 @@ func verify(c *cli.Context, path string, t *reseed.Trust, now time.Time) (verdic
 	if v.Valid = err == nil; v.Valid {
 		return v, nil
 	}
-	v.Reason = err.Error()
+	v.why = err
 	return v, judged(in.Name, err)
+}
+
+// errUseless says that a bundle is what it says it is, and helps no router.
+var errUseless = errors.New("no RouterInfo that a router would take")
+
+// useless tells whether there is nothing for a router in a bundle.
+func useless(v verdict) error {
+	if *v.Routers > 0 {
+		return nil
+	}
+	var reasons []string
+	for _, r := range countReasons(v.Rejected) {
+		reasons = append(reasons, fmt.Sprintf("%d %s", r.count, r.reason))
+	}
+	if len(reasons) == 0 {
+		return fmt.Errorf("%w: it has none at all", errUseless)
+	}
+	return fmt.Errorf("%w: %s", errUseless, strings.Join(reasons, ", "))
 }
 
 // verifyBundle reads a reseed bundle whose signature must be good.
@@ -142,7 +159,7 @@ func verifyKnown(in io.Reader, t *reseed.Trust, h su3.Header, now time.Time, w i
 // is nothing to answer about.
 func judged(name string, err error) error {
 	err = fmt.Errorf("%s: %w", name, err)
-	for _, no := range []error{su3.ErrSignature, reseed.ErrUnknownSigner, reseed.ErrExpired} {
+	for _, no := range []error{su3.ErrSignature, reseed.ErrUnknownSigner, reseed.ErrExpired, errUseless} {
 		if errors.Is(err, no) {
 			return err
 		}
@@ -150,13 +167,10 @@ func judged(name string, err error) error {
 	return cli.Dataf("%w", err)
 }
 
-// report prints a verdict; err says why it is no.
+// report prints a verdict; err says why it is no, and was told.
 func (v verdict) report(c *cli.Context, err error) error {
 	if err != nil {
-		if v.Reason == "" {
-			v.Reason = err.Error()
-		}
-		cli.Warnf(c, "%s", record.Clean(err.Error()))
+		v.Reason = cli.Text(cmp.Or(v.why, err))
 	}
 	if c.Bool("json") {
 		return cli.PrintJSON(v)
@@ -173,7 +187,7 @@ func (v verdict) report(c *cli.Context, err error) error {
 	if v.Routers != nil {
 		line += ", " + words.Count(*v.Routers, "RouterInfo")
 	}
-	if _, err := fmt.Println(record.Clean(line)); err != nil {
+	if err := cli.Printf("%s", line); err != nil {
 		return err
 	}
 	for _, r := range countReasons(v.Rejected) {

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
@@ -16,35 +14,35 @@ import (
 
 func peersCommand() *cli.Command {
 	return listCommand("peers", "list the sessions with other routers", (*client.Client).Peers,
-		"ROUTER\tTRANSPORT\tWAY\tADDRESS\tVERSION\tCAPS\tIN\tOUT",
-		func(w io.Writer, p control.Peer) {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Router, p.Transport, p.Direction, p.Address, p.Version, p.Caps, words.Bytes(p.BytesIn), words.Bytes(p.BytesOut))
+		"ROUTER TRANSPORT WAY ADDRESS VERSION CAPS IN OUT",
+		func(t cli.Table, p control.Peer) {
+			t.Row(p.Router, p.Transport, p.Direction, p.Address, p.Version, p.Caps, words.Bytes(p.BytesIn), words.Bytes(p.BytesOut))
 		})
 }
 
 func tunnelsCommand() *cli.Command {
 	return listCommand("tunnels", "list the tunnels that the router made or carries", (*client.Client).Tunnels,
-		"KIND\tWAY\tROLE\tSTATE\tID\tEXPIRES\tBYTES\tHOPS",
-		func(w io.Writer, t control.Tunnel) {
+		"KIND WAY ROLE STATE ID EXPIRES BYTES HOPS",
+		func(table cli.Table, t control.Tunnel) {
 			hops := make([]string, len(t.Hops))
 			for i, h := range t.Hops {
 				hops[i] = h[:min(8, len(h))]
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", t.Kind, t.Direction, t.Role, t.State, t.ID,
+			table.Row(t.Kind, t.Direction, t.Role, t.State, t.ID,
 				t.Expires.UTC().Format(time.TimeOnly), words.Bytes(t.Bytes), strings.Join(hops, " "))
 		})
 }
 
 func transportsCommand() *cli.Command {
 	return listCommand("transports", "list the transports and what they listen on", (*client.Client).Transports,
-		"NAME\tLISTEN\tPUBLISHED\tSESSIONS\tPENDING\tIN\tOUT",
-		func(w io.Writer, t control.Transport) {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%s\n", t.Name, strings.Join(t.Listen, ","), strings.Join(t.Published, ","), t.Sessions, t.Pending, words.Bytes(t.BytesIn), words.Bytes(t.BytesOut))
+		"NAME LISTEN PUBLISHED SESSIONS PENDING IN OUT",
+		func(table cli.Table, t control.Transport) {
+			table.Row(t.Name, strings.Join(t.Listen, ","), strings.Join(t.Published, ","), t.Sessions, t.Pending, words.Bytes(t.BytesIn), words.Bytes(t.BytesOut))
 		})
 }
 
 // listCommand is a verb that prints a list that the router gives.
-func listCommand[T any](name, usage string, ask func(*client.Client, context.Context) ([]T, error), head string, row func(io.Writer, T)) *cli.Command {
+func listCommand[T any](name, usage string, ask func(*client.Client, context.Context) ([]T, error), head string, row func(cli.Table, T)) *cli.Command {
 	return &cli.Command{
 		Name:  name,
 		Usage: usage,
@@ -62,8 +60,12 @@ func listCommand[T any](name, usage string, ask func(*client.Client, context.Con
 				return err
 			}
 			return cli.PrintList(c, items, func(w io.Writer, items []T) error {
-				table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-				fmt.Fprintln(table, head)
+				table := cli.NewTable(w)
+				var names []any
+				for name := range strings.FieldsSeq(head) {
+					names = append(names, name)
+				}
+				table.Row(names...)
 				for _, item := range items {
 					row(table, item)
 				}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -34,8 +33,7 @@ func logLevelCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Println(level)
-			return err
+			return cli.Printf("%s", level)
 		},
 	}
 }

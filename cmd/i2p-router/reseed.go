@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"text/tabwriter"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
-	"i2ptoolkit/pkg/cli/record"
 	"i2ptoolkit/pkg/control"
 )
 
@@ -70,10 +68,10 @@ func reseedSources(args []string) ([]string, error) {
 }
 
 func printReseed(w io.Writer, servers []control.ReseedServer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "SOURCE\tFOUND\tTAKEN\tNEW\tSIGNER\tRESULT")
+	t := cli.NewTable(w)
+	t.Row("SOURCE", "FOUND", "TAKEN", "NEW", "SIGNER", "RESULT")
 	for _, s := range servers {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%s\t%s\n", record.Clean(s.Server), s.Found, s.Accepted, s.New, record.Clean(s.Signer), record.Clean(s.Reason))
+		t.Row(s.Server, s.Found, s.Accepted, s.New, s.Signer, s.Reason)
 	}
 	return t.Flush()
 }
@@ -91,6 +89,6 @@ func reseedRows(row func(name, format string, args ...any), r control.Reseed) {
 		row("reseed", "%s, last at %s: %s", r.State, r.Last.UTC().Format(time.DateTime), r.Reason)
 	}
 	for _, s := range r.Servers {
-		row("", "%s: %s", record.Clean(s.Server), record.Clean(s.Reason))
+		row("", "%s: %s", s.Server, s.Reason)
 	}
 }

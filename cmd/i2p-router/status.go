@@ -1,9 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"os"
-	"text/tabwriter"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
@@ -37,10 +35,8 @@ func statusCommand() *cli.Command {
 }
 
 func printStatus(st control.Status) error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...))
-	}
+	w := cli.NewTable(os.Stdout)
+	row := w.Rowf
 	row("router", "%s", st.Router)
 	row("version", "%s (I2P API %s)", st.Version, st.APILevel)
 	row("state", "%s", st.State)

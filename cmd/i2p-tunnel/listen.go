@@ -71,7 +71,7 @@ func listenRequest(c *cli.Context) (control.Open, error) {
 	}
 	keys, rest, err := i2p.ParsePrivateKeys(key)
 	if err != nil || len(rest) > 0 {
-		return req, cli.Dataf("%s is no private key file", path)
+		return req, cli.Dataf("%s is no private key file", cli.InputName(path))
 	}
 	cli.NoteJava(c, path, keys.Identity)
 	req.Key = key
@@ -111,7 +111,12 @@ func (l *listening) serve() error {
 		}
 		return carry(ctx, stream)
 	}
-	return l.keep(ctx, &background)
+	cli.Serve(l.c)
+	err := l.keep(ctx, &background)
+	if cli.Terminated(l.c) {
+		return nil // who looks after services told this one to stop, and it did
+	}
+	return err
 }
 
 // accept waits for a stream, as long as --timeout allows.

@@ -43,7 +43,7 @@ type Program struct {
 // Main runs the program with the process's arguments and exits with its status.
 func Main(p Program) {
 	ctx, stop := interruptible(context.Background())
-	err := p.Run(ctx, os.Args[1:])
+	err := untilInterrupted(ctx, func() error { return p.Run(ctx, os.Args[1:]) })
 	status := report(os.Stderr, p.Name, ctx, err)
 	stop()
 	os.Exit(status)
@@ -205,7 +205,13 @@ func Notef(c *Context, format string, args ...any) {
 
 // Warnf says on stderr what went wrong while the program goes on.
 func Warnf(c *Context, format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "%s: %s\n", c.App.Name, fmt.Sprintf(format, args...))
+	args = slices.Clone(args)
+	for i, a := range args {
+		if err, ok := a.(error); ok {
+			args[i] = Text(err)
+		}
+	}
+	fmt.Fprintf(os.Stderr, "%s: %s\n", c.App.Name, Clean(fmt.Sprintf(format, args...)))
 }
 
 // Verbosef says something on stderr when -v was given.

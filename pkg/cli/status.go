@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/client"
@@ -68,7 +69,7 @@ func StatusOf(err error) int {
 		return StatusDone
 	case errors.As(err, &failure):
 		return failure.Status
-	case errors.Is(err, client.ErrNoRouter):
+	case errors.Is(err, client.ErrNoRouter), errors.Is(err, client.ErrForbidden):
 		return StatusNoRouter
 	case errors.As(err, &refused):
 		return statusOfCode(refused.Code)
@@ -101,15 +102,21 @@ func report(w io.Writer, name string, ctx context.Context, err error) int {
 	if errors.Is(context.Cause(ctx), errInterrupted) {
 		return StatusInterrupted
 	}
+	say(w, name, err)
+	return StatusOf(err)
+}
+
+// say prints an error, and the way out if there is one.
+func say(w io.Writer, name string, err error) {
 	status := StatusOf(err)
-	if text := err.Error(); text != "" {
-		if errors.Is(err, context.DeadlineExceeded) && text == context.DeadlineExceeded.Error() {
-			text = "timed out"
-		}
+	if text := Text(err); text != "" {
 		fmt.Fprintf(w, "%s: %s\n", name, text)
 	}
 	hint := ""
-	if status == StatusNoRouter {
+	switch {
+	case errors.Is(err, client.ErrForbidden):
+		hint = "run this as the user whose router it is, or name your own router's socket with --socket or I2P_SOCKET"
+	case status == StatusNoRouter:
 		hint = "start one with i2p-router, or name its socket with --socket or I2P_SOCKET"
 	}
 	var failure *Failure
@@ -117,7 +124,32 @@ func report(w io.Writer, name string, ctx context.Context, err error) int {
 		hint = failure.Hint
 	}
 	if hint != "" {
-		fmt.Fprintf(w, "%s: hint: %s\n", name, hint)
+		fmt.Fprintf(w, "%s: hint: %s\n", name, Clean(hint))
 	}
-	return status
+}
+
+// Failures are what went wrong with some of several inputs, while the others were used.
+type Failures struct{ worst int }
+
+// Note says what is wrong with an input, if anything is. What concerns all inputs, an
+// interruption or a missing router, is returned.
+func (f *Failures) Note(c *Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	status := StatusOf(err)
+	if c.Context.Err() != nil || status == StatusNoRouter || status == StatusUsage {
+		return err
+	}
+	say(os.Stderr, c.App.Name, err)
+	f.worst = max(f.worst, status)
+	return nil
+}
+
+// Err is the failure as a whole: the status is that of the worst.
+func (f *Failures) Err() error {
+	if f.worst == StatusDone {
+		return nil
+	}
+	return Silent(f.worst)
 }

@@ -116,12 +116,20 @@ func NewBuilder(cfg BuildConfig) (*Builder, error) {
 	if _, err := io.ReadFull(cfg.Rand, seed[:]); err != nil {
 		return nil, fmt.Errorf("reseed: random source: %w", err)
 	}
-	b := &Builder{cfg: cfg, random: rand.New(rand.NewChaCha8(seed)), least: profile.ParseVersion(cfg.MinVersion)}
-	if b.least == 0 {
-		return nil, fmt.Errorf("reseed: version %q, expected one such as %s", cfg.MinVersion, DefaultMinVersion)
+	if err := CheckVersion(cfg.MinVersion); err != nil {
+		return nil, fmt.Errorf("reseed: %w", err)
 	}
+	b := &Builder{cfg: cfg, random: rand.New(rand.NewChaCha8(seed)), least: profile.ParseVersion(cfg.MinVersion)}
 	b.report.Rejected = make(map[string]int)
 	return b, nil
+}
+
+// CheckVersion tells whether a text can be BuildConfig.MinVersion.
+func CheckVersion(text string) error {
+	if profile.ParseVersion(text) == 0 {
+		return fmt.Errorf("%q is no version such as %s", text, DefaultMinVersion)
+	}
+	return nil
 }
 
 // Add offers a RouterInfo. Its signature is checked later, if it is drawn.

@@ -2,6 +2,7 @@
 package clitest
 
 import (
+	_ "embed"
 	"flag"
 	"os"
 	"os/exec"
@@ -17,11 +18,22 @@ import (
 	"i2ptoolkit/pkg/i2p"
 )
 
-// Scripts runs the testscript files in testdata. With UPDATE_SCRIPTS set it writes the
-// golden parts anew.
+//go:embed testdata/common.txt
+var commonScript []byte
+
+// Scripts runs the testscript files in testdata, and those that hold for all programs. With
+// UPDATE_SCRIPTS set it writes the golden parts anew.
 func Scripts(t *testing.T) {
+	scripts, err := filepath.Glob(filepath.Join("testdata", "*.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	common := filepath.Join(t.TempDir(), "common.txt")
+	if err := os.WriteFile(common, commonScript, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
-		Dir:                "testdata",
+		Files:              append(scripts, common),
 		Setup:              setup,
 		RequireUniqueNames: true,
 		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") != "",
@@ -41,6 +53,7 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("DATA", data)
+	env.Setenv("PROGRAM", filepath.Base(filepath.Dir(data))) // the test runs in cmd/NAME
 	if b, err := os.ReadFile(filepath.Join(data, "key.dat")); err == nil {
 		keys, _, err := i2p.ParsePrivateKeys(b)
 		if err != nil {

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"io"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
+	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 )
@@ -92,8 +92,8 @@ func stateOf(set leaseset.Set, now time.Time) string {
 
 // Print prints the description.
 func (l LeaseSet) Print(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := rowsOf(t)
+	t := cli.NewTable(w)
+	row := t.Rowf
 	row("leaseset", "%s", l.Hash)
 	row("type", "%s", l.Type)
 	if l.B32 != "" {

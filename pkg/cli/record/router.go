@@ -6,9 +6,9 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
+	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/routerinfo"
 )
@@ -70,21 +70,21 @@ func OfRouter(ri *routerinfo.RouterInfo, full bool) Router {
 
 // Print prints the full description.
 func (r Router) Print(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := rowsOf(t)
-	row("routerinfo", "%s", Clean(r.Hash))
+	t := cli.NewTable(w)
+	row := t.Rowf
+	row("routerinfo", "%s", r.Hash)
 	row("state", "%s", r.State)
 	row("published", "%s", r.Published.Format(time.RFC3339))
-	row("version", "%s", Clean(r.Version))
-	row("caps", "%s", Clean(r.Caps))
+	row("version", "%s", r.Version)
+	row("caps", "%s", r.Caps)
 	row("network", "%d", r.NetID)
 	if r.Family != "" {
-		row("family", "%s", Clean(r.Family))
+		row("family", "%s", r.Family)
 	}
 	row("keys", "%s, %s", r.SignatureType, r.EncryptionType)
 	row("bytes", "%d", r.Bytes)
 	for _, a := range r.Addresses {
-		row("address", "%s cost %d %s", Clean(a.Transport), a.Cost, optionText(a.Options))
+		row("address", "%s cost %d %s", a.Transport, a.Cost, optionText(a.Options))
 	}
 	row("options", "%s", optionText(r.Options))
 	return t.Flush()
@@ -95,37 +95,21 @@ func (r Router) Endpoints() []string {
 	var out []string
 	for _, a := range r.Addresses {
 		if a.Host != "" {
-			host := Clean(a.Host)
+			host := a.Host
 			if strings.Contains(host, ":") {
 				host = "[" + host + "]"
 			}
-			out = append(out, fmt.Sprintf("%s %s:%d", Clean(a.Transport), host, a.Port))
+			out = append(out, fmt.Sprintf("%s %s:%d", a.Transport, host, a.Port))
 		}
 	}
 	return out
 }
 
-func rowsOf(w io.Writer) func(name, format string, args ...any) {
-	return func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...))
-	}
-}
-
 func optionText(options map[string]string) string {
 	var list []string
 	for k, v := range options {
-		list = append(list, Clean(k)+"="+Clean(v))
+		list = append(list, k+"="+v)
 	}
 	slices.Sort(list)
 	return strings.Join(list, " ")
-}
-
-// Clean makes a stranger's text fit to print on a terminal.
-func Clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u202e' {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
 }
