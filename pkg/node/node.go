@@ -194,6 +194,10 @@ func (n *Node) newTransport() (*transport.Transport, error) {
 			n.router.PeerDown(peer)
 			n.events.publish(control.Event{Event: "peer_down", Router: peer.String(), Detail: errText(why)}, n.cfg.Now())
 		},
+		Stalled: func(peer i2p.Hash) {
+			n.router.PeerStalled(peer)
+			n.events.publish(control.Event{Event: "peer_stalled", Router: peer.String()}, n.cfg.Now())
+		},
 		Failed:       func(peer i2p.Hash, why error) { n.router.PeerFailed(peer) },
 		Wanted:       func(peer i2p.Hash) bool { return n.router.Wants(peer) },
 		LocalAllowed: s.Testnet,

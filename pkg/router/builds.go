@@ -339,13 +339,26 @@ func (r *Router) forget(t *ownTunnel) {
 // farther hop are doubtful.
 func (r *Router) peerLost(peer i2p.Hash) {
 	for _, p := range r.parties {
-		doubts := false
 		for _, pl := range []*pool{p.in, p.out} {
 			for _, t := range append([]*ownTunnel(nil), pl.tunnels...) {
 				if h, ok := t.neighbour(); ok && h == peer {
 					p.policy.Lost(t.ref)
 					r.drop(pl, t.ref)
-				} else if slices.Contains(t.hops, peer) {
+				}
+			}
+		}
+	}
+	r.peerDoubted(peer)
+}
+
+// peerDoubted has the tunnels through a router tested now, and used after
+// others until they have proved themselves.
+func (r *Router) peerDoubted(peer i2p.Hash) {
+	for _, p := range r.parties {
+		doubts := false
+		for _, pl := range []*pool{p.in, p.out} {
+			for _, t := range pl.tunnels {
+				if slices.Contains(t.hops, peer) {
 					p.policy.Doubt(r.now, t.ref)
 					t.failing, doubts = true, true
 				}

@@ -125,7 +125,7 @@ func (r *Router) Wants(peer i2p.Hash) bool {
 	return r.wanted.peers[peer] > 0
 }
 
-// PeerUp, PeerDown and PeerFailed tell of sessions. They may be called from
+// PeerUp, PeerDown, PeerStalled and PeerFailed tell of sessions. They may be called from
 // any goroutine.
 func (r *Router) PeerUp(peer i2p.Hash) {
 	r.in.do(func() {
@@ -137,6 +137,12 @@ func (r *Router) PeerUp(peer i2p.Hash) {
 // PeerDown tells that the last session with a peer has ended.
 func (r *Router) PeerDown(peer i2p.Hash) {
 	r.in.do(func() { r.peerLost(peer) })
+}
+
+// PeerStalled tells that a peer acknowledges nothing of what is sent to it,
+// although its session still stands.
+func (r *Router) PeerStalled(peer i2p.Hash) {
+	r.in.do(func() { r.peerDoubted(peer) })
 }
 
 // PeerFailed tells that a dial came to nothing: builds through that peer have

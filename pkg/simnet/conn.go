@@ -25,11 +25,12 @@ type Conn struct {
 
 	established bool
 	in          []byte
-	inEnd       bool  // the peer will send no more
-	err         error // broken or closed: every call returns it
-	outEnd      bool  // CloseWrite was called
-	inFlight    int   // bytes written and not yet credited back
-	consumed    int   // bytes read and not yet credited to the peer
+	inEnd       bool   // the peer will send no more
+	err         error  // broken or closed: every call returns it
+	outEnd      bool   // CloseWrite was called
+	inFlight    int    // bytes written and not yet credited back
+	sent, acked uint64 // bytes written, and of these delivered
+	consumed    int    // bytes read and not yet credited to the peer
 	seq         [2]uint64
 	lastArrival time.Time
 	heldSince   time.Time // since when a partition keeps back what was written here
@@ -156,9 +157,18 @@ func (c *Conn) Write(b []byte) (written int, err error) {
 		}
 		c.send(&event{kind: Data, data: append([]byte(nil), b[:k]...)})
 		c.inFlight += k
+		c.sent += uint64(k)
 		written += k
 		b = b[k:]
 	}
+}
+
+// Acknowledged tells how many of the bytes written have arrived, and whether
+// these are all: what the system knows of a TCP connection.
+func (c *Conn) Acknowledged() (bytes uint64, all bool) {
+	c.net.mu.Lock()
+	defer c.net.mu.Unlock()
+	return c.acked, c.acked == c.sent
 }
 
 // writeError is what forbids writing now. The caller holds mu.

@@ -309,6 +309,7 @@ func (n *Net) deliver(now time.Time, e *event) {
 	case Refused:
 		e.to.fail(syscall.ECONNREFUSED)
 	case Data:
+		e.from.acked += uint64(len(e.data))
 		e.to.receive(e.data)
 	case End:
 		e.to.inEnd = true

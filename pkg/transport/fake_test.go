@@ -26,10 +26,11 @@ type pipes struct {
 	port      uint16
 }
 
-// host is a machine on it; dials come from addr.
+// host is a machine on it; dials come from addr, over what wrap makes of them.
 type host struct {
 	net  *pipes
 	addr netip.Addr
+	wrap func(net.Conn) net.Conn
 }
 
 type pipeListener struct {
@@ -92,7 +93,11 @@ func (h host) DialContext(_ context.Context, addr netip.AddrPort) (net.Conn, err
 	a, b := net.Pipe()
 	select {
 	case l.conns <- &pipeConn{b, addr, local}:
-		return &pipeConn{a, local, addr}, nil
+		c := net.Conn(&pipeConn{a, local, addr})
+		if h.wrap != nil {
+			c = h.wrap(c)
+		}
+		return c, nil
 	default:
 		return nil, syscall.ECONNREFUSED
 	}
@@ -162,7 +167,7 @@ func newNode(t testing.TB, net *pipes, seed byte, change func(*Config)) *node {
 	n := &node{name: string('A' + rune(seed) - 1)}
 	keys, static := testKeys(t, seed)
 	n.cfg = Config{
-		Network: host{net, addr.Addr()}, Keys: keys, Static: static, IV: [16]byte{seed}, NetID: 99,
+		Network: host{net: net, addr: addr.Addr()}, Keys: keys, Static: static, IV: [16]byte{seed}, NetID: 99,
 		Listen: []netip.AddrPort{addr}, Rand: rand.NewChaCha8([32]byte{seed, 1}),
 		Deliver: func(from i2p.Hash, m i2np.Message) {
 			n.mu.Lock()
@@ -179,7 +184,8 @@ func newNode(t testing.TB, net *pipes, seed byte, change func(*Config)) *node {
 			n.events, n.down = append(n.events, "down"), append(n.down, why)
 			n.mu.Unlock()
 		},
-		Failed: func(_ i2p.Hash, why error) { n.mu.Lock(); n.failed = append(n.failed, why); n.mu.Unlock() },
+		Stalled: func(i2p.Hash) { n.mu.Lock(); n.events = append(n.events, "stalled"); n.mu.Unlock() },
+		Failed:  func(_ i2p.Hash, why error) { n.mu.Lock(); n.failed = append(n.failed, why); n.mu.Unlock() },
 	}
 	n.cfg.OurInfo = func() *routerinfo.RouterInfo { return n.info.Load() }
 	if change != nil {

@@ -21,7 +21,8 @@ type Limits struct {
 	IdleTimeout       time.Duration // without an I2NP message; 3 min and up to a sixth more
 	KeepAlive         time.Duration // of wanted peers; 45 s
 	FrameTimeout      time.Duration // within one frame; 25 s
-	WriteTimeout      time.Duration // of one write; 60 s
+	StallAfter        time.Duration // without an acknowledgement, before bulk takes other ways; 3 s
+	DeadAfter         time.Duration // without an acknowledgement, before the session ends; 15 s
 	RedialAfter       time.Duration // after a failed dial; 10 s
 	InfoInterval      time.Duration // between two sendings of our RouterInfo; 25 min and up to as much again
 	InfoMaxAge        time.Duration // of a RouterInfo in message 3; 90 min
@@ -51,7 +52,8 @@ func (l Limits) withDefaults() Limits {
 	duration(&l.IdleTimeout, 3*time.Minute)
 	duration(&l.KeepAlive, 45*time.Second)
 	duration(&l.FrameTimeout, 25*time.Second)
-	duration(&l.WriteTimeout, time.Minute)
+	duration(&l.StallAfter, 3*time.Second)
+	duration(&l.DeadAfter, 15*time.Second)
 	duration(&l.RedialAfter, 10*time.Second)
 	duration(&l.InfoInterval, 25*time.Minute)
 	duration(&l.InfoMaxAge, 90*time.Minute)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"time"
 )
 
 // Network is where connections come from: Internet, or a simulated one.
@@ -19,9 +20,12 @@ type Internet struct {
 	Local4, Local6 netip.Addr
 }
 
+// keepAlive finds out about a peer that has gone while nothing is sent to it.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
+
 // Listen opens a TCP listener.
 func (Internet) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
-	var lc net.ListenConfig
+	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
 	return lc.Listen(ctx, tcpNetwork(addr.Addr()), addr.String())
 }
 
@@ -31,7 +35,7 @@ func (n Internet) DialContext(ctx context.Context, addr netip.AddrPort) (net.Con
 	if addr.Addr().Is4() {
 		local = n.Local4
 	}
-	var d net.Dialer
+	d := net.Dialer{KeepAliveConfig: keepAlive}
 	if local.IsValid() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0))
 	}

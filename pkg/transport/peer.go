@@ -89,6 +89,9 @@ func (p *peer) put(m i2np.Message) error {
 	switch {
 	case p.dead:
 		err = errGone
+	case p.current != nil && p.current.stalled && isBulk(m.Type):
+		p.dropped++
+		err = ErrStalled
 	case !p.queue.put(m, &p.t.limits):
 		p.dropped++
 		err = ErrQueueFull

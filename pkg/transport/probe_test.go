@@ -20,7 +20,7 @@ import (
 func probe(t *testing.T, net *pipes, from string, to *node, b []byte) (after time.Duration, answer int) {
 	t.Helper()
 	begun := time.Now()
-	conn, err := host{net, netip.MustParseAddr(from)}.DialContext(t.Context(), to.cfg.Listen[0])
+	conn, err := host{net: net, addr: netip.MustParseAddr(from)}.DialContext(t.Context(), to.cfg.Listen[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestProbes(t *testing.T) {
 		pipes := &pipes{}
 		b := newNode(t, pipes, 2, func(c *Config) { c.Limits.FailuresPerSource = 1000 }).start(t)
 		replayed := requestOf(t, b, 0, 70)
-		conn, err := host{pipes, netip.MustParseAddr("23.5.5.5")}.DialContext(t.Context(), b.cfg.Listen[0])
+		conn, err := host{net: pipes, addr: netip.MustParseAddr("23.5.5.5")}.DialContext(t.Context(), b.cfg.Listen[0])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +149,7 @@ func TestConnectionLimits(t *testing.T) {
 		pipes := &pipes{}
 		b := newNode(t, pipes, 2, func(c *Config) { c.Limits.Pending, c.Limits.PendingPerSource = 6, 2 }).start(t)
 		open := func(from string) net.Conn {
-			conn, err := host{pipes, netip.MustParseAddr(from)}.DialContext(t.Context(), b.cfg.Listen[0])
+			conn, err := host{net: pipes, addr: netip.MustParseAddr(from)}.DialContext(t.Context(), b.cfg.Listen[0])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -199,7 +199,7 @@ type rawPeer struct {
 func rawSession(t *testing.T, pipes *pipes, b *node) *rawPeer {
 	t.Helper()
 	a := newNode(t, pipes, 1, nil)
-	conn, err := host{pipes, netip.MustParseAddr("23.0.0.1")}.DialContext(t.Context(), b.cfg.Listen[0])
+	conn, err := host{net: pipes, addr: netip.MustParseAddr("23.0.0.1")}.DialContext(t.Context(), b.cfg.Listen[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,14 +84,16 @@ func (q *queue) take(batch []i2np.Message, now i2p.Date, limit int) (_ []i2np.Me
 }
 
 // drop releases all, and returns how many they were.
-func (q *queue) drop() (n int) {
-	for _, r := range []*ring{&q.urgent, &q.bulk} {
-		for r.size > 0 {
-			m := r.pop()
-			m.Release()
-			n++
-		}
+func (q *queue) drop() (n int) { return q.empty(&q.urgent) + q.dropBulk() }
+
+// dropBulk releases the tunnel traffic.
+func (q *queue) dropBulk() (n int) { return q.empty(&q.bulk) }
+
+func (q *queue) empty(r *ring) (n int) {
+	for ; r.size > 0; n++ {
+		m := r.pop()
+		q.bytes -= len(m.Body)
+		m.Release()
 	}
-	q.bytes = 0
 	return n
 }

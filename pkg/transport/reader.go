@@ -172,7 +172,7 @@ func (s *session) message(data []byte) {
 		s.t.counters.malformed.Add(1)
 		return
 	}
-	s.touch()
+	s.used()
 	s.msgsIn.Add(1)
 	s.t.counters.msgsIn.Add(1)
 	s.t.cfg.Deliver(s.peer.hash, m.Own())

@@ -44,6 +44,7 @@ type session struct {
 
 	// Under the peer's mutex.
 	stop       *ntcp2.TerminationError
+	stalled    bool
 	announce   bool
 	options    *ntcp2.Options
 	spareSince time.Time // zero unless this is the spare
@@ -63,15 +64,17 @@ func (t *Transport) newSession(ctx context.Context, conn net.Conn, inbound bool,
 		send: r.Sender, recv: r.Receiver,
 		wake: make(chan struct{}, 1),
 	}
+	tune(conn, t.limits.DeadAfter)
 	s.source = source(s.addr.Addr())
 	s.idle = t.limits.IdleTimeout + drawDuration(rng, t.limits.IdleTimeout/6)
 	s.ctx, s.cancel = context.WithCancel(ctx)
-	s.touch()
+	s.used()
 	return s
 }
 
-// touch notes that an I2NP message came or went.
-func (s *session) touch() { s.lastI2NP.Store(int64(time.Since(s.t.epoch))) }
+// used notes that an I2NP message came or went: the session is not idle. It
+// says nothing of the peer, see progress.
+func (s *session) used() { s.lastI2NP.Store(int64(time.Since(s.t.epoch))) }
 
 func (s *session) quietFor() time.Duration {
 	return time.Since(s.t.epoch) - time.Duration(s.lastI2NP.Load())
@@ -105,6 +108,29 @@ func (s *session) end(why *ntcp2.TerminationError) {
 		s.conn.SetWriteDeadline(time.Now().Add(farewell))
 	}
 	s.signal()
+}
+
+// stall notes that the peer acknowledges nothing, or does again. What waits for
+// it may find another way: bulk is dropped, and refused until it goes on.
+func (s *session) stall(stalled bool) {
+	p, dropped := s.peer, 0
+	p.mu.Lock()
+	s.stalled = stalled
+	if stalled && p.current == s {
+		dropped = p.queue.dropBulk()
+		p.dropped += uint64(dropped)
+	}
+	p.mu.Unlock()
+	s.log("session stalls, or no more", "stalled", stalled, "dropped", dropped)
+	if !stalled {
+		return
+	}
+	s.t.counters.dropped.Add(uint64(dropped))
+	s.t.counters.stalls.Add(1)
+	if s.t.cfg.Stalled != nil {
+		s.t.events.add(func() { s.t.cfg.Stalled(p.hash) })
+		s.t.events.run()
+	}
 }
 
 // silent reports whether there is nobody to say farewell to.

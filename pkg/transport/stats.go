@@ -17,6 +17,7 @@ type counters struct {
 	acceptedIn, dialed, dialsFailed        atomic.Uint64
 	refused, refusedPeers                  atomic.Uint64
 	junk, replays, skewed, handshakes      atomic.Uint64
+	stalls                                 atomic.Uint64
 }
 
 // failed counts a handshake that came to nothing, by its cause.
@@ -52,6 +53,7 @@ type Stats struct {
 	Replays      uint64
 	Skewed       uint64 // handshakes with a wrong clock
 	Handshakes   uint64 // those that failed otherwise
+	Stalls       uint64 // sessions whose peer acknowledged nothing for a while
 }
 
 // Stats returns the totals.
@@ -63,6 +65,7 @@ func (t *Transport) Stats() Stats {
 		Accepted: c.acceptedIn.Load(), Dialed: c.dialed.Load(), DialsFailed: c.dialsFailed.Load(),
 		Refused: c.refused.Load(), RefusedPeers: c.refusedPeers.Load(),
 		Junk: c.junk.Load(), Replays: c.replays.Load(), Skewed: c.skewed.Load(), Handshakes: c.handshakes.Load(),
+		Stalls: c.stalls.Load(),
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -85,6 +88,7 @@ type PeerStat struct {
 	BytesIn, BytesOut, MessagesIn, MessagesOut uint64
 
 	Queue     int    // messages that wait
+	Stalled   bool   // the peer acknowledges nothing
 	Dropped   uint64 // messages that found no room
 	Expired   uint64 // messages that expired while waiting
 	Malformed uint64 // messages of the peer that do not parse
@@ -100,12 +104,13 @@ func (t *Transport) Peers() []PeerStat {
 	for _, p := range peers {
 		p.mu.Lock()
 		queued, dropped, expired := p.queue.len(), p.dropped, p.expired
+		stalled := p.current != nil && p.current.stalled
 		p.mu.Unlock()
 		for i, s := range p.sessionsNow() {
 			st := s.stat()
 			st.Hash, st.Spare = p.hash, i > 0
 			if i == 0 {
-				st.Queue, st.Dropped, st.Expired = queued, dropped, expired
+				st.Queue, st.Stalled, st.Dropped, st.Expired = queued, stalled, dropped, expired
 			}
 			out = append(out, st)
 		}

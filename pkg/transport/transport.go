@@ -57,6 +57,9 @@ type Config struct {
 	Up     func(peer i2p.Hash, inbound bool)
 	Down   func(peer i2p.Hash, why error)
 	Failed func(peer i2p.Hash, why error)
+	// Stalled tells that a peer has acknowledged nothing for a while, although
+	// the session still stands: what is sent over it should take another way.
+	Stalled func(peer i2p.Hash)
 	// AllowPeer may refuse a peer that has authenticated.
 	AllowPeer func(peer i2p.Hash, ri *routerinfo.RouterInfo) error
 	// Wanted reports the peers whose session is to outlive idleness.
@@ -78,6 +81,7 @@ var (
 	ErrBusy      = errors.New("transport: too many dials under way")
 	ErrBackoff   = errors.New("transport: peer could not be reached a moment ago")
 	ErrQueueFull = errors.New("transport: queue is full")
+	ErrStalled   = errors.New("transport: peer acknowledges nothing at the moment")
 	ErrTooLarge  = errors.New("transport: message is too large")
 	ErrSelf      = errors.New("transport: that is this router")
 )

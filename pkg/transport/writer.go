@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"errors"
+	"os"
 	"sync"
 	"time"
 
@@ -28,65 +30,109 @@ type work struct {
 	stop     *ntcp2.TerminationError
 }
 
+// release lets go of messages that are not sent.
+func (w *work) release() {
+	for i, m := range w.batch {
+		m.Release()
+		w.batch[i] = i2np.Message{}
+	}
+	w.batch = w.batch[:0]
+}
+
+// writer is what a session's writing goroutine keeps.
+type writer struct {
+	*session
+	progress progress
+	stalls   bool
+	timer    *time.Timer
+	fires    time.Time // when the timer does
+	deadline time.Time // of writes
+	nextInfo time.Time // when our RouterInfo is due
+	lastSent time.Time
+	batch    []i2np.Message
+}
+
 // write is the session's writer. It sends what is queued at once, never waits
 // for more, and ends by closing the connection.
 func (s *session) write(first []byte) {
 	defer s.conn.Close()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	fires := time.Now()
-	nextInfo := s.since.Add(s.t.limits.InfoInterval + drawDuration(s.random, s.t.limits.InfoInterval))
-	lastSent, deadline := s.since, time.Time{}
-	var batch []i2np.Message
+	w := writer{
+		session: s, progress: newProgress(s.conn), timer: time.NewTimer(0), fires: time.Now(),
+		nextInfo: s.since.Add(s.infoInterval()), lastSent: s.since,
+	}
+	defer w.timer.Stop()
 	for {
 		s.t.cfg.Gather()
-		w := s.take(batch)
-		if w.stop != nil {
-			s.sayFarewell(w.stop)
+		todo := s.take(w.batch)
+		if todo.stop != nil {
+			s.sayFarewell(todo.stop)
 			return
 		}
-		if w.options != nil {
-			s.send.Negotiate(ntcp2.DefaultOptions, *w.options)
+		if todo.options != nil {
+			s.send.Negotiate(ntcp2.DefaultOptions, *todo.options)
 		}
 		now := time.Now()
-		if !now.Before(nextInfo) {
-			w.announce = true
-			nextInfo = now.Add(s.t.limits.InfoInterval + drawDuration(s.random, s.t.limits.InfoInterval))
+		if !now.Before(w.nextInfo) {
+			todo.announce, w.nextInfo = true, now.Add(s.infoInterval())
 		}
 		due, keepAlive := now, false
-		if len(w.batch) == 0 {
-			var why *ntcp2.TerminationError
-			if due, keepAlive, why = s.upkeep(now, lastSent); why != nil {
-				s.end(why)
-				continue
-			}
+		why := w.look(now)
+		if why == nil && len(todo.batch) == 0 {
+			due, keepAlive, why = s.upkeep(now, w.lastSent)
 		}
-		if len(w.batch) > 0 || len(first) > 0 || w.announce || keepAlive {
-			if deadline.Sub(now) < s.t.limits.WriteTimeout/2 {
-				deadline = now.Add(s.t.limits.WriteTimeout)
-				s.conn.SetWriteDeadline(deadline)
-				if s.stopped.Load() { // end may have set its own before ours
-					s.conn.SetWriteDeadline(now.Add(farewell))
-				}
-			}
-			err := s.writeBatch(first, w, keepAlive)
-			first, batch, lastSent = nil, w.batch[:0], now
+		w.batch = todo.batch
+		switch {
+		case why != nil:
+			todo.release()
+			s.end(why)
+		case len(todo.batch) > 0 || len(first) > 0 || todo.announce || keepAlive:
+			err := w.writeBatch(first, todo, keepAlive)
+			first, w.lastSent = nil, now
 			if err != nil { // a frame may be cut: nothing can follow it
 				s.end(lost(err))
 				return
 			}
-			continue
-		}
-		batch = w.batch
-		if due = earlier(due, nextInfo); due.Before(fires) || !now.Before(fires) {
-			timer.Reset(due.Sub(now))
-			fires = due
-		}
-		select {
-		case <-s.wake:
-		case <-timer.C:
+		default:
+			w.sleep(now, due)
 		}
 	}
+}
+
+func (s *session) infoInterval() time.Duration {
+	return s.t.limits.InfoInterval + drawDuration(s.random, s.t.limits.InfoInterval)
+}
+
+// sleep waits until there is something to do, which time asks for at due.
+func (w *writer) sleep(now, due time.Time) {
+	due = earlier(due, w.nextInfo)
+	if w.progress.owed || w.stalls {
+		due = earlier(due, w.progress.next)
+	}
+	if due.Before(w.fires) || !now.Before(w.fires) {
+		w.timer.Reset(due.Sub(now))
+		w.fires = due
+	}
+	select {
+	case <-w.wake:
+	case <-w.timer.C:
+	}
+}
+
+// look says why the session must end, where its peer has acknowledged nothing
+// for too long; before that, it has the peer's messages sent elsewhere.
+func (w *writer) look(now time.Time) *ntcp2.TerminationError {
+	if !(w.progress.owed || w.stalls) || now.Before(w.progress.next) {
+		return nil
+	}
+	silence := w.progress.silence(now)
+	if silence >= w.t.limits.DeadAfter {
+		return lost(errUnanswered)
+	}
+	if stalls := silence >= w.t.limits.StallAfter; stalls != w.stalls {
+		w.stalls = stalls
+		w.stall(stalls)
+	}
+	return nil
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -154,22 +200,24 @@ func (s *session) upkeep(now, lastSent time.Time) (due time.Time, keepAlive bool
 
 // writeBatch seals messages into frames and writes them in one piece, behind
 // message 3 where that has not been written yet.
-func (s *session) writeBatch(first []byte, w work, keepAlive bool) error {
+func (w *writer) writeBatch(first []byte, todo work, keepAlive bool) error {
+	s := w.session
 	lent := outBuffers.Get().(*[]byte)
 	out := append((*lent)[:0], first...)
-	if w.announce {
+	if todo.announce {
 		out = s.sealInfo(out)
 	} else if keepAlive {
 		at := len(out)
 		out = s.send.Seal(ntcp2.AppendDateTime(ntcp2.Begin(out), s.t.cfg.Now()), at)
 	}
-	out = s.sealMessages(out, w.batch)
-	if n := len(w.batch); n > 0 {
-		s.touch()
+	out = s.sealMessages(out, todo.batch)
+	w.batch = todo.batch[:0]
+	if n := len(todo.batch); n > 0 {
+		s.used()
 		s.msgsOut.Add(uint64(n))
 		s.t.counters.msgsOut.Add(uint64(n))
 	}
-	err := s.writeAll(out)
+	err := w.writeAll(out)
 	if cap(out) <= keptBuffer {
 		*lent = out[:0]
 		outBuffers.Put(lent)
@@ -212,25 +260,53 @@ func (s *session) sealInfo(out []byte) []byte {
 	return s.send.Seal(out, at)
 }
 
-// writeAll writes b, within the limit of bandwidth.
-func (s *session) writeAll(b []byte) error {
+// writeAll writes b, within the limit of bandwidth. A write that gets stuck is
+// interrupted, to see whether the peer still acknowledges.
+func (w *writer) writeAll(b []byte) error {
 	for len(b) > 0 {
 		n := len(b)
-		if s.t.out.limiter != nil {
-			n = min(n, s.t.out.chunk)
-			if err := s.t.out.wait(s.ctx, n); err != nil {
+		if w.t.out.limiter != nil {
+			n = min(n, w.t.out.chunk)
+			if err := w.t.out.wait(w.ctx, n); err != nil {
 				return err
 			}
 		}
-		n, err := s.conn.Write(b[:n])
-		s.bytesOut.Add(uint64(n))
-		s.t.counters.bytesOut.Add(uint64(n))
-		if err != nil {
+		if err := w.writeChunk(b[:n]); err != nil {
 			return err
 		}
 		b = b[n:]
 	}
 	return nil
+}
+
+func (w *writer) writeChunk(b []byte) error {
+	for {
+		now := time.Now()
+		w.progress.writing(now)
+		if w.deadline.Sub(now) < progressEvery {
+			w.deadline = now.Add(2 * progressEvery)
+			w.conn.SetWriteDeadline(w.deadline)
+			if w.stopped.Load() { // end may have set its own before ours
+				w.conn.SetWriteDeadline(now.Add(farewell))
+			}
+		}
+		n, err := w.conn.Write(b)
+		w.bytesOut.Add(uint64(n))
+		w.t.counters.bytesOut.Add(uint64(n))
+		b = b[n:]
+		if n > 0 {
+			w.progress.took(now, len(b) == 0)
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) || w.stopped.Load() {
+			return err
+		}
+		if len(b) == 0 {
+			return nil
+		}
+		if why := w.look(time.Now()); why != nil {
+			return why.Err
+		}
+	}
 }
 
 // sayFarewell writes the Termination block.
