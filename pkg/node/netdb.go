@@ -77,7 +77,8 @@ func (n *Node) loadFrom(ctx context.Context, path string, src netdb.Source) (rea
 		}
 		return read, false
 	}
-	n.log.Info("netDb loaded", "path", path, "result", loaded)
+	n.log.Info("netDb loaded", "path", path, "files", loaded.Files, "routers", loaded.Routers,
+		"damaged", loaded.Junk+loaded.Misnamed)
 	return read, true
 }
 
