@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -111,6 +112,7 @@ type Client struct {
 	remotes   map[i2p.Hash]*remote
 	byStatic  map[[32]byte]*remote
 	state     TunnelState
+	newWay    uint32        // an outbound tunnel that has come since the last tick
 	standing  chan struct{} // closed once tunnels stand both ways
 	stands    bool
 	set       *leaseset.LeaseSet2
@@ -119,6 +121,8 @@ type Client struct {
 	toPublish bool      // set is
 	offered   bool      // a set was published
 	dirty     bool      // the leases changed since set was made
+	changedAt time.Time // the first of these changes
+	missing   bool      // set was taken back: there must be another
 	pushAt    time.Time // when a peer may be due to be sent set by itself; zero: none is
 	ready     chan struct{}
 	confirmed bool // a floodfill has a lease set of ours
@@ -285,9 +289,15 @@ func (c *Client) take(m i2np.Message) bool {
 
 // changed is called by the router when the tunnels did.
 func (c *Client) changed(s TunnelState) {
+	now := c.cfg.Now()
 	c.mu.Lock()
-	if !sameLeases(s.Leases, c.state.Leases) {
-		c.dirty = true
+	if c.dirty = c.missing || c.news(now, s.Leases); c.dirty && c.changedAt.IsZero() {
+		c.changedAt = now
+	}
+	for _, id := range s.Outbound {
+		if !slices.Contains(c.state.Outbound, id) {
+			c.newWay = id
+		}
 	}
 	c.state = s
 	c.mu.Unlock()
@@ -307,18 +317,6 @@ func (c *Client) nudge() {
 	case c.wake <- struct{}{}:
 	default:
 	}
-}
-
-func sameLeases(a, b []leaseset.Lease) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // Ready waits until others can find the destination: tunnels stand both ways,

@@ -100,9 +100,10 @@ func (c *Client) Resume(r Renewal) bool {
 	if r.Anew {
 		c.state = TunnelState{}
 	}
-	missing := l.withdrawal != published || !c.setStands(c.cfg.Now())
+	missing := l.withdrawal != published || !c.setStands(c.cfg.Now()) || c.set.Unpublished() != r.Unpublished
 	l.withdrawal = published
-	c.dirty = c.dirty || missing || c.set.Unpublished() != r.Unpublished
+	c.missing = c.missing || missing
+	c.dirty = c.dirty || c.missing
 	stands := len(c.state.Leases) > 0 && len(c.state.Outbound) > 0
 	if c.stands && !stands {
 		c.stands, c.standing = false, make(chan struct{})

@@ -155,14 +155,15 @@ func (r *remote) withdrawn(now time.Time) bool {
 }
 
 func (r *remote) chooseLease(now time.Time, soon i2p.Date) bool {
-	var best, spare leaseset.Lease
+	var best, spare leaseset.Lease // spare failed, of all longest ago
+	var spareUntil time.Time
 	for _, l := range r.set.Leases() {
 		if l.Expires <= i2p.DateOf(now) {
 			continue
 		}
 		if until, bad := r.badLease[leaseKey{l.Gateway, l.TunnelID}]; bad && now.Before(until) {
-			if l.Expires > spare.Expires {
-				spare = l
+			if spare.Expires == 0 || until.Before(spareUntil) {
+				spare, spareUntil = l, until
 			}
 			continue
 		}
@@ -180,8 +181,10 @@ func (r *remote) chooseLease(now time.Time, soon i2p.Date) bool {
 	return true
 }
 
-func (r *remote) hasLease(want leaseset.Lease) bool {
-	for _, l := range r.set.Leases() {
+func (r *remote) hasLease(want leaseset.Lease) bool { return hasLease(r.set.Leases(), want) }
+
+func hasLease(leases []leaseset.Lease, want leaseset.Lease) bool {
+	for _, l := range leases {
 		if l.Gateway == want.Gateway && l.TunnelID == want.TunnelID {
 			return true
 		}

@@ -20,6 +20,7 @@ func (c *Client) tick() time.Duration {
 	if set := c.takeToWithdraw(now); set != nil {
 		c.tunnels.Withdraw(set)
 	}
+	c.tryNewWay()
 	c.flushAll(now)
 	c.replyEmpty(now)
 	c.pushSet(now)
@@ -35,6 +36,9 @@ func (c *Client) tick() time.Duration {
 	if !c.pushAt.IsZero() {
 		sleep = min(sleep, c.pushAt.Sub(now))
 	}
+	if c.dirty && !c.life.resting && len(c.state.Leases) > 0 {
+		sleep = min(sleep, c.setDue(now).Sub(now))
+	}
 	if at := c.life.next(now, c.cfg.Resumable); !at.IsZero() {
 		sleep = min(sleep, at.Sub(now))
 	}
@@ -45,20 +49,79 @@ func (c *Client) tick() time.Duration {
 func (c *Client) renewSet(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.dirty || c.life.resting || len(c.state.Leases) == 0 {
+	if !c.dirty || c.life.resting || len(c.state.Leases) == 0 || now.Before(c.setDue(now)) {
 		return
 	}
-	c.dirty = false
+	c.dirty, c.changedAt = false, time.Time{}
 	set := c.makeSet(now, c.state.Leases[:min(len(c.state.Leases), leaseset.MaxLeases)])
 	if set == nil {
 		return
 	}
-	c.set, c.toPublish = set, !c.cfg.Unpublished
+	c.set, c.toPublish, c.missing = set, !c.cfg.Unpublished, false
 	store := i2np.DatabaseStore{Key: set.Hash(), Type: set.StoreType(), Data: set.Bytes()}
 	c.stored = store.AppendTo(nil)
 	c.stats.LeaseSets++
 	c.pushAt = now.Add(pushDelay)
+	for _, r := range c.remotes {
+		if r.stalled { // it may be waiting for nothing else
+			c.pushAt = now
+		}
+	}
 	c.cfg.Log.Debug("lease set made", "leases", len(set.Leases()))
+}
+
+// A lease set that still serves waits for the tunnels that come together; one of
+// whose tunnels has failed does not wait for long, as peers may be using it.
+const (
+	gatherTunnels = 15 * time.Second
+	gatherFew     = time.Second // while there is but one lease
+	gatherLost    = 250 * time.Millisecond
+	enoughLeft    = time.Minute
+)
+
+// setDue is when a changed lease set is to be made.
+func (c *Client) setDue(now time.Time) time.Time {
+	if c.set == nil || c.missing {
+		return now
+	}
+	standing, lost := 0, false
+	for _, l := range c.set.Leases() {
+		switch left := l.Expires.Time().Sub(now); {
+		case left <= enoughLeft:
+		case hasLease(c.state.Leases, l):
+			standing++
+		default:
+			lost = true
+		}
+	}
+	switch {
+	case standing == 0:
+		return now
+	case lost:
+		return c.changedAt.Add(gatherLost)
+	case standing == 1:
+		return c.changedAt.Add(gatherFew)
+	}
+	return c.changedAt.Add(gatherTunnels)
+}
+
+// news reports whether tunnels make another lease set worth making: a lease that
+// has run out needs none.
+func (c *Client) news(now time.Time, leases []leaseset.Lease) bool {
+	if c.set == nil {
+		return len(leases) > 0
+	}
+	for _, l := range leases {
+		if !hasLease(c.set.Leases(), l) {
+			return true
+		}
+	}
+	for _, l := range c.set.Leases() {
+		if l.Expires.Time().Sub(now) > enoughLeft && !hasLease(leases, l) {
+			return true
+		}
+	}
+	return false
 }
 
 // makeSet makes a lease set that is newer than all before.
@@ -90,6 +153,25 @@ func (c *Client) takeToPublish() *leaseset.LeaseSet2 {
 	}
 	c.toPublish, c.offered = false, true
 	return c.set
+}
+
+// tryNewWay has what is stalled sent again through a tunnel that came just now.
+func (c *Client) tryNewWay() {
+	c.mu.Lock()
+	way := c.newWay
+	c.newWay = 0
+	var stalled []*remote
+	for _, r := range c.remotes {
+		if way != 0 && r.stalled && r.set != nil {
+			stalled = append(stalled, r)
+			r.via = way
+		}
+	}
+	c.mu.Unlock()
+	slices.SortFunc(stalled, byHash)
+	for _, r := range stalled {
+		c.host.Revive(r.hash)
+	}
 }
 
 // pushSet sends our lease set to the peers that should know it and perhaps do
@@ -358,7 +440,7 @@ func (r *remote) needsOurSet(now time.Time, set *leaseset.LeaseSet2) bool {
 
 // resendAfter is how long to wait for the confirmation of our lease set.
 func (r *remote) resendAfter() time.Duration {
-	if r.pushes == 0 { // there are data to go with it
+	if r.pushes == 0 && !r.stalled { // there are data to go with it
 		return leaseSetResend
 	}
 	return min(pushResend<<min(r.pushes, 10), maxPushPause)
