@@ -84,10 +84,20 @@ func (r *Router) carrier(pl *pool) *ownTunnel {
 		}
 		return p.in
 	}
-	for _, p := range []*party{pl.party, r.self} {
-		if t := r.draw(opposite(p).usable(r.now, true)); t != nil {
+	both := [...]*party{pl.party, r.self}
+	for _, p := range both {
+		if t := r.draw(r.undoubted(opposite(p).usable(r.now, true))); t != nil {
 			return t
 		}
+	}
+	// Which of those work nobody knows: any may.
+	var any []*ownTunnel
+	for _, p := range both {
+		any = append(any, opposite(p).usable(r.now, false)...)
+	}
+	working := slices.ContainsFunc(any, func(t *ownTunnel) bool { return !t.failing })
+	if t := r.draw(any); t != nil && working {
+		return t
 	}
 	return opposite(r.self).last
 }
@@ -119,6 +129,7 @@ func (r *Router) chooseHops(pl *pool, n int) []*routerinfo.RouterInfo {
 	c := profile.Constraints{
 		Tier:       profile.Client,
 		Exclude:    map[i2p.Hash]struct{}{r.cfg.Hash: {}},
+		Avoid:      r.doubts.hops(r.now),
 		SamePrefix: r.cfg.Testnet,
 	}
 	if pl.party == r.self {
@@ -199,6 +210,7 @@ func (r *Router) accepted(b *build) {
 	for _, h := range b.Hops() {
 		t.hops = append(t.hops, h.Router)
 	}
+	r.doubts.trust(t.hops) // all have answered
 	var err error
 	if b.Inbound() {
 		t.in, err = b.NewInbound()

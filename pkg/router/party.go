@@ -1,7 +1,7 @@
 package router
 
 import (
-	"sort"
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
@@ -138,12 +138,18 @@ func earliest(a, b time.Time) time.Time {
 // bad one does not stop everything. The router itself falls back on a tunnel
 // without hops until it has others.
 func (pl *pool) best(r *Router) *ownTunnel {
-	for _, working := range [...]bool{true, false} {
-		if t := r.draw(pl.usable(r.now, working)); t != nil {
+	working := pl.usable(r.now, true)
+	for _, ts := range [...][]*ownTunnel{r.undoubted(working), working, pl.usable(r.now, false)} {
+		if t := r.draw(ts); t != nil {
 			return t
 		}
 	}
 	return pl.last
+}
+
+// undoubted are the tunnels without a hop that seems to have gone.
+func (r *Router) undoubted(ts []*ownTunnel) []*ownTunnel {
+	return slices.DeleteFunc(slices.Clone(ts), func(t *ownTunnel) bool { return r.doubts.holds(r.now, t.hops) })
 }
 
 // usable are the tunnels that last a while, or only those that work.
@@ -169,23 +175,11 @@ const useMargin = 15 * time.Second
 // state lists what a destination can use.
 func (p *party) state(now time.Time) TunnelState {
 	var s TunnelState
-	in := sorted(p.in.tunnels)
-	for _, t := range in {
-		if t.expires.Sub(now) > useMargin {
-			s.Leases = append(s.Leases, leaseset.Lease{Gateway: t.gateway, TunnelID: t.gatewayID, Expires: i2p.DateOf(t.expires)})
-		}
+	for _, t := range p.in.serving(now) {
+		s.Leases = append(s.Leases, leaseset.Lease{Gateway: t.gateway, TunnelID: t.gatewayID, Expires: i2p.DateOf(t.expires)})
 	}
-	if len(s.Leases) == 0 { // better a short lease than none
-		for _, t := range in {
-			if t.expires.After(now) {
-				s.Leases = append(s.Leases, leaseset.Lease{Gateway: t.gateway, TunnelID: t.gatewayID, Expires: i2p.DateOf(t.expires)})
-			}
-		}
-	}
-	for _, t := range sorted(p.out.tunnels) {
-		if t.expires.Sub(now) > useMargin {
-			s.Outbound = append(s.Outbound, t.id)
-		}
+	for _, t := range p.out.serving(now) {
+		s.Outbound = append(s.Outbound, t.id)
 	}
 	for _, pl := range [...]*pool{p.in, p.out} {
 		for _, t := range pl.usable(now, true) {
@@ -195,16 +189,21 @@ func (p *party) state(now time.Time) TunnelState {
 	return s
 }
 
-// sorted puts the tunnels that work first, and among those the ones that last
-// longest.
-func sorted(ts []*ownTunnel) []*ownTunnel {
-	out := append([]*ownTunnel(nil), ts...)
-	sort.SliceStable(out, func(i, j int) bool {
-		if out[i].failing != out[j].failing {
-			return !out[i].failing
+// serving are the tunnels that work and last a while, those that last longest
+// first; where there are none, those that there are.
+func (pl *pool) serving(now time.Time) []*ownTunnel {
+	out := pl.usable(now, true)
+	if len(out) == 0 {
+		out = pl.usable(now, false)
+	}
+	if len(out) == 0 {
+		for _, t := range pl.tunnels {
+			if t.expires.After(now) {
+				out = append(out, t)
+			}
 		}
-		return out[i].expires.After(out[j].expires)
-	})
+	}
+	slices.SortStableFunc(out, func(a, b *ownTunnel) int { return b.expires.Compare(a.expires) })
 	return out
 }
 

@@ -126,6 +126,7 @@ type Router struct {
 	tags    map[[8]byte]oneTime
 	transit transit
 	unsent  map[i2p.Hash][]i2np.Message // for routers that are being looked up
+	doubts  doubts
 	garlic  sourceLimit
 	opener  *ratchet.Router // of garlic to our identity's key
 	wanted  wanted
@@ -175,6 +176,7 @@ func New(cfg Config) *Router {
 		builds:  make(map[uint32]*build),
 		tags:    make(map[[8]byte]oneTime),
 		unsent:  make(map[i2p.Hash][]i2np.Message),
+		doubts:  make(doubts),
 		wanted:  wanted{peers: make(map[i2p.Hash]int)},
 		pace:    tunnel.NewBuildLimit(cfg.Limits.BuildEvery, 0),
 		opener:  ratchet.NewRouter(ratchet.RouterConfig{Static: cfg.Static, NewPerSecond: int(cfg.Limits.GarlicPerSec)}),

@@ -60,6 +60,7 @@ func (r *Router) testReturned(p *party, id uint32) {
 	recovered := t.out.failing || t.in.failing
 	for _, own := range []*ownTunnel{t.out, t.in} {
 		own.failing, own.rtt = false, rtt
+		r.doubts.trust(own.hops)
 		for _, h := range own.hops {
 			r.peers.TunnelTested(r.now, h, true, rtt, len(own.hops))
 		}
@@ -79,7 +80,11 @@ func (r *Router) testTimeout(p *party, name uint64) {
 		delete(p.tests, id)
 		r.counts.TestsFailed++
 		for _, own := range []*ownTunnel{t.out, t.in} {
+			if !p.policy.Failing(own.ref) {
+				continue
+			}
 			own.failing = true
+			r.doubt(own.hops)
 			for _, h := range own.hops {
 				r.peers.TunnelTested(r.now, h, false, 0, len(own.hops))
 			}

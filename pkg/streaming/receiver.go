@@ -30,8 +30,8 @@ type receiver struct {
 	unchokes int // acks that still say that we do not choke any more
 	dripAt   instant
 
-	repeats  int     // packets that came again since one that was new
-	repeatAt instant // the first of them
+	newAt     instant // when something new came
+	stalledAt instant // when the peer was last found to miss our acknowledgements
 }
 
 type slot struct {
@@ -80,6 +80,7 @@ func (c *Conn) data(now instant, p *Packet) {
 		c.hold(now, p)
 		return
 	}
+	r.newAt = now
 	c.deliver(now, p.Payload, p.Flags)
 	r.advance()
 	r.highest = max(r.highest, r.next)
@@ -98,30 +99,23 @@ func (c *Conn) data(now instant, p *Packet) {
 	c.planAck(now, p)
 }
 
-// The peer sends again what has arrived: once may be a probe, but several over
-// some time, and nothing new, means that our acknowledgements are lost.
-const (
-	repeatsStalled = 2
-	repeatSpan     = 300 * time.Millisecond // or most of a round trip
-)
+// leastQuiet is how long nothing new must have come, a round trip at least,
+// before what comes again means more than that a packet was sent twice.
+const leastQuiet = 500 * time.Millisecond
 
-// repeated takes note of a packet that had come before.
+// repeated takes note of a packet that had come before. Where the peer goes on
+// so, and sends nothing new, our acknowledgements do not get through.
 func (c *Conn) repeated(now instant) {
 	r := &c.rcv
 	c.stats.Duplicates++
 	r.ackNow = true
-	if r.repeats == 0 {
-		r.repeatAt = now
-	}
-	r.repeats++
-	if r.repeats >= repeatsStalled && now-r.repeatAt >= max(c.rtt.smoothed*3/4, repeatSpan) {
-		r.repeats = 0
+	if quiet := max(c.rtt.smoothed, leastQuiet); now-r.newAt >= quiet && now-r.stalledAt >= quiet {
+		r.stalledAt = now
 		c.m.cfg.Events.Stalled(c.peer.hash)
 	}
 }
 
 func (r *receiver) advance() {
-	r.repeats = 0
 	r.next++
 	r.unacked++
 }
@@ -178,7 +172,7 @@ func (c *Conn) hold(now instant, p *Packet) {
 		r.gapAcks = 4 // a new gap
 	}
 	*s = slot{data: append(c.m.get(), p.Payload...), flags: p.Flags, have: true}
-	r.repeats = 0
+	r.newAt = now
 	r.held += len(p.Payload)
 	c.m.memory += len(p.Payload)
 	r.highest = max(r.highest, p.SequenceNum+1)

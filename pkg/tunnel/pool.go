@@ -156,7 +156,8 @@ type poolTunnel struct {
 	timedOut bool      // a build's
 	renewAt  time.Time // when to start a replacement
 	testAt   time.Time
-	failures int // tests in a row
+	failures int  // tests in a row
+	suspect  bool // the next test is to tell soon
 	rtt      time.Duration
 	building time.Duration // from the request to the reply
 }
@@ -273,7 +274,7 @@ func (p *Pool) BuildFailed(now time.Time, id uint64) {
 func (p *Pool) backOff(now time.Time, inbound bool) {
 	w := p.way(inbound)
 	limit := time.Minute
-	switch n := len(p.Usable(now, inbound)); {
+	switch n := p.working(now, inbound); {
 	case n == 0:
 		limit = 5 * time.Second
 	case n < w.quota.Tunnels:
@@ -297,7 +298,7 @@ func (p *Pool) TestOK(now time.Time, test uint64, rtt time.Duration) {
 	if x, ok := p.takeTest(test); ok {
 		for _, id := range [...]uint64{x.out, x.in} {
 			if t := p.find(id); t != nil {
-				t.failures, t.testAt = 0, now.Add(p.cfg.TestEvery*3/4+p.jitter(p.cfg.TestEvery/2))
+				t.failures, t.suspect, t.testAt = 0, false, now.Add(p.cfg.TestEvery*3/4+p.jitter(p.cfg.TestEvery/2))
 				if t.rtt == 0 {
 					t.rtt = rtt
 				}
@@ -309,23 +310,38 @@ func (p *Pool) TestOK(now time.Time, test uint64, rtt time.Duration) {
 
 // TestFailed says that a test message did not come back. The pool also finds
 // that out by itself. As either tunnel may be to blame, both are tested again
-// with others; only the second failure in a row ends one.
+// with others; only the second failure in a row ends one. A failure beside one
+// that has failed already says nothing about the other.
 func (p *Pool) TestFailed(now time.Time, test uint64) {
 	x, ok := p.takeTest(test)
 	if !ok {
 		return
 	}
 	out, in := p.find(x.out), p.find(x.in)
-	for _, t := range [...]*poolTunnel{out, in} {
-		switch {
-		case t == nil:
-		case out == nil || in == nil: // the other has gone meanwhile
-			t.testAt = now
-		default:
-			t.failures++
-			t.testAt = now.Add(p.jitter(retestWithin)) // with another one
+	if out == nil || in == nil { // one has gone meanwhile
+		for _, t := range [...]*poolTunnel{out, in} {
+			if t != nil {
+				t.testAt = now
+			}
 		}
+		return
 	}
+	blameOut, blameIn := in.failures == 0, out.failures == 0
+	if blameOut {
+		out.failures++
+	}
+	if blameIn {
+		in.failures++
+	}
+	for _, t := range [...]*poolTunnel{out, in} {
+		t.testAt = now.Add(p.jitter(retestWithin)) // with another one
+	}
+}
+
+// Failing reports whether the last tests of a tunnel failed.
+func (p *Pool) Failing(id uint64) bool {
+	t := p.find(id)
+	return t != nil && t.failures > 0
 }
 
 // retestWithin is how soon after a failed test its tunnels are tested again.
@@ -343,8 +359,15 @@ func (p *Pool) Suspect(now time.Time) {
 	p.suspected = now
 	for _, t := range p.tunnels {
 		if t.built && t.testAt.After(now) {
-			t.testAt = now
+			t.testAt, t.suspect = now, true
 		}
+	}
+}
+
+// Recheck has a tunnel tested now: one of its hops may have gone.
+func (p *Pool) Recheck(now time.Time, id uint64) {
+	if t := p.find(id); t != nil && t.built && t.testAt.After(now) {
+		t.testAt, t.suspect = now, true
 	}
 }
 
@@ -371,12 +394,19 @@ func (p *Pool) patience(a, b *poolTunnel) time.Duration {
 			usual = max(usual, t.building)
 		}
 	}
+	if (a.suspect || b.suspect) && a.failures+b.failures == 0 {
+		return min(max(leastSuspicion, suspicionFactor*usual), p.cfg.TestTimeout)
+	}
 	return min(max(leastPatience, patienceFactor*usual), p.cfg.TestTimeout)
 }
 
+// Where something seems to get lost already, a first test that is late counts
+// sooner: its tunnels come after others, and only a second one ends them.
 const (
-	leastPatience  = 2 * time.Second
-	patienceFactor = 5
+	leastPatience   = 2 * time.Second
+	patienceFactor  = 5
+	leastSuspicion  = 700 * time.Millisecond
+	suspicionFactor = 2
 )
 
 func (p *Pool) takeTest(id uint64) (poolTest, bool) {

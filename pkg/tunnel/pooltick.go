@@ -6,11 +6,14 @@ import "time"
 // into it may be late, and hops keep it for longer.
 const inboundGrace = 30 * time.Second
 
-// slowBuild is the time in which most of the replies come that come at all;
-// who has no tunnel does not wait for one build alone longer than soonBuild.
+// slowBuild is the time in which most of the replies come that come at all, or
+// less where those that came did so much sooner; who has no tunnel does not wait
+// for one build alone longer than soonBuild.
 const (
-	slowBuild = 3 * time.Second
-	soonBuild = 250 * time.Millisecond
+	slowBuild  = 3 * time.Second
+	lateFactor = 4
+	leastLate  = 1500 * time.Millisecond
+	soonBuild  = 250 * time.Millisecond
 )
 
 // lastMoments is how long before the end of the last tunnel the next one is urgent.
@@ -157,19 +160,20 @@ func (p *Pool) missing(now time.Time, inbound bool) (need int, urgent bool) {
 	q := p.way(inbound).quota
 	need = q.Tunnels + q.Backups
 	building, slow, usable, lasting, begun := 0, 0, 0, 0, false
+	working, late := p.working(now, inbound) > 0, p.lateBuild()
 	for _, t := range p.tunnels {
 		switch {
 		case t.inbound != inbound:
 		case !t.built && !t.timedOut:
 			building++
 			age := now.Sub(t.started)
-			if age >= slowBuild {
+			if age >= late {
 				slow++
 			}
 			begun = begun || age < soonBuild
 		case t.built && now.Before(t.expires()):
 			usable++
-			if t.failures >= p.cfg.TestFailures {
+			if t.failures >= p.cfg.TestFailures || t.failures > 0 && !working {
 				break
 			}
 			if now.Before(t.renewAt) {
@@ -184,10 +188,36 @@ func (p *Pool) missing(now time.Time, inbound bool) (need int, urgent bool) {
 	case need <= 0:
 	case failed > 3 && usable < q.Tunnels: // builds seldom succeed: try many
 		need = p.cfg.MaxBuilding
-	case usable == 0: // two attempts at the first tunnel; the slow ones are most likely lost
-		need = max(need, 2) + slow
+	case !working: // two attempts at the first tunnel; the slow ones are most likely lost
+		need = max(need, 2)
+		building = max(building-slow, building-2*p.cfg.MaxBuilding)
 	}
 	return min(need, p.cfg.MaxBuilding) - building, lasting == 0 && !begun
+}
+
+// lateBuild is the age at which a build is not counted on any more where there
+// is no tunnel that works.
+func (p *Pool) lateBuild() time.Duration {
+	var usual time.Duration
+	for _, t := range p.tunnels {
+		usual = max(usual, t.building)
+	}
+	if usual == 0 {
+		return slowBuild
+	}
+	return min(max(lateFactor*usual, leastLate), slowBuild)
+}
+
+// working counts the tunnels that nothing is known against: where there is
+// none, those that have failed a test are not waited for.
+func (p *Pool) working(now time.Time, inbound bool) int {
+	n := 0
+	for _, t := range p.tunnels {
+		if t.inbound == inbound && t.built && t.failures == 0 && now.Before(t.expires()) {
+			n++
+		}
+	}
+	return n
 }
 
 // length draws a tunnel's number of hops. Variance alone makes no tunnel
@@ -222,7 +252,7 @@ func (p *Pool) Deadline(now time.Time) time.Time {
 		switch {
 		case !t.built && !t.timedOut:
 			at(t.started.Add(p.cfg.BuildTimeout))
-			for _, age := range [...]time.Duration{soonBuild, slowBuild} {
+			for _, age := range [...]time.Duration{soonBuild, p.lateBuild()} {
 				if due := t.started.Add(age); now.Before(due) {
 					at(due)
 				}
