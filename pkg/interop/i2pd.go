@@ -285,11 +285,17 @@ func (r *I2PD) RouterInfo() ([]byte, error) {
 
 // Learn puts another router's router.info into the router's netDb directory.
 func (r *I2PD) Learn(info []byte) error {
+	return learn(filepath.Join(r.dir, "netDb"), info)
+}
+
+// learn puts a router.info into a netDb directory, whose layout i2pd and Java
+// share.
+func learn(netDB string, info []byte) error {
 	hash, err := identHash(info)
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(r.dir, "netDb", netDBName(hash))
+	file := filepath.Join(netDB, netDBName(hash))
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return fmt.Errorf("interop: %w", err)
 	}
@@ -343,7 +349,7 @@ func identHash(data []byte) (string, error) {
 	return i2pBase64.EncodeToString(sum[:]), nil
 }
 
-// netDBName is where i2pd keeps a router's router.info.
+// netDBName is where a router's router.info is kept.
 func netDBName(hash string) string {
 	return filepath.Join("r"+hash[:1], "routerInfo-"+hash+".dat")
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"i2ptoolkit/pkg/interop/netns"
 	"i2ptoolkit/pkg/interop/wan"
 )
 
@@ -39,15 +40,18 @@ type Far struct {
 	Up, Down wan.Settings
 }
 
-// Network is a namespace with i2pd routers, to which our own routers are added.
+// Network is a namespace with i2pd routers, or one for each Java router and a
+// bridge between them, to which our own routers are added.
 type Network struct {
 	*Namespace
 	Dir     string // what the routers write; removed by Close unless I2P_INTEROP_KEEP is set
 	I2PD    []*I2PD
+	Java    []*Java
 	Routers []*Router // ours
 	T0      time.Time // when the first router began its real start
 
-	others []*Process // further programs
+	bridge *netns.Bridge // nil: all are in one namespace
+	others []*Process    // further programs
 	nextIP byte
 	far    *Far
 	hosts  int // that it has on the wide-area network
@@ -66,9 +70,8 @@ func NewNetwork(ctx context.Context, cfg NetworkConfig) (n *Network, err error) 
 			err = errors.Join(err, n.Close())
 		}
 	}()
-	sweep()
-	if n.Dir, err = os.MkdirTemp("", fmt.Sprintf("i2p-interop-%d-", os.Getpid())); err != nil {
-		return n, fmt.Errorf("interop: %w", err)
+	if err := n.makeDir(); err != nil {
+		return n, err
 	}
 	if cfg.Hops == 0 {
 		cfg.Hops = 2
@@ -95,6 +98,14 @@ func NewNetwork(ctx context.Context, cfg NetworkConfig) (n *Network, err error) 
 		n.I2PD = append(n.I2PD, r)
 	}
 	return n, n.startI2PD(ctx)
+}
+
+func (n *Network) makeDir() (err error) {
+	sweep()
+	if n.Dir, err = os.MkdirTemp("", fmt.Sprintf("i2p-interop-%d-", os.Getpid())); err != nil {
+		return fmt.Errorf("interop: %w", err)
+	}
+	return nil
 }
 
 // sweep removes the directories of runs that were killed before they could.
@@ -167,6 +178,15 @@ type place struct {
 
 // place finds one for a further router.
 func (n *Network) place() (place, error) {
+	if n.bridge != nil {
+		n.nextIP++
+		addr := netip.AddrFrom4([4]byte{23, 40 + n.nextIP, 0, 1}) // as public ones look
+		ns, err := n.bridge.Host(netip.PrefixFrom(addr, 8))
+		if err != nil {
+			return place{}, fmt.Errorf("interop: %w", err)
+		}
+		return place{ns: &Namespace{ns}, addr: addr, doors: netip.AddrFrom4([4]byte{127, 0, 0, 1})}, nil
+	}
 	if n.far == nil {
 		addr := n.NextAddr()
 		return place{ns: n.Namespace, addr: addr, doors: addr}, nil
@@ -201,8 +221,7 @@ func (n *Network) AwaitMesh(ctx context.Context, limit time.Duration, routers in
 	return nil
 }
 
-// Bootstrap collects the router.info files of all running i2pd routers, and of
-// our running ones, in a directory, for i2p-router --bootstrap.
+// Bootstrap collects the router.info files of all running routers in a directory, for i2p-router --bootstrap.
 func (n *Network) Bootstrap() (string, error) {
 	dir, err := os.MkdirTemp(n.Dir, "bootstrap-")
 	if err != nil {
@@ -219,6 +238,15 @@ func (n *Network) Bootstrap() (string, error) {
 		if !r.Running() {
 			continue
 		}
+		info, err := r.RouterInfo()
+		if err == nil {
+			err = put(info)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	for _, r := range n.Java {
 		info, err := r.RouterInfo()
 		if err == nil {
 			err = put(info)
@@ -247,10 +275,15 @@ func (n *Network) ByHash(hash string) *I2PD {
 	return nil
 }
 
-// Processes are all routers that still run, i2pd's and ours.
+// Processes are all routers that still run.
 func (n *Network) Processes() []*Process {
 	var ps []*Process
 	for _, r := range n.I2PD {
+		if r.Process != nil && r.Running() {
+			ps = append(ps, r.Process)
+		}
+	}
+	for _, r := range n.Java {
 		if r.Process != nil && r.Running() {
 			ps = append(ps, r.Process)
 		}
@@ -282,6 +315,9 @@ func (n *Network) Logs(lines int) string {
 	for _, r := range n.I2PD {
 		add(r.Process)
 	}
+	for _, r := range n.Java {
+		add(r.Process)
+	}
 	for _, r := range n.Routers {
 		add(r.Process)
 	}
@@ -298,13 +334,23 @@ func (n *Network) Close() error {
 			r.Kill()
 		}
 	}
+	for _, r := range n.Java {
+		if r.Process != nil {
+			r.Kill()
+		}
+	}
 	for _, r := range n.Routers {
 		r.Kill()
 	}
 	for _, p := range n.others {
 		p.Kill()
 	}
-	err := n.Namespace.Close()
+	var err error
+	if n.bridge != nil {
+		err = n.bridge.Close()
+	} else {
+		err = n.Namespace.Close()
+	}
 	if n.Dir != "" && os.Getenv("I2P_INTEROP_KEEP") == "" {
 		err = errors.Join(err, os.RemoveAll(n.Dir))
 	}
