@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -192,12 +193,16 @@ func (r *Router) ask(ctx context.Context, args ...string) ([]byte, error) {
 	}
 	cmd := exec.CommandContext(ctx, binary, append(args, "--socket", r.Socket)...)
 	cmd.Env = append(os.Environ(), r.net.environment()...)
-	b, err := cmd.Output()
+	var out, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &said
+	if err = r.net.Namespace.Namespace.Start(cmd); err == nil { // so that it ends with the network
+		err = cmd.Wait()
+	}
 	var e *exec.ExitError
 	if errors.As(err, &e) {
-		err = fmt.Errorf("interop: i2p-router %s at %s: %w: %s", args[0], r.Name, err, strings.TrimSpace(string(e.Stderr)))
+		err = fmt.Errorf("interop: i2p-router %s at %s: %w: %s", args[0], r.Name, err, strings.TrimSpace(said.String()))
 	}
-	return b, err
+	return out.Bytes(), err
 }
 
 // RouterInfo reads the router.info that the router publishes.

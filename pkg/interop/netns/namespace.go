@@ -21,12 +21,13 @@ import (
 type Namespace struct {
 	file *os.File // the namespace itself, for setns
 	jobs chan func()
+	quit chan struct{}
 	done chan struct{}
 }
 
 // New makes a namespace and brings its loopback interface up.
 func New() (*Namespace, error) {
-	ns := &Namespace{jobs: make(chan func()), done: make(chan struct{})}
+	ns := &Namespace{jobs: make(chan func()), quit: make(chan struct{}), done: make(chan struct{})}
 	ready := make(chan error, 1)
 	go ns.live(ready)
 	if err := <-ready; err != nil {
@@ -52,14 +53,19 @@ func (ns *Namespace) live(ready chan<- error) {
 	if err != nil {
 		return
 	}
-	for job := range ns.jobs {
-		job()
+	for {
+		select {
+		case job := <-ns.jobs:
+			job()
+		case <-ns.quit:
+			return
+		}
 	}
 }
 
 // Close ends the namespace's thread, and with it every program that still runs.
 func (ns *Namespace) Close() error {
-	close(ns.jobs)
+	close(ns.quit)
 	<-ns.done
 	return ns.file.Close()
 }
