@@ -36,9 +36,9 @@ func (c *Conn) onAck(now instant, p *Packet) {
 	if p.AckThrough >= s.nxt || p.AckThrough < s.una || s.una == s.nxt {
 		return
 	}
-	s.beyond = s.nxt
+	s.beyond, s.unnamed = s.nxt, false
 	if p.NACKCount() >= fullNACKs || p.Flags.Has(DelayRequested) && (p.Delay == gapChoke || p.Delay == oldGapChoke) {
-		s.beyond = p.AckThrough // the peer may have more than it can say
+		s.beyond, s.unnamed = p.AckThrough, true // the peer may have more than it can say
 	}
 	nacks := c.m.missing[:0]
 	for i := range p.NACKCount() {
@@ -78,11 +78,11 @@ func (c *Conn) ackSegment(now instant, g *segment) {
 	if g.lost {
 		g.lost = false
 		s.lost--
-		c.wasLate() // not lost
+		c.wasLate(now) // not lost
 	} else {
 		s.inflight--
 		if g.sends > 1 && c.cc.minRTT > 0 && now-g.sentAt < c.cc.minRTT*3/4 {
-			c.wasLate() // the first transmission arrived
+			c.wasLate(now) // the first transmission arrived
 		}
 	}
 	c.m.put(g.data)
@@ -91,9 +91,9 @@ func (c *Conn) ackSegment(now instant, g *segment) {
 }
 
 // wasLate learns that packets overtake each other.
-func (c *Conn) wasLate() {
+func (c *Conn) wasLate(now instant) {
 	c.snd.reorder = min(2*c.snd.reorder, maxReorder)
-	c.cc.onLate()
+	c.cc.onLate(now)
 }
 
 // progress draws the conclusions of an ack of count segments.

@@ -1,58 +1,57 @@
 package streaming
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // control is the congestion control of one stream: it models the path by the
 // rate at which the bottleneck delivers and by the shortest round trip, as
-// BBR does (draft-cardwell-ccwg-bbr), and keeps little more than their
-// product in flight. Losses up to lossLimit are taken as the tunnels' own,
-// greater ones bound what may be in flight. Units are packets and seconds:
-// tunnels carry packets.
+// BBR does (draft-ietf-ccwg-bbr), and keeps little more than their product in
+// flight. It differs where tunnels do: their routers drop a few packets in a
+// hundred by choice, so that only losses above lossLimit say something; and
+// the TCP connections between them make round trips jump without any queue of
+// ours, so that a longer round trip alone is believed to be a queue only where
+// the rate has stopped growing. Units are packets and seconds: tunnels carry
+// packets.
 //
-//	startup --rate stops growing--> drain --queue gone--> probeRate <--> probeRTT
+//	startup --rate stops growing--> drain --queue gone--> cruise <--> down
+//	   ^                                                    |          ^
+//	   +-- much more, twice -- watch <-- up <--every few round trips   |
+//	                             +---------- no more ------------------+
+//
+//	any but startup --the shortest round trip is old, or the rate fell--> probeRTT --> cruise
 type control struct {
 	mode       mode
+	since      instant // of the mode
 	window     float64 // packets that may be in flight
 	limit      float64 // the most that window may be
 	pacingGain float64
 
-	rates   [10]float64 // highest delivery rate of each of the last rounds
-	round   uint64
-	roundAt uint64 // a packet sent after so many were delivered ends the round
+	minRTT time.Duration
+	trip   shortest
+	rate   rates
+	span   span
+	round  round
+	ramp   ramp
+	cycle  cycle
+	loss   losses
+	burst  bursts
 
-	minRTT       time.Duration
-	roundRTT     time.Duration // the shortest of this round
-	roundSamples int
-	minRTTAt     instant
-	probeEnd     instant // of probeRTT
-
-	bestRate float64 // of startup
-	flat     int     // rounds without growth
-	filled   bool
-
-	phase     int
-	phaseAt   instant
-	phaseRate float64 // the bandwidth when the phase began
-
-	raise           float64 // by how much inflightHigh is raised next
-	inflightHigh    float64 // what losses allow in flight; 0 is no bound
-	delivered, lost float64 // this round
-	most            float64 // in flight this round
-	ackedAt         instant // start of the present burst of acks
-	ackedInBurst    float64
-	bursts          [2]float64 // the greatest surplus of a burst, of 10 rounds each
-	undo            undo
-	prior           float64 // window before probeRTT or a timeout
-	inTimeout       bool
+	prior     float64 // window before probeRTT or a timeout
+	inTimeout bool
 }
 
 type mode uint8
 
 const (
-	startup mode = iota
-	drain
-	probeRate
-	probeRTT
+	startup  mode = iota
+	drain         // send less until startup's queue is gone
+	cruise        // send at the known rate
+	up            // send faster
+	watch         // wait for what came of that
+	down          // send less until the queue is gone
+	probeRTT      // keep the path half empty
 )
 
 const (
@@ -60,15 +59,47 @@ const (
 	minWindow     = 4
 	startupGain   = 2.77
 	windowGain    = 2.0
-	lossLimit     = 0.06
-	minRTTLife    = 10 * time.Second
-	probeRTTTime  = 200 * time.Millisecond
+	upGain        = 1.2
+	downGain      = 0.5
+	cruiseGain    = 0.95 // the highest rate seen is a little more than the path's
+	drained       = 0.9  // several streams may each take their share for more than it is
 	// slack is the queue that is allowed in any case: on short paths the
 	// routers' batching matters more than propagation.
 	slack = 20 * time.Millisecond
 )
 
-var phases = [...]float64{1.25, 0.75, 1, 1, 1, 1, 1, 1}
+// round is a round trip: from when a packet was sent to its acknowledgement.
+type round struct {
+	n       uint64
+	endAt   uint64        // a packet sent after so many were delivered ends it
+	rtt     time.Duration // the shortest of it
+	samples int
+}
+
+// ramp is the state of startup.
+type ramp struct {
+	filled bool    // it is over
+	best   float64 // rate
+	flat   int     // rounds without growth
+	queued int     // of those, in which a queue stood
+	still  int     // rounds since the rate has grown
+	useful float64 // the most in flight with which the rate has grown
+}
+
+// cycle is the state of the phases that follow.
+type cycle struct {
+	at     instant // when it began
+	rate   float64 // the bandwidth when up began
+	grown  int     // how often in a row up has found more
+	failed int     // how often in a row it has not
+	doneAt uint64  // what ends probeRTT, a count as of round.endAt; 0 is not drained yet
+
+	mark     uint64  // a packet sent after so many were delivered shows the effect of cruise
+	seenAt   instant // when that was; 0 is not yet
+	queued   bool    // a queue was seen last
+	drained  bool    // the last down came to its end
+	stubborn int     // how often in a row a queue stood although it was drained
+}
 
 func newControl(limit float64) control {
 	return control{window: initialWindow, limit: limit, pacingGain: startupGain}
@@ -87,13 +118,7 @@ type ack struct {
 }
 
 // bandwidth is the bottleneck's rate in packets per second.
-func (c *control) bandwidth() float64 {
-	best := 0.0
-	for _, r := range c.rates {
-		best = max(best, r)
-	}
-	return best
-}
+func (c *control) bandwidth() float64 { return c.rate.max() }
 
 // product is the bandwidth-delay product times gain, but not less than what
 // leaves the slack.
@@ -105,7 +130,7 @@ func (c *control) product(gain float64) float64 {
 // pacing is the time between two packets, 0 for none.
 func (c *control) pacing(smoothed time.Duration) time.Duration {
 	rate := c.pacingGain * c.bandwidth()
-	if !c.filled && smoothed > 0 { // too few packets yet to tell the rate
+	if !c.ramp.filled && smoothed > 0 { // too few packets yet to tell the rate
 		rate = max(rate, 2*c.window/smoothed.Seconds())
 	}
 	if rate == 0 {
@@ -115,179 +140,240 @@ func (c *control) pacing(smoothed time.Duration) time.Duration {
 }
 
 func (c *control) onAck(now instant, a ack) {
-	c.delivered += a.packets
-	c.lost += a.lost
-	c.most = max(c.most, a.inflight+a.packets)
-	newRound := a.packets > 0 && a.sentAfter >= c.roundAt
-	if newRound {
-		c.roundAt = a.total
-		if !a.limited { // a round with little to send tells nothing about the rate
-			c.round++
-			c.rates[c.round%uint64(len(c.rates))] = 0
-			if c.round%uint64(len(c.rates)) == 0 {
-				c.bursts[1], c.bursts[0] = c.bursts[0], 0
-			}
-		}
-	}
+	c.loss.count(a)
+	newRound := a.packets > 0 && a.sentAfter >= c.round.endAt
 	if a.rate > 0 && (!a.limited || a.rate >= c.bandwidth()) {
-		i := c.round % uint64(len(c.rates))
-		c.rates[i] = max(c.rates[i], a.rate)
+		c.rate.sample(a.rate)
 	}
+	c.round.sample(a.rtt)
+	c.trip.sample(now, c, a)
 	if newRound {
-		c.endRound(a.limited)
+		c.endRound(now, a)
 	}
-	if c.queues() {
-		c.filled = true
+	c.burst.measure(now, a.packets, c.bandwidth(), c.product(1))
+	if c.span.add(now, a, max(c.minRTT, shortSpan)) && c.ramp.filled {
+		c.endSpan(now)
 	}
-	c.burst(now, a.packets)
-	expired := c.updateMinRTT(now, a.rtt)
-	c.step(now, a, expired)
+	c.step(now, a, newRound)
 	c.grow(a)
 }
 
-// queues reports whether a queue has built up in startup: none of several
-// round trips of this round was near the shortest (as HyStart++, RFC 9406),
-// and the rate has stopped growing too: jitter alone is no queue.
-func (c *control) queues() bool {
-	return !c.filled && c.flat > 0 && c.roundSamples >= 8 && c.roundRTT > c.minRTT+max(c.minRTT/4, slack)
-}
-
-func (c *control) updateMinRTT(now instant, rtt time.Duration) (expired bool) {
+func (r *round) sample(rtt time.Duration) {
 	if rtt <= 0 {
-		return false
+		return
 	}
-	c.roundSamples++
-	if c.roundRTT == 0 || rtt < c.roundRTT {
-		c.roundRTT = rtt
+	r.samples++
+	if r.rtt == 0 || rtt < r.rtt {
+		r.rtt = rtt
 	}
-	expired = c.minRTT > 0 && now-c.minRTTAt > minRTTLife
-	if c.minRTT == 0 || rtt <= c.minRTT || expired {
-		c.minRTT, c.minRTTAt = rtt, now
-	}
-	return expired
 }
 
-// endRound judges a round trip: whether startup still finds more, and whether
-// more was lost than the path loses by itself.
-func (c *control) endRound(limited bool) {
-	share := c.lost / max(c.lost+c.delivered, 1)
-	heavy := c.lost >= 4 && share > lossLimit
+// queued reports whether all of several round trips were longer than the
+// shortest by more than a little.
+func (c *control) queued(rtt time.Duration, samples int) bool {
+	return samples >= 6 && rtt > c.minRTT+max(c.minRTT/8, slack)
+}
+
+// endRound judges a round trip: whether startup still finds more, whether a
+// queue stands, and whether more was lost than the path loses by itself.
+func (c *control) endRound(now instant, a ack) {
+	r := &c.round
+	queued := c.queued(r.rtt, r.samples)
+	most := c.loss.most
+	heavy := c.loss.endRound(c)
+	if !c.ramp.filled && !a.limited {
+		c.ramp.judge(c.bandwidth(), most, queued, queued && r.rtt > 2*c.minRTT+slack)
+	}
 	if heavy {
-		c.undo = undo{lost: c.lost, high: c.inflightHigh, filled: c.filled}
+		c.onHeavyLoss(now)
 	}
-	if !c.filled && !limited {
-		if bw := c.bandwidth(); bw >= c.bestRate*1.25 {
-			c.bestRate, c.flat = bw, 0
-		} else {
-			c.flat++
-		}
-		c.filled = c.flat >= 3 || (heavy && share > 2*lossLimit)
+	*r = round{n: r.n, endAt: a.total}
+	if !a.limited { // a round with little to send tells nothing
+		r.n++
+		c.burst.age(r.n)
 	}
-	switch {
-	case heavy:
-		high := c.most
-		if c.inflightHigh > 0 {
-			high = min(high, c.inflightHigh)
-		}
-		c.inflightHigh = max(0.7*high, minWindow)
-		c.raise = 1
-	case c.inflightHigh > 0 && c.most >= 0.8*c.inflightHigh:
-		// Carefully at first, and the same for all who share the bottleneck,
-		// so that their shares converge; faster while nothing is in the way.
-		c.inflightHigh += min(c.raise, max(c.inflightHigh/4, 1))
-		c.raise *= 2
-	}
-	c.delivered, c.lost, c.most = 0, 0, 0
-	c.roundRTT, c.roundSamples = 0, 0
 }
 
-// undo is what heavy losses changed, for the case that they were none.
-type undo struct {
-	lost, late float64
-	high       float64
-	filled     bool
+// endSpan judges what arrived during one shortest round trip.
+func (c *control) endSpan(now instant) {
+	s := c.span.last
+	if c.rate.fell(c, s) {
+		c.window = min(c.window, c.product(1))
+		c.ramp.useful = 0
+		c.trip.suspect = true
+	}
+	if y := &c.cycle; c.mode == cruise && y.seenAt > 0 && s.at >= y.seenAt {
+		c.judgeQueue(now, !s.limited && c.queued(s.rtt, s.samples))
+	}
 }
 
-// onLate is told that a packet which was taken for lost was only late.
-func (c *control) onLate() {
-	c.lost = max(c.lost-1, 0)
-	u := &c.undo
-	if u.late++; u.lost == 0 || u.late < u.lost/2 {
+// judgeQueue is told in cruise whether a queue stands. One that is still there
+// after it was drained again and again is none: the shortest round trip is
+// another path's, or others make the queue.
+func (c *control) judgeQueue(now instant, queued bool) {
+	y := &c.cycle
+	y.queued = queued
+	if !queued {
+		y.stubborn = 0
 		return
 	}
-	c.inflightHigh = u.high
-	if c.filled && !u.filled && c.flat < 3 {
-		c.filled, c.mode, c.pacingGain = false, startup, startupGain
+	if y.drained {
+		y.stubborn++
 	}
-	*u = undo{}
+	if y.stubborn >= 3 && now-c.trip.settledAt > 10*c.minRTT {
+		y.stubborn = 0
+		c.trip.suspect = true
+	}
+	y.drained = false
+	c.enter(now, down)
 }
 
-// burst measures how much more is acknowledged at once than the rate explains:
-// that much is needed on top to keep the path busy between two acks.
-func (c *control) burst(now instant, packets float64) {
-	if packets == 0 {
+// judge takes the rate after a round of startup, and what was in flight. Only
+// where that was clearly more than before it means something that the rate is
+// not.
+func (r *ramp) judge(rate, inflight float64, queued, deep bool) {
+	if rate >= r.best*1.25 {
+		*r = ramp{best: rate, useful: max(r.useful, inflight)}
 		return
 	}
-	expected := c.bandwidth() * (now - c.ackedAt).Seconds()
-	if c.ackedInBurst <= expected || c.ackedAt == 0 {
-		c.ackedAt, c.ackedInBurst, expected = now, 0, 0
+	if r.still++; inflight < 1.25*r.useful && r.still < 3 {
+		return
 	}
-	c.ackedInBurst += packets
-	c.bursts[0] = max(c.bursts[0], min(c.ackedInBurst-expected, c.window))
+	r.flat++
+	if queued {
+		r.queued++
+	}
+	r.filled = r.flat >= 3 || r.queued >= 2 || deep
 }
 
-func (c *control) step(now instant, a ack, minRTTExpired bool) {
+// onHeavyLoss is called at the end of a round that lost more than it may.
+func (c *control) onHeavyLoss(now instant) {
 	switch c.mode {
 	case startup:
-		if c.filled {
-			c.mode, c.pacingGain = drain, 1/startupGain
+		c.ramp.filled = c.ramp.filled || c.ramp.still > 0 || c.loss.share > 2*lossLimit
+	case up, watch:
+		c.enter(now, down)
+	}
+}
+
+// step moves on to the next mode.
+func (c *control) step(now instant, a ack, newRound bool) {
+	length := now - c.since
+	switch c.mode {
+	case startup:
+		if c.ramp.filled {
+			c.enter(now, drain)
 		}
 	case drain:
-		if a.inflight <= c.product(1) {
-			c.enterProbeRate(now)
+		if a.inflight <= c.product(1) || length > 4*c.minRTT {
+			c.enterCruise(now, a)
 		}
-	case probeRate:
-		c.cycle(now, a)
+	case cruise:
+		if c.cycle.seenAt == 0 && a.packets > 0 && a.sentAfter >= c.cycle.mark {
+			c.cycle.seenAt = now
+		}
+		length := now - c.cycle.at
+		if c.cycle.queued {
+			length /= 3
+		}
+		if length > c.minRTT*time.Duration(5+c.round.n%3+4*uint64(min(c.cycle.failed, 2))) && !a.limited {
+			c.cycle.rate, c.cycle.grown = c.bandwidth(), 0
+			c.rate.age()
+			c.enter(now, up)
+		}
+	case up:
+		if length > c.minRTT {
+			c.enter(now, watch)
+		}
+	case watch:
+		if length > c.minRTT {
+			c.judge(now)
+		}
+	case down:
+		if c.cycle.drained = a.inflight <= c.drained(); c.cycle.drained || length > 3*c.minRTT {
+			c.cycle.mark, c.cycle.seenAt = a.total, 0
+			c.enter(now, cruise)
+		}
 	case probeRTT:
-		if now >= c.probeEnd {
-			c.minRTTAt = now
-			c.window = max(c.window, c.prior)
-			c.enterProbeRate(now)
-		}
+		c.probe(now, a, newRound)
 		return
 	}
-	if minRTTExpired && c.mode != startup {
-		c.mode, c.pacingGain, c.prior = probeRTT, 1, c.window
-		c.probeEnd = now + max(probeRTTTime, c.minRTT)
+	if c.mode != startup && c.trip.expired(now, c.minRTT) {
+		c.prior = c.window
+		c.trip.restart()
+		c.cycle.doneAt = 0
+		c.enter(now, probeRTT)
 	}
 }
 
-func (c *control) enterProbeRate(now instant) {
-	c.mode = probeRate
-	c.phase, c.phaseAt = 2+int(c.round%6), now
-	c.pacingGain = phases[c.phase]
+// judge ends watch: where up has found more there may be much more.
+func (c *control) judge(now instant) {
+	bw := c.bandwidth()
+	if bw < c.cycle.rate*1.1 {
+		c.cycle.failed++
+		c.cycle.at = now
+		c.enter(now, down)
+		return
+	}
+	c.cycle.rate, c.cycle.failed = bw, 0
+	if c.cycle.grown++; c.cycle.grown < 2 {
+		c.enter(now, up)
+		return
+	}
+	c.ramp = ramp{best: bw, useful: c.product(1)}
+	c.enter(now, startup)
 }
 
-// cycle moves through the phases that probe for more rate and drain the queue
-// that this may have made.
-func (c *control) cycle(now instant, a ack) {
-	over := now-c.phaseAt > c.minRTT
-	switch gain := phases[c.phase]; {
-	case gain > 1:
-		over = now-c.phaseAt > c.minRTT*9/4                    // long enough to see its own effect
-		if bw := c.bandwidth(); over && bw > c.phaseRate*1.1 { // there is more
-			c.phaseAt, c.phaseRate = now, bw
-			return
+// enterCruise begins a cycle.
+func (c *control) enterCruise(now instant, a ack) {
+	c.cycle.at = now
+	c.cycle.mark, c.cycle.seenAt = a.total, 0
+	c.enter(now, cruise)
+}
+
+func (c *control) enter(now instant, m mode) {
+	c.mode, c.since = m, now
+	switch m {
+	case startup:
+		c.pacingGain = startupGain
+	case drain:
+		c.pacingGain = 1 / startupGain
+	case up:
+		// Those with a small share ask for relatively more: that makes shares
+		// converge.
+		c.pacingGain = upGain + 0.8/math.Sqrt(max(c.product(1), minWindow))
+	case down:
+		c.pacingGain = downGain
+	case cruise:
+		// On short paths the queue is short anyway.
+		c.pacingGain = 1 - (1-cruiseGain)*min(c.minRTT.Seconds()/(2*slack.Seconds()), 1)
+	default:
+		c.pacingGain = 1
+	}
+}
+
+// probe waits until little is in flight, and then for the round trip of a
+// packet that was sent after that.
+func (c *control) probe(now instant, a ack, newRound bool) {
+	switch {
+	case c.cycle.doneAt == 0:
+		if a.inflight <= c.halfFull() {
+			c.cycle.doneAt = a.total
 		}
-	case gain < 1:
-		over = over || a.inflight <= c.product(1)
-	}
-	if over {
-		c.phase = (c.phase + 1) % len(phases)
-		c.phaseAt, c.pacingGain = now, phases[c.phase]
-		c.phaseRate = c.bandwidth()
+	case a.packets > 0 && a.sentAfter >= c.cycle.doneAt:
+		c.trip.settle(now, c)
+		c.window = max(c.window, min(c.prior, c.product(windowGain)))
+		c.enterCruise(now, a)
 	}
 }
+
+// drained is what is in flight once no queue of ours is left: not quite the
+// product, since several streams may each take their share for more than it is.
+func (c *control) drained() float64 {
+	return c.bandwidth() * (c.minRTT*9/10 + slack/2).Seconds()
+}
+
+func (c *control) halfFull() float64 { return max(c.product(1)/2, minWindow) }
 
 // grow sets the window.
 func (c *control) grow(a ack) {
@@ -296,21 +382,27 @@ func (c *control) grow(a ack) {
 		c.window = max(c.window, c.prior)
 	}
 	switch {
-	case c.filled:
-		target := c.product(windowGain) + max(c.bursts[0], c.bursts[1]) + 3
+	case c.ramp.filled:
+		target := c.product(windowGain) + c.burst.most() + 3
 		c.window = min(c.window+a.packets, target)
 	case a.inflight+a.packets >= c.window/2:
-		c.window += a.packets
+		if c.window < max(2*c.ramp.useful, 2*initialWindow) {
+			more := a.packets
+			if c.queued(c.round.rtt, c.round.samples) { // carefully, as HyStart++ (RFC 9406)
+				more /= 4
+			}
+			c.window += more
+		}
 	}
 	if c.mode == probeRTT {
-		c.window = min(c.window, max(c.product(1)*0.5, minWindow))
+		c.window = min(c.window, c.halfFull())
 	}
 	c.clamp()
 }
 
 func (c *control) clamp() {
-	if c.inflightHigh > 0 {
-		c.window = min(c.window, c.inflightHigh)
+	if c.loss.high > 0 {
+		c.window = min(c.window, c.loss.high)
 	}
 	c.window = max(min(c.window, c.limit), minWindow)
 }

@@ -22,6 +22,8 @@ type link struct {
 	latency   time.Duration
 	jitter    time.Duration
 	loss, dup float64
+	hops      []*hop // each with a queue of its own, instead of rate and queue
+	line      line   // what comes after them, instead of jitter
 
 	free    time.Time // when the bottleneck is idle again
 	dropped int
@@ -33,6 +35,7 @@ type arrival struct {
 	n       uint64
 	to      *node
 	payload []byte
+	do      func() // in place of a payload's arrival
 }
 
 type pair [2]i2p.Hash
@@ -64,6 +67,8 @@ type network struct {
 	n     uint64
 	nodes []*node
 	links map[pair]*link
+	blank bool                                      // send zeros, and trust that they arrive unchanged
+	poked []*node                                   // whose applications have something to do
 	tap   func(from, to *node, payload []byte) bool // false drops
 }
 
@@ -101,6 +106,9 @@ type side struct {
 	doneAt      time.Time
 	sent        hash.Hash
 	keep        []byte
+	gotAt       time.Time
+	heard       func()        // something has arrived
+	stall       time.Duration // the longest time without an arrival
 	rng         *rand.Rand
 }
 
@@ -123,8 +131,15 @@ func (n *node) Accept(c *streaming.Conn) bool {
 func (n *node) Established(c *streaming.Conn) { n.side(c).established = true }
 func (n *node) Receive(c *streaming.Conn, b []byte) {
 	s := n.side(c)
-	s.sum.Write(b)
+	if !n.net.blank {
+		s.sum.Write(b)
+	}
+	s.stall = max(s.stall, n.net.now.Sub(s.gotAt))
+	s.gotAt = n.net.now
 	s.got += len(b)
+	if s.heard != nil {
+		s.heard()
+	}
 	s.pending += len(b)
 	if len(s.keep) < 4096 {
 		s.keep = append(s.keep, b[:min(len(b), 4096)]...)
@@ -192,6 +207,11 @@ func (w *network) send(from *node, to i2p.Hash, payload []byte) {
 		return
 	}
 	l.sent++
+	if len(l.hops) > 0 {
+		payload = bytes.Clone(payload)
+		w.pass(l, 0, len(payload), func(at time.Time) { w.push(arrival{at: at, to: n, payload: payload}) })
+		return
+	}
 	at := w.now
 	if l.rate > 0 {
 		start := l.free
@@ -218,10 +238,18 @@ func (w *network) send(from *node, to i2p.Hash, payload []byte) {
 		if l.jitter > 0 {
 			d += time.Duration(w.rand.Int64N(int64(l.jitter)))
 		}
-		w.n++
-		heap.Push(&w.heap, arrival{at.Add(d), w.n, n, bytes.Clone(payload)})
+		w.push(arrival{at: at.Add(d), to: n, payload: bytes.Clone(payload)})
 	}
 }
+
+func (w *network) push(a arrival) {
+	w.n++
+	a.n = w.n
+	heap.Push(&w.heap, a)
+}
+
+// after has do called in a while.
+func (w *network) after(d time.Duration, do func()) { w.push(arrival{at: w.now.Add(d), do: do}) }
 
 // work runs the applications and sends what the muxes have.
 func (w *network) work(n *node, sides []*side) {
@@ -236,14 +264,16 @@ func (w *network) work(n *node, sides []*side) {
 		for s.toSend > 0 {
 			var b [2048]byte
 			k := min(len(b), s.toSend)
-			for i := 0; i < k; i += 8 {
+			for i := 0; i < k && !w.blank; i += 8 {
 				v := s.rng.Uint64()
 				for j := range 8 {
 					b[i+j] = byte(v >> (8 * j))
 				}
 			}
 			m := s.conn.Write(b[:k])
-			s.sent.Write(b[:m])
+			if !w.blank {
+				s.sent.Write(b[:m])
+			}
 			s.toSend -= m
 			if m < k {
 				// the rest is drawn anew: only what was taken counts
@@ -292,6 +322,12 @@ func (w *network) run(limit time.Duration, sides func() []*side, done func() boo
 		var touched []*node
 		for len(w.heap) > 0 && !w.heap[0].at.After(w.now) {
 			a := heap.Pop(&w.heap).(arrival)
+			if a.do != nil {
+				a.do()
+				touched = append(touched, w.poked...)
+				w.poked = w.poked[:0]
+				continue
+			}
 			a.to.mux.Handle(w.now, a.payload)
 			touched = append(touched, a.to)
 		}

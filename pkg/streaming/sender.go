@@ -16,6 +16,7 @@ type sender struct {
 	highest  uint32 // one beyond the highest acknowledged
 	holes    int    // unacknowledged below highest
 	beyond   uint32 // what the last ack says nothing of
+	unnamed  bool   // because it could not
 
 	order       uint64 // of transmissions
 	ackedOrder  uint64 // the latest transmission acknowledged
@@ -87,6 +88,13 @@ func (s *sender) finished() bool { return s.fin == finSent && s.una == s.nxt }
 
 func (s *sender) window(cc *control) float64 { return min(cc.window, s.farWindow) }
 
+// room reports whether the window lets a packet go. Where the peer is missing
+// more than it can name nobody knows what is in flight, and until the gaps are
+// filled nothing will tell.
+func (s *sender) room(cc *control) bool {
+	return float64(s.inflight) < s.window(cc) || s.lost > 0 && s.unnamed
+}
+
 // outstanding are the segments from una on.
 func (s *sender) outstanding() []segment { return s.segs[s.head:] }
 
@@ -95,7 +103,7 @@ func (c *Conn) sendSegments(now instant) {
 	s := &c.snd
 	for c.state != gone {
 		forced := s.force > 0
-		if !forced && (float64(s.inflight) >= s.window(&c.cc) || now < s.paceAt || s.choked) {
+		if !forced && (!s.room(&c.cc) || now < s.paceAt || s.choked) {
 			return
 		}
 		seg := s.nextLost()
@@ -294,7 +302,7 @@ func (c *Conn) sendDeadline(now instant) instant {
 	if s.inflight+s.lost > 0 {
 		at = min(at, s.timerFrom+c.timerLength())
 	}
-	if (s.lost > 0 || c.mayExtend(now)) && float64(s.inflight) < s.window(&c.cc) {
+	if (s.lost > 0 || c.mayExtend(now)) && s.room(&c.cc) {
 		pace := s.paceAt
 		if pace > now && c.cc.pacing(c.rtt.smoothed) < paceQuantum {
 			pace += paceQuantum // a few packets at once spare wake-ups
