@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync/atomic"
 
 	"i2ptoolkit/pkg/client"
@@ -14,7 +13,7 @@ import (
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/sign"
 	"i2ptoolkit/pkg/stream"
-	"i2ptoolkit/pkg/tunnel"
+	"i2ptoolkit/pkg/streaming"
 )
 
 // localClient is a local destination. It outlives its user for a while, and
@@ -64,7 +63,10 @@ func (n *Node) newClient(cfg server.ClientConfig, shape shapes) (server.Client, 
 	var err error
 	l.Client, err = client.New(client.Config{
 		Keys: keys, Rand: random, Gather: n.gather(loop), Now: n.cfg.Now, Log: n.log,
-		Stream:      stream.Config{Rand: streams, Gather: n.gather(loop + 1)},
+		Stream: stream.Config{
+			Rand: streams, Gather: n.gather(loop + 1),
+			Engine: streaming.Config{KeepAlive: shape.silence.keepAlive, Idle: shape.silence.idle},
+		},
 		Unpublished: unpublished(cfg.Options),
 		Resumable:   l.key != nil,
 		OpenTunnels: l.openTunnels,
@@ -126,41 +128,6 @@ func (n *Node) closeClients() {
 	}
 	n.mu.Unlock()
 	n.running.Wait()
-}
-
-type shapes struct{ in, out router.Shape }
-
-// shapes reads the tunnel options, by the names that I2CP gives them (I2CP
-// overview, Options).
-func (n *Node) shapes(options map[string]string) (shapes, error) {
-	c := n.cfg.Settings.Client
-	s := shapes{
-		in:  router.Shape{Hops: c.InLength, Quantity: c.InQuantity},
-		out: router.Shape{Hops: c.OutLength, Quantity: c.OutQuantity},
-	}
-	for _, o := range []struct {
-		name     string
-		to       *int
-		min, max int
-	}{
-		{"inbound.length", &s.in.Hops, 0, tunnel.MaxHops},
-		{"outbound.length", &s.out.Hops, 0, tunnel.MaxHops},
-		{"inbound.lengthVariance", &s.in.Variance, -tunnel.MaxHops, tunnel.MaxHops},
-		{"outbound.lengthVariance", &s.out.Variance, -tunnel.MaxHops, tunnel.MaxHops},
-		{"inbound.quantity", &s.in.Quantity, 1, 16},
-		{"outbound.quantity", &s.out.Quantity, 1, 16},
-	} {
-		text, ok := options[o.name]
-		if !ok {
-			continue
-		}
-		v, err := strconv.Atoi(text)
-		if err != nil || v < o.min || v > o.max {
-			return s, control.Errorf(control.BadRequest, "%s: %q is not a number from %d to %d", o.name, text, o.min, o.max)
-		}
-		*o.to = v
-	}
-	return s, nil
 }
 
 // Done is closed when the destination has ended.

@@ -93,7 +93,9 @@ func (n *Node) takeOver(hash i2p.Hash, cfg server.ClientConfig, shape shapes) (u
 	default:
 		return nil, l.free
 	}
-	if !bytes.Equal(l.key, cfg.Keys.AppendTo(nil)) { // the same destination by another offline key
+	if !bytes.Equal(l.key, cfg.Keys.AppendTo(nil)) || l.shape.silence != shape.silence {
+		// The same destination by another offline key, or its streams are to
+		// behave otherwise.
 		l.cancel()
 		return nil, l.done
 	}

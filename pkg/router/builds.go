@@ -366,6 +366,7 @@ func (r *Router) peerLost(peer i2p.Hash) {
 // peerDoubted has the tunnels through a router tested now, and used after
 // others until they have proved themselves.
 func (r *Router) peerDoubted(peer i2p.Hash) {
+	r.doubts[peer] = r.now.Add(doubtLife)
 	for _, p := range r.parties {
 		doubts := false
 		for _, pl := range []*pool{p.in, p.out} {

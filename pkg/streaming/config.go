@@ -24,6 +24,11 @@ type Config struct {
 	InitialRTO    time.Duration // before a round trip was measured: 9 s
 	KeepAlive     time.Duration // a sign of life after so long a silence: 90 s
 	MaxKeepAlives int           // unanswered, before a stream is given up: 8
+	// HalfOpen is how long a stream whose own direction has ended, and been
+	// acknowledged, waits for a peer that lives but sends nothing: 10 minutes.
+	HalfOpen time.Duration
+	// Idle is the same for every stream; 0 is for ever.
+	Idle time.Duration
 	// MaxSilence is how long a peer may leave unanswered what is sent again and
 	// again: 3 minutes.
 	MaxSilence time.Duration
@@ -80,6 +85,7 @@ var (
 	ErrAborted   = errors.New("streaming: stream reset")
 	ErrMuxClosed = errors.New("streaming: destination closed")
 	ErrLimit     = errors.New("streaming: too many streams")
+	ErrIdle      = errors.New("streaming: nothing was said for too long")
 	ErrTruncated = errors.New("streaming: the peer closed the stream, and what it sent before has not all arrived")
 )
 
@@ -117,6 +123,9 @@ func (c *Config) defaults() {
 	orDefault(&c.MaxKeepAlives, 8)
 	if c.InitialRTO == 0 {
 		c.InitialRTO = 9 * time.Second
+	}
+	if c.HalfOpen == 0 {
+		c.HalfOpen = 10 * time.Minute
 	}
 	if c.MaxSilence == 0 {
 		c.MaxSilence = 3 * time.Minute

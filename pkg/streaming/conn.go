@@ -239,9 +239,22 @@ func (c *Conn) next(now instant) instant {
 	}
 	at = min(at, c.sendDeadline(now))
 	if c.state == open {
-		at = min(at, c.keepAliveAt())
+		at = min(at, c.keepAliveAt(), c.idleAt())
 	}
 	return at
+}
+
+// idleAt is when a stream ends on which nothing is said. Keep-alives say
+// nothing, and what our application has not read is not the peer's fault.
+func (c *Conn) idleAt() instant {
+	limit := c.m.cfg.Idle
+	if half := c.m.cfg.HalfOpen; c.snd.finished() && !c.rcv.ended && (limit == 0 || half < limit) {
+		limit = half
+	}
+	if limit <= 0 || c.rcv.unread > 0 || c.snd.queued() > 0 || c.snd.una != c.snd.nxt {
+		return never
+	}
+	return max(c.rcv.newAt, c.snd.deliveredAt) + limit
 }
 
 func (c *Conn) keepAliveAt() instant {
@@ -267,6 +280,11 @@ func (c *Conn) expire(now instant) {
 		c.endPlaceless()
 	}
 	c.expireSends(now)
+	if c.state == open && now >= c.idleAt() {
+		c.sendReset()
+		c.finish(ErrIdle)
+		return
+	}
 	if c.state != open || now < c.keepAliveAt() {
 		return
 	}

@@ -1,6 +1,7 @@
 package streaming_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -57,6 +58,40 @@ func TestFirstPacketLost(t *testing.T) {
 		}
 		if took := w.now.Sub(begun); took < want || took > want+time.Second {
 			t.Errorf("with a round trip of %v: after %v", guess, took)
+		}
+	}
+}
+
+// TestHalfOpen: a peer that lives, and answers keep-alives, but neither sends
+// anything nor closes its direction does not hold a stream for ever whose own
+// direction has ended. One that is open both ways waits, unless told otherwise.
+func TestHalfOpen(t *testing.T) {
+	for _, test := range []struct {
+		cfg        streaming.Config
+		halfClosed bool
+		after      time.Duration // 0: never
+	}{
+		{streaming.Config{}, true, 10 * time.Minute},
+		{streaming.Config{HalfOpen: time.Hour}, true, time.Hour},
+		{streaming.Config{}, false, 0},
+		{streaming.Config{Idle: 20 * time.Minute}, false, 20 * time.Minute},
+	} {
+		w, a, b := two(t, test.cfg, streaming.Config{}, plain)
+		s, r := opened(t, w, a, b)
+		r.toSend = 100
+		w.idle(5*time.Minute, s)
+		s.toSend = 100
+		s.finish = test.halfClosed
+		began := w.now
+		w.run(3*time.Hour, sideList(w, s), func() bool { return s.closed })
+		took := w.now.Sub(began)
+		switch {
+		case test.after == 0:
+			if s.closed || r.closed {
+				t.Errorf("%+v: closed after %v, %v", test, took, s.err)
+			}
+		case !errors.Is(s.err, streaming.ErrIdle) || took < test.after || took > test.after+time.Second:
+			t.Errorf("%+v: %v after %v", test, s.err, took)
 		}
 	}
 }
