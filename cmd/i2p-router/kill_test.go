@@ -148,7 +148,7 @@ func (v *victim) awaitAnswer() string {
 	v.t.Helper()
 	c := client.New(filepath.Join(v.dir, "router.sock"))
 	defer c.Close()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		st, err := c.Status(v.t.Context())
 		if err == nil {
 			return st.Router
@@ -281,7 +281,7 @@ func TestKill(t *testing.T) {
 	v.start()
 	v.awaitAnswer()
 	known := 0
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		all, err := netdbdir.Names(filepath.Join(v.dir, "netDb"))
 		if known = len(all); err == nil && known == len(v.strangers)+2 && v.halfWritten() == 0 {
 			break

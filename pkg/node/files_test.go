@@ -160,7 +160,7 @@ func TestRestart(t *testing.T) {
 // awaitKnown waits until a node knows so many others.
 func awaitKnown(t *testing.T, n *Node, want int) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); n.Status().Known.Routers != want; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); n.Status().Known.Routers != want; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d routers are known, expected %d", n.Status().Known.Routers, want)
 		}
@@ -184,7 +184,7 @@ func TestBootstrapIsKept(t *testing.T) {
 	s.Bootstrap = []string{from}
 	start(t, Config{Settings: s})
 	db := filepath.Join(s.DataDir, "netDb")
-	for deadline := time.Now().Add(10 * time.Second); len(names(t, db)) != 3; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); len(names(t, db)) != 3; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the netDb holds %v", names(t, db))
 		}
@@ -234,7 +234,7 @@ func TestPrune(t *testing.T) {
 		awaitKnown(t, n, 3)
 		want := append(good, "nothing.txt")
 		slices.Sort(want)
-		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline) && len(names(t, d.Path())) > len(want); {
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline) && len(names(t, d.Path())) > len(want); {
 			time.Sleep(time.Millisecond)
 		}
 		stop()
@@ -248,7 +248,7 @@ func TestPrune(t *testing.T) {
 		s.Bootstrap = []string{t.TempDir()} // is read once the netDb has been tidied
 		var log logBuffer
 		_, stop := start(t, Config{Settings: s, Log: log.logger()})
-		for deadline := time.Now().Add(10 * time.Second); !strings.Contains(log.String(), "path="+s.Bootstrap[0]); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); !strings.Contains(log.String(), "path="+s.Bootstrap[0]); time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("the bootstrap is never read: %s", log.String())
 			}

@@ -138,7 +138,7 @@ func TestReseed(t *testing.T) {
 
 func awaitReseed(t *testing.T, n *Node, want control.ReseedState) control.Reseed {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		st := n.Status().Reseed
 		if st.State == want {
 			return st

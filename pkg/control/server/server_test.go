@@ -25,7 +25,7 @@ import (
 // stream that hangs must not hang the suite.
 func start(t *testing.T, node *controltest.Node) (context.Context, *client.Client) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	path := filepath.Join(t.TempDir(), "s")
 	wait, err := node.Serve(ctx, path)
