@@ -70,13 +70,14 @@ func (c *Client) renewSet(now time.Time) {
 	c.cfg.Log.Debug("lease set made", "leases", len(set.Leases()))
 }
 
-// A lease set that still serves waits for the tunnels that come together; one of
-// whose tunnels has failed does not wait for long, as peers may be using it.
+// A lease set that still serves, with two leases that last, waits for more
+// tunnels; one of whose tunnels has failed does not wait for long, as peers may be
+// using it.
 const (
-	gatherTunnels = 15 * time.Second
-	gatherFew     = time.Second // while there is but one lease
-	gatherLost    = 250 * time.Millisecond
-	enoughLeft    = time.Minute
+	gatherMost = 5 * time.Minute
+	gatherFew  = time.Second // while there is but one lease
+	gatherLost = 250 * time.Millisecond
+	enoughLeft = 2 * time.Minute
 )
 
 // setDue is when a changed lease set is to be made.
@@ -85,11 +86,14 @@ func (c *Client) setDue(now time.Time) time.Time {
 		return now
 	}
 	standing, lost := 0, false
+	var first, second time.Duration // what the two longest have left
 	for _, l := range c.set.Leases() {
 		switch left := l.Expires.Time().Sub(now); {
 		case left <= enoughLeft:
 		case hasLease(c.state.Leases, l):
 			standing++
+			second = max(second, min(first, left))
+			first = max(first, left)
 		default:
 			lost = true
 		}
@@ -102,7 +106,7 @@ func (c *Client) setDue(now time.Time) time.Time {
 	case standing == 1:
 		return c.changedAt.Add(gatherFew)
 	}
-	return c.changedAt.Add(gatherTunnels)
+	return earliest(c.changedAt.Add(gatherMost), now.Add(second-enoughLeft))
 }
 
 // news reports whether tunnels make another lease set worth making: a lease that
