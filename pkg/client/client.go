@@ -405,6 +405,9 @@ func (c *Client) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error
 		if set == nil {
 			set, err = c.ask(ctx, hash)
 		}
+		if err == nil && endsSoon(set, c.cfg.Now()) {
+			err = ErrTakenBack
+		}
 		if err == nil {
 			return set, speaks(set)
 		}
@@ -420,6 +423,15 @@ func (c *Client) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error
 			return nil, err
 		}
 	}
+}
+
+// ErrTakenBack means that the owner of a lease set was there moments ago, and
+// has taken it back.
+var ErrTakenBack = errors.New("client: it was taken back")
+
+// endsSoon reports whether a lease set is one that takes another back.
+func endsSoon(set leaseset.Set, now time.Time) bool {
+	return set.Expires() <= i2p.DateOf(now.Add(withdrawnLife))
 }
 
 // How often a lease set is looked up, and how long, before there is none: its

@@ -45,6 +45,16 @@ func TestResume(t *testing.T) {
 		if taken.Published() <= first || taken.Expires() > i2p.DateOf(time.Now().Add(withdrawnLife)) {
 			t.Errorf("published %v, ends %v: not taken back", taken.Published().Time(), taken.Expires().Time())
 		}
+		a.mu.Lock()
+		known := a.remotes[b.Destination().Hash()]
+		a.forget(known)
+		a.mu.Unlock()
+		if _, err := a.Dial(t.Context(), b.Destination(), 7); !errors.Is(err, ErrTakenBack) {
+			t.Errorf("dialled what was taken back: %v", err)
+		}
+		a.mu.Lock()
+		a.remotes[known.hash], a.byStatic[known.static()] = known, known
+		a.mu.Unlock()
 		time.Sleep(2 * farewell)
 		if _, err := b.Listen(7); err == nil {
 			t.Error("a retired destination listens")

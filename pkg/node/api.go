@@ -300,6 +300,7 @@ func codeOf(err error) (control.Code, bool) {
 		{router.ErrStopped, control.Stopping},
 		{context.DeadlineExceeded, control.Timeout},
 		{client.ErrEncryption, control.Unsupported},
+		{client.ErrTakenBack, control.NotFound},
 		{streaming.ErrReset, control.Reset},
 		{streaming.ErrTimeout, control.Timeout},
 	} {
