@@ -49,6 +49,9 @@ func printStatus(st control.Status) error {
 	for _, a := range st.Addresses {
 		row("address", "%s", a)
 	}
+	if st.AddressLost != "" {
+		row("address lost", "%s", st.AddressLost)
+	}
 	row("known", "%s (%s), %s", words.Count(st.Known.Routers, "router"),
 		words.Count(st.Known.Floodfills, "floodfill"), words.Count(st.Known.LeaseSets, "lease set"))
 	row("sessions", "%d", st.Sessions)

@@ -174,14 +174,19 @@ func isURL(text string, schemes ...string) bool {
 	return err == nil && slices.Contains(schemes, u.Scheme) && u.Hostname() != ""
 }
 
+// Publishable tells whether a router of this network may publish an address.
+func (c Config) Publishable(a netip.Addr) bool {
+	return public(a) || c.Testnet && a.IsGlobalUnicast()
+}
+
 // public tells whether an address can be reached over the Internet.
 func public(a netip.Addr) bool {
 	return a.IsGlobalUnicast() && !a.IsPrivate()
 }
 
 // ListenAddrs are the addresses for NTCP2 to bind: those named, else one for each
-// published address: the address itself where it is reserved (a test network on one
-// machine), every address of its family where it is public.
+// published address: the address itself on loopback (a test network on one machine),
+// else every address of its family, as the machine's may change.
 func (c Config) ListenAddrs() []netip.AddrPort {
 	var out []netip.AddrPort
 	for _, l := range c.NTCP2.Listen {
@@ -195,7 +200,7 @@ func (c Config) ListenAddrs() []netip.AddrPort {
 	seen := make(map[netip.Addr]bool)
 	for _, h := range c.PublishedHosts() {
 		switch {
-		case !public(h):
+		case h.IsLoopback():
 		case h.Is4():
 			h = netip.IPv4Unspecified()
 		default:

@@ -77,6 +77,7 @@ func TestListenAddrs(t *testing.T) {
 		{"port = 5", []string{"0.0.0.0:5"}},
 		{"port = 5\nhost = ['192.5.5.241', '2001:500:2f::f', '192.5.5.242']", []string{"0.0.0.0:5", "[::]:5"}},
 		{"port = 5\ntestnet = true\nhost = ['127.0.0.7']", []string{"127.0.0.7:5"}},
+		{"port = 5\ntestnet = true\nhost = ['10.1.0.1']", []string{"0.0.0.0:5"}},
 		{"port = 5\nntcp2.listen = ['127.0.0.1:9']", []string{"127.0.0.1:9"}},
 	} {
 		c, err := Parse([]byte(tt.text))

@@ -37,7 +37,7 @@ func described() []Setting {
 		{Key: "bootstrap", Flag: "bootstrap", Doc: "router.info files, netDb directories (Java's and i2pd's layouts) and zips that are read at the start. With them no reseed server is asked unless it is named."},
 		{Key: "floodfill", Flag: "floodfill", Doc: "Keep and serve a part of the netDb. A hidden router cannot."},
 		{Key: "hidden", Flag: "hidden", Doc: "Publish no address."},
-		{Key: "host", Flag: "host", Doc: "The IP addresses to publish. Only a testnet router publishes reserved ones.", Unset: "none: the router can dial, and cannot be dialled"},
+		{Key: "host", Flag: "host", Doc: "The IP addresses to publish. Only a testnet router publishes reserved ones. In the place of one that was the machine's and is so no longer, another of the machine's is published.", Unset: "none: the router can dial, and cannot be dialled"},
 		{Key: "port", Flag: "port", Doc: "The port to listen on and to publish.", Most: 65535, Unset: "chosen at the first start, and kept in the data directory"},
 
 		{Key: "reseed.enabled", Flag: "no-reseed", Doc: "Ask for routers where too few are known. Without it, i2p-router reseed still does."},

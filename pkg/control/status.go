@@ -34,7 +34,8 @@ type Status struct {
 	Hidden        bool          `json:"hidden"`
 	Testnet       bool          `json:"testnet"`
 	DataDir       string        `json:"data_dir"`
-	Addresses     []string      `json:"addresses"` // what we publish, "NTCP2 192.0.2.1:12345"
+	Addresses     []string      `json:"addresses"`              // what we publish, "NTCP2 192.0.2.1:12345"
+	AddressLost   string        `json:"address_lost,omitempty"` // how that differs from the settings, as the machine's address has changed
 	Known         Known         `json:"known"`
 	Sessions      int           `json:"sessions"`
 	Clients       int           `json:"clients"` // local destinations

@@ -31,9 +31,9 @@ func (n *Node) Status() control.Status {
 		Started: n.started.UTC(), UptimeSeconds: int64(now.Sub(n.started) / time.Second),
 		Router: n.hash.String(), NetID: s.NetID, Caps: n.caps(),
 		Floodfill: s.Floodfill, Hidden: s.Hidden, Testnet: s.Testnet, DataDir: s.DataDir,
-		Addresses: n.published(),
-		Known:     control.Known{Routers: c.DB.Routers, Floodfills: c.DB.Floodfills, LeaseSets: c.LeaseSets},
-		Sessions:  t.Sessions, Clients: c.Parties,
+		Addresses: n.published(), AddressLost: n.hosts.notes(),
+		Known:    control.Known{Routers: c.DB.Routers, Floodfills: c.DB.Floodfills, LeaseSets: c.LeaseSets},
+		Sessions: t.Sessions, Clients: c.Parties,
 		Tunnels: control.TunnelCounts{
 			ExploratoryIn: c.ExploratoryIn, ExploratoryOut: c.ExploratoryOut,
 			ClientIn: c.ClientIn, ClientOut: c.ClientOut, Transit: c.Transit,

@@ -59,7 +59,7 @@ func (n *Node) buildInfo(now time.Time) (*routerinfo.RouterInfo, error) {
 	s := n.cfg.Settings
 	var addrs []routerinfo.Address
 	port := n.listenPort()
-	for _, h := range s.PublishedHosts() {
+	for _, h := range n.hosts.now() {
 		if s.Hidden || port == 0 {
 			break
 		}
@@ -101,7 +101,7 @@ func (n *Node) caps() string {
 	switch {
 	case s.Hidden:
 		caps += "HU"
-	case len(s.PublishedHosts()) == 0:
+	case len(n.hosts.now()) == 0:
 		caps += "U"
 	default:
 		caps += "R"

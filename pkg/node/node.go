@@ -69,6 +69,7 @@ type Node struct {
 	dir       *netdbdir.Dir // nil where nothing is kept
 	reseed    *reseeder
 	loaded    chan struct{} // closed once the netDb has been read
+	hosts     *hosts
 	events    *hub
 	started   time.Time
 	info      atomic.Pointer[routerinfo.RouterInfo]
@@ -105,6 +106,7 @@ func New(cfg Config) (*Node, error) {
 		stop: make(chan struct{}), stopNow: make(chan struct{}),
 		clients: make(map[*localClient]struct{}), loaded: make(chan struct{}), started: cfg.Now(),
 	}
+	n.hosts = newHosts(s.PublishedHosts(), s.Publishable)
 	var err error
 	if s.DataDir != "" {
 		if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
@@ -158,17 +160,7 @@ func (n *Node) newTransport() (*transport.Transport, error) {
 	s := n.cfg.Settings
 	network := n.cfg.Network
 	if network == nil {
-		var real transport.Internet
-		for _, h := range s.PublishedHosts() {
-			// Peers refuse a router that does not come from the address it
-			// publishes; on a test network that may be any of loopback's.
-			if s.Testnet && h.Is4() && !real.Local4.IsValid() {
-				real.Local4 = h
-			} else if s.Testnet && h.Is6() && !real.Local6.IsValid() {
-				real.Local6 = h
-			}
-		}
-		network = real
+		network = transport.Internet{Source: n.hosts.source}
 	}
 	return transport.New(transport.Config{
 		Network: network,
@@ -198,6 +190,7 @@ func (n *Node) newTransport() (*transport.Transport, error) {
 			n.router.PeerStalled(peer)
 			n.events.publish(control.Event{Event: "peer_stalled", Router: peer.String()}, n.cfg.Now())
 		},
+		Moved:        n.moved,
 		Failed:       func(peer i2p.Hash, why error) { n.router.PeerFailed(peer) },
 		Wanted:       func(peer i2p.Hash) bool { return n.router.Wants(peer) },
 		LocalAllowed: s.Testnet,

@@ -99,6 +99,15 @@ func (r *Router) Start() {
 	})
 }
 
+// Republish has our RouterInfo, which has changed, published at once.
+func (r *Router) Republish() {
+	r.in.do(func() {
+		if r.started {
+			r.publishInfo()
+		}
+	})
+}
+
 // StopTransit takes on no more tunnels of others.
 func (r *Router) StopTransit() { r.in.do(func() { r.stopping = true }) }
 

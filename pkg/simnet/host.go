@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 )
 
@@ -21,6 +22,9 @@ type Host struct {
 
 // Host gives the machine with these addresses, the first of each family being the one it dials from.
 func (n *Net) Host(addrs ...netip.Addr) *Host { return &Host{net: n, addrs: addrs} }
+
+// Addrs are the machine's addresses.
+func (h *Host) Addrs() ([]netip.Addr, error) { return slices.Clone(h.addrs), nil }
 
 // source picks the address to use towards, or for, addr.
 func (h *Host) source(addr netip.Addr) (netip.Addr, error) {

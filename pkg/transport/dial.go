@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,7 +86,7 @@ func (t *Transport) dial(ctx context.Context, p *peer, targets []target, rng io.
 				s.run(first, rest)
 				return
 			}
-			if ctx.Err() != nil || !closedUnanswered(err) {
+			if ctx.Err() != nil || !closedUnanswered(err) && !t.moved(err) {
 				break
 			}
 		}
@@ -99,6 +100,19 @@ func (t *Transport) dial(ctx context.Context, p *peer, targets []target, rng io.
 // closedUnanswered reports whether the peer closed before message 2.
 func closedUnanswered(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
+}
+
+// moved reports whether a dial failed because of the address that it came from.
+// The machine's addresses are looked at, then.
+func (t *Transport) moved(err error) bool {
+	if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.ENETUNREACH) {
+		select {
+		case t.lookNow <- struct{}{}:
+		default:
+		}
+		return true
+	}
+	return errors.Is(err, errMoved) || errors.Is(err, net.ErrClosed)
 }
 
 // pause sleeps, and reports false when ctx ends.
@@ -121,7 +135,12 @@ func (t *Transport) dialDone(p *peer, err error) {
 	p.mu.Lock()
 	p.dialling = false
 	gone := p.current == nil
+	down := gone && p.moving
+	p.moving = false // whether or not the old session is out of the table yet
 	p.mu.Unlock()
+	if down && t.cfg.Down != nil {
+		t.events.add(func() { t.cfg.Down(p.hash, cmp.Or(err, errMoved)) })
+	}
 	failed := err != nil && !errors.Is(err, errOvertaken) && gone
 	if gone && t.peers[p.hash] == p {
 		delete(t.peers, p.hash)
@@ -221,7 +240,14 @@ func (t *Transport) handshakeOut(ctx context.Context, p *peer, at target, rng io
 }
 
 func (t *Transport) connect(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, t.limits.ConnectTimeout)
+	t.mu.Lock()
+	connects := t.connects
+	t.mu.Unlock()
+	dial, cancel := context.WithTimeout(connects, t.limits.ConnectTimeout)
 	defer cancel()
-	return t.cfg.Network.DialContext(ctx, addr)
+	conn, err := t.cfg.Network.DialContext(dial, addr)
+	if err != nil && connects.Err() != nil && ctx.Err() == nil {
+		return nil, errMoved
+	}
+	return conn, err
 }

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -23,7 +24,33 @@ import (
 type pipes struct {
 	mu        sync.Mutex
 	listeners map[netip.AddrPort]*pipeListener
+	moved     map[netip.Addr]netip.Addr // hosts with another address than at first
 	port      uint16
+}
+
+// move gives a host another address, where it listens from now on.
+func (p *pipes) move(host, to netip.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.moved == nil {
+		p.moved = map[netip.Addr]netip.Addr{}
+	}
+	from := p.at(host)
+	p.moved[host] = to
+	for at, l := range p.listeners {
+		if at.Addr() == from {
+			delete(p.listeners, at)
+			p.listeners[netip.AddrPortFrom(to, at.Port())] = l
+		}
+	}
+}
+
+// at is a host's address. The caller holds mu.
+func (p *pipes) at(host netip.Addr) netip.Addr {
+	if to, ok := p.moved[host]; ok {
+		return to
+	}
+	return host
 }
 
 // host is a machine on it; dials come from addr, over what wrap makes of them.
@@ -53,7 +80,7 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 func (l *pipeListener) Close() error {
 	l.once.Do(func() {
 		l.net.mu.Lock()
-		delete(l.net.listeners, l.addr)
+		maps.DeleteFunc(l.net.listeners, func(_ netip.AddrPort, o *pipeListener) bool { return o == l })
 		l.net.mu.Unlock()
 		close(l.closed)
 	})
@@ -81,10 +108,16 @@ func (h host) Listen(_ context.Context, addr netip.AddrPort) (net.Listener, erro
 	return l, nil
 }
 
+func (h host) Addrs() ([]netip.Addr, error) {
+	h.net.mu.Lock()
+	defer h.net.mu.Unlock()
+	return []netip.Addr{h.net.at(h.addr)}, nil
+}
+
 func (h host) DialContext(_ context.Context, addr netip.AddrPort) (net.Conn, error) {
 	h.net.mu.Lock()
 	h.net.port++
-	local := netip.AddrPortFrom(h.addr, 40000+h.net.port)
+	local := netip.AddrPortFrom(h.net.at(h.addr), 40000+h.net.port)
 	l := h.net.listeners[addr]
 	h.net.mu.Unlock()
 	if l == nil {

@@ -11,13 +11,14 @@ import (
 type Network interface {
 	Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error)
 	DialContext(ctx context.Context, addr netip.AddrPort) (net.Conn, error)
+	// Addrs are the addresses that this machine has at the moment.
+	Addrs() ([]netip.Addr, error)
 }
 
-// Internet is the real network. Local4 and Local6 are the addresses to dial
-// from; where they are not set the system chooses. Peers refuse a router that
-// does not come from the address it publishes.
+// Internet is the real network. Source chooses the address to dial from; where
+// it is nil, or gives none, the system chooses.
 type Internet struct {
-	Local4, Local6 netip.Addr
+	Source func(to netip.Addr) netip.Addr
 }
 
 // keepAlive finds out about a peer that has gone while nothing is sent to it.
@@ -31,15 +32,28 @@ func (Internet) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, 
 
 // DialContext opens a TCP connection.
 func (n Internet) DialContext(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
-	local := n.Local6
-	if addr.Addr().Is4() {
-		local = n.Local4
-	}
 	d := net.Dialer{KeepAliveConfig: keepAlive}
-	if local.IsValid() {
-		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0))
+	if n.Source != nil {
+		if local := n.Source(addr.Addr()); local.IsValid() {
+			d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0))
+		}
 	}
 	return d.DialContext(ctx, tcpNetwork(addr.Addr()), addr.String())
+}
+
+// Addrs asks the system.
+func (Internet) Addrs() ([]netip.Addr, error) {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, err
+	}
+	var out []netip.Addr
+	for _, a := range all {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			out = append(out, p.Addr().Unmap())
+		}
+	}
+	return out, nil
 }
 
 func tcpNetwork(a netip.Addr) string {

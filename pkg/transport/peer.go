@@ -34,7 +34,9 @@ type peer struct {
 	current  *session
 	spare    *session
 	dialling bool
-	dead     bool // left the table
+	moving   bool                   // the session is being opened anew
+	info     *routerinfo.RouterInfo // by which it was dialled, or that it sent
+	dead     bool                   // left the table
 	dropped  uint64
 	expired  uint64
 }
@@ -63,11 +65,17 @@ func (t *Transport) start(ri *routerinfo.RouterInfo, m i2np.Message) (there *pee
 		return nil, ErrBusy
 	}
 	delete(t.retryAt, hash)
-	p := &peer{t: t, hash: hash, dialling: true}
+	p := &peer{t: t, hash: hash, dialling: true, info: ri}
 	if !p.queue.put(m, &t.limits) {
 		return nil, ErrQueueFull
 	}
 	t.peers[hash] = p
+	t.startDial(p, addrs)
+	return nil, nil
+}
+
+// startDial dials a peer. The caller holds mu.
+func (t *Transport) startDial(p *peer, addrs []target) {
 	t.dials++
 	ctx, rng := t.ctx, t.connRand()
 	t.wg.Add(1)
@@ -75,7 +83,6 @@ func (t *Transport) start(ri *routerinfo.RouterInfo, m i2np.Message) (there *pee
 		defer t.wg.Done()
 		t.dial(ctx, p, addrs, rng)
 	}()
-	return nil, nil
 }
 
 // errGone means that the peer has left the table.
@@ -108,7 +115,7 @@ func (p *peer) put(m i2np.Message) error {
 func (p *peer) connected() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.current != nil
+	return p.current != nil && !p.current.stopped.Load()
 }
 
 // sessionsNow returns the sessions, the current one first.
@@ -169,9 +176,13 @@ func (t *Transport) establish(s *session, hash i2p.Hash) bool {
 	t.sessions++
 	delete(t.retryAt, hash)
 	p.mu.Lock()
+	if s.info != nil {
+		p.info = s.info
+	}
 	evicted := p.admit(s)
 	spare := p.spare
-	first := spare == nil
+	first := spare == nil && !p.moving
+	p.moving = false
 	p.mu.Unlock()
 	if first && t.cfg.Up != nil {
 		t.events.add(func() { t.cfg.Up(hash, s.inbound) })
@@ -201,7 +212,7 @@ func (p *peer) admit(s *session) (evicted *session) {
 	}
 	evicted = p.spare
 	keepOld := false
-	if old.inbound != s.inbound && s.since.Sub(old.since) < simultaneous {
+	if !old.stopped.Load() && old.inbound != s.inbound && s.since.Sub(old.since) < simultaneous {
 		oursIsSmaller := p.t.hash.Compare(p.hash) < 0
 		keepOld = old.inbound != oursIsSmaller
 	}
@@ -234,7 +245,7 @@ func (t *Transport) retire(s *session) {
 		p.spare = nil
 	}
 	why := s.stop
-	last := p.current == nil && !p.dead
+	last := p.current == nil && !p.dead && !p.moving
 	gone := last && !p.dialling
 	p.mu.Unlock()
 	if !s.inbound && why.Remote && refusal(why.Reason) {

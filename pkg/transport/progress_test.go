@@ -70,6 +70,7 @@ func TestDeadPeer(t *testing.T) {
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
+		synctest.Wait()
 		if stalled < 3*time.Second || stalled > 5*time.Second {
 			t.Errorf("bulk is refused after %v", stalled)
 		}

@@ -240,5 +240,8 @@ func (s *session) peerInfo(b ntcp2.RouterInfo) {
 		return
 	}
 	s.info = ri
+	s.peer.mu.Lock()
+	s.peer.info = ri
+	s.peer.mu.Unlock()
 	s.t.cfg.PeerInfo(ri, b.Flags&ntcp2.FlagFlood != 0)
 }

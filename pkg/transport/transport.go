@@ -60,6 +60,9 @@ type Config struct {
 	// Stalled tells that a peer has acknowledged nothing for a while, although
 	// the session still stands: what is sent over it should take another way.
 	Stalled func(peer i2p.Hash)
+	// Moved is told of the machine's addresses: before Ready, and when they have
+	// changed, before the sessions from addresses that are gone are opened anew.
+	Moved func(addrs []netip.Addr)
 	// AllowPeer may refuse a peer that has authenticated.
 	AllowPeer func(peer i2p.Hash, ri *routerinfo.RouterInfo) error
 	// Wanted reports the peers whose session is to outlive idleness.
@@ -116,6 +119,10 @@ type Transport struct {
 	sequence uint64
 	sessions int
 
+	lookNow      chan struct{}
+	connects     context.Context // of connections that are being made; ends when the machine moves
+	stopConnects context.CancelFunc
+
 	events eventLine
 }
 
@@ -149,6 +156,7 @@ func New(cfg Config) (*Transport, error) {
 		retryAt: map[i2p.Hash]time.Time{},
 		sources: newSources(),
 		pending: map[net.Conn]*pendingConn{},
+		lookNow: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -173,7 +181,9 @@ func (t *Transport) Run(ctx context.Context) error {
 		return errors.New("transport: Run called twice")
 	}
 	t.ctx = ctx
+	t.connects, t.stopConnects = context.WithCancel(ctx)
 	t.mu.Unlock()
+	known := t.lookAround(ctx, nil)
 
 	var listeners []net.Listener
 	closeAll := func() {
@@ -198,6 +208,7 @@ func (t *Transport) Run(ctx context.Context) error {
 	for _, l := range listeners {
 		t.spawn(func() { t.accept(ctx, l) })
 	}
+	t.spawn(func() { t.watchAddrs(ctx, known) })
 	close(t.ready)
 	t.cfg.Log.Debug("transport listens", "addresses", len(listeners))
 	<-ctx.Done()

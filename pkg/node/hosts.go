@@ -1,0 +1,109 @@
+package node
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"i2ptoolkit/pkg/control"
+)
+
+// hosts are the addresses that we publish. They are those of the settings, but
+// for one that was this machine's and is so no longer: another address of the
+// machine stands in for it, because peers refuse a router that does not come
+// from where it says. An address that never was the machine's own belongs to
+// something that stands before it, and stays.
+type hosts struct {
+	asked       []netip.Addr
+	publishable func(netip.Addr) bool
+
+	mu      sync.Mutex
+	local   []netip.Addr
+	own     map[netip.Addr]bool // of asked: those that were seen here
+	publish []netip.Addr
+	note    string // what differs from the settings
+}
+
+func newHosts(asked []netip.Addr, publishable func(netip.Addr) bool) *hosts {
+	return &hosts{asked: asked, publishable: publishable, own: map[netip.Addr]bool{}, publish: asked}
+}
+
+// moved takes the machine's addresses, and reports whether what we publish
+// differs from before.
+func (h *hosts) moved(local []netip.Addr) (changed bool, note string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	fresh := slices.DeleteFunc(slices.Clone(local), func(a netip.Addr) bool { return slices.Contains(h.local, a) })
+	candidates := slices.Concat(h.publish, fresh, local) // what stands in already is best
+	h.local = local
+	var publish []netip.Addr
+	var notes []string
+	for _, a := range h.asked {
+		here := a.IsLoopback() || slices.Contains(local, a)
+		h.own[a] = h.own[a] || here
+		if here || !h.own[a] {
+			publish = append(publish, a)
+			continue
+		}
+		i := slices.IndexFunc(candidates, func(b netip.Addr) bool {
+			return b.Is4() == a.Is4() && !b.IsLoopback() && h.publishable(b) && slices.Contains(local, b) &&
+				!slices.Contains(h.asked, b) && !slices.Contains(publish, b)
+		})
+		note := fmt.Sprintf("%s is no address of this machine any more, ", a)
+		if i < 0 {
+			notes = append(notes, note+"and no other can be published")
+			continue
+		}
+		publish = append(publish, candidates[i])
+		notes = append(notes, note+fmt.Sprintf("%s is published in its place", candidates[i]))
+	}
+	changed = !slices.Equal(publish, h.publish)
+	h.publish, h.note = publish, strings.Join(notes, "; ")
+	return changed, h.note
+}
+
+// now are the addresses to publish.
+func (h *hosts) now() []netip.Addr {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.publish
+}
+
+func (h *hosts) notes() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.note
+}
+
+// source is the address to dial from: the one that we publish, as peers want
+// it, if it is the machine's.
+func (h *hosts) source(to netip.Addr) netip.Addr {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, a := range h.publish {
+		if a.Is4() == to.Is4() && a.IsLoopback() == to.IsLoopback() && (a.IsLoopback() || slices.Contains(h.local, a)) {
+			return a
+		}
+	}
+	return netip.Addr{}
+}
+
+// moved takes the machine's addresses, and publishes ours anew where they differ.
+func (n *Node) moved(local []netip.Addr) {
+	changed, note := n.hosts.moved(local)
+	if !changed {
+		return
+	}
+	if note != "" {
+		n.log.Warn("address lost", "detail", note)
+	} else {
+		n.log.Info("the addresses of the settings are this machine's again")
+	}
+	n.events.publish(control.Event{Event: "address_changed", Detail: note}, n.cfg.Now())
+	if n.info.Load() != nil {
+		n.renewInfo()
+		n.router.Republish()
+	}
+}

@@ -1,0 +1,111 @@
+package transport
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// addrsEvery is how often the machine's addresses are looked at.
+const addrsEvery = 2 * time.Second
+
+// errMoved is the end of a connection from an address that the machine has no
+// longer.
+var errMoved = errors.New("transport: this machine's address has changed")
+
+// watchAddrs follows the machine's addresses.
+func (t *Transport) watchAddrs(ctx context.Context, known []netip.Addr) {
+	tick := time.NewTicker(addrsEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.lookNow: // a dial found an address gone
+		case <-tick.C:
+		}
+		known = t.lookAround(ctx, known)
+	}
+}
+
+// lookAround compares the machine's addresses with those known before, and
+// returns those that it has now.
+func (t *Transport) lookAround(ctx context.Context, known []netip.Addr) []netip.Addr {
+	now, err := t.cfg.Network.Addrs()
+	if err != nil {
+		t.cfg.Log.Debug("the machine's addresses cannot be listed", "error", err)
+		return known
+	}
+	now = append([]netip.Addr{}, now...) // not nil
+	slices.SortFunc(now, netip.Addr.Compare)
+	if known != nil && slices.Equal(now, known) {
+		return known
+	}
+	if t.cfg.Moved != nil {
+		t.cfg.Moved(now) // so that peers are told the new address in the handshake
+	}
+	gone := slices.DeleteFunc(slices.Clone(known), func(a netip.Addr) bool { return slices.Contains(now, a) })
+	if len(gone) > 0 {
+		t.move(ctx, gone)
+	}
+	return now
+}
+
+// move ends what was connected from addresses that are gone, and opens the
+// sessions anew: tunnels do not depend on the addresses of their hops, and go on.
+func (t *Transport) move(ctx context.Context, gone []netip.Addr) {
+	t.mu.Lock()
+	clear(t.retryAt) // what failed may have failed for this
+	t.stopConnects()
+	t.connects, t.stopConnects = context.WithCancel(ctx)
+	var pending []*pendingConn
+	for conn, p := range t.pending {
+		if slices.Contains(gone, addrOf(conn.LocalAddr()).Addr()) {
+			pending = append(pending, p)
+		}
+	}
+	peers := t.sortedPeers()
+	t.mu.Unlock()
+	slices.SortFunc(pending, func(a, b *pendingConn) int { return cmp.Compare(a.sequence, b.sequence) })
+	for _, p := range pending {
+		p.conn.Close()
+	}
+	ended := 0
+	for _, p := range peers {
+		for i, s := range p.sessionsNow() {
+			if !slices.Contains(gone, addrOf(s.conn.LocalAddr()).Addr()) {
+				continue
+			}
+			if i == 0 {
+				t.redial(p)
+			}
+			s.end(lost(errMoved))
+			ended++
+		}
+	}
+	t.cfg.Log.Info("the machine's address has changed", "sessions", ended)
+}
+
+// redial opens the session with a peer anew. Until that has succeeded or
+// failed, nobody is told that the old one is down.
+func (t *Transport) redial(p *peer) {
+	p.mu.Lock()
+	ri := p.info
+	p.mu.Unlock()
+	if ri == nil {
+		return
+	}
+	addrs := t.dialable(ri)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(addrs) == 0 || t.closed || t.dials >= t.limits.Dials || p.dialling || p.dead || p.spare != nil {
+		return
+	}
+	p.dialling, p.moving = true, true
+	t.startDial(p, addrs)
+}
