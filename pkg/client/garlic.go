@@ -243,7 +243,7 @@ func (c *Client) learn(set leaseset.Set) {
 	revive := false
 	if r.update(set) {
 		c.byStatic[r.static()] = r
-		revive, r.stalled = r.stalled || r.withdrawn(now), false
+		revive = r.stalled(now) || r.withdrawn(now)
 		if r.pushes > 0 && !r.knowsSet { // there are new ways to send it ours
 			r.sentSet = 0
 			c.pushBy(now)

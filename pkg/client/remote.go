@@ -30,7 +30,8 @@ const (
 	// A peer that is in conversation with us, but has not said anything lately
 	// to which our new lease set could be joined, gets it by itself: it may be
 	// sending into tunnels that are gone.
-	conversation  = 3 * time.Minute // since the last data to it
+	stallLife     = 30 * time.Second // how long any news is worth another try
+	conversation  = 3 * time.Minute  // since the last data to it
 	pushDelay     = 300 * time.Millisecond
 	pushResend    = 500 * time.Millisecond // doubled each time, up to leaseSetResend
 	maxPushPause  = 10 * time.Second
@@ -51,8 +52,8 @@ type remote struct {
 	lookedUp time.Time
 	lookups  int // in a row that brought nothing new
 	used     time.Time
-	written  bool // we sent it something
-	stalled  bool // since there was news of its leases
+	written  bool      // we sent it something
+	stall    time.Time // when the streams last said that nothing gets through
 
 	lease    leaseset.Lease
 	via      uint32 // outbound tunnel
@@ -86,6 +87,11 @@ func (r *remote) update(set leaseset.Set) bool {
 	}
 	r.set, r.key, r.lookups = set, key, 0
 	return true
+}
+
+// stalled reports whether lately nothing got through to the peer.
+func (r *remote) stalled(now time.Time) bool {
+	return !r.stall.IsZero() && now.Sub(r.stall) < stallLife
 }
 
 // unpublished reports that the peer's lease set is not to be found in the netDb.

@@ -20,7 +20,7 @@ func (c *Client) tick() time.Duration {
 	if set := c.takeToWithdraw(now); set != nil {
 		c.tunnels.Withdraw(set)
 	}
-	c.tryNewWay()
+	c.tryNewWay(now)
 	c.flushAll(now)
 	c.replyEmpty(now)
 	c.pushSet(now)
@@ -63,7 +63,7 @@ func (c *Client) renewSet(now time.Time) {
 	c.stats.LeaseSets++
 	c.pushAt = now.Add(pushDelay)
 	for _, r := range c.remotes {
-		if r.stalled { // it may be waiting for nothing else
+		if r.stalled(now) { // it may be waiting for nothing else
 			c.pushAt = now
 		}
 	}
@@ -160,13 +160,13 @@ func (c *Client) takeToPublish() *leaseset.LeaseSet2 {
 }
 
 // tryNewWay has what is stalled sent again through a tunnel that came just now.
-func (c *Client) tryNewWay() {
+func (c *Client) tryNewWay(now time.Time) {
 	c.mu.Lock()
 	way := c.newWay
 	c.newWay = 0
 	var stalled []*remote
 	for _, r := range c.remotes {
-		if way != 0 && r.stalled && r.set != nil {
+		if way != 0 && r.stalled(now) && r.set != nil {
 			stalled = append(stalled, r)
 			r.via = way
 		}
@@ -265,7 +265,7 @@ func (r *remote) pushAt(now time.Time, set *leaseset.LeaseSet2) time.Time {
 	case r.knowsSet || (!r.confirms && r.pushes >= maxPushes):
 		return time.Time{}
 	default:
-		return r.sentAt.Add(r.resendAfter())
+		return r.sentAt.Add(r.resendAfter(now))
 	}
 }
 
@@ -423,7 +423,7 @@ func (c *Client) stalled(hash i2p.Hash) {
 		return
 	}
 	r.abandon(now, c.state.Outbound, c.pick)
-	r.stalled = true
+	r.stall = now
 	c.sessions.Suspect(r.static())
 	r.sentSet, r.knowsSet = 0, false // perhaps they answer to leases that are gone
 	lookup := c.wantLookup(now, r)
@@ -439,12 +439,12 @@ func (r *remote) needsOurSet(now time.Time, set *leaseset.LeaseSet2) bool {
 	if r.sentSet != set.Published() {
 		return true
 	}
-	return !r.knowsSet && now.Sub(r.sentAt) >= r.resendAfter()
+	return !r.knowsSet && now.Sub(r.sentAt) >= r.resendAfter(now)
 }
 
 // resendAfter is how long to wait for the confirmation of our lease set.
-func (r *remote) resendAfter() time.Duration {
-	if r.pushes == 0 && !r.stalled { // there are data to go with it
+func (r *remote) resendAfter(now time.Time) time.Duration {
+	if r.pushes == 0 && !r.stalled(now) { // there are data to go with it
 		return leaseSetResend
 	}
 	return min(pushResend<<min(r.pushes, 10), maxPushPause)

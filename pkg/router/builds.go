@@ -129,13 +129,12 @@ func (r *Router) chooseHops(pl *pool, n int) []*routerinfo.RouterInfo {
 	c := profile.Constraints{
 		Tier:       profile.Client,
 		Exclude:    map[i2p.Hash]struct{}{r.cfg.Hash: {}},
-		Avoid:      r.doubts.hops(r.now),
 		SamePrefix: r.cfg.Testnet,
 	}
 	if pl.party == r.self {
 		c.Tier = profile.Exploratory
 	}
-	hops := r.peers.Select(r.now, r.db, n, c)
+	hops := r.leastDoubtful(n, c)
 	profile.Order(pl.party.order, hops)
 	if pl.inbound {
 		// The same routers are next to us in both directions.
@@ -144,6 +143,22 @@ func (r *Router) chooseHops(pl *pool, n int) []*routerinfo.RouterInfo {
 		}
 	}
 	return hops
+}
+
+// leastDoubtful selects n hops: where there are too few that nothing is known
+// against, those that failed least.
+func (r *Router) leastDoubtful(n int, c profile.Constraints) []*routerinfo.RouterInfo {
+	for limit := 0; ; limit = 2*limit + 1 {
+		avoid, most := r.doubts.above(r.now, limit)
+		c.Avoid = avoid
+		hops := r.peers.Select(r.now, r.db, n, c)
+		if limit >= most || !slices.ContainsFunc(hops, func(ri *routerinfo.RouterInfo) bool {
+			_, bad := avoid[ri.Hash()]
+			return bad
+		}) {
+			return hops
+		}
+	}
 }
 
 func (r *Router) zeroHopTunnel(pl *pool, ref uint64) *ownTunnel {
@@ -366,7 +381,7 @@ func (r *Router) peerLost(peer i2p.Hash) {
 // peerDoubted has the tunnels through a router tested now, and used after
 // others until they have proved themselves.
 func (r *Router) peerDoubted(peer i2p.Hash) {
-	r.doubts[peer] = r.now.Add(doubtLife)
+	r.doubts.add(r.now, peer)
 	for _, p := range r.parties {
 		doubts := false
 		for _, pl := range []*pool{p.in, p.out} {

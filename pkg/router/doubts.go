@@ -9,26 +9,43 @@ import (
 
 // doubts are the routers that seem to have gone: the hops of tunnels whose
 // tests failed, until they prove themselves or some time has passed.
-type doubts map[i2p.Hash]time.Time
+type doubts map[i2p.Hash]doubt
+
+type doubt struct {
+	until    time.Time
+	failures int
+}
 
 const doubtLife = time.Minute
 
 // holds reports whether one of some hops is in doubt.
 func (d doubts) holds(now time.Time, hops []i2p.Hash) bool {
-	return len(d) > 0 && slices.ContainsFunc(hops, func(h i2p.Hash) bool { return now.Before(d[h]) })
+	return len(d) > 0 && slices.ContainsFunc(hops, func(h i2p.Hash) bool { return now.Before(d[h].until) })
 }
 
-// hops are those in doubt.
-func (d doubts) hops(now time.Time) map[i2p.Hash]struct{} {
-	out := make(map[i2p.Hash]struct{}, len(d))
-	for h, until := range d {
-		if now.Before(until) {
-			out[h] = struct{}{}
-		} else {
+// above are those that have failed more often than so many times, and the most
+// that any has.
+func (d doubts) above(now time.Time, failures int) (out map[i2p.Hash]struct{}, most int) {
+	out = make(map[i2p.Hash]struct{}, len(d))
+	for h, x := range d {
+		if !now.Before(x.until) {
 			delete(d, h)
+			continue
+		}
+		if most = max(most, x.failures); x.failures > failures {
+			out[h] = struct{}{}
 		}
 	}
-	return out
+	return out, most
+}
+
+// add notes a failure.
+func (d doubts) add(now time.Time, h i2p.Hash) {
+	x := d[h]
+	if !now.Before(x.until) {
+		x.failures = 0
+	}
+	d[h] = doubt{now.Add(doubtLife), x.failures + 1}
 }
 
 // trust ends the doubts in hops of a tunnel that works.
@@ -41,9 +58,9 @@ func (d doubts) trust(hops []i2p.Hash) {
 // doubt notes that one of some hops seems to have gone. All tunnels through
 // them are tested now.
 func (r *Router) doubt(hops []i2p.Hash) {
-	fresh := slices.DeleteFunc(slices.Clone(hops), func(h i2p.Hash) bool { return r.now.Before(r.doubts[h]) })
+	fresh := slices.DeleteFunc(slices.Clone(hops), func(h i2p.Hash) bool { return r.now.Before(r.doubts[h].until) })
 	for _, h := range hops {
-		r.doubts[h] = r.now.Add(doubtLife)
+		r.doubts.add(r.now, h)
 	}
 	for _, p := range r.parties {
 		for _, pl := range [...]*pool{p.in, p.out} {

@@ -113,18 +113,23 @@ func (c *Conn) mayBeGone() bool {
 
 // Revive says that there is a new path to a destination, as the old one did
 // not work. What waits for a timeout is sent again now, and so is what has
-// gone unanswered for longer than a round trip.
+// gone unanswered for longer than a round trip; and the peer is told again what
+// has come.
 func (m *Mux) Revive(now time.Time, peer i2p.Hash) {
 	at := m.instant(now)
 	var stalled []*Conn
 	for _, c := range m.conns {
-		if c.peer.hash == peer && (c.snd.timeouts > 0 || at-c.snd.timerFrom > c.rtt.smoothed) {
+		if c.peer.hash == peer {
 			stalled = append(stalled, c)
 		}
 	}
 	slices.SortFunc(stalled, func(a, b *Conn) int { return cmp.Compare(a.localID, b.localID) })
 	for _, c := range stalled {
-		c.revive(at)
+		if c.snd.timeouts > 0 || at-c.snd.timerFrom > c.rtt.smoothed {
+			c.revive(at)
+		}
+		c.rcv.ackNow = true // the last acknowledgement may be lost as well
+		m.touch(c)
 	}
 }
 
