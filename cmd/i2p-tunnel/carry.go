@@ -12,19 +12,22 @@ import (
 )
 
 // carry copies stdin to the stream and the stream to stdout until both directions have
-// ended, and returns how the stream ended. Its reading of stdin may outlive it.
-func carry(ctx context.Context, stream *client.Stream) error {
+// ended, and returns how the stream ended. The end of stdin is held back as h says. Its
+// reading of stdin may outlive it.
+func carry(ctx context.Context, stream *client.Stream, h *hold) error {
 	stop := context.AfterFunc(ctx, func() { stream.Close() })
 	defer stop()
 	input := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(onlyWriter{stream}, os.Stdin)
 		if err == nil {
+			h.wait(ctx)
 			err = stream.CloseWrite()
 		}
 		input <- err
 	}()
-	_, outErr := io.Copy(os.Stdout, stream)
+	_, outErr := io.Copy(io.MultiWriter(h, os.Stdout), stream)
+	h.ended()
 	if outErr != nil && ctx.Err() == nil {
 		stream.Close() // stdout is full or gone: the peer must not believe that we have it all
 		return outErr

@@ -20,8 +20,12 @@ func connectCommand() *cli.Command {
 		ArgsUsage: "DEST[:PORT] | DEST PORT",
 		Description: "DEST is a b32 address or a destination in base64. As ssh's ProxyCommand: i2p-tunnel connect %h %p.\n" +
 			"It ends when both directions have ended; stdin that is a terminal ends with the peer.\n" +
+			"Some peers, i2pd's server tunnels among them, end both directions once they learn of stdin's end, and their\n" +
+			"answer is lost: for those it is held back until they have ended, or have been silent for 30 seconds. Peers\n" +
+			"that are known to answer after it are told at once.\n" +
 			"An address that nobody knows is asked for during ten seconds: it may have been opened just now.",
-		Flags: tunnelFlags(cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "give up with status 5 when there is no stream after `DURATION`"}),
+		Flags: tunnelFlags(cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "give up with status 5 when there is no stream after `DURATION`"},
+			cli.Seconds(0, cli.Forever, cli.DurationFlag{Name: "q", Usage: "hold the end of stdin back until the peer has ended, but for `SECONDS` at most; 0: not at all", DefaultText: "as the peer needs it"})),
 		Action: func(c *cli.Context) error {
 			req, err := target(c)
 			if err != nil {
@@ -47,7 +51,13 @@ func connectCommand() *cli.Command {
 			cancel()
 			defer stream.Close()
 			cli.Verbosef(c, "connected")
-			return carry(c.Context, stream)
+			h := holdFor(c, stream)
+			err = carry(c.Context, stream, h)
+			// One that is known to answer after our end says nothing because it wants to.
+			if err == nil && h.silent() && !stream.HalfCloses {
+				cli.Notef(c, "the peer ended, and has said nothing")
+			}
+			return err
 		},
 	}
 }

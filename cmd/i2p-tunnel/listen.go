@@ -109,7 +109,7 @@ func (l *listening) serve() error {
 		if command := l.c.String("exec"); command != "" {
 			return l.run(ctx, command, stream)
 		}
-		return carry(ctx, stream)
+		return carry(ctx, stream, newHold(0, false))
 	}
 	cli.Serve(l.c)
 	err := l.keep(ctx, &background)

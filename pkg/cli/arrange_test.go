@@ -108,8 +108,8 @@ func TestArrangeRefuses(t *testing.T) {
 		"list --timeout soon":      `--timeout "soon" is no duration such as 30s or 1h30m`,
 		"list --timeout 9999999h":  `--timeout "9999999h" is no duration such as 30s or 1h30m`,
 		"list --for ever":          `--for "ever" is none of ready, tunnels`,
-		"hold -q -1":               "-q -1s is not within 0s to 1h",
-		"hold -q NaN":              `-q "NaNs" is no duration such as 30s or 1h30m`,
+		"hold -q -1":               "-q -1 is not within 0s to 1h",
+		"hold -q NaN":              `-q "NaN" is no duration such as 30s or 1h30m`,
 	} {
 		p, app := arranger()
 		got, err := p.arrange(app, strings.Fields(line))

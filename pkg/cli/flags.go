@@ -38,7 +38,7 @@ func Int(least, most int, f IntFlag) Flag {
 func Duration(least, most time.Duration, f DurationFlag) Flag {
 	flag := urfave.DurationFlag(f)
 	return &checkedFlag{documented: &flag, read: func(s string) (string, error) {
-		return readDuration(least, most, s)
+		return readDuration(least, most, s, "")
 	}}
 }
 
@@ -51,16 +51,17 @@ func Seconds(least, most time.Duration, f DurationFlag) Flag {
 	flag := urfave.DurationFlag(f)
 	return &checkedFlag{documented: &flag, read: func(s string) (string, error) {
 		if _, err := strconv.ParseFloat(s, 64); err == nil {
-			s += "s"
+			return readDuration(least, most, s, "s")
 		}
-		return readDuration(least, most, s)
+		return readDuration(least, most, s, "")
 	}}
 }
 
-func readDuration(least, most time.Duration, s string) (string, error) {
-	d, err := time.ParseDuration(s)
+// readDuration reads a duration of which the unit may be implied.
+func readDuration(least, most time.Duration, s, unit string) (string, error) {
+	d, err := time.ParseDuration(s + unit)
 	if err != nil {
-		if _, err := strconv.ParseFloat(s, 64); err == nil {
+		if _, err := strconv.ParseFloat(s, 64); err == nil && unit == "" {
 			return "", fmt.Errorf("%s has no unit, such as %ss or %sm", s, s, s)
 		}
 		return "", fmt.Errorf("%q is no duration such as 30s or 1h30m", s)

@@ -58,6 +58,7 @@ const (
 	UpgradeProtocol   = "i2p-stream"
 	HeaderStream      = "I2P-Stream"      // SessionEvent.Stream of this stream
 	HeaderDestination = "I2P-Destination" // the peer's destination, I2P base64
+	HeaderHalfCloses  = "I2P-Half-Closes" // "true": a peer that was dialled is known to go on sending after our end
 )
 
 // The kinds of Record.

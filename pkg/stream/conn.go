@@ -19,6 +19,7 @@ type Conn struct {
 	touched       bool // under h.mu
 
 	established   chan struct{}
+	halfCloses    bool          // before established is closed
 	ended         chan struct{} // closed when the engine has done with it
 	readDeadline  deadline
 	writeDeadline deadline
@@ -350,6 +351,17 @@ func (c *Conn) reason() error {
 
 // LocalAddr is our destination and port.
 func (c *Conn) LocalAddr() net.Addr { return c.local }
+
+// HalfCloses tells of a stream that was dialled whether the peer is known to go on sending
+// once we have closed our writing.
+func (c *Conn) HalfCloses() bool {
+	select {
+	case <-c.established:
+		return c.halfCloses
+	default:
+		return false
+	}
+}
 
 // RemoteAddr is the peer's destination and port, an Addr.
 func (c *Conn) RemoteAddr() net.Addr { return c.remote }

@@ -31,7 +31,11 @@ func (e events) Accept(ec *streaming.Conn) bool {
 	return true
 }
 
-func (e events) Established(ec *streaming.Conn) { close(ec.Tag.(*Conn).established) }
+func (e events) Established(ec *streaming.Conn) {
+	c := ec.Tag.(*Conn)
+	c.halfCloses = ec.HalfCloses()
+	close(c.established)
+}
 
 func (e events) Receive(ec *streaming.Conn, data []byte) {
 	c := ec.Tag.(*Conn)

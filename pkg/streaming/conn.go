@@ -23,8 +23,10 @@ type Conn struct {
 	localPort uint16
 	farPort   uint16
 	incoming  bool
-	state     state
-	mtu       int
+	// halfCloses: see HalfCloses.
+	halfCloses bool
+	state      state
+	mtu        int
 
 	snd sender
 	rcv receiver
@@ -85,6 +87,13 @@ func (c *Conn) Incoming() bool { return c.incoming }
 
 // Established reports whether both ends have sent their SYN.
 func (c *Conn) Established() bool { return c.state == open }
+
+// HalfCloses reports whether the peer that answered our SYN is known to go on sending after
+// our CLOSE. Nothing in the protocol says so, and some implementations end both directions
+// at a CLOSE (i2pd, emissary): those that ask in their SYN for an ack without delay, a
+// delay option of 0, are of our kind. To ask costs two bytes, and gives the answering end
+// its first round trip.
+func (c *Conn) HalfCloses() bool { return c.halfCloses }
 
 // Stats returns the stream's figures.
 func (c *Conn) Stats() Stats {

@@ -95,13 +95,40 @@ func TestPacketsBeforeSYN(t *testing.T) {
 		t.Errorf("%q", s.keep)
 	}
 	out := f.take(time.Second)
-	if len(out) == 0 || out[0].Flags != synFlags || out[0].NACKCount() != 0 || out[0].SendStreamID != 77 || out[0].AckThrough != 2 {
+	if len(out) == 0 || out[0].Flags != synFlags|streaming.DelayRequested || out[0].Delay != 0 || out[0].NACKCount() != 0 || out[0].SendStreamID != 77 || out[0].AckThrough != 2 {
 		t.Errorf("answered with %d packets, %+v", len(out), out[0].Flags)
 	}
 	// Still without our id.
 	f.send(streaming.Packet{ReceiveStreamID: 77, SequenceNum: 3, Payload: []byte("!")})
 	if string(s.keep) != "first second third!" {
 		t.Errorf("%q", s.keep)
+	}
+}
+
+// Who goes on sending after our CLOSE is known by its SYN.
+func TestHalfCloses(t *testing.T) {
+	for _, tt := range []struct {
+		flags streaming.Flags
+		delay uint16
+		want  bool
+	}{{0, 0, false}, {streaming.DelayRequested, 0, true}, {streaming.DelayRequested, 1, false}, {streaming.DelayRequested, 60001, false}} {
+		f := newForeign(t, streaming.Config{})
+		s := f.w.dial(f.a, f.w.nodes[1], streaming.OpenOptions{})
+		first := f.take(100*ms, s)
+		if s.conn.HalfCloses() {
+			t.Error("known before the peer has answered")
+		}
+		f.send(streaming.Packet{
+			SendStreamID: first[0].ReceiveStreamID, ReceiveStreamID: 99, Flags: synFlags | tt.flags, Delay: tt.delay,
+			From: f.keys.Destination(), MaxPacketSize: 1730,
+		})
+		if !s.conn.Established() || s.conn.HalfCloses() != tt.want {
+			t.Errorf("flags %v, delay %d: half closes is %v", tt.flags, tt.delay, s.conn.HalfCloses())
+		}
+	}
+	w, a, b := two(t, streaming.Config{}, streaming.Config{}, plain)
+	if s, _ := opened(t, w, a, b); !s.conn.HalfCloses() {
+		t.Error("our own is not known to")
 	}
 }
 

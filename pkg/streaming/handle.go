@@ -262,6 +262,7 @@ func (c *Conn) answered(now time.Time, p *Packet, raw []byte) bool {
 		return false
 	}
 	c.key, c.remoteID = key, p.ReceiveStreamID
+	c.halfCloses = p.Flags.Has(DelayRequested) && p.Delay == 0
 	c.negotiate(p)
 	if p.Flags.Has(Reset) {
 		return true

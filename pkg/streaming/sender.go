@@ -256,7 +256,9 @@ func (c *Conn) emitSegment(now instant, seg *segment) {
 	if seg.flags.Has(Synchronize) {
 		p.Flags |= FromIncluded | MaxPacketSizeIncluded
 		p.From, p.MaxPacketSize = c.m.dest, uint16(c.m.cfg.MTU)
-		if !c.incoming {
+		if c.incoming {
+			p.Flags |= DelayRequested // see HalfCloses
+		} else {
 			p.NACKs = c.peer.hash[:] // Streaming specification, "Replay prevention"
 		}
 		if o := c.m.cfg.Keys.Offline; o != nil {

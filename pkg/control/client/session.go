@@ -223,7 +223,11 @@ func (s *Session) handshake(ctx context.Context, conn *net.UnixConn, verb string
 	if err != nil {
 		return nil, control.Errorf(control.Internal, "the router's answer names no stream")
 	}
-	return &Stream{UnixConn: conn, Remote: resp.Header.Get(control.HeaderDestination), early: r, id: id, session: s}, nil
+	return &Stream{
+		UnixConn: conn, Remote: resp.Header.Get(control.HeaderDestination),
+		HalfCloses: resp.Header.Get(control.HeaderHalfCloses) == "true",
+		early:      r, id: id, session: s,
+	}, nil
 }
 
 // Stream is one stream, as raw bytes on a connection of its own. Its end is to be asked
@@ -231,6 +235,9 @@ func (s *Session) handshake(ctx context.Context, conn *net.UnixConn, verb string
 type Stream struct {
 	*net.UnixConn
 	Remote string // the peer's destination, I2P base64
+	// HalfCloses tells that the peer, which was dialled, is known to go on sending after a
+	// CloseWrite. Others may end both directions then.
+	HalfCloses bool
 
 	told    bool          // Result knew
 	early   *bufio.Reader // what came together with the answer's header

@@ -24,6 +24,9 @@ type Node struct {
 	// Hasty makes it give up at once what it otherwise waits for: that somebody listens at a
 	// destination, and that the last user of one leaves it.
 	Hasty bool
+	// HangUp makes whoever listens end both directions once the one who dialled has ended
+	// his, as some implementations do.
+	HangUp bool
 
 	mu        sync.Mutex
 	level     string
@@ -392,7 +395,7 @@ func (d *destination) Dial(ctx context.Context, to i2p.Destination, port uint16)
 	if l == nil {
 		return nil, control.Errorf(control.Unreachable, "no lease set of %s", to.B32())
 	}
-	ours, theirs := pair(d.dest, to)
+	ours, theirs := pair(d.dest, to, d.node.HangUp)
 	select {
 	case l.backlog <- theirs:
 		return ours, nil

@@ -16,7 +16,7 @@ import (
 
 // Script is a testscript command that runs a fake router until the script's end:
 //
-//	fake-router [-no-tunnels] [-hasty] SOCKET [FILE…]
+//	fake-router [-no-tunnels] [-hasty] [-hang-up] SOCKET [FILE…]
 //
 // The netDb holds the RouterInfos and LeaseSet2s in the files.
 func Script(ts *testscript.TestScript, neg bool, args []string) {
@@ -27,13 +27,15 @@ func Script(ts *testscript.TestScript, neg bool, args []string) {
 			node.NoTunnels = true
 		case "-hasty":
 			node.Hasty = true
+		case "-hang-up":
+			node.HangUp = true
 		default:
 			ts.Fatalf("fake-router: unknown flag %s", args[0])
 		}
 		args = args[1:]
 	}
 	if neg || len(args) < 1 {
-		ts.Fatalf("usage: fake-router [-no-tunnels] [-hasty] SOCKET [FILE…]")
+		ts.Fatalf("usage: fake-router [-no-tunnels] [-hasty] [-hang-up] SOCKET [FILE…]")
 	}
 	for _, name := range args[1:] {
 		b, err := os.ReadFile(ts.MkAbs(name))

@@ -17,24 +17,38 @@ var ErrReset = errors.New("fake stream reset")
 // Rand is a seeded reader.
 func Rand(seed byte) io.Reader { return rand.NewChaCha8([32]byte{seed}) }
 
-// pair makes the two ends of a stream.
-func pair(a, b i2p.Destination) (*stream, *stream) {
+// pair makes the two ends of a stream. With hangUp, the second ends both directions when the
+// first closes its own.
+func pair(a, b i2p.Destination, hangUp bool) (*stream, *stream) {
 	r1, w1 := io.Pipe()
 	r2, w2 := io.Pipe()
-	return &stream{PipeReader: r1, w: w2, remote: b}, &stream{PipeReader: r2, w: w1, remote: a}
+	ours, theirs := &stream{PipeReader: r1, w: w2, remote: b, halfCloses: !hangUp}, &stream{PipeReader: r2, w: w1, remote: a}
+	if hangUp {
+		ours.closing = w1
+	}
+	return ours, theirs
 }
 
 // stream is one end. What was written and not read blocks: so its Close has nothing to
 // wait for.
 type stream struct {
 	*io.PipeReader
-	w      *io.PipeWriter
-	remote i2p.Destination
+	w          *io.PipeWriter
+	remote     i2p.Destination
+	halfCloses bool
+	closing    *io.PipeWriter // closed along with w
 }
 
 func (s *stream) Write(b []byte) (int, error) { return s.w.Write(b) }
-func (s *stream) CloseWrite() error           { return s.w.Close() }
 func (s *stream) Remote() i2p.Destination     { return s.remote }
+func (s *stream) HalfCloses() bool            { return s.halfCloses }
+
+func (s *stream) CloseWrite() error {
+	if s.closing != nil {
+		s.closing.Close()
+	}
+	return s.w.Close()
+}
 
 // Wait returns at once: what was written to a pipe has been read.
 func (s *stream) Wait(context.Context) error { return nil }

@@ -95,4 +95,7 @@ type Stream interface {
 	Wait(ctx context.Context) error
 	// Remote is the peer's destination.
 	Remote() i2p.Destination
+	// HalfCloses tells whether the peer, if it was dialled, is known to go on sending
+	// after a CloseWrite: others end both directions.
+	HalfCloses() bool
 }

@@ -31,10 +31,11 @@ func (s *Server) become(w http.ResponseWriter, r *http.Request, sess *session, s
 	id := sess.addStream()
 	defer sess.removeStream(id)
 	remote := stream.Remote()
-	fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n%s: %s\r\n%s: %s\r\n\r\n",
+	fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n%s: %s\r\n%s: %s\r\n%s: %t\r\n\r\n",
 		control.UpgradeProtocol,
 		control.HeaderStream, strconv.FormatUint(id, 10),
-		control.HeaderDestination, remote.Base64())
+		control.HeaderDestination, remote.Base64(),
+		control.HeaderHalfCloses, stream.HalfCloses())
 	event := control.SessionEvent{Event: control.SessionStream, Stream: id}
 	if err := rw.Flush(); err != nil {
 		stream.Reset()
