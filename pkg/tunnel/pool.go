@@ -338,10 +338,11 @@ func (p *Pool) TestFailed(now time.Time, test uint64) {
 	}
 }
 
-// Failing reports whether the last tests of a tunnel failed.
+// Failing reports whether a tunnel should come after others: its tests failed
+// twice, or once where there was reason to doubt it. One test alone may be lost.
 func (p *Pool) Failing(id uint64) bool {
 	t := p.find(id)
-	return t != nil && t.failures > 0
+	return t != nil && (t.failures > 1 || t.failures == 1 && t.suspect)
 }
 
 // retestWithin is how soon after a failed test its tunnels are tested again.
@@ -358,16 +359,24 @@ func (p *Pool) Suspect(now time.Time) {
 	}
 	p.suspected = now
 	for _, t := range p.tunnels {
-		if t.built && t.testAt.After(now) {
-			t.testAt, t.suspect = now, true
+		if t.built {
+			t.recheck(now)
 		}
+	}
+}
+
+// recheck has a tunnel tested now.
+func (t *poolTunnel) recheck(now time.Time) {
+	t.suspect = true
+	if t.testAt.After(now) {
+		t.testAt = now
 	}
 }
 
 // Recheck has a tunnel tested now: one of its hops may have gone.
 func (p *Pool) Recheck(now time.Time, id uint64) {
-	if t := p.find(id); t != nil && t.built && t.testAt.After(now) {
-		t.testAt, t.suspect = now, true
+	if t := p.find(id); t != nil && t.built {
+		t.recheck(now)
 	}
 }
 
@@ -377,9 +386,7 @@ func (p *Pool) Recheck(now time.Time, id uint64) {
 func (p *Pool) Doubt(now time.Time, id uint64) {
 	if t := p.find(id); t != nil && t.built && t.hops > 0 {
 		t.failures = max(t.failures, p.cfg.TestFailures-1)
-		if t.testAt.After(now) {
-			t.testAt = now
-		}
+		t.recheck(now)
 	}
 }
 
