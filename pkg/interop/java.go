@@ -247,6 +247,21 @@ func (n *Network) Logged(words ...string) (lines []string) {
 	return lines
 }
 
+// Bans are the causes for which Java routers have banned this one. A cause is on
+// the line after that of the ban.
+func (n *Network) Bans(hash string) (causes []string) {
+	for _, r := range n.Java {
+		lines := logged(r.dir, "router")
+		for i, line := range lines {
+			if strings.Contains(line, "Banlist "+hash) && i+1 < len(lines) {
+				_, cause, _ := strings.Cut(lines[i+1], "Banlist cause: ")
+				causes = append(causes, cause)
+			}
+		}
+	}
+	return causes
+}
+
 // logged reads the log files that javaLog names.
 func logged(dir, name string, words ...string) (lines []string) {
 	files, _ := filepath.Glob(filepath.Join(dir, name+"-*.log"))

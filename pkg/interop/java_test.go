@@ -320,8 +320,14 @@ func (j *javaTest) complaints(t *testing.T, ctx context.Context) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if banned := j.Logged("Banlist ", hash); len(banned) > 0 {
-			t.Errorf("Java has banned %s: %s", r.Name, banned[0])
+		for _, cause := range j.Bans(hash) {
+			// Of two routers that dial each other at once, Java closes its own connection for
+			// the other's, and then takes the peer for one that cannot be reached (2.7.0).
+			if cause == "Unreachable on any transport" {
+				t.Logf("Java has banned %s for a while: %s", r.Name, cause)
+			} else {
+				t.Errorf("Java has banned %s: %s", r.Name, cause)
+			}
 		}
 		for _, level := range []string{" WARN ", " ERROR ", " CRIT "} {
 			for _, line := range j.Logged(level, hash) {
