@@ -264,15 +264,17 @@ func (k figureKind) cell(v, base []float64) string {
 	}
 	var s string
 	whole, broke := k.whole(v)
-	switch m := Median(whole); k {
-	case megabytes:
+	i2pd, _ := k.whole(base)
+	switch m := Median(whole); {
+	case len(whole) == 0:
+		s = "none"
+	case k == megabytes && len(i2pd) > 0:
+		s = fmt.Sprintf("%.3f (%.2f)", m, m/Median(i2pd))
+	case k == megabytes:
 		s = fmt.Sprintf("%.3f", m)
-		if i2pd, _ := k.whole(base); len(i2pd) > 0 {
-			s += fmt.Sprintf(" (%.2f)", m/Median(i2pd))
-		}
-	case times:
+	case k == times:
 		s = fmt.Sprintf("%.2f", m)
-	case seconds:
+	case k == seconds:
 		s = fmt.Sprintf("%s, worst %s of %d", wait(m), wait(slices.Max(v)), len(v))
 	}
 	if broke > 0 {

@@ -15,12 +15,14 @@ func TestFarTable(t *testing.T) {
 			"i2pd": {{0.5}, {0.4}, {math.NaN()}},
 			"ours": {{1.0}, {1.2}, {0.9}},
 		},
-		"rate/1hop": {"i2pd": {{0.5, 1.5}}, "mixed": {{0.25, 1.25}}},
-		"losthop":   {"ours": {{2}, {4}, {3}}, "mixed": {{2}, {math.Inf(1)}, {3}}, "i2pd": {{math.Inf(1)}}},
+		"bulk/2hops/once": {"i2pd": {{math.NaN()}}, "ours": {{0.5}}},
+		"rate/1hop":       {"i2pd": {{0.5, 1.5}}, "mixed": {{0.25, 1.25}}},
+		"losthop":         {"ours": {{2}, {4}, {3}}, "mixed": {{2}, {math.Inf(1)}, {3}}, "i2pd": {{math.Inf(1)}}},
 	}}
 	got := b.table()
 	for _, want := range []string{
 		"| 10 MB at once, 1 hop | 0.450, 1 of 3 broke |  |  | 1.000 (2.22) |\n",
+		"| the same, 2 hops | none, 1 of 1 broke |  |  | 0.500 |\n",
 		"| 10 Mbit/s for each host, 1 hop | 0.500 |  | 0.250 (0.50) |  |\n",
 		"| ping-pong beside it, against the idle one | 1.50 |  | 1.25 |  |\n",
 		"| a hop's host gone: recovery | never, worst never of 1, 1 of 1 broke |  | 3.0 s, worst never of 3, 1 of 3 broke | 3.0 s, worst 4.0 s of 3 |\n",
@@ -29,7 +31,7 @@ func TestFarTable(t *testing.T) {
 			t.Errorf("no line\n%sin%s", want, got)
 		}
 	}
-	if strings.Contains(got, "rebind") || strings.Count(got, "\n") != 7 {
+	if strings.Contains(got, "rebind") || strings.Count(got, "\n") != 8 {
 		t.Errorf("rows that were not measured:%s", got)
 	}
 }
