@@ -156,7 +156,7 @@ func (n *Node) Transports() []control.Transport {
 			"dropped": s.Dropped, "expired": s.Expired, "malformed": s.Malformed, "bad_frames": s.BadFrames,
 			"accepted": s.Accepted, "dialed": s.Dialed, "dials_failed": s.DialsFailed, "refused": s.Refused,
 			"refused_peers": s.RefusedPeers, "junk": s.Junk, "replays": s.Replays, "skewed": s.Skewed,
-			"handshakes_failed": s.Handshakes, "stalls": s.Stalls,
+			"handshakes_failed": s.Handshakes, "stalls": s.Stalls, "late": s.Late,
 		},
 	}
 	select {

@@ -106,8 +106,11 @@ func (n *Node) caps() string {
 	default:
 		caps += "R"
 	}
-	if s.Transit.MaxTunnels == 0 {
+	switch level := byte(n.pressure.Load()); {
+	case s.Transit.MaxTunnels == 0:
 		caps += "G" // proposal 162: rejects all tunnels
+	case level != pressureNone:
+		caps += string(level)
 	}
 	return caps
 }

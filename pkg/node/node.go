@@ -70,6 +70,7 @@ type Node struct {
 	reseed    *reseeder
 	loaded    chan struct{} // closed once the netDb has been read
 	hosts     *hosts
+	pressure  atomic.Uint32 // the level of congestion that we publish
 	events    *hub
 	started   time.Time
 	info      atomic.Pointer[routerinfo.RouterInfo]
@@ -252,6 +253,7 @@ func (n *Node) Run(ctx context.Context) error {
 	parts.run("router", n.router.Run)
 	parts.run("netDb directory", n.keepNetDB)
 	parts.run("what is lacking", n.watchLacks)
+	parts.run("congestion", n.watchPressure)
 	if n.reseed.auto {
 		parts.run("reseed", n.runReseed)
 	}

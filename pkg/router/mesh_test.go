@@ -26,6 +26,8 @@ type mesh struct {
 	wire    []parcel // for the next round
 	away    []parcel // for those who are no routers of the mesh
 	rand    *rand.ChaCha8
+
+	congested map[i2p.Hash]bool
 }
 
 type parcel struct {
@@ -62,6 +64,8 @@ func (m *mesh) post(from, to i2p.Hash, msg i2np.Message) {
 }
 
 func (t meshTransport) Connected(i2p.Hash) bool { return true }
+
+func (t meshTransport) Congested(peer i2p.Hash) bool { return t.m.congested[peer] }
 
 // meshStart is within the life of the RouterInfos that newMesh makes.
 var meshStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

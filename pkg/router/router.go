@@ -33,6 +33,8 @@ type Transport interface {
 	// session with the peer, or no room.
 	SendTo(peer i2p.Hash, m i2np.Message) bool
 	Connected(peer i2p.Hash) bool
+	// Congested reports whether the peer takes less than is sent to it.
+	Congested(peer i2p.Hash) bool
 }
 
 // Limits bound what others may use of the router. A zero field means its

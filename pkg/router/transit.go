@@ -118,6 +118,8 @@ func (r *Router) acceptTransit(from i2p.Hash, req *tunnel.Request) bool {
 		return false
 	case t.perPeer[from] >= r.cfg.Limits.TransitPerPeer:
 		return false
+	case req.Role != tunnel.RoleEndpoint && r.cfg.Transport.Congested(req.NextRouter):
+		return false // its tunnel would be a slow one, and slow the others
 	case t.hops[req.ReceiveTunnel] != nil || r.inbound[req.ReceiveTunnel] != nil:
 		return false
 	}

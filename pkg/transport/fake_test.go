@@ -136,6 +136,21 @@ func (h host) DialContext(_ context.Context, addr netip.AddrPort) (net.Conn, err
 	}
 }
 
+// opened is the Internet with a listener that is open already: its port must be
+// known before the RouterInfo.
+type opened struct {
+	Internet
+	l net.Listener
+}
+
+func (o opened) Listen(context.Context, netip.AddrPort) (net.Listener, error) { return o.l, nil }
+
+// listenOn makes a node of the real network.
+func (c *Config) listenOn(l net.Listener) {
+	c.Network, c.LocalAllowed, c.Rand = opened{l: l}, true, nil
+	c.Listen = []netip.AddrPort{addrOf(l.Addr())}
+}
+
 // node is a Transport with what a router would give it.
 type node struct {
 	*Transport

@@ -84,15 +84,10 @@ func TestIPv6(t *testing.T) {
 		t.Skip("no IPv6 here: ", err)
 	}
 	at := addrOf(l.Addr())
-	l.Close()
-	six := func(c *Config) {
-		c.Network, c.LocalAllowed, c.Rand = Internet{}, true, nil
-		c.Listen = []netip.AddrPort{at}
-	}
-	b := newNode(t, nil, 2, six).start(t)
+	b := newNode(t, nil, 2, func(c *Config) { c.listenOn(l) }).start(t)
 	arrived := make(chan struct{})
 	a := newNode(t, nil, 1, func(c *Config) {
-		six(c)
+		c.Network, c.LocalAllowed, c.Rand = Internet{}, true, nil
 		c.Listen = []netip.AddrPort{netip.MustParseAddrPort("[::1]:0")}
 		c.Up = func(i2p.Hash, bool) { close(arrived) }
 	})

@@ -66,7 +66,7 @@ func (t *Transport) start(ri *routerinfo.RouterInfo, m i2np.Message) (there *pee
 	}
 	delete(t.retryAt, hash)
 	p := &peer{t: t, hash: hash, dialling: true, info: ri}
-	if !p.queue.put(m, &t.limits) {
+	if _, ok := p.queue.put(m, t.since(), &t.limits); !ok {
 		return nil, ErrQueueFull
 	}
 	t.peers[hash] = p
@@ -90,6 +90,7 @@ var errGone = errors.New("transport: the session has just ended")
 
 // put takes ownership of m unless it fails.
 func (p *peer) put(m i2np.Message) error {
+	now := p.t.since()
 	p.mu.Lock()
 	var err error
 	var s *session
@@ -99,11 +100,16 @@ func (p *peer) put(m i2np.Message) error {
 	case p.current != nil && p.current.stalled && isBulk(m.Type):
 		p.dropped++
 		err = ErrStalled
-	case !p.queue.put(m, &p.t.limits):
-		p.dropped++
-		err = ErrQueueFull
 	default:
-		s = p.current
+		evicted, ok := p.queue.put(m, now, &p.t.limits)
+		if s = p.current; !ok {
+			s, err = nil, ErrQueueFull
+			p.dropped++
+		}
+		if evicted > 0 {
+			p.dropped += uint64(evicted)
+			p.t.counters.dropped.Add(uint64(evicted))
+		}
 	}
 	p.mu.Unlock()
 	if s != nil {
@@ -116,6 +122,15 @@ func (p *peer) connected() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.current != nil && !p.current.stopped.Load()
+}
+
+// pressure tells whether the peer had much to take of late, and too much.
+func (p *peer) pressure(now time.Duration) (busy, congested bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queue.load.roll(now)
+	l := p.queue.load
+	return l.busy, l.congested || p.current != nil && p.current.stalled
 }
 
 // sessionsNow returns the sessions, the current one first.
@@ -179,6 +194,7 @@ func (t *Transport) establish(s *session, hash i2p.Hash) bool {
 	if s.info != nil {
 		p.info = s.info
 	}
+	p.queue.restart(t.since())
 	evicted := p.admit(s)
 	spare := p.spare
 	first := spare == nil && !p.moving

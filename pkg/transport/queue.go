@@ -1,28 +1,47 @@
 package transport
 
 import (
+	"encoding/binary"
+	"time"
+
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 )
 
-// queue holds the messages for one peer, bounded in number and bytes. Bulk
-// (tunnel data) may take three quarters of it, so that builds and netDb
-// messages still find room in a jam, and these go first. The peer's mutex
-// guards it.
+// What waits longer than maxWait is dropped: whoever needs it has sent it again.
+const maxWait = 3 * time.Second
+
+// queue holds the messages for one peer, bounded in number, bytes and time.
+// Builds and netDb messages go first. Bulk (tunnel data) may take three
+// quarters of the room, so that these still find some in a jam. Tunnels have
+// their turns, as in FQ-CoDel (RFC 8290): one that sends little does not wait
+// behind one that sends much, and what is too much is dropped from the latter.
+// The peer's mutex guards it.
 type queue struct {
-	urgent, bulk ring
-	bytes        int
+	urgent     ring
+	flows      map[uint32]*flow // by the tunnel's id at the peer
+	fresh, old flowList         // those with their first turn, and the others
+	spare      []*flow
+	bulk       int // messages
+	bytes      int // of all
+	load       load
+}
+
+// queued is a message, and when it came, since the transport's epoch.
+type queued struct {
+	i2np.Message
+	at time.Duration
 }
 
 // ring is a first-in first-out queue in a circular buffer.
 type ring struct {
-	items      []i2np.Message
+	items      []queued
 	head, size int
 }
 
-func (r *ring) push(m i2np.Message) {
+func (r *ring) push(m queued) {
 	if r.size == len(r.items) {
-		grown := make([]i2np.Message, max(8, 2*r.size))
+		grown := make([]queued, max(8, 2*r.size))
 		n := copy(grown, r.items[r.head:])
 		copy(grown[n:], r.items[:r.head])
 		r.items, r.head = grown, 0
@@ -31,9 +50,9 @@ func (r *ring) push(m i2np.Message) {
 	r.size++
 }
 
-func (r *ring) pop() i2np.Message {
+func (r *ring) pop() queued {
 	m := r.items[r.head]
-	r.items[r.head] = i2np.Message{}
+	r.items[r.head] = queued{}
 	r.head = (r.head + 1) % len(r.items)
 	r.size--
 	if r.size == 0 && len(r.items) > 64 {
@@ -46,54 +65,140 @@ func (r *ring) pop() i2np.Message {
 // repeat when it is lost.
 func isBulk(t i2np.Type) bool { return t == i2np.TunnelDataType || t == i2np.TunnelGatewayType }
 
-func (q *queue) len() int { return q.urgent.size + q.bulk.size }
-
-// put takes ownership of m and reports true, or leaves it and reports false.
-func (q *queue) put(m i2np.Message, l *Limits) bool {
-	count, bytes, r := l.QueueMessages, l.QueueBytes, &q.urgent
-	if isBulk(m.Type) {
-		count, bytes, r = count*3/4, bytes*3/4, &q.bulk
+// tunnelOf is the id with which bulk begins (I2NP, TunnelData, TunnelGateway).
+func tunnelOf(m i2np.Message) uint32 {
+	if len(m.Body) < 4 {
+		return 0
 	}
-	if q.len() >= count || q.bytes+len(m.Body) > bytes && q.len() > 0 {
-		return false
-	}
-	q.bytes += len(m.Body)
-	r.push(m)
-	return true
+	return binary.BigEndian.Uint32(m.Body)
 }
 
-// take moves messages to batch until it holds about limit bytes. It drops
-// those that have expired, and returns how many these were.
-func (q *queue) take(batch []i2np.Message, now i2p.Date, limit int) (_ []i2np.Message, expired int) {
-	for size := 0; size < limit && q.len() > 0; {
-		r := &q.urgent
-		if r.size == 0 {
-			r = &q.bulk
+func (q *queue) len() int { return q.urgent.size + q.bulk }
+
+// put takes ownership of m and reports true, or leaves it and reports false.
+// A full queue makes room for bulk at the expense of the tunnel that has most
+// in it, whose oldest message is dropped.
+func (q *queue) put(m i2np.Message, now time.Duration, l *Limits) (dropped int, ok bool) {
+	count, bytes := l.QueueMessages, l.QueueBytes
+	if !isBulk(m.Type) {
+		if q.full(m, count, bytes) {
+			return 0, false
 		}
-		m := r.pop()
+		q.bytes += len(m.Body)
+		q.urgent.push(queued{m, now})
+		return 0, true
+	}
+	id := tunnelOf(m)
+	f := q.flows[id]
+	for q.full(m, count*3/4, bytes*3/4) {
+		fattest := q.fattest()
+		if fattest == nil || fattest == f || f != nil && fattest.bytes <= f.bytes {
+			q.load.count(now, 0, dropped+1)
+			return dropped, false
+		}
+		q.popOf(fattest).Release()
+		dropped++
+	}
+	if dropped > 0 {
+		q.load.count(now, 0, dropped)
+	}
+	if f == nil {
+		f = q.newFlow(id)
+		q.fresh.push(f)
+	}
+	q.bytes += len(m.Body)
+	q.bulk++
+	f.bytes += len(m.Body)
+	f.push(queued{m, now})
+	return dropped, true
+}
+
+func (q *queue) full(m i2np.Message, count, bytes int) bool {
+	return q.len() >= count || q.bytes+len(m.Body) > bytes && q.len() > 0
+}
+
+// popOf takes a flow's oldest message out of the queue.
+func (q *queue) popOf(f *flow) queued {
+	m := f.pop()
+	f.bytes -= len(m.Body)
+	q.bytes -= len(m.Body)
+	q.bulk--
+	return m
+}
+
+// taken is what became of messages that left the queue.
+type taken struct{ expired, late int }
+
+// take moves messages to batch until it holds about limit bytes. It drops
+// those that have expired, or waited too long.
+func (q *queue) take(batch []i2np.Message, now i2p.Date, since time.Duration, limit int) ([]i2np.Message, taken) {
+	var t taken
+	size := 0
+	for size < limit && q.urgent.size > 0 {
+		m := q.urgent.pop()
 		q.bytes -= len(m.Body)
 		if m.Expiration < now {
 			m.Release()
-			expired++
+			t.expired++
 			continue
 		}
 		size += len(m.Body)
-		batch = append(batch, m)
+		batch = append(batch, m.Message)
 	}
-	return batch, expired
+	sent := 0
+	for size < limit {
+		f := q.turn()
+		if f == nil {
+			break
+		}
+		m := q.popOf(f)
+		f.credit -= len(m.Body)
+		switch {
+		case m.Expiration < now:
+			t.expired++
+			m.Release()
+		case f.late(since, since-m.at):
+			t.late++
+			m.Release()
+		default:
+			size += len(m.Body)
+			sent++
+			batch = append(batch, m.Message)
+		}
+	}
+	if sent+t.late > 0 {
+		q.load.count(since, sent, t.late)
+	}
+	return batch, t
+}
+
+// restart counts the time from now on: what has waited, waited for the session.
+func (q *queue) restart(now time.Duration) {
+	for _, l := range [...]*flowList{&q.fresh, &q.old} {
+		for f := l.first; f != nil; f = f.next {
+			for i := range f.size {
+				f.items[(f.head+i)%len(f.items)].at = now
+			}
+		}
+	}
 }
 
 // drop releases all, and returns how many they were.
-func (q *queue) drop() (n int) { return q.empty(&q.urgent) + q.dropBulk() }
-
-// dropBulk releases the tunnel traffic.
-func (q *queue) dropBulk() (n int) { return q.empty(&q.bulk) }
-
-func (q *queue) empty(r *ring) (n int) {
-	for ; r.size > 0; n++ {
-		m := r.pop()
+func (q *queue) drop() (n int) {
+	for ; q.urgent.size > 0; n++ {
+		m := q.urgent.pop()
 		q.bytes -= len(m.Body)
 		m.Release()
+	}
+	return n + q.dropBulk()
+}
+
+// dropBulk releases the tunnel traffic.
+func (q *queue) dropBulk() (n int) {
+	for f := q.turn(); f != nil; f = q.turn() {
+		for ; f.size > 0; n++ {
+			q.popOf(f).Release()
+		}
 	}
 	return n
 }

@@ -74,10 +74,10 @@ func (t *Transport) newSession(ctx context.Context, conn net.Conn, inbound bool,
 
 // used notes that an I2NP message came or went: the session is not idle. It
 // says nothing of the peer, see progress.
-func (s *session) used() { s.lastI2NP.Store(int64(time.Since(s.t.epoch))) }
+func (s *session) used() { s.lastI2NP.Store(int64(s.t.since())) }
 
 func (s *session) quietFor() time.Duration {
-	return time.Since(s.t.epoch) - time.Duration(s.lastI2NP.Load())
+	return s.t.since() - time.Duration(s.lastI2NP.Load())
 }
 
 // signal wakes the writer.

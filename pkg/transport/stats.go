@@ -17,7 +17,7 @@ type counters struct {
 	acceptedIn, dialed, dialsFailed        atomic.Uint64
 	refused, refusedPeers                  atomic.Uint64
 	junk, replays, skewed, handshakes      atomic.Uint64
-	stalls                                 atomic.Uint64
+	stalls, late                           atomic.Uint64
 }
 
 // failed counts a handshake that came to nothing, by its cause.
@@ -41,6 +41,7 @@ type Stats struct {
 	BytesIn, BytesOut, MessagesIn, MessagesOut uint64
 
 	Dropped      uint64 // messages that found no room, no session or no peer
+	Late         uint64 // of these, tunnel data that waited too long in a queue
 	Expired      uint64 // messages that expired in a queue
 	Malformed    uint64 // messages and RouterInfos of peers that do not parse or verify
 	BadFrames    uint64 // frames that do not authenticate
@@ -65,7 +66,7 @@ func (t *Transport) Stats() Stats {
 		Accepted: c.acceptedIn.Load(), Dialed: c.dialed.Load(), DialsFailed: c.dialsFailed.Load(),
 		Refused: c.refused.Load(), RefusedPeers: c.refusedPeers.Load(),
 		Junk: c.junk.Load(), Replays: c.replays.Load(), Skewed: c.skewed.Load(), Handshakes: c.handshakes.Load(),
-		Stalls: c.stalls.Load(),
+		Stalls: c.stalls.Load(), Late: c.late.Load(),
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -360,48 +360,6 @@ func TestInfoChanged(t *testing.T) {
 	})
 }
 
-func TestQueueLimits(t *testing.T) {
-	l := Limits{QueueMessages: 8, QueueBytes: 1000}
-	noLeak(t)
-	var q queue
-	put := func(typ i2np.Type, n int) bool {
-		m := message(typ, 1, n)
-		if q.put(m, &l) {
-			return true
-		}
-		m.Release()
-		return false
-	}
-	for i := range 6 {
-		if !put(i2np.TunnelDataType, 10) {
-			t.Fatalf("bulk message %d has no room", i)
-		}
-	}
-	if put(i2np.TunnelDataType, 10) {
-		t.Fatal("bulk takes more than three quarters")
-	}
-	if !put(i2np.ShortTunnelBuildType, 10) || !put(i2np.DatabaseStoreType, 10) {
-		t.Fatal("no room for builds and netDb")
-	}
-	if put(i2np.DatabaseStoreType, 10) {
-		t.Fatal("more than the limit")
-	}
-	old := q.urgent.items[q.urgent.head]
-	old.Expiration = 1
-	q.urgent.items[q.urgent.head] = old
-	batch, expired := q.take(nil, i2p.DateOf(time.Now()), 1<<20)
-	if expired != 1 || len(batch) != 7 || batch[0].Type != i2np.DatabaseStoreType || q.len() != 0 || q.bytes != 0 {
-		t.Fatalf("%d expired, %d taken, %d left", expired, len(batch), q.len())
-	}
-	for _, m := range batch {
-		m.Release()
-	}
-	if !put(i2np.DataType, 900) || put(i2np.DataType, 200) {
-		t.Fatal("the limit of bytes does not hold")
-	}
-	q.drop()
-}
-
 // A peer that does not read: its queue fills, the rest is dropped, and Run
 // still ends in time.
 func TestStalledPeer(t *testing.T) {

@@ -17,7 +17,11 @@ const (
 	frameTarget = 16 << 10
 	batchTarget = 48 << 10
 	keptBuffer  = 160 << 10
+	batchLeast  = 4 << 10
 )
+
+// slowWrite is how long a batch should not take to be written.
+const slowWrite = 40 * time.Millisecond
 
 // outBuffers lends write buffers to the writers that have something to write.
 var outBuffers = sync.Pool{New: func() any { b := make([]byte, 0, batchTarget+frameTarget); return &b }}
@@ -50,6 +54,7 @@ type writer struct {
 	nextInfo time.Time // when our RouterInfo is due
 	lastSent time.Time
 	batch    []i2np.Message
+	target   int // how much is taken out of the queue at once
 }
 
 // write is the session's writer. It sends what is queued at once, never waits
@@ -58,12 +63,12 @@ func (s *session) write(first []byte) {
 	defer s.conn.Close()
 	w := writer{
 		session: s, progress: newProgress(s.conn), timer: time.NewTimer(0), fires: time.Now(),
-		nextInfo: s.since.Add(s.infoInterval()), lastSent: s.since,
+		nextInfo: s.since.Add(s.infoInterval()), lastSent: s.since, target: batchTarget,
 	}
 	defer w.timer.Stop()
 	for {
 		s.t.cfg.Gather()
-		todo := s.take(w.batch)
+		todo := s.take(w.batch, w.target)
 		if todo.stop != nil {
 			s.sayFarewell(todo.stop)
 			return
@@ -88,6 +93,7 @@ func (s *session) write(first []byte) {
 		case len(todo.batch) > 0 || len(first) > 0 || todo.announce || keepAlive:
 			err := w.writeBatch(first, todo, keepAlive)
 			first, w.lastSent = nil, now
+			w.adapt(time.Since(now))
 			if err != nil { // a frame may be cut: nothing can follow it
 				s.end(lost(err))
 				return
@@ -95,6 +101,17 @@ func (s *session) write(first []byte) {
 		default:
 			w.sleep(now, due)
 		}
+	}
+}
+
+// adapt has less taken out of the queue at once while that takes long to be
+// written: what has left the queue cannot be put in order or dropped any more.
+func (w *writer) adapt(took time.Duration) {
+	switch {
+	case took > slowWrite:
+		w.target = max(w.target/2, batchLeast)
+	case took < slowWrite/4:
+		w.target = min(2*w.target, batchTarget)
 	}
 }
 
@@ -143,7 +160,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // take collects what there is to do. Only the current session takes messages.
-func (s *session) take(batch []i2np.Message) work {
+func (s *session) take(batch []i2np.Message, limit int) work {
 	p := s.peer
 	now := i2p.DateOf(s.t.cfg.Now())
 	p.mu.Lock()
@@ -158,11 +175,14 @@ func (s *session) take(batch []i2np.Message) work {
 	}
 	s.announce, s.options = false, nil
 	if p.current == s && p.queue.len() > 0 {
-		var expired int
-		w.batch, expired = p.queue.take(w.batch, now, batchTarget)
-		if expired > 0 {
-			p.expired += uint64(expired)
-			s.t.counters.expired.Add(uint64(expired))
+		var gone taken
+		w.batch, gone = p.queue.take(w.batch, now, s.t.since(), limit)
+		if gone != (taken{}) {
+			p.expired += uint64(gone.expired)
+			p.dropped += uint64(gone.late)
+			s.t.counters.expired.Add(uint64(gone.expired))
+			s.t.counters.dropped.Add(uint64(gone.late))
+			s.t.counters.late.Add(uint64(gone.late))
 		}
 	}
 	return w
