@@ -147,7 +147,7 @@ func (t *Transport) dialDone(p *peer, err error) {
 	}
 	if failed && t.ctx.Err() == nil {
 		t.counters.dialsFailed.Add(1)
-		t.retryLater(p.hash)
+		t.retryLater(p.hash, t.limits.RedialAfter)
 		if t.cfg.Failed != nil {
 			t.events.add(func() { t.cfg.Failed(p.hash, err) })
 		}
@@ -164,7 +164,7 @@ func (t *Transport) dialDone(p *peer, err error) {
 
 // retryLater keeps the peer from being dialled for a while. A full memory
 // forgets what has passed, and all of it if nothing has. The caller holds mu.
-func (t *Transport) retryLater(hash i2p.Hash) {
+func (t *Transport) retryLater(hash i2p.Hash, after time.Duration) {
 	now := time.Now()
 	if len(t.retryAt) >= maxRetry {
 		for h, at := range t.retryAt {
@@ -176,7 +176,7 @@ func (t *Transport) retryLater(hash i2p.Hash) {
 			clear(t.retryAt)
 		}
 	}
-	t.retryAt[hash] = now.Add(t.limits.RedialAfter)
+	t.retryAt[hash] = now.Add(after)
 }
 
 // handshakeOut is Alice's side. It returns the session, already in the table,

@@ -23,7 +23,8 @@ type Limits struct {
 	FrameTimeout      time.Duration // within one frame; 25 s
 	StallAfter        time.Duration // without an acknowledgement, before bulk takes other ways; 3 s
 	DeadAfter         time.Duration // without an acknowledgement, before the session ends; 15 s
-	RedialAfter       time.Duration // after a failed dial; 10 s
+	RedialAfter       time.Duration // after a failed dial; 3 s, as a way that was lost may come back any moment
+	RefusedAfter      time.Duration // after a peer has refused us; 10 s
 	InfoInterval      time.Duration // between two sendings of our RouterInfo; 25 min and up to as much again
 	InfoMaxAge        time.Duration // of a RouterInfo in message 3; 90 min
 }
@@ -54,7 +55,8 @@ func (l Limits) withDefaults() Limits {
 	duration(&l.FrameTimeout, 25*time.Second)
 	duration(&l.StallAfter, 3*time.Second)
 	duration(&l.DeadAfter, 15*time.Second)
-	duration(&l.RedialAfter, 10*time.Second)
+	duration(&l.RedialAfter, 3*time.Second)
+	duration(&l.RefusedAfter, 10*time.Second)
 	duration(&l.InfoInterval, 25*time.Minute)
 	duration(&l.InfoMaxAge, 90*time.Minute)
 	return l

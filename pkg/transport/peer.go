@@ -265,7 +265,7 @@ func (t *Transport) retire(s *session) {
 	gone := last && !p.dialling
 	p.mu.Unlock()
 	if !s.inbound && why.Remote && refusal(why.Reason) {
-		t.retryLater(p.hash)
+		t.retryLater(p.hash, t.limits.RefusedAfter)
 	}
 	if gone && t.peers[p.hash] == p {
 		delete(t.peers, p.hash)
