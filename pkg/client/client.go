@@ -170,7 +170,7 @@ func New(cfg Config) (*Client, error) {
 	c.sessions = ratchet.New(ratchet.Config{Static: static, Rand: cfg.Rand})
 	sc := cfg.Stream
 	sc.Keys, sc.Now, sc.Send, sc.Stalled = cfg.Keys, cfg.Now, c.send, c.stalled
-	sc.Engine.PathRTT = c.pathRTT
+	sc.Engine.PathRTT, sc.Quiet = c.pathRTT, func() { c.tunnels.Suspect() }
 	if sc.Rand == nil {
 		sc.Rand = cfg.Rand
 	}

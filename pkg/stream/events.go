@@ -58,4 +58,6 @@ func (e events) Closed(ec *streaming.Conn, err error) {
 	ec.Tag.(*Conn).finish(err)
 }
 
+func (e events) Quiet(i2p.Hash) { e.h.cfg.Quiet() }
+
 func (e events) Stalled(peer i2p.Hash) { e.h.cfg.Stalled(peer) }

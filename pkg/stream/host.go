@@ -27,6 +27,9 @@ type Config struct {
 	// Stalled is told that packets to a destination go unanswered, so that
 	// another path may be tried. It may be nil.
 	Stalled func(peer i2p.Hash)
+	// Quiet is told that a peer that sent much sends nothing any more. It may
+	// be nil.
+	Quiet func()
 	// Engine tunes the engine; its Keys, Rand and Events are filled in.
 	Engine streaming.Config
 
@@ -88,6 +91,9 @@ func New(cfg Config) (*Host, error) {
 	}
 	if cfg.Stalled == nil {
 		cfg.Stalled = func(i2p.Hash) {}
+	}
+	if cfg.Quiet == nil {
+		cfg.Quiet = func() {}
 	}
 	if cfg.Gather == nil {
 		cfg.Gather = func() {}

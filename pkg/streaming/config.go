@@ -74,6 +74,9 @@ type Events interface {
 	// Stalled says that packets to a destination go unanswered: another path
 	// should be tried.
 	Stalled(peer i2p.Hash)
+	// Quiet says that a destination that sent much sends nothing any more: what
+	// it sends may be lost on the way in.
+	Quiet(peer i2p.Hash)
 	// Pong is the answer to Ping.
 	Pong(id uint32, payload []byte)
 }

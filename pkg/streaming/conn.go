@@ -248,7 +248,7 @@ func (c *Conn) next(now instant) instant {
 	}
 	at = min(at, c.sendDeadline(now))
 	if c.state == open {
-		at = min(at, c.keepAliveAt(), c.idleAt())
+		at = min(at, c.keepAliveAt(), c.idleAt(), c.rcv.quietAt)
 	}
 	return at
 }
@@ -287,6 +287,11 @@ func (c *Conn) expire(now instant) {
 	}
 	if now >= c.rcv.placeless.at {
 		c.endPlaceless()
+	}
+	if now >= c.rcv.quietAt {
+		if c.rcv.quietAt = never; c.state == open && !c.rcv.ended {
+			c.m.cfg.Events.Quiet(c.peer.hash)
+		}
 	}
 	c.expireSends(now)
 	if c.state == open && now >= c.idleAt() {

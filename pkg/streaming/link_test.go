@@ -86,6 +86,7 @@ type node struct {
 	accepted []*side
 	reject   bool
 	stalled  int
+	quiet    int
 	pongs    []string
 }
 
@@ -152,6 +153,7 @@ func (n *node) Closed(c *streaming.Conn, err error) {
 	s.closed, s.err = true, err
 }
 func (n *node) Stalled(i2p.Hash)              { n.stalled++ }
+func (n *node) Quiet(i2p.Hash)                { n.quiet++ }
 func (n *node) Pong(_ uint32, payload []byte) { n.pongs = append(n.pongs, string(payload)) }
 
 // seeded is a reader of random bytes.

@@ -154,7 +154,7 @@ func (m *Mux) newConn(now instant, p *peer) (*Conn, error) {
 	c.cc = newControl(float64(m.cfg.MaxWindow))
 	c.snd.farWindow = float64(m.cfg.MaxWindow)
 	c.snd.lossAt, c.snd.reorder = never, firstReorder
-	c.rcv.ackAt, c.rcv.placeless.at, c.rcv.rateAt = never, never, now
+	c.rcv.ackAt, c.rcv.placeless.at, c.rcv.quietAt, c.rcv.rateAt = never, never, never, now
 	c.rtt.initial = m.cfg.InitialRTO
 	if guess := m.guessRTT(now, p); guess > 0 {
 		c.rtt.initial = min(guess+firstMargin, m.cfg.InitialRTO)

@@ -31,6 +31,7 @@ type receiver struct {
 	dripAt   instant
 
 	newAt     instant // when something new came
+	quietAt   instant // when the silence of a peer that sent much is worth a look
 	stalledAt instant // when the peer was last found to miss our acknowledgements
 }
 
@@ -202,6 +203,14 @@ func (c *Conn) deliver(now instant, payload []byte, flags Flags) {
 	}
 }
 
+// A peer that has sent so many packets in a round trip, and then nothing more
+// for so long, may have paused; or what it sends is lost on our side, which it
+// cannot know.
+const (
+	busyPerTrip  = 3
+	leastSilence = 2 * time.Second
+)
+
 // planAck decides when what came is acknowledged: every second packet of a
 // slow stream, some ten times a round trip in a fast one, at once where
 // something is missing.
@@ -211,6 +220,9 @@ func (c *Conn) planAck(now instant, p *Packet) {
 		r.perTrip, r.rateCount, r.rateAt = r.rateCount, 0, now
 	}
 	r.rateCount++
+	if r.quietAt = never; r.perTrip >= busyPerTrip {
+		r.quietAt = now + max(4*c.rtt.smoothed, leastSilence)
+	}
 	if r.unchokes > 0 && len(p.Payload) > 0 {
 		r.unchokes = 0
 	}

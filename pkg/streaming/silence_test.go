@@ -95,3 +95,28 @@ func TestHalfOpen(t *testing.T) {
 		}
 	}
 }
+
+// TestQuiet: a peer that sends much, and then nothing, is noticed once; one that
+// says little now and then is not.
+func TestQuiet(t *testing.T) {
+	w, a, b := two(t, streaming.Config{}, streaming.Config{}, link{latency: 200 * ms})
+	s, r := opened(t, w, a, b)
+	for range 10 {
+		s.toSend += 10
+		w.idle(10*time.Second, s)
+	}
+	if b.quiet > 0 {
+		t.Errorf("noticed %d pauses of a slow stream", b.quiet)
+	}
+	for range 50 {
+		s.toSend += 10
+		w.idle(50*ms, s)
+	}
+	if b.quiet > 0 {
+		t.Error("noticed a pause where there is none")
+	}
+	w.idle(time.Minute, s)
+	if b.quiet != 1 || a.quiet != 0 || r.closed {
+		t.Errorf("noticed %d and %d pauses", b.quiet, a.quiet)
+	}
+}
