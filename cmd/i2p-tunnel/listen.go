@@ -28,8 +28,9 @@ func listenCommand() *cli.Command {
 		Name:  "listen",
 		Usage: "wait for a stream, and connect stdin and stdout, or a command, to it",
 		Description: "Its address goes to stderr first; a line \"ready\" follows once peers can find it. Without -k the address\n" +
-			"is a new one each time. With --keep further streams follow: to stdout one after another, and with\n" +
-			"nothing from stdin, or each to a command of its own. The command finds its peer in I2P_PEER.",
+			"is a new one each time; one that is in use on the router already is an error. With --keep further\n" +
+			"streams follow: to stdout one after another, and with nothing from stdin, or each to a command of its\n" +
+			"own. The command finds its peer in I2P_PEER.",
 		Flags: tunnelFlags(cli.DurationFlag{Name: "timeout", Usage: "give up with status 5 when no stream came after `DURATION`", DefaultText: "never"},
 			&cli.StringFlag{Name: "key", Aliases: []string{"k"}, Usage: "private key `FILE` of the address, as i2p-keygen dest makes it"},
 			cli.Int(0, 65535, cli.IntFlag{Name: "port", Usage: "take streams to `PORT`", DefaultText: "0: to any port"}),
