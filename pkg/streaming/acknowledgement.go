@@ -29,10 +29,23 @@ func (c *Conn) findLost(now instant) (found int) {
 	return found
 }
 
+// learnReach tells from an ack whether the peer keeps more than the
+// specification's default. Java, which does not, and drops what goes beyond,
+// repeats the resend delay of its SYN in each plain ack; the others have one
+// that follows the round trip, and none in a plain ack.
+func (c *Conn) learnReach(p *Packet) {
+	s := &c.snd
+	if !s.farKnown && s.farDelay > 0 && p.ResendDelay == 0 && p.SequenceNum == 0 && p.Flags&(Synchronize|Echo) == 0 {
+		s.farKnown = true
+		s.farWindow = float64(c.m.cfg.MaxWindow)
+	}
+}
+
 // onAck takes the acknowledgement of a packet (Streaming specification,
 // ackThrough and NACKs).
 func (c *Conn) onAck(now instant, p *Packet) {
 	s := &c.snd
+	c.learnReach(p)
 	if p.AckThrough >= s.nxt || p.AckThrough < s.una || s.una == s.nxt {
 		return
 	}
@@ -85,7 +98,7 @@ func (c *Conn) ackSegment(now instant, g *segment) {
 			c.wasLate(now) // the first transmission arrived
 		}
 	}
-	c.m.put(g.data)
+	c.m.drop(g.data)
 	g.data = nil
 	s.delivered++
 }
@@ -131,7 +144,11 @@ func (c *Conn) progress(now instant, newest *segment, count int) {
 	a.lost = float64(c.findLost(now))
 	a.inflight = float64(s.inflight)
 	c.cc.onAck(now, a)
-	s.farWindow = min(s.farWindow+float64(count)/s.farWindow, float64(c.m.cfg.MaxWindow))
+	most := c.m.cfg.MaxWindow
+	if !s.farKnown {
+		most = min(most, farDefault)
+	}
+	s.farWindow = min(s.farWindow+float64(count)/s.farWindow, float64(most)) // after a choke
 	if s.una == s.nxt && s.queued() == 0 {
 		c.m.cfg.Events.Writable(c)
 	}

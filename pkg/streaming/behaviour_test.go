@@ -330,16 +330,16 @@ func TestHeardAgain(t *testing.T) {
 // acknowledged all the same, or the sender repeats it for ever.
 func TestLostInARow(t *testing.T) {
 	for _, lost := range []int{200, 255, 256, 264, 280} {
-		w, a, b := two(t, streaming.Config{}, streaming.Config{}, link{latency: 20 * ms, rate: 20e6, queue: 4 << 20})
+		w, a, b := two(t, streaming.Config{}, streaming.Config{}, link{latency: 20 * ms, rate: 40e6, queue: 8 << 20})
 		s, r := opened(t, w, a, b)
-		s.toSend, s.finish = 4<<20, true
+		s.toSend, s.finish = 6<<20, true
 		n := 0
 		w.tap = func(from, _ *node, payload []byte) bool {
 			if from == a && len(payload) > 1000 {
 				n++
-				return n <= 1000 || n > 1000+lost
+				return n <= 2000 || n > 2000+lost
 			}
-			return from == a || n <= 900 || n > 1000+lost+5
+			return from == a || n <= 1900 || n > 2000+lost+5
 		}
 		if !w.arrives(30*time.Second, s, r) {
 			t.Errorf("%d lost: %d bytes; %+v", lost, r.got, s.conn.Stats())

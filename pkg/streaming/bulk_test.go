@@ -32,6 +32,7 @@ func TestBulkAfterSmall(t *testing.T) {
 			t.Run(fmt.Sprintf("%v, %d before", trip, small), func(t *testing.T) {
 				t.Parallel()
 				w, a, b := two(t, streaming.Config{}, streaming.Config{}, link{latency: trip / 2, rate: 2e6, queue: 1 << 20})
+				w.blank = true
 				s, r := opened(t, w, a, b)
 				pingPong(t, w, s, r, small)
 				start, had := w.now, r.got

@@ -16,8 +16,8 @@ type Config struct {
 	Events Events
 
 	MTU           int // payload bytes of a packet that we announce: 1812
-	MaxWindow     int // packets in flight of one stream: 1024
-	Reassembly    int // packets kept beyond the first missing one: 2048
+	MaxWindow     int // packets of one stream that wait for acknowledgement: 4096
+	Reassembly    int // packets kept beyond the first missing one: 4096
 	ReceiveBuffer int // bytes that the application may leave unread before we choke: 1 MiB
 	SendBuffer    int // bytes that wait for their first transmission: 256 KiB
 
@@ -49,6 +49,7 @@ type Limits struct {
 	TotalPerHour   int  // none
 	SYNsPerSecond  int  // signatures checked, with a burst of twice that: 500
 	Memory         int  // bytes received and not yet read, all streams: 64 MiB
+	Unacked        int  // bytes sent and not yet acknowledged, all streams; a few packets of each stream go beyond: 64 MiB
 	Reset          bool // answer what is refused with RESET; else drop it
 }
 
@@ -119,8 +120,8 @@ func orDefault(v *int, d int) {
 
 func (c *Config) defaults() {
 	orDefault(&c.MTU, eciesMTU)
-	orDefault(&c.MaxWindow, 1024)
-	orDefault(&c.Reassembly, 2048)
+	orDefault(&c.MaxWindow, 4096)
+	orDefault(&c.Reassembly, 4096)
 	orDefault(&c.ReceiveBuffer, 1<<20)
 	orDefault(&c.SendBuffer, 256<<10)
 	orDefault(&c.MaxKeepAlives, 8)
@@ -143,6 +144,7 @@ func (c *Config) defaults() {
 	orDefault(&l.Streams, 2048)
 	orDefault(&l.SYNsPerSecond, 500)
 	orDefault(&l.Memory, 64<<20)
+	orDefault(&l.Unacked, 64<<20)
 	for _, v := range []*int{&l.PeerPerMinute, &l.PeerPerHour, &l.TotalPerMinute, &l.TotalPerHour} {
 		orDefault(v, math.MaxInt)
 	}

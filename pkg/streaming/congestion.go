@@ -33,6 +33,7 @@ type control struct {
 	rate   rates
 	span   span
 	round  round
+	recent recent
 	ramp   ramp
 	cycle  cycle
 	loss   losses
@@ -56,13 +57,17 @@ const (
 
 const (
 	initialWindow = 10
-	minWindow     = 4
-	startupGain   = 2.77
-	windowGain    = 2.0
-	upGain        = 1.2
-	downGain      = 0.5
-	cruiseGain    = 0.95 // the highest rate seen is a little more than the path's
-	drained       = 0.9  // several streams may each take their share for more than it is
+	// What any path carries is no risk: over long round trips more than the
+	// initial window, spread over one of them.
+	initialRate = 25
+	mostInitial = 50
+	minWindow   = 4
+	startupGain = 2.77
+	windowGain  = 2.0
+	upGain      = 1.2
+	downGain    = 0.5
+	cruiseGain  = 0.95 // the highest rate seen is a little more than the path's
+	drained     = 0.9  // several streams may each take their share for more than it is
 	// slack is the queue that is allowed in any case: on short paths the
 	// routers' batching matters more than propagation.
 	slack = 20 * time.Millisecond
@@ -83,6 +88,7 @@ type ramp struct {
 	flat   int     // rounds without growth
 	queued int     // of those, in which a queue stood
 	still  int     // rounds since the rate has grown
+	before float64 // in flight in the last round
 	useful float64 // the most in flight with which the rate has grown
 }
 
@@ -146,6 +152,10 @@ func (c *control) onAck(now instant, a ack) {
 		c.rate.sample(a.rate)
 	}
 	c.round.sample(a.rtt)
+	c.recent.sample(a.rtt)
+	if c.minRTT == 0 && a.rtt > 0 && c.window >= initialWindow {
+		c.window = max(c.window, min(initialRate*a.rtt.Seconds(), mostInitial))
+	}
 	c.trip.sample(now, c, a)
 	if newRound {
 		c.endRound(now, a)
@@ -182,7 +192,7 @@ func (c *control) endRound(now instant, a ack) {
 	most := c.loss.most
 	heavy := c.loss.endRound(c)
 	if !c.ramp.filled && !a.limited {
-		c.ramp.judge(c.bandwidth(), most, queued, queued && r.rtt > 2*c.minRTT+slack)
+		c.ramp.judge(c.bandwidth(), most, queued, queued && r.rtt > c.minRTT*3/2+slack)
 	}
 	if heavy {
 		c.onHeavyLoss(now)
@@ -228,15 +238,20 @@ func (c *control) judgeQueue(now instant, queued bool) {
 	c.enter(now, down)
 }
 
-// judge takes the rate after a round of startup, and what was in flight. Only
-// where that was clearly more than before it means something that the rate is
-// not.
+// judge takes the rate after a round of startup, and what was in flight: the
+// rate follows that as long as there is more to find.
 func (r *ramp) judge(rate, inflight float64, queued, deep bool) {
-	if rate >= r.best*1.25 {
-		*r = ramp{best: rate, useful: max(r.useful, inflight)}
+	sent := r.before // what made that rate
+	r.before = inflight
+	more := 1.0
+	if r.useful > 0 {
+		more = max(sent/r.useful, 1)
+	}
+	if rate >= r.best*max(1+0.3*(more-1), 1.05) {
+		*r = ramp{best: rate, useful: max(r.useful, sent), before: inflight}
 		return
 	}
-	if r.still++; inflight < 1.25*r.useful && r.still < 3 {
+	if r.still++; more < 1.2 && r.still < 3 {
 		return
 	}
 	r.flat++
@@ -341,7 +356,7 @@ func (c *control) enter(now instant, m mode) {
 	case up:
 		// Those with a small share ask for relatively more: that makes shares
 		// converge.
-		c.pacingGain = upGain + 0.8/math.Sqrt(max(c.product(1), minWindow))
+		c.pacingGain = upGain + 1.2/math.Sqrt(max(c.product(1), minWindow))
 	case down:
 		c.pacingGain = downGain
 	case cruise:
@@ -386,18 +401,33 @@ func (c *control) grow(a ack) {
 		target := c.product(windowGain) + c.burst.most() + 3
 		c.window = min(c.window+a.packets, target)
 	case a.inflight+a.packets >= c.window/2:
-		if c.window < max(2*c.ramp.useful, 2*initialWindow) {
-			more := a.packets
-			if c.queued(c.round.rtt, c.round.samples) { // carefully, as HyStart++ (RFC 9406)
-				more /= 4
-			}
-			c.window += more
-		}
+		c.window += a.packets * c.pace()
 	}
 	if c.mode == probeRTT {
 		c.window = min(c.window, c.halfFull())
 	}
 	c.clamp()
+}
+
+// pace is by how much of what was acknowledged startup grows: by all up to
+// twice the product, then and while a queue seems to stand by a part (as
+// HyStart++, RFC 9406), since with jitter it must find what there is.
+func (c *control) pace() float64 {
+	const part = 0.25
+	rtt := c.recent.min()
+	double := 2 * c.bandwidth()
+	switch {
+	case rtt > 2*c.minRTT+slack && c.window > 2*initialWindow:
+		return 0
+	case c.window < max(double*c.minRTT.Seconds(), 2*initialWindow):
+		if c.queued(rtt, c.recent.samples) {
+			return part
+		}
+		return 1
+	case c.window < double*rtt.Seconds() && c.ramp.still == 0:
+		return part
+	}
+	return 0
 }
 
 func (c *control) clamp() {

@@ -166,6 +166,7 @@ func (c *Conn) negotiate(p *Packet) {
 		far = max(int(p.MaxPacketSize), minMTU)
 	}
 	c.mtu = min(c.mtu, far)
+	c.snd.farDelay = p.ResendDelay
 }
 
 // repeatedSYN answers a SYN that came again: our answer may be lost.

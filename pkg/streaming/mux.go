@@ -32,6 +32,7 @@ type Mux struct {
 	timers   timers
 	dirty    []*Conn
 	memory   int
+	unacked  int // bytes of buffers that wait for acknowledgement
 	counters Counters
 
 	free    [][]byte // packet buffers
@@ -152,7 +153,7 @@ func (m *Mux) newConn(now instant, p *peer) (*Conn, error) {
 	}
 	c := &Conn{m: m, peer: p, localID: id, mtu: m.cfg.MTU, heapIndex: -1, endAt: never, heard: now, spoke: now}
 	c.cc = newControl(float64(m.cfg.MaxWindow))
-	c.snd.farWindow = float64(m.cfg.MaxWindow)
+	c.snd.farWindow = float64(min(farDefault, m.cfg.MaxWindow))
 	c.snd.lossAt, c.snd.reorder = never, firstReorder
 	c.rcv.ackAt, c.rcv.placeless.at, c.rcv.quietAt, c.rcv.rateAt = never, never, never, now
 	c.rtt.initial = m.cfg.InitialRTO
@@ -226,7 +227,7 @@ func (m *Mux) touch(c *Conn) {
 func (m *Mux) release(c *Conn) {
 	s, r := &c.snd, &c.rcv
 	for _, g := range s.outstanding() {
-		m.put(g.data)
+		m.drop(g.data)
 	}
 	s.segs, s.head, s.queue, s.read, s.lost, s.inflight = nil, 0, nil, 0, 0, 0
 	s.una = s.nxt
@@ -276,6 +277,14 @@ func (m *Mux) get() []byte {
 func (m *Mux) put(b []byte) {
 	if cap(b) >= m.cfg.MTU && cap(b) <= 2*eciesMTU && len(m.free) < maxFree {
 		m.free = append(m.free, b)
+	}
+}
+
+// drop gives back the buffer of a packet that was sent.
+func (m *Mux) drop(b []byte) {
+	if b != nil {
+		m.unacked -= m.cfg.MTU
+		m.put(b)
 	}
 }
 

@@ -171,7 +171,7 @@ func TestScenes(t *testing.T) {
 	for _, sc := range scenes() {
 		seeds := uint64(1)
 		if sc.line.jitter > 0 || sc.line.spikes > 0 || sc.loss > 0 || sc.early {
-			seeds = 3
+			seeds = 2
 		}
 		for seed := range seeds {
 			t.Run(fmt.Sprintf("%s, %v, %d", sc.name, sc.trip, seed), func(t *testing.T) {
@@ -185,43 +185,41 @@ func TestScenes(t *testing.T) {
 // TestBeside: a conversation beside bulk on a bottleneck of 10 Mbit/s.
 func TestBeside(t *testing.T) {
 	for _, trip := range []time.Duration{100 * ms, 500 * ms, time.Second} {
-		for _, same := range []bool{true, false} {
-			for seed := range uint64(2) {
-				t.Run(fmt.Sprintf("%v same %v, %d", trip, same, seed), func(t *testing.T) {
-					t.Parallel()
-					sc := scene{trip: trip, rate: 1.05e6, line: line{jitter: trip / 10}}
-					w := newNetwork(t, seed)
-					w.blank = true
-					a, b := w.add(streaming.Config{}), w.add(streaming.Config{})
-					c, d := a, b
-					if !same {
-						c, d = w.add(streaming.Config{}), w.add(streaming.Config{})
-					}
-					h := sc.hop()
+		for seed, same := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%v, same destination %v", trip, same), func(t *testing.T) {
+				t.Parallel()
+				sc := scene{trip: trip, rate: 1.05e6, line: line{jitter: trip / 10}}
+				w := newNetwork(t, uint64(seed))
+				w.blank = true
+				a, b := w.add(streaming.Config{}), w.add(streaming.Config{})
+				c, d := a, b
+				if !same {
+					c, d = w.add(streaming.Config{}), w.add(streaming.Config{})
+				}
+				h := sc.hop()
+				there, back := sc.links(h)
+				w.connect(a, b, there, back)
+				if !same {
 					there, back := sc.links(h)
-					w.connect(a, b, there, back)
-					if !same {
-						there, back := sc.links(h)
-						w.connect(c, d, there, back)
-					}
-					s, r := opened(t, w, a, b)
-					q, p := opened(t, w, c, d)
-					talk := newPinger(w, q, p, 100*ms)
-					w.idle(10*trip, s, q)
-					idle := median(talk.trips)
-					s.toSend = 1 << 40
-					w.idle(10*trip, s, q)
-					talk.trips = nil
-					got := r.got
-					const lasts = 40 * time.Second
-					w.idle(lasts, s, q)
-					busy, share := median(talk.trips), float64(r.got-got)/lasts.Seconds()/sc.rate
-					t.Logf("round trip %v, %v beside %.0f%%", idle.Round(ms), busy.Round(ms), 100*share)
-					if share < 0.8 || busy > idle*3/2 {
-						t.Errorf("%v of %v at %.2f", busy, idle, share)
-					}
-				})
-			}
+					w.connect(c, d, there, back)
+				}
+				s, r := opened(t, w, a, b)
+				q, p := opened(t, w, c, d)
+				talk := newPinger(w, q, p, 100*ms)
+				w.idle(10*trip, s, q)
+				idle := median(talk.trips)
+				s.toSend = 1 << 40
+				w.idle(10*trip, s, q)
+				talk.trips = nil
+				got := r.got
+				const lasts = 40 * time.Second
+				w.idle(lasts, s, q)
+				busy, share := median(talk.trips), float64(r.got-got)/lasts.Seconds()/sc.rate
+				t.Logf("round trip %v, %v beside %.0f%%", idle.Round(ms), busy.Round(ms), 100*share)
+				if share < 0.8 || busy > idle*3/2 {
+					t.Errorf("%v of %v at %.2f", busy, idle, share)
+				}
+			})
 		}
 	}
 }
@@ -231,6 +229,9 @@ func TestShare(t *testing.T) {
 	for _, trip := range []time.Duration{20 * ms, 100 * ms, 500 * ms} {
 		for _, queue := range []int{60 << 10, 500 << 10} {
 			for seed := range uint64(2) {
+				if seed > 0 && trip > 100*ms {
+					continue // long to simulate
+				}
 				t.Run(fmt.Sprintf("%v queue %d, %d", trip, queue>>10, seed), func(t *testing.T) {
 					t.Parallel()
 					sc := scene{trip: trip, rate: 1e6, queue: queue, line: line{jitter: trip / 10}}
@@ -248,15 +249,19 @@ func TestShare(t *testing.T) {
 					near[0].toSend = 1 << 40
 					w.idle(max(10*trip, 3*time.Second), near...)
 					near[1].toSend = 1 << 40
-					w.idle(max(40*trip, 10*time.Second), near...)
+					w.idle(max(60*trip, 10*time.Second), near...)
 					x0, y0, since := far[0].got, far[1].got, w.now
-					lasts := max(60*trip, 20*time.Second)
+					lasts := max(100*trip, 20*time.Second)
 					w.idle(lasts, near...)
 					x, y := float64(far[0].got-x0)/lasts.Seconds(), float64(far[1].got-y0)/lasts.Seconds()
 					jain := (x + y) * (x + y) / (2 * (x*x + y*y))
 					stood, wait := h.standing(since, max(10*trip, time.Second))
 					t.Logf("%.2f and %.2f MB/s, index %.3f, queue stood %v, median %v, dropped %d", x/1e6, y/1e6, jain, stood.Round(ms), wait.Round(ms), h.dropped)
-					if jain < 0.8 || x+y < 0.75*sc.rate || stood > trip+30*ms {
+					fair := 0.8
+					if float64(queue) < sc.rate*trip.Seconds()/4 { // only losses tell them of each other
+						fair = 0.65
+					}
+					if jain < fair || x+y < 0.75*sc.rate || stood > trip+30*ms {
 						t.Errorf("%.2f and %.2f MB/s with a queue of %v", x/1e6, y/1e6, stood)
 					}
 				})

@@ -147,3 +147,28 @@ func (b *bursts) age(round uint64) {
 }
 
 func (b *bursts) most() float64 { return max(b.kept[0], b.kept[1]) }
+
+// recent is the shortest of the last few round trips.
+type recent struct {
+	now, before time.Duration
+	samples     int
+}
+
+func (r *recent) sample(rtt time.Duration) {
+	if rtt <= 0 {
+		return
+	}
+	if r.samples++; r.samples%recentSamples == 1 {
+		r.before, r.now = r.now, rtt
+	}
+	r.now = min(r.now, rtt)
+}
+
+func (r *recent) min() time.Duration {
+	if r.before == 0 {
+		return r.now
+	}
+	return min(r.now, r.before)
+}
+
+const recentSamples = 4

@@ -133,7 +133,7 @@ func (r *receiver) full(c *Conn, now instant, p *Packet) bool {
 	if n == 0 {
 		return false
 	}
-	over := r.unread+r.held+n > 2*c.m.cfg.ReceiveBuffer+c.m.cfg.Reassembly*c.mtu/4
+	over := r.unread+r.held+n > 2*c.m.cfg.ReceiveBuffer+c.m.cfg.Reassembly*c.mtu
 	if p.SequenceNum == r.next {
 		over = r.unread+n > 2*c.m.cfg.ReceiveBuffer
 	}

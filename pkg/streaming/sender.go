@@ -41,7 +41,9 @@ type sender struct {
 	blockedTo uint32  // no new packets until this is acknowledged (gapChoke)
 	persistAt instant // when a choked stream sends its next probe
 	persist   time.Duration
-	farWindow float64 // what the peer was seen to take
+	farWindow float64 // packets that the peer keeps from the first that it is missing on
+	farDelay  byte    // the resend delay of its SYN
+	farKnown  bool    // farWindow is more than the specification's
 	wantRoom  bool
 }
 
@@ -73,6 +75,8 @@ type segment struct {
 
 const (
 	maxHoles     = 200 // below what one NACK list can name
+	minReach     = 16
+	farDefault   = 128 // Streaming, "Window Size": Java keeps no more
 	fullNACKs    = 240
 	firstReorder = 2
 	maxReorder   = 8
@@ -165,7 +169,15 @@ func (c *Conn) mayExtend(now instant) bool {
 	if c.state != open || s.fin == finSent || (s.queued() == 0 && s.fin == finNone) {
 		return false
 	}
-	return s.holes < maxHoles && len(s.outstanding()) < c.m.cfg.MaxWindow && s.una >= s.blockedTo
+	return s.holes < maxHoles && len(s.outstanding()) < c.reach() && s.una >= s.blockedTo
+}
+
+// reach is how many packets may follow one that is not acknowledged: what the
+// peer keeps behind a gap, and what there is memory for. All streams share
+// that; each may have as much as is left, so that there is always some.
+func (c *Conn) reach() int {
+	room := max((c.m.cfg.Limits.Unacked-c.m.unacked)/c.m.cfg.MTU, minReach)
+	return min(int(c.snd.farWindow), c.m.cfg.MaxWindow, room)
 }
 
 // extend makes the next packet out of the queue.
@@ -180,6 +192,7 @@ func (c *Conn) extend() *segment {
 	n := min(size, s.queued())
 	if n > 0 {
 		seg.data = append(c.m.get(), s.queue[s.read:s.read+n]...)
+		c.m.unacked += c.m.cfg.MTU
 		s.read += n
 		if s.read == len(s.queue) {
 			s.queue, s.read = s.queue[:0], 0
@@ -256,6 +269,7 @@ func (c *Conn) emitSegment(now instant, seg *segment) {
 	if seg.flags.Has(Synchronize) {
 		p.Flags |= FromIncluded | MaxPacketSizeIncluded
 		p.From, p.MaxPacketSize = c.m.dest, uint16(c.m.cfg.MTU)
+		p.ResendDelay = max(p.ResendDelay, 1) // learnReach
 		if c.incoming {
 			p.Flags |= DelayRequested // see HalfCloses
 		} else {
