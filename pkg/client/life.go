@@ -182,13 +182,14 @@ func (c *Client) takeToWithdraw(now time.Time) leaseset.Set {
 	if c.cfg.Resumable && now.Sub(l.since) < withdrawAfter {
 		return nil
 	}
-	end := max(i2p.DateOf(now), c.dated+1000) + i2p.Date(withdrawnLife/time.Millisecond)
+	end := i2p.DateOf(now.Add(withdrawnLife))
 	leases := slices.Clone(c.set.Leases())
 	for i := range leases {
 		leases[i].Expires = min(leases[i].Expires, end)
 	}
 	l.withdrawal = withdrawing
-	if set := c.makeSet(now, leases); set != nil {
+	// Dated when its user left: the destination may be in use elsewhere by now.
+	if set := c.makeSet(l.since, leases); set != nil {
 		return set
 	}
 	return nil

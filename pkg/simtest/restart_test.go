@@ -57,7 +57,8 @@ func echoing(ctx context.Context, l server.Listener) {
 }
 
 // TestRestartedService: a service ends and begins again with the same key,
-// after moments and after minutes, with the same tunnels and with others. Who
+// after moments and after minutes, with the same tunnels and with others, and on
+// another router. Who
 // called it before, and has the lease set of then, reaches it soon each time.
 func TestRestartedService(t *testing.T) {
 	simulate(t, worldConfig{routers: 12, seed: 11}, func(t *testing.T, w *world) {
@@ -67,23 +68,38 @@ func TestRestartedService(t *testing.T) {
 			t.Fatal(err)
 		}
 		caller := open(t, w.nodes[10], 2, 2)
+		last := 11
 		for i, run := range []struct {
-			hops  int
-			pause time.Duration
-		}{{2, 0}, {2, time.Second}, {2, 10 * time.Second}, {2, time.Minute}, {1, 0}, {1, 12 * time.Minute}, {1, 0}} {
-			b, err := service(t, w.nodes[11], keys, run.hops)
+			on, hops int
+			pause    time.Duration
+		}{
+			{11, 2, 0}, {11, 2, time.Second}, {11, 2, 10 * time.Second}, {11, 2, time.Minute}, {11, 1, 0}, {11, 1, 12 * time.Minute},
+			{11, 1, 0}, {9, 1, time.Minute}, {11, 1, 0}, {9, 1, 0},
+		} {
+			b, err := service(t, w.nodes[run.on], keys, run.hops)
 			if err != nil {
 				t.Fatal(err)
 			}
 			stop := listen(t, b, echoing)
-			if _, err := service(t, w.nodes[11], keys, run.hops); !errors.Is(err, &control.Error{Code: control.InUse}) {
+			if _, err := service(t, w.nodes[run.on], keys, run.hops); !errors.Is(err, &control.Error{Code: control.InUse}) {
 				t.Errorf("opened twice at once: %v", err)
 			}
 			ready(t, b, time.Minute)
 			took := firstByte(t, caller, b)
 			t.Logf("run %d: the first byte took %v", i, took)
-			if took > 3*time.Second {
+			limit := 2 * time.Second
+			if run.on != last {
+				limit = 5 * time.Second // the caller's lease set leads nowhere
+			}
+			if last = run.on; took > limit {
 				t.Errorf("run %d: the first byte took %v", i, took)
+			}
+			time.Sleep(10 * time.Second) // long enough for a lease set to be taken back elsewhere
+			if took := firstByte(t, caller, b); took > 3*time.Second {
+				t.Errorf("run %d: later the first byte took %v", i, took)
+			}
+			if took := firstByte(t, open(t, w.nodes[8], 2, 2), b); took > 5*time.Second {
+				t.Errorf("run %d: who did not know it before waited for %v", i, took)
 			}
 			stop()
 			time.Sleep(run.pause)

@@ -170,11 +170,11 @@ func (m *Mux) newConn(now instant, p *peer) (*Conn, error) {
 // checks signatures, and may have to look for a way back.
 const firstMargin = 500 * time.Millisecond
 
-// guessRTT is twice the round trip that a first packet is expected to take;
-// 0 where nothing is known.
+// guessRTT is what the round trip of a first packet is hardly expected to
+// exceed; 0 where nothing is known.
 func (m *Mux) guessRTT(now instant, p *peer) time.Duration {
 	if p.smoothed > 0 && now-p.learnt < learntLife {
-		return 2*p.smoothed + 4*p.vary
+		return p.smoothed + 4*p.vary
 	}
 	return 2 * m.cfg.PathRTT()
 }
