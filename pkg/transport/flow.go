@@ -146,39 +146,3 @@ func (q *queue) freeFlow(f *flow) {
 		q.spare = append(q.spare, f)
 	}
 }
-
-// loadWindow is over how long a peer's load is judged.
-const loadWindow = 10 * time.Second
-
-// load tells whether more is asked of a peer than it takes.
-type load struct {
-	since         time.Duration
-	sent, dropped int // bulk, in this window
-	busy          bool
-	congested     bool // as the last window was
-}
-
-// The last window's bulk: busyLeast messages make it busy, and it was
-// congested where one in congestedShare and no fewer than congestedLeast were dropped.
-const (
-	busyLeast      = 100
-	congestedShare = 20
-	congestedLeast = 10
-)
-
-func (l *load) count(now time.Duration, sent, dropped int) {
-	l.roll(now)
-	l.sent += sent
-	l.dropped += dropped
-}
-
-// roll ends a window that is over.
-func (l *load) roll(now time.Duration) {
-	over := now - l.since
-	if over < loadWindow {
-		return
-	}
-	l.busy = over < 2*loadWindow && l.sent+l.dropped >= busyLeast
-	l.congested = over < 2*loadWindow && l.dropped >= congestedLeast && l.dropped*congestedShare >= l.sent+l.dropped
-	l.since, l.sent, l.dropped = now, 0, 0
-}

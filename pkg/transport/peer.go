@@ -124,15 +124,6 @@ func (p *peer) connected() bool {
 	return p.current != nil && !p.current.stopped.Load()
 }
 
-// pressure tells whether the peer had much to take of late, and too much.
-func (p *peer) pressure(now time.Duration) (busy, congested bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.queue.load.roll(now)
-	l := p.queue.load
-	return l.busy, l.congested || p.current != nil && p.current.stalled
-}
-
 // sessionsNow returns the sessions, the current one first.
 func (p *peer) sessionsNow() (out []*session) {
 	p.mu.Lock()

@@ -340,34 +340,6 @@ func (t *Transport) InfoChanged() {
 // since is the time since the transport's epoch.
 func (t *Transport) since() time.Duration { return time.Since(t.epoch) }
 
-// Congested reports whether a peer takes less than is sent to it, for a while now.
-func (t *Transport) Congested(hash i2p.Hash) bool {
-	p := t.peer(hash)
-	if p == nil {
-		return false
-	}
-	_, congested := p.pressure(t.since())
-	return congested
-}
-
-// Pressure tells how many peers had much to take of late, and of these, how
-// many took less than was sent to them.
-func (t *Transport) Pressure() (busy, congested int) {
-	t.mu.Lock()
-	peers := t.sortedPeers()
-	t.mu.Unlock()
-	now := t.since()
-	for _, p := range peers {
-		if b, c := p.pressure(now); b {
-			busy++
-			if c {
-				congested++
-			}
-		}
-	}
-	return busy, congested
-}
-
 // connRand is the source of randomness for one connection. A configured source
 // is split into one stream for each connection, so that goroutines that run
 // side by side draw the same numbers each time.
