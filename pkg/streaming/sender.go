@@ -74,9 +74,11 @@ type segment struct {
 }
 
 const (
-	maxHoles     = 200 // below what one NACK list can name
-	minReach     = 16
-	farDefault   = 128 // Streaming, "Window Size": Java keeps no more
+	maxHoles = 200 // below what one NACK list can name
+	minReach = 16
+	// farDefault is a little less than Java keeps: 128 and two (Streaming, "Window
+	// Size") of the default size, which are 124 of ours.
+	farDefault   = 120
 	fullNACKs    = 240
 	firstReorder = 2
 	maxReorder   = 8
