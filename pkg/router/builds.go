@@ -1,6 +1,7 @@
 package router
 
 import (
+	"maps"
 	"slices"
 	"sort"
 	"time"
@@ -18,6 +19,7 @@ type build struct {
 	pool    *pool
 	ref     uint64 // the policy's name for the tunnel
 	started time.Time
+	asks    []*ask // of each pair of neighbours
 }
 
 // launch asks hops to become a tunnel. It reports false when there are not
@@ -26,7 +28,7 @@ func (r *Router) launch(pl *pool, ref uint64, length int) bool {
 	if length == 0 {
 		return r.established(r.zeroHopTunnel(pl, ref))
 	}
-	infos := r.chooseHops(pl, length)
+	infos := r.choosePath(pl, length)
 	if len(infos) < length {
 		return false
 	}
@@ -51,7 +53,8 @@ func (r *Router) launch(pl *pool, ref uint64, length int) bool {
 		r.cfg.Log.Warn("tunnel build not made", "error", err)
 		return false
 	}
-	r.builds[b.ReplyID()] = &build{Build: b, pool: pl, ref: ref, started: r.now}
+	made := &build{Build: b, pool: pl, ref: ref, started: r.now}
+	r.builds[b.ReplyID()] = made
 	if key, ok := b.ReplyGarlic(); ok {
 		r.expect(key.Tag, key.Key, carrier.pool.party)
 	}
@@ -59,6 +62,7 @@ func (r *Router) launch(pl *pool, ref uint64, length int) bool {
 		delete(r.builds, b.ReplyID())
 		return false
 	}
+	made.asks = r.asked.note(r.now, r.asked.pairs(infos, pl.inbound))
 	return true
 }
 
@@ -124,11 +128,13 @@ func (r *Router) sendBuild(b *tunnel.Build, first *routerinfo.RouterInfo, carrie
 }
 
 // chooseHops selects routers for a tunnel, in the order of message flow. The
-// hop next to us should have a session with us or be easy to reach.
-func (r *Router) chooseHops(pl *pool, n int) []*routerinfo.RouterInfo {
+// hop next to us should have a session with us or be easy to reach. Those to
+// avoid are taken only for want of others.
+func (r *Router) chooseHops(pl *pool, n int, avoid map[i2p.Hash]struct{}) []*routerinfo.RouterInfo {
 	c := profile.Constraints{
 		Tier:       profile.Client,
 		Exclude:    map[i2p.Hash]struct{}{r.cfg.Hash: {}},
+		Avoid:      avoid,
 		SamePrefix: r.cfg.Testnet,
 	}
 	if pl.party == r.self {
@@ -146,14 +152,16 @@ func (r *Router) chooseHops(pl *pool, n int) []*routerinfo.RouterInfo {
 }
 
 // leastDoubtful selects n hops: where there are too few that nothing is known
-// against, those that failed least.
+// against, those that failed least. What c avoids is avoided too.
 func (r *Router) leastDoubtful(n int, c profile.Constraints) []*routerinfo.RouterInfo {
+	avoid := c.Avoid
 	for limit := 0; ; limit = 2*limit + 1 {
-		avoid, most := r.doubts.above(r.now, limit)
-		c.Avoid = avoid
+		doubted, most := r.doubts.above(r.now, limit)
+		c.Avoid = maps.Clone(doubted)
+		maps.Copy(c.Avoid, avoid)
 		hops := r.peers.Select(r.now, r.db, n, c)
 		if limit >= most || !slices.ContainsFunc(hops, func(ri *routerinfo.RouterInfo) bool {
-			_, bad := avoid[ri.Hash()]
+			_, bad := doubted[ri.Hash()]
 			return bad
 		}) {
 			return hops
@@ -201,6 +209,7 @@ func (r *Router) buildReply(m i2np.Message) bool {
 		r.failed(b)
 		return true
 	}
+	r.asked.settle(b.asks, answered)
 	took := r.now.Sub(b.started)
 	for i, h := range b.Hops() {
 		if reply.Codes[i] == tunnel.Accept {
@@ -301,6 +310,7 @@ func (r *Router) failBuilds(peer i2p.Hash) {
 	for _, id := range over {
 		b := r.builds[id]
 		delete(r.builds, id)
+		r.asked.withdraw(b.asks)
 		r.failed(b)
 	}
 }
@@ -319,8 +329,11 @@ func (r *Router) act(p *party, a tunnel.Action) {
 	case tunnel.ActionTimeout:
 		if b := r.pending(p, a.ID); b != nil {
 			r.counts.BuildsExpired++
+			r.asked.settle(b.asks, silent)
 			for _, h := range b.Hops() {
-				r.peers.BuildExpired(r.now, h.Router, len(b.Hops()))
+				if !r.asked.blameless(r.now, b, h.Router) {
+					r.peers.BuildExpired(r.now, h.Router, len(b.Hops()))
+				}
 			}
 		}
 	case tunnel.ActionTest:

@@ -23,8 +23,10 @@ type mesh struct {
 	routers []*Router
 	infos   []*routerinfo.RouterInfo
 	byHash  map[i2p.Hash]*Router
-	wire    []parcel // for the next round
-	away    []parcel // for those who are no routers of the mesh
+	wire    []parcel                                     // for the next round
+	away    []parcel                                     // for those who are no routers of the mesh
+	drop    func(from, to i2p.Hash, m i2np.Message) bool // nil: nothing is dropped
+	seed    byte
 	rand    *rand.ChaCha8
 
 	congested map[i2p.Hash]bool
@@ -53,6 +55,10 @@ func (t meshTransport) SendTo(to i2p.Hash, m i2np.Message) bool {
 
 // post copies what is sent, as a wire does.
 func (m *mesh) post(from, to i2p.Hash, msg i2np.Message) {
+	if m.drop != nil && m.drop(from, to, msg) {
+		msg.Release()
+		return
+	}
 	sent := msg
 	sent.Body, sent.Owner = append([]byte(nil), msg.Body...), nil
 	msg.Release()
@@ -72,8 +78,12 @@ var meshStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // newMesh makes n routers that know each other, and starts them.
 func newMesh(t *testing.T, n int, adjust func(i int, c *Config, db *netdb.Config)) *mesh {
+	return newSeededMesh(t, 1, n, adjust)
+}
+
+func newSeededMesh(t *testing.T, seed byte, n int, adjust func(i int, c *Config, db *netdb.Config)) *mesh {
 	held := buf.InUse()
-	m := &mesh{t: t, now: meshStart, byHash: map[i2p.Hash]*Router{}, rand: rand.NewChaCha8([32]byte{1})}
+	m := &mesh{t: t, now: meshStart, byHash: map[i2p.Hash]*Router{}, seed: seed, rand: rand.NewChaCha8([32]byte{seed})}
 	for i := range n {
 		m.add(i, adjust)
 	}
@@ -120,7 +130,7 @@ func (m *mesh) add(i int, adjust func(i int, c *Config, db *netdb.Config)) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	var seed [32]byte
+	seed := [32]byte{31: m.seed}
 	binary.BigEndian.PutUint32(seed[:], uint32(i+1))
 	random := rand.NewChaCha8(seed)
 	profiles := profile.New(profile.Config{Rand: random})

@@ -133,6 +133,7 @@ type Router struct {
 	opener  *ratchet.Router // of garlic to our identity's key
 	wanted  wanted
 	pace    *tunnel.BuildLimit
+	asked   neighbours
 
 	ready      chan struct{} // closed once exploratory tunnels stand both ways
 	isReady    bool
@@ -182,6 +183,7 @@ func New(cfg Config) *Router {
 		wanted:  wanted{peers: make(map[i2p.Hash]int)},
 		pace:    tunnel.NewBuildLimit(cfg.Limits.BuildEvery, 0),
 		opener:  ratchet.NewRouter(ratchet.RouterConfig{Static: cfg.Static, NewPerSecond: int(cfg.Limits.GarlicPerSec)}),
+		asked:   newNeighbours(cfg.Hash),
 		ready:   make(chan struct{}),
 		garlic: sourceLimit{
 			rate: cfg.Limits.GarlicPerSec / 4, burst: cfg.Limits.GarlicPerSec / 2,
@@ -278,6 +280,7 @@ func (r *Router) tick() time.Duration {
 	if now.Sub(r.lastExpire) >= time.Minute {
 		r.lastExpire = now
 		r.db.Expire(now)
+		r.asked.expire(now)
 	}
 	return max(next.Sub(now), tickEvery)
 }

@@ -81,6 +81,7 @@ func (r *Router) buildRequest(from i2p.Hash, m i2np.Message) {
 		r.counts.TransitRefused++
 	} else {
 		r.counts.TransitAccepted++
+		r.noteTransit(from, req)
 	}
 	answer, err := req.Answer(r.now, r.rand, code, options)
 	if err != nil {

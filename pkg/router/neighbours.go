@@ -1,0 +1,315 @@
+package router
+
+import (
+	"slices"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/tunnel"
+)
+
+// Routers bound what one neighbour may ask of them, and drop what exceeds it
+// without an answer. Java takes 4 to 22 tunnels in 220 s that have the same
+// router next to it, before or after, and 7 to 27 requests in 110 s from one
+// previous hop, by how many tunnels it carries; i2pd takes three requests that
+// come at once. We are the neighbour of the hops next to us, and our hops are
+// each other's.
+const (
+	askWindow   = 220 * time.Second
+	askShare    = 4
+	burstWindow = time.Second
+	burstShare  = 3
+	probes      = 3  // beyond the share, before any is answered
+	maxAsks     = 64 // of a pair that are remembered
+)
+
+// pathDraws is how many paths are drawn at most to find one whose neighbours
+// were asked for little.
+const pathDraws = 8
+
+// Between two builds that most likely ask too much there is a pause, for pools
+// that have a tunnel and for others: the bound may begin anew at any time.
+const (
+	patientProbe = 10 * time.Second
+	urgentProbe  = time.Second
+)
+
+// fewRouters is how many make a network so small that hops are hard to spread.
+const fewRouters = 32
+
+// pair is two routers that are next to each other in a tunnel, in any order.
+type pair [2]i2p.Hash
+
+func pairOf(a, b i2p.Hash) pair {
+	if a.Compare(b) > 0 {
+		a, b = b, a
+	}
+	return pair{a, b}
+}
+
+// ask is one build's request to a pair.
+type ask struct {
+	pair    pair
+	at      time.Time
+	over    bool // beyond the pair's share
+	crowded bool // over, or one too many at once: it may be dropped
+	outcome outcome
+}
+
+type outcome byte
+
+const (
+	pending outcome = iota
+	answered
+	silent
+)
+
+// neighbours remembers what was asked of each pair in the last minutes.
+type neighbours struct {
+	us     i2p.Hash
+	share  int             // askShare
+	asks   map[pair][]*ask // in the order of their times
+	probed time.Time       // when a build was last asked of a path that is held
+}
+
+func newNeighbours(us i2p.Hash) neighbours {
+	return neighbours{us: us, share: askShare, asks: make(map[pair][]*ask)}
+}
+
+// strain says how much a path asks of its pairs.
+type strain struct {
+	doubtful bool // a hop seems to have gone
+	lost     bool // a pair dropped what exceeded its share
+	held     bool // it did, or several such requests are on their way
+	over     int  // pairs that have had their share
+	asked    int  // of all pairs; what stayed unanswered counts twice
+}
+
+func (s strain) less(o strain) bool {
+	switch {
+	case s.doubtful != o.doubtful:
+		return o.doubtful
+	case s.held != o.held:
+		return o.held
+	case s.over != o.over:
+		return s.over < o.over
+	}
+	return s.asked < o.asked
+}
+
+// pairs are those of a tunnel of ours through these hops, in the order of
+// message flow.
+func (n *neighbours) pairs(hops []*routerinfo.RouterInfo, inbound bool) []pair {
+	out := make([]pair, 0, len(hops))
+	if !inbound {
+		out = append(out, pairOf(n.us, hops[0].Hash()))
+	}
+	for i := 1; i < len(hops); i++ {
+		out = append(out, pairOf(hops[i-1].Hash(), hops[i].Hash()))
+	}
+	if inbound {
+		out = append(out, pairOf(hops[len(hops)-1].Hash(), n.us))
+	}
+	return out
+}
+
+// recent are the asks of a pair within the window.
+func (n *neighbours) recent(now time.Time, p pair) []*ask {
+	asks := n.asks[p]
+	i := 0
+	for i < len(asks) && now.Sub(asks[i].at) >= askWindow {
+		i++
+	}
+	if asks = asks[i:]; len(asks) == 0 {
+		delete(n.asks, p)
+		return nil
+	}
+	n.asks[p] = asks
+	return asks
+}
+
+// expire forgets what is older than the window.
+func (n *neighbours) expire(now time.Time) {
+	for p := range n.asks {
+		n.recent(now, p)
+	}
+}
+
+// load is what a pair has been asked for already.
+func (n *neighbours) load(now time.Time, p pair) (s strain, over bool) {
+	asks := n.recent(now, p)
+	over = len(asks) >= n.share
+	var open, taken, lost int
+	for _, a := range asks {
+		s.asked++
+		switch {
+		case a.outcome == silent:
+			s.asked++
+			if a.over {
+				lost++
+			}
+		case a.over && a.outcome == answered:
+			taken++
+		case a.over:
+			open++
+		}
+	}
+	// Whether a pair takes more than its share a few requests find out; each
+	// that is answered allows one more at a time.
+	s.lost = over && lost > 0
+	s.held = s.lost || over && open >= taken+probes
+	if over {
+		s.over = 1
+	}
+	return s, over
+}
+
+// weigh adds up the loads of a path's pairs.
+func (n *neighbours) weigh(now time.Time, pairs []pair) (sum strain) {
+	for _, p := range pairs {
+		s, _ := n.load(now, p)
+		sum.lost = sum.lost || s.lost
+		sum.held = sum.held || s.held
+		sum.over += s.over
+		sum.asked += s.asked
+	}
+	return sum
+}
+
+// worst is the pair with the greatest load.
+func (n *neighbours) worst(now time.Time, pairs []pair) (worst pair) {
+	var most strain
+	for i, p := range pairs {
+		if s, _ := n.load(now, p); i == 0 || most.less(s) {
+			worst, most = p, s
+		}
+	}
+	return worst
+}
+
+// other is who is next to a router, or where it is none of them, either.
+func (p pair) other(than i2p.Hash, random uint32) i2p.Hash {
+	switch {
+	case p[0] == than:
+		return p[1]
+	case p[1] == than:
+		return p[0]
+	}
+	return p[random%2]
+}
+
+// note remembers that a build was asked of the pairs.
+func (n *neighbours) note(now time.Time, pairs []pair) []*ask {
+	out := make([]*ask, len(pairs))
+	for i, p := range pairs {
+		_, over := n.load(now, p)
+		burst := len(n.asks[p]) >= burstShare && now.Sub(n.asks[p][len(n.asks[p])-burstShare].at) < burstWindow
+		out[i] = &ask{pair: p, at: now, over: over, crowded: over || burst}
+		asks := append(n.asks[p], out[i])
+		n.asks[p] = asks[max(0, len(asks)-maxAsks):]
+	}
+	return out
+}
+
+// noteTransit counts a tunnel of others through us with ours: those next to us
+// do as well. Among many routers our own seldom meet at one, and nobody shall
+// steer them by what he sends through us.
+func (r *Router) noteTransit(from i2p.Hash, req *tunnel.Request) {
+	if r.db.Len() > fewRouters {
+		return
+	}
+	var pairs []pair
+	if req.Role != tunnel.RoleGateway {
+		pairs = append(pairs, pairOf(from, r.cfg.Hash))
+	}
+	if req.Role != tunnel.RoleEndpoint {
+		pairs = append(pairs, pairOf(r.cfg.Hash, req.NextRouter))
+	}
+	for _, a := range r.asked.note(r.now, pairs) {
+		a.outcome = answered
+	}
+}
+
+// withdraw forgets a build's asks, which nobody received.
+func (n *neighbours) withdraw(asks []*ask) {
+	for _, a := range asks {
+		n.asks[a.pair] = slices.DeleteFunc(n.asks[a.pair], func(o *ask) bool { return o == a })
+	}
+}
+
+// settle says what came of a build. Where a pair that dropped what exceeded
+// its share answers again, its count has begun anew.
+func (n *neighbours) settle(asks []*ask, o outcome) {
+	for _, a := range asks {
+		a.outcome = o
+		if o != answered {
+			continue
+		}
+		before := n.asks[a.pair]
+		i := slices.Index(before, a)
+		if i >= 0 && slices.ContainsFunc(before[:i], func(b *ask) bool { return b.over && b.outcome == silent }) {
+			n.asks[a.pair] = before[i:]
+		}
+	}
+}
+
+// blameless reports whether a hop of a build may have been silent only because
+// of how much it was asked for: it has answered others of the same neighbour.
+func (n *neighbours) blameless(now time.Time, b *build, hop i2p.Hash) bool {
+	return slices.ContainsFunc(b.asks, func(a *ask) bool {
+		return a.crowded && slices.Contains(a.pair[:], hop) &&
+			slices.ContainsFunc(n.recent(now, a.pair), func(o *ask) bool { return o.outcome == answered })
+	})
+}
+
+// choosePath draws hops for a tunnel, in the order of message flow, whose
+// neighbours have been asked for the least of late. It returns none where all
+// have had their share and drop what exceeds it: then the pool waits, and tries
+// it now and then, more often where it has no tunnel that lasts.
+func (r *Router) choosePath(pl *pool, n int) (best []*routerinfo.RouterInfo) {
+	var least strain
+	doubtful, _ := r.doubts.above(r.now, 0)
+	avoid := make(map[i2p.Hash]struct{})
+	for i := range pathDraws {
+		hops := r.chooseHops(pl, n, avoid)
+		if len(hops) < n {
+			return hops
+		}
+		pairs := r.asked.pairs(hops, pl.inbound)
+		s := r.asked.weigh(r.now, pairs)
+		s.doubtful = slices.ContainsFunc(hops, func(ri *routerinfo.RouterInfo) bool {
+			_, doubted := doubtful[ri.Hash()]
+			return doubted
+		})
+		if s.over == 0 && (i == 0 || !s.doubtful) {
+			return hops
+		}
+		if best == nil || s.less(least) {
+			best, least = hops, s
+		}
+		avoid[r.asked.worst(r.now, pairs).other(r.cfg.Hash, r.random32())] = struct{}{}
+	}
+	if lasts := r.lasts(pl); least.lost || least.held && lasts {
+		pause := patientProbe
+		if !lasts {
+			pause = urgentProbe
+		}
+		if r.now.Sub(r.asked.probed) < pause {
+			return nil
+		}
+		r.asked.probed = r.now
+	}
+	return best
+}
+
+// lasts reports whether a tunnel of the pool works and does so for a while.
+func (r *Router) lasts(pl *pool) bool {
+	return slices.ContainsFunc(r.undoubted(pl.tunnels), func(t *ownTunnel) bool {
+		return !t.failing && t.expires.Sub(r.now) > lastMoments
+	})
+}
+
+// lastMoments is how long before the end of its last tunnel a pool asks for
+// another whatever it takes.
+const lastMoments = 30 * time.Second
