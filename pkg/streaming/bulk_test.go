@@ -49,3 +49,27 @@ func TestBulkAfterSmall(t *testing.T) {
 		}
 	}
 }
+
+// TestAfterPause: what was known of a path is still known after a pause, and
+// after small talk.
+func TestAfterPause(t *testing.T) {
+	for _, talk := range []int{0, 30} {
+		w, a, b := two(t, streaming.Config{}, streaming.Config{}, link{latency: 250 * ms, rate: 1e6, queue: 1 << 20})
+		w.blank = true
+		s, r := opened(t, w, a, b)
+		s.toSend = 10 << 20
+		if !w.run(time.Minute, sideList(w, s), func() bool { return r.got == 10<<20 }) {
+			t.Fatal("nothing arrives")
+		}
+		w.idle(2*time.Minute, s)
+		pingPong(t, w, s, r, talk)
+		start, had := w.now, r.got
+		s.toSend = 4 << 20
+		w.run(time.Minute, sideList(w, s), func() bool { return r.got == had+4<<20 })
+		speed := float64(r.got-had) / w.now.Sub(start).Seconds()
+		t.Logf("%.2f of 1 MB/s after a pause", speed/1e6)
+		if speed < 0.8e6 {
+			t.Errorf("%.2f MB/s", speed/1e6)
+		}
+	}
+}

@@ -67,7 +67,6 @@ const (
 	upGain      = 1.2
 	downGain    = 0.5
 	cruiseGain  = 0.95 // the highest rate seen is a little more than the path's
-	drained     = 0.9  // several streams may each take their share for more than it is
 	// slack is the queue that is allowed in any case: on short paths the
 	// routers' batching matters more than propagation.
 	slack = 20 * time.Millisecond
@@ -79,17 +78,6 @@ type round struct {
 	endAt   uint64        // a packet sent after so many were delivered ends it
 	rtt     time.Duration // the shortest of it
 	samples int
-}
-
-// ramp is the state of startup.
-type ramp struct {
-	filled bool    // it is over
-	best   float64 // rate
-	flat   int     // rounds without growth
-	queued int     // of those, in which a queue stood
-	still  int     // rounds since the rate has grown
-	before float64 // in flight in the last round
-	useful float64 // the most in flight with which the rate has grown
 }
 
 // cycle is the state of the phases that follow.
@@ -164,7 +152,7 @@ func (c *control) onAck(now instant, a ack) {
 	if c.span.add(now, a, max(c.minRTT, shortSpan)) && c.ramp.filled {
 		c.endSpan(now)
 	}
-	c.step(now, a, newRound)
+	c.step(now, a)
 	c.grow(a)
 }
 
@@ -209,7 +197,6 @@ func (c *control) endSpan(now instant) {
 	s := c.span.last
 	if c.rate.fell(c, s) {
 		c.window = min(c.window, c.product(1))
-		c.ramp.useful = 0
 		c.trip.suspect = true
 	}
 	if y := &c.cycle; c.mode == cruise && y.seenAt > 0 && s.at >= y.seenAt {
@@ -238,29 +225,6 @@ func (c *control) judgeQueue(now instant, queued bool) {
 	c.enter(now, down)
 }
 
-// judge takes the rate after a round of startup, and what was in flight: the
-// rate follows that as long as there is more to find.
-func (r *ramp) judge(rate, inflight float64, queued, deep bool) {
-	sent := r.before // what made that rate
-	r.before = inflight
-	more := 1.0
-	if r.useful > 0 {
-		more = max(sent/r.useful, 1)
-	}
-	if rate >= r.best*max(1+0.3*(more-1), 1.05) {
-		*r = ramp{best: rate, useful: max(r.useful, sent), before: inflight}
-		return
-	}
-	if r.still++; more < 1.2 && r.still < 3 {
-		return
-	}
-	r.flat++
-	if queued {
-		r.queued++
-	}
-	r.filled = r.flat >= 3 || r.queued >= 2 || deep
-}
-
 // onHeavyLoss is called at the end of a round that lost more than it may.
 func (c *control) onHeavyLoss(now instant) {
 	switch c.mode {
@@ -272,7 +236,7 @@ func (c *control) onHeavyLoss(now instant) {
 }
 
 // step moves on to the next mode.
-func (c *control) step(now instant, a ack, newRound bool) {
+func (c *control) step(now instant, a ack) {
 	length := now - c.since
 	switch c.mode {
 	case startup:
@@ -310,10 +274,14 @@ func (c *control) step(now instant, a ack, newRound bool) {
 			c.enter(now, cruise)
 		}
 	case probeRTT:
-		c.probe(now, a, newRound)
+		c.probe(now, a)
 		return
 	}
-	if c.mode != startup && c.trip.expired(now, c.minRTT) {
+	switch {
+	case c.mode == startup || !c.trip.expired(now, c.minRTT):
+	case a.limited && a.inflight <= c.halfFull():
+		c.trip.seenAt = now // as after a pause: there is no queue of ours to look beneath
+	default:
 		c.prior = c.window
 		c.trip.restart()
 		c.cycle.doneAt = 0
@@ -369,7 +337,7 @@ func (c *control) enter(now instant, m mode) {
 
 // probe waits until little is in flight, and then for the round trip of a
 // packet that was sent after that.
-func (c *control) probe(now instant, a ack, newRound bool) {
+func (c *control) probe(now instant, a ack) {
 	switch {
 	case c.cycle.doneAt == 0:
 		if a.inflight <= c.halfFull() {
@@ -407,27 +375,6 @@ func (c *control) grow(a ack) {
 		c.window = min(c.window, c.halfFull())
 	}
 	c.clamp()
-}
-
-// pace is by how much of what was acknowledged startup grows: by all up to
-// twice the product, then and while a queue seems to stand by a part (as
-// HyStart++, RFC 9406), since with jitter it must find what there is.
-func (c *control) pace() float64 {
-	const part = 0.25
-	rtt := c.recent.min()
-	double := 2 * c.bandwidth()
-	switch {
-	case rtt > 2*c.minRTT+slack && c.window > 2*initialWindow:
-		return 0
-	case c.window < max(double*c.minRTT.Seconds(), 2*initialWindow):
-		if c.queued(rtt, c.recent.samples) {
-			return part
-		}
-		return 1
-	case c.window < double*rtt.Seconds() && c.ramp.still == 0:
-		return part
-	}
-	return 0
 }
 
 func (c *control) clamp() {

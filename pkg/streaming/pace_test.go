@@ -160,7 +160,7 @@ func scenes() (all []scene) {
 			scene{name: "TCP slow start", trip: trip, rate: rate, slow: true, small: 3},
 			scene{name: "slow hop", trip: trip, rate: 60e3, queue: 700 << 10, lasts: 60 * time.Second},
 			scene{name: "slower", trip: trip, rate: 2 * rate, queue: 700 << 10, steps: []step{{30 * unit, rate / 2}}, lasts: 80*unit + 10*time.Second},
-			scene{name: "faster", trip: trip, rate: rate / 2, queue: 700 << 10, steps: []step{{30 * unit, 2 * rate}}, lasts: 80 * unit},
+			scene{name: "faster", trip: trip, rate: rate / 2, queue: 700 << 10, steps: []step{{30 * unit, 2 * rate}}, lasts: 120 * unit},
 			scene{name: "slower and faster", trip: trip, rate: rate, queue: 700 << 10, steps: []step{{30 * unit, rate / 4}, {70 * unit, rate}, {110 * unit, rate / 4}, {150 * unit, rate}}, lasts: 200 * unit},
 		)
 	}
