@@ -56,7 +56,7 @@ const (
 )
 
 const (
-	initialWindow = 10
+	initialWindow = 16
 	// What any path carries is no risk: over long round trips more than the
 	// initial window, spread over one of them.
 	initialRate = 25
@@ -77,7 +77,9 @@ type round struct {
 	n       uint64
 	endAt   uint64        // a packet sent after so many were delivered ends it
 	rtt     time.Duration // the shortest of it
+	sum     time.Duration
 	samples int
+	before  time.Duration // the mean of the one before
 }
 
 // cycle is the state of the phases that follow.
@@ -161,9 +163,20 @@ func (r *round) sample(rtt time.Duration) {
 		return
 	}
 	r.samples++
+	r.sum += rtt
 	if r.rtt == 0 || rtt < r.rtt {
 		r.rtt = rtt
 	}
+}
+
+// end begins the next round trip, which a packet ends that is sent after so
+// many were delivered.
+func (r *round) end(delivered uint64) {
+	before := r.before
+	if r.samples > 0 {
+		before = r.sum / time.Duration(r.samples)
+	}
+	*r = round{n: r.n, endAt: delivered, before: before}
 }
 
 // queued reports whether all of several round trips were longer than the
@@ -185,7 +198,7 @@ func (c *control) endRound(now instant, a ack) {
 	if heavy {
 		c.onHeavyLoss(now)
 	}
-	*r = round{n: r.n, endAt: a.total}
+	r.end(a.total)
 	if !a.limited { // a round with little to send tells nothing
 		r.n++
 		c.burst.age(r.n)

@@ -1,5 +1,7 @@
 package streaming
 
+import "time"
+
 // ramp is the state of startup.
 type ramp struct {
 	filled bool    // it is over
@@ -34,23 +36,36 @@ func (r *ramp) judge(rate, inflight float64, queued, deep bool) {
 	r.filled = r.flat >= 3 || r.queued >= 2 || deep
 }
 
+// What startup grows by, of what was acknowledged.
+const (
+	carefully = 0.25 // the rate does not follow, and a queue seems to stand (as HyStart++, RFC 9406)
+	withTrips = 0.7  // beyond what the shortest round trip explains
+)
+
 // pace is by how much of what was acknowledged startup grows: by all up to
-// twice the product, then and while a queue seems to stand by a part (as
-// HyStart++, RFC 9406), since with jitter it must find what there is.
+// twice the product. Where jitter makes all round trips longer than the
+// shortest, that product is too small, and as long as the rate follows what is
+// in flight it goes on; but not while round trips become longer, as they do
+// when a queue grows and not when a hop gathers messages.
 func (c *control) pace() float64 {
-	const part = 0.25
 	rtt := c.recent.min()
 	double := 2 * c.bandwidth()
 	switch {
 	case rtt > 2*c.minRTT+slack && c.window > 2*initialWindow:
 		return 0
 	case c.window < max(double*c.minRTT.Seconds(), 2*initialWindow):
-		if c.queued(rtt, c.recent.samples) {
-			return part
+		if c.ramp.still > 0 && c.queued(rtt, c.recent.samples) {
+			return carefully
 		}
 		return 1
-	case c.window < double*rtt.Seconds() && c.ramp.still == 0:
-		return part
+	case c.window < double*rtt.Seconds() && c.ramp.still == 0 && !c.longer(rtt):
+		return withTrips
 	}
 	return 0
+}
+
+// longer reports whether round trips have become longer than they were in the
+// round before.
+func (c *control) longer(rtt time.Duration) bool {
+	return rtt > c.round.before+max(c.round.before/8, slack)
 }
