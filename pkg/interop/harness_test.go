@@ -28,6 +28,12 @@ func network(t *testing.T, ctx context.Context, cfg NetworkConfig) *Network {
 	if err != nil {
 		t.Fatal(err)
 	}
+	endWith(t, n)
+	return n
+}
+
+// endWith closes a network at the end of the test; a failed one shows its logs.
+func endWith(t *testing.T, n *Network) {
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(n.Logs(25))
@@ -36,7 +42,6 @@ func network(t *testing.T, ctx context.Context, cfg NetworkConfig) *Network {
 			t.Error(err)
 		}
 	})
-	return n
 }
 
 // TestHarness proves the harness itself, with i2pd alone: a stream through two

@@ -119,15 +119,7 @@ func (n *Network) newJava(name string, cfg JavaConfig) (*Java, error) {
 // startJava gives the routers their identities, which takes a first start, and
 // starts them.
 func (n *Network) startJava(ctx context.Context) error {
-	made := make(chan error)
-	for _, r := range n.Java {
-		go func() { made <- r.makeIdentity(ctx) }()
-	}
-	var errs []error
-	for range n.Java {
-		errs = append(errs, <-made)
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := makeIdentities(ctx, n.Java); err != nil {
 		return err
 	}
 	n.T0 = time.Now()

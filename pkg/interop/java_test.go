@@ -34,14 +34,7 @@ func javaNetwork(t *testing.T, limits bool) *Network {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(n.Logs(25))
-		}
-		if err := n.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	endWith(t, n)
 	return n
 }
 

@@ -119,16 +119,22 @@ func sweep() {
 	}
 }
 
-func (n *Network) startI2PD(ctx context.Context) error {
+// makeIdentities gives routers their identities, side by side: each takes a
+// first start.
+func makeIdentities[R interface{ makeIdentity(context.Context) error }](ctx context.Context, routers []R) error {
 	made := make(chan error)
-	for _, r := range n.I2PD {
+	for _, r := range routers {
 		go func() { made <- r.makeIdentity(ctx) }()
 	}
 	var errs []error
-	for range n.I2PD {
+	for range routers {
 		errs = append(errs, <-made)
 	}
-	if err := errors.Join(errs...); err != nil {
+	return errors.Join(errs...)
+}
+
+func (n *Network) startI2PD(ctx context.Context) error {
+	if err := makeIdentities(ctx, n.I2PD); err != nil {
 		return err
 	}
 	n.T0 = time.Now()
