@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/devnet"
 	"i2ptoolkit/pkg/node"
 	"i2ptoolkit/pkg/processors"
 )
@@ -31,7 +32,7 @@ func runRouter(ctx context.Context, cfg runConfig) error {
 
 // runDevnet runs the routers of a private network until ctx ends.
 func runDevnet(ctx context.Context, cfg devnetConfig) error {
-	d, err := node.NewDevnet(node.DevnetConfig{Routers: cfg.Routers, Dir: cfg.Dir, Log: cfg.Log, Level: cfg.Level})
+	d, err := devnet.New(devnet.Config{Routers: cfg.Routers, Dir: cfg.Dir, Log: cfg.Log, Level: cfg.Level})
 	if err != nil {
 		return err
 	}

@@ -68,11 +68,11 @@ func devnetCommand() *cli.Command {
 			logLevelFlag(cli.StringFlag{Value: "warn"}),
 			notifyFlag("write a newline to file descriptor `FD` once all have tunnels, and close it"),
 		},
-		Action: devnet,
+		Action: serveDevnet,
 	}
 }
 
-func devnet(c *cli.Context) error {
+func serveDevnet(c *cli.Context) error {
 	if _, err := cli.Positionals(c, 0, 0); err != nil {
 		return err
 	}

@@ -22,10 +22,13 @@ import (
 	"i2ptoolkit/pkg/routerinfo"
 )
 
+// testNetID is the network of the routers in tests.
+const testNetID = 99
+
 // settings are those of a router of a private network on loopback.
 func settings(dir string) config.Config {
 	s := config.Default()
-	s.DataDir, s.NetID, s.Testnet, s.LogLevel = dir, devnetID, true, "warn"
+	s.DataDir, s.NetID, s.Testnet, s.LogLevel = dir, testNetID, true, "warn"
 	s.Hosts, s.NTCP2.Listen = []string{"127.0.0.1"}, []string{"127.0.0.1:0"}
 	return s
 }
@@ -103,7 +106,7 @@ func stranger(t *testing.T, seed byte, netID int, published time.Time) *routerin
 func strangers(t *testing.T, n int) []*routerinfo.RouterInfo {
 	var out []*routerinfo.RouterInfo
 	for i := range n {
-		out = append(out, stranger(t, byte(i+1), devnetID, time.Now()))
+		out = append(out, stranger(t, byte(i+1), testNetID, time.Now()))
 	}
 	return out
 }
@@ -210,7 +213,7 @@ func TestPrune(t *testing.T) {
 	t.Run("damaged", func(t *testing.T) {
 		known := strangers(t, 3)
 		dir, good := fill(t, known...)
-		other := stranger(t, 9, devnetID+1, time.Now())
+		other := stranger(t, 9, testNetID+1, time.Now())
 		d, err := netdbdir.Open(filepath.Join(dir, "netDb"))
 		if err != nil {
 			t.Fatal(err)

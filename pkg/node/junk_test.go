@@ -98,8 +98,8 @@ func (r *requests) probes(t *testing.T, replayed []byte) map[string][]byte {
 	}
 	out := map[string][]byte{
 		"replay": replayed, "replay, cut": replayed[:64], "replay, longer": append(bytes.Clone(replayed), junk(500)...),
-		"2 minutes ahead": r.make(t, devnetID, 2*time.Minute), "2 minutes behind": r.make(t, devnetID, -2*time.Minute),
-		"another network": r.make(t, devnetID+1, 0),
+		"2 minutes ahead": r.make(t, testNetID, 2*time.Minute), "2 minutes behind": r.make(t, testNetID, -2*time.Minute),
+		"another network": r.make(t, testNetID+1, 0),
 		"zeros":           make([]byte, 700), "ones": bytes.Repeat([]byte{255}, 700),
 		"HTTP": []byte("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: probe\r\nAccept: */*\r\nConnection: close\r\n\r\n"),
 		"SSH":  []byte("SSH-2.0-OpenSSH_9.9\r\n" + strings.Repeat("x", 80)),
@@ -109,12 +109,12 @@ func (r *requests) probes(t *testing.T, replayed []byte) map[string][]byte {
 	for _, n := range []int{1, 31, 32, 63, 64, 65, 287, 1500, 20000} {
 		out[fmt.Sprintf("junk of %d", n)] = junk(n)
 	}
-	whole := r.make(t, devnetID, 0)
+	whole := r.make(t, testNetID, 0)
 	for _, n := range []int{1, 32, 48, 63} {
 		out[fmt.Sprintf("cut to %d", n)] = whole[:n]
 	}
 	for _, at := range []int{0, 31, 32, 47, 48, 63} {
-		b := r.make(t, devnetID, 0)
+		b := r.make(t, testNetID, 0)
 		b[at] ^= 1 << (at % 7)
 		out[fmt.Sprintf("flipped at %d", at)] = b
 	}
@@ -173,7 +173,7 @@ func TestNTCP2Junk(t *testing.T) {
 	n, stop := start(t, Config{Settings: settings(t.TempDir()), Log: log.debug()})
 	to := n.transport.Addrs()[0].String()
 	r := requestsTo(t, n)
-	replayed := r.make(t, devnetID, 0)
+	replayed := r.make(t, testNetID, 0)
 	if !accepted(to, replayed) {
 		t.Fatal("a good first message gets no answer")
 	}
@@ -189,7 +189,7 @@ func TestNTCP2Junk(t *testing.T) {
 	await(t, "the replays and the skewed to be counted", func() bool {
 		return count("replays") >= 28 && count("skewed") == 2 && count("junk") >= uint64(6*len(kinds)/2)
 	})
-	if !accepted(to, r.make(t, devnetID, 0)) {
+	if !accepted(to, r.make(t, testNetID, 0)) {
 		t.Error("among the probes a good first message gets no answer")
 	}
 
@@ -202,7 +202,7 @@ func TestNTCP2Junk(t *testing.T) {
 	if grown := int64(heap()) - int64(before); grown > 16<<20 {
 		t.Errorf("memory grew by %d bytes under %d connections", grown, len(p.conns))
 	}
-	await(t, "a good first message in the flood", func() bool { return accepted(to, r.make(t, devnetID, 0)) })
+	await(t, "a good first message in the flood", func() bool { return accepted(to, r.make(t, testNetID, 0)) })
 	if pending := n.Transports()[0].Pending; pending > 300 {
 		t.Errorf("%d handshakes are held", pending)
 	}

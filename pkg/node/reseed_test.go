@@ -86,7 +86,7 @@ func writeTemp(t *testing.T, name string, b []byte) string {
 func reseedFrom(t *testing.T, bundle, cert []byte) config.Reseed {
 	t.Helper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.UserAgent() != fetch.UserAgent || r.FormValue("netid") != strconv.Itoa(devnetID) {
+		if r.UserAgent() != fetch.UserAgent || r.FormValue("netid") != strconv.Itoa(testNetID) {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
@@ -104,7 +104,7 @@ func reseedFrom(t *testing.T, bundle, cert []byte) config.Reseed {
 
 // TestReseed: a router that knows nobody asks, and says what it did.
 func TestReseed(t *testing.T) {
-	bundle, cert := bundleOf(t, time.Now(), append(strangers(t, 5), stranger(t, 9, devnetID+1, time.Now()))...)
+	bundle, cert := bundleOf(t, time.Now(), append(strangers(t, 5), stranger(t, 9, testNetID+1, time.Now()))...)
 	s := settings(t.TempDir())
 	s.Reseed = reseedFrom(t, bundle, cert)
 	var log logBuffer

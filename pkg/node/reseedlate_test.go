@@ -34,7 +34,7 @@ func newNewcomer(trust *reseed.Trust) *newcomer {
 	c.answer.Store(&offline)
 	c.reseeder = &reseeder{
 		client: fetch.Config{
-			NetID: devnetID, Trust: trust, Now: time.Now,
+			NetID: testNetID, Trust: trust, Now: time.Now,
 			Dial: func(context.Context, string, string) (net.Conn, error) {
 				c.dials.Add(1)
 				return (*c.answer.Load())()
@@ -144,7 +144,7 @@ func (c *newcomer) checkOffline(t *testing.T) {
 func strangersAt(t *testing.T, n int, at time.Time) []*routerinfo.RouterInfo {
 	var out []*routerinfo.RouterInfo
 	for i := range n {
-		out = append(out, stranger(t, byte(i+1), devnetID, at))
+		out = append(out, stranger(t, byte(i+1), testNetID, at))
 	}
 	return out
 }

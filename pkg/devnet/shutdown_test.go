@@ -1,13 +1,15 @@
-package node
+package devnet
 
 import (
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,11 +33,11 @@ func ours() []string {
 	return out
 }
 
-// runDevnet runs a private network until the function that it returns is
+// run runs a private network until the function that it returns is
 // called. It returns once all routers have tunnels.
-func runDevnet(t *testing.T, routers int) (*Devnet, func()) {
+func run(t *testing.T, dir string, routers int) (*Network, func()) {
 	t.Helper()
-	d, err := NewDevnet(DevnetConfig{Routers: routers, Dir: t.TempDir(), Log: new(logBuffer).logger()})
+	d, err := New(Config{Routers: routers, Dir: dir, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +71,8 @@ func runDevnet(t *testing.T, routers int) (*Devnet, func()) {
 // buffer is accounted for).
 func TestShutdown(t *testing.T) {
 	before, held := len(ours()), buf.InUse()
-	d, stop := runDevnet(t, 2)
+	dir := t.TempDir()
+	d, stop := run(t, dir, 2)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	a, err := d.nodes[0].OpenClient(ctx, server.ClientConfig{})
@@ -127,7 +130,7 @@ func TestShutdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	go broken.Write(bytes.Repeat(data, 16))
-	follower := client.New(d.nodes[1].socketPath()) // who follows events must not hold the end up
+	follower := client.New(filepath.Join(dir, "1", "router.sock")) // who follows events must not hold the end up
 	go func() {
 		_ = follower.Events(ctx, func(control.Event) error { return nil })
 		follower.Close()
@@ -143,7 +146,7 @@ func TestShutdown(t *testing.T) {
 		t.Errorf("%d buffers were never released", n-held)
 	}
 	for i, n := range d.nodes {
-		left, err := filepath.Glob(filepath.Join(n.cfg.Settings.DataDir, "*.sock"))
+		left, err := filepath.Glob(filepath.Join(dir, strconv.Itoa(i), "*.sock"))
 		if err != nil || len(left) > 0 {
 			t.Errorf("router %d leaves %v", i, left)
 		}

@@ -1,4 +1,4 @@
-package node
+package devnet
 
 import (
 	"context"
@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/control/server"
+	"i2ptoolkit/pkg/node"
 )
 
 // BenchmarkStream carries bytes from one router of a devnet to another, through
 // three hops on each side: the CPU time of all eight routers for a byte, and
 // the throughput that this machine has for them together.
 func BenchmarkStream(b *testing.B) {
-	d, err := NewDevnet(DevnetConfig{Routers: 8, Dir: b.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	d, err := New(Config{Routers: 8, Dir: b.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -54,7 +55,7 @@ func BenchmarkStream(b *testing.B) {
 }
 
 // pair opens a stream between destinations of two nodes.
-func pair(ctx context.Context, b *testing.B, a, c *Node) (from, to server.Stream) {
+func pair(ctx context.Context, b *testing.B, a, c *node.Node) (from, to server.Stream) {
 	b.Helper()
 	options := map[string]string{"inbound.length": "3", "outbound.length": "3"}
 	listening, err := c.OpenClient(ctx, server.ClientConfig{Options: options})

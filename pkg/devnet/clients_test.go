@@ -1,4 +1,4 @@
-package node
+package devnet
 
 import (
 	"testing"
@@ -10,7 +10,7 @@ import (
 // TestTransientDestination: the certificate of a destination that a client opens
 // without keys says a type that Java sends to.
 func TestTransientDestination(t *testing.T) {
-	d, stop := runDevnet(t, 2)
+	d, stop := run(t, t.TempDir(), 2)
 	defer stop()
 	c, err := d.nodes[0].OpenClient(t.Context(), server.ClientConfig{})
 	if err != nil {

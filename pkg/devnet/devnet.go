@@ -1,4 +1,6 @@
-package node
+// Package devnet runs a private network of routers in one process, for machines
+// that have no Internet.
+package devnet
 
 import (
 	"context"
@@ -11,31 +13,32 @@ import (
 
 	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/node"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
-// DevnetConfig describes a private network in one process.
-type DevnetConfig struct {
+// Config describes a network.
+type Config struct {
 	Routers int
 	Dir     string // router i keeps its data in Dir/i and answers at Dir/i/router.sock
 	Log     *slog.Logger
 	Level   *slog.LevelVar
 }
 
-// Devnet is a private network of routers on loopback. They are real routers
-// that speak NTCP2 to each other; only their addresses and the network id keep
-// them to themselves.
-type Devnet struct{ nodes []*Node }
+// Network is a private network of routers on loopback. They are real routers
+// that speak to each other as all do; only their addresses and the network id
+// keep them to themselves.
+type Network struct{ nodes []*node.Node }
 
-const devnetID = 99
+const netID = 99
 
-// NewDevnet makes the routers. A third of them, two at least, are floodfills.
-func NewDevnet(cfg DevnetConfig) (*Devnet, error) {
-	d := &Devnet{}
+// New makes the routers. A third of them, two at least, are floodfills.
+func New(cfg Config) (*Network, error) {
+	d := &Network{}
 	for i := range cfg.Routers {
 		s := config.Default()
 		s.DataDir = filepath.Join(cfg.Dir, strconv.Itoa(i))
-		s.NetID, s.Testnet = devnetID, true
+		s.NetID, s.Testnet = netID, true
 		s.Hosts = []string{"127.0.0.1"}
 		s.Floodfill = i < max(2, cfg.Routers/3)
 		s.LogLevel = "warn"
@@ -45,7 +48,7 @@ func NewDevnet(cfg DevnetConfig) (*Devnet, error) {
 		if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
 			return nil, err
 		}
-		n, err := New(Config{Settings: s, Log: cfg.Log.With("router", i), Level: cfg.Level})
+		n, err := node.New(node.Config{Settings: s, Log: cfg.Log.With("router", i), Level: cfg.Level})
 		if err != nil {
 			return nil, fmt.Errorf("router %d: %w", i, err)
 		}
@@ -57,7 +60,7 @@ func NewDevnet(cfg DevnetConfig) (*Devnet, error) {
 // Run runs the routers until ctx ends, one of them fails or all were stopped:
 // one that is stopped leaves the others running. ready is called once all that
 // run have tunnels. The end is at once: there is nobody outside to be polite to.
-func (d *Devnet) Run(ctx context.Context, ready func() error) error {
+func (d *Network) Run(ctx context.Context, ready func() error) error {
 	work, cancel := context.WithCancel(ctx)
 	defer cancel()
 	errs := make(chan error, len(d.nodes)+1)
@@ -108,7 +111,7 @@ func (d *Devnet) Run(ctx context.Context, ready func() error) error {
 
 // introduce tells every router of every other, as a reseed would. One that was
 // stopped before it began is not missed.
-func (d *Devnet) introduce(lives []context.Context) {
+func (d *Network) introduce(lives []context.Context) {
 	var infos []*routerinfo.RouterInfo
 	for i, n := range d.nodes {
 		if ri, err := n.Info(lives[i]); err == nil {
