@@ -26,7 +26,7 @@ func table() map[string]int {
 		0: "aescbc buf noise elligator sign",
 		1: "i2p routerinfo leaseset i2np su3 datagram control vanity hostrecord family words",
 		2: "ntcp2 ssu2 ratchet tunnel netdb profile streaming",
-		3: "transport nat netdbdir reseed reseed/fetch reseed/serve naming router client stream control/client",
+		3: "transport nat netdbdir reseed reseed/fetch reseed/join reseed/serve naming router client stream control/client",
 		4: "sam i2cp proxy forward control/server console",
 		5: "config node devnet cli cli/record processors",
 	} {
@@ -59,6 +59,7 @@ func edges() map[string]string {
 
 		"reseed":       "netdbdir",
 		"reseed/fetch": "netdbdir reseed",
+		"reseed/join":  "reseed/fetch",
 	}
 }
 

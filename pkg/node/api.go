@@ -45,7 +45,7 @@ func (n *Node) Status() control.Status {
 	out.Transit = control.TransitCounts{
 		Accepted: c.TransitAccepted, Refused: c.TransitRefused, Messages: c.TransitMessages, Bytes: c.TransitBytes,
 	}
-	out.Reseed = n.reseed.status()
+	out.Reseed = n.joiner.Status()
 	out.Lacks = n.lacks()
 	out.Traffic.RateIn, out.Traffic.RateOut = n.rates.add(now, t.BytesIn, t.BytesOut)
 	return out

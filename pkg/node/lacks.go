@@ -74,7 +74,7 @@ func (n *Node) lacks() string {
 	return needs{
 		known: c.DB.Routers, hops: max(s.Exploratory.InLength, s.Exploratory.OutLength), sessions: t.Sessions, failed: t.DialsFailed,
 		builds: control.BuildCounts{Accepted: c.BuildsAccepted, Refused: c.BuildsRefused, Expired: c.BuildsExpired},
-		reseed: n.reseed.status(), auto: n.reseed.auto, enabled: s.Reseed.Enabled, public: s.Public(), bootstrap: len(s.Bootstrap) > 0,
+		reseed: n.joiner.Status(), auto: n.joiner.Policy().Auto, enabled: s.Reseed.Enabled, public: s.Public(), bootstrap: len(s.Bootstrap) > 0,
 	}.text()
 }
 
@@ -90,7 +90,7 @@ func (n *Node) watchLacks(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-	hopeless := n.router.Counts().DB.Routers == 0 && !n.reseed.auto
+	hopeless := n.router.Counts().DB.Routers == 0 && !n.joiner.Policy().Auto
 	warnOfLacks(ctx, hopeless, func() {
 		if lack := n.lacks(); lack != "" {
 			n.log.Warn("no tunnels", "reason", lack)

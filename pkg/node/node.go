@@ -26,6 +26,7 @@ import (
 	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/profile"
+	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/transport"
@@ -67,7 +68,7 @@ type Node struct {
 	router    *router.Router
 	transport *transport.Transport
 	dir       *netdbdir.Dir // nil where nothing is kept
-	reseed    *reseeder
+	joiner    *join.Joiner
 	loaded    chan struct{} // closed once the netDb has been read
 	hosts     *hosts
 	pressure  atomic.Uint32 // the level of congestion that we publish
@@ -128,7 +129,7 @@ func New(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.newRouter()
-	if n.reseed, err = n.newReseeder(); err != nil {
+	if n.joiner, err = n.newJoiner(); err != nil {
 		return nil, err
 	}
 	return n, nil
@@ -254,9 +255,7 @@ func (n *Node) Run(ctx context.Context) error {
 	parts.run("netDb directory", n.keepNetDB)
 	parts.run("what is lacking", n.watchLacks)
 	parts.run("congestion", n.watchPressure)
-	if n.reseed.auto {
-		parts.run("reseed", n.runReseed)
-	}
+	parts.run("reseed", n.runReseed)
 	err := n.cfg.Ready()
 	if err == nil {
 		n.log.Info("router runs", "netid", n.cfg.Settings.NetID, "socket", socket)

@@ -1,19 +1,11 @@
 package node
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -28,49 +20,18 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/reseed/fetch"
+	"i2ptoolkit/pkg/reseed/reseedtest"
 	"i2ptoolkit/pkg/routerinfo"
-	"i2ptoolkit/pkg/su3"
 )
 
 // bundleOf makes a signed bundle and its signer's certificate.
 func bundleOf(t *testing.T, now time.Time, infos ...*routerinfo.RouterInfo) (bundle, cert []byte) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	bundle, cert, err := reseedtest.Bundle(now, infos...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "one@mail.i2p"},
-		NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(1, 0, 0),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := su3.Header{Version: strconv.FormatInt(now.Unix(), 10), FileType: su3.ZIP, ContentType: su3.Reseed}
-	if bundle, err = su3.Sign(su3.Signer{ID: "one@mail.i2p", Key: key}, h, zipOf(t, infos)); err != nil {
-		t.Fatal(err)
-	}
-	return bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-}
-
-func zipOf(t *testing.T, infos []*routerinfo.RouterInfo) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for _, ri := range infos {
-		w, err := z.Create("routerInfo-" + ri.Hash().String() + ".dat")
-		if err == nil {
-			_, err = w.Write(ri.Bytes())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	return bundle, cert
 }
 
 func writeTemp(t *testing.T, name string, b []byte) string {
@@ -154,7 +115,11 @@ func TestReseedSources(t *testing.T) {
 	bundle, cert := bundleOf(t, time.Now(), strangers(t, 5)...)
 	s := settings("")
 	s.Reseed = reseedFrom(t, bundle, cert)
-	s.Reseed.Sources = []string{filepath.Join(t.TempDir(), "missing"), writeTemp(t, "a.zip", zipOf(t, strangers(t, 4)))}
+	zip, err := reseedtest.Zip(strangers(t, 4)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Reseed.Sources = []string{filepath.Join(t.TempDir(), "missing"), writeTemp(t, "a.zip", zip)}
 	n, _ := start(t, Config{Settings: s})
 	st := awaitReseed(t, n, control.ReseedEnough)
 	if len(st.Servers) != 2 || st.Servers[0].Result != "local" || st.Servers[1].Accepted != 4 || st.Learned != 4 {
@@ -236,8 +201,8 @@ func TestNobodyIsAskedUnlessTold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n.reseed.auto != tt.auto || len(n.reseed.servers) != tt.servers {
-			t.Errorf("%s: reseeds by itself %v, from %v", name, n.reseed.auto, n.reseed.servers)
+		if p := n.joiner.Policy(); p.Auto != tt.auto || len(p.Servers) != tt.servers {
+			t.Errorf("%s: reseeds by itself %v, from %v", name, p.Auto, p.Servers)
 		}
 	}
 }

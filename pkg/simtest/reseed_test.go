@@ -1,19 +1,12 @@
 package simtest
 
 import (
-	"archive/zip"
 	"bytes"
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
-	mathrand "math/rand/v2"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -27,45 +20,27 @@ import (
 	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/node"
-	"i2ptoolkit/pkg/su3"
+	"i2ptoolkit/pkg/reseed/reseedtest"
+	"i2ptoolkit/pkg/routerinfo"
 )
 
 // bundle is what a reseed server of the world would give, and its signer's certificate.
 func (w *world) bundle(t *testing.T) (bundle []byte, cert string) {
 	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
+	var infos []*routerinfo.RouterInfo
 	for _, n := range w.nodes {
 		ri, err := n.Info(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, err := z.Create("routerInfo-" + ri.Hash().String() + ".dat")
-		if err == nil {
-			_, err = f.Write(ri.Bytes())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		infos = append(infos, ri)
 	}
-	z.Close()
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "one@mail.i2p"}, NotBefore: today.AddDate(-1, 0, 0), NotAfter: today.AddDate(1, 0, 0),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	bundle, signer, err := reseedtest.Bundle(time.Now(), infos...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cert = filepath.Join(t.TempDir(), "one.crt")
-	if err := os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	h := su3.Header{Version: fmt.Sprint(time.Now().Unix()), FileType: su3.ZIP, ContentType: su3.Reseed}
-	if bundle, err = su3.Sign(su3.Signer{ID: "one@mail.i2p", Key: key}, h, b.Bytes()); err != nil {
+	if err := os.WriteFile(cert, signer, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return bundle, cert
@@ -85,7 +60,7 @@ func TestLateReseed(t *testing.T) {
 		var up atomic.Bool
 		var log bytes.Buffer
 		n, err := node.New(node.Config{
-			Settings: s, Network: w.net.Host(addr), Rand: mathrand.NewChaCha8([32]byte{1}), Gather: gather,
+			Settings: s, Network: w.net.Host(addr), Rand: rand.NewChaCha8([32]byte{1}), Gather: gather,
 			Log: slog.New(slog.NewTextHandler(&log, nil)),
 			Dial: func(context.Context, string, string) (net.Conn, error) {
 				if !up.Load() {

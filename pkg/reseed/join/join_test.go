@@ -1,11 +1,13 @@
-package node
+package join
 
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -15,38 +17,83 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/reseed/fetch"
+	"i2ptoolkit/pkg/reseed/reseedtest"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
-// newcomer is a reseeder in a bubble of its own, with servers that can be switched on.
+const netID = 99
+
+// newcomer is a joiner in a bubble of its own, with servers that can be switched on.
 type newcomer struct {
-	*reseeder
-	log    logBuffer
+	*Joiner
+	log    record
 	answer atomic.Pointer[func() (net.Conn, error)]
 	dials  atomic.Int64
 	knows  atomic.Int64
 	events atomic.Int64
 }
 
+// record is a log that tests read.
+type record struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (r *record) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.b.Write(b)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.b.String()
+}
+
 func newNewcomer(trust *reseed.Trust) *newcomer {
 	c := new(newcomer)
 	offline := func() (net.Conn, error) { return nil, &net.OpError{Op: "dial", Err: syscall.ENETUNREACH} }
 	c.answer.Store(&offline)
-	c.reseeder = &reseeder{
-		client: fetch.Config{
-			NetID: testNetID, Trust: trust, Now: time.Now,
-			Dial: func(context.Context, string, string) (net.Conn, error) {
-				c.dials.Add(1)
-				return (*c.answer.Load())()
+	c.Joiner = New(Config{
+		Policy: Policy{
+			Client: fetch.Config{
+				NetID: netID, Trust: trust, Now: time.Now,
+				Dial: func(context.Context, string, string) (net.Conn, error) {
+					c.dials.Add(1)
+					return (*c.answer.Load())()
+				},
 			},
+			Servers: []string{"http://a.example/", "http://b.example/", "http://c.example/"}, Auto: true, Threshold: 3,
 		},
-		servers: []string{"http://a.example/", "http://b.example/", "http://c.example/"}, auto: true, threshold: 3,
-		known: func() int { return int(c.knows.Load()) },
-		learn: func(*routerinfo.RouterInfo) { c.knows.Add(1) },
-		log:   c.log.logger(), event: func(string) { c.events.Add(1) }, turn: make(chan struct{}, 1),
-		state: control.Reseed{State: control.ReseedWaiting},
-	}
+		Known: func() int { return int(c.knows.Load()) },
+		Learn: func(*routerinfo.RouterInfo) { c.knows.Add(1) },
+		Log:   slog.New(slog.NewTextHandler(&c.log, nil)),
+		Event: func(string) { c.events.Add(1) },
+	})
 	return c
+}
+
+// bundleOf is a bundle of so many routers, and those who trust its signer.
+func bundleOf(t *testing.T, routers int) ([]byte, *reseed.Trust) {
+	t.Helper()
+	var infos []*routerinfo.RouterInfo
+	err := reseedtest.Routers(reseedtest.Config{Count: routers, Now: time.Now(), NetID: netID}, func(ri *routerinfo.RouterInfo) error {
+		infos = append(infos, ri)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle, cert, err := reseedtest.Bundle(time.Now(), infos...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust := new(reseed.Trust)
+	if err := trust.Add(cert); err != nil {
+		t.Fatal(err)
+	}
+	return bundle, trust
 }
 
 // says makes the servers answer.
@@ -74,14 +121,10 @@ func (c *newcomer) lines() int { return strings.Count(c.log.String(), "\n") }
 func TestLateNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		bundle, cert := bundleOf(t, time.Now(), strangersAt(t, 5, time.Now())...)
-		trust := new(reseed.Trust)
-		if err := trust.Add(cert); err != nil {
-			t.Fatal(err)
-		}
+		bundle, trust := bundleOf(t, 5)
 		c := newNewcomer(trust)
 		ended := make(chan error, 1)
-		go func() { ended <- c.run(ctx) }()
+		go func() { ended <- c.Run(ctx) }()
 
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -98,7 +141,7 @@ func TestLateNetwork(t *testing.T) {
 		c.says(bundle, "200 OK")
 		time.Sleep(150 * time.Second)
 		synctest.Wait()
-		if st := c.status(); c.knows.Load() != 5 || st.State != control.ReseedEnough || st.Learned != 5 {
+		if st := c.Status(); c.knows.Load() != 5 || st.State != control.ReseedEnough || st.Learned != 5 {
 			t.Errorf("%d routers, %+v", c.knows.Load(), st)
 		}
 		if c.lines() != 2 || !strings.Contains(c.log.String(), "enough routers are known") {
@@ -135,18 +178,10 @@ func (c *newcomer) checkOffline(t *testing.T) {
 			t.Errorf("%s is not named once: %s", name, c.log.String())
 		}
 	}
-	st := c.status()
+	st := c.Status()
 	if wait := time.Until(st.Next); st.State != control.ReseedWaiting || len(st.Servers) != 3 || wait <= 0 || wait > 6*time.Second || st.Reached {
 		t.Errorf("%+v, next in %v", st, wait)
 	}
-}
-
-func strangersAt(t *testing.T, n int, at time.Time) []*routerinfo.RouterInfo {
-	var out []*routerinfo.RouterInfo
-	for i := range n {
-		out = append(out, stranger(t, byte(i+1), testNetID, at))
-	}
-	return out
 }
 
 // TestPolite: servers that answer without use are asked ever less often, without noise.
@@ -156,7 +191,7 @@ func TestPolite(t *testing.T) {
 		c := newNewcomer(new(reseed.Trust))
 		c.says(nil, "503 Service Unavailable")
 		ended := make(chan error, 1)
-		go func() { ended <- c.run(ctx) }()
+		go func() { ended <- c.Run(ctx) }()
 		var at []int64
 		for range 5 {
 			time.Sleep(time.Hour)
@@ -181,14 +216,10 @@ func TestPolite(t *testing.T) {
 // TestTooFew: what is given is taken, and more asked for, politely.
 func TestTooFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		bundle, cert := bundleOf(t, time.Now(), strangersAt(t, 2, time.Now())...)
-		trust := new(reseed.Trust)
-		if err := trust.Add(cert); err != nil {
-			t.Fatal(err)
-		}
+		bundle, trust := bundleOf(t, 2)
 		c := newNewcomer(trust)
 		c.says(bundle, "200 OK")
-		st, err := c.try(t.Context(), nil, c.servers, false)
+		st, err := c.try(t.Context(), c.Policy(), false)
 		if err != nil || st.Learned != 2 || st.State != control.ReseedWaiting || st.Reason != "2 RouterInfos from 3 of 3 servers, 4 of them given more than once" {
 			t.Errorf("%+v, %v", st, err)
 		}
@@ -211,4 +242,43 @@ func TestJitter(t *testing.T) {
 	if len(seen) < 50 {
 		t.Errorf("%d different pauses", len(seen))
 	}
+}
+
+// TestChange: another policy holds at once, and one that asks nobody ends the asking.
+func TestChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		bundle, trust := bundleOf(t, 5)
+		c := newNewcomer(trust)
+		with := c.Policy()
+		without := with
+		without.Auto = false
+		c.Change(without)
+		ended := make(chan error, 1)
+		go func() { ended <- c.Run(ctx) }()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if st := c.Status(); st.State != control.ReseedOff || c.dials.Load() != 0 {
+			t.Errorf("%d dials of a router that reseeds when told to: %+v", c.dials.Load(), st)
+		}
+		c.Change(with)
+		synctest.Wait()
+		if st := c.Status(); st.State != control.ReseedWaiting || c.dials.Load() != 3 {
+			t.Errorf("%d dials after it was told to reseed by itself: %+v", c.dials.Load(), st)
+		}
+		// It would wait by now; another proxy or server may be of help at once.
+		c.says(bundle, "200 OK")
+		c.Change(with)
+		synctest.Wait()
+		if st := c.Status(); st.State != control.ReseedEnough || c.knows.Load() != 5 {
+			t.Errorf("%d routers are known: %+v", c.knows.Load(), st)
+		}
+		c.Change(without)
+		synctest.Wait()
+		if st := c.Status(); st.State != control.ReseedOff || st.Learned != 5 || len(st.Servers) != 3 {
+			t.Errorf("what came of the last try is forgotten: %+v", st)
+		}
+		cancel()
+		<-ended
+	})
 }
