@@ -24,7 +24,7 @@ func table() map[string]int {
 	t := make(map[string]int)
 	for layer, names := range []string{
 		0: "aescbc buf noise elligator sign",
-		1: "i2p routerinfo leaseset i2np su3 datagram control vanity hostrecord family words",
+		1: "i2p routerinfo leaseset i2np su3 datagram control vanity hostrecord family words options",
 		2: "ntcp2 ssu2 ratchet tunnel netdb profile streaming",
 		3: "transport nat netdbdir reseed reseed/fetch reseed/join reseed/serve naming router client stream control/client",
 		4: "sam i2cp proxy forward control/server console",
@@ -49,6 +49,7 @@ func edges() map[string]string {
 		"i2np":       "i2p routerinfo leaseset",
 		"datagram":   "i2p",
 		"vanity":     "i2p",
+		"options":    "i2np i2p",
 		"hostrecord": "i2p",
 		"cli/record": "cli", // prints as all programs do
 		"family":     "i2p routerinfo",

@@ -1,6 +1,9 @@
 package main
 
-import "i2ptoolkit/pkg/cli"
+import (
+	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/options"
+)
 
 // manual is what the man page has beside the definitions of the commands.
 func manual() cli.Manual {
@@ -32,6 +35,37 @@ func manual() cli.Manual {
 		Files: []cli.Entry{
 			{Term: "key.dat", Text: "a destination's private keys, in the format that Java I2P, i2pd and SAM share; i2p-keygen dest makes it. Who has it can take the address over"},
 		},
-		SeeAlso: []string{"nc(1)", "ssh(1)"},
+		Sections: []cli.ManualSection{optionSection()},
+		SeeAlso:  []string{"nc(1)", "ssh(1)"},
 	}
+}
+
+// optionSection is what -O takes, as the table has it.
+func optionSection() cli.ManualSection {
+	s := cli.ManualSection{
+		Title: "I2CP OPTIONS",
+		Text: "These are the options for -O, with the names that the I2CP overview and the streaming library's page document. " +
+			"Any other name is refused. So are documented options that this router does not have, but for the values named " +
+			"here, which ask for what it does anyway; others have no effect, and a note says so.",
+	}
+	for _, o := range options.Table() {
+		e := cli.Entry{Term: o.Name, Text: o.Doc}
+		switch o.Effect {
+		case options.Unsupported:
+			e.Text = "Refused: " + o.Doc + "."
+			if o.Values != "" {
+				e.Term += "=" + o.Values
+				e.Text = "Others are refused: " + o.Doc + "."
+			}
+		case options.Moot:
+			e.Text = "No effect: " + o.Doc + "."
+		default:
+			e.Text = "Takes " + o.Values + ". " + o.Doc
+			if o.Absent != "" {
+				e.Text += " Without it: " + o.Absent + "."
+			}
+		}
+		s.Entries = append(s.Entries, e)
+	}
+	return s
 }

@@ -11,22 +11,23 @@ import (
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/client"
+	"i2ptoolkit/pkg/options"
 )
 
 // tunnelFlags are what all verbs take that make a local destination.
 func tunnelFlags(timeout cli.DurationFlag, more ...cli.Flag) []cli.Flag {
 	return append(more, cli.RouterFlags(
-		cli.Int(0, 7, cli.IntFlag{Name: "hops", Usage: "make tunnels of `NUMBER` hops both ways, 0 to 7", DefaultText: "the router's"}),
-		cli.Int(0, 7, cli.IntFlag{Name: "in-hops", Usage: "`NUMBER` of hops of inbound tunnels", DefaultText: "as --hops"}),
-		cli.Int(0, 7, cli.IntFlag{Name: "out-hops", Usage: "`NUMBER` of hops of outbound tunnels", DefaultText: "as --hops"}),
-		cli.Int(1, 16, cli.IntFlag{Name: "tunnels", Usage: "keep `NUMBER` tunnels each way, 1 to 16", DefaultText: "the router's"}),
-		cli.CheckedList(cli.StringSliceFlag{Name: "option", Aliases: []string{"O"}, Usage: "I2CP `OPTION=VALUE` by its documented name; may be repeated"}, checkOption),
+		cli.Int(0, options.MaxLength, cli.IntFlag{Name: "hops", Usage: fmt.Sprintf("make tunnels of `NUMBER` hops both ways, 0 to %d", options.MaxLength), DefaultText: "the router's"}),
+		cli.Int(0, options.MaxLength, cli.IntFlag{Name: "in-hops", Usage: "`NUMBER` of hops of inbound tunnels", DefaultText: "as --hops"}),
+		cli.Int(0, options.MaxLength, cli.IntFlag{Name: "out-hops", Usage: "`NUMBER` of hops of outbound tunnels", DefaultText: "as --hops"}),
+		cli.Int(options.MinQuantity, options.MaxQuantity, cli.IntFlag{Name: "tunnels", Usage: fmt.Sprintf("keep `NUMBER` tunnels each way, %d to %d", options.MinQuantity, options.MaxQuantity), DefaultText: "the router's"}),
+		cli.CheckedList(cli.StringSliceFlag{Name: "option", Aliases: []string{"O"}, Usage: "I2CP `OPTION=VALUE` by its documented name, see I2CP OPTIONS; may be repeated"}, checkOption, optionNames()...),
 		cli.Timeout(timeout),
 	)...)
 }
 
-// options turns the flags into I2CP options; what -O says comes last.
-func options(c *cli.Context) map[string]string {
+// named turns the flags into I2CP options; what -O says comes last.
+func named(c *cli.Context) map[string]string {
 	out := make(map[string]string)
 	for _, f := range []struct {
 		flag  string
@@ -51,20 +52,38 @@ func options(c *cli.Context) map[string]string {
 	return out
 }
 
+// checkOption refuses what the router would refuse, before there is one.
 func checkOption(text string) error {
-	if name, _, ok := strings.Cut(text, "="); !ok || name == "" {
+	name, value, ok := strings.Cut(text, "=")
+	if !ok || name == "" {
 		return fmt.Errorf("%q is no OPTION=VALUE", text)
 	}
-	return nil
+	_, problems := options.Parse(options.Default(), map[string]string{name: value})
+	return problems.But(options.Moot).Err()
+}
+
+// optionNames are what a shell completes -O with.
+func optionNames() (names []string) {
+	for _, o := range options.Table() {
+		if o.Effect == 0 && !strings.HasSuffix(o.Name, ".N") {
+			names = append(names, o.Name+"=")
+		}
+	}
+	return names
 }
 
 // openSession makes the local destination that the flags describe.
 func openSession(c *cli.Context, ctx context.Context, req control.Open) (*client.Session, error) {
-	named := options(c)
 	if req.Options == nil {
-		req.Options = named
-	} else {
-		maps.Copy(req.Options, named)
+		req.Options = make(map[string]string)
+	}
+	maps.Copy(req.Options, named(c))
+	_, problems := options.Parse(options.Default(), req.Options)
+	if err := problems.But(options.Moot).Err(); err != nil {
+		return nil, cli.Usagef("%v", err)
+	}
+	for _, p := range problems {
+		cli.Notef(c, "%v", p)
 	}
 	router, err := cli.Router(c)
 	if err != nil {

@@ -202,8 +202,8 @@ func checkFlag(f Flag, g given) (string, error) {
 	case !g.hasValue || g.value == "":
 		return "", errors.New(" needs a value")
 	}
-	if c, ok := f.(*checkedFlag); ok {
-		value, err := c.read(g.value)
+	if c, ok := f.(checked); ok {
+		value, err := c.checked().read(g.value)
 		if err != nil {
 			return "", fmt.Errorf(" %w", err)
 		}

@@ -22,7 +22,7 @@ const Forever = 365 * 24 * time.Hour
 // Int is a flag whose value is a whole number from least to most.
 func Int(least, most int, f IntFlag) Flag {
 	flag := urfave.IntFlag(f)
-	return &checkedFlag{documented: &flag, read: func(s string) (string, error) {
+	return &checkedFlag{&flag, checks{read: func(s string) (string, error) {
 		n, err := strconv.ParseInt(s, 10, 64)
 		if err != nil && !isRange(err) {
 			return "", fmt.Errorf("%q is no whole number", s)
@@ -31,15 +31,15 @@ func Int(least, most int, f IntFlag) Flag {
 			return "", fmt.Errorf("%s is not within %d to %d", s, least, most)
 		}
 		return strconv.FormatInt(n, 10), nil
-	}}
+	}}}
 }
 
 // Duration is a flag whose value is a duration from least to most.
 func Duration(least, most time.Duration, f DurationFlag) Flag {
 	flag := urfave.DurationFlag(f)
-	return &checkedFlag{documented: &flag, read: func(s string) (string, error) {
+	return &checkedFlag{&flag, checks{read: func(s string) (string, error) {
 		return readDuration(least, most, s, "")
-	}}
+	}}}
 }
 
 // Timeout is a flag that says how long something may take.
@@ -49,12 +49,12 @@ func Timeout(f DurationFlag) Flag { return Duration(time.Millisecond, Forever, f
 // of seconds.
 func Seconds(least, most time.Duration, f DurationFlag) Flag {
 	flag := urfave.DurationFlag(f)
-	return &checkedFlag{documented: &flag, read: func(s string) (string, error) {
+	return &checkedFlag{&flag, checks{read: func(s string) (string, error) {
 		if _, err := strconv.ParseFloat(s, 64); err == nil {
 			return readDuration(least, most, s, "s")
 		}
 		return readDuration(least, most, s, "")
-	}}
+	}}}
 }
 
 // readDuration reads a duration of which the unit may be implied.
@@ -86,24 +86,24 @@ func short(d time.Duration) string {
 
 // OneOf is a flag whose value is one of a few words, in upper or lower case.
 func OneOf(f StringFlag, words ...string) Flag {
-	return &checkedFlag{documented: &f, values: words, read: func(s string) (string, error) {
+	return &checkedFlag{&f, checks{values: words, read: func(s string) (string, error) {
 		i := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, s) })
 		if i < 0 {
 			return "", fmt.Errorf("%q is none of %s", s, strings.Join(words, ", "))
 		}
 		return words[i], nil
-	}}
+	}}}
 }
 
 // Checked is a flag whose value check accepts or says what is wrong with. A shell completes
 // it with values.
 func Checked(f StringFlag, check func(string) error, values ...string) Flag {
-	return &checkedFlag{documented: &f, values: values, read: readChecked(check)}
+	return &checkedFlag{&f, checks{values: values, read: readChecked(check)}}
 }
 
 // CheckedList is Checked for a flag that may be repeated.
 func CheckedList(f StringSliceFlag, check func(string) error, values ...string) Flag {
-	return &checkedFlag{documented: &f, values: values, read: readChecked(check)}
+	return &checkedList{&f, checks{values: values, read: readChecked(check)}}
 }
 
 func readChecked(check func(string) error) func(string) (string, error) {
@@ -112,31 +112,41 @@ func readChecked(check func(string) error) func(string) (string, error) {
 
 // Values are the values of a flag that takes no other, or that it is mostly given.
 func Values(f Flag) []string {
-	if c, ok := f.(*checkedFlag); ok {
-		return c.values
+	if c, ok := f.(checked); ok {
+		return c.checked().values
 	}
 	return nil
 }
 
-// checkedFlag is a flag that knows which values it takes.
-type checkedFlag struct {
-	documented
+// checks are what a flag knows of its values.
+type checks struct {
 	// read gives the value in the form that urfave/cli reads, or says what is wrong with it,
 	// beginning with the value.
 	read   func(string) (string, error)
 	values []string
 }
 
+func (c *checks) checked() *checks { return c }
+
+// checked is a flag that knows which values it takes.
+type checked interface{ checked() *checks }
+
+type checkedFlag struct {
+	documented
+	checks
+}
+
+// checkedList is one that may be repeated. It has the flag's own methods, of which
+// urfave/cli needs one to leave the commas in a value alone.
+type checkedList struct {
+	*StringSliceFlag
+	checks
+}
+
 // documented is what urfave/cli's help and manual pages want of a flag.
 type documented interface {
 	urfave.DocGenerationFlag
 	urfave.CategorizableFlag
-}
-
-// IsSliceFlag tells the help that the flag may be repeated.
-func (f *checkedFlag) IsSliceFlag() bool {
-	s, ok := f.documented.(urfave.DocGenerationSliceFlag)
-	return ok && s.IsSliceFlag()
 }
 
 // takesValue tells whether a flag is followed by a value.

@@ -13,7 +13,14 @@ type Manual struct {
 	Examples    []Example
 	Files       []Entry
 	Environment []Entry // beside what flags are set from
+	Sections    []ManualSection
 	SeeAlso     []string
+}
+
+// ManualSection is a section that only one page has.
+type ManualSection struct {
+	Title, Text string
+	Entries     []Entry
 }
 
 // Example is what to type, and what for.
@@ -50,6 +57,13 @@ func (p Program) Man() []byte {
 		page.Text("Every command takes these:")
 		flagItems(page, commonFlags(nil))
 		page.Item("-h, --help", helpText)
+	}
+	for _, s := range p.Manual.Sections {
+		page.Section(s.Title)
+		page.Text(s.Text)
+		for _, e := range s.Entries {
+			page.Item(e.Term, e.Text)
+		}
 	}
 	page.Section("EXIT STATUS")
 	for _, e := range exitStatuses() {

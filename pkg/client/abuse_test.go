@@ -12,6 +12,7 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/noise"
+	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/ratchet"
 	"i2ptoolkit/pkg/sign"
 )
@@ -137,7 +138,7 @@ func TestSessionFlood(t *testing.T) {
 func TestInboxBound(t *testing.T) {
 	held := buf.InUse()
 	e := &ether{clients: map[i2p.Hash]*Client{}}
-	c := e.newClient(t, 1)
+	c := e.newClient(t, 1, options.Default())
 	for range 3 * inboxSize {
 		c.deliver(i2np.Message{Type: i2np.GarlicType, Body: make([]byte, 100)}.Own())
 	}
@@ -154,7 +155,7 @@ func TestInboxBound(t *testing.T) {
 // destinations that we write to, nor keep new ones out.
 func TestRemoteFlood(t *testing.T) {
 	e := &ether{clients: map[i2p.Hash]*Client{}}
-	c := e.newClient(t, 1)
+	c := e.newClient(t, 1, options.Default())
 	random := rand.NewChaCha8([32]byte{5})
 	now := time.Now()
 	friend := newSet(t, random, now)
@@ -193,7 +194,7 @@ func newSet(t *testing.T, random *rand.ChaCha8, now time.Time) leaseset.Set {
 	key := make([]byte, 32)
 	random.Read(key)
 	set, err := leaseset.Build2(leaseset.Build2Config{
-		Keys: keys, EncryptionKeys: []leaseset.EncryptionKey{{Type: encryptionX25519, Key: key}},
+		Keys: keys, EncryptionKeys: []leaseset.EncryptionKey{{Type: i2p.CryptoX25519, Key: key}},
 		Leases:    []leaseset.Lease{{Gateway: i2p.HashOf(key), TunnelID: 3, Expires: i2p.DateOf(now.Add(9 * time.Minute))}},
 		Published: i2p.DateOf(now),
 	})

@@ -19,6 +19,7 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/noise"
+	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/ratchet"
 	"i2ptoolkit/pkg/stream"
 )
@@ -72,14 +73,14 @@ type Config struct {
 	// OpenTunnels asks the router for tunnels. Deliver is called with each
 	// message that arrives in one of them, Changed when the tunnels do.
 	OpenTunnels func(Callbacks) Tunnels
-	// Unpublished keeps the lease set out of the netDb: peers get it bundled.
-	Unpublished bool
+	// Options are what the destination's owner asks for, but for the shape of
+	// its tunnels, which is between OpenTunnels and the router. The zero value
+	// is options.Default.
+	Options options.Options
 	// Resumable keeps the destination for Resume, for as long after Retire as
 	// there are tunnels that its peers may still send into.
 	Resumable bool
-	// LeaseSetOptions go into the lease set's options mapping.
-	LeaseSetOptions map[string]string
-	Stream          stream.Config // Keys, Now, Send and Stalled are filled in; Rand where it is nil
+	Stream    stream.Config // Rand and Gather are taken from it; the rest follows from the other fields
 	// Gather is for simulations, nil elsewhere: the loop calls it once it has
 	// woken. It returns when the goroutines that may still add to the inbox are
 	// at rest.
@@ -132,9 +133,8 @@ type Client struct {
 }
 
 const (
-	encryptionX25519 = 4
-	inboxSize        = 4096
-	messageLife      = 60 * time.Second // I2NP expiration of what we send
+	inboxSize   = 4096
+	messageLife = 60 * time.Second // I2NP expiration of what we send
 )
 
 // ErrClosed is returned once a client has ended.
@@ -154,6 +154,9 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Gather == nil {
 		cfg.Gather = func() {}
 	}
+	if len(cfg.Options.Encryption) == 0 {
+		cfg.Options = options.Default()
+	}
 	static := cfg.Keys.LeaseSetKey()
 	c := &Client{
 		cfg:      cfg,
@@ -167,13 +170,8 @@ func New(cfg Config) (*Client, error) {
 		ready:    make(chan struct{}),
 		standing: make(chan struct{}),
 	}
-	c.sessions = ratchet.New(ratchet.Config{Static: static, Rand: cfg.Rand})
-	sc := cfg.Stream
-	sc.Keys, sc.Now, sc.Send, sc.Stalled = cfg.Keys, cfg.Now, c.send, c.stalled
-	sc.Engine.PathRTT, sc.Quiet = c.pathRTT, func() { c.tunnels.Suspect() }
-	if sc.Rand == nil {
-		sc.Rand = cfg.Rand
-	}
+	c.sessions = ratchet.New(ratchet.Config{Static: static, Hybrid: hybrid(cfg.Options), Rand: cfg.Rand})
+	sc := c.streams(cfg.Options)
 	var err error
 	if c.host, err = stream.New(sc); err != nil {
 		return nil, err
@@ -362,7 +360,7 @@ func (c *Client) published() {
 }
 
 func (c *Client) becomeReady() {
-	if !c.isReady && c.stands && (c.confirmed || c.cfg.Unpublished) {
+	if !c.isReady && c.stands && (c.confirmed || c.cfg.Options.Unpublished) {
 		c.isReady = true
 		close(c.ready)
 	}
@@ -380,6 +378,11 @@ func (c *Client) Stands() bool {
 
 // Dial opens a stream to another destination.
 func (c *Client) Dial(ctx context.Context, to i2p.Destination, port uint16) (*stream.Conn, error) {
+	if limit := c.cfg.Options.Streaming.ConnectTimeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
 	if err := c.Standing(ctx); err != nil {
 		return nil, fmt.Errorf("client: waiting for tunnels: %w", err)
 	}

@@ -154,13 +154,16 @@ func (c *Client) open(m i2np.Message) {
 		return
 	}
 	c.stats.Received++
-	if r := c.byStatic[o.From]; r != nil {
-		r.acknowledged(o.Acks)
-	}
 	c.mu.Unlock()
 	for _, clove := range o.Cloves {
 		c.clove(now, clove)
 	}
+	c.mu.Lock()
+	if r := c.byStatic[o.From]; r != nil { // its lease set may have come just now
+		r.use(o.From, o.Type)
+		r.acknowledged(o.Acks)
+	}
+	c.mu.Unlock()
 }
 
 // clove handles what a garlic message held. Only what is meant for this
@@ -241,8 +244,7 @@ func (c *Client) learn(set leaseset.Set) {
 		return
 	}
 	revive := false
-	if r.update(set) {
-		c.byStatic[r.static()] = r
+	if c.update(r, set) {
 		revive = r.stalled(now) || r.withdrawn(now)
 		if r.pushes > 0 && !r.knowsSet { // there are new ways to send it ours
 			r.sentSet = 0

@@ -20,7 +20,7 @@ func (c *Client) renewSet(now time.Time) {
 	if set == nil {
 		return
 	}
-	c.set, c.toPublish, c.missing = set, !c.cfg.Unpublished, false
+	c.set, c.toPublish, c.missing = set, !c.cfg.Options.Unpublished, false
 	store := i2np.DatabaseStore{Key: set.Hash(), Type: set.StoreType(), Data: set.Bytes()}
 	c.stored = store.AppendTo(nil)
 	c.stats.LeaseSets++
@@ -96,11 +96,11 @@ func (c *Client) makeSet(now time.Time, leases []leaseset.Lease) *leaseset.Lease
 	published := max(i2p.DateOf(now), c.dated+1000) // the record counts whole seconds
 	set, err := leaseset.Build2(leaseset.Build2Config{
 		Keys:           c.cfg.Keys,
-		EncryptionKeys: []leaseset.EncryptionKey{{Type: encryptionX25519, Key: c.static.Public[:]}},
+		EncryptionKeys: c.encryptionKeys(),
 		Leases:         leases,
 		Published:      published,
-		Unpublished:    c.cfg.Unpublished,
-		Options:        c.cfg.LeaseSetOptions,
+		Unpublished:    c.cfg.Options.Unpublished,
+		Options:        c.cfg.Options.Services,
 	})
 	if err != nil {
 		c.cfg.Log.Error("lease set not made", "error", err)

@@ -1,11 +1,13 @@
 package client
 
 import (
+	"maps"
 	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/options"
 )
 
 const (
@@ -79,8 +81,9 @@ func (c *Client) Retire() {
 
 // Renewal is what a resumed destination does otherwise than before.
 type Renewal struct {
-	Unpublished     bool
-	LeaseSetOptions map[string]string
+	// Options differ from those before in what is no matter of sessions and
+	// streams (options.Options.SameEngines).
+	Options options.Options
 	// Anew: its tunnels are of another shape, and none of them stands yet.
 	Anew bool
 }
@@ -96,11 +99,12 @@ func (c *Client) Resume(r Renewal) bool {
 	}
 	l.resting, l.gone, l.retired = false, nil, make(chan struct{})
 	c.host.Resume()
-	c.cfg.Unpublished, c.cfg.LeaseSetOptions = r.Unpublished, r.LeaseSetOptions
+	said := maps.Equal(c.cfg.Options.Services, r.Options.Services)
+	c.cfg.Options = r.Options
 	if r.Anew {
 		c.state = TunnelState{}
 	}
-	missing := l.withdrawal != published || !c.setStands(c.cfg.Now()) || c.set.Unpublished() != r.Unpublished
+	missing := l.withdrawal != published || !c.setStands(c.cfg.Now()) || c.set.Unpublished() != r.Options.Unpublished || !said
 	l.withdrawal = published
 	c.missing = c.missing || missing
 	c.dirty = c.dirty || c.missing

@@ -10,6 +10,7 @@ import (
 
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/stream"
 )
 
@@ -71,7 +72,7 @@ func TestResume(t *testing.T) {
 
 		b.Retire()
 		time.Sleep(dormancy + time.Second)
-		if b.Resume(Renewal{}) {
+		if b.Resume(Renewal{Options: options.Default()}) {
 			t.Error("resumed after its end")
 		}
 	})
@@ -80,10 +81,10 @@ func TestResume(t *testing.T) {
 // resume has a client listen and echo again.
 func resume(t *testing.T, c *Client) {
 	t.Helper()
-	if !c.Resume(Renewal{}) {
+	if !c.Resume(Renewal{Options: options.Default()}) {
 		t.Fatal("not resumed")
 	}
-	if c.Resume(Renewal{}) {
+	if c.Resume(Renewal{Options: options.Default()}) {
 		t.Error("resumed twice")
 	}
 	l, err := c.Listen(7)
@@ -155,7 +156,7 @@ func TestElGamalOnly(t *testing.T) {
 		e.mu.Unlock()
 		begun := time.Now()
 		_, err = a.Dial(t.Context(), b.Destination(), 7)
-		if !errors.Is(err, ErrEncryption) || !strings.Contains(err.Error(), " has ElGamal, and this router speaks ") {
+		if !errors.Is(err, ErrEncryption) || !strings.Contains(err.Error(), " has ElGamal, and this destination speaks ") {
 			t.Error(err)
 		}
 		if took := time.Since(begun); took > time.Second {

@@ -26,7 +26,7 @@ func (c *Client) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error
 			err = ErrTakenBack
 		}
 		if err == nil {
-			return set, speaks(set)
+			return set, c.speaks(set)
 		}
 		err = fmt.Errorf("lease set of %s: %w", hash.B32(), err)
 		if ctx.Err() != nil || (attempt >= lookupAttempts && c.cfg.Now().Sub(start) >= lookupPatience) {

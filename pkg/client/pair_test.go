@@ -14,6 +14,7 @@ import (
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/sign"
 	"i2ptoolkit/pkg/stream"
 )
@@ -60,7 +61,7 @@ func oneTunnel(gateway i2p.Hash) TunnelState {
 }
 
 // newClient makes a client with one tunnel each way.
-func (e *ether) newClient(t *testing.T, seed byte) *Client {
+func (e *ether) newClient(t *testing.T, seed byte, asked options.Options) *Client {
 	t.Helper()
 	random := rand.NewChaCha8([32]byte{seed})
 	keys, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, random)
@@ -68,7 +69,7 @@ func (e *ether) newClient(t *testing.T, seed byte) *Client {
 		t.Fatal(err)
 	}
 	gateway := i2p.HashOf([]byte{seed})
-	c, err := New(Config{Keys: keys, Rand: random, OpenTunnels: func(to Callbacks) Tunnels {
+	c, err := New(Config{Keys: keys, Rand: random, Options: asked, OpenTunnels: func(to Callbacks) Tunnels {
 		to.Changed(oneTunnel(gateway))
 		e.mu.Lock()
 		e.tell[e.clients[gateway]] = to
@@ -132,11 +133,16 @@ func (t etherTunnels) Close() {}
 
 // pair runs f in a bubble with two clients, the second of which echoes.
 func pair(t *testing.T, f func(t *testing.T, e *ether, a, b *Client)) {
+	pairWith(t, options.Default(), options.Default(), f)
+}
+
+// pairWith is pair with clients that were asked for something.
+func pairWith(t *testing.T, ofA, ofB options.Options, f func(t *testing.T, e *ether, a, b *Client)) {
 	held := buf.InUse()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)))
 		e := &ether{clients: map[i2p.Hash]*Client{}, sets: map[i2p.Hash]leaseset.Set{}, log: map[i2p.Hash][]i2np.Message{}, tell: map[*Client]Callbacks{}}
-		a, b := e.newClient(t, 1), e.newClient(t, 2)
+		a, b := e.newClient(t, 1, ofA), e.newClient(t, 2, ofB)
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		defer running.Wait()

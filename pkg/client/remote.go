@@ -45,10 +45,11 @@ const (
 // while they work, because packets that take one path arrive in order.
 type remote struct {
 	hash     i2p.Hash
-	set      leaseset.Set // nil before the first lookup
-	key      leaseset.EncryptionKey
-	waiting  [][]byte // payloads that came before the lease set did
-	lookup   bool     // one is under way
+	set      leaseset.Set             // nil before the first lookup
+	keys     []leaseset.EncryptionKey // of set, those that we speak
+	key      leaseset.EncryptionKey   // of keys, the one in use
+	waiting  [][]byte                 // payloads that came before the lease set did
+	lookup   bool                     // one is under way
 	lookedUp time.Time
 	lookups  int // in a row that brought nothing new
 	used     time.Time
@@ -77,16 +78,44 @@ type leaseKey struct {
 
 // update takes a lease set that verified. An older one than we have changes
 // nothing.
-func (r *remote) update(set leaseset.Set) bool {
+func (c *Client) update(r *remote, set leaseset.Set) bool {
 	if r.set != nil && set.Published() <= r.set.Published() {
 		return false
 	}
-	key, ok := usableKey(set)
-	if !ok {
+	keys := c.usableKeys(set)
+	if len(keys) == 0 {
 		return false
 	}
-	r.set, r.key, r.lookups = set, key, 0
+	c.unbind(r)
+	r.set, r.keys, r.lookups = set, keys, 0
+	if r.key.Key == nil || !r.use(r.static(), ratchet.EncryptionType(r.key.Type)) {
+		r.key = keys[0]
+	}
+	for _, k := range keys {
+		c.byStatic[[32]byte(k.Key)] = r
+	}
 	return true
+}
+
+// unbind forgets the keys of a remote.
+func (c *Client) unbind(r *remote) {
+	for _, k := range r.keys {
+		if c.byStatic[[32]byte(k.Key)] == r {
+			delete(c.byStatic, [32]byte(k.Key))
+		}
+	}
+}
+
+// use has what goes to the peer sealed to one of its keys: that with which it
+// spoke to us, as its sessions are with that one.
+func (r *remote) use(static [32]byte, t ratchet.EncryptionType) bool {
+	for _, k := range r.keys {
+		if [32]byte(k.Key) == static && k.Type == uint16(t) {
+			r.key = k
+			return true
+		}
+	}
+	return false
 }
 
 // stalled reports whether lately nothing got through to the peer.
@@ -100,15 +129,15 @@ func (r *remote) unpublished() bool {
 	return ok && set.Unpublished()
 }
 
-// usableKey is the first encryption key of a lease set that we speak: the
-// order is the owner's preference (common structures, LeaseSet2).
-func usableKey(set leaseset.Set) (leaseset.EncryptionKey, bool) {
+// usableKeys are the encryption keys of a lease set that we speak: the order is
+// the owner's preference (common structures, LeaseSet2).
+func (c *Client) usableKeys(set leaseset.Set) (keys []leaseset.EncryptionKey) {
 	for _, k := range set.EncryptionKeys() {
-		if k.Type == encryptionX25519 && len(k.Key) == 32 {
-			return k, true
+		if slices.Contains(c.cfg.Options.Encryption, k.Type) && len(k.Key) == 32 {
+			keys = append(keys, k)
 		}
 	}
-	return leaseset.EncryptionKey{}, false
+	return keys
 }
 
 // ErrEncryption means that a lease set has no encryption key of a type that we
@@ -117,20 +146,27 @@ var ErrEncryption = errors.New("client: no encryption type in common")
 
 // speaks returns ErrEncryption, with what there is, unless the owner of a lease
 // set can be sent to.
-func speaks(set leaseset.Set) error {
-	if _, ok := usableKey(set); ok {
+func (c *Client) speaks(set leaseset.Set) error {
+	if len(c.usableKeys(set)) > 0 {
 		return nil
 	}
-	var types []string
+	var theirs []uint16
 	for _, k := range set.EncryptionKeys() {
-		types = append(types, i2p.CryptoName(k.Type))
+		theirs = append(theirs, k.Type)
 	}
-	theirs := strings.Join(types, ", ")
-	if theirs == "" {
-		theirs = "none"
+	return fmt.Errorf("%w: the lease set of %s has %s, and this destination speaks %s",
+		ErrEncryption, set.Hash().B32(), typeNames(theirs), typeNames(c.cfg.Options.Encryption))
+}
+
+func typeNames(types []uint16) string {
+	var names []string
+	for _, t := range types {
+		names = append(names, i2p.CryptoName(t))
 	}
-	return fmt.Errorf("%w: the lease set of %s has %s, and this router speaks %s",
-		ErrEncryption, set.Hash().B32(), theirs, i2p.CryptoName(encryptionX25519))
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
 }
 
 // static is the peer's X25519 key, the name of its ratchet session.

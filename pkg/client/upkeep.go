@@ -243,9 +243,7 @@ func (r *remote) before(o *remote) bool {
 
 func (c *Client) forget(r *remote) {
 	delete(c.remotes, r.hash)
-	if r.set != nil && c.byStatic[r.static()] == r {
-		delete(c.byStatic, r.static())
-	}
+	c.unbind(r)
 }
 
 func (c *Client) forgetIdle(now time.Time) {

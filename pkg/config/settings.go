@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"i2ptoolkit/pkg/options"
 )
 
 // Setting is one key of router.toml: what is said of it, and what its value is held to.
@@ -27,7 +29,7 @@ type Setting struct {
 
 // described is what the keys of Config's fields mean. The type says the rest.
 func described() []Setting {
-	const lengths, quantities = 7, 16
+	const lengths, quantities = options.MaxLength, options.MaxQuantity
 	return []Setting{
 		{Key: "data_dir", Flag: "dir", Doc: "The directory with the router's keys, its netDb and its other state.", Unset: "$XDG_STATE_HOME/i2p, else ~/.local/state/i2p"},
 		{Key: "socket", Flag: "socket", Doc: "The path of the control socket.", Unset: "router.sock in a directory that was named, else $XDG_RUNTIME_DIR/i2p/router.sock, else router.sock in the data directory"},
@@ -60,12 +62,12 @@ func described() []Setting {
 
 		{Key: "exploratory.in_length", Doc: "The hops of an inbound tunnel.", Unit: "hops", Most: lengths, Unset: "none"},
 		{Key: "exploratory.out_length", Doc: "The hops of an outbound tunnel.", Unit: "hops", Most: lengths, Unset: "none"},
-		{Key: "exploratory.in_quantity", Doc: "The inbound tunnels to keep.", Unit: "tunnels", Least: 1, Most: quantities},
-		{Key: "exploratory.out_quantity", Doc: "The outbound tunnels to keep.", Unit: "tunnels", Least: 1, Most: quantities},
+		{Key: "exploratory.in_quantity", Doc: "The inbound tunnels to keep.", Unit: "tunnels", Least: options.MinQuantity, Most: quantities},
+		{Key: "exploratory.out_quantity", Doc: "The outbound tunnels to keep.", Unit: "tunnels", Least: options.MinQuantity, Most: quantities},
 		{Key: "client.in_length", Doc: "The hops of an inbound tunnel.", Unit: "hops", Most: lengths, Unset: "none"},
 		{Key: "client.out_length", Doc: "The hops of an outbound tunnel.", Unit: "hops", Most: lengths, Unset: "none"},
-		{Key: "client.in_quantity", Doc: "The inbound tunnels to keep.", Unit: "tunnels", Least: 1, Most: quantities},
-		{Key: "client.out_quantity", Doc: "The outbound tunnels to keep.", Unit: "tunnels", Least: 1, Most: quantities},
+		{Key: "client.in_quantity", Doc: "The inbound tunnels to keep.", Unit: "tunnels", Least: options.MinQuantity, Most: quantities},
+		{Key: "client.out_quantity", Doc: "The outbound tunnels to keep.", Unit: "tunnels", Least: options.MinQuantity, Most: quantities},
 	}
 }
 

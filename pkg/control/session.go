@@ -15,6 +15,7 @@ type Open struct {
 	// Port 0 takes the streams for any port that has no listener of its own.
 	Listen []uint16 `json:"listen,omitempty"`
 	// Options are I2CP options by their documented names: inbound.length, outbound.quantity, …
+	// Those that package options does not obey are refused, but for those that have no effect.
 	Options map[string]string `json:"options,omitempty"`
 }
 

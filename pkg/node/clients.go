@@ -10,10 +10,9 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/router"
-	"i2ptoolkit/pkg/sign"
 	"i2ptoolkit/pkg/stream"
-	"i2ptoolkit/pkg/streaming"
 )
 
 // localClient is a local destination. It outlives its user for a while, and
@@ -26,35 +25,34 @@ type localClient struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
 
-	shape shapes        // under node.mu
-	free  chan struct{} // under node.mu: closed while it has no user
+	asked options.Options // under node.mu
+	free  chan struct{}   // under node.mu: closed while it has no user
 }
 
 // OpenClient makes a local destination.
 func (n *Node) OpenClient(ctx context.Context, cfg server.ClientConfig) (server.Client, error) {
-	shape, err := n.shapes(cfg.Options)
+	asked, err := n.options(cfg.Options)
 	if err != nil {
 		return nil, err
 	}
 	if cfg.Keys != nil {
-		if l, err := n.reopen(ctx, cfg, shape); l != nil || err != nil {
+		if l, err := n.reopen(ctx, cfg.Keys, asked); l != nil || err != nil {
 			return l, err
 		}
 	}
-	return n.newClient(cfg, shape)
+	return n.newClient(cfg.Keys, asked)
 }
 
-func (n *Node) newClient(cfg server.ClientConfig, shape shapes) (server.Client, error) {
+func (n *Node) newClient(keys *i2p.PrivateKeys, asked options.Options) (server.Client, error) {
 	n.mu.Lock()
 	random, streams := n.split(), n.split()
 	loop := loopClients + 2*n.opened
 	n.opened++
 	n.mu.Unlock()
-	l := &localClient{node: n, shape: shape, free: make(chan struct{}), done: make(chan struct{})}
-	keys := cfg.Keys
+	l := &localClient{node: n, asked: asked, free: make(chan struct{}), done: make(chan struct{})}
 	if keys == nil {
 		var err error
-		if keys, err = i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, random); err != nil {
+		if keys, err = i2p.GenerateDestination(asked.Signature, i2p.CryptoElGamal, random); err != nil {
 			return nil, err
 		}
 	} else {
@@ -63,11 +61,8 @@ func (n *Node) newClient(cfg server.ClientConfig, shape shapes) (server.Client, 
 	var err error
 	l.Client, err = client.New(client.Config{
 		Keys: keys, Rand: random, Gather: n.gather(loop), Now: n.cfg.Now, Log: n.log,
-		Stream: stream.Config{
-			Rand: streams, Gather: n.gather(loop + 1),
-			Engine: streaming.Config{KeepAlive: shape.silence.keepAlive, Idle: shape.silence.idle},
-		},
-		Unpublished: unpublished(cfg.Options),
+		Stream:      stream.Config{Rand: streams, Gather: n.gather(loop + 1)},
+		Options:     asked,
 		Resumable:   l.key != nil,
 		OpenTunnels: l.openTunnels,
 	})
@@ -90,16 +85,12 @@ func (n *Node) newClient(cfg server.ClientConfig, shape shapes) (server.Client, 
 	return l.user(), nil
 }
 
-func unpublished(options map[string]string) bool {
-	return options["i2cp.dontPublishLeaseSet"] == "true"
-}
-
 func (l *localClient) openTunnels(to client.Callbacks) client.Tunnels {
 	l.node.mu.Lock()
-	shape := l.shape
+	asked := l.asked
 	l.node.mu.Unlock()
 	t := l.node.router.OpenTunnels(router.TunnelsConfig{
-		Name: l.Destination().B32(), Inbound: shape.in, Outbound: shape.out,
+		Name: l.Destination().B32(), Inbound: shape(asked.Inbound), Outbound: shape(asked.Outbound),
 		Deliver: to.Deliver, Published: to.Published,
 		Changed: func(s router.TunnelState) { to.Changed(client.TunnelState(s)) },
 	})

@@ -11,6 +11,7 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/options"
 )
 
 // user is one use of a local destination, from its opening to its Close.
@@ -52,14 +53,14 @@ func inUse(d i2p.Destination) error {
 	return control.Errorf(control.InUse, "%s is in use on this router already", d.B32())
 }
 
-// reopen gives the destination of the keys in cfg to another user where it is
+// reopen gives the destination of the keys to another user where it is
 // there without one. It returns nil where it is to be made.
-func (n *Node) reopen(ctx context.Context, cfg server.ClientConfig, shape shapes) (server.Client, error) {
-	dest := cfg.Keys.Destination()
+func (n *Node) reopen(ctx context.Context, keys *i2p.PrivateKeys, asked options.Options) (server.Client, error) {
+	dest := keys.Destination()
 	patience, cancel := context.WithTimeoutCause(ctx, leavePatience, errInUse)
 	defer cancel()
 	for {
-		u, wait := n.takeOver(dest.Hash(), cfg, shape)
+		u, wait := n.takeOver(keys, asked)
 		if u != nil {
 			return u, nil
 		}
@@ -81,10 +82,10 @@ var errInUse = errors.New("node: destination in use")
 
 // takeOver resumes a destination. Where it cannot yet, it returns what is to be
 // waited for; nil where there is no such destination.
-func (n *Node) takeOver(hash i2p.Hash, cfg server.ClientConfig, shape shapes) (u *user, wait <-chan struct{}) {
+func (n *Node) takeOver(keys *i2p.PrivateKeys, asked options.Options) (u *user, wait <-chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	l := n.holder(hash)
+	l := n.holder(keys.Destination().Hash())
 	if l == nil || n.stopping.Load() {
 		return nil, nil
 	}
@@ -93,19 +94,19 @@ func (n *Node) takeOver(hash i2p.Hash, cfg server.ClientConfig, shape shapes) (u
 	default:
 		return nil, l.free
 	}
-	if !bytes.Equal(l.key, cfg.Keys.AppendTo(nil)) || l.shape.silence != shape.silence {
-		// The same destination by another offline key, or its streams are to
-		// behave otherwise.
+	if !bytes.Equal(l.key, keys.AppendTo(nil)) || !l.asked.SameEngines(asked) {
+		// The same destination by another offline key, or its sessions or
+		// streams are to behave otherwise.
 		l.cancel()
 		return nil, l.done
 	}
-	anew := l.shape != shape
+	anew := l.asked.Inbound != asked.Inbound || l.asked.Outbound != asked.Outbound
 	if t := l.tunnels.Load(); anew && t != nil {
-		t.Reshape(shape.in, shape.out)
+		t.Reshape(shape(asked.Inbound), shape(asked.Outbound))
 	}
-	if !l.Resume(client.Renewal{Unpublished: unpublished(cfg.Options), Anew: anew}) {
+	if !l.Resume(client.Renewal{Options: asked, Anew: anew}) {
 		return nil, l.done
 	}
-	l.shape, l.free = shape, make(chan struct{})
+	l.asked, l.free = asked, make(chan struct{})
 	return l.user(), nil
 }

@@ -10,6 +10,9 @@ type events struct{ h *Host }
 
 func (e events) Accept(ec *streaming.Conn) bool {
 	h := e.h
+	if allows := h.cfg.Allows; allows != nil && !allows(ec.Remote().Hash()) {
+		return false
+	}
 	port, _ := ec.Ports()
 	h.mu.Lock()
 	l := h.listeners[port]

@@ -30,6 +30,8 @@ type Config struct {
 	// Quiet is told that a peer that sent much sends nothing any more. It may
 	// be nil.
 	Quiet func()
+	// Allows tells whose streams are taken; nil takes all.
+	Allows func(peer i2p.Hash) bool
 	// Engine tunes the engine; its Keys, Rand and Events are filled in.
 	Engine streaming.Config
 

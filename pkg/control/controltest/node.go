@@ -12,6 +12,7 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/sign"
 )
 
@@ -235,8 +236,8 @@ func (n *Node) Lookup(ctx context.Context, kind string, hash i2p.Hash) (control.
 
 // OpenClient makes a destination that others of this Node reach.
 func (n *Node) OpenClient(ctx context.Context, cfg server.ClientConfig) (server.Client, error) {
-	if v, ok := cfg.Options["inbound.length"]; ok && (len(v) != 1 || v[0] < '0' || v[0] > '7') {
-		return nil, control.Errorf(control.BadRequest, "inbound.length: %q is not within 0 to 7", v)
+	if _, problems := options.Parse(options.Default(), cfg.Options); problems.But(options.Moot).Err() != nil {
+		return nil, control.Errorf(control.BadRequest, "%v", problems)
 	}
 	keys := cfg.Keys
 	if keys == nil {

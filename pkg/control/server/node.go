@@ -54,8 +54,8 @@ type ClientConfig struct {
 	// Keys is nil for a transient destination, which is never written to a disk.
 	Keys *i2p.PrivateKeys
 	// Options are I2CP options by their documented names (inbound.length,
-	// outbound.quantity, i2cp.leaseSetEncType, …). A value that does not parse is a
-	// control.BadRequest.
+	// outbound.quantity, i2cp.leaseSetEncType, …). One that is not known, or that the
+	// router does not have, or that does not parse is a control.BadRequest.
 	Options map[string]string
 }
 
