@@ -28,7 +28,7 @@ func table() map[string]int {
 		2: "ntcp2 ssu2 ratchet tunnel netdb profile streaming",
 		3: "transport nat netdbdir reseed reseed/fetch reseed/join reseed/serve naming router client stream control/client",
 		4: "sam i2cp proxy forward control/server console",
-		5: "config node devnet cli cli/record processors",
+		5: "config control/answers node devnet cli cli/record processors",
 	} {
 		for name := range strings.FieldsSeq(names) {
 			t[name] = layer
@@ -55,8 +55,10 @@ func edges() map[string]string {
 		"family":     "i2p routerinfo",
 		"netdb":      "profile",
 		"client":     "stream", // a destination owns its streams; the table's client is both
-		"node":       "config",
+		"node":       "config control/answers",
 		"devnet":     "config node",
+
+		"control/answers": "config",
 
 		"reseed":       "netdbdir",
 		"reseed/fetch": "netdbdir reseed",

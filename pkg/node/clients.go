@@ -3,11 +3,11 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 
 	"i2ptoolkit/pkg/client"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/options"
@@ -191,17 +191,5 @@ func (l *localClient) explain(err error) error {
 		}
 		return control.Errorf(control.NoTunnels, "no tunnels in time")
 	}
-	return explain(err)
-}
-
-func explain(err error) error {
-	code, ok := codeOf(err)
-	if !ok {
-		return err
-	}
-	return control.Errorf(code, "%v", err)
-}
-
-func wrapf(err error, format string, args ...any) error {
-	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
+	return answers.Explain(err)
 }

@@ -101,7 +101,7 @@ func (n *Node) moved(local []netip.Addr) {
 	} else {
 		n.log.Info("the addresses of the settings are this machine's again")
 	}
-	n.events.publish(control.Event{Event: "address_changed", Detail: note}, n.cfg.Now())
+	n.events.Publish(control.Event{Event: "address_changed", Detail: note})
 	if n.info.Load() != nil {
 		n.renewInfo()
 		n.router.Republish()

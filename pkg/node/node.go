@@ -20,6 +20,7 @@ import (
 
 	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -58,6 +59,7 @@ type Config struct {
 // Node is a router in one piece. New reads what there is on disk; Run does
 // all the rest.
 type Node struct {
+	*answers.Answers
 	cfg       Config
 	asked     config.Config // the settings as given; cfg has what follows from them
 	log       *slog.Logger
@@ -72,7 +74,7 @@ type Node struct {
 	loaded    chan struct{} // closed once the netDb has been read
 	hosts     *hosts
 	pressure  atomic.Uint32 // the level of congestion that we publish
-	events    *hub
+	events    *answers.Hub
 	started   time.Time
 	info      atomic.Pointer[routerinfo.RouterInfo]
 	presented atomic.Pointer[routerinfo.RouterInfo] // the same, a little older
@@ -87,7 +89,6 @@ type Node struct {
 	running sync.WaitGroup // clients
 	opened  int            // clients ever
 	ctx     context.Context
-	rates   rates
 }
 
 // New makes a node. It reads or creates the router's identity, so that what is
@@ -104,7 +105,7 @@ func New(cfg Config) (*Node, error) {
 	}
 	s := cfg.Settings
 	n := &Node{
-		cfg: cfg, asked: s, log: cfg.Log, events: newHub(),
+		cfg: cfg, asked: s, log: cfg.Log, events: answers.NewHub(cfg.Now),
 		stop: make(chan struct{}), stopNow: make(chan struct{}),
 		clients: make(map[*localClient]struct{}), loaded: make(chan struct{}), started: cfg.Now(),
 	}
@@ -132,7 +133,26 @@ func New(cfg Config) (*Node, error) {
 	if n.joiner, err = n.newJoiner(); err != nil {
 		return nil, err
 	}
+	n.Answers = answers.New(answers.Config{
+		Router: n.router, Transport: n.transport, DB: n.db, Joiner: n.joiner, Hub: n.events, Now: cfg.Now,
+		Settings: func() config.Config { return n.cfg.Settings },
+		Info:     n.info.Load, Standing: n.standing,
+	})
 	return n, nil
+}
+
+// standing is what the answers tell of the node itself.
+func (n *Node) standing() answers.Standing {
+	at := answers.Standing{
+		Hash: n.hash.String(), Caps: n.caps(), AddressLost: n.hosts.notes(), LogLevel: n.LogLevel(),
+		Stopping: n.stopping.Load(),
+	}
+	select {
+	case <-n.loaded:
+		at.Loaded = true
+	default:
+	}
+	return at
 }
 
 const portFile = "port"
@@ -182,15 +202,15 @@ func (n *Node) newTransport() (*transport.Transport, error) {
 		},
 		Up: func(peer i2p.Hash, inbound bool) {
 			n.router.PeerUp(peer)
-			n.events.publish(control.Event{Event: "peer_up", Router: peer.String(), Detail: string(direction(inbound))}, n.cfg.Now())
+			n.events.Publish(control.Event{Event: "peer_up", Router: peer.String(), Detail: string(answers.Direction(inbound))})
 		},
 		Down: func(peer i2p.Hash, why error) {
 			n.router.PeerDown(peer)
-			n.events.publish(control.Event{Event: "peer_down", Router: peer.String(), Detail: errText(why)}, n.cfg.Now())
+			n.events.Publish(control.Event{Event: "peer_down", Router: peer.String(), Detail: errText(why)})
 		},
 		Stalled: func(peer i2p.Hash) {
 			n.router.PeerStalled(peer)
-			n.events.publish(control.Event{Event: "peer_stalled", Router: peer.String()}, n.cfg.Now())
+			n.events.Publish(control.Event{Event: "peer_stalled", Router: peer.String()})
 		},
 		Moved:        n.moved,
 		Failed:       func(peer i2p.Hash, why error) { n.router.PeerFailed(peer) },
@@ -219,7 +239,7 @@ func (n *Node) newRouter() {
 		Outbound: router.Shape{Hops: s.Exploratory.OutLength, Quantity: s.Exploratory.OutQuantity},
 		Info:     n.renewInfo,
 		Event: func(e router.Event) {
-			n.events.publish(control.Event{Event: e.Kind, Router: hashText(e.Router), Tunnel: e.Tunnel, Owner: e.Owner, Detail: e.Detail}, n.cfg.Now())
+			n.events.Publish(control.Event{Event: e.Kind, Router: hashText(e.Router), Tunnel: e.Tunnel, Owner: e.Owner, Detail: e.Detail})
 		},
 	})
 }
@@ -261,12 +281,12 @@ func (n *Node) Run(ctx context.Context) error {
 		n.log.Info("router runs", "netid", n.cfg.Settings.NetID, "socket", socket)
 		n.waitForStop(ctx, work)
 	}
-	n.events.publish(control.Event{Event: "router_state", Detail: string(control.StateStopping)}, n.cfg.Now())
+	n.events.Publish(control.Event{Event: "router_state", Detail: string(control.StateStopping)})
 	n.closeClients()
 	cancel()
 	err = cmp.Or(err, parts.wait())
 	n.keepLast()
-	n.events.close()
+	n.events.Close()
 	closeSocket()
 	return cmp.Or(err, door.wait())
 }
@@ -357,13 +377,6 @@ func (p *parts) run(name string, f func(context.Context) error) {
 func (p *parts) wait() error {
 	p.wg.Wait()
 	return p.err
-}
-
-func direction(inbound bool) control.Direction {
-	if inbound {
-		return control.Inbound
-	}
-	return control.Outbound
 }
 
 func errText(err error) string {

@@ -29,7 +29,7 @@ func (n *Node) newJoiner() (*join.Joiner, error) {
 		Known: func() int { return n.router.Counts().DB.Routers },
 		Learn: func(ri *routerinfo.RouterInfo) { n.Learn([]*routerinfo.RouterInfo{ri}) },
 		Event: func(detail string) {
-			n.events.publish(control.Event{Event: "reseed", Detail: detail}, n.cfg.Now())
+			n.events.Publish(control.Event{Event: "reseed", Detail: detail})
 		},
 	}), nil
 }

@@ -1,4 +1,4 @@
-package node
+package answers
 
 import (
 	"context"
@@ -8,9 +8,10 @@ import (
 	"i2ptoolkit/pkg/control"
 )
 
-// hub passes events on to whoever follows them. One that does not keep up
+// Hub passes events on to whoever follows them. One that does not keep up
 // loses events and is told how many.
-type hub struct {
+type Hub struct {
+	now    func() time.Time
 	mu     sync.Mutex
 	subs   map[*subscriber]struct{}
 	closed bool
@@ -23,10 +24,14 @@ type subscriber struct {
 
 const subscriberQueue = 256
 
-func newHub() *hub { return &hub{subs: make(map[*subscriber]struct{})} }
+// NewHub makes a hub that nobody follows yet.
+func NewHub(now func() time.Time) *Hub {
+	return &Hub{now: now, subs: make(map[*subscriber]struct{})}
+}
 
-func (h *hub) publish(e control.Event, now time.Time) {
-	e.Time = now.UTC()
+// Publish tells of an event that happens now. It never blocks.
+func (h *Hub) Publish(e control.Event) {
+	e.Time = h.now().UTC()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s := range h.subs {
@@ -41,7 +46,7 @@ func (h *hub) publish(e control.Event, now time.Time) {
 }
 
 // subscribe's channel is closed when ctx ends or the hub is.
-func (h *hub) subscribe(ctx context.Context) <-chan control.Event {
+func (h *Hub) subscribe(ctx context.Context) <-chan control.Event {
 	s := &subscriber{ch: make(chan control.Event, subscriberQueue)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -54,7 +59,7 @@ func (h *hub) subscribe(ctx context.Context) <-chan control.Event {
 	return s.ch
 }
 
-func (h *hub) remove(s *subscriber) {
+func (h *Hub) remove(s *subscriber) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, ok := h.subs[s]; ok {
@@ -63,7 +68,8 @@ func (h *hub) remove(s *subscriber) {
 	}
 }
 
-func (h *hub) close() {
+// Close ends all subscriptions.
+func (h *Hub) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closed = true

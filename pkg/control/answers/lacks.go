@@ -1,4 +1,4 @@
-package node
+package answers
 
 import (
 	"context"
@@ -59,44 +59,34 @@ func (n needs) noReseed() string {
 	return why + ": name some with --bootstrap or --reseed, or tell i2p-router reseed"
 }
 
-// lacks says why there are no tunnels, as far as that is known; empty: there are, or soon
+// Lacks says why there are no tunnels, as far as that is known; empty: there are, or soon
 // will be.
-func (n *Node) lacks() string {
-	c, t, s := n.router.Counts(), n.transport.Stats(), n.cfg.Settings
-	select {
-	case <-n.loaded:
-	default:
-		return ""
-	}
-	if n.stopping.Load() || c.ExploratoryIn > 0 && c.ExploratoryOut > 0 {
+func (a *Answers) Lacks() string {
+	c, t, s, at := a.cfg.Router.Counts(), a.cfg.Transport.Stats(), a.cfg.Settings(), a.cfg.Standing()
+	if !at.Loaded || at.Stopping || c.ExploratoryIn > 0 && c.ExploratoryOut > 0 {
 		return ""
 	}
 	return needs{
 		known: c.DB.Routers, hops: max(s.Exploratory.InLength, s.Exploratory.OutLength), sessions: t.Sessions, failed: t.DialsFailed,
 		builds: control.BuildCounts{Accepted: c.BuildsAccepted, Refused: c.BuildsRefused, Expired: c.BuildsExpired},
-		reseed: n.joiner.Status(), auto: n.joiner.Policy().Auto, enabled: s.Reseed.Enabled, public: s.Public(), bootstrap: len(s.Bootstrap) > 0,
+		reseed: a.cfg.Joiner.Status(), auto: a.cfg.Joiner.Policy().Auto, enabled: s.Reseed.Enabled, public: s.Public(), bootstrap: len(s.Bootstrap) > 0,
 	}.text()
+}
+
+// WatchLacks tells of what keeps the router from its work, until ctx ends. It begins once the
+// netDb has been read.
+func (a *Answers) WatchLacks(ctx context.Context, tell func(lack string)) {
+	hopeless := a.cfg.Router.Counts().DB.Routers == 0 && !a.cfg.Joiner.Policy().Auto
+	warnOfLacks(ctx, hopeless, func() {
+		if lack := a.Lacks(); lack != "" {
+			tell(lack)
+		}
+	})
 }
 
 // lackPauses are the times between looks at what is lacking; the last one goes on.
 func lackPauses() []time.Duration {
 	return []time.Duration{time.Minute, 10 * time.Minute, time.Hour}
-}
-
-// watchLacks begins once the netDb has been read.
-func (n *Node) watchLacks(ctx context.Context) error {
-	select {
-	case <-n.loaded:
-	case <-ctx.Done():
-		return nil
-	}
-	hopeless := n.router.Counts().DB.Routers == 0 && !n.joiner.Policy().Auto
-	warnOfLacks(ctx, hopeless, func() {
-		if lack := n.lacks(); lack != "" {
-			n.log.Warn("no tunnels", "reason", lack)
-		}
-	})
-	return nil
 }
 
 // warnOfLacks looks for what keeps the router from its work: at once where nothing is going

@@ -1,0 +1,103 @@
+// Package answers says how a router is, in the words of the control API: it asks
+// the router's parts, and changes nothing.
+package answers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"i2ptoolkit/pkg/client"
+	"i2ptoolkit/pkg/config"
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/reseed/join"
+	"i2ptoolkit/pkg/router"
+	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/streaming"
+	"i2ptoolkit/pkg/transport"
+)
+
+// Config is whom to ask.
+type Config struct {
+	Router    *router.Router
+	Transport *transport.Transport
+	DB        *netdb.DB // read in the router's loop
+	Joiner    *join.Joiner
+	Hub       *Hub
+	Now       func() time.Time
+	Settings  func() config.Config
+	Info      func() *routerinfo.RouterInfo // that is published; nil where there is none yet
+	// Standing says what the router alone knows of itself: who it is and how its
+	// start and its end go.
+	Standing func() Standing
+}
+
+// Standing is where a router stands.
+type Standing struct {
+	Hash        string
+	Caps        string // that it would publish now
+	AddressLost string // how what is published differs from the settings
+	LogLevel    string
+	Loaded      bool // the netDb has been read
+	Stopping    bool
+}
+
+// Answers are what a router says of itself. Its methods may be called from any
+// goroutine.
+type Answers struct {
+	cfg     Config
+	started time.Time
+	rates   rates
+}
+
+// New makes the answers of a router that starts now.
+func New(cfg Config) *Answers { return &Answers{cfg: cfg, started: cfg.Now()} }
+
+// Events subscribes to what the hub publishes.
+func (a *Answers) Events(ctx context.Context) <-chan control.Event { return a.cfg.Hub.subscribe(ctx) }
+
+// Explain gives an error the code that the control API has for it, and that the
+// tools turn into an exit status.
+func Explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	code, ok := codeOf(err)
+	if !ok {
+		return err
+	}
+	return control.Errorf(code, "%v", err)
+}
+
+func codeOf(err error) (control.Code, bool) {
+	var already *control.Error
+	if errors.As(err, &already) {
+		return already.Code, true
+	}
+	for _, c := range []struct {
+		err  error
+		code control.Code
+	}{
+		{netdb.ErrNotFound, control.NotFound},
+		{netdb.ErrNoAnswer, control.Timeout},
+		{netdb.ErrNoFloodfills, control.Unreachable},
+		{netdb.ErrBusy, control.Busy},
+		{router.ErrStopped, control.Stopping},
+		{context.DeadlineExceeded, control.Timeout},
+		{client.ErrEncryption, control.Unsupported},
+		{client.ErrTakenBack, control.NotFound},
+		{streaming.ErrReset, control.Reset},
+		{streaming.ErrTimeout, control.Timeout},
+	} {
+		if errors.Is(err, c.err) {
+			return c.code, true
+		}
+	}
+	return "", false
+}
+
+func wrapf(err error, format string, args ...any) error {
+	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
+}
