@@ -12,7 +12,8 @@ func program() cli.Program {
 		Usage:  "run an I2P router, and look after one that runs",
 		Description: "Without a verb it runs a router in the foreground, logging to stderr, until TERM or INT\n" +
 			"stops it; a second signal stops it at once, HUP makes it read its configuration again.\n" +
-			"It is ready when its control socket answers. The other verbs speak to that socket.",
+			"It is ready when it listens and its control socket answers. The other verbs speak to\n" +
+			"that socket.",
 		Default: "run",
 		Commands: []*cli.Command{
 			runCommand(), statusCommand(), stopCommand(), reloadCommand(), waitCommand(),

@@ -126,7 +126,7 @@ type runConfig struct {
 	Level    *slog.LevelVar // of Log: what log-level changes
 	// Reread gives the settings as a reload finds them.
 	Reread func() (config.Config, error)
-	// Ready is to be called once, when the control socket answers.
+	// Ready is to be called once, when the router listens and its control socket answers.
 	Ready func() error
 }
 

@@ -69,7 +69,7 @@ func waitCommand() *cli.Command {
 		Usage:       "wait until the router is ready, or has tunnels",
 		Description: "The router need not run yet: wait waits for its control socket too.",
 		Flags: cli.RouterFlags(
-			cli.OneOf(cli.StringFlag{Name: "for", Value: control.WaitReady, Usage: "`STATE`: ready (the control socket answers) or tunnels (exploratory tunnels stand)"}, control.WaitReady, control.WaitTunnels),
+			cli.OneOf(cli.StringFlag{Name: "for", Value: control.WaitReady, Usage: "`STATE`: ready (it listens, and its control socket answers) or tunnels (exploratory tunnels stand)"}, control.WaitReady, control.WaitTunnels),
 			cli.Timeout(cli.DurationFlag{Name: "timeout", Usage: "give up with status 5 after `DURATION`", DefaultText: "never"}),
 		),
 		Action: func(c *cli.Context) error {

@@ -2,7 +2,7 @@ package control
 
 // What GET /v1/wait can wait for.
 const (
-	WaitReady   = "ready"   // the control socket answers
+	WaitReady   = "ready"   // the router listens, and its control socket answers
 	WaitTunnels = "tunnels" // exploratory tunnels stand both ways
 )
 

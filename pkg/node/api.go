@@ -8,18 +8,21 @@ import (
 
 // Wait returns once a state stands.
 func (n *Node) Wait(ctx context.Context, state string) error {
+	var stands <-chan struct{}
 	switch state {
 	case control.WaitReady:
-		return nil
+		stands = n.listening
 	case control.WaitTunnels:
-		select {
-		case <-n.router.Ready():
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+		stands = n.router.Ready()
+	default:
+		return control.Errorf(control.BadRequest, "%q is no state to wait for, %s and %s are", state, control.WaitReady, control.WaitTunnels)
 	}
-	return control.Errorf(control.BadRequest, "%q is no state to wait for, %s and %s are", state, control.WaitReady, control.WaitTunnels)
+	select {
+	case <-stands:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // watchLacks has the log say what keeps the router from its work.

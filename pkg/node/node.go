@@ -3,7 +3,6 @@
 package node
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,17 +20,14 @@ import (
 	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/answers"
-	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
-	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/transport"
-	"i2ptoolkit/pkg/tunnel"
 )
 
 // Config is what a Node is made of.
@@ -52,7 +48,7 @@ type Config struct {
 	// Reread gives the settings as a reload finds them; nil where there is
 	// nothing to read again.
 	Reread func() (config.Config, error)
-	// Ready is called once the control socket answers.
+	// Ready is called once the router listens and its control socket answers.
 	Ready func() error
 }
 
@@ -69,8 +65,9 @@ type Node struct {
 	profiles  *profile.Table
 	router    *router.Router
 	transport *transport.Transport
-	dir       *netdbdir.Dir // nil where nothing is kept
+	keeper    *keeper
 	joiner    *join.Joiner
+	listening chan struct{} // closed once others can reach us, and we have said how
 	loaded    chan struct{} // closed once the netDb has been read
 	hosts     *hosts
 	pressure  atomic.Uint32 // the level of congestion that we publish
@@ -107,7 +104,7 @@ func New(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, asked: s, log: cfg.Log, events: answers.NewHub(cfg.Now),
 		stop: make(chan struct{}), stopNow: make(chan struct{}),
-		clients: make(map[*localClient]struct{}), loaded: make(chan struct{}), started: cfg.Now(),
+		clients: make(map[*localClient]struct{}), listening: make(chan struct{}), loaded: make(chan struct{}), started: cfg.Now(),
 	}
 	n.hosts = newHosts(s.PublishedHosts(), s.Publishable)
 	var err error
@@ -115,14 +112,14 @@ func New(cfg Config) (*Node, error) {
 		if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
 			return nil, err
 		}
-		if n.dir, err = netdbdir.Open(filepath.Join(s.DataDir, "netDb")); err != nil {
-			return nil, err
-		}
 	}
 	if n.id, err = loadIdentity(s.DataDir, cfg.Rand); err != nil {
 		return nil, err
 	}
 	n.hash = n.id.keys.Identity.Hash()
+	if n.keeper, err = newKeeper(s.DataDir, n.hash, n.log, cfg.Now); err != nil {
+		return nil, err
+	}
 	if err := n.loadPort(); err != nil {
 		return nil, err
 	}
@@ -222,7 +219,7 @@ func (n *Node) newTransport() (*transport.Transport, error) {
 func (n *Node) newRouter() {
 	s := n.cfg.Settings
 	random := n.split() // the core's loop alone draws from it
-	n.profiles = n.loadProfiles(profile.Config{Rand: random})
+	n.profiles = n.keeper.loadProfiles(profile.Config{Rand: random})
 	n.db = netdb.New(netdb.Config{
 		Self: n.hash, NetID: s.NetID, Profiles: n.profiles, Rand: random,
 		Own:        func() *routerinfo.RouterInfo { return n.info.Load() },
@@ -242,141 +239,6 @@ func (n *Node) newRouter() {
 			n.events.Publish(control.Event{Event: e.Kind, Router: hashText(e.Router), Tunnel: e.Tunnel, Owner: e.Owner, Detail: e.Detail})
 		},
 	})
-}
-
-// Run works until ctx ends or Stop is called. The end of ctx is a graceful
-// stop: no tunnels of others are taken on, those that run may run out, and
-// every peer is told.
-func (n *Node) Run(ctx context.Context) error {
-	socket := n.socketPath()
-	var srv *server.Server
-	if socket != "" {
-		var err error
-		if srv, err = server.New(server.Config{Path: socket, Node: n, Log: n.log}); err != nil {
-			return err
-		}
-	}
-	n.clearLeftovers() // the socket is ours, and so is the directory
-	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	n.mu.Lock()
-	n.ctx = work
-	n.mu.Unlock()
-	// The socket goes last: once it is gone, the next router may start.
-	open, closeSocket := context.WithCancel(context.WithoutCancel(ctx))
-	defer closeSocket()
-	door := newParts(open, cancel)
-	if srv != nil {
-		door.run("control socket", srv.Run)
-	}
-	parts := newParts(work, cancel)
-	parts.run("transport", n.transport.Run)
-	parts.run("router", n.router.Run)
-	parts.run("netDb directory", n.keepNetDB)
-	parts.run("what is lacking", n.watchLacks)
-	parts.run("congestion", n.watchPressure)
-	parts.run("reseed", n.runReseed)
-	err := n.cfg.Ready()
-	if err == nil {
-		n.log.Info("router runs", "netid", n.cfg.Settings.NetID, "socket", socket)
-		n.waitForStop(ctx, work)
-	}
-	n.events.Publish(control.Event{Event: "router_state", Detail: string(control.StateStopping)})
-	n.closeClients()
-	cancel()
-	err = cmp.Or(err, parts.wait())
-	n.keepLast()
-	n.events.Close()
-	closeSocket()
-	return cmp.Or(err, door.wait())
-}
-
-func (n *Node) socketPath() string {
-	s := n.cfg.Settings
-	if s.Socket != "" || s.DataDir == "" {
-		return s.Socket
-	}
-	return filepath.Join(s.DataDir, "router.sock")
-}
-
-// waitForStop returns when everything is to end: at once for Stop(false) or a
-// part that failed, else once the tunnels of others have run out.
-func (n *Node) waitForStop(ctx, work context.Context) {
-	select {
-	case <-ctx.Done():
-	case <-n.stop:
-	case <-n.stopNow:
-		return
-	case <-work.Done():
-		return
-	}
-	n.stopping.Store(true)
-	n.router.StopTransit()
-	deadline := time.NewTimer(tunnel.Lifetime + time.Minute)
-	defer deadline.Stop()
-	poll := time.NewTicker(250 * time.Millisecond)
-	defer poll.Stop()
-	for told := false; ; {
-		carried := n.router.Counts().Transit
-		if carried == 0 {
-			return
-		}
-		if !told {
-			n.log.Info("stopping: waiting for the tunnels of others to run out; a second signal stops at once", "tunnels", carried)
-			told = true
-		}
-		select {
-		case <-poll.C:
-		case <-deadline.C:
-			return
-		case <-n.stopNow:
-			return
-		case <-work.Done():
-			return
-		}
-	}
-}
-
-// Stop begins to stop the router and returns at once.
-func (n *Node) Stop(graceful bool) {
-	if graceful {
-		n.stopOnce[0].Do(func() { close(n.stop) })
-	} else {
-		n.stopOnce[1].Do(func() { close(n.stopNow) })
-	}
-}
-
-// parts are the goroutines of a node: the first that fails ends all.
-type parts struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
-	mu     sync.Mutex
-	err    error
-}
-
-func newParts(ctx context.Context, cancel context.CancelFunc) *parts {
-	return &parts{ctx: ctx, cancel: cancel}
-}
-
-func (p *parts) run(name string, f func(context.Context) error) {
-	p.wg.Add(1)
-	go func() {
-		defer p.wg.Done()
-		if err := f(p.ctx); err != nil && p.ctx.Err() == nil {
-			p.mu.Lock()
-			if p.err == nil {
-				p.err = fmt.Errorf("%s: %w", name, err)
-			}
-			p.mu.Unlock()
-			p.cancel()
-		}
-	}()
-}
-
-func (p *parts) wait() error {
-	p.wg.Wait()
-	return p.err
 }
 
 func errText(err error) string {

@@ -43,8 +43,8 @@ func (n *Node) split() io.Reader {
 // Info waits until the router listens, and returns its RouterInfo.
 func (n *Node) Info(ctx context.Context) (*routerinfo.RouterInfo, error) {
 	select {
-	case <-n.transport.Ready():
-		return n.buildInfo(n.cfg.Now())
+	case <-n.listening:
+		return n.info.Load(), nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}

@@ -1,0 +1,211 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/netdbdir"
+	"i2ptoolkit/pkg/profile"
+	"i2ptoolkit/pkg/router"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+const (
+	saveInterval     = 30 * time.Second
+	saveBatch        = 512 // RouterInfos written in one go
+	profilesInterval = 10  // times saveInterval
+
+	netDBDir     = "netDb"
+	profilesFile = "peer.profiles"
+	profilesMax  = 16 << 20 // more than a full table takes
+)
+
+// keeper keeps in the data directory what a router knows of others.
+type keeper struct {
+	self     i2p.Hash
+	dir      *netdbdir.Dir // nil where nothing is kept
+	profiles string        // the file's path
+	log      *slog.Logger
+	now      func() time.Time
+}
+
+func newKeeper(dataDir string, self i2p.Hash, log *slog.Logger, now func() time.Time) (*keeper, error) {
+	k := &keeper{self: self, log: log, now: now}
+	if dataDir == "" {
+		return k, nil
+	}
+	var err error
+	k.dir, err = netdbdir.Open(filepath.Join(dataDir, netDBDir))
+	k.profiles = filepath.Join(dataDir, profilesFile)
+	return k, err
+}
+
+// kept is whose knowledge is kept; do runs a function where its state may be used.
+type kept struct {
+	do       func(func()) bool
+	db       *netdb.DB
+	profiles *profile.Table
+}
+
+// run writes what changes until ctx ends.
+func (k *keeper) run(ctx context.Context, what kept) {
+	if k.dir == nil {
+		return
+	}
+	k.save(what)
+	ticker := time.NewTicker(saveInterval)
+	defer ticker.Stop()
+	for tick := 1; ; tick++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			k.save(what)
+			if tick%profilesInterval == 0 {
+				k.saveProfiles(what)
+			}
+		}
+	}
+}
+
+// last writes what changed since the last time. The core must have ended.
+func (k *keeper) last(what kept) {
+	what.do = func(f func()) bool { f(); return true }
+	k.save(what)
+	k.saveProfiles(what)
+}
+
+// load reads the netDb of the last run, and what the bootstrap names, into a router.
+func (k *keeper) load(ctx context.Context, r *router.Router, db *netdb.DB, bootstrap []string) {
+	if k.dir != nil {
+		if own, ok := k.loadFrom(ctx, r, k.dir.Path(), netdb.FromDisk); ok {
+			k.prune(r, db, own)
+		}
+	}
+	for _, path := range bootstrap {
+		k.loadFrom(ctx, r, path, netdb.FromReseed)
+	}
+}
+
+// loadFrom names the routers that it read, and tells whether that were all.
+func (k *keeper) loadFrom(ctx context.Context, r *router.Router, path string, src netdb.Source) (read []i2p.Hash, ok bool) {
+	loaded, err := netdbdir.Load(ctx, path, netdbdir.LoadConfig{}, func(ri *routerinfo.RouterInfo) {
+		if ri.Hash() != k.self {
+			read = append(read, ri.Hash())
+			r.LearnRouter(ri, src)
+		}
+	})
+	if err != nil {
+		if ctx.Err() == nil {
+			k.log.Error("netDb not loaded", "path", path, "error", err)
+		}
+		return read, false
+	}
+	k.log.Info("netDb loaded", "path", path, "files", loaded.Files, "routers", loaded.Routers,
+		"damaged", loaded.Junk+loaded.Misnamed)
+	return read, true
+}
+
+// prune deletes the files of our directory that were damaged or refused. Where
+// all were refused, the network id or the clock is more likely wrong than they
+// are: then they stay.
+func (k *keeper) prune(r *router.Router, db *netdb.DB, read []i2p.Hash) {
+	taken := make(map[i2p.Hash]bool)
+	if !r.Do(func() {
+		for _, h := range read {
+			if db.Has(h) {
+				taken[h] = true
+			}
+		}
+	}) || len(taken) == 0 {
+		return
+	}
+	removed, err := k.dir.Prune(func(h i2p.Hash) bool { return taken[h] })
+	if err != nil {
+		k.log.Warn("netDb not tidied", "path", k.dir.Path(), "error", err)
+	}
+	if removed > 0 {
+		k.log.Info("files of no use removed from the netDb", "path", k.dir.Path(), "files", removed)
+	}
+}
+
+// save writes the RouterInfos that changed since the last time, in batches, so
+// that the core is never held up for long.
+func (k *keeper) save(what kept) {
+	if k.dir == nil {
+		return
+	}
+	for {
+		var write []netdb.File
+		var remove []i2p.Hash
+		if !what.do(func() { write, remove = what.db.Drain(saveBatch) }) {
+			return
+		}
+		if err := k.dir.Save(write, remove); err != nil {
+			k.log.Error("netDb not written", "error", err)
+			return
+		}
+		if len(write) < saveBatch {
+			return
+		}
+	}
+}
+
+// loadProfiles reads what the last run learnt about peers. They are a help and
+// no more: what is damaged is left out with a warning, and learnt anew.
+func (k *keeper) loadProfiles(cfg profile.Config) *profile.Table {
+	if k.profiles == "" {
+		return profile.New(cfg)
+	}
+	b, err := readLimited(k.profiles, profilesMax)
+	if errors.Is(err, fs.ErrNotExist) {
+		return profile.New(cfg)
+	}
+	if err != nil {
+		k.log.Warn("peer profiles not read", "error", err)
+		return profile.New(cfg)
+	}
+	t, skipped, err := profile.Parse(cfg, b, k.now())
+	if err != nil {
+		k.log.Warn("peer profiles not read", "path", k.profiles, "error", err)
+		return profile.New(cfg)
+	}
+	if skipped > 0 {
+		k.log.Warn("damaged lines among the peer profiles", "path", k.profiles, "lines", skipped)
+	}
+	return t
+}
+
+func (k *keeper) saveProfiles(what kept) {
+	if k.profiles == "" {
+		return
+	}
+	var b []byte
+	if !what.do(func() { b = what.profiles.AppendTo(nil, k.now()) }) {
+		return
+	}
+	if err := writeFile(k.profiles, b); err != nil {
+		k.log.Error("peer profiles not written", "error", err)
+	}
+}
+
+func readLimited(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("too long")}
+	}
+	return b, err
+}

@@ -1,0 +1,130 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/control/client"
+	"i2ptoolkit/pkg/transport"
+)
+
+// slowBinder is the Internet with a port that cannot be bound before somebody says how that ends.
+type slowBinder struct {
+	transport.Internet
+	asked chan struct{}
+	bind  chan error
+}
+
+func newSlowBinder() *slowBinder {
+	return &slowBinder{asked: make(chan struct{}, 1), bind: make(chan error, 1)}
+}
+
+func (b *slowBinder) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
+	b.asked <- struct{}{}
+	if err := <-b.bind; err != nil {
+		return nil, err
+	}
+	return b.Internet.Listen(ctx, addr)
+}
+
+// run starts a node behind a slow binder, and tells when it says that it is ready.
+func (b *slowBinder) run(t *testing.T, dir string) (c *client.Client, ready, ended chan error) {
+	t.Helper()
+	ready, ended = make(chan error, 1), make(chan error, 1)
+	n, err := New(Config{
+		Settings: settings(dir), Network: b,
+		Ready: func() error { ready <- nil; return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	go func() { ended <- n.Run(ctx) }()
+	t.Cleanup(func() { cancel(); n.Stop(false) })
+	<-b.asked
+	return client.New(filepath.Join(dir, "router.sock")), ready, ended
+}
+
+// TestReady: nobody is told that the router is ready before its port is bound; its socket answers
+// before that, and the status that follows says where the router can be reached.
+func TestReady(t *testing.T) {
+	b := newSlowBinder()
+	c, ready, ended := b.run(t, t.TempDir())
+	st, err := c.Status(t.Context())
+	if err != nil || st.State != control.StateStarting || len(st.Addresses) != 0 {
+		t.Fatalf("before the port is bound: %+v, %v", st, err)
+	}
+	waited := make(chan control.Status, 1)
+	go func() {
+		st, err := c.Wait(t.Context(), control.WaitReady)
+		if err != nil {
+			t.Error(err)
+		}
+		waited <- st
+	}()
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := c.Wait(short, control.WaitReady); err == nil {
+		t.Error("a router that is bound to no port is ready for who waits")
+	}
+	select {
+	case <-ready:
+		t.Error("a router that is bound to no port says that it is ready")
+	default:
+	}
+	b.bind <- nil
+	<-ready
+	if st := <-waited; len(st.Addresses) != 1 || !strings.HasPrefix(st.Addresses[0], "NTCP2 127.0.0.1:") || st.Caps == "" {
+		t.Errorf("ready, but %+v", st)
+	}
+	if err := c.Stop(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNotReady: a router whose port cannot be bound ends with the reason, and was never ready. So
+// it is with one that is stopped before.
+func TestNotReady(t *testing.T) {
+	for name, end := range map[string]func(*slowBinder, *client.Client) error{
+		"taken": func(b *slowBinder, _ *client.Client) error {
+			err := errors.New("address already in use")
+			b.bind <- err
+			return err
+		},
+		"stopped": func(b *slowBinder, c *client.Client) error {
+			if err := c.Stop(context.Background(), false); err != nil {
+				t.Error(err)
+			}
+			b.bind <- nil
+			return nil
+		},
+	} {
+		b := newSlowBinder()
+		c, ready, ended := b.run(t, t.TempDir())
+		waited := make(chan error, 1)
+		go func() {
+			_, err := c.Wait(t.Context(), control.WaitReady)
+			waited <- err
+		}()
+		want := end(b, c)
+		if err := <-ended; (err == nil) != (want == nil) || want != nil && !strings.Contains(err.Error(), want.Error()) {
+			t.Errorf("%s: the router ends with %v, expected %v", name, err, want)
+		}
+		if err := <-waited; err == nil && want != nil {
+			t.Errorf("%s: who waits is told that it is ready", name)
+		}
+		if len(ready) > 0 && want != nil {
+			t.Errorf("%s: it says that it is ready", name)
+		}
+	}
+}
