@@ -42,7 +42,7 @@ func b33Command() *cli.Command {
 			if err != nil {
 				return err
 			}
-			secret, err := readSecret(c.String("secret"))
+			secret, err := readSecret(c, c.String("secret"))
 			if err != nil {
 				return err
 			}
@@ -102,11 +102,11 @@ func readBlinded(c *cli.Context) (i2p.BlindedAddress, error) {
 	return id.Blinded(), nil
 }
 
-func readSecret(path string) (string, error) {
+func readSecret(c *cli.Context, path string) (string, error) {
 	if path == "" {
 		return "", nil
 	}
-	b, err := cli.ReadInput(path, maxKeyFile)
+	b, err := cli.ReadText(c, path, maxKeyFile)
 	if err != nil {
 		return "", err
 	}

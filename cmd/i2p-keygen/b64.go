@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ func b64Command() *cli.Command {
 			if c.Bool("decode") && c.String("output") == "" && cli.IsTerminal(os.Stdout) {
 				return cli.WithHint(cli.Usagef("the result is binary, and stdout is a terminal"), "name a file with -o FILE, or insist with -o -")
 			}
-			in, err := cli.OpenInput(path)
+			in, err := cli.OpenInput(c, path)
 			if err != nil {
 				return err
 			}
@@ -80,6 +81,7 @@ func decodeError(path string, err error) error {
 // decode decodes a stream of any length as it comes, and passes over white space.
 func decode(w io.Writer, in io.Reader) error {
 	var chunk [64 << 10]byte
+	in = skipMark(in)
 	kept := 0      // bytes of a group of four that is not whole yet
 	ended := false // there was padding
 	for {
@@ -108,6 +110,15 @@ func decode(w io.Writer, in io.Reader) error {
 		}
 		kept = copy(chunk[:], text[len(whole):])
 	}
+}
+
+// skipMark is a text without the byte order mark that it may begin with.
+func skipMark(in io.Reader) io.Reader {
+	buffered := bufio.NewReader(in)
+	if b, _ := buffered.Peek(3); len(b) == 3 && len(cli.Unmarked(b)) == 0 {
+		buffered.Discard(3)
+	}
+	return buffered
 }
 
 // squeeze removes white space, in place.

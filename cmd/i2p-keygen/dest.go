@@ -74,7 +74,7 @@ func newDestination(c *cli.Context, signing sign.Type, crypto uint16) (*i2p.Priv
 	if path == "" {
 		return i2p.GenerateDestination(signing, crypto, rand.Reader)
 	}
-	b, err := cli.ReadInput(path, maxKeyFile)
+	b, err := cli.ReadText(c, path, maxKeyFile)
 	if err != nil {
 		return nil, err
 	}

@@ -80,10 +80,10 @@ func writeFamily(c *cli.Context, f family.Family) error {
 	if _, err := os.Lstat(files.Certificate); err == nil && !force {
 		return cli.WithHint(fmt.Errorf("%s exists already", files.Certificate), "--force replaces it")
 	}
-	if err := cli.CreateFile(files.Key, key, force); err != nil {
+	if err := cli.CreateFile(c, files.Key, key, force); err != nil {
 		return err
 	}
-	if err := cli.CreateFile(files.Certificate, certificate, force); err != nil {
+	if err := cli.CreateFile(c, files.Certificate, certificate, force); err != nil {
 		return err
 	}
 	if c.Bool("json") {
@@ -116,7 +116,7 @@ func familySignCommand() *cli.Command {
 			if c.String("router") != "" {
 				return rewriteRouter(c, f, args[1])
 			}
-			hash, err := routerHash(args[1])
+			hash, err := routerHash(c, args[1])
 			if err != nil {
 				return err
 			}
@@ -145,7 +145,7 @@ func loadFamily(c *cli.Context, name string) (family.Family, error) {
 	if err != nil {
 		return family.Family{}, err
 	}
-	b, err := cli.ReadInput(path, maxKeyFile)
+	b, err := cli.ReadText(c, path, maxKeyFile)
 	if err != nil {
 		return family.Family{}, err
 	}
@@ -158,11 +158,11 @@ func loadFamily(c *cli.Context, name string) (family.Family, error) {
 }
 
 func rewriteRouter(c *cli.Context, f family.Family, path string) error {
-	keys, err := loadSigner(c.String("router"))
+	keys, err := loadSigner(c, c.String("router"))
 	if err != nil {
 		return err
 	}
-	r, err := loadRouterInfo(path)
+	r, err := loadRouterInfo(c, path)
 	if err != nil {
 		return err
 	}
@@ -176,8 +176,8 @@ func rewriteRouter(c *cli.Context, f family.Family, path string) error {
 // maxRouterInfo bounds what is read as a router.info.
 const maxRouterInfo = 64 << 10
 
-func loadRouterInfo(path string) (*routerinfo.RouterInfo, error) {
-	b, err := cli.ReadInput(path, maxRouterInfo)
+func loadRouterInfo(c *cli.Context, path string) (*routerinfo.RouterInfo, error) {
+	b, err := cli.ReadInput(c, path, maxRouterInfo)
 	if err != nil {
 		return nil, err
 	}
@@ -192,11 +192,11 @@ func loadRouterInfo(path string) (*routerinfo.RouterInfo, error) {
 }
 
 // routerHash reads a hash, or that of what a file holds: a router.info or an identity.
-func routerHash(arg string) (i2p.Hash, error) {
+func routerHash(c *cli.Context, arg string) (i2p.Hash, error) {
 	if hash, err := i2p.ParseHash(arg); err == nil {
 		return hash, nil
 	}
-	b, err := cli.ReadInput(arg, maxRouterInfo)
+	b, err := cli.ReadInput(c, arg, maxRouterInfo)
 	if err != nil {
 		return i2p.Hash{}, err
 	}
@@ -236,13 +236,13 @@ func familyVerifyCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			name, key, err := loadCertificate(c.String("cert"))
+			name, key, err := loadCertificate(c, c.String("cert"))
 			if err != nil {
 				return err
 			}
 			var failures cli.Failures
 			for _, path := range args {
-				r, err := loadRouterInfo(path)
+				r, err := loadRouterInfo(c, path)
 				if err == nil {
 					if err = printVerdict(c, r, name, key); err != nil {
 						err = fmt.Errorf("%s: %w", cli.InputName(path), err)
@@ -257,11 +257,11 @@ func familyVerifyCommand() *cli.Command {
 	}
 }
 
-func loadCertificate(path string) (name string, key sign.PublicKey, err error) {
+func loadCertificate(c *cli.Context, path string) (name string, key sign.PublicKey, err error) {
 	if path == "" {
 		return "", key, nil
 	}
-	b, err := cli.ReadInput(path, maxRouterInfo)
+	b, err := cli.ReadText(c, path, maxRouterInfo)
 	if err != nil {
 		return "", key, err
 	}

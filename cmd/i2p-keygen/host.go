@@ -147,7 +147,7 @@ func makeRecord(c *cli.Context, command func(hostrecord.Record) (hostrecord.Reco
 	if err != nil {
 		return err
 	}
-	keys, err := loadSigner(path)
+	keys, err := loadSigner(c, path)
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func signOld(c *cli.Context, r hostrecord.Record) (hostrecord.Record, error) {
 	if path == "" {
 		return r, nil
 	}
-	old, err := loadSigner(path)
+	old, err := loadSigner(c, path)
 	if err != nil {
 		return r, err
 	}

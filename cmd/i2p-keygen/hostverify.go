@@ -49,7 +49,7 @@ func hostSignCommand() *cli.Command {
 				}
 				return printRecord(c, r, "signed by the old destination: the new one signs it with host sign -k")
 			}
-			keys, err := loadSigner(c.String("key"))
+			keys, err := loadSigner(c, c.String("key"))
 			if err != nil {
 				return err
 			}
@@ -128,7 +128,7 @@ func readRecords(c *cli.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := cli.ReadInput(path, maxFeed)
+	b, err := cli.ReadText(c, path, maxFeed)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func readKeys(c *cli.Context) (keys *i2p.PrivateKeys, id i2p.Identity, err error
 	if err != nil {
 		return nil, id, err
 	}
-	return loadKeys(path)
+	return loadKeys(c, path)
 }
 
 // inputOf is the argument that names the input, by default stdin unless that is a terminal.
@@ -40,8 +40,8 @@ func inputOf(c *cli.Context, args []string) (string, error) {
 
 // loadKeys reads a private key file, or a public identity, in binary, base64 or hex; keys is
 // nil for the latter.
-func loadKeys(path string) (keys *i2p.PrivateKeys, id i2p.Identity, err error) {
-	b, err := cli.ReadInput(path, maxKeyFile)
+func loadKeys(c *cli.Context, path string) (keys *i2p.PrivateKeys, id i2p.Identity, err error) {
+	b, err := cli.ReadInput(c, path, maxKeyFile)
 	if err != nil {
 		return nil, id, err
 	}
@@ -54,7 +54,7 @@ func loadKeys(path string) (keys *i2p.PrivateKeys, id i2p.Identity, err error) {
 }
 
 func parseKeys(b []byte) (*i2p.PrivateKeys, i2p.Identity, error) {
-	text := bytes.TrimSpace(b)
+	text := bytes.TrimSpace(cli.Unmarked(b))
 	if raw, err := hex.DecodeString(string(text)); err == nil && len(raw) > 0 {
 		b = raw
 	} else if raw, err := i2p.DecodeBase64(string(text)); err == nil && len(raw) > 0 {
@@ -75,8 +75,8 @@ func parseKeys(b []byte) (*i2p.PrivateKeys, i2p.Identity, error) {
 }
 
 // loadPrivate reads a private key file.
-func loadPrivate(path string) (*i2p.PrivateKeys, error) {
-	keys, _, err := loadKeys(path)
+func loadPrivate(c *cli.Context, path string) (*i2p.PrivateKeys, error) {
+	keys, _, err := loadKeys(c, path)
 	if err != nil {
 		return nil, err
 	}
@@ -88,8 +88,8 @@ func loadPrivate(path string) (*i2p.PrivateKeys, error) {
 
 // loadSigner reads a private key file whose own signing key is in it: what a transient key
 // signs does not verify with the destination.
-func loadSigner(path string) (*i2p.PrivateKeys, error) {
-	keys, err := loadPrivate(path)
+func loadSigner(c *cli.Context, path string) (*i2p.PrivateKeys, error) {
+	keys, err := loadPrivate(c, path)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func need(c *cli.Context, flag string) (string, error) {
 // writeText writes text that may be a secret to where -o says, or to stdout.
 func writeText(c *cli.Context, text string) error {
 	if path := c.String("output"); path != "" && path != "-" {
-		return cli.CreateFile(path, []byte(text), c.Bool("force"))
+		return cli.CreateFile(c, path, []byte(text), c.Bool("force"))
 	}
 	_, err := os.Stdout.WriteString(text)
 	return err

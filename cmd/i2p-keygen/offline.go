@@ -42,7 +42,7 @@ func offlineCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			keys, err := loadSigner(path)
+			keys, err := loadSigner(c, path)
 			if err != nil {
 				return err
 			}

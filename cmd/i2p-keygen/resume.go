@@ -66,7 +66,7 @@ func (s *vanitySearch) load(wanted resumePatterns) error {
 		return cli.Usagef("vanity: --resume needs a file that it can write back to")
 	}
 	if path != "" {
-		b, err = cli.ReadInput(path, maxResumeFile)
+		b, err = cli.ReadText(s.c, path, maxResumeFile)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return s.state.renew(s.signing)
@@ -123,5 +123,5 @@ func (s *vanitySearch) save(complete bool) error {
 	if err != nil {
 		return err
 	}
-	return cli.CreateFile(path, append(b, '\n'), true)
+	return cli.CreateFile(s.c, path, append(b, '\n'), true)
 }

@@ -22,11 +22,11 @@ func signCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			keys, err := loadSigner(path)
+			keys, err := loadSigner(c, path)
 			if err != nil {
 				return err
 			}
-			b, err := cli.ReadInput(message, maxText)
+			b, err := cli.ReadInput(c, message, maxText)
 			if err != nil {
 				return err
 			}
@@ -59,15 +59,15 @@ func verifyCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			_, id, err := loadKeys(path)
+			_, id, err := loadKeys(c, path)
 			if err != nil {
 				return err
 			}
-			sig, err := readSignature(sigPath, id)
+			sig, err := readSignature(c, sigPath, id)
 			if err != nil {
 				return err
 			}
-			b, err := cli.ReadInput(message, maxText)
+			b, err := cli.ReadInput(c, message, maxText)
 			if err != nil {
 				return err
 			}
@@ -95,8 +95,8 @@ func keyAndMessage(c *cli.Context) (key, message string, err error) {
 }
 
 // readSignature reads a signature of the length that the key's have.
-func readSignature(path string, id i2p.Identity) ([]byte, error) {
-	b, err := cli.ReadInput(path, maxKeyFile)
+func readSignature(c *cli.Context, path string, id i2p.Identity) ([]byte, error) {
+	b, err := cli.ReadInput(c, path, maxKeyFile)
 	if err != nil {
 		return nil, err
 	}

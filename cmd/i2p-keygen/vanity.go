@@ -181,7 +181,7 @@ func (s *vanitySearch) write(keys *i2p.PrivateKeys) error {
 	}
 	address := keys.Destination().B32()
 	path := filepath.Join(s.c.String("output"), strings.TrimSuffix(address, ".b32.i2p")+".dat")
-	if err := cli.CreateFile(path, keys.AppendTo(nil), s.c.Bool("force")); err != nil {
+	if err := cli.CreateFile(s.c, path, keys.AppendTo(nil), s.c.Bool("force")); err != nil {
 		return err
 	}
 	if s.c.Bool("json") {

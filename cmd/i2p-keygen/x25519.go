@@ -36,7 +36,7 @@ func x25519Command() *cli.Command {
 			if _, err := cli.Positionals(c, 0, 0); err != nil {
 				return err
 			}
-			private, err := clientKey(c.String("of"))
+			private, err := clientKey(c, c.String("of"))
 			if err != nil {
 				return err
 			}
@@ -55,7 +55,7 @@ func x25519Command() *cli.Command {
 	}
 }
 
-func clientKey(path string) (*ecdh.PrivateKey, error) {
+func clientKey(c *cli.Context, path string) (*ecdh.PrivateKey, error) {
 	var b [32]byte
 	defer clear(b[:])
 	if path == "" {
@@ -64,7 +64,7 @@ func clientKey(path string) (*ecdh.PrivateKey, error) {
 		}
 		return ecdh.X25519().NewPrivateKey(b[:])
 	}
-	text, err := cli.ReadInput(path, maxKeyFile)
+	text, err := cli.ReadText(c, path, maxKeyFile)
 	if err != nil {
 		return nil, err
 	}

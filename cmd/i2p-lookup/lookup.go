@@ -34,7 +34,7 @@ func lookup(c *cli.Context) error {
 	var inputErr error
 	go func() {
 		defer close(jobs)
-		inputErr = names(c.Args().Slice(), func(name string) bool {
+		inputErr = names(c, func(name string) bool {
 			j := &job{name: name, done: make(chan struct{})}
 			select {
 			case jobs <- j:
@@ -52,7 +52,10 @@ func lookup(c *cli.Context) error {
 			return err
 		}
 	}
-	if inputErr != nil {
+	switch {
+	case c.Context.Err() != nil:
+		return context.Cause(c.Context)
+	case inputErr != nil:
 		return inputErr
 	}
 	return p.worst
@@ -60,18 +63,22 @@ func lookup(c *cli.Context) error {
 
 // names calls each with every name of the arguments, and of stdin for "-", until it
 // returns false.
-func names(args []string, each func(string) bool) error {
-	for _, a := range args {
+func names(c *cli.Context, each func(string) bool) error {
+	for _, a := range c.Args().Slice() {
 		if a != "-" {
 			if !each(a) {
 				return nil
 			}
 			continue
 		}
-		lines := bufio.NewScanner(os.Stdin)
+		in, err := cli.OpenInput(c, a)
+		if err != nil {
+			return err
+		}
+		lines := bufio.NewScanner(in)
 		lines.Buffer(make([]byte, maxName), maxName)
 		for lines.Scan() {
-			if name := strings.TrimSpace(lines.Text()); name != "" && !each(name) {
+			if name := strings.TrimSpace(string(cli.Unmarked(lines.Bytes()))); name != "" && !each(name) {
 				return nil
 			}
 		}

@@ -87,7 +87,7 @@ func fromPaths(ctx context.Context, c *cli.Context, paths []string, take func(*r
 // fromPath reads a file, directory or zip.
 func fromPath(ctx context.Context, c *cli.Context, path string, take func(*routerinfo.RouterInfo)) error {
 	name := cli.InputName(path)
-	counts, err := load(ctx, path, take, func(file string, why error) { cli.Verbosef(c, "%s: passed over: %v", file, why) })
+	counts, err := load(ctx, c, path, take, func(file string, why error) { cli.Verbosef(c, "%s: passed over: %v", file, why) })
 	if err != nil {
 		return err
 	}

@@ -40,14 +40,14 @@ func showCommand() *cli.Command {
 }
 
 func showPath(c *cli.Context, path string, out *printer) error {
-	several, err := isCollection(path)
+	several, err := isCollection(c, path)
 	if err != nil {
 		return err
 	}
 	if several {
 		return fromPath(c.Context, c, path, func(ri *routerinfo.RouterInfo) { out.print(record.OfRouter(ri, true)) })
 	}
-	b, err := cli.ReadInput(path, maxRecord)
+	b, err := cli.ReadInput(c, path, maxRecord)
 	if err != nil {
 		return err
 	}
@@ -59,23 +59,22 @@ func showPath(c *cli.Context, path string, out *printer) error {
 	return nil
 }
 
-// isCollection tells directories and zips from files of one entry.
-func isCollection(path string) (bool, error) {
+// isCollection tells directories and zips from files of one entry, and from what can be read
+// only once.
+func isCollection(c *cli.Context, path string) (bool, error) {
 	if path == "-" {
 		return false, nil
 	}
 	info, err := os.Stat(path)
-	if err != nil || info.IsDir() {
-		return info != nil && info.IsDir(), err
+	if err != nil || !info.Mode().IsRegular() {
+		return err == nil && info.IsDir(), err
 	}
-	f, err := os.Open(path)
+	s, err := openStream(c, path)
 	if err != nil {
 		return false, err
 	}
-	defer f.Close()
-	var magic [2]byte
-	n, _ := f.Read(magic[:])
-	return n == 2 && string(magic[:]) == "PK", nil
+	defer s.Close()
+	return s.zip, nil
 }
 
 // printer prints entries, with a line between them in text.

@@ -202,10 +202,10 @@ func publish(c *cli.Context, to string, now time.Time) error {
 	dir, err := keysDir(c)
 	if path := c.String("key"); path != "" {
 		var g generation
-		g, err = readGeneration(path)
+		g, err = readGeneration(c, path)
 		all = append(all, g)
 	} else if err == nil {
-		all, err = generations(dir)
+		all, err = generations(c, dir)
 	}
 	if err != nil {
 		return err
@@ -217,7 +217,7 @@ func publish(c *cli.Context, to string, now time.Time) error {
 		if now.After(g.Ends) {
 			continue
 		}
-		text, err := cli.ReadInput(g.Certificate, maxKeyFile)
+		text, err := cli.ReadInput(c, g.Certificate, maxKeyFile)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(to, filepath.Base(g.Certificate)), text, 0o644)
 		}

@@ -42,7 +42,7 @@ func extractCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			in, err := openInput(args[0])
+			in, err := openInput(c, args[0])
 			if err != nil {
 				return err
 			}
@@ -116,7 +116,7 @@ func copyContent(c *cli.Context, in *input, t *reseed.Trust, h su3.Header, now t
 		if err == nil {
 			_, err = io.Copy(w, r)
 		}
-		return dataError(in.Name, err)
+		return cli.BadData(in.Name, err)
 	}
 	var err error
 	if h.ContentType == su3.Reseed {
@@ -130,18 +130,11 @@ func copyContent(c *cli.Context, in *input, t *reseed.Trust, h su3.Header, now t
 	return nil
 }
 
-func dataError(name string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return cli.Dataf("%s: %w", name, err)
-}
-
 // extractRouters writes a bundle's RouterInfos as a netDb directory has them.
 func extractRouters(c *cli.Context, in *input, t *reseed.Trust, now time.Time, dir string) error {
 	b, err := in.bundle()
 	if err != nil {
-		return dataError(in.Name, err)
+		return cli.BadData(in.Name, err)
 	}
 	cfg := reseed.OpenConfig{Trust: t, Now: now, NetID: c.Int("netid"), SkipSignature: c.Bool("unverified") || in.zip}
 	bundle, err := reseed.OpenBundle(b, cfg)

@@ -105,9 +105,10 @@ func fetchConfig(c *cli.Context) (cfg fetch.Config, err error) {
 		}
 		cfg.Now = func() time.Time { return at }
 	}
+	cfg.Open = func(path string) (io.ReadCloser, error) { return cli.OpenInput(c, path) }
 	cfg.NetID, cfg.Proxy, cfg.Timeout, cfg.Want = c.Int("netid"), c.String("proxy"), c.Duration("timeout"), c.Int("want")
 	if path := c.String("tls-roots"); path != "" {
-		text, err := cli.ReadInput(path, 4<<20)
+		text, err := cli.ReadText(c, path, 4<<20)
 		if err != nil {
 			return cfg, err
 		}
@@ -186,7 +187,7 @@ func nothing(reports []fetch.Report) error {
 	for _, r := range reports {
 		switch {
 		case r.Status == 0 && damaged(r.Result):
-			return cli.Dataf("%s: %s", r.Server, r.Reason)
+			return cli.Dataf("%s: %s", cli.InputName(r.Server), r.Reason)
 		case !r.Result.Unreached():
 			return errors.New(fetch.Summary(reports) + ": " + fetch.Failures(reports))
 		}

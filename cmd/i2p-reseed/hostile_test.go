@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/su3"
 )
 
@@ -53,11 +54,15 @@ func measured(status string, args []string) error {
 // makeEvil is: make-evil KIND KEY BASE. It writes a hostile zip to BASE.zip, and signs it
 // as BASE.su3: whoever has a key can be evil.
 func makeEvil(kind, key, base string) error {
-	g, err := readGeneration(key)
+	secret, err := os.ReadFile(key)
 	if err != nil {
 		return err
 	}
-	signer, err := g.load()
+	certificate, err := os.ReadFile(strings.TrimSuffix(key, keySuffix) + certificateSuffix)
+	if err != nil {
+		return err
+	}
+	signer, _, err := reseed.LoadSigner(secret, certificate)
 	if err != nil {
 		return err
 	}

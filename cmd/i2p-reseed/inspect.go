@@ -79,12 +79,12 @@ type rejected struct {
 }
 
 func inspect(c *cli.Context, path string) (contents, error) {
-	in, err := openInput(path)
+	in, err := openInput(c, path)
 	if err != nil {
 		return contents{}, err
 	}
 	defer in.Close()
-	shown := contents{File: in.Name, Kind: "zip"}
+	shown := contents{File: path, Kind: "zip"}
 	if !in.zip {
 		h, err := in.header()
 		if err != nil {
@@ -97,7 +97,7 @@ func inspect(c *cli.Context, path string) (contents, error) {
 	}
 	b, err := in.bundle()
 	if err != nil {
-		return contents{}, dataError(in.Name, err)
+		return contents{}, cli.BadData(in.Name, err)
 	}
 	if in.zip {
 		shown.ContentBytes = int64(len(b))
@@ -113,7 +113,7 @@ func inspect(c *cli.Context, path string) (contents, error) {
 	}
 	bundle, err := reseed.OpenBundle(b, reseed.OpenConfig{Now: now, NetID: c.Int("netid"), SkipSignature: true})
 	if err != nil {
-		return contents{}, cli.Dataf("%s: %w", in.Name, err)
+		return contents{}, cli.BadData(in.Name, err)
 	}
 	shown.count(bundle, c.Bool("routers"))
 	return shown, nil
@@ -159,7 +159,7 @@ func (s contents) printAs(json bool) error {
 func (s contents) print() error {
 	t := cli.NewTable(os.Stdout)
 	row := t.Rowf
-	row("file", "%s", s.File)
+	row("file", "%s", cli.InputName(s.File))
 	if s.Kind == "su3" {
 		row("content", "%s (%s), %s", s.ContentType, s.FileType, words.Bytes(s.ContentBytes))
 		row("version", "%s", s.Version)

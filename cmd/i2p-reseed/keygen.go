@@ -99,10 +99,10 @@ func writePair(c *cli.Context, p pair, name string, key, certificate []byte) err
 	if _, err := os.Lstat(p.Certificate); err == nil && !force {
 		return cli.WithHint(fmt.Errorf("%s exists already", p.Certificate), "--force replaces it; rotate makes a further key")
 	}
-	if err := cli.CreateFile(p.Key, key, force); err != nil {
+	if err := cli.CreateFile(c, p.Key, key, force); err != nil {
 		return err
 	}
-	if err := cli.CreateFile(p.Certificate, certificate, force); err != nil {
+	if err := cli.CreateFile(c, p.Certificate, certificate, force); err != nil {
 		return err
 	}
 	if c.Bool("json") {

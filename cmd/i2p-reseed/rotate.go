@@ -52,7 +52,7 @@ func rotateCommand() *cli.Command {
 
 func rotate(c *cli.Context, dir, id string, now time.Time) error {
 	lead := c.Duration("lead")
-	all, err := generations(dir)
+	all, err := generations(c, dir)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ type keyState struct {
 }
 
 func listKeys(c *cli.Context, dir string, now time.Time) error {
-	all, err := generations(dir)
+	all, err := generations(c, dir)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func signCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			b, err := cli.ReadInput(args[0], maxSigned)
+			b, err := cli.ReadInput(c, args[0], maxSigned)
 			if err != nil {
 				return err
 			}

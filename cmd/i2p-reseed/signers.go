@@ -56,7 +56,7 @@ func keysDir(c *cli.Context) (string, error) {
 }
 
 // generations lists the keys of a directory, the newest last. A missing directory has none.
-func generations(dir string) ([]generation, error) {
+func generations(c *cli.Context, dir string) ([]generation, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -65,10 +65,10 @@ func generations(dir string) ([]generation, error) {
 	for _, e := range entries {
 		base, isCertificate := strings.CutSuffix(e.Name(), certificateSuffix)
 		key := filepath.Join(dir, base+keySuffix)
-		if _, err := os.Stat(key); !isCertificate || err != nil {
+		if !isCertificate || !isRegular(key) || !isRegular(filepath.Join(dir, e.Name())) {
 			continue
 		}
-		g, err := readGeneration(key)
+		g, err := readGeneration(c, key)
 		if err != nil {
 			return nil, err
 		}
@@ -80,10 +80,15 @@ func generations(dir string) ([]generation, error) {
 	return all, nil
 }
 
+func isRegular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
 // readGeneration reads the certificate beside a key.
-func readGeneration(key string) (generation, error) {
+func readGeneration(c *cli.Context, key string) (generation, error) {
 	path := strings.TrimSuffix(key, keySuffix) + certificateSuffix
-	text, err := cli.ReadInput(path, maxKeyFile)
+	text, err := cli.ReadText(c, path, maxKeyFile)
 	if err != nil {
 		return generation{}, err
 	}
@@ -127,17 +132,17 @@ func signing(all []generation, id string, now time.Time) (generation, error) {
 // loadSigner finds and reads the key that signs now.
 func loadSigner(c *cli.Context, now time.Time) (su3.Signer, error) {
 	if path := c.String("key"); path != "" {
-		g, err := readGeneration(path)
+		g, err := readGeneration(c, path)
 		if err != nil {
 			return su3.Signer{}, err
 		}
-		return g.load()
+		return g.load(c)
 	}
 	dir, err := keysDir(c)
 	if err != nil {
 		return su3.Signer{}, err
 	}
-	all, err := generations(dir)
+	all, err := generations(c, dir)
 	if err != nil {
 		return su3.Signer{}, err
 	}
@@ -145,16 +150,16 @@ func loadSigner(c *cli.Context, now time.Time) (su3.Signer, error) {
 	if err != nil {
 		return su3.Signer{}, cli.WithHint(fmt.Errorf("%s: %w", dir, err), "i2p-reseed keygen SIGNER makes one; --keys or --key names another place")
 	}
-	return g.load()
+	return g.load(c)
 }
 
-func (g generation) load() (su3.Signer, error) {
-	key, err := cli.ReadInput(g.Key, maxKeyFile)
+func (g generation) load(c *cli.Context) (su3.Signer, error) {
+	key, err := cli.ReadText(c, g.Key, maxKeyFile)
 	if err != nil {
 		return su3.Signer{}, err
 	}
 	defer clear(key)
-	certificate, err := cli.ReadInput(g.Certificate, maxKeyFile)
+	certificate, err := cli.ReadText(c, g.Certificate, maxKeyFile)
 	if err != nil {
 		return su3.Signer{}, err
 	}

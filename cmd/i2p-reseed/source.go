@@ -2,10 +2,8 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"time"
 
@@ -16,23 +14,19 @@ import (
 
 // input is a file, or stdin, whose kind is known from its beginning.
 type input struct {
-	Name string
+	Name string // for errors
 	*bufio.Reader
-	zip  bool // no su3, but a zip as su3 reseed files have in them
-	file *os.File
+	io.Closer
+	zip bool // no su3, but a zip as su3 reseed files have in them
 }
 
 // openInput opens a file, or stdin for "-", and tells what it is.
-func openInput(path string) (*input, error) {
-	in := &input{Name: "stdin", file: os.Stdin}
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		in.Name, in.file = path, f
+func openInput(c *cli.Context, path string) (*input, error) {
+	f, err := cli.OpenInput(c, path)
+	if err != nil {
+		return nil, err
 	}
-	in.Reader = bufio.NewReaderSize(in.file, 64<<10)
+	in := &input{Name: cli.InputName(path), Reader: bufio.NewReaderSize(f, 64<<10), Closer: f}
 	magic, err := in.Peek(4)
 	if err != nil && err != io.EOF {
 		in.Close()
@@ -40,14 +34,6 @@ func openInput(path string) (*input, error) {
 	}
 	in.zip = string(magic) == "PK\x03\x04" || string(magic) == "PK\x05\x06"
 	return in, nil
-}
-
-// Close closes a file.
-func (in *input) Close() error {
-	if in.file == os.Stdin {
-		return nil
-	}
-	return in.file.Close()
 }
 
 // bundle reads the whole of a reseed bundle.
@@ -70,7 +56,7 @@ func (in *input) header() (su3.Header, error) {
 	}
 	h, _, err := su3.ParseHeader(b)
 	if err != nil {
-		return su3.Header{}, cli.Dataf("%s: %w", in.Name, err)
+		return su3.Header{}, cli.BadData(in.Name, err)
 	}
 	return h, nil
 }
@@ -79,7 +65,7 @@ func (in *input) header() (su3.Header, error) {
 func (in *input) checkLength(h su3.Header) error {
 	n, err := io.Copy(io.Discard, in)
 	if err != nil {
-		return fmt.Errorf("%s: %w", in.Name, err)
+		return err
 	}
 	head := int64(len(h.AppendTo(nil)))
 	if want := head + h.ContentLen + int64(h.SignatureLen); n != want {
@@ -104,32 +90,23 @@ func trust(c *cli.Context) (*reseed.Trust, error) {
 	}
 	t := new(reseed.Trust)
 	for _, path := range paths {
-		if err := addTrust(t, path); err != nil {
+		if err := addTrust(c, t, path); err != nil {
 			return nil, err
 		}
 	}
 	return t, nil
 }
 
-func addTrust(t *reseed.Trust, path string) error {
-	info, err := os.Stat(path)
+func addTrust(c *cli.Context, t *reseed.Trust, path string) error {
+	if info, err := os.Stat(path); path != "-" && err == nil && info.IsDir() {
+		return cli.BadData(cli.InputName(path), t.AddDir(path))
+	}
+	text, err := cli.ReadText(c, path, maxKeyFile)
 	if err != nil {
 		return err
 	}
-	if info.IsDir() {
-		err = t.AddDir(path)
-	} else {
-		var text []byte
-		if text, err = cli.ReadInput(path, maxKeyFile); err != nil {
-			return err
-		}
-		err = t.Add(text)
-	}
-	var missing *fs.PathError
-	if err == nil || errors.As(err, &missing) {
-		return err
-	}
-	return cli.Dataf("%s: %w", cli.InputName(path), err)
+	err = t.Add(text)
+	return cli.BadData(cli.InputName(path), err)
 }
 
 // clock is the time of --at, or now.

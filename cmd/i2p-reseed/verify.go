@@ -69,12 +69,11 @@ type verdict struct {
 // verify judges a file; the error says why the answer is no.
 func verify(c *cli.Context, path string, t *reseed.Trust, now time.Time) (verdict, error) {
 	v := verdict{File: path}
-	in, err := openInput(path)
+	in, err := openInput(c, path)
 	if err != nil {
 		return v, err
 	}
 	defer in.Close()
-	v.File = in.Name
 	if in.zip {
 		return v, cli.Dataf("%s: a zip, which nobody has signed", in.Name)
 	}
@@ -158,13 +157,12 @@ func verifyKnown(in io.Reader, t *reseed.Trust, h su3.Header, now time.Time, w i
 // judged gives an error the exit status that it means: whether the answer is no, or there
 // is nothing to answer about.
 func judged(name string, err error) error {
-	err = fmt.Errorf("%s: %w", name, err)
 	for _, no := range []error{su3.ErrSignature, reseed.ErrUnknownSigner, reseed.ErrExpired, errUseless} {
 		if errors.Is(err, no) {
-			return err
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return cli.Dataf("%w", err)
+	return cli.BadData(name, err)
 }
 
 // report prints a verdict; err says why it is no, and was told.
@@ -178,7 +176,8 @@ func (v verdict) report(c *cli.Context, err error) error {
 	if err != nil {
 		return nil
 	}
-	line := fmt.Sprintf("%s: good signature by %s (%s), %s", v.File, v.Signer, v.Type, v.ContentType)
+	name := cli.InputName(v.File)
+	line := fmt.Sprintf("%s: good signature by %s (%s), %s", name, v.Signer, v.Type, v.ContentType)
 	if v.Made != nil {
 		line += " of " + v.Made.Format("2006-01-02T15:04Z")
 	} else if v.Version != "" {
@@ -191,7 +190,7 @@ func (v verdict) report(c *cli.Context, err error) error {
 		return err
 	}
 	for _, r := range countReasons(v.Rejected) {
-		cli.Notef(c, "%s: %s rejected: %s", v.File, words.Count(r.count, "RouterInfo"), r.reason)
+		cli.Notef(c, "%s: %s rejected: %s", name, words.Count(r.count, "RouterInfo"), r.reason)
 	}
 	return nil
 }

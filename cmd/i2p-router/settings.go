@@ -61,7 +61,7 @@ func settingOf(flag string) config.Setting {
 
 // readSettings reads the configuration file and lays the flags over it.
 func readSettings(c *cli.Context) (config.Config, error) {
-	s, err := readFile(c.String("config"))
+	s, err := readFile(c)
 	if err != nil {
 		return s, err
 	}
@@ -78,10 +78,13 @@ func readSettings(c *cli.Context) (config.Config, error) {
 	return s, nil
 }
 
+// maxConfig bounds what is read as a configuration file.
+const maxConfig = 4 << 20
+
 // readFile reads a configuration file. One that nobody named need not exist.
-func readFile(named string) (config.Config, error) {
-	path, mustExist := cli.ConfigPath(named)
-	text, err := os.ReadFile(path)
+func readFile(c *cli.Context) (config.Config, error) {
+	path, mustExist := cli.ConfigPath(c.String("config"))
+	text, err := cli.ReadText(c, path, maxConfig)
 	if errors.Is(err, fs.ErrNotExist) && !mustExist {
 		return config.Default(), nil
 	}

@@ -63,7 +63,7 @@ func listenRequest(c *cli.Context) (control.Open, error) {
 	if path == "" {
 		return req, nil
 	}
-	key, err := cli.ReadInput(path, maxKeyFile)
+	key, err := cli.ReadInput(c, path, maxKeyFile)
 	if err != nil {
 		if os.IsNotExist(err) {
 			err = cli.WithHint(err, "i2p-keygen dest -o %s makes it", path)
@@ -114,8 +114,8 @@ func (l *listening) serve() error {
 	}
 	cli.Serve(l.c)
 	err := l.keep(ctx, &background)
-	if cli.Terminated(l.c) {
-		return nil // who looks after services told this one to stop, and it did
+	if l.c.Context.Err() != nil {
+		return nil // it was told to stop, and it did
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -143,7 +144,7 @@ func WriteOutput(c *Context, data []byte) error {
 // is there once all of it was written, or not at all.
 func StreamOutput(c *Context, write func(io.Writer) error) error {
 	if path := c.String("output"); path != "" && path != "-" {
-		return createFile(path, c.Bool("force"), write)
+		return createFile(c.Context, path, c.Bool("force"), write)
 	}
 	return write(os.Stdout)
 }
@@ -158,17 +159,17 @@ func whole(data []byte) func(io.Writer) error {
 // CreateFile writes a new file with mode 0600, whatever the umask. An existing file is an
 // error, or replaced in one step with force; what is no regular file, such as /dev/null,
 // is just written to.
-func CreateFile(path string, data []byte, force bool) error {
-	return createFile(path, force, whole(data))
+func CreateFile(c *Context, path string, data []byte, force bool) error {
+	return createFile(c.Context, path, force, whole(data))
 }
 
-func createFile(path string, force bool, write func(io.Writer) error) error {
+func createFile(ctx context.Context, path string, force bool, write func(io.Writer) error) error {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
 		return fmt.Errorf("%s is a directory", path)
 	case err == nil && !info.Mode().IsRegular():
-		return writeDevice(path, write)
+		return writeDevice(ctx, path, write)
 	case err == nil && !force:
 		return exists(path)
 	}
@@ -193,12 +194,24 @@ func exists(path string) error {
 	return WithHint(fmt.Errorf("%s exists already", path), "--force replaces it")
 }
 
-func writeDevice(path string, write func(io.Writer) error) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+// writeDevice writes to what is no regular file. Waiting for its reader ends with ctx.
+func writeDevice(ctx context.Context, path string, write func(io.Writer) error) error {
+	f, err := await(ctx, func() (*os.File, error) { return os.OpenFile(path, os.O_WRONLY, 0) })
 	if err != nil {
 		return err
 	}
-	return errors.Join(write(f), f.Close())
+	return errors.Join(write(&device{ctx, f}), f.Close())
+}
+
+// device is written to until the end of a context.
+type device struct {
+	ctx  context.Context
+	file *os.File
+}
+
+func (d *device) Write(b []byte) (int, error) {
+	own := bytes.Clone(b) // the caller may go on without what waits
+	return await(d.ctx, func() (int, error) { return d.file.Write(own) })
 }
 
 func replaceFile(path string, write func(io.Writer) error) error {
@@ -226,45 +239,4 @@ func fill(f *os.File, write func(io.Writer) error) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
-}
-
-// StandardInput is what errors call stdin.
-const StandardInput = "standard input"
-
-// InputName is what errors call an input: its path, or StandardInput for "-".
-func InputName(path string) string {
-	if path == "-" {
-		return StandardInput
-	}
-	return path
-}
-
-// OpenInput opens a file, or stdin for "-".
-func OpenInput(path string) (io.ReadCloser, error) {
-	if path == "-" {
-		return io.NopCloser(os.Stdin), nil
-	}
-	return os.Open(path)
-}
-
-// ReadInput reads a whole file, or stdin for "-", up to limit bytes: more is bad data.
-func ReadInput(path string, limit int64) ([]byte, error) {
-	f, err := OpenInput(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	name := InputName(path)
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	var inner *fs.PathError
-	if errors.As(err, &inner) {
-		err = inner.Err // the name is said once
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if int64(len(b)) > limit {
-		return nil, Dataf("%s: more than %d bytes", name, limit)
-	}
-	return b, nil
 }

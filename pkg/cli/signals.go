@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -11,13 +10,7 @@ import (
 	"time"
 )
 
-var (
-	errInterrupted = errors.New("interrupted")
-	errTerminated  = fmt.Errorf("%w by TERM", errInterrupted)
-)
-
-// Terminated tells whether TERM ends the program: of a service, that is no failure.
-func Terminated(c *Context) bool { return errors.Is(context.Cause(c.Context), errTerminated) }
+var errInterrupted = errors.New("interrupted")
 
 // grace is how long a program that was interrupted has to tidy up.
 const grace = time.Second
@@ -56,6 +49,26 @@ func untilInterrupted(ctx context.Context, run func() error) error {
 	return context.Cause(ctx)
 }
 
+// await makes a call that may wait for others in a way that no context ends: the opening of
+// a pipe, a read from a terminal. When ctx ends it is left behind, until the process ends.
+func await[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		v, err := call()
+		done <- outcome{v, err}
+	}()
+	select {
+	case o := <-done:
+		return o.value, o.err
+	case <-ctx.Done():
+		return *new(T), context.Cause(ctx)
+	}
+}
+
 // interruptible returns a context that the first INT or TERM ends; the second ends the
 // process at once. SIGPIPE keeps Go's default: a write to a closed stdout ends the
 // program silently.
@@ -67,15 +80,11 @@ func interruptible(parent context.Context) (context.Context, func()) {
 	go func() {
 		for n := 1; ; n++ {
 			select {
-			case s := <-signals:
+			case <-signals:
 				if n > 1 {
 					os.Exit(StatusInterrupted)
 				}
-				if s == syscall.SIGTERM {
-					cancel(errTerminated)
-				} else {
-					cancel(errInterrupted)
-				}
+				cancel(errInterrupted)
 			case <-done:
 				return
 			}

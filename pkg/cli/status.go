@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"i2ptoolkit/pkg/control"
@@ -44,6 +45,22 @@ func Usagef(format string, args ...any) error { return failf(StatusUsage, format
 
 // Dataf is an error in the input's bytes: status 3.
 func Dataf(format string, args ...any) error { return failf(StatusData, format, args) }
+
+// BadData is an error in the bytes of the input of that name, which may be in it already:
+// status 3. One of reading or writing itself stays what it is.
+func BadData(name string, err error) error {
+	var file *fs.PathError
+	var link *os.LinkError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &file), errors.As(err, &link), errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
+		return err
+	case name == "":
+		return Dataf("%w", err)
+	}
+	return Dataf("%s: %w", name, err)
+}
 
 // Againf is a failure that may pass by itself: status 5.
 func Againf(format string, args ...any) error { return failf(StatusAgain, format, args) }

@@ -129,7 +129,8 @@ func hashOf(base string) (i2p.Hash, bool) {
 	return h, err == nil
 }
 
-// list gives the files of a directory and of its subdirectories, sorted by name.
+// list gives the regular files of a directory and of its subdirectories, sorted by name. Pipes
+// and devices are left out: what opens them may wait for ever.
 func list(path string) ([]string, error) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
@@ -138,8 +139,10 @@ func list(path string) ([]string, error) {
 	var files []string
 	for _, e := range entries {
 		name := filepath.Join(path, e.Name())
-		if !e.IsDir() {
+		if isRegular(name, e) {
 			files = append(files, name)
+		}
+		if !e.IsDir() {
 			continue
 		}
 		below, err := os.ReadDir(name)
@@ -147,11 +150,20 @@ func list(path string) ([]string, error) {
 			return nil, fmt.Errorf("netdbdir: %w", err)
 		}
 		for _, b := range below {
-			if !b.IsDir() {
-				files = append(files, filepath.Join(name, b.Name()))
+			if name := filepath.Join(name, b.Name()); isRegular(name, b) {
+				files = append(files, name)
 			}
 		}
 	}
 	slices.Sort(files)
 	return files, nil
+}
+
+// isRegular tells whether an entry of a directory is a regular file, or leads to one.
+func isRegular(name string, e fs.DirEntry) bool {
+	if e.Type()&fs.ModeSymlink == 0 {
+		return e.Type().IsRegular()
+	}
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
 }

@@ -43,7 +43,9 @@ var (
 	ErrNothing  = errors.New("neither a RouterInfo nor a zip of them") // of one file alone
 	ErrName     = errors.New("no name of a RouterInfo")
 	ErrMisnamed = errors.New("RouterInfo of another router than its name says")
-	errTooLong  = errors.New("too long for a RouterInfo")
+	// ErrSpecial is why a pipe or a device is not read: it could keep us waiting for ever.
+	ErrSpecial = errors.New("neither a directory nor a regular file")
+	errTooLong = errors.New("too long for a RouterInfo")
 )
 
 // Loaded counts what was read.
@@ -73,8 +75,11 @@ func Load(ctx context.Context, path string, cfg LoadConfig, each func(*routerinf
 	if err != nil {
 		return Loaded{}, fmt.Errorf("netdbdir: %w", err)
 	}
-	if info.IsDir() {
+	switch {
+	case info.IsDir():
 		return loadDir(ctx, path, cfg, each)
+	case !info.Mode().IsRegular():
+		return Loaded{}, fmt.Errorf("netdbdir: %s: %w", path, ErrSpecial)
 	}
 	return loadFile(ctx, path, info.Size(), cfg, each)
 }

@@ -173,6 +173,11 @@ func (t *Trust) AddDir(path string) error {
 }
 
 func readFile(name string, limit int64) ([]byte, error) {
+	if info, err := os.Stat(name); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() { // a pipe: to open it may take for ever
+		return nil, fmt.Errorf("reseed: %s: a regular file is expected", name)
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -62,7 +63,8 @@ type Config struct {
 
 	Known map[i2p.Hash]i2p.Date // what Fetch need not learn unless it is newer, and counts as there; may be nil
 	Each  func(Report)          // is told of each server as soon as it is done with; may be nil
-	Stdin io.Reader             // what Source reads for "-"
+	// Open opens a source that is no directory; nil: os.Open.
+	Open func(path string) (io.ReadCloser, error)
 
 	Now  func() time.Time                                                     // nil: time.Now
 	Rand io.Reader                                                            // nil: crypto/rand
@@ -82,6 +84,9 @@ func (c Config) complete() (Config, error) {
 	or(&c.Timeout, DefaultTimeout)
 	if c.Each == nil {
 		c.Each = func(Report) {}
+	}
+	if c.Open == nil {
+		c.Open = func(path string) (io.ReadCloser, error) { return os.Open(path) }
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -18,22 +18,15 @@ import (
 const sourceMaxAge = 30 * 24 * time.Hour
 
 // Source reads a su3 file, whose signature counts; or a zip, a netDb directory or a RouterInfo,
-// which whoever names them vouches for. "-" is standard input. The error is an *Error where
-// something was read.
+// which whoever names them vouches for. The error is an *Error where something was read.
 func Source(ctx context.Context, cfg Config, path string) (Report, []*routerinfo.RouterInfo, error) {
 	cfg, err := cfg.complete()
 	if err != nil {
 		return Report{Server: path}, nil, err
 	}
 	o := begin(cfg, path)
-	if path != "-" {
-		info, err := os.Stat(path)
-		if err != nil {
-			return o.unread(err)
-		}
-		if info.IsDir() {
-			return o.directory(ctx)
-		}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return o.directory(ctx)
 	}
 	body, err := readSource(cfg, path)
 	if err != nil {
@@ -51,18 +44,12 @@ func (o *outcome) unread(err error) (Report, []*routerinfo.RouterInfo, error) {
 }
 
 func readSource(cfg Config, path string) ([]byte, error) {
-	in := cfg.Stdin
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		in = f
-	} else if in == nil {
-		in = os.Stdin
+	f, err := cfg.Open(path)
+	if err != nil {
+		return nil, err
 	}
-	b, err := io.ReadAll(io.LimitReader(in, reseed.MaxBundle+1)) // one more: OpenBundle refuses it
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, reseed.MaxBundle+1)) // one more: OpenBundle refuses it
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

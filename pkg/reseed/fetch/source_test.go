@@ -3,6 +3,7 @@ package fetch
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -58,10 +59,12 @@ func TestSource(t *testing.T) {
 				}
 			}
 			for _, path := range []string{path, "-"} {
-				if tt.content == nil && path == "-" {
-					continue
+				if path == "-" {
+					if tt.content == nil {
+						continue
+					}
+					cfg.Open = contentOf(tt.content)
 				}
-				cfg.Stdin = bytes.NewReader(tt.content)
 				report, got, err := Source(t.Context(), cfg, path)
 				if report.Result != tt.want || len(got) != tt.accepted || report.Accepted != tt.accepted || (err == nil) != (tt.want == OK) {
 					t.Errorf("%s: %d RouterInfos, %+v, %v", path, len(got), report, err)
@@ -82,11 +85,16 @@ func TestMissingSource(t *testing.T) {
 	}
 }
 
+// contentOf opens the same whatever is named.
+func contentOf(b []byte) func(string) (io.ReadCloser, error) {
+	return func(string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+}
+
 // TestOldSource: RouterInfos that are too old for anything.
 func TestOldSource(t *testing.T) {
 	infos := routers(t, 1, 2, 2)
 	later := func() time.Time { return time.Now().AddDate(0, 2, 0) }
-	report, got, err := Source(t.Context(), Config{Now: later, Stdin: bytes.NewReader(infos[0].Bytes())}, "-")
+	report, got, err := Source(t.Context(), Config{Now: later, Open: contentOf(infos[0].Bytes())}, "-")
 	if err == nil || len(got) > 0 || report.Rejected["older than 30 days"] != 1 {
 		t.Errorf("%+v, %v", report, err)
 	}

@@ -66,12 +66,7 @@ func Directory(path string) Source {
 }
 
 func readFile(name string, limit int) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("serve: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
+	info, err := os.Stat(name) // before it is opened: a pipe would keep us waiting
 	if err != nil {
 		return nil, fmt.Errorf("serve: %w", err)
 	}
@@ -81,6 +76,11 @@ func readFile(name string, limit int) ([]byte, error) {
 	if info.Size() > int64(limit) {
 		return nil, fmt.Errorf("serve: %s: at most %d bytes are expected, it has %d", name, limit, info.Size())
 	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("serve: %w", err)
+	}
+	defer f.Close()
 	b := make([]byte, info.Size())
 	if _, err := io.ReadFull(f, b); err != nil {
 		return nil, fmt.Errorf("serve: %s: %w", name, err)

@@ -1,0 +1,14 @@
+package main
+
+import (
+	"testing"
+
+	"i2ptoolkit/pkg/cli/clitest"
+)
+
+func TestInterrupt(t *testing.T) {
+	const router = "DYNfK8Jw4dbPDCZzaEZ0GwtGUVv1ekySDJyB0pMSg3U="
+	clitest.Interrupts(t, program(), nil, []string{"completion"},
+		"list -", "list --json -", "list @open", "list @read", "list --socket @router",
+		"show -", "show @open", "show @read", "get --socket @router "+router, "get --kind router --socket @router -o out "+router)
+}

@@ -1,0 +1,14 @@
+package main
+
+import (
+	"testing"
+
+	"i2ptoolkit/pkg/cli/clitest"
+)
+
+func TestInterrupt(t *testing.T) {
+	const peer = "5wiig7fr5ci6moafycjpgsxhbe4sw76hoz2qizlcbdmlb6jhqnza.b32.i2p"
+	clitest.Interrupts(t, program(), nil, []string{"completion"},
+		"connect --socket @router "+peer, "listen --socket @router", "listen --keep --socket @router",
+		"listen -k @open", "listen -k @read", "listen -k -", "listen --keep -k -")
+}
