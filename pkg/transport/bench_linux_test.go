@@ -23,23 +23,26 @@ func cpuTime() time.Duration {
 // loopback makes two nodes on 127.0.0.1.
 func loopback(tb testing.TB, deliver func(i2p.Hash, i2np.Message)) (a, b *node) {
 	tb.Helper()
-	local := func(seed byte, f func(*Config)) *node {
-		l, err := Internet{}.Listen(tb.Context(), netip.MustParseAddrPort("127.0.0.1:0"))
-		if err != nil {
-			tb.Fatal(err)
-		}
-		return newNode(tb, nil, seed, func(c *Config) {
-			c.listenOn(l)
-			if f != nil {
-				f(c)
-			}
-		}).start(tb)
-	}
-	return local(1, nil), local(2, func(c *Config) {
+	return onLoopback(tb, 1, nil), onLoopback(tb, 2, func(c *Config) {
 		if deliver != nil {
 			c.Deliver = deliver
 		}
 	})
+}
+
+// onLoopback makes a node on 127.0.0.1.
+func onLoopback(tb testing.TB, seed byte, change func(*Config)) *node {
+	tb.Helper()
+	l, err := Internet{}.Listen(tb.Context(), netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return newNode(tb, nil, seed, func(c *Config) {
+		c.listenOn(l)
+		if change != nil {
+			change(c)
+		}
+	}).start(tb)
 }
 
 // The whole way over real TCP, with the leak checks. On a busy machine messages
