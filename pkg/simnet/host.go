@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"syscall"
+
+	"i2ptoolkit/pkg/transport"
 )
 
 // firstEphemeral is the first port that a host gives to its own dials.
@@ -92,7 +94,7 @@ func (h *Host) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, e
 }
 
 // ListenPacket opens a socket for datagrams.
-func (h *Host) ListenPacket(ctx context.Context, addr netip.AddrPort) (net.PacketConn, error) {
+func (h *Host) ListenPacket(ctx context.Context, addr netip.AddrPort) (transport.PacketConn, error) {
 	n := h.net
 	n.mu.Lock()
 	defer n.mu.Unlock()

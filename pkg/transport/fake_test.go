@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -106,6 +107,10 @@ func (h host) Listen(_ context.Context, addr netip.AddrPort) (net.Listener, erro
 	l := &pipeListener{net: h.net, addr: addr, conns: make(chan net.Conn, 256), closed: make(chan struct{})}
 	h.net.listeners[addr] = l
 	return l, nil
+}
+
+func (h host) ListenPacket(context.Context, netip.AddrPort) (PacketConn, error) {
+	return nil, errors.ErrUnsupported
 }
 
 func (h host) Addrs() ([]netip.Addr, error) {

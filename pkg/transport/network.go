@@ -7,12 +7,22 @@ import (
 	"time"
 )
 
-// Network is where connections come from: Internet, or a simulated one.
+// Network is where connections and datagrams come from: Internet, or a
+// simulated one.
 type Network interface {
 	Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error)
+	ListenPacket(ctx context.Context, addr netip.AddrPort) (PacketConn, error)
 	DialContext(ctx context.Context, addr netip.AddrPort) (net.Conn, error)
 	// Addrs are the addresses that this machine has at the moment.
 	Addrs() ([]netip.Addr, error)
+}
+
+// PacketConn is a socket for datagrams. The calls with a netip.AddrPort allocate
+// nothing, as net.UDPConn's do.
+type PacketConn interface {
+	net.PacketConn
+	ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error)
+	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
 }
 
 // Internet is the real network. Source chooses the address to dial from; where
@@ -27,7 +37,17 @@ var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interv
 // Listen opens a TCP listener.
 func (Internet) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
 	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
-	return lc.Listen(ctx, tcpNetwork(addr.Addr()), addr.String())
+	return lc.Listen(ctx, "tcp"+family(addr.Addr()), addr.String())
+}
+
+// ListenPacket opens a UDP socket.
+func (Internet) ListenPacket(ctx context.Context, addr netip.AddrPort) (PacketConn, error) {
+	var lc net.ListenConfig
+	conn, err := lc.ListenPacket(ctx, "udp"+family(addr.Addr()), addr.String())
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.UDPConn), nil
 }
 
 // DialContext opens a TCP connection.
@@ -38,7 +58,7 @@ func (n Internet) DialContext(ctx context.Context, addr netip.AddrPort) (net.Con
 			d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0))
 		}
 	}
-	return d.DialContext(ctx, tcpNetwork(addr.Addr()), addr.String())
+	return d.DialContext(ctx, "tcp"+family(addr.Addr()), addr.String())
 }
 
 // Addrs asks the system.
@@ -56,22 +76,22 @@ func (Internet) Addrs() ([]netip.Addr, error) {
 	return out, nil
 }
 
-func tcpNetwork(a netip.Addr) string {
+// family is what the names of Go's networks end in.
+func family(a netip.Addr) string {
 	if a.Is4() {
-		return "tcp4"
+		return "4"
 	}
-	return "tcp6"
+	return "6"
 }
 
-// addrOf is the address of a connection's end, without a zone.
+// addrOf is the address of a connection's or a socket's end, without a zone.
 func addrOf(a net.Addr) netip.AddrPort {
-	if t, ok := a.(*net.TCPAddr); ok {
-		ap := t.AddrPort()
-		return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
-	}
-	ap, err := netip.ParseAddrPort(a.String())
-	if err != nil {
-		return netip.AddrPort{}
+	var ap netip.AddrPort
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		ap = a.AddrPort()
+	case *net.UDPAddr:
+		ap = a.AddrPort()
 	}
 	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 }

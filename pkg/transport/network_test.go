@@ -104,3 +104,26 @@ func TestIPv6(t *testing.T) {
 	a.halt(t)
 	b.halt(t)
 }
+
+// Datagrams over the loopback address, from and to where they say.
+func TestInternetPackets(t *testing.T) {
+	open := func() (PacketConn, netip.AddrPort) {
+		c, err := Internet{}.ListenPacket(t.Context(), netip.MustParseAddrPort("127.0.0.1:0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		c.SetDeadline(time.Now().Add(time.Minute))
+		return c, addrOf(c.LocalAddr())
+	}
+	a, fromA := open()
+	b, toB := open()
+	if _, err := a.WriteToUDPAddrPort([]byte("x"), toB); err != nil {
+		t.Fatal(err)
+	}
+	in := make([]byte, 10)
+	n, from, err := b.ReadFromUDPAddrPort(in)
+	if err != nil || string(in[:n]) != "x" || from != fromA {
+		t.Fatalf("%q from %v, %v", in[:n], from, err)
+	}
+}
