@@ -32,10 +32,7 @@ func sealTo(t *testing.T, c *Client, stranger *ratchet.Sessions, cloves ...i2np.
 
 func newStranger(t *testing.T, random *rand.ChaCha8) *ratchet.Sessions {
 	t.Helper()
-	static, err := noise.GenerateKey(random)
-	if err != nil {
-		t.Fatal(err)
-	}
+	static := noise.GenerateKey(random)
 	return ratchet.New(ratchet.Config{Static: static, Rand: random})
 }
 

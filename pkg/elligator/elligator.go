@@ -3,13 +3,12 @@
 package elligator
 
 import (
-	"crypto/rand"
-	"fmt"
 	"io"
 
 	"filippo.io/edwards25519"
 	"filippo.io/edwards25519/field"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/noise"
 )
 
@@ -101,21 +100,16 @@ func Decode(representative [32]byte) [32]byte {
 // in eight random strings does, and the representative could be told from
 // random bytes after all. Both sides hash the key as decoded, so the pair's
 // Public is the one to use.
-func GenerateKey(r io.Reader) (noise.KeyPair, [32]byte, error) {
-	if r == nil {
-		r = rand.Reader
-	}
+func GenerateKey(r io.Reader) (noise.KeyPair, [32]byte) {
 	for {
 		// private key (32), tweak (1), low-order part (1)
 		var b [34]byte
-		if _, err := io.ReadFull(r, b[:]); err != nil {
-			return noise.KeyPair{}, [32]byte{}, fmt.Errorf("elligator: key generation: %w", err)
-		}
+		draw.Fill(r, b[:])
 		public := montgomery([32]byte(b[:32]), b[33]&7)
 		if rep, ok := Encode(public, b[32]); ok {
 			k := noise.NewKeyPair([32]byte(b[:32]))
 			k.Public = public
-			return k, rep, nil
+			return k, rep
 		}
 	}
 }

@@ -1,11 +1,11 @@
 package i2p
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/sign"
 )
 
@@ -155,9 +155,6 @@ func (d Destination) B32() string { return d.hash.B32() }
 // it compresses (proposal 161); so does ElGamal's unused key where crypto is
 // nil.
 func newIdentity(signing sign.PublicKey, ct uint16, crypto []byte, r io.Reader) (Identity, error) {
-	if r == nil {
-		r = rand.Reader
-	}
 	n, _, ok := cryptoLen(ct)
 	if !ok || n > cryptoField {
 		return Identity{}, fmt.Errorf("i2p: encryption type %d cannot be put into an identity", ct)
@@ -170,9 +167,7 @@ func newIdentity(signing sign.PublicKey, ct uint16, crypto []byte, r io.Reader) 
 		return Identity{}, errors.New("i2p: no signing key")
 	}
 	var pattern [32]byte
-	if _, err := io.ReadFull(r, pattern[:]); err != nil {
-		return Identity{}, fmt.Errorf("i2p: padding: %w", err)
-	}
+	draw.Fill(r, pattern[:])
 	b := make([]byte, cryptoField+signingField, minIdentity+len(key))
 	for i := 0; i < len(b); i += len(pattern) {
 		copy(b[i:], pattern[:])

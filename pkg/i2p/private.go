@@ -1,12 +1,12 @@
 package i2p
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/sign"
 )
@@ -218,9 +218,6 @@ func GenerateRouter(r io.Reader) (*PrivateKeys, error) {
 // uses the keys of this type any more: the public one is padding (proposal
 // 161), the private one random bytes. With type X25519 they are real.
 func GenerateDestination(st sign.Type, cryptoType uint16, r io.Reader) (*PrivateKeys, error) {
-	if r == nil {
-		r = rand.Reader
-	}
 	signing, err := sign.GenerateKey(st, r)
 	if err != nil {
 		return nil, err
@@ -229,17 +226,12 @@ func GenerateDestination(st sign.Type, cryptoType uint16, r io.Reader) (*Private
 	var public []byte
 	switch cryptoType {
 	case CryptoX25519:
-		kp, err := noise.GenerateKey(r)
-		if err != nil {
-			return nil, err
-		}
+		kp := noise.GenerateKey(r)
 		p := kp.Private()
 		k.Crypto, public = p[:], kp.Public[:]
 	case CryptoElGamal:
 		k.Crypto = make([]byte, 256)
-		if _, err := io.ReadFull(r, k.Crypto); err != nil {
-			return nil, err
-		}
+		draw.Fill(r, k.Crypto)
 	default:
 		return nil, fmt.Errorf("i2p: no identity can be made with encryption type %d", cryptoType)
 	}

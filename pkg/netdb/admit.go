@@ -203,7 +203,7 @@ func (db *DB) makeRoom(now time.Time, e *entry) bool {
 		}
 		var worst *entry
 		for range evictSample {
-			if x := db.list[db.below(len(db.list))]; worst == nil || db.worth(now, x) < db.worth(now, worst) {
+			if x := db.list[db.rand.Below(len(db.list))]; worst == nil || db.worth(now, x) < db.worth(now, worst) {
 				worst = x
 			}
 		}

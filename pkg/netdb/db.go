@@ -12,13 +12,10 @@
 package netdb
 
 import (
-	"bufio"
-	"crypto/rand"
-	"encoding/binary"
 	"io"
-	"math/bits"
 	"time"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/routerinfo"
@@ -57,7 +54,7 @@ type Config struct {
 // DB is the table of routers.
 type DB struct {
 	cfg     Config
-	rand    io.Reader
+	rand    *draw.Source
 	started time.Time
 
 	routers    map[i2p.Hash]*entry
@@ -117,14 +114,11 @@ func New(cfg Config, now time.Time) *DB {
 		cfg.MinVersion = profile.Version(0<<16 | 9<<8 | 58)
 	}
 	db := &DB{
-		cfg: cfg, rand: cfg.Rand, started: now,
+		cfg: cfg, rand: draw.From(cfg.Rand), started: now,
 		routers:  make(map[i2p.Hash]*entry),
 		prefixes: make(map[uint32]int), clusters: make(map[uint32]int),
 		parsed:  make(map[i2p.Hash]*routerinfo.RouterInfo),
 		changed: make(map[i2p.Hash]struct{}), removed: make(map[i2p.Hash]struct{}),
-	}
-	if db.rand == nil {
-		db.rand = bufio.NewReaderSize(rand.Reader, 512)
 	}
 	return db
 }
@@ -267,18 +261,4 @@ func (db *DB) remove(e *entry) {
 // proven tells whether a router has shown itself to be a living one.
 func (db *DB) proven(e *entry) bool {
 	return e.src == FromSession || (db.cfg.Profiles != nil && db.cfg.Profiles.Real(e.sum.Hash))
-}
-
-// below draws a number in [0, n).
-func (db *DB) below(n int) int {
-	hi, _ := bits.Mul64(draw(db.rand), uint64(n))
-	return int(hi)
-}
-
-func draw(r io.Reader) uint64 {
-	var b [8]byte
-	if _, err := io.ReadFull(r, b[:]); err != nil {
-		panic("netdb: the source of randomness failed: " + err.Error())
-	}
-	return binary.BigEndian.Uint64(b[:])
 }

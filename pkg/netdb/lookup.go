@@ -166,7 +166,7 @@ func (s *Segment) start(now time.Time, l *lookup) (LookupID, Out) {
 // Explore looks for routers not yet known: it asks for a random key.
 func (s *Segment) Explore(now time.Time) (LookupID, Out) {
 	var key i2p.Hash
-	s.random(key[:])
+	s.rand.Fill(key[:])
 	return s.start(now, &lookup{key: key, kind: i2np.LookupExploration})
 }
 

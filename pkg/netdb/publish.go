@@ -1,7 +1,6 @@
 package netdb
 
 import (
-	"encoding/binary"
 	"slices"
 	"time"
 
@@ -140,10 +139,7 @@ func (s *Segment) storeNext(now time.Time, p *publication, out *Out) {
 		out.Published = append(out.Published, Published{Key: p.key, Err: ErrNoFloodfills})
 		return
 	}
-	var token [4]byte
-	for p.token = 0; p.token == 0; p.token = binary.BigEndian.Uint32(token[:]) {
-		s.random(token[:])
-	}
+	p.token = s.rand.Nonzero32()
 	p.stores++
 	p.state, p.sent, p.at = storing, now, now.Add(confirmPatience)
 	out.Stores = append(out.Stores, StoreTo{p.to, i2np.DatabaseStore{Key: p.key, Type: p.kind, ReplyToken: p.token, Data: p.data}})
@@ -160,7 +156,7 @@ func (s *Segment) HandleDeliveryStatus(now time.Time, id uint32) (bool, Out) {
 		h := p.to.Hash()
 		p.stored = append(p.stored, h)
 		s.queried(now, h, true)
-		p.state, p.at = resting, now.Add(verifyAfter+time.Duration(draw(s.rand)%uint64(verifyJitter)))
+		p.state, p.at = resting, now.Add(s.rand.Between(verifyAfter, verifyAfter+verifyJitter))
 		switch {
 		case p.last:
 			s.Unpublish(p.key)
@@ -185,7 +181,7 @@ func (s *Segment) queried(now time.Time, h i2p.Hash, answered bool) {
 func (s *Segment) settle(now time.Time, p *publication) {
 	p.state, p.at = settled, time.Time{}
 	if p.kind == i2np.StoreRouterInfo {
-		p.at = now.Add(renewAfter + time.Duration(draw(s.rand)%uint64(renewJitter)))
+		p.at = now.Add(s.rand.Between(renewAfter, renewAfter+renewJitter))
 	}
 }
 

@@ -1,12 +1,11 @@
 package netdb
 
 import (
-	"bufio"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"time"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
@@ -51,7 +50,7 @@ type SegmentConfig struct {
 // what it publishes.
 type Segment struct {
 	cfg  SegmentConfig
-	rand io.Reader
+	rand *draw.Source
 
 	sets         leaseSets
 	lookups      []*lookup // in the order in which they began
@@ -124,10 +123,7 @@ func NewSegment(cfg SegmentConfig) *Segment {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = DefaultTimeout
 	}
-	s := &Segment{cfg: cfg, rand: cfg.Rand}
-	if s.rand == nil {
-		s.rand = bufio.NewReaderSize(rand.Reader, 128)
-	}
+	s := &Segment{cfg: cfg, rand: draw.From(cfg.Rand)}
 	s.sets = newLeaseSets(cfg.MaxLeaseSets)
 	s.askers = peerBuckets{rate: askerRate, burst: askerBurst, max: askersTracked}
 	return s
@@ -138,12 +134,6 @@ func (s *Segment) Stats() SegmentStats {
 	st := s.stats
 	st.LeaseSets, st.Active, st.Publications = len(s.sets.sets), len(s.lookups), len(s.publications)
 	return st
-}
-
-func (s *Segment) random(b []byte) {
-	if _, err := io.ReadFull(s.rand, b); err != nil {
-		panic("netdb: the source of randomness failed: " + err.Error())
-	}
 }
 
 // Stored is what became of a DatabaseStore.
@@ -338,7 +328,7 @@ func (s *Segment) explorations() int { return min(max(800/max(s.cfg.DB.Len(), 1)
 
 // explorePause is one to four minutes; half of that while few routers are known.
 func (s *Segment) explorePause() time.Duration {
-	p := time.Minute + time.Duration(draw(s.rand)%uint64(3*time.Minute))
+	p := s.rand.Between(time.Minute, 4*time.Minute)
 	if s.cfg.DB.Len() < 2500 {
 		p /= 2
 	}

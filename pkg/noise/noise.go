@@ -10,10 +10,10 @@ package noise
 import (
 	"crypto/ecdh"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"i2ptoolkit/pkg/draw"
 	"io"
 
 	flynn "github.com/flynn/noise"
@@ -39,15 +39,10 @@ type KeyPair struct {
 }
 
 // GenerateKey draws a key pair from r; a nil r is crypto/rand.
-func GenerateKey(r io.Reader) (KeyPair, error) {
-	if r == nil {
-		r = rand.Reader
-	}
+func GenerateKey(r io.Reader) KeyPair {
 	var seed [32]byte
-	if _, err := io.ReadFull(r, seed[:]); err != nil {
-		return KeyPair{}, fmt.Errorf("noise: key generation: %w", err)
-	}
-	return NewKeyPair(seed), nil
+	draw.Fill(r, seed[:])
+	return NewKeyPair(seed)
 }
 
 // NewKeyPair makes the key pair of a private key of 32 bytes.

@@ -13,8 +13,8 @@ import (
 func TestXKAgainstFlynn(t *testing.T) {
 	rng := rand.NewChaCha8([32]byte{1})
 	suite := flynn.NewCipherSuite(flynn.DH25519, flynn.CipherChaChaPoly, flynn.HashSHA256)
-	si, _ := GenerateKey(rng)
-	sr, _ := GenerateKey(rng)
+	si := GenerateKey(rng)
+	sr := GenerateKey(rng)
 	var seed [32]byte
 	rng.Read(seed[:])
 	ei := NewKeyPair(seed)
@@ -85,7 +85,7 @@ func TestDecryptInPlace(t *testing.T) {
 }
 
 func TestLowOrder(t *testing.T) {
-	k, _ := GenerateKey(nil)
+	k := GenerateKey(nil)
 	if _, err := k.DH([32]byte{}); err != ErrLowOrder {
 		t.Fatalf("error %v, want %v", err, ErrLowOrder)
 	}

@@ -5,11 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/dchest/siphash"
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/noise"
 )
 
@@ -91,7 +91,7 @@ type Sender struct {
 	pad padder
 }
 
-func newSender(d direction, rand io.Reader, ours Options) *Sender {
+func newSender(d direction, rand *draw.Source, ours Options) *Sender {
 	return &Sender{direction: d, pad: newPadder(rand, ours)}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"i2ptoolkit/pkg/draw"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 // newWire makes a sender and its receiver.
 func newWire(seed byte) (*Sender, *Receiver) {
 	key, sip := [32]byte{seed, 1}, [32]byte{seed, 2}
-	return newSender(newDirection(key, sip), rand.NewChaCha8([32]byte{seed}), DefaultOptions),
+	return newSender(newDirection(key, sip), draw.From(rand.NewChaCha8([32]byte{seed})), DefaultOptions),
 		&Receiver{direction: newDirection(key, sip)}
 }
 
@@ -83,7 +84,7 @@ func TestSealInPlace(t *testing.T) {
 }
 
 func TestPaddingPolicy(t *testing.T) {
-	p := newPadder(rand.NewChaCha8([32]byte{}), DefaultOptions)
+	p := newPadder(draw.From(rand.NewChaCha8([32]byte{})), DefaultOptions)
 	seen := map[int]bool{}
 	for range 500 {
 		n := p.length(20)

@@ -7,13 +7,12 @@
 package ntcp2
 
 import (
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"time"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/noise"
 )
@@ -138,6 +137,7 @@ type Handshake struct {
 	ephemeral noise.KeyPair
 	remote    [32]byte // the peer's ephemeral key
 	iv        [16]byte // AES state between messages 1 and 2
+	random    *draw.Source
 
 	padLen       int
 	confirmedLen int
@@ -165,20 +165,17 @@ type Result struct {
 // NewInitiator makes Alice's side. Call Start for message 1.
 func NewInitiator(cfg Config, peer Peer) *Handshake {
 	cfg.fill()
-	return &Handshake{cfg: cfg, peer: peer, alice: true, iv: peer.IV, state: fresh}
+	return &Handshake{cfg: cfg, peer: peer, alice: true, iv: peer.IV, random: draw.From(cfg.Rand), state: fresh}
 }
 
 // NewResponder makes Bob's side, which waits for message 1.
 func NewResponder(cfg Config) *Handshake {
 	cfg.fill()
 	peer := Peer{Hash: cfg.Hash, Static: cfg.Static.Public, IV: cfg.IV}
-	return &Handshake{cfg: cfg, peer: peer, iv: cfg.IV, state: request}
+	return &Handshake{cfg: cfg, peer: peer, iv: cfg.IV, random: draw.From(cfg.Rand), state: request}
 }
 
 func (c *Config) fill() {
-	if c.Rand == nil {
-		c.Rand = rand.Reader
-	}
 	if c.Replay == nil {
 		c.Replay = NewReplayCache(0)
 	}
@@ -266,30 +263,20 @@ func (h *Handshake) begin() {
 }
 
 // paddingOut draws the cleartext padding of messages 1 and 2.
-func (h *Handshake) paddingOut() ([]byte, error) {
-	n, err := h.drawPadding(maxPaddingOut)
-	if err != nil {
-		return nil, err
-	}
-	pad := make([]byte, n)
-	if _, err := io.ReadFull(h.cfg.Rand, pad); err != nil {
-		return nil, fmt.Errorf("ntcp2: padding: %w", err)
-	}
-	return pad, nil
+func (h *Handshake) paddingOut() []byte {
+	pad := make([]byte, h.drawPadding(maxPaddingOut))
+	h.random.Fill(pad)
+	return pad
 }
 
-// drawPadding draws a length of at most most, which is small against 2^16. It
-// is never 0: padding that is not there is not hashed (NTCP2, KDF for message
-// 2), but emissary hashes the empty string.
-func (h *Handshake) drawPadding(most int) (int, error) {
-	var b [4]byte
-	if _, err := io.ReadFull(h.cfg.Rand, b[:]); err != nil {
-		return 0, fmt.Errorf("ntcp2: random number: %w", err)
-	}
+// drawPadding draws a length of at most most. It is never 0: padding that is
+// not there is not hashed (NTCP2, KDF for message 2), but emissary hashes the
+// empty string.
+func (h *Handshake) drawPadding(most int) int {
 	if h.cfg.Unpadded {
-		return 0, nil
+		return 0
 	}
-	return max(1, int(binary.LittleEndian.Uint32(b[:])%uint32(most+1))), nil
+	return 1 + h.random.Below(most)
 }
 
 // checkSkew fails when the compensated skew is too large.

@@ -17,14 +17,8 @@ func (h *Handshake) Start(now time.Time) ([]byte, error) {
 		panic("ntcp2: handshake started twice")
 	}
 	h.state = failed
-	var err error
-	if h.ephemeral, err = noise.GenerateKey(h.cfg.Rand); err != nil {
-		return nil, err
-	}
-	pad, err := h.paddingOut()
-	if err != nil {
-		return nil, err
-	}
+	h.ephemeral = noise.GenerateKey(h.random)
+	pad := h.paddingOut()
 	if err := h.fixConfirmed(); err != nil {
 		return nil, err
 	}
@@ -57,13 +51,9 @@ func (h *Handshake) Start(now time.Time) ([]byte, error) {
 // fixConfirmed builds the plaintext of message 3 part 2, because message 1
 // announces its size: RouterInfo, Options, Padding.
 func (h *Handshake) fixConfirmed() error {
-	n, err := h.drawPadding(maxPadding3)
-	if err != nil {
-		return err
-	}
 	h.part2 = RouterInfo{Info: h.cfg.Info}.AppendTo(nil)
 	h.part2 = h.cfg.Options.AppendTo(h.part2)
-	h.part2 = AppendPadding(h.part2, n)
+	h.part2 = AppendPadding(h.part2, h.drawPadding(maxPadding3))
 	if len(h.part2)+macLen > maxConfirmed {
 		return fmt.Errorf("ntcp2: RouterInfo of %d bytes does not fit message 3", len(h.cfg.Info))
 	}
@@ -119,7 +109,7 @@ func (h *Handshake) confirm(pad []byte) ([]byte, error) {
 	h.noise.MixKey(secret[:])
 	out = h.noise.EncryptAndHash(out, h.part2)
 	ab, ba := dataPhase(&h.noise)
-	h.result.Sender = newSender(ab, h.cfg.Rand, h.cfg.Options)
+	h.result.Sender = newSender(ab, h.random, h.cfg.Options)
 	h.result.Receiver = &Receiver{direction: ba}
 	h.result.Static = h.peer.Static
 	h.finish()

@@ -3,7 +3,7 @@ package ntcp2
 import (
 	"encoding/binary"
 	"fmt"
-	"io"
+	"i2ptoolkit/pkg/draw"
 )
 
 // Options is the data of an Options block (NTCP2, Options): what its sender
@@ -58,16 +58,13 @@ const (
 	paddingMost = 64
 )
 
-// padder draws padding lengths for the data phase. One byte of randomness is
-// used for each frame, and they are drawn in batches.
+// padder draws padding lengths for the data phase.
 type padder struct {
-	rand     io.Reader
+	rand     *draw.Source
 	min, max int // sixteenths
-	pool     [64]byte
-	left     int
 }
 
-func newPadder(rand io.Reader, ours Options) padder {
+func newPadder(rand *draw.Source, ours Options) padder {
 	return padder{rand: rand, min: int(ours.TransmitMin), max: int(ours.TransmitMax)}
 }
 
@@ -85,12 +82,5 @@ func (p *padder) length(n int) int {
 	if high <= low {
 		return low
 	}
-	if p.left == 0 {
-		if _, err := io.ReadFull(p.rand, p.pool[:]); err != nil {
-			return low
-		}
-		p.left = len(p.pool)
-	}
-	p.left--
-	return low + int(p.pool[p.left])%(high-low+1)
+	return low + p.rand.Below(high-low+1)
 }

@@ -74,14 +74,8 @@ func (h *Handshake) create(now time.Time, pad []byte) ([]byte, error) {
 	if len(pad) > 0 {
 		h.noise.MixHash(pad)
 	}
-	var err error
-	if h.ephemeral, err = noise.GenerateKey(h.cfg.Rand); err != nil {
-		return nil, err
-	}
-	own, err := h.paddingOut()
-	if err != nil {
-		return nil, err
-	}
+	h.ephemeral = noise.GenerateKey(h.random)
+	own := h.paddingOut()
 	h.noise.MixHash(h.ephemeral.Public[:])
 	secret, err := h.ephemeral.DH(h.remote)
 	if err != nil {
@@ -127,7 +121,7 @@ func (h *Handshake) handleConfirmed(now time.Time, b []byte) error {
 	h.result.RTT = max(now.Sub(h.sent), 0)
 	h.result.Skew = skewOf(h.requestTime, h.requestAt.Add(-h.result.RTT/2))
 	ab, ba := dataPhase(&h.noise)
-	h.result.Sender = newSender(ba, h.cfg.Rand, h.cfg.Options)
+	h.result.Sender = newSender(ba, h.random, h.cfg.Options)
 	h.result.Receiver = &Receiver{direction: ab}
 	if h.result.Options != nil {
 		h.result.Sender.Negotiate(h.cfg.Options, *h.result.Options)

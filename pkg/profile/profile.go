@@ -9,16 +9,13 @@
 package profile
 
 import (
-	"bufio"
 	"cmp"
-	"crypto/rand"
-	"encoding/binary"
 	"io"
 	"math"
-	"math/bits"
 	"slices"
 	"time"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
 )
 
@@ -48,7 +45,7 @@ type Config struct {
 // Table holds what was learnt about each router.
 type Table struct {
 	cfg   Config
-	rand  io.Reader
+	rand  *draw.Source
 	peers map[i2p.Hash]*record
 
 	// How often routers that had never answered before take part in a build.
@@ -89,11 +86,7 @@ func New(cfg Config) *Table {
 	if cfg.HalfLife == 0 {
 		cfg.HalfLife = DefaultHalfLife
 	}
-	t := &Table{cfg: cfg, rand: cfg.Rand, peers: make(map[i2p.Hash]*record)}
-	if t.rand == nil {
-		t.rand = bufio.NewReaderSize(rand.Reader, 512)
-	}
-	return t
+	return &Table{cfg: cfg, rand: draw.From(cfg.Rand), peers: make(map[i2p.Hash]*record)}
 }
 
 // Len is the number of routers with a profile.
@@ -357,20 +350,3 @@ func (t *Table) stranger(now time.Time, r *record, answered float64) {
 // StrangerRate estimates how many of the routers never met before answer a
 // tunnel build; 0.5 where little is known.
 func (t *Table) StrangerRate() float64 { return (4 + t.strangersOK) / (8 + t.strangersAll) }
-
-// below draws a number in [0, n).
-func (t *Table) below(n int) int {
-	hi, _ := bits.Mul64(t.draw(), uint64(n))
-	return int(hi)
-}
-
-// unit draws a number in [0, 1).
-func (t *Table) unit() float64 { return float64(t.draw()>>11) / (1 << 53) }
-
-func (t *Table) draw() uint64 {
-	var b [8]byte
-	if _, err := io.ReadFull(t.rand, b[:]); err != nil {
-		panic("profile: the source of randomness failed: " + err.Error())
-	}
-	return binary.BigEndian.Uint64(b[:])
-}

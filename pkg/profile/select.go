@@ -99,7 +99,7 @@ func (t *Table) pools(now time.Time, src Source, n int, c *Constraints) []func()
 	enough := len(known) >= max(fewFast, 2*n)
 	// Where strangers mostly fail, in a hostile or broken network, exploratory
 	// tunnels too go mostly through routers that are known.
-	if enough && (c.Tier == Client || t.unit() > 2*t.StrangerRate()) {
+	if enough && (c.Tier == Client || t.rand.Unit() > 2*t.StrangerRate()) {
 		pools = append(pools, func() []candidate { return known })
 	}
 	pools = append(pools, func() []candidate { return t.sample(now, src, c) })
@@ -136,7 +136,7 @@ func (t *Table) draft(pool []candidate, taken []Summary, c *Constraints) int {
 		if total <= 0 {
 			return -1
 		}
-		at, i := t.unit()*total, 0
+		at, i := t.rand.Unit()*total, 0
 		for j := range pool {
 			if pool[j].avoid || pool[j].weight <= 0 {
 				continue
@@ -185,7 +185,7 @@ func (t *Table) sample(now time.Time, src Source, c *Constraints) []candidate {
 	}
 	at := make([]int, samplePool)
 	for i := range at {
-		at[i] = t.below(src.Len())
+		at[i] = t.rand.Below(src.Len())
 	}
 	slices.Sort(at)
 	pool := make([]candidate, 0, samplePool)

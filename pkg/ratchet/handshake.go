@@ -64,10 +64,7 @@ func (h *handshake) replyChain() chain {
 func sealNew(dst []byte, rnd io.Reader, to Peer, own noise.KeyPair, payload []byte) ([]byte, handshake, error) {
 	h := handshake{typ: to.Type, own: own, peer: to.Static, state: initial(to.Type, to.Static)}
 	st := &h.state
-	eph, rep, err := elligator.GenerateKey(rnd)
-	if err != nil {
-		return nil, h, err
-	}
+	eph, rep := elligator.GenerateKey(rnd)
 	h.eph = eph
 	dst = append(dst, rep[:]...)
 	st.MixHash(eph.Public[:])
@@ -75,6 +72,7 @@ func sealNew(dst []byte, rnd io.Reader, to Peer, own noise.KeyPair, payload []by
 		return nil, h, fmt.Errorf("ratchet: es: %w", err)
 	}
 	if h.typ != X25519 { // e1
+		var err error
 		if h.kem, err = newKEMKey(h.typ, rnd); err != nil {
 			return nil, h, err
 		}
@@ -150,12 +148,9 @@ func split(st *noise.State) transport {
 
 // sealReply appends Bob's New Session Reply. The handshake stays as it is:
 // every reply starts from it with a new ephemeral key.
-func (h *handshake) sealReply(dst []byte, rnd io.Reader, tag [tagLen]byte, payload []byte) ([]byte, transport, error) {
+func (h *handshake) sealReply(dst []byte, rnd io.Reader, kem encapsulator, tag [tagLen]byte, payload []byte) ([]byte, transport, error) {
 	st := h.state
-	eph, rep, err := elligator.GenerateKey(rnd)
-	if err != nil {
-		return nil, transport{}, err
-	}
+	eph, rep := elligator.GenerateKey(rnd)
 	dst = append(append(dst, tag[:]...), rep[:]...)
 	st.MixHash(tag[:])
 	st.MixHash(eph.Public[:])
@@ -163,7 +158,7 @@ func (h *handshake) sealReply(dst []byte, rnd io.Reader, tag [tagLen]byte, paylo
 		return nil, transport{}, fmt.Errorf("ratchet: ee: %w", err)
 	}
 	if h.typ != X25519 { // ekem1
-		secret, ciphertext, err := encapsulate(h.typ, h.encap, rnd)
+		secret, ciphertext, err := kem(h.typ, h.encap)
 		if err != nil {
 			return nil, transport{}, err
 		}

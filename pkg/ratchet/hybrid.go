@@ -2,8 +2,8 @@ package ratchet
 
 import (
 	"crypto/mlkem"
-	"crypto/mlkem/mlkemtest"
 	"fmt"
+	"i2ptoolkit/pkg/draw"
 	"io"
 )
 
@@ -39,9 +39,7 @@ type kemKey struct {
 
 func newKEMKey(t EncryptionType, rnd io.Reader) (kemKey, error) {
 	k := kemKey{typ: t}
-	if _, err := io.ReadFull(rnd, k.seed[:]); err != nil {
-		return kemKey{}, fmt.Errorf("ratchet: ML-KEM key generation: %w", err)
-	}
+	draw.Fill(rnd, k.seed[:])
 	switch t {
 	case MLKEM768:
 		d, err := mlkem.NewDecapsulationKey768(k.seed[:])
@@ -78,26 +76,29 @@ func (k *kemKey) decapsulate(ciphertext []byte) ([]byte, error) {
 	return d.Decapsulate(ciphertext)
 }
 
-// encapsulate makes a shared secret for an encapsulation key. crypto/mlkem
-// draws its own randomness; mlkemtest does the same computation with 32 bytes
-// of ours, so that everything comes from Config.Rand.
-func encapsulate(t EncryptionType, key []byte, rnd io.Reader) (secret, ciphertext []byte, err error) {
-	var m [32]byte
-	if _, err := io.ReadFull(rnd, m[:]); err != nil {
-		return nil, nil, fmt.Errorf("ratchet: ML-KEM encapsulation: %w", err)
-	}
+// encapsulator makes a shared secret for an encapsulation key.
+type encapsulator func(t EncryptionType, key []byte) (secret, ciphertext []byte, err error)
+
+// encapsulate is the encapsulator outside tests. Its randomness is
+// the system's, whatever Config.Rand is: crypto/mlkem takes none from its
+// caller, since bytes used twice give the secret away, and what does is for
+// tests. Two runs from one seed differ therefore in these bytes, and in what
+// is encrypted under them, but in nothing that can be counted or timed.
+func encapsulate(t EncryptionType, key []byte) (secret, ciphertext []byte, err error) {
 	if t == MLKEM1024 {
 		e, err := mlkem.NewEncapsulationKey1024(key)
 		if err != nil {
 			return nil, nil, fmt.Errorf("ratchet: ML-KEM encapsulation key: %w", err)
 		}
-		return mlkemtest.Encapsulate1024(e, m[:])
+		secret, ciphertext = e.Encapsulate()
+		return secret, ciphertext, nil
 	}
 	e, err := mlkem.NewEncapsulationKey768(key)
 	if err != nil {
 		return nil, nil, fmt.Errorf("ratchet: ML-KEM encapsulation key: %w", err)
 	}
-	return mlkemtest.Encapsulate768(e, m[:])
+	secret, ciphertext = e.Encapsulate()
+	return secret, ciphertext, nil
 }
 
 // checkEncapsulationKey reports whether a peer's key is one.

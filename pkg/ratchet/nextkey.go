@@ -1,7 +1,6 @@
 package ratchet
 
 import (
-	"fmt"
 	"time"
 
 	"i2ptoolkit/pkg/noise"
@@ -35,27 +34,22 @@ func newForward(set int) bool { return set == 1 || set%2 == 0 }
 func newReverse(set int) bool { return set%2 == 1 }
 
 // beginRatchet asks the peer for the successor of the outbound tag set.
-func (s *Sessions) beginRatchet(n *session) error {
+func (s *Sessions) beginRatchet(n *session) {
 	set := int(n.out.id) + 1
 	if set > maxTagSet {
-		return nil
+		return
 	}
 	r := &n.sending
 	r.block = nextKey{id: forwardID(set)}
 	if newForward(set) {
-		own, err := noise.GenerateKey(s.cfg.Rand)
-		if err != nil {
-			return fmt.Errorf("ratchet: next key: %w", err)
-		}
-		r.own = own
+		r.own = noise.GenerateKey(s.random)
 		r.block.flags |= keyPresent
-		r.block.key = own.Public
+		r.block.key = r.own.Public
 	}
 	if newReverse(set) {
 		r.block.flags |= keyWantReverse
 	}
 	r.repeat = true
-	return nil
 }
 
 // handleReverse takes the peer's answer to our forward key and moves on to
@@ -110,10 +104,7 @@ func (s *Sessions) handleForward(now time.Time, n *session, in *inbound, k nextK
 	}
 	block := nextKey{flags: keyReverse, id: reverseID(set)}
 	if newReverse(set) {
-		var err error
-		if own, err = noise.GenerateKey(s.cfg.Rand); err != nil {
-			return fmt.Errorf("ratchet: next key: %w", err)
-		}
+		own = noise.GenerateKey(s.random)
 		block.flags |= keyPresent
 		block.key = own.Public
 	}

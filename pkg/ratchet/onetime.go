@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/noise"
 )
@@ -70,10 +71,7 @@ func (e *expected) sweep(now time.Time) {
 // (TUNNEL-CREATION-ECIES, Garlic Encryption). rnd draws the padding's length;
 // nil is crypto/rand.
 func SealTagged(rnd io.Reader, key [32]byte, tag [8]byte, cloves []i2np.Clove) ([]byte, error) {
-	pad, err := drawPadding(rnd)
-	if err != nil {
-		return nil, err
-	}
+	pad := drawPadding(rnd)
 	if clovesLen(cloves) > maxPayload {
 		return nil, ErrTooLong
 	}
@@ -111,14 +109,8 @@ func SealToRouter(rnd io.Reader, now time.Time, static [32]byte, cloves []i2np.C
 	if clovesLen(cloves) > maxPayload {
 		return nil, ErrTooLong
 	}
-	pad, err := drawPadding(rnd)
-	if err != nil {
-		return nil, err
-	}
-	eph, err := noise.GenerateKey(rnd)
-	if err != nil {
-		return nil, err
-	}
+	pad := drawPadding(rnd)
+	eph := noise.GenerateKey(rnd)
 	st := initialN(static)
 	st.MixHash(eph.Public[:])
 	if err := mixDH(&st, eph, static); err != nil {
@@ -167,11 +159,8 @@ func readAlone(b []byte, kind Kind) (*Opened, error) {
 	return o, nil
 }
 
-func drawPadding(rnd io.Reader) (byte, error) {
-	cfg := Config{Rand: rnd}
+func drawPadding(rnd io.Reader) byte {
 	var b [1]byte
-	if _, err := io.ReadFull(cfg.rand(), b[:]); err != nil {
-		return 0, fmt.Errorf("ratchet: padding: %w", err)
-	}
-	return b[0], nil
+	draw.Fill(rnd, b[:])
+	return b[0]
 }

@@ -19,7 +19,7 @@ var suite = flynn.NewCipherSuite(flynn.DH25519, flynn.CipherChaChaPoly, flynn.Ha
 // The oracle: flynn/noise runs the N pattern from the other side.
 func TestRouterAgainstFlynn(t *testing.T) {
 	rng := rand.NewChaCha8([32]byte{1})
-	static, _ := noise.GenerateKey(rng)
+	static := noise.GenerateKey(rng)
 	p := static.Private()
 	key := flynn.DHKey{Private: p[:], Public: static.Public[:]}
 
@@ -60,7 +60,7 @@ func TestRouterAgainstFlynn(t *testing.T) {
 func TestNewSessionAgainstFlynn(t *testing.T) {
 	rng := rand.NewChaCha8([32]byte{1})
 	b := newEnd(t, 2, Config{})
-	alice, _ := noise.GenerateKey(rng)
+	alice := noise.GenerateKey(rng)
 	private := alice.Private()
 	pattern := flynn.HandshakeIK
 	pattern.Name = "IKelg2+hs2"
@@ -92,7 +92,7 @@ func TestNewSessionAgainstFlynn(t *testing.T) {
 
 func TestRouter(t *testing.T) {
 	rng := rand.NewChaCha8([32]byte{1})
-	static, _ := noise.GenerateKey(rng)
+	static := noise.GenerateKey(rng)
 	r := NewRouter(RouterConfig{Static: static})
 	body, err := SealToRouter(rng, start, static.Public, []i2np.Clove{clove("x"), clove("y")})
 	if err != nil {

@@ -29,10 +29,7 @@ type end struct {
 func newEnd(t testing.TB, seed byte, cfg Config) *end {
 	t.Helper()
 	var rng io.Reader = rand.NewChaCha8([32]byte{seed})
-	static, err := noise.GenerateKey(rng)
-	if err != nil {
-		t.Fatal(err)
-	}
+	static := noise.GenerateKey(rng)
 	cfg.Static, cfg.Rand = static, rng
 	e := &end{Sessions: New(cfg), t: t, static: static, typ: X25519}
 	if cfg.Hybrid != 0 {

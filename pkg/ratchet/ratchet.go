@@ -11,7 +11,6 @@
 package ratchet
 
 import (
-	"crypto/rand"
 	"errors"
 	"io"
 	"time"
@@ -104,7 +103,7 @@ type Config struct {
 	Hybrid       EncryptionType
 	HybridStatic noise.KeyPair
 
-	Rand   io.Reader // nil is crypto/rand
+	Rand   io.Reader // nil is crypto/rand; encapsulation for ML-KEM reads that in any case
 	Limits Limits
 }
 
@@ -211,11 +210,4 @@ type Stats struct {
 	Ratchets                                 uint64 // tag sets begun by exchanging keys
 	Evicted, Expired                         uint64 // sessions
 	Sessions, Tags                           int    // now
-}
-
-func (c *Config) rand() io.Reader {
-	if c.Rand != nil {
-		return c.Rand
-	}
-	return rand.Reader
 }

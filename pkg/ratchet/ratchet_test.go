@@ -360,7 +360,6 @@ func TestFlood(t *testing.T) {
 	for i := range 300 {
 		now = now.Add(20 * time.Millisecond)
 		c := newEnd(t, byte(i%50+10), Config{})
-		c.padded = 0
 		p, err := c.Seal(now, b.peer(), Payload{Cloves: []i2np.Clove{clove("flood")}})
 		if err != nil {
 			t.Fatal(err)

@@ -109,28 +109,22 @@ func (s *Sessions) Suspect(static [32]byte) {
 }
 
 // appendHandshakePayload appends the payload of a handshake message.
-func (s *Sessions) appendHandshakePayload(b []byte, now time.Time, kind Kind, p Payload) ([]byte, error) {
-	pad, err := s.pad()
-	if err != nil {
-		return nil, err
-	}
+func (s *Sessions) appendHandshakePayload(b []byte, now time.Time, kind Kind, p Payload) []byte {
+	pad := s.random.Byte()
 	if kind == NewSession {
 		b = appendDateTime(b, now)
 		b = appendCloves(b, p.Bundle)
 	}
 	b = appendCloves(b, p.Cloves)
-	return appendPadding(b, 0, pad), nil
+	return appendPadding(b, 0, pad)
 }
 
 func (s *Sessions) sealAnonymous(dst []byte, now time.Time, to Peer, p Payload) (Sealed, error) {
 	if !to.Type.Known() {
 		return Sealed{}, fmt.Errorf("%w: %d", ErrType, to.Type)
 	}
-	b, err := s.appendHandshakePayload(nil, now, NewSession, p)
-	if err != nil {
-		return Sealed{}, err
-	}
-	body, _, err := sealNew(dst, s.cfg.Rand, to, noise.KeyPair{}, b)
+	b := s.appendHandshakePayload(nil, now, NewSession, p)
+	body, _, err := sealNew(dst, s.random, to, noise.KeyPair{}, b)
 	if err != nil {
 		return Sealed{}, err
 	}
@@ -143,11 +137,8 @@ func (s *Sessions) sealNewSession(dst []byte, now time.Time, to Peer, p Payload)
 	if err != nil {
 		return Sealed{}, err
 	}
-	b, err := s.appendHandshakePayload(nil, now, NewSession, p)
-	if err != nil {
-		return Sealed{}, err
-	}
-	body, h, err := sealNew(dst, s.cfg.Rand, to, own, b)
+	b := s.appendHandshakePayload(nil, now, NewSession, p)
+	body, h, err := sealNew(dst, s.random, to, own, b)
 	if err != nil {
 		return Sealed{}, err
 	}
@@ -161,11 +152,8 @@ func (s *Sessions) sealNewSession(dst []byte, now time.Time, to Peer, p Payload)
 }
 
 func (s *Sessions) sealReply(dst []byte, now time.Time, n *session, p Payload) (Sealed, error) {
-	b, err := s.appendHandshakePayload(nil, now, NewSessionReply, p)
-	if err != nil {
-		return Sealed{}, err
-	}
-	body, tr, err := n.handshake.sealReply(dst, s.cfg.Rand, tagBytes(n.answer.tag()), b)
+	b := s.appendHandshakePayload(nil, now, NewSessionReply, p)
+	body, tr, err := n.handshake.sealReply(dst, s.random, encapsulate, tagBytes(n.answer.tag()), b)
 	if err != nil {
 		return Sealed{}, err
 	}
@@ -187,14 +175,9 @@ func (s *Sessions) sealReply(dst []byte, now time.Time, n *session, p Payload) (
 
 // sealData seals an Existing Session message (ECIES, 1h).
 func (s *Sessions) sealData(dst []byte, now time.Time, n *session, p Payload) (Sealed, error) {
-	pad, err := s.pad()
-	if err != nil {
-		return Sealed{}, err
-	}
+	pad := s.random.Byte()
 	if n.out.nextTagN >= s.limits.RatchetAfter && !n.sending.repeat {
-		if err := s.beginRatchet(n); err != nil {
-			return Sealed{}, err
-		}
+		s.beginRatchet(n)
 	}
 	num, tag, key := n.out.next()
 	id := MessageID{Session: n.serial, Kind: ExistingSession, TagSet: n.out.id, N: uint16(num)}

@@ -5,10 +5,10 @@ import (
 	"container/list"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/noise"
 )
 
@@ -35,9 +35,8 @@ type Sessions struct {
 	received uint64     // counts opened messages
 	sweepAt  time.Time
 
-	padding [64]byte // random bytes, drawn together
-	padded  int      // count of those used
-	stats   Stats
+	random *draw.Source
+	stats  Stats
 }
 
 // peer is what we share with one static key. Its sessions begin as handshakes
@@ -98,11 +97,11 @@ type session struct {
 func New(cfg Config) *Sessions {
 	s := &Sessions{
 		cfg:    cfg,
+		random: draw.From(cfg.Rand),
 		limits: cfg.Limits.withDefaults(),
 		peers:  map[[32]byte]*peer{},
 		tags:   map[uint64]tagRef{},
 	}
-	s.cfg.Rand = cfg.rand()
 	s.expected = newExpected(s.limits.Expected)
 	s.replays = newReplays(s.limits.Replays)
 	s.rate.rate = float64(s.limits.NewPerSecond)
@@ -318,18 +317,6 @@ func (p *peer) choose() {
 // usable reports whether data can still be sent on the session.
 func (n *session) usable(now time.Time) bool {
 	return n.out != nil && !n.out.exhausted() && now.Sub(n.active) < sendTimeout
-}
-
-// pad draws the random byte of a padding length, in batches.
-func (s *Sessions) pad() (byte, error) {
-	if s.padded%len(s.padding) == 0 {
-		if _, err := io.ReadFull(s.cfg.Rand, s.padding[:]); err != nil {
-			return 0, fmt.Errorf("ratchet: padding: %w", err)
-		}
-	}
-	b := s.padding[s.padded%len(s.padding)]
-	s.padded++
-	return b, nil
 }
 
 func tagBytes(tag uint64) (b [tagLen]byte) {

@@ -172,11 +172,7 @@ func (r *Router) leastDoubtful(n int, c profile.Constraints) []*routerinfo.Route
 func (r *Router) zeroHopTunnel(pl *pool, ref uint64) *ownTunnel {
 	t := &ownTunnel{pool: pl, ref: ref, id: r.freeID(), created: r.now, expires: r.now.Add(tunnel.Lifetime)}
 	if !pl.inbound {
-		out, err := tunnel.NewOutbound(tunnel.OutboundConfig{EndRouter: r.cfg.Hash, Rand: r.rand})
-		if err != nil {
-			panic("router: " + err.Error()) // only the random source can fail
-		}
-		t.out = out
+		t.out = tunnel.NewOutbound(tunnel.OutboundConfig{EndRouter: r.cfg.Hash, Rand: r.rand})
 		return t
 	}
 	t.gateway, t.gatewayID = r.cfg.Hash, t.id

@@ -94,16 +94,12 @@ func (r *Router) newParty(cfg TunnelsConfig, destination bool) *party {
 		}),
 	}
 	r.random(p.order[:])
-	var err error
-	p.policy, err = tunnel.NewPool(tunnel.PoolConfig{
+	p.policy = tunnel.NewPool(tunnel.PoolConfig{
 		Inbound:      cfg.Inbound.quota(),
 		Outbound:     cfg.Outbound.quota(),
 		BuildTimeout: r.cfg.Limits.BuildTimeout,
 		Limit:        r.pace, Rand: r.rand,
 	})
-	if err != nil {
-		panic("router: " + err.Error()) // only the random source can fail
-	}
 	p.in, p.out = &pool{party: p, inbound: true}, &pool{party: p}
 	if !destination {
 		p.in.last, p.out.last = r.zeroHopTunnel(p.in, 0), r.zeroHopTunnel(p.out, 0)

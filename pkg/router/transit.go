@@ -128,18 +128,13 @@ func (r *Router) acceptTransit(from i2p.Hash, req *tunnel.Request) bool {
 		id: req.ReceiveTunnel, role: req.Role, from: from, next: req.NextRouter,
 		created: r.now, expires: r.now.Add(tunnel.Lifetime + transitGrace),
 	}
-	var err error
 	switch req.Role {
 	case tunnel.RoleGateway:
-		h.gateway, err = tunnel.NewGateway(tunnel.GatewayConfig{Keys: req.Keys, NextRouter: req.NextRouter, NextTunnel: req.NextTunnel, Rand: r.rand})
+		h.gateway = tunnel.NewGateway(tunnel.GatewayConfig{Keys: req.Keys, NextRouter: req.NextRouter, NextTunnel: req.NextTunnel, Rand: r.rand})
 	case tunnel.RoleEndpoint:
 		h.endpoint, h.next = tunnel.NewEndpoint(tunnel.EndpointConfig{Keys: req.Keys, Budget: t.budget}), i2p.Hash{}
 	default:
-		h.participant, err = tunnel.NewParticipant(tunnel.ParticipantConfig{Keys: req.Keys, NextRouter: req.NextRouter, NextTunnel: req.NextTunnel, Rand: r.rand})
-	}
-	if err != nil {
-		r.cfg.Log.Warn("transit tunnel not made", "error", err)
-		return false
+		h.participant = tunnel.NewParticipant(tunnel.ParticipantConfig{Keys: req.Keys, NextRouter: req.NextRouter, NextTunnel: req.NextTunnel, Rand: r.rand})
 	}
 	t.hops[h.id] = h
 	t.oldest = append(t.oldest, h)

@@ -3,35 +3,28 @@ package sign
 import (
 	"crypto"
 	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/sha512"
 	"errors"
 	"fmt"
+	"i2ptoolkit/pkg/draw"
 	"io"
 
 	"filippo.io/edwards25519"
 )
 
 func generate(t Type, r io.Reader) ([]byte, error) {
-	if r == nil {
-		r = rand.Reader
-	}
 	if !t.CanSign() {
 		return nil, fmt.Errorf("%w: keys of type %v are not made any more", ErrType, t)
 	}
 	// Drawn by hand: the standard library's generators may ignore their reader.
 	switch t {
 	case RedDSA_SHA512_Ed25519:
-		s, err := randomScalar(r)
-		if err != nil {
-			return nil, err
-		}
-		return s.Bytes(), nil
+		return randomScalar(r).Bytes(), nil
 	case EdDSA_SHA512_Ed25519:
 		b := make([]byte, 32)
-		_, err := io.ReadFull(r, b)
-		return b, err
+		draw.Fill(r, b)
+		return b, nil
 	}
 	return generateECDSA(t, r)
 }
@@ -47,22 +40,24 @@ func verifyEd25519ph(pub, msg, sig []byte) bool {
 // little-endian: a Red25519 private key or a blinding factor alpha.
 type Scalar [32]byte
 
-func randomScalar(r io.Reader) (*edwards25519.Scalar, error) {
+func randomScalar(r io.Reader) *edwards25519.Scalar {
 	var wide [64]byte
-	if _, err := io.ReadFull(r, wide[:]); err != nil {
-		return nil, err
+	draw.Fill(r, wide[:])
+	return uniform(wide)
+}
+
+func uniform(wide [64]byte) *edwards25519.Scalar {
+	s, err := edwards25519.NewScalar().SetUniformBytes(wide[:])
+	if err != nil {
+		panic("sign: " + err.Error()) // 64 bytes are always accepted
 	}
-	return edwards25519.NewScalar().SetUniformBytes(wide[:])
+	return s
 }
 
 // ScalarOf reduces 64 bytes to a scalar, as GENERATE_ALPHA and HStar do
 // (encrypted LeaseSet; Red25519).
 func ScalarOf(wide [64]byte) Scalar {
-	s, err := edwards25519.NewScalar().SetUniformBytes(wide[:])
-	if err != nil {
-		panic("sign: " + err.Error()) // 64 bytes are always accepted
-	}
-	return Scalar(s.Bytes())
+	return Scalar(uniform(wide).Bytes())
 }
 
 // redScalar reads a Red25519 private key. Keys converted from Ed25519 are

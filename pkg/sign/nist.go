@@ -2,6 +2,7 @@ package sign
 
 import (
 	"crypto"
+	"i2ptoolkit/pkg/draw"
 	//lint:ignore SA1019 old destinations are still signed with it
 	"crypto/dsa"
 	"crypto/ecdh"
@@ -44,9 +45,7 @@ func generateECDSA(t Type, r io.Reader) ([]byte, error) {
 	_, c := curve(t)
 	b := make([]byte, t.PrivateKeyLen())
 	for range 128 {
-		if _, err := io.ReadFull(r, b); err != nil {
-			return nil, err
-		}
+		draw.Fill(r, b)
 		if t == ECDSA_SHA512_P521 {
 			b[0] &= 1 // 521 bits
 		}

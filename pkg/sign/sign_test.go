@@ -3,6 +3,7 @@ package sign
 import (
 	"bytes"
 	"crypto"
+
 	//lint:ignore SA1019 old destinations are still signed with it
 	"crypto/dsa"
 	"crypto/ed25519"

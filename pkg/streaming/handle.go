@@ -80,11 +80,7 @@ func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packe
 		m.refuse(peer, h, p)
 		return
 	}
-	c, err := m.newConn(at, peer)
-	if err != nil {
-		m.counters.Refused++
-		return
-	}
+	c := m.newConn(at, peer)
 	c.incoming, c.key = true, key
 	c.localPort, c.farPort = h.To, h.From
 	c.remoteID = p.ReceiveStreamID

@@ -1,15 +1,12 @@
 package streaming
 
 import (
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/datagram"
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
 )
 
@@ -20,6 +17,7 @@ type Mux struct {
 	dest  i2p.Destination
 	hash  i2p.Hash
 
+	random  *draw.Source
 	conns   map[uint32]*Conn   // by our stream id
 	remote  map[uint32][]*Conn // incoming ones, by the peer's
 	peers   map[i2p.Hash]*peer
@@ -84,12 +82,10 @@ func New(now time.Time, cfg Config) (*Mux, error) {
 	if cfg.Keys == nil || cfg.Events == nil {
 		return nil, errors.New("streaming: keys and events are needed")
 	}
-	if cfg.Rand == nil {
-		cfg.Rand = rand.Reader
-	}
 	cfg.defaults()
 	m := &Mux{
 		cfg:     cfg,
+		random:  draw.From(cfg.Rand),
 		epoch:   now.Add(-time.Hour), // so that 0 is long ago
 		dest:    cfg.Keys.Destination(),
 		hash:    cfg.Keys.Destination().Hash(),
@@ -130,10 +126,7 @@ func (m *Mux) Open(now time.Time, to i2p.Destination, o OpenOptions) (*Conn, err
 		return nil, errors.New("streaming: no destination to open a stream to")
 	}
 	at := m.instant(now)
-	c, err := m.newConn(at, m.peerOf(at, to))
-	if err != nil {
-		return nil, err
-	}
+	c := m.newConn(at, m.peerOf(at, to))
 	c.localPort, c.farPort = o.LocalPort, o.Port
 	c.snd.synAt = at + o.Hold
 	c.endAt = c.snd.synAt + openingTime
@@ -142,14 +135,10 @@ func (m *Mux) Open(now time.Time, to i2p.Destination, o OpenOptions) (*Conn, err
 }
 
 // newConn makes a stream with a fresh id.
-func (m *Mux) newConn(now instant, p *peer) (*Conn, error) {
-	var b [4]byte
-	id := uint32(0)
-	for id == 0 || m.conns[id] != nil {
-		if _, err := io.ReadFull(m.cfg.Rand, b[:]); err != nil {
-			return nil, fmt.Errorf("streaming: drawing a stream id: %w", err)
-		}
-		id = binary.BigEndian.Uint32(b[:])
+func (m *Mux) newConn(now instant, p *peer) *Conn {
+	id := m.random.Nonzero32()
+	for m.conns[id] != nil {
+		id = m.random.Nonzero32()
 	}
 	c := &Conn{m: m, peer: p, localID: id, mtu: m.cfg.MTU, heapIndex: -1, endAt: never, heard: now, spoke: now}
 	c.cc = newControl(float64(m.cfg.MaxWindow))
@@ -163,7 +152,7 @@ func (m *Mux) newConn(now instant, p *peer) (*Conn, error) {
 	m.conns[id] = c
 	p.conns++
 	m.alive++
-	return c, nil
+	return c
 }
 
 // firstMargin is what a first answer may take beyond two round trips: the peer

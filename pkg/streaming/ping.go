@@ -1,9 +1,7 @@
 package streaming
 
 import (
-	"encoding/binary"
 	"fmt"
-	"io"
 	"time"
 
 	"i2ptoolkit/pkg/datagram"
@@ -16,11 +14,7 @@ func (m *Mux) Ping(now time.Time, to i2p.Destination, o OpenOptions, payload []b
 	if len(payload) > pongPayload {
 		return 0, fmt.Errorf("streaming: a ping of %d bytes, %d are echoed", len(payload), pongPayload)
 	}
-	var b [4]byte
-	if _, err := io.ReadFull(m.cfg.Rand, b[:]); err != nil {
-		return 0, fmt.Errorf("streaming: drawing a ping's id: %w", err)
-	}
-	id := binary.BigEndian.Uint32(b[:]) | 1
+	id := m.random.Nonzero32()
 	p := Packet{SendStreamID: id, Flags: Echo | FromIncluded, From: m.dest, Payload: payload}
 	if off := m.cfg.Keys.Offline; off != nil {
 		p.Flags |= OfflineSignature

@@ -181,10 +181,7 @@ func testKeys(t testing.TB, seed byte) (*i2p.PrivateKeys, noise.KeyPair) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	static, err := noise.GenerateKey(rng)
-	if err != nil {
-		t.Fatal(err)
-	}
+	static := noise.GenerateKey(rng)
 	return keys, static
 }
 

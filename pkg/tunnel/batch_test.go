@@ -28,18 +28,9 @@ func newHops(t *testing.T, n int) *hops {
 		seed := byte(i)
 		keys := LayerKeys{Layer: i2p.HashOf([]byte{seed}), IV: i2p.HashOf([]byte{seed, 1})}
 		next := i2p.HashOf([]byte{seed, 2})
-		p, err := NewParticipant(ParticipantConfig{Keys: keys, NextRouter: next, NextTunnel: 1, Rand: seeded(seed)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		g, err := NewGateway(GatewayConfig{Keys: keys, NextRouter: next, NextTunnel: 2, Rand: seeded(seed)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		o, err := NewOutbound(OutboundConfig{Layers: []LayerKeys{keys}, Rand: seeded(seed)})
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := NewParticipant(ParticipantConfig{Keys: keys, NextRouter: next, NextTunnel: 1, Rand: seeded(seed)})
+		g := NewGateway(GatewayConfig{Keys: keys, NextRouter: next, NextTunnel: 2, Rand: seeded(seed)})
+		o := NewOutbound(OutboundConfig{Layers: []LayerKeys{keys}, Rand: seeded(seed)})
 		h.participants, h.gateways = append(h.participants, p), append(h.gateways, g)
 		h.endpoints, h.creators = append(h.endpoints, NewEndpoint(EndpointConfig{Keys: keys})), append(h.creators, o)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 func BenchmarkParticipant(b *testing.B) {
-	p, _ := NewParticipant(ParticipantConfig{NextTunnel: 1, Rand: seeded(1)})
+	p := NewParticipant(ParticipantConfig{NextTunnel: 1, Rand: seeded(1)})
 	body := make([]byte, i2np.TunnelDataLen)
 	b.SetBytes(1024)
 	b.ReportAllocs()
@@ -30,7 +30,7 @@ func BenchmarkBatch(b *testing.B) {
 	var ps [8]*Participant
 	var ms [8]i2np.Message
 	for i := range ps {
-		ps[i], _ = NewParticipant(ParticipantConfig{NextTunnel: 1, Rand: seeded(1)})
+		ps[i] = NewParticipant(ParticipantConfig{NextTunnel: 1, Rand: seeded(1)})
 		ms[i] = i2np.Message{Type: i2np.TunnelDataType, Body: make([]byte, i2np.TunnelDataLen)}
 	}
 	var batch Batch
@@ -60,7 +60,7 @@ func benchLayers(n int) []LayerKeys {
 func BenchmarkOutbound(b *testing.B) {
 	for _, size := range []int{900, 3600} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			o, _ := NewOutbound(OutboundConfig{Layers: benchLayers(3), Rand: seeded(1)})
+			o := NewOutbound(OutboundConfig{Layers: benchLayers(3), Rand: seeded(1)})
 			m := i2np.Message{Type: i2np.GarlicType, ID: 1, Body: make([]byte, size)}
 			var outs []Out
 			ds := []Delivery{{Kind: DeliverTunnel, Tunnel: 1, Message: m}}
@@ -78,7 +78,7 @@ func BenchmarkOutbound(b *testing.B) {
 
 // BenchmarkInbound takes messages out of 3 layers.
 func BenchmarkInbound(b *testing.B) {
-	g, _ := NewGateway(GatewayConfig{Rand: seeded(1)})
+	g := NewGateway(GatewayConfig{Rand: seeded(1)})
 	t := NewInbound(InboundConfig{Layers: benchLayers(3)})
 	raw := i2np.Message{Type: i2np.GarlicType, ID: 1, Body: make([]byte, 900)}.AppendStandard(nil)
 	outs, _ := g.Add(nil, epoch, raw)
@@ -109,7 +109,7 @@ func BenchmarkInbound(b *testing.B) {
 }
 
 func BenchmarkGateway(b *testing.B) {
-	g, _ := NewGateway(GatewayConfig{Rand: seeded(1)})
+	g := NewGateway(GatewayConfig{Rand: seeded(1)})
 	raw := i2np.Message{Type: i2np.GarlicType, ID: 1, Body: make([]byte, 900)}.AppendStandard(nil)
 	var outs []Out
 	b.SetBytes(900)
@@ -121,7 +121,7 @@ func BenchmarkGateway(b *testing.B) {
 }
 
 func BenchmarkBuild(b *testing.B) {
-	static, _ := noise.GenerateKey(seeded(1))
+	static := noise.GenerateKey(seeded(1))
 	cfg := Config{Inbound: true, Rand: seeded(2)}
 	for i := range 3 {
 		cfg.Hops = append(cfg.Hops, Hop{Router: i2p.HashOf([]byte{byte(i)}), Static: static.Public})
@@ -136,7 +136,7 @@ func BenchmarkBuild(b *testing.B) {
 }
 
 func BenchmarkOpenRequest(b *testing.B) {
-	static, _ := noise.GenerateKey(seeded(1))
+	static := noise.GenerateKey(seeded(1))
 	us := i2p.HashOf([]byte("router"))
 	x, err := NewBuild(epoch, Config{Inbound: true, Rand: seeded(2), Hops: []Hop{{Router: us, Static: static.Public}}})
 	if err != nil {

@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/noise"
 )
 
 // standardRecords is the number of records of a build message, unless the
@@ -50,6 +52,7 @@ type Build struct {
 	ours    uint32 // inbound: our tunnel ID
 	records int
 	message i2np.Message
+	random  *draw.Source
 
 	own    int // inbound: the record that only we understand, and its sum
 	ownSum [sha256.Size]byte
@@ -66,11 +69,10 @@ type buildHop struct {
 // NewBuild makes the build message. It costs two X25519 operations for each
 // hop, and is for a worker to call.
 func NewBuild(now time.Time, cfg Config) (*Build, error) {
-	cfg.Rand = source(cfg.Rand)
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	b := &Build{cfg: cfg, hops: make([]buildHop, len(cfg.Hops)), ours: cfg.Tunnel, own: -1}
+	b := &Build{cfg: cfg, hops: make([]buildHop, len(cfg.Hops)), ours: cfg.Tunnel, own: -1, random: draw.From(cfg.Rand)}
 	needed := len(cfg.Hops)
 	if cfg.Inbound {
 		needed++
@@ -79,23 +81,18 @@ func NewBuild(now time.Time, cfg Config) (*Build, error) {
 	if needed > standardRecords {
 		b.records = i2np.MaxBuildRecords
 	}
-	if err := b.draw(); err != nil {
-		return nil, err
-	}
+	b.draw()
 	records := make([]byte, b.records*b.recordLen())
-	if _, err := io.ReadFull(cfg.Rand, records); err != nil { // fake records are random
-		return nil, fmt.Errorf("tunnel: fake build records: %w", err)
-	}
+	b.random.Fill(records) // fake records are random
 	for i := range b.hops {
 		if err := b.writeRecord(now, records, i); err != nil {
 			return nil, err
 		}
 	}
-	if err := b.writeOwn(records); err != nil {
-		return nil, err
-	}
+	b.writeOwn(records)
 	b.conceal(records)
-	return b, b.wrap(now, records)
+	b.wrap(now, records)
+	return b, nil
 }
 
 func (c *Config) check() error {
@@ -123,31 +120,19 @@ func (b *Build) recordLen() int {
 }
 
 // draw draws the tunnel IDs, the reply's message ID and the records' order.
-func (b *Build) draw() error {
-	var err error
-	if b.replyID, err = randomID(b.cfg.Rand); err != nil {
-		return err
-	}
+func (b *Build) draw() {
+	b.replyID = b.random.Nonzero32()
 	if b.cfg.Inbound && b.ours == 0 {
-		if b.ours, err = randomID(b.cfg.Rand); err != nil {
-			return err
-		}
+		b.ours = b.random.Nonzero32()
 	}
-	order, err := shuffled(b.records, b.cfg.Rand)
-	if err != nil {
-		return err
-	}
+	order := b.random.Perm(b.records)
 	for i := range b.hops {
 		h := &b.hops[i]
-		h.Hop, h.index = b.cfg.Hops[i], order[i]
-		if h.receive, err = randomID(b.cfg.Rand); err != nil {
-			return err
-		}
+		h.Hop, h.index, h.receive = b.cfg.Hops[i], order[i], b.random.Nonzero32()
 	}
 	if b.cfg.Inbound {
 		b.own = order[len(b.hops)]
 	}
-	return nil
 }
 
 // writeRecord writes and encrypts the record of hop i and keeps its keys.
@@ -162,10 +147,7 @@ func (b *Build) writeRecord(now time.Time, records []byte, i int) error {
 	switch {
 	case !last:
 		r.nextTunnel, r.nextRouter = b.hops[i+1].receive, b.hops[i+1].Router
-		var err error
-		if r.sendMessageID, err = randomID(b.cfg.Rand); err != nil {
-			return err
-		}
+		r.sendMessageID = b.random.Nonzero32()
 	case b.cfg.Inbound:
 		r.nextTunnel, r.nextRouter = b.ours, b.cfg.Us
 	default:
@@ -178,9 +160,7 @@ func (b *Build) writeRecord(now time.Time, records []byte, i int) error {
 	r.options = b.cfg.Bandwidth.options(r.flags == flagGateway)
 	if b.cfg.Long {
 		for _, k := range [][]byte{r.layer.Layer[:], r.layer.IV[:], r.replyKey[:], r.replyIV[:]} {
-			if _, err := io.ReadFull(b.cfg.Rand, k); err != nil {
-				return fmt.Errorf("tunnel: layer keys: %w", err)
-			}
+			b.random.Fill(k)
 		}
 	}
 	plaintext, err := b.pad(r.appendTo(nil, !b.cfg.Long))
@@ -189,7 +169,7 @@ func (b *Build) writeRecord(now time.Time, records []byte, i int) error {
 	}
 	record := recordAt(records, !b.cfg.Long, h.index)
 	copy(record, h.Router[:toPeerLen])
-	state, err := sealRequest(record[toPeerLen:], plaintext, h.Static, b.cfg.Rand)
+	state, err := sealRequest(record[toPeerLen:], plaintext, h.Static, b.random)
 	if err != nil {
 		return err
 	}
@@ -212,27 +192,21 @@ func (b *Build) pad(p []byte) ([]byte, error) {
 	}
 	at := len(p)
 	p = append(p, make([]byte, n-at)...)
-	if _, err := io.ReadFull(b.cfg.Rand, p[at:]); err != nil {
-		return nil, fmt.Errorf("tunnel: padding of a build request: %w", err)
-	}
+	b.random.Fill(p[at:])
 	return p, nil
 }
 
 // writeOwn turns one of an inbound build's fake records into one that the
 // last hop takes for the next router's (Implementation Notes, Build Records).
-func (b *Build) writeOwn(records []byte) error {
+func (b *Build) writeOwn(records []byte) {
 	if b.own < 0 {
-		return nil
+		return
 	}
 	record := recordAt(records, !b.cfg.Long, b.own)
-	e, err := fakeEphemeral(b.cfg.Rand)
-	if err != nil {
-		return err
-	}
+	nobodys := noise.GenerateKey(b.random).Public
 	copy(record, b.cfg.Us[:toPeerLen])
-	copy(record[toPeerLen:], e[:])
+	copy(record[toPeerLen:], nobodys[:])
 	b.ownSum = sha256.Sum256(record)
-	return nil
 }
 
 // conceal decrypts each record with the keys of all hops before it, so that
@@ -249,12 +223,8 @@ func (b *Build) conceal(records []byte) {
 	}
 }
 
-func (b *Build) wrap(now time.Time, records []byte) error {
-	id, err := randomID(b.cfg.Rand)
-	if err != nil {
-		return err
-	}
-	m := i2np.Message{Type: i2np.ShortTunnelBuildType, ID: id, Expiration: i2p.DateOf(now.Add(buildExpiration))}
+func (b *Build) wrap(now time.Time, records []byte) {
+	m := i2np.Message{Type: i2np.ShortTunnelBuildType, ID: b.random.Nonzero32(), Expiration: i2p.DateOf(now.Add(buildExpiration))}
 	if b.cfg.Long {
 		m.Type = i2np.VariableTunnelBuildType
 	}
@@ -262,7 +232,6 @@ func (b *Build) wrap(now time.Time, records []byte) error {
 	m.Body = m.Owner.Bytes()
 	i2np.BuildRecords{Type: m.Type, Records: records}.AppendTo(m.Body[:0])
 	b.message = m
-	return nil
 }
 
 // Message hands the build message over, once: its receiver owns it. An

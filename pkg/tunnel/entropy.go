@@ -1,32 +1,9 @@
 package tunnel
 
 import (
-	crand "crypto/rand"
 	"encoding/binary"
-	"fmt"
-	"io"
 	"math/rand/v2"
-
-	"i2ptoolkit/pkg/noise"
 )
-
-// source returns r, or crypto/rand where r is nil.
-func source(r io.Reader) io.Reader {
-	if r == nil {
-		return crand.Reader
-	}
-	return r
-}
-
-// newStream returns a keystream seeded from r: IVs, padding and message IDs
-// of one tunnel come from it.
-func newStream(r io.Reader) (*rand.ChaCha8, error) {
-	var seed [32]byte
-	if _, err := io.ReadFull(source(r), seed[:]); err != nil {
-		return nil, fmt.Errorf("tunnel: random seed: %w", err)
-	}
-	return rand.NewChaCha8(seed), nil
-}
 
 // fillNonzero fills b with random bytes other than zero.
 func fillNonzero(b []byte, r *rand.ChaCha8) {
@@ -53,32 +30,4 @@ func nonzero(w uint64) uint64 {
 		}
 	}
 	return w
-}
-
-// randomID draws a tunnel or message ID, which is never zero.
-func randomID(r io.Reader) (uint32, error) {
-	var b [4]byte
-	for {
-		if _, err := io.ReadFull(r, b[:]); err != nil {
-			return 0, fmt.Errorf("tunnel: random ID: %w", err)
-		}
-		if id := binary.BigEndian.Uint32(b[:]); id != 0 {
-			return id, nil
-		}
-	}
-}
-
-// shuffled returns 0 to n-1 in a random order.
-func shuffled(n int, r io.Reader) ([]int, error) {
-	s, err := newStream(r)
-	if err != nil {
-		return nil, err
-	}
-	return rand.New(s).Perm(n), nil
-}
-
-// fakeEphemeral is an X25519 public key nobody has the private key of.
-func fakeEphemeral(r io.Reader) ([32]byte, error) {
-	k, err := noise.GenerateKey(r)
-	return k.Public, err
 }

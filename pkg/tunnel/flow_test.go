@@ -330,17 +330,14 @@ func TestBadTunnelData(t *testing.T) {
 	if _, err := o.Send(nil, w.now, Delivery{Message: w.message(i2np.MaxTunnelMessage + 1)}); !errors.Is(err, ErrTooLong) {
 		t.Error(err)
 	}
-	g, _ := NewGateway(GatewayConfig{Rand: seeded(1)})
+	g := NewGateway(GatewayConfig{Rand: seeded(1)})
 	if outs, err := g.Add(nil, w.now, make([]byte, 15), make([]byte, 17)); err == nil || len(outs) != 0 {
 		t.Error("junk was put into a tunnel")
 	}
 }
 
 func TestParticipant(t *testing.T) {
-	p, err := NewParticipant(ParticipantConfig{NextRouter: i2p.HashOf(nil), NextTunnel: 77, Rand: seeded(1)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := NewParticipant(ParticipantConfig{NextRouter: i2p.HashOf(nil), NextTunnel: 77, Rand: seeded(1)})
 	body := make([]byte, i2np.TunnelDataLen)
 	seeded(4).Read(body)
 	swapped := bytes.Clone(body)

@@ -21,8 +21,8 @@ var ErrTooLong = errors.New("message too long for a tunnel")
 // gateway or creator encrypts what comes out.
 type framer struct {
 	to     i2p.Hash
-	id     uint32 // tunnel ID at to
-	random *rand.ChaCha8
+	id     uint32        // tunnel ID at to
+	random *rand.ChaCha8 // of IVs, padding and message IDs
 
 	cur     *buf.Buf
 	used    int // payload bytes in cur, from payloadStart

@@ -79,10 +79,7 @@ func FuzzReplyRecord(f *testing.F) {
 
 // FuzzBuildMessage opens build messages of strangers.
 func FuzzBuildMessage(f *testing.F) {
-	static, err := noise.GenerateKey(seeded(1))
-	if err != nil {
-		f.Fatal(err)
-	}
+	static := noise.GenerateKey(seeded(1))
 	us := i2p.HashOf([]byte("router"))
 	for _, long := range []bool{false, true} {
 		b, err := NewBuild(epoch, Config{Long: long, Reply: ReplyTo{Tunnel: 1}, Rand: seeded(2),

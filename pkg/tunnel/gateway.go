@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 )
@@ -26,15 +27,11 @@ type Gateway struct {
 }
 
 // NewGateway makes a gateway.
-func NewGateway(cfg GatewayConfig) (*Gateway, error) {
-	random, err := newStream(cfg.Rand)
-	if err != nil {
-		return nil, err
-	}
+func NewGateway(cfg GatewayConfig) *Gateway {
 	return &Gateway{
 		layer:  layer{keys: cfg.Keys},
-		framer: framer{to: cfg.NextRouter, id: cfg.NextTunnel, random: random},
-	}, nil
+		framer: framer{to: cfg.NextRouter, id: cfg.NextTunnel, random: draw.From(cfg.Rand).Stream()},
+	}
 }
 
 // Add turns messages, each with its standard header as it came in a

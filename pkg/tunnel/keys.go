@@ -59,10 +59,7 @@ func longKeys(s *noise.State, r *requestRecord) recordKeys {
 // sealRequest encrypts a request record in clear text to a hop's static key:
 // the ephemeral key, the ciphertext and its MAC go to dst.
 func sealRequest(dst, plaintext []byte, static [32]byte, rand io.Reader) (noise.State, error) {
-	e, err := noise.GenerateKey(rand)
-	if err != nil {
-		return noise.State{}, fmt.Errorf("tunnel: build record: %w", err)
-	}
+	e := noise.GenerateKey(rand)
 	s := noise.New(buildProtocol)
 	s.MixHash(nil)
 	s.MixHash(static[:])

@@ -52,10 +52,7 @@ func newNetwork(t testing.TB, n int) *network {
 	for i := range n {
 		r := &router{hash: i2p.HashOf([]byte{byte(i)}), rand: seeded(byte(i + 10)),
 			participants: map[uint32]*Participant{}, gateways: map[uint32]*Gateway{}, endpoints: map[uint32]*Endpoint{}}
-		static, err := noise.GenerateKey(r.rand)
-		if err != nil {
-			t.Fatal(err)
-		}
+		static := noise.GenerateKey(r.rand)
 		r.opener = Opener{Us: r.hash, Static: static, Replay: NewReplayFilter(0)}
 		w.routers[r.hash] = r
 		w.hops = append(w.hops, Hop{Router: r.hash, Static: static.Public})
@@ -83,9 +80,9 @@ func (w *network) accept(r *router, m i2np.Message) (*Request, i2np.Message) {
 	if r.code == Accept {
 		switch q.Role {
 		case RoleParticipant:
-			r.participants[q.ReceiveTunnel], err = q.NewParticipant(r.rand)
+			r.participants[q.ReceiveTunnel] = q.NewParticipant(r.rand)
 		case RoleGateway:
-			r.gateways[q.ReceiveTunnel], err = q.NewGateway(r.rand)
+			r.gateways[q.ReceiveTunnel] = q.NewGateway(r.rand)
 		case RoleEndpoint:
 			r.endpoints[q.ReceiveTunnel] = q.NewEndpoint(nil)
 		}
@@ -129,11 +126,7 @@ func (w *network) build(cfg Config) (*Build, i2np.Message, *Request) {
 func (w *network) outbound(n int) *Outbound {
 	w.t.Helper()
 	if n == 0 {
-		o, err := NewOutbound(OutboundConfig{Rand: w.rand})
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		return o
+		return NewOutbound(OutboundConfig{Rand: w.rand})
 	}
 	b, m, _ := w.build(Config{Hops: w.hops[:n]})
 	w.mustAccept(b, m)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 )
@@ -66,14 +67,10 @@ type Outbound struct {
 }
 
 // NewOutbound makes the engine of an outbound tunnel.
-func NewOutbound(cfg OutboundConfig) (*Outbound, error) {
-	random, err := newStream(cfg.Rand)
-	if err != nil {
-		return nil, err
-	}
+func NewOutbound(cfg OutboundConfig) *Outbound {
 	o := &Outbound{layers: newLayers(cfg.Layers), end: cfg.EndRouter}
-	o.framer = framer{to: cfg.FirstHop, id: cfg.FirstID, random: random}
-	return o, nil
+	o.framer = framer{to: cfg.FirstHop, id: cfg.FirstID, random: draw.From(cfg.Rand).Stream()}
+	return o
 }
 
 // Send puts messages into the tunnel, takes ownership of them, and appends

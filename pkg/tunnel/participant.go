@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 )
@@ -32,18 +33,16 @@ type Participant struct {
 }
 
 // NewParticipant makes a participant.
-func NewParticipant(cfg ParticipantConfig) (*Participant, error) {
+func NewParticipant(cfg ParticipantConfig) *Participant {
 	var seed [16]byte
-	if _, err := io.ReadFull(source(cfg.Rand), seed[:]); err != nil {
-		return nil, fmt.Errorf("tunnel: random seed: %w", err)
-	}
+	draw.Fill(cfg.Rand, seed[:])
 	le := binary.LittleEndian
 	return &Participant{
 		layer:  layer{keys: cfg.Keys},
 		next:   cfg.NextRouter,
 		id:     cfg.NextTunnel,
 		random: rand.NewPCG(le.Uint64(seed[:]), le.Uint64(seed[8:])),
-	}, nil
+	}
 }
 
 // Apply turns a TunnelData body into the next hop's, in place. It fails with

@@ -1,8 +1,8 @@
 package tunnel
 
 import (
+	"i2ptoolkit/pkg/draw"
 	"io"
-	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -181,7 +181,7 @@ type poolTest struct {
 //	  +------------> dropped <------------------+
 type Pool struct {
 	cfg     PoolConfig
-	random  *rand.Rand
+	random  *draw.Source
 	nextID  uint64
 	tunnels []*poolTunnel // in the order of their builds
 	tests   []poolTest
@@ -200,15 +200,11 @@ type poolWay struct {
 }
 
 // NewPool makes a pool without tunnels.
-func NewPool(cfg PoolConfig) (*Pool, error) {
+func NewPool(cfg PoolConfig) *Pool {
 	cfg.fill()
-	s, err := newStream(cfg.Rand)
-	if err != nil {
-		return nil, err
-	}
-	p := &Pool{cfg: cfg, random: rand.New(s)}
+	p := &Pool{cfg: cfg, random: draw.From(cfg.Rand)}
 	p.ways[0].quota, p.ways[1].quota = cfg.Outbound, cfg.Inbound
-	return p, nil
+	return p
 }
 
 func (p *Pool) way(inbound bool) *poolWay {
@@ -286,12 +282,7 @@ func (p *Pool) backOff(now time.Time, inbound bool) {
 }
 
 // jitter is a random part of d.
-func (p *Pool) jitter(d time.Duration) time.Duration {
-	if d <= 0 {
-		return 0
-	}
-	return time.Duration(p.random.Int64N(int64(d)))
-}
+func (p *Pool) jitter(d time.Duration) time.Duration { return p.random.Between(0, d) }
 
 // Lost says that a tunnel does not work any more, for instance because the
 // session with the hop next to us has ended. It is replaced.

@@ -36,10 +36,7 @@ type poolEvent struct {
 func newPoolWorld(t *testing.T, cfg PoolConfig) *poolWorld {
 	t.Helper()
 	cfg.Rand = seeded(1)
-	p, err := NewPool(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := NewPool(cfg)
 	return &poolWorld{t: t, p: p, now: epoch, r: rand.New(seeded(2)), success: 1,
 		broken: map[uint64]bool{}, drops: map[DropReason]int{}, lens: map[int]int{}}
 }
@@ -377,10 +374,7 @@ func TestBuildLimitIsShared(t *testing.T) {
 	for i := range 10 {
 		cfg := quota(2)
 		cfg.Limit, cfg.Rand = limit, seeded(byte(i))
-		p, err := NewPool(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := NewPool(cfg)
 		pools = append(pools, p)
 	}
 	builds := 0
@@ -431,10 +425,7 @@ func TestUrgentBuilds(t *testing.T) {
 	pool := func(seed int) *Pool {
 		cfg := quota(2)
 		cfg.Limit, cfg.Rand = limit, seeded(byte(seed))
-		p, err := NewPool(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := NewPool(cfg)
 		return p
 	}
 	const step, buildTime = 50 * time.Millisecond, 2 * time.Second

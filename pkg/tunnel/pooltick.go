@@ -226,9 +226,9 @@ func (p *Pool) length(q Quota) int {
 	n := q.Hops
 	switch v := q.Variance; {
 	case v > 0:
-		n += p.random.IntN(v + 1)
+		n += p.random.Below(v + 1)
 	case v < 0:
-		n += p.random.IntN(-2*v+1) + v
+		n += p.random.Below(-2*v+1) + v
 	}
 	least := 0
 	if q.Hops > 0 {

@@ -88,8 +88,8 @@ func (b *Build) NewOutbound() (*Outbound, error) {
 		FirstHop:  b.hops[0].Router,
 		FirstID:   b.hops[0].receive,
 		EndRouter: b.hops[len(b.hops)-1].Router,
-		Rand:      b.cfg.Rand,
-	})
+		Rand:      b.random,
+	}), nil
 }
 
 // NewInbound makes the engine of an inbound tunnel that was accepted.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/noise"
@@ -189,20 +190,18 @@ func writeReply(b []byte, rand io.Reader, code byte, options i2p.Mapping) error 
 		return fmt.Errorf("tunnel: reply options of %d bytes, at most %d", len(opts), len(b)-1)
 	}
 	n := copy(b, opts)
-	if _, err := io.ReadFull(source(rand), b[n:]); err != nil {
-		return fmt.Errorf("tunnel: padding of a build reply: %w", err)
-	}
+	draw.Fill(rand, b[n:])
 	b[len(b)-1] = code
 	return nil
 }
 
 // NewParticipant makes the engine of an accepted request in this role.
-func (r *Request) NewParticipant(rand io.Reader) (*Participant, error) {
+func (r *Request) NewParticipant(rand io.Reader) *Participant {
 	return NewParticipant(ParticipantConfig{Keys: r.Keys, NextRouter: r.NextRouter, NextTunnel: r.NextTunnel, Rand: rand})
 }
 
 // NewGateway makes the engine of an accepted request in this role.
-func (r *Request) NewGateway(rand io.Reader) (*Gateway, error) {
+func (r *Request) NewGateway(rand io.Reader) *Gateway {
 	return NewGateway(GatewayConfig{Keys: r.Keys, NextRouter: r.NextRouter, NextTunnel: r.NextTunnel, Rand: rand})
 }
 

@@ -60,9 +60,9 @@ var vectors = map[string]string{
 	"garlic key":              "3ec7547e9818fb6038bc2161eec30586ba1fe0ef56cdc27089bf6f926868580f",
 	"garlic tag":              "3942f0cbc58e31ed",
 	"layer key":               "ad2c4bb320679d3cc5a9914e5166e202eaa4f3369655713411f71f1148cf3c5a",
-	"long build":              "3eacefae555079949f74a7891b0b0e1ab3a9241df14e6a6a4fa9dc24db3e0adb",
+	"long build":              "117690ed65309f6e171a0edacac290887da314524543a95c9a5458634f4c4ff8",
 	"record 3 of zeros":       "f7bfb13eb8e52117a6b83d7a31e555a9",
 	"reply key":               "8d180717b47dee857c3fe272b811a7015dad3878114d614da705af162f0223ae",
-	"short build":             "d79428572eadd644f6e5261a3f0e3f7a83d450110eb53c795035aa0fc925d9c5",
+	"short build":             "d26c7ba7bdbab22f7489496397fb9e6a4814b5cba054ac4cf5398ec41d67cb51",
 	"tunnel message of zeros": "2abd925b6d2cb2e25dc5f69ed3cec733e412a025836034f57b4313b26f3cbcae",
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"testing"
@@ -108,7 +109,12 @@ func TestComputeNotices(t *testing.T) {
 	}
 }
 
-func little(n int) []byte { return binary.LittleEndian.AppendUint32(nil, uint32(n)) }
+// lot are the random bytes with which a length from 1 to most comes out as n: those in the
+// middle of them. For a length of 0 nothing is drawn.
+func lot(n, most int) []byte {
+	w, _ := bits.Div64(uint64(max(n-1, 0)), 1<<63, uint64(most))
+	return binary.BigEndian.AppendUint64(nil, w)
+}
 
 // each calls f with every file's contents in a subtest.
 func each(t *testing.T, f func(t *testing.T, file *File)) {
@@ -144,7 +150,7 @@ func replayAlice(t *testing.T, v *NTCP2) ntcp2.Result {
 	now := time.Unix(int64(v.Message1.Timestamp), 0)
 	draws := script{}
 	last := v.Message3.Blocks[len(v.Message3.Blocks)-1]
-	draws.add(v.Alice.EphemeralPrivate, little(len(v.Message1.Padding)), v.Message1.Padding, little(len(last.Data)))
+	draws.add(v.Alice.EphemeralPrivate, lot(len(v.Message1.Padding), 223), v.Message1.Padding, lot(len(last.Data), 63))
 	a := ntcp2.NewInitiator(ntcp2.Config{
 		Static: KeyPair(v.Alice.StaticPrivate), NetID: byte(v.Message1.NetID), Info: v.Alice.RouterInfo, Options: ntcp2.DefaultOptions, Rand: draws,
 		Unpadded: len(v.Message1.Padding) == 0,
@@ -163,7 +169,7 @@ func replayAlice(t *testing.T, v *NTCP2) ntcp2.Result {
 func replayBob(t *testing.T, v *NTCP2) ntcp2.Result {
 	now := time.Unix(int64(v.Message2.Timestamp), 0)
 	draws := script{}
-	draws.add(v.Bob.EphemeralPrivate, little(len(v.Message2.Padding)), v.Message2.Padding)
+	draws.add(v.Bob.EphemeralPrivate, lot(len(v.Message2.Padding), 223), v.Message2.Padding)
 	b := ntcp2.NewResponder(ntcp2.Config{
 		Static: KeyPair(v.Bob.StaticPrivate), NetID: byte(v.Message1.NetID), Hash: i2p.Hash(v.Bob.RouterHash), IV: [16]byte(v.Bob.IV),
 		Options: ntcp2.DefaultOptions, Rand: draws, Unpadded: len(v.Message2.Padding) == 0,
@@ -252,12 +258,11 @@ type replayed struct {
 
 func replaySession(t *testing.T, v *Session) replayed {
 	r := replayed{map[string]*ratchet.Sessions{}, map[string][32]byte{}, time.Unix(v.Time, 0)}
-	paddings := map[string][]byte{alice: make([]byte, 0, 64), bob: make([]byte, 0, 64)}
+	draws := map[string]script{alice: {}, bob: {}}
 	pad := func(from string, blocks []Block) {
 		_, n := payloadOf(t, blocks)
-		paddings[from] = append(paddings[from], n)
+		draws[from].add([]byte{n})
 	}
-	draws := map[string]script{alice: {}, bob: {}}
 	ephemeral := func(from string, e Ephemeral) {
 		draws[from].add(append(bytes.Clone(e.Private), byte(e.Tweak), byte(e.LowOrder)))
 	}
@@ -274,7 +279,6 @@ func replaySession(t *testing.T, v *Session) replayed {
 		if from == bob && p.StaticPrivate == nil {
 			continue // i2pd
 		}
-		draws[from].add(paddings[from][:64])
 		for _, k := range p.NextKeys {
 			draws[from].add(k.Private)
 		}

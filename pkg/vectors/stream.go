@@ -80,8 +80,9 @@ func (s *Stream) ephemeral(representative []byte) (Ephemeral, error) {
 		if len(d) != 34 {
 			continue
 		}
-		_, rep, err := elligator.GenerateKey(io.LimitReader(bytes.NewReader(d), 34))
-		if err == nil && bytes.Equal(rep[:], representative) {
+		// What has no representative was drawn again: so it is here, from another stream.
+		_, rep := elligator.GenerateKey(io.MultiReader(bytes.NewReader(d), NewStream("drawn again")))
+		if bytes.Equal(rep[:], representative) {
 			return Ephemeral{Private: d[:32], Tweak: int(d[32]), LowOrder: int(d[33] & 7), Representative: rep[:]}, nil
 		}
 	}
