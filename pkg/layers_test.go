@@ -23,12 +23,12 @@ const testsOnly = -1
 func table() map[string]int {
 	t := make(map[string]int)
 	for layer, names := range []string{
-		0: "aescbc buf draw noise elligator sign",
+		0: "aescbc buf draw histogram noise elligator sign",
 		1: "i2p routerinfo leaseset i2np su3 datagram control vanity hostrecord family words options",
 		2: "ntcp2 ssu2 ratchet tunnel netdb profile streaming",
 		3: "transport nat netdbdir reseed reseed/fetch reseed/join reseed/serve naming router client stream control/client",
 		4: "sam i2cp proxy forward control/server console",
-		5: "config control/answers node devnet cli cli/record processors",
+		5: "config control/answers metrics node devnet cli cli/record processors",
 	} {
 		for name := range strings.FieldsSeq(names) {
 			t[name] = layer
@@ -57,10 +57,11 @@ func edges() map[string]string {
 		"family":     "i2p routerinfo",
 		"netdb":      "profile",
 		"client":     "stream", // a destination owns its streams; the table's client is both
-		"node":       "config control/answers",
+		"node":       "config control/answers metrics",
 		"devnet":     "config node",
 
 		"control/answers": "config",
+		"metrics":         "control/answers",
 
 		"reseed":       "netdbdir",
 		"reseed/fetch": "netdbdir reseed",

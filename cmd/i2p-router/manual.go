@@ -26,6 +26,10 @@ func manual() cli.Manual {
 				"i2p-router config check --config router.toml",
 			}},
 			{What: "Count the versions of the peers:", Lines: []string{"i2p-router peers --json | jq -r .version | sort | uniq -c"}},
+			{What: "Look at what it counts, as Prometheus does (docs/metrics.md lists what there is):", Lines: []string{
+				"i2p-router metrics | grep i2p_transit",
+				"curl -s --unix-socket $XDG_RUNTIME_DIR/i2p/router.sock http://router/v1/metrics",
+			}},
 			{What: "Let others' tunnels end before the router does; or do not:", Lines: []string{
 				"i2p-router stop",
 				"i2p-router stop --now",

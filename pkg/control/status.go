@@ -155,6 +155,9 @@ type LogLevel struct {
 	Level string `json:"level"` // debug, info, warn, error
 }
 
+// MetricsType is the content type of the answer of GET /v1/metrics, the Prometheus text format.
+const MetricsType = "text/plain; version=0.0.4; charset=utf-8"
+
 // Stop is the body of POST /v1/stop.
 type Stop struct {
 	Now bool `json:"now"` // do not wait for transit tunnels and streams

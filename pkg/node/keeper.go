@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
@@ -35,6 +36,28 @@ type keeper struct {
 	profiles string        // the file's path
 	log      *slog.Logger
 	now      func() time.Time
+
+	mu    sync.Mutex // a leaf
+	files files
+}
+
+// files are counted by what was done with them.
+type files struct{ read, damaged, written, removed, failed uint64 }
+
+func (k *keeper) counts() files {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.files
+}
+
+func (k *keeper) count(f files) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.files.read += f.read
+	k.files.damaged += f.damaged
+	k.files.written += f.written
+	k.files.removed += f.removed
+	k.files.failed += f.failed
 }
 
 func newKeeper(dataDir string, self i2p.Hash, log *slog.Logger, now func() time.Time) (*keeper, error) {
@@ -103,14 +126,17 @@ func (k *keeper) loadFrom(ctx context.Context, r *router.Router, path string, sr
 			r.LearnRouter(ri, src)
 		}
 	})
+	damaged := loaded.Junk + loaded.Misnamed
+	k.count(files{read: uint64(loaded.Files), damaged: uint64(damaged)})
 	if err != nil {
 		if ctx.Err() == nil {
+			k.count(files{failed: 1})
 			k.log.Error("netDb not loaded", "path", path, "error", err)
 		}
 		return read, false
 	}
 	k.log.Info("netDb loaded", "path", path, "files", loaded.Files, "routers", loaded.Routers,
-		"damaged", loaded.Junk+loaded.Misnamed)
+		"damaged", damaged)
 	return read, true
 }
 
@@ -129,7 +155,9 @@ func (k *keeper) prune(r *router.Router, db *netdb.DB, read []i2p.Hash) {
 		return
 	}
 	removed, err := k.dir.Prune(func(h i2p.Hash) bool { return taken[h] })
+	k.count(files{removed: uint64(removed)})
 	if err != nil {
+		k.count(files{failed: 1})
 		k.log.Warn("netDb not tidied", "path", k.dir.Path(), "error", err)
 	}
 	if removed > 0 {
@@ -150,9 +178,11 @@ func (k *keeper) save(what kept) {
 			return
 		}
 		if err := k.dir.Save(write, remove); err != nil {
+			k.count(files{failed: 1})
 			k.log.Error("netDb not written", "error", err)
 			return
 		}
+		k.count(files{written: uint64(len(write)), removed: uint64(len(remove))})
 		if len(write) < saveBatch {
 			return
 		}

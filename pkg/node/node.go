@@ -20,8 +20,10 @@ import (
 	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/answers"
+	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/metrics"
 	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/reseed/join"
@@ -75,6 +77,10 @@ type Node struct {
 	started   time.Time
 	info      atomic.Pointer[routerinfo.RouterInfo]
 	presented atomic.Pointer[routerinfo.RouterInfo] // the same, a little older
+	lines     metrics.LineCounter
+	reloads   reloads
+	server    atomic.Pointer[server.Server] // nil before Run, and where there is no socket
+	metrics   func() *metrics.Registry      // made when somebody asks for the first time
 
 	stop     chan struct{} // closed by Stop
 	stopNow  chan struct{}
@@ -102,10 +108,12 @@ func New(cfg Config) (*Node, error) {
 	}
 	s := cfg.Settings
 	n := &Node{
-		cfg: cfg, asked: s, log: cfg.Log, events: answers.NewHub(cfg.Now),
+		cfg: cfg, asked: s, events: answers.NewHub(cfg.Now),
 		stop: make(chan struct{}), stopNow: make(chan struct{}),
 		clients: make(map[*localClient]struct{}), listening: make(chan struct{}), loaded: make(chan struct{}), started: cfg.Now(),
 	}
+	n.log = n.lines.Logger(cfg.Log)
+	n.metrics = sync.OnceValue(n.newMetrics)
 	n.hosts = newHosts(s.PublishedHosts(), s.Publishable)
 	var err error
 	if s.DataDir != "" {

@@ -3,15 +3,29 @@ package node
 import (
 	"log/slog"
 	"strings"
+	"sync/atomic"
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/router"
 )
 
+// reloads are counted by how they went.
+type reloads struct{ done, refused atomic.Uint64 }
+
 // Reload reads the settings again. What takes effect without a restart is the
 // log level and the limit of transit tunnels; other settings that differ are
 // named in the log.
 func (n *Node) Reload() error {
+	err := n.reload()
+	if err != nil {
+		n.reloads.refused.Add(1)
+	} else {
+		n.reloads.done.Add(1)
+	}
+	return err
+}
+
+func (n *Node) reload() error {
 	if n.cfg.Reread == nil {
 		return control.Errorf(control.BadRequest, "this router has no settings to read again")
 	}

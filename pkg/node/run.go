@@ -23,6 +23,7 @@ func (n *Node) Run(ctx context.Context) error {
 		if srv, err = server.New(server.Config{Path: socket, Node: n, Log: n.log}); err != nil {
 			return err
 		}
+		n.server.Store(srv)
 	}
 	n.clearLeftovers() // the socket is ours, and so is the directory
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -15,6 +15,22 @@ type Hub struct {
 	mu     sync.Mutex
 	subs   map[*subscriber]struct{}
 	closed bool
+	stats  HubStats
+}
+
+// HubStats count what a hub passed on.
+type HubStats struct {
+	Subscribers     int // now
+	Published, Lost uint64
+}
+
+// Stats returns the counts.
+func (h *Hub) Stats() HubStats {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	st := h.stats
+	st.Subscribers = len(h.subs)
+	return st
 }
 
 type subscriber struct {
@@ -34,6 +50,7 @@ func (h *Hub) Publish(e control.Event) {
 	e.Time = h.now().UTC()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.stats.Published++
 	for s := range h.subs {
 		e.Lost = s.lost
 		select { // the channel is buffered and never waited for
@@ -41,6 +58,7 @@ func (h *Hub) Publish(e control.Event) {
 			s.lost = 0
 		default:
 			s.lost++
+			h.stats.Lost++
 		}
 	}
 }

@@ -12,7 +12,7 @@ func (a *Answers) Status() control.Status {
 	now, s, at := a.cfg.Now(), a.cfg.Settings(), a.cfg.Standing()
 	c, t := a.cfg.Router.Counts(), a.cfg.Transport.Stats()
 	out := control.Status{
-		Version: control.Version(), APILevel: control.APILevel, State: a.state(at),
+		Version: control.Version(), APILevel: control.APILevel, State: a.State(),
 		Started: a.started.UTC(), UptimeSeconds: int64(now.Sub(a.started) / time.Second),
 		Router: at.Hash, NetID: s.NetID, Caps: at.Caps,
 		Floodfill: s.Floodfill, Hidden: s.Hidden, Testnet: s.Testnet, DataDir: s.DataDir,
@@ -36,8 +36,9 @@ func (a *Answers) Status() control.Status {
 	return out
 }
 
-func (a *Answers) state(at Standing) control.State {
-	if at.Stopping {
+// State is where the router stands between start and stop.
+func (a *Answers) State() control.State {
+	if a.cfg.Standing().Stopping {
 		return control.StateStopping
 	}
 	select {

@@ -108,6 +108,21 @@ func (c *Client) Transports(ctx context.Context) ([]control.Transport, error) {
 	return get[[]control.Transport](ctx, c, "/v1/transports", nil)
 }
 
+// Metrics copies what the router counts to w, in the Prometheus text format.
+func (c *Client) Metrics(ctx context.Context, w io.Writer) error {
+	resp, err := c.do(ctx, http.MethodGet, "/v1/metrics", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return broken(ctx, err)
+	}
+	_, err = w.Write(text)
+	return err
+}
+
 // Wait returns once the state stands: control.WaitReady or control.WaitTunnels.
 func (c *Client) Wait(ctx context.Context, state string) (control.Status, error) {
 	return get[control.Status](ctx, c, "/v1/wait", url.Values{"for": {state}})

@@ -52,6 +52,17 @@ func (s *Server) netDB(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// metrics answers in the Prometheus text format.
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
+	text, err := s.node.Metrics()
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", control.MetricsType)
+	w.Write(text)
+}
+
 func (s *Server) lookup(w http.ResponseWriter, r *http.Request) {
 	var req control.Lookup
 	if err := s.readJSON(w, r, &req); err != nil {

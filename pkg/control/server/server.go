@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"i2ptoolkit/pkg/control"
@@ -50,7 +49,7 @@ type Server struct {
 	log      *slog.Logger
 	limits   Limits
 	socket   *socket
-	active   atomic.Int64
+	counts   counts
 	sessions sessionTable
 
 	mu       sync.Mutex
@@ -131,8 +130,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.handlers.Done()
-	defer s.active.Add(-1)
-	if s.active.Add(1) > int64(s.limits.Requests) {
+	s.counts.requests.Add(1)
+	w = judged{w, &s.counts}
+	defer s.counts.active.Add(-1)
+	if s.counts.active.Add(1) > int64(s.limits.Requests) {
+		s.counts.busy.Add(1)
 		writeError(w, control.Errorf(control.Busy, "more than %d requests at once", s.limits.Requests))
 		return
 	}
@@ -145,6 +147,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("GET /v1/peers", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, list(s.node.Peers())) })
 	mux.HandleFunc("GET /v1/tunnels", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, list(s.node.Tunnels())) })
 	mux.HandleFunc("GET /v1/transports", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, list(s.node.Transports())) })
+	mux.HandleFunc("GET /v1/metrics", s.metrics)
 	mux.HandleFunc("GET /v1/events", s.events)
 	mux.HandleFunc("GET /v1/wait", s.wait)
 	mux.HandleFunc("GET /v1/netdb", s.netDB)
@@ -177,6 +180,9 @@ func list[T any](l []T) []T {
 // readJSON reads a request's body to its end, so that the server notices when its sender
 // goes away.
 func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	if j, ok := w.(judged); ok {
+		w = j.ResponseWriter // MaxBytesReader has it close the connection of who sends too much
+	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, s.limits.Body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {

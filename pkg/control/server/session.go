@@ -93,6 +93,12 @@ func (t *sessionTable) get(id string) *session {
 	return t.byID[id]
 }
 
+func (t *sessionTable) len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.byID)
+}
+
 func (t *sessionTable) remove(id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -120,6 +126,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.sessions.remove(sess.id)
+	s.counts.sessionsOpened.Add(1)
 
 	lines := newLineWriter(w)
 	dest := sess.client.Destination()

@@ -30,6 +30,9 @@ func (s *Server) become(w http.ResponseWriter, r *http.Request, sess *session, s
 	}
 	id := sess.addStream()
 	defer sess.removeStream(id)
+	s.counts.streamsOpened.Add(1)
+	s.counts.streams.Add(1)
+	defer s.counts.streams.Add(-1)
 	remote := stream.Remote()
 	fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n%s: %s\r\n%s: %s\r\n%s: %t\r\n\r\n",
 		control.UpgradeProtocol,
@@ -42,6 +45,8 @@ func (s *Server) become(w http.ResponseWriter, r *http.Request, sess *session, s
 	} else {
 		stopped := context.AfterFunc(sess.ctx, func() { stream.Reset(); tool.Close() })
 		event.BytesIn, event.BytesOut, err = splice(tool, rw.Reader, stream, func() bool { return sess.endAnnounced(id) })
+		s.counts.bytesIn.Add(event.BytesIn)
+		s.counts.bytesOut.Add(event.BytesOut)
 		if err == nil { // the tool's end is not yet the peer's
 			stream.Close()
 			if err = stream.Wait(sess.ctx); err != nil {

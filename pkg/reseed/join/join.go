@@ -78,6 +78,41 @@ type Joiner struct {
 	state    control.Reseed
 	last     situation
 	same     int // tries in a row that came to nothing in the same way
+	stats    Stats
+}
+
+// Stats count tries by what came of them.
+type Stats struct {
+	Unreached, Useless, TooFew, Enough uint64
+	Learned, Rejected                  uint64    // RouterInfos
+	Last                               time.Time // the last try's end; zero: there was none
+}
+
+// Stats returns the counts.
+func (j *Joiner) Stats() Stats {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.stats
+}
+
+func (s *Stats) count(of situation, reports []fetch.Report, now time.Time) {
+	switch of {
+	case unreached:
+		s.Unreached++
+	case useless:
+		s.Useless++
+	case tooFew:
+		s.TooFew++
+	case enough:
+		s.Enough++
+	}
+	for _, r := range reports {
+		s.Learned += uint64(r.New)
+		for _, n := range r.Rejected {
+			s.Rejected += uint64(n)
+		}
+	}
+	s.Last = now
 }
 
 // New makes a joiner that does nothing yet.
@@ -277,6 +312,7 @@ func (j *Joiner) end(p Policy, policy int, reports []fetch.Report) control.Resee
 		j.same = 0
 	}
 	j.last = s
+	j.stats.count(s, reports, now)
 	state := control.Reseed{
 		State: control.ReseedOff, Reason: fetch.Summary(reports), Reached: s != unreached,
 		Last: now.UTC(), Learned: learned, Servers: servers,

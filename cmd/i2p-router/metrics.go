@@ -1,0 +1,27 @@
+package main
+
+import (
+	"os"
+
+	"i2ptoolkit/pkg/cli"
+)
+
+func metricsCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "metrics",
+		Usage: "print what the running router counts, for Prometheus",
+		Description: "The output is in the Prometheus text format; docs/metrics.md lists what there is. No label names a\n" +
+			"destination, a peer or an address. A scraper has the same by GET /v1/metrics at the control socket.",
+		Flags: cli.RouterFlags(),
+		Action: func(c *cli.Context) error {
+			if _, err := cli.Positionals(c, 0, 0); err != nil {
+				return err
+			}
+			router, err := cli.Router(c)
+			if err != nil {
+				return err
+			}
+			return router.Metrics(c.Context, os.Stdout)
+		},
+	}
+}

@@ -1,0 +1,33 @@
+package node
+
+import (
+	"i2ptoolkit/pkg/control/server"
+	"i2ptoolkit/pkg/metrics"
+)
+
+func (n *Node) newMetrics() *metrics.Registry {
+	return metrics.New(metrics.Sources{
+		Transport: n.transport.Stats, Router: n.router.Counts, Reseed: n.joiner.Stats, Events: n.events.Stats,
+		Log: n.lines.Lines, Node: n.counts,
+		Control: func() server.Stats {
+			if srv := n.server.Load(); srv != nil {
+				return srv.Stats()
+			}
+			return server.Stats{}
+		},
+	})
+}
+
+// counts are those of the node itself.
+func (n *Node) counts() metrics.Node {
+	files := n.keeper.counts()
+	return metrics.Node{
+		State: n.State(), Started: n.started,
+		ReloadsDone: n.reloads.done.Load(), ReloadsRefused: n.reloads.refused.Load(),
+		FilesRead: files.read, FilesDamaged: files.damaged, FilesWritten: files.written,
+		FilesRemoved: files.removed, FilesFailed: files.failed,
+	}
+}
+
+// Metrics are all that the router counts, in the Prometheus text format.
+func (n *Node) Metrics() ([]byte, error) { return n.metrics().Text() }
