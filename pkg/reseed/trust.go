@@ -86,19 +86,26 @@ func parseKnown(fields []string) (s KnownSigner, err error) {
 	return s, err
 }
 
-// Servers are the reseed servers that routers are shipped with.
+// Servers are the reseed servers that routers are shipped with: those of Java I2P as of
+// October 2026.
 func Servers() []string {
 	return []string{
-		"https://coconut.incognet.io/",
+		"https://i2p.diyarciftci.xyz/",
 		"https://i2p.novg.net/",
+		"https://i2p.ntp.poweredbyberlin.de/",
 		"https://i2pseed.creativecowpat.net:8443/",
 		"https://reseed-fr.i2pd.xyz/",
 		"https://reseed-pl.i2pd.xyz/",
 		"https://reseed.diva.exchange/",
-		"https://reseed.i2pgit.org/",
+		"https://reseed.kiota.ch/",
 		"https://reseed.onion.im/",
+		"https://reseed.sahil.world/",
 		"https://reseed.stormycloud.org/",
 		"https://reseed2.i2p.net/",
+		"https://reseed2.i2pgit.org/",
+		"https://spiral.likogan.dev/",
+		"https://sto01.i2p-reseed.hosted-by.skhron.eu/",
+		"https://waw01.i2p-reseed.hosted-by.skhron.eu/",
 		"https://www2.mk16.de/",
 	}
 }
