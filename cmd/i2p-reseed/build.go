@@ -263,7 +263,7 @@ func explain(c *cli.Context, report reseed.Report, err error) error {
 func tellReport(c *cli.Context, report reseed.Report) {
 	var reasons []reasonCount
 	for reason, n := range report.Rejected {
-		reasons = append(reasons, reasonCount{reason, n})
+		reasons = append(reasons, reasonCount{reason: reason, count: n})
 	}
 	sortReasons(reasons)
 	var parts []string

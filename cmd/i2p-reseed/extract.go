@@ -136,17 +136,13 @@ func extractRouters(c *cli.Context, in *input, t *reseed.Trust, now time.Time, d
 	if err != nil {
 		return cli.BadData(in.Name, err)
 	}
-	cfg := reseed.OpenConfig{Trust: t, Now: now, NetID: c.Int("netid"), SkipSignature: c.Bool("unverified") || in.zip}
+	cfg := reseed.OpenConfig{Trust: t, Now: now, NetID: c.Int("netid"), SkipSignature: c.Bool("unverified"), Own: true}
 	bundle, err := reseed.OpenBundle(b, cfg)
 	if err != nil {
 		return judged(in.Name, err)
 	}
-	var rest []rejected
-	for _, r := range bundle.Rejected {
-		rest = append(rest, rejected{r.Name, r.Reason})
-	}
-	for _, r := range countReasons(rest) {
-		cli.Notef(c, "%s: %s rejected: %s", in.Name, words.Count(r.count, "RouterInfo"), r.reason)
+	for _, r := range countReasons(bundle.Rejected) {
+		cli.Notef(c, "%s: %s rejected: %s", in.Name, words.Count(r.count, "RouterInfo"), r)
 	}
 	if len(bundle.Infos) == 0 {
 		return fmt.Errorf("%s: no RouterInfo that a router would take", in.Name)

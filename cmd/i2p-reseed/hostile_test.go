@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/su3"
 )
@@ -99,6 +100,12 @@ func evilZip(kind string) ([]byte, error) {
 		return crowd(1_000_000), nil
 	case "crowd": // as many as a bundle's bytes allow
 		return crowd(80_000), nil
+	case "garbage": // what was meant for RouterInfos, each damaged in another way
+		files := make(map[string]int)
+		for i := range 100 {
+			files["routerInfo-"+i2p.HashOf([]byte{byte(i)}).String()+".dat"] = 100 + i
+		}
+		return zipOf(files)
 	case "length":
 		return zipOf(map[string]int{plausible: 10})
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -57,25 +58,19 @@ func inspectCommand() *cli.Command {
 
 // contents is what inspect shows of a file.
 type contents struct {
-	File           string          `json:"file"`
-	Kind           string          `json:"kind"` // su3, zip
-	ContentType    string          `json:"content_type,omitempty"`
-	FileType       string          `json:"file_type,omitempty"`
-	Version        string          `json:"version,omitempty"`
-	Made           *time.Time      `json:"made,omitempty"`
-	Signer         string          `json:"signer,omitempty"`
-	SignatureType  string          `json:"signature_type,omitempty"`
-	SignatureBytes int             `json:"signature_bytes,omitempty"`
-	ContentBytes   int64           `json:"content_bytes"`
-	Routers        *int            `json:"routers,omitempty"`
-	Rejected       []rejected      `json:"rejected,omitempty"`
-	List           []record.Router `json:"list,omitempty"`
-}
-
-// rejected is an entry of a bundle that no router takes.
-type rejected struct {
-	Name   string `json:"name"`
-	Reason string `json:"reason"`
+	File           string             `json:"file"`
+	Kind           string             `json:"kind"` // su3, zip
+	ContentType    string             `json:"content_type,omitempty"`
+	FileType       string             `json:"file_type,omitempty"`
+	Version        string             `json:"version,omitempty"`
+	Made           *time.Time         `json:"made,omitempty"`
+	Signer         string             `json:"signer,omitempty"`
+	SignatureType  string             `json:"signature_type,omitempty"`
+	SignatureBytes int                `json:"signature_bytes,omitempty"`
+	ContentBytes   int64              `json:"content_bytes"`
+	Routers        *int               `json:"routers,omitempty"`
+	Rejected       []reseed.Rejection `json:"rejected,omitempty"`
+	List           []record.Router    `json:"list,omitempty"`
 }
 
 func inspect(c *cli.Context, path string) (contents, error) {
@@ -111,7 +106,7 @@ func inspect(c *cli.Context, path string) (contents, error) {
 	if err != nil {
 		return contents{}, err
 	}
-	bundle, err := reseed.OpenBundle(b, reseed.OpenConfig{Now: now, NetID: c.Int("netid"), SkipSignature: true})
+	bundle, err := reseed.OpenBundle(b, reseed.OpenConfig{Now: now, NetID: c.Int("netid"), SkipSignature: true, Own: true})
 	if err != nil {
 		return contents{}, cli.BadData(in.Name, err)
 	}
@@ -139,9 +134,7 @@ func madeAt(h su3.Header) *time.Time {
 func (s *contents) count(b reseed.Bundle, list bool) {
 	n := len(b.Infos)
 	s.Routers = &n
-	for _, r := range b.Rejected {
-		s.Rejected = append(s.Rejected, rejected{r.Name, r.Reason})
-	}
+	s.Rejected = b.Rejected
 	if list {
 		for _, ri := range b.Infos {
 			s.List = append(s.List, record.OfRouter(ri, false))
@@ -175,7 +168,7 @@ func (s contents) print() error {
 		row("routers", "%d", *s.Routers)
 	}
 	for _, r := range countReasons(s.Rejected) {
-		row("rejected", "%d: %s", r.count, r.reason)
+		row("rejected", "%d: %s", r.count, r)
 	}
 	if err := t.Flush(); err != nil || s.List == nil {
 		return err
@@ -190,20 +183,36 @@ func (s contents) print() error {
 	return t.Flush()
 }
 
+// reasonCount is how many are rejected for a reason, and one of those that have more to say.
 type reasonCount struct {
-	reason string
-	count  int
+	reason  string
+	count   int
+	example reseed.Rejection
+}
+
+// String is the reason, with the example where there is one.
+func (r reasonCount) String() string {
+	switch {
+	case r.example.Detail == "":
+		return r.reason
+	case r.count == 1:
+		return r.example.Error()
+	}
+	return fmt.Sprintf("%s, such as %s: %s", r.reason, r.example.Name, r.example.Detail)
 }
 
 // countReasons sums up rejections, the most frequent first.
-func countReasons(all []rejected) []reasonCount {
-	counts := make(map[string]int)
-	for _, r := range all {
-		counts[r.Reason]++
-	}
+func countReasons(all []reseed.Rejection) []reasonCount {
+	at := make(map[string]int)
 	var out []reasonCount
-	for reason, n := range counts {
-		out = append(out, reasonCount{reason, n})
+	for _, r := range all {
+		i, known := at[r.Reason]
+		if !known {
+			i = len(out)
+			at[r.Reason] = i
+			out = append(out, reasonCount{reason: r.Reason, example: r})
+		}
+		out[i].count++
 	}
 	sortReasons(out)
 	return out

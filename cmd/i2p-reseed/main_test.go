@@ -1,13 +1,16 @@
 package main
 
 import (
+	"archive/zip"
 	"bufio"
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"os"
@@ -33,6 +36,7 @@ func TestMain(m *testing.M) {
 		"make-signer": func() { helper(makeSigner(os.Args[1], os.Args[2], os.Args[3], os.Args[4])) },
 		"with-server": func() { helper(withServer(os.Args[1:])) },
 		"make-evil":   func() { helper(makeEvil(os.Args[1], os.Args[2], os.Args[3])) },
+		"make-zip":    func() { helper(makeZip(os.Args[1], os.Args[2], os.Args[3:])) },
 		"measured":    func() { helper(measured(os.Args[1], os.Args[2:])) },
 	})
 }
@@ -55,6 +59,22 @@ func makeNetDB(dir, count string) error {
 		return err
 	}
 	return reseedtest.WriteNetDB(dir, reseedtest.Config{Seed: 1, Count: n, Now: time.Now()})
+}
+
+// makeZip is: make-zip ZIP DIR [NAME…]. It puts a directory into a zip, folders and all, and
+// empty files of the names beside them.
+func makeZip(path, dir string, names []string) error {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	if err := z.AddFS(os.DirFS(dir)); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, err := z.Create(name); err != nil {
+			return err
+		}
+	}
+	return errors.Join(z.Close(), os.WriteFile(path, b.Bytes(), 0o600))
 }
 
 // makeSigner is: make-signer BASE ID FROM UNTIL. It writes BASE.pem and BASE.crt for a key

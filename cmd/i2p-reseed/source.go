@@ -94,6 +94,9 @@ func trust(c *cli.Context) (*reseed.Trust, error) {
 			return nil, err
 		}
 	}
+	for _, bad := range t.Bad() {
+		cli.Warnf(c, "left out: %v", bad)
+	}
 	return t, nil
 }
 

@@ -53,17 +53,17 @@ func verifyCommand() *cli.Command {
 
 // verdict is what verify says of a file.
 type verdict struct {
-	File        string     `json:"file"`
-	Valid       bool       `json:"valid"`
-	Reason      string     `json:"reason,omitempty"` // why not
-	why         error      // without the file's name
-	ContentType string     `json:"content_type,omitempty"`
-	Signer      string     `json:"signer,omitempty"`
-	Type        string     `json:"signature_type,omitempty"`
-	Version     string     `json:"version,omitempty"`
-	Made        *time.Time `json:"made,omitempty"`
-	Routers     *int       `json:"routers,omitempty"`
-	Rejected    []rejected `json:"rejected,omitempty"`
+	File        string             `json:"file"`
+	Valid       bool               `json:"valid"`
+	Reason      string             `json:"reason,omitempty"` // why not
+	why         error              // without the file's name
+	ContentType string             `json:"content_type,omitempty"`
+	Signer      string             `json:"signer,omitempty"`
+	Type        string             `json:"signature_type,omitempty"`
+	Version     string             `json:"version,omitempty"`
+	Made        *time.Time         `json:"made,omitempty"`
+	Routers     *int               `json:"routers,omitempty"`
+	Rejected    []reseed.Rejection `json:"rejected,omitempty"`
 }
 
 // verify judges a file; the error says why the answer is no.
@@ -87,9 +87,7 @@ func verify(c *cli.Context, path string, t *reseed.Trust, now time.Time) (verdic
 		if b, err = verifyBundle(c, in, t, now); err == nil {
 			n := len(b.Infos)
 			v.Routers = &n
-			for _, r := range b.Rejected {
-				v.Rejected = append(v.Rejected, rejected{r.Name, r.Reason})
-			}
+			v.Rejected = b.Rejected
 			err = useless(v)
 		}
 	} else {
@@ -112,7 +110,7 @@ func useless(v verdict) error {
 	}
 	var reasons []string
 	for _, r := range countReasons(v.Rejected) {
-		reasons = append(reasons, fmt.Sprintf("%d %s", r.count, r.reason))
+		reasons = append(reasons, fmt.Sprintf("%d %s", r.count, r))
 	}
 	if len(reasons) == 0 {
 		return fmt.Errorf("%w: it has none at all", errUseless)
@@ -190,7 +188,7 @@ func (v verdict) report(c *cli.Context, err error) error {
 		return err
 	}
 	for _, r := range countReasons(v.Rejected) {
-		cli.Notef(c, "%s: %s rejected: %s", name, words.Count(r.count, "RouterInfo"), r.reason)
+		cli.Notef(c, "%s: %s rejected: %s", name, words.Count(r.count, "RouterInfo"), r)
 	}
 	return nil
 }

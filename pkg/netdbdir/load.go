@@ -179,6 +179,11 @@ func loadZip(ctx context.Context, r io.ReaderAt, size int64, cfg LoadConfig, eac
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
 		return Loaded{}, fmt.Errorf("netdbdir: %w", err)
 	}
+	for _, f := range z.File { // nothing is written by these names; yet who makes them means no good
+		if !filepath.IsLocal(f.Name) || strings.ContainsAny(f.Name, "\\\x00") {
+			return Loaded{}, fmt.Errorf("netdbdir: zip with the file %.80q, which leads out of it", f.Name)
+		}
+	}
 	var total Loaded
 	files := slices.DeleteFunc(slices.Clone(z.File), func(f *zip.File) bool {
 		return strings.HasSuffix(f.Name, "/") || cfg.foreign(&total, f.Name, path.Base(f.Name))

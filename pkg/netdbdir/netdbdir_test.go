@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"errors"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -195,7 +196,7 @@ func TestLoadOtherForms(t *testing.T) {
 		}
 	}
 	for i, ri := range all {
-		add([]string{"", "netDb/rx/", "../../"}[i%3]+filePrefix+ri.Hash().String()+fileSuffix, ri.Bytes())
+		add([]string{"", "netDb/rx/", "./"}[i%3]+filePrefix+ri.Hash().String()+fileSuffix, ri.Bytes())
 	}
 	add("README", []byte("x"))
 	add(filePrefix+strings.Repeat("A", 43)+"="+fileSuffix, make([]byte, 8<<20)) // a bomb
@@ -214,6 +215,27 @@ func TestLoadOtherForms(t *testing.T) {
 		os.WriteFile(filepath.Join(dir, "junk"), []byte("PK\x03\x04 but no zip"), 0o600)
 		if _, err := Load(context.Background(), bad, LoadConfig{}, func(*routerinfo.RouterInfo) { t.Fatal("a router") }); err == nil {
 			t.Fatal(bad)
+		}
+	}
+}
+
+// TestOutside: a zip with a name that leads out of it is refused as a whole.
+func TestOutside(t *testing.T) {
+	ri := routers(t, 1)[0]
+	for _, folder := range []string{"../", "/", `..\`, "a/../../"} {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		w, err := z.Create(folder + filePrefix + ri.Hash().String() + fileSuffix)
+		if err == nil {
+			_, err = w.Write(ri.Bytes())
+		}
+		name := filepath.Join(t.TempDir(), "netDb.zip")
+		if err := errors.Join(err, z.Close(), os.WriteFile(name, b.Bytes(), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		_, err = Load(t.Context(), name, LoadConfig{}, func(*routerinfo.RouterInfo) { t.Errorf("%s: a router", folder) })
+		if err == nil || !strings.Contains(err.Error(), "leads out") {
+			t.Errorf("%s: %v", folder, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -23,6 +24,9 @@ func (n *Node) newJoiner() (*join.Joiner, error) {
 	policy.Client.Dial, policy.Client.Now = n.cfg.Dial, n.cfg.Now
 	if policy.Auto {
 		policy.Client.Rand = n.split()
+	}
+	for _, bad := range policy.Client.Trust.Bad() {
+		n.log.Warn("certificate left out", "error", bad)
 	}
 	return join.New(join.Config{
 		Policy: policy, Log: n.log,
@@ -73,7 +77,7 @@ func reseedClient(s config.Config) (c fetch.Config, err error) {
 		if err != nil {
 			return c, fmt.Errorf("reseed.roots: %w", err)
 		}
-		if c.RootCAs = x509.NewCertPool(); !c.RootCAs.AppendCertsFromPEM(text) {
+		if c.RootCAs = x509.NewCertPool(); !c.RootCAs.AppendCertsFromPEM(bytes.TrimPrefix(text, []byte("\ufeff"))) {
 			return c, fmt.Errorf("reseed.roots: %s: no certificate in PEM", s.Reseed.Roots)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -39,8 +41,9 @@ const DefaultMaxAge = 7 * 24 * time.Hour
 // maxFuture is how far the clocks of routers may be ahead.
 const maxFuture = 10 * time.Minute
 
-// ErrHostile means that no reseed server makes such a file by mistake.
-var ErrHostile = errors.New("reseed: hostile bundle")
+// ErrHostile means that no reseed server makes such a file by mistake. Its text accuses
+// nobody: the file may be one that our user made.
+var ErrHostile = errors.New("reseed: not as bundles are made")
 
 // Bundle is an opened bundle.
 type Bundle struct {
@@ -52,9 +55,24 @@ type Bundle struct {
 	Rejected []Rejection
 }
 
-// Rejection is a file of a bundle that was left out.
+// Rejection is a file of a bundle that was left out: for a reason that many may have, and what
+// of this one alone is to be said.
 type Rejection struct {
-	Name, Reason string
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// Error is the whole of what is wrong.
+func (r *Rejection) Error() string {
+	if r.Detail == "" {
+		return r.Reason
+	}
+	return r.Reason + ": " + r.Detail
+}
+
+func rejectf(reason, format string, args ...any) error {
+	return &Rejection{Reason: reason, Detail: fmt.Sprintf(format, args...)}
 }
 
 // OpenConfig says what is expected of a bundle.
@@ -64,6 +82,8 @@ type OpenConfig struct {
 	NetID         int           // of the network
 	MaxAge        time.Duration // of a RouterInfo; 0: DefaultMaxAge
 	SkipSignature bool          // of the bundle, as its user vouches for it; a zip has none
+	// Own says that a zip is its user's own: the files may lie in folders, and beside others.
+	Own bool
 }
 
 // OpenBundle reads a su3 file, or a zip of RouterInfos where the signature
@@ -78,6 +98,9 @@ func OpenBundle(b []byte, cfg OpenConfig) (Bundle, error) {
 	}
 	var out Bundle
 	content := b
+	if cfg.Own = cfg.Own && bytes.HasPrefix(b, []byte("PK")); cfg.Own {
+		cfg.SkipSignature = true
+	}
 	if !bytes.HasPrefix(b, []byte("PK")) {
 		f, err := su3.Parse(b)
 		if err != nil {
@@ -137,7 +160,7 @@ func (b *Bundle) unzip(content []byte, cfg OpenConfig) error {
 		return fmt.Errorf("reseed: %w", err)
 	}
 	for _, f := range z.File { // before anything is unpacked
-		if err := checkEntry(f); err != nil {
+		if err := cfg.checkEntry(f); err != nil {
 			return err
 		}
 	}
@@ -145,7 +168,10 @@ func (b *Bundle) unzip(content []byte, cfg OpenConfig) error {
 	var buffer bytes.Buffer
 	seen := make(map[i2p.Hash]bool, len(z.File))
 	for _, f := range z.File {
-		raw, err := unpack(f, &buffer)
+		if cfg.Own && strings.HasSuffix(f.Name, "/") {
+			continue
+		}
+		raw, err := cfg.unpack(f, &buffer)
 		if errors.Is(err, ErrHostile) {
 			return err
 		}
@@ -154,19 +180,30 @@ func (b *Bundle) unzip(content []byte, cfg OpenConfig) error {
 		}
 		var ri *routerinfo.RouterInfo
 		if err == nil {
-			ri, err = accept(f.Name, raw, cfg)
+			ri, err = accept(path.Base(f.Name), raw, cfg)
 		}
 		if err == nil && seen[ri.Hash()] {
-			err = errors.New("twice in the bundle")
+			err = rejectf("twice in the bundle", "")
 		}
 		if err != nil {
-			b.Rejected = append(b.Rejected, Rejection{shown(f.Name), err.Error()})
+			b.Rejected = append(b.Rejected, rejection(f.Name, err))
 			continue
 		}
 		seen[ri.Hash()] = true
 		b.Infos = append(b.Infos, ri)
 	}
 	return nil
+}
+
+// rejection says why the file of that name is left out.
+func rejection(name string, err error) Rejection {
+	why := Rejection{Reason: err.Error()}
+	var known *Rejection
+	if errors.As(err, &known) {
+		why = *known
+	}
+	why.Name = shown(name)
+	return why
 }
 
 // shown is a file's name as it may be printed.
@@ -177,9 +214,13 @@ func shown(name string) string {
 	return name
 }
 
-// checkEntry refuses what somebody must have meant.
-func checkEntry(f *zip.File) error {
-	if strings.ContainsAny(f.Name, "/\\\x00") || f.Name == ".." || f.Name == "." {
+// checkEntry refuses what somebody must have meant. In a zip of our user's own, folders are
+// nothing special, but names that lead out of it are.
+func (cfg OpenConfig) checkEntry(f *zip.File) error {
+	if cfg.Own && (!filepath.IsLocal(f.Name) || strings.ContainsAny(f.Name, "\\\x00")) {
+		return fmt.Errorf("%w: file %.80q, which leads out of the archive", ErrHostile, f.Name)
+	}
+	if !cfg.Own && (strings.ContainsAny(f.Name, "/\\\x00") || f.Name == ".." || f.Name == ".") {
 		return fmt.Errorf("%w: file %.80q, expected files at the top level alone", ErrHostile, f.Name)
 	}
 	if f.UncompressedSize64 > maxTotal || f.CompressedSize64 > MaxBundle {
@@ -189,19 +230,23 @@ func checkEntry(f *zip.File) error {
 }
 
 // unpack reads a file, whose announced size is not believed, into the buffer.
-func unpack(f *zip.File, buffer *bytes.Buffer) ([]byte, error) {
-	if !infoName.MatchString(f.Name) {
-		return nil, errors.New("name, expected routerInfo-HASH.dat")
+func (cfg OpenConfig) unpack(f *zip.File, buffer *bytes.Buffer) ([]byte, error) {
+	name := f.Name
+	if cfg.Own {
+		name = path.Base(name)
+	}
+	if !infoName.MatchString(name) {
+		return nil, rejectf("name, expected routerInfo-HASH.dat", "")
 	}
 	if f.Flags&1 != 0 || (f.Method != zip.Store && f.Method != zip.Deflate) {
-		return nil, fmt.Errorf("compression method %d, flags %#x: expected plain or deflated", f.Method, f.Flags)
+		return nil, rejectf("compression, expected plain or deflated", "method %d, flags %#x", f.Method, f.Flags)
 	}
 	if f.UncompressedSize64 > MaxInfo {
-		return nil, fmt.Errorf("%d bytes, at most %d are expected", f.UncompressedSize64, MaxInfo)
+		return nil, rejectf(fmt.Sprintf("more than %d bytes", MaxInfo), "%d bytes", f.UncompressedSize64)
 	}
 	r, err := f.Open()
 	if err != nil {
-		return nil, fmt.Errorf("unreadable: %w", err)
+		return nil, rejectf("unreadable", "%v", err)
 	}
 	defer r.Close()
 	buffer.Reset()
@@ -210,7 +255,7 @@ func unpack(f *zip.File, buffer *bytes.Buffer) ([]byte, error) {
 		return nil, fmt.Errorf("%w: file %.80q is longer than it says", ErrHostile, f.Name)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("unreadable: %w", err)
+		return nil, rejectf("unreadable", "%v", err)
 	}
 	return buffer.Bytes(), nil
 }
@@ -219,7 +264,7 @@ func unpack(f *zip.File, buffer *bytes.Buffer) ([]byte, error) {
 func accept(name string, raw []byte, cfg OpenConfig) (*routerinfo.RouterInfo, error) {
 	ri, err := routerinfo.Parse(raw)
 	if err != nil {
-		return nil, fmt.Errorf("no RouterInfo: %s", strings.TrimPrefix(err.Error(), "routerinfo: "))
+		return nil, rejectf("no RouterInfo", "%s", strings.TrimPrefix(strings.TrimPrefix(err.Error(), "routerinfo: "), "i2p: "))
 	}
 	hash := infoName.FindStringSubmatch(name)[1]
 	age := cfg.Now.Sub(ri.Published().Time())

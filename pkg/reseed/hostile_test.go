@@ -198,7 +198,7 @@ func TestRejected(t *testing.T) {
 	if err != nil || len(bundle.Infos) != 1 {
 		t.Fatalf("%d RouterInfos, %v", len(bundle.Infos), err)
 	}
-	for i, want := range []string{"another router", "twice", "name", "no RouterInfo", "bad signature", "4097 bytes"} {
+	for i, want := range []string{"another router", "twice", "name", "no RouterInfo", "bad signature", "more than 4096 bytes"} {
 		if r := bundle.Rejected[i]; !strings.Contains(r.Reason, want) {
 			t.Errorf("%s: %q, expected %q", r.Name, r.Reason, want)
 		}

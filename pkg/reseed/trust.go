@@ -1,6 +1,7 @@
 package reseed
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -113,10 +114,11 @@ func Servers() []string {
 // Trust is a set of signers. The zero Trust trusts nobody.
 type Trust struct {
 	signers []KnownSigner
+	bad     []error
 }
 
 // TrustKnown trusts the signers that are built in.
-func TrustKnown() *Trust { return &Trust{KnownSigners()} }
+func TrustKnown() *Trust { return &Trust{signers: KnownSigners()} }
 
 // Signers are those that are trusted, in the order of their names.
 func (t *Trust) Signers() []KnownSigner {
@@ -125,10 +127,24 @@ func (t *Trust) Signers() []KnownSigner {
 	return all
 }
 
-// Add trusts the certificates of a PEM text. A signer is named by its
-// certificate's common name, and may have several.
+// Bad are the certificates that were left out beside good ones, each with its reason.
+func (t *Trust) Bad() []error { return t.bad }
+
+// Add trusts the certificates of a PEM text. A signer is named by its certificate's common
+// name, and may have several. One bad certificate is left out; that none is good is an error.
 func (t *Trust) Add(text []byte) error {
-	added := false
+	good, bad := parseCertificates(text)
+	if len(good) == 0 {
+		return bad[0]
+	}
+	t.signers, t.bad = append(t.signers, good...), append(t.bad, bad...)
+	return nil
+}
+
+// parseCertificates gives the signers of a PEM text, and what is wrong with the others: there
+// is something of either.
+func parseCertificates(text []byte) (good []KnownSigner, bad []error) {
+	text = unmarked(text)
 	for {
 		var block *pem.Block
 		if block, text = pem.Decode(text); block == nil {
@@ -137,28 +153,40 @@ func (t *Trust) Add(text []byte) error {
 		if block.Type != "CERTIFICATE" {
 			continue
 		}
-		c, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return fmt.Errorf("reseed: certificate: %w", err)
+		if s, err := parseCertificate(block.Bytes); err != nil {
+			bad = append(bad, err)
+		} else {
+			good = append(good, s)
 		}
-		if c.Subject.CommonName == "" {
-			return errors.New("reseed: certificate without a common name, expected the signer's")
-		}
-		if _, err := su3.TypeOf(c.PublicKey); err != nil {
-			return fmt.Errorf("reseed: certificate of %s: %w", c.Subject.CommonName, err)
-		}
-		t.signers = append(t.signers, KnownSigner{c.Subject.CommonName, c.PublicKey, c.NotBefore, c.NotAfter})
-		added = true
 	}
-	if !added {
-		return errors.New("reseed: no certificate in PEM")
+	if len(good)+len(bad) == 0 {
+		bad = []error{errors.New("reseed: no certificate in PEM")}
 	}
-	return nil
+	return good, bad
 }
+
+func parseCertificate(der []byte) (KnownSigner, error) {
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return KnownSigner{}, fmt.Errorf("reseed: certificate: %w", err)
+	}
+	if c.Subject.CommonName == "" {
+		return KnownSigner{}, errors.New("reseed: certificate without a common name, expected the signer's")
+	}
+	if _, err := su3.TypeOf(c.PublicKey); err != nil {
+		return KnownSigner{}, fmt.Errorf("reseed: certificate of %s: %w", c.Subject.CommonName, err)
+	}
+	return KnownSigner{c.Subject.CommonName, c.PublicKey, c.NotBefore, c.NotAfter}, nil
+}
+
+// unmarked is PEM without the byte order marks that some editors begin files with, be it in
+// the middle of files that were joined.
+func unmarked(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\ufeff"), nil) }
 
 const maxCertificate = 64 << 10 // bytes of a file
 
-// AddDir trusts the *.crt files of a directory.
+// AddDir trusts the *.crt files of a directory. Bad ones are left out, as Add does; that none
+// is good is an error.
 func (t *Trust) AddDir(path string) error {
 	names, err := filepath.Glob(filepath.Join(path, "*.crt"))
 	if err != nil {
@@ -167,15 +195,24 @@ func (t *Trust) AddDir(path string) error {
 	if len(names) == 0 {
 		return fmt.Errorf("reseed: %s: no certificates, expected files *.crt", path)
 	}
+	var bad []error
+	added := false
 	for _, name := range names {
 		text, err := readFile(name, maxCertificate)
 		if err != nil {
-			return err
+			bad = append(bad, err)
+			continue
 		}
-		if err := t.Add(text); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		good, errs := parseCertificates(text)
+		for _, err := range errs {
+			bad = append(bad, fmt.Errorf("%s: %w", name, err))
 		}
+		t.signers, added = append(t.signers, good...), added || len(good) > 0
 	}
+	if !added {
+		return bad[0]
+	}
+	t.bad = append(t.bad, bad...)
 	return nil
 }
 
@@ -281,7 +318,7 @@ func subject(id string) pkix.Name {
 
 // LoadSigner reads a key, in PKCS #8, PKCS #1 or SEC 1, and its certificate.
 func LoadSigner(keyPEM, certificatePEM []byte) (su3.Signer, *x509.Certificate, error) {
-	block, _ := pem.Decode(certificatePEM)
+	block, _ := pem.Decode(unmarked(certificatePEM))
 	if block == nil || block.Type != "CERTIFICATE" {
 		return su3.Signer{}, nil, errors.New("reseed: no certificate in PEM")
 	}
@@ -289,7 +326,7 @@ func LoadSigner(keyPEM, certificatePEM []byte) (su3.Signer, *x509.Certificate, e
 	if err != nil {
 		return su3.Signer{}, nil, fmt.Errorf("reseed: certificate: %w", err)
 	}
-	key, err := parseKey(keyPEM)
+	key, err := parseKey(unmarked(keyPEM))
 	if err != nil {
 		return su3.Signer{}, nil, err
 	}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"i2ptoolkit/pkg/netdbdir"
@@ -25,8 +27,8 @@ func Source(ctx context.Context, cfg Config, path string) (Report, []*routerinfo
 		return Report{Server: path}, nil, err
 	}
 	o := begin(cfg, path)
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return o.directory(ctx)
+	if info, err := os.Stat(path); err == nil && (info.IsDir() || info.Mode().IsRegular() && isZip(path)) {
+		return o.netDb(ctx)
 	}
 	body, err := readSource(cfg, path)
 	if err != nil {
@@ -62,8 +64,11 @@ func (o *outcome) file(body []byte) {
 	switch result, text := explainBody(body, nil); {
 	case result == "":
 		o.open(body, open)
+		if o.report.Result == Hostile { // whoever named the file means well
+			o.report.Result = Malformed
+		}
 	case len(body) > 4 && string(body[:2]) == "PK":
-		open.SkipSignature = true
+		open.Own = true
 		o.open(body, open)
 	default:
 		ri, err := routerinfo.Parse(body)
@@ -99,8 +104,20 @@ func (o *outcome) judge(ri *routerinfo.RouterInfo) error {
 	return nil
 }
 
-// directory reads a netDb directory.
-func (o *outcome) directory(ctx context.Context) (Report, []*routerinfo.RouterInfo, error) {
+// isZip looks at a file's beginning.
+func isZip(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var magic [4]byte
+	_, err = io.ReadFull(f, magic[:])
+	return err == nil && string(magic[:]) == "PK\x03\x04"
+}
+
+// netDb reads a netDb directory, or a zip of one, whatever else is in it.
+func (o *outcome) netDb(ctx context.Context) (Report, []*routerinfo.RouterInfo, error) {
 	var infos []*routerinfo.RouterInfo
 	loaded, err := netdbdir.Load(ctx, o.report.Server, netdbdir.LoadConfig{}, func(ri *routerinfo.RouterInfo) {
 		o.report.Bytes += int64(len(ri.Bytes()))
@@ -110,8 +127,13 @@ func (o *outcome) directory(ctx context.Context) (Report, []*routerinfo.RouterIn
 		}
 		infos = append(infos, ri)
 	})
-	if err != nil {
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &file) || ctx.Err() != nil:
 		return o.unread(err)
+	case err != nil:
+		o.fail(Malformed, strings.TrimPrefix(err.Error(), "netdbdir: "), err)
+		return o.end()
 	}
 	o.report.Found = loaded.Files
 	o.reject("no RouterInfo", loaded.Junk)

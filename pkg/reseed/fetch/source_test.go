@@ -49,7 +49,7 @@ func TestSource(t *testing.T) {
 		"junk":    {[]byte("something else"), NotSU3, 0, "neither a su3 file, nor a zip, nor a RouterInfo"},
 		"page":    {[]byte("<html>"), NotSU3, 0, "neither a su3 file, nor a zip, nor a RouterInfo"},
 		"empty":   {[]byte{}, NotSU3, 0, "an empty"},
-		"large":   {append([]byte("I2Psu3"), make([]byte, reseed.MaxBundle)...), Hostile, 0, ""},
+		"large":   {append([]byte("I2Psu3"), make([]byte, reseed.MaxBundle)...), Malformed, 0, "not as bundles are made"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path, cfg := filepath.Join(dir, name), Config{Trust: trustOf(t, s)}

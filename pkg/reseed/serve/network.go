@@ -87,13 +87,16 @@ func (p prefixes) contains(a netip.Addr) bool {
 	return false
 }
 
+// byteOrderMark begins the texts of some editors.
+const byteOrderMark = "\ufeff"
+
 // ParsePrefixes reads a block list: a prefix or a single address a line; # begins a
 // comment.
 func ParsePrefixes(r io.Reader) ([]netip.Prefix, error) {
 	var all []netip.Prefix
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
-		text, _, _ := strings.Cut(lines.Text(), "#")
+		text, _, _ := strings.Cut(strings.TrimPrefix(lines.Text(), byteOrderMark), "#")
 		if text = strings.TrimSpace(text); text == "" {
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -128,7 +129,16 @@ func (s *Server) reloadBundles(ctx context.Context) error {
 }
 
 func loadCertificate(certFile, keyFile string, now time.Time) (*tls.Certificate, time.Time, error) {
-	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	chain, err := readPEM(certFile)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("serve: TLS certificate %s: %w", certFile, err)
+	}
+	key, err := readPEM(keyFile)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("serve: TLS key %s: %w", keyFile, err)
+	}
+	defer clear(key)
+	cert, err := tls.X509KeyPair(chain, key)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("serve: TLS certificate %s: %w", certFile, err)
 	}
@@ -141,6 +151,12 @@ func loadCertificate(certFile, keyFile string, now time.Time) (*tls.Certificate,
 	}
 	cert.Leaf = leaf
 	return &cert, leaf.NotAfter, nil
+}
+
+// readPEM reads a file without the byte order mark that it may begin with.
+func readPEM(name string) ([]byte, error) {
+	b, err := os.ReadFile(name)
+	return bytes.TrimPrefix(b, []byte(byteOrderMark)), err
 }
 
 // Pauses of Run after a Reload that failed.
