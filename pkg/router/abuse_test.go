@@ -196,7 +196,7 @@ func TestInboxBound(t *testing.T) {
 	if n := buf.InUse() - held; n != limit {
 		t.Errorf("%d messages wait, expected %d", n, limit)
 	}
-	if n := r.in.dropped.Load(); n != flood-limit {
+	if n := r.in.Dropped(); n != flood-limit {
 		t.Errorf("%d were counted as dropped, expected %d", n, flood-limit)
 	}
 	m.step()

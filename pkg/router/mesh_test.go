@@ -98,7 +98,7 @@ func newSeededMesh(t *testing.T, seed byte, n int, adjust func(i int, c *Config,
 	t.Cleanup(func() {
 		for _, r := range m.routers {
 			r.closeAll()
-			r.in.close()
+			r.in.Close()
 		}
 		if k := buf.InUse(); k != held {
 			t.Errorf("%d buffers were never released", k-held)
@@ -171,7 +171,8 @@ func (m *mesh) step() {
 	}
 	for _, r := range m.routers {
 		r.now = m.now
-		r.turn(r.in.take(nil))
+		r.in.Take()
+		r.turn()
 	}
 }
 

@@ -115,7 +115,7 @@ type Event struct {
 // Router is the core. New starts nothing; Run does.
 type Router struct {
 	cfg   Config
-	in    *inbox
+	in    inbox
 	rand  io.Reader
 	now   time.Time // of the batch that the loop works on
 	db    *netdb.DB
@@ -169,11 +169,8 @@ func New(cfg Config) *Router {
 	if cfg.Event == nil {
 		cfg.Event = func(Event) {}
 	}
-	if cfg.Gather == nil {
-		cfg.Gather = func() {}
-	}
 	r := &Router{
-		cfg: cfg, in: newInbox(cfg.Limits.Inbox), rand: cfg.Rand, now: cfg.Now(),
+		cfg: cfg, in: newInbox(cfg.Limits.Inbox, cfg.Gather), rand: cfg.Rand, now: cfg.Now(),
 		db: cfg.DB, peers: cfg.Profiles,
 		inbound: make(map[uint32]*ownTunnel),
 		builds:  make(map[uint32]*build),
@@ -207,48 +204,31 @@ func (r *Router) Ready() <-chan struct{} { return r.ready }
 
 // Do runs f in the loop and waits for it. It reports false when the router
 // has stopped.
-func (r *Router) Do(f func()) bool {
-	done := make(chan struct{})
-	if !r.in.do(func() { f(); close(done) }) {
-		return false
-	}
-	<-done
-	return true
-}
+func (r *Router) Do(f func()) bool { return r.in.Do(f) }
 
 // Run works until ctx ends.
 func (r *Router) Run(ctx context.Context) error {
-	defer r.in.close()
+	defer r.in.Close()
 	defer r.closeAll()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	var batch []event
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-r.in.wake:
+		case <-r.in.Ready():
 		case <-timer.C:
 		}
-		r.cfg.Gather()
-		batch = r.in.take(batch)
+		r.in.Take()
 		r.now = r.cfg.Now()
-		timer.Reset(r.turn(batch))
+		timer.Reset(r.turn())
 	}
 }
 
-// turn is one turn of the loop: events, and what time asks for. It returns
-// how long the loop may sleep.
-func (r *Router) turn(batch []event) time.Duration {
-	for i := range batch {
-		e := &batch[i]
-		if e.call != nil {
-			e.call()
-		} else {
-			r.direct(e.from, e.msg)
-		}
-		*e = event{}
-	}
+// turn is one turn of the loop: what was taken out of the inbox, and what time
+// asks for. It returns how long the loop may sleep.
+func (r *Router) turn() time.Duration {
+	r.in.Each(func(a arrival) { r.direct(a.from, a.msg) })
 	r.forward() // before tick closes tunnels
 	if wait := tickEvery - r.now.Sub(r.ticked); wait > 0 {
 		return min(wait, tickEvery)

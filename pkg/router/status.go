@@ -42,7 +42,7 @@ func (r *Router) Counts() Numbers {
 	var n Numbers
 	r.Do(func() {
 		n.Counts = r.counts
-		n.InboxDropped = r.in.dropped.Load()
+		n.InboxDropped = r.in.Dropped()
 		n.Transit = len(r.transit.hops)
 		n.DB = r.db.Stats()
 		for _, p := range r.parties {
