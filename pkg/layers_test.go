@@ -26,7 +26,7 @@ func table() map[string]int {
 		0: "aescbc buf draw mailbox histogram noise elligator sign",
 		1: "i2p routerinfo leaseset i2np su3 datagram control vanity hostrecord family words options",
 		2: "ntcp2 ssu2 ratchet tunnel netdb profile streaming",
-		3: "transport nat netdbdir reseed reseed/fetch reseed/join reseed/serve naming router client stream control/client",
+		3: "transport nat netdbdir reseed reseed/fetch reseed/join reseed/serve naming router client sockets destinations control/client",
 		4: "sam i2cp proxy forward control/server console",
 		5: "config control/answers metrics node devnet cli cli/record processors",
 	} {
@@ -56,9 +56,11 @@ func edges() map[string]string {
 		"cli/record": "cli", // prints as all programs do
 		"family":     "i2p routerinfo",
 		"netdb":      "profile",
-		"client":     "stream", // a destination owns its streams; the table's client is both
+		"client":     "sockets", // a destination owns its streams
 		"node":       "config control/answers metrics",
 		"devnet":     "config node",
+
+		"destinations": "client router sockets",
 
 		"control/answers": "config",
 		"metrics":         "control/answers",

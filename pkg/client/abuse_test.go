@@ -20,7 +20,7 @@ import (
 // sealTo is a message of a stranger's for c.
 func sealTo(t *testing.T, c *Client, stranger *ratchet.Sessions, cloves ...i2np.Clove) i2np.Message {
 	t.Helper()
-	sealed, err := stranger.Seal(time.Now(), ratchet.Peer{Static: c.static.Public, Type: ratchet.X25519}, ratchet.Payload{Cloves: cloves})
+	sealed, err := stranger.Seal(time.Now(), ratchet.Peer{Static: c.keys[0].Pair.Public, Type: ratchet.X25519}, ratchet.Payload{Cloves: cloves})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,16 +75,16 @@ func TestReplays(t *testing.T) {
 func TestCloves(t *testing.T) {
 	pair(t, func(t *testing.T, _ *ether, a, b *Client) {
 		stranger := newStranger(t, rand.NewChaCha8([32]byte{3}))
-		self, now := b.dest.Hash(), time.Now()
+		self, now := b.hash, time.Now()
 		forward := payload(self, now.Add(time.Minute))
-		forward.Delivery = i2np.DeliveryInstructions{Kind: i2np.DeliverRouter, To: a.dest.Hash()}
+		forward.Delivery = i2np.DeliveryInstructions{Kind: i2np.DeliverRouter, To: a.hash}
 		for name, c := range map[string]struct {
 			clove    i2np.Clove
 			rejected uint64
 		}{
 			"good":          {payload(self, now.Add(time.Minute)), 0},
 			"expired":       {payload(self, now.Add(-2*time.Minute)), 1},
-			"for another":   {payload(a.dest.Hash(), now.Add(time.Minute)), 1},
+			"for another":   {payload(a.hash, now.Add(time.Minute)), 1},
 			"for a router":  {forward, 1},
 			"from tomorrow": {payload(self, now.Add(24*time.Hour)), 1},
 		} {
@@ -108,7 +108,7 @@ func TestSessionFlood(t *testing.T) {
 		random := rand.NewChaCha8([32]byte{4})
 		var ms []i2np.Message
 		for range good {
-			ms = append(ms, sealTo(t, b, newStranger(t, random), payload(b.dest.Hash(), time.Now().Add(time.Minute))))
+			ms = append(ms, sealTo(t, b, newStranger(t, random), payload(b.hash, time.Now().Add(time.Minute))))
 		}
 		for len(ms) < flood {
 			junk := make([]byte, 200)
@@ -139,10 +139,11 @@ func TestInboxBound(t *testing.T) {
 	for range 3 * inboxSize {
 		c.deliver(i2np.Message{Type: i2np.GarlicType, Body: make([]byte, 100)}.Own())
 	}
-	if n, dropped := buf.InUse()-held, c.Stats().Dropped; n != inboxSize || dropped != 2*inboxSize {
+	if n, dropped := buf.InUse()-held, c.in.dropped.Load(); n != inboxSize || dropped != 2*inboxSize {
 		t.Errorf("%d messages wait, %d were dropped", n, dropped)
 	}
-	c.openAll()
+	c.tunnels = etherTunnels{e: e}
+	c.turn()
 	if n := buf.InUse() - held; n != 0 {
 		t.Errorf("%d buffers are held", n)
 	}
@@ -156,7 +157,7 @@ func TestRemoteFlood(t *testing.T) {
 	random := rand.NewChaCha8([32]byte{5})
 	now := time.Now()
 	friend := newSet(t, random, now)
-	c.learn(friend)
+	c.learn(now, friend)
 	c.remotes[friend.Hash()].written = true
 	for i := range maxRemotes + 100 {
 		set := newSet(t, random, now)

@@ -1,27 +1,27 @@
 // Package client is one local destination: its lease sets, its ratchet
-// sessions with other destinations, and the streams that travel in them. The
-// tunnels are the router's; two clients share nothing, so that nobody can
-// link one destination to another, or either to the router.
+// sessions with other destinations, and the streams and datagrams that travel
+// in them. The tunnels are the router's; two clients share nothing, so that
+// nobody can link one destination to another, or either to the router.
+//
+// One loop owns all of it. What the router has to tell, and what users ask
+// for, is only noted, so that no cryptography of a destination's runs in
+// anybody else's goroutine.
 package client
 
 import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"slices"
-	"sync"
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
-	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/ratchet"
-	"i2ptoolkit/pkg/stream"
+	"i2ptoolkit/pkg/sockets"
 )
 
 // Tunnels is a destination's pair of tunnel pools, as its router gives it.
@@ -42,6 +42,8 @@ type Tunnels interface {
 	Suspect()
 	// Withdraw stores a lease set that ends at once, in place of the published one.
 	Withdraw(set leaseset.Set)
+	// Reshape has the pools keep tunnels of other shapes from now on.
+	Reshape(in, out options.Tunnels)
 	// Rest ends the building of tunnels, and Resume begins it again; those that
 	// stand still serve.
 	Rest()
@@ -49,7 +51,7 @@ type Tunnels interface {
 	Close()
 }
 
-// Callbacks are what a router tells a client. They must not block.
+// Callbacks are what a router tells a client. They do not block.
 type Callbacks struct {
 	Deliver   func(i2np.Message) // takes ownership
 	Changed   func(TunnelState)
@@ -66,21 +68,24 @@ type TunnelState struct {
 
 // Config is what a client needs.
 type Config struct {
-	Keys *i2p.PrivateKeys
+	// Keys are the destination's. Without them it is Destination, Keeper makes
+	// its lease sets, and there are no streams: to open them takes a signature.
+	Keys        *i2p.PrivateKeys
+	Destination i2p.Destination
+	Keeper      Keeper // nil: with Keys
+
 	Rand io.Reader        // nil is crypto/rand
 	Now  func() time.Time // nil is time.Now
 	Log  *slog.Logger
 	// OpenTunnels asks the router for tunnels. Deliver is called with each
 	// message that arrives in one of them, Changed when the tunnels do.
 	OpenTunnels func(Callbacks) Tunnels
-	// Options are what the destination's owner asks for, but for the shape of
-	// its tunnels, which is between OpenTunnels and the router. The zero value
-	// is options.Default.
+	// Options are what the destination's owner asks for. The zero value is
+	// options.Default.
 	Options options.Options
 	// Resumable keeps the destination for Resume, for as long after Retire as
 	// there are tunnels that its peers may still send into.
 	Resumable bool
-	Stream    stream.Config // Rand and Gather are taken from it; the rest follows from the other fields
 	// Gather is for simulations, nil elsewhere: the loop calls it once it has
 	// woken. It returns when the goroutines that may still add to the inbox are
 	// at rest.
@@ -91,54 +96,44 @@ type Config struct {
 type Stats struct {
 	Received, Sent          uint64 // messages
 	Undecryptable, Rejected uint64
-	Dropped                 uint64 // outgoing, for want of a lease set or tunnels
-	LeaseSets               uint64 // published
+	Dropped                 uint64 // incoming that came too fast, and outgoing for want of a lease set or tunnels
+	LeaseSets               uint64 // made
 }
 
 // Client is a local destination. New starts nothing; Run does.
 type Client struct {
-	cfg     Config
-	dest    i2p.Destination
-	static  noise.KeyPair
-	host    *stream.Host
-	tunnels Tunnels
-	inbox   chan i2np.Message
-	wake    chan struct{}
+	cfg    Config
+	dest   i2p.Destination
+	hash   i2p.Hash
+	in     *inbox
+	gates  gates
+	demux  demux
+	host   *sockets.Host // nil without keys
+	keeper Keeper
 
-	arrival sync.Mutex // a leaf: nothing enters the inbox once ended is set
-	ended   bool
+	patience time.Duration // of Dial; 0: its caller's
 
-	mu        sync.Mutex // never held across I/O, a channel or a call of the router's
-	sessions  *ratchet.Sessions
-	remotes   map[i2p.Hash]*remote
-	byStatic  map[[32]byte]*remote
-	state     TunnelState
-	newWay    uint32        // an outbound tunnel that has come since the last tick
-	standing  chan struct{} // closed once tunnels stand both ways
-	stands    bool
-	set       *leaseset.LeaseSet2
-	dated     i2p.Date  // the newest lease set made
-	stored    []byte    // set as a DatabaseStore message has it
-	toPublish bool      // set is
-	offered   bool      // a set was published
-	dirty     bool      // the leases changed since set was made
-	changedAt time.Time // the first of these changes
-	missing   bool      // set was taken back: there must be another
-	pushAt    time.Time // when a peer may be due to be sent set by itself; zero: none is
-	ready     chan struct{}
-	confirmed bool // a floodfill has a lease set of ours
-	isReady   bool
-	life      life
-	stats     Stats
+	// The loop's own.
+	tunnels  Tunnels
+	keys     []EncryptionKey   // of our lease sets
+	sessions *ratchet.Sessions // nil until the keys are known
+	remotes  map[i2p.Hash]*remote
+	byStatic map[[32]byte]*remote
+	state    TunnelState
+	newWay   uint32 // an outbound tunnel that has come since the last turn
+	own      ownSet
+	pushAt   time.Time // when a peer may be due to be sent our lease set by itself; zero: none is
+	life     life
+	stats    Stats
 }
 
-const (
-	inboxSize   = 4096
-	messageLife = 60 * time.Second // I2NP expiration of what we send
-)
+const messageLife = 60 * time.Second // I2NP expiration of what we send
 
 // ErrClosed is returned once a client has ended.
 var ErrClosed = errors.New("client: destination closed")
+
+// ErrNoStreams is returned where a destination without keys is to have a stream.
+var ErrNoStreams = errors.New("client: without its keys a destination has no streams")
 
 // New makes a client.
 func New(cfg Config) (*Client, error) {
@@ -157,24 +152,32 @@ func New(cfg Config) (*Client, error) {
 	if len(cfg.Options.Encryption) == 0 {
 		cfg.Options = options.Default()
 	}
-	static := cfg.Keys.LeaseSetKey()
 	c := &Client{
 		cfg:      cfg,
-		dest:     cfg.Keys.Destination(),
-		static:   static,
-		inbox:    make(chan i2np.Message, inboxSize),
-		wake:     make(chan struct{}, 1),
-		life:     life{retired: make(chan struct{})},
+		dest:     cfg.Destination,
+		in:       newInbox(),
+		keeper:   cfg.Keeper,
+		gates:    newGates(),
+		patience: cfg.Options.Streaming.ConnectTimeout,
 		remotes:  make(map[i2p.Hash]*remote),
 		byStatic: make(map[[32]byte]*remote),
-		ready:    make(chan struct{}),
-		standing: make(chan struct{}),
 	}
-	c.sessions = ratchet.New(ratchet.Config{Static: static, Hybrid: hybrid(cfg.Options), Rand: cfg.Rand})
-	sc := c.streams(cfg.Options)
-	var err error
-	if c.host, err = stream.New(sc); err != nil {
-		return nil, err
+	if cfg.Keys != nil {
+		c.dest = cfg.Keys.Destination()
+		var err error
+		if c.host, err = sockets.New(c.streams()); err != nil {
+			return nil, err
+		}
+	}
+	c.hash = c.dest.Hash()
+	switch {
+	case c.keeper != nil:
+	case cfg.Keys != nil:
+		own := keeper{cfg.Keys, cfg.Keys.LeaseSetKey()}
+		c.keeper = own
+		c.speak(own.encryption(cfg.Options.Encryption))
+	default:
+		return nil, errors.New("client: neither keys nor a keeper of lease sets")
 	}
 	return c, nil
 }
@@ -190,215 +193,108 @@ func (c *Client) Destination() i2p.Destination { return c.dest }
 //	  +------Resume-------+
 func (c *Client) Run(ctx context.Context) error {
 	c.tunnels = c.cfg.OpenTunnels(Callbacks{c.deliver, c.changed, c.published})
-	var err error
-	hostDone := make(chan struct{})
-	hostCtx, stopHost := context.WithCancel(context.WithoutCancel(ctx))
-	go func() {
-		defer close(hostDone)
-		err = c.host.Run(hostCtx)
-	}()
-	c.loop(ctx, hostDone)
-	stopHost()
-	<-hostDone
-	c.tunnels.Close()
-	c.arrival.Lock()
-	c.ended = true // the router may still be about to deliver
-	c.arrival.Unlock()
-	for {
-		select {
-		case m := <-c.inbox:
-			m.Release()
-			continue
-		default:
-		}
-		return err
-	}
-}
-
-// loop opens what arrives and keeps the sessions' and the lease set's time.
-func (c *Client) loop(ctx context.Context, hostDone <-chan struct{}) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		gone := c.rest()
+		wait := c.turn()
 		if c.leaves() {
-			return
+			break
 		}
-		timer.Reset(c.tick())
+		timer.Reset(wait)
 		select {
 		case <-ctx.Done():
-			return
-		case <-hostDone:
-			return
-		case <-gone:
-			c.streamsGone(gone)
-		case m := <-c.inbox:
-			c.cfg.Gather()
-			c.open(m)
-		case <-c.wake:
-			c.cfg.Gather()
+		case <-c.in.wake:
 		case <-timer.C:
-			c.cfg.Gather()
 		}
-		select { // what woke the loop again is looked at now
-		case <-c.wake:
-		default:
+		if ctx.Err() != nil {
+			break
 		}
-		c.openAll()
+		c.cfg.Gather()
 	}
+	if c.host != nil {
+		c.host.Shutdown(c.cfg.Now())
+	}
+	c.tunnels.Close()
+	c.in.close()
+	return nil
 }
 
-// openAll opens what else came meanwhile, for one tick.
-func (c *Client) openAll() {
-	for {
-		select {
-		case m := <-c.inbox:
-			c.open(m)
-		default:
-			return
+// turn does all there is to do, and says how long there will be nothing.
+func (c *Client) turn() time.Duration {
+	now := c.cfg.Now()
+	ops, messages := c.in.take()
+	if c.host != nil {
+		c.host.Collect()
+	}
+	for _, op := range ops {
+		op(now)
+	}
+	if c.host != nil {
+		c.host.Apply(now)
+	}
+	for _, m := range messages {
+		c.open(now, m)
+	}
+	c.in.recycle(ops, messages)
+	c.tendSet(now)
+	c.tryNewWay(now)
+	c.flushAll(now)
+	if c.host != nil {
+		c.host.Flush(now)
+	}
+	c.replyEmpty(now)
+	c.pushSet(now)
+	if c.sessions != nil {
+		c.sessions.Tick(now)
+	}
+	c.forgetIdle(now)
+	return c.sleep(now)
+}
+
+// shortSleep bounds what timers of little hurry cost.
+const shortSleep = 10 * time.Millisecond
+
+// sleep is how long time asks for nothing.
+func (c *Client) sleep(now time.Time) time.Duration {
+	next := c.askAt(now)
+	next = earliest(next, c.pushAt)
+	next = earliest(next, c.life.next(now, c.cfg.Resumable))
+	if c.sessions != nil {
+		next = earliest(next, c.sessions.Deadline())
+	}
+	sleep := time.Minute
+	if !next.IsZero() {
+		sleep = min(sleep, max(next.Sub(now), shortSleep))
+	}
+	if c.host != nil {
+		if at := c.host.Deadline(); !at.IsZero() {
+			sleep = min(sleep, max(at.Sub(c.cfg.Now()), 0))
 		}
 	}
+	return sleep
+}
+
+// earliest is the first of two times that are not zero.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // deliver is called by the router with a message from one of our tunnels.
-func (c *Client) deliver(m i2np.Message) {
-	if c.take(m) {
-		return
-	}
-	m.Release() // full: the streams will retransmit
-	c.mu.Lock()
-	c.stats.Dropped++
-	c.mu.Unlock()
-}
-
-func (c *Client) take(m i2np.Message) bool {
-	c.arrival.Lock()
-	defer c.arrival.Unlock()
-	if c.ended {
-		return false
-	}
-	select {
-	case c.inbox <- m:
-		return true
-	default:
-		return false
-	}
-}
+func (c *Client) deliver(m i2np.Message) { c.in.message(m) }
 
 // changed is called by the router when the tunnels did.
-func (c *Client) changed(s TunnelState) {
-	now := c.cfg.Now()
-	c.mu.Lock()
-	if c.dirty = c.missing || c.news(now, s.Leases); c.dirty && c.changedAt.IsZero() {
-		c.changedAt = now
-	}
-	for _, id := range s.Outbound {
-		if !slices.Contains(c.state.Outbound, id) {
-			c.newWay = id
-		}
-	}
-	c.state = s
-	c.mu.Unlock()
-	c.nudge()
-}
-
-// pathRTT guesses the round trip to another destination: twice our own, as each
-// way leads through tunnels of both ends.
-func (c *Client) pathRTT() time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return 2 * c.state.RTT
-}
-
-func (c *Client) nudge() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
-}
-
-// Ready waits until others can find the destination: tunnels stand both ways,
-// and a floodfill has its lease set (or, where that is not to be published, it
-// is made).
-func (c *Client) Ready(ctx context.Context) error {
-	c.mu.Lock()
-	ready := c.ready
-	c.mu.Unlock()
-	return await(ctx, ready)
-}
-
-// Standing waits until tunnels stand both ways: enough to dial and to look up.
-func (c *Client) Standing(ctx context.Context) error { return await(ctx, c.stood()) }
-
-// stood is closed once tunnels stand both ways.
-func (c *Client) stood() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.standing
-}
-
-func await(ctx context.Context, done <-chan struct{}) error {
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
+func (c *Client) changed(s TunnelState) { c.in.post(func(now time.Time) { c.tunnelsChanged(now, s) }) }
 
 // published is called by the router when a floodfill confirmed the lease set.
-func (c *Client) published() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.life.withdrawal == withdrawing {
-		c.life.withdrawal = withdrawn
-		c.nudge()
-		return
-	}
-	c.confirmed = true
-	c.becomeReady()
-}
-
-func (c *Client) becomeReady() {
-	if !c.isReady && c.stands && (c.confirmed || c.cfg.Options.Unpublished) {
-		c.isReady = true
-		close(c.ready)
-	}
-}
-
-// Stands reports what Standing waits for.
-func (c *Client) Stands() bool {
-	select {
-	case <-c.stood():
-		return true
-	default:
-		return false
-	}
-}
-
-// Dial opens a stream to another destination.
-func (c *Client) Dial(ctx context.Context, to i2p.Destination, port uint16) (*stream.Conn, error) {
-	if limit := c.cfg.Options.Streaming.ConnectTimeout; limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
-		defer cancel()
-	}
-	if err := c.Standing(ctx); err != nil {
-		return nil, fmt.Errorf("client: waiting for tunnels: %w", err)
-	}
-	if _, err := c.Lookup(ctx, to.Hash()); err != nil {
-		return nil, err
-	}
-	return c.host.Dial(ctx, to, port)
-}
-
-// Listen takes the streams for a port, or for every port without a listener
-// when port is 0.
-func (c *Client) Listen(port uint16) (*stream.Listener, error) { return c.host.Listen(port) }
+func (c *Client) published() { c.in.post(func(time.Time) { c.confirmed() }) }
 
 // Stats returns the counters.
 func (c *Client) Stats() Stats {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.stats
+	var s Stats
+	c.in.call(func(time.Time) { s = c.stats })
+	s.Dropped += c.in.dropped.Load()
+	return s
 }

@@ -5,45 +5,36 @@ import (
 	"errors"
 	"time"
 
-	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/ratchet"
 )
 
-// send is the stream host's way out: payloads for one destination, in order.
-// They are sealed here, in the caller's goroutine, and handed to the router
-// together.
-func (c *Client) send(to i2p.Destination, payloads [][]byte) {
+// send passes payloads to one destination, in order. They are lent until it returns.
+func (c *Client) send(_ i2p.Destination, hash i2p.Hash, payloads [][]byte) {
 	now := c.cfg.Now()
-	hash := to.Hash()
-	c.mu.Lock()
 	r := c.remote(now, hash)
-	if r == nil {
+	if r == nil || c.sessions == nil {
 		c.stats.Dropped += uint64(len(payloads))
-		c.mu.Unlock()
 		return
 	}
 	r.used, r.written = now, true
 	if !r.choose(now, c.state.Outbound, c.pick) {
 		c.hold(r, payloads)
-		lookup := c.wantLookup(now, r)
-		c.mu.Unlock()
-		if lookup {
-			c.lookup(r.hash)
-		}
+		c.lookUpdate(now, r)
 		return
 	}
-	out := c.seal(now, r, payloads)
-	lookup := r.lasts(now) < leaseRefresh && c.wantLookup(now, r)
-	via, lease := r.via, r.lease
-	c.mu.Unlock()
-	if len(out) > 0 {
-		c.tunnels.Send(via, lease.Gateway, lease.TunnelID, out)
+	c.pass(r, c.seal(now, r, payloads))
+	if r.lasts(now) < leaseRefresh {
+		c.lookUpdate(now, r)
 	}
-	if lookup {
-		c.lookup(hash)
+}
+
+// pass sends messages the way that was chosen for a remote.
+func (c *Client) pass(r *remote, messages []i2np.Message) {
+	if len(messages) > 0 {
+		c.tunnels.Send(r.via, r.lease.Gateway, r.lease.TunnelID, messages)
 	}
 }
 
@@ -81,7 +72,7 @@ func (c *Client) sealCloves(now time.Time, r *remote, cloves ...i2np.Clove) (i2n
 	if haveOwn {
 		payload.Bundle = []i2np.Clove{own}
 	}
-	announce := haveOwn && r.needsOurSet(now, c.set)
+	announce := haveOwn && r.needsOurSet(now, c.own.set)
 	if announce {
 		payload.Cloves = append([]i2np.Clove{own}, cloves...)
 		payload.Bundle = nil
@@ -94,7 +85,7 @@ func (c *Client) sealCloves(now time.Time, r *remote, cloves ...i2np.Clove) (i2n
 		return i2np.Message{}, false
 	}
 	if announce || (haveOwn && sealed.Kind == ratchet.NewSession) {
-		r.announced(now, c.set, sealed.ID)
+		r.announced(now, c.own.set, sealed.ID)
 		c.pushBy(now.Add(leaseSetResend)) // unless the peer says before that it came
 	}
 	c.stats.Sent++
@@ -105,17 +96,12 @@ func (c *Client) sealCloves(now time.Time, r *remote, cloves ...i2np.Clove) (i2n
 // garlicHeader is the length that begins a garlic message's body.
 const garlicHeader = 4
 
-// setStands reports that we have a lease set that a peer can use.
-func (c *Client) setStands(now time.Time) bool {
-	return c.set != nil && c.set.Expires() > i2p.DateOf(now)
-}
-
 // ownSetClove is our lease set as the peer stores it.
 func (c *Client) ownSetClove(now time.Time) (i2np.Clove, bool) {
 	if !c.setStands(now) {
 		return i2np.Clove{}, false
 	}
-	return i2np.Clove{Message: c.message(now, i2np.DatabaseStoreType, c.stored)}, true
+	return i2np.Clove{Message: c.message(now, i2np.DatabaseStoreType, c.own.stored)}, true
 }
 
 func (c *Client) message(now time.Time, t i2np.Type, body []byte) i2np.Message {
@@ -133,37 +119,35 @@ func (c *Client) random32() uint32 {
 func (c *Client) pick(n int) int { return int(c.random32()) % n }
 
 // open handles one message that came through our tunnels.
-func (c *Client) open(m i2np.Message) {
+func (c *Client) open(now time.Time, m i2np.Message) {
 	defer m.Release()
 	if m.Type != i2np.GarlicType {
-		c.count(func(s *Stats) { s.Rejected++ })
+		c.stats.Rejected++
 		return
 	}
 	body, err := i2np.ParseGarlic(m.Body)
 	if err != nil {
-		c.count(func(s *Stats) { s.Rejected++ })
+		c.stats.Rejected++
 		return
 	}
-	now := c.cfg.Now()
-	c.mu.Lock()
+	if c.sessions == nil { // nobody can have sealed it to us
+		c.stats.Undecryptable++
+		return
+	}
 	o, err := c.sessions.Open(now, body)
 	if err != nil {
 		c.stats.Undecryptable++
-		c.mu.Unlock()
 		c.cfg.Log.Debug("garlic message not opened", "error", err)
 		return
 	}
 	c.stats.Received++
-	c.mu.Unlock()
 	for _, clove := range o.Cloves {
 		c.clove(now, clove)
 	}
-	c.mu.Lock()
 	if r := c.byStatic[o.From]; r != nil { // its lease set may have come just now
 		r.use(o.From, o.Type)
 		r.acknowledged(o.Acks)
 	}
-	c.mu.Unlock()
 }
 
 // clove handles what a garlic message held. Only what is meant for this
@@ -172,41 +156,27 @@ func (c *Client) clove(now time.Time, clove i2np.Clove) {
 	switch clove.Delivery.Kind {
 	case i2np.DeliverLocal:
 	case i2np.DeliverDestination:
-		if clove.Delivery.To != c.dest.Hash() {
-			c.count(func(s *Stats) { s.Rejected++ })
+		if clove.Delivery.To != c.hash {
+			c.stats.Rejected++
 			return
 		}
 	default:
-		c.count(func(s *Stats) { s.Rejected++ })
+		c.stats.Rejected++
 		return
 	}
 	if err := clove.Message.CheckExpiration(now); err != nil {
-		c.count(func(s *Stats) { s.Rejected++ })
+		c.stats.Rejected++
 		return
 	}
 	switch clove.Message.Type {
 	case i2np.DataType:
-		c.data(clove.Message.Body)
+		c.data(now, clove.Message.Body)
 	case i2np.DatabaseStoreType:
 		if err := c.store(now, clove.Message.Body); err != nil {
-			c.count(func(s *Stats) { s.Rejected++ })
+			c.stats.Rejected++
 			c.cfg.Log.Debug("bundled lease set refused", "error", err)
 		}
 	}
-}
-
-func (c *Client) data(body []byte) {
-	payload, err := i2np.ParseData(body)
-	if err != nil {
-		c.count(func(s *Stats) { s.Rejected++ })
-		return
-	}
-	h, _, err := datagram.ParseHeader(payload)
-	if err != nil || h.Protocol != datagram.Streaming {
-		c.count(func(s *Stats) { s.Rejected++ })
-		return
-	}
-	c.host.Handle(payload)
 }
 
 var errNotLeaseSet = errors.New("client: not a lease set")
@@ -224,23 +194,20 @@ func (c *Client) store(now time.Time, body []byte) error {
 	if err != nil {
 		return err
 	}
-	if set.Hash() != s.Key || set.Hash() == c.dest.Hash() {
+	if set.Hash() != s.Key || set.Hash() == c.hash {
 		return errNotLeaseSet
 	}
 	if err := set.Verify(now); err != nil {
 		return err
 	}
-	c.learn(set)
+	c.learn(now, set)
 	return nil
 }
 
 // learn keeps a verified lease set, and sends what waited for it.
-func (c *Client) learn(set leaseset.Set) {
-	now := c.cfg.Now()
-	c.mu.Lock()
+func (c *Client) learn(now time.Time, set leaseset.Set) {
 	r := c.remote(now, set.Hash())
 	if r == nil {
-		c.mu.Unlock()
 		return
 	}
 	revive := false
@@ -253,29 +220,23 @@ func (c *Client) learn(set leaseset.Set) {
 	}
 	c.flush(now, r)
 	if revive {
-		c.host.Revive(set.Hash())
+		c.revive(now, r)
 	}
 }
 
-// flush sends what waited for r. It is called with c.mu held and returns
-// without it.
+// revive has what is stalled sent again.
+func (c *Client) revive(now time.Time, r *remote) {
+	if c.host != nil {
+		c.host.Revive(now, r.hash)
+	}
+}
+
+// flush sends what waited for r.
 func (c *Client) flush(now time.Time, r *remote) {
-	if len(r.waiting) == 0 || !r.choose(now, c.state.Outbound, c.pick) {
-		c.mu.Unlock()
+	if len(r.waiting) == 0 || c.sessions == nil || !r.choose(now, c.state.Outbound, c.pick) {
 		return
 	}
 	waiting := r.waiting
 	r.waiting = nil
-	out := c.seal(now, r, waiting)
-	via, lease := r.via, r.lease
-	c.mu.Unlock()
-	if len(out) > 0 {
-		c.tunnels.Send(via, lease.Gateway, lease.TunnelID, out)
-	}
-}
-
-func (c *Client) count(f func(*Stats)) {
-	c.mu.Lock()
-	f(&c.stats)
-	c.mu.Unlock()
+	c.pass(r, c.seal(now, r, waiting))
 }

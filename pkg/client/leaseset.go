@@ -1,6 +1,7 @@
 package client
 
 import (
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
@@ -8,29 +9,116 @@ import (
 	"i2ptoolkit/pkg/leaseset"
 )
 
-// renewSet makes a new lease set when the tunnels have changed.
-func (c *Client) renewSet(now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.dirty || c.life.resting || len(c.state.Leases) == 0 || now.Before(c.setDue(now)) {
+// ownSet is the lease set of the destination itself, and what is to become of it.
+type ownSet struct {
+	set       *leaseset.LeaseSet2
+	dated     i2p.Date  // of the newest made
+	stored    []byte    // set as a DatabaseStore message has it
+	toPublish bool      // set is
+	offered   bool      // a set was published
+	confirmed bool      // a floodfill has one
+	dirty     bool      // the leases changed since set was asked for
+	changedAt time.Time // the first of these changes
+	missing   bool      // set was taken back: there must be another
+	asked     time.Time // when the keeper was, and has not answered; zero: it has
+}
+
+// keepPatience is how long a keeper's answer is waited for before it is asked again.
+const keepPatience = time.Minute
+
+// tunnelsChanged takes what stands now.
+func (c *Client) tunnelsChanged(now time.Time, s TunnelState) {
+	o := &c.own
+	if o.dirty = o.missing || c.news(now, s.Leases); o.dirty && o.changedAt.IsZero() {
+		o.changedAt = now
+	}
+	for _, id := range s.Outbound {
+		if !slices.Contains(c.state.Outbound, id) {
+			c.newWay = id
+		}
+	}
+	c.state = s
+	c.arrive()
+}
+
+// tendSet asks for a new lease set when the tunnels have changed, and publishes
+// or takes back what there is.
+func (c *Client) tendSet(now time.Time) {
+	if at := c.askAt(now); !at.IsZero() && !now.Before(at) {
+		o := &c.own
+		o.dirty, o.changedAt, o.asked = false, time.Time{}, now
+		c.ask(now, c.state.Leases[:min(len(c.state.Leases), leaseset.MaxLeases)], false)
+	}
+	if c.own.toPublish && !c.life.resting && len(c.state.Outbound) > 0 { // there is a way that it can leave
+		c.own.toPublish, c.own.offered = false, true
+		c.tunnels.Publish(c.own.set)
+	}
+	c.withdraw(now)
+}
+
+// ask has the keeper make a lease set that is newer than all before.
+func (c *Client) ask(now time.Time, leases []leaseset.Lease, withdrawal bool) {
+	want := Wanted{
+		Leases:      slices.Clone(leases),
+		Published:   max(i2p.DateOf(now), c.own.dated+1000), // the record counts whole seconds
+		Unpublished: c.cfg.Options.Unpublished,
+		Services:    c.cfg.Options.Services,
+		Encryption:  c.cfg.Options.Encryption,
+		Withdrawal:  withdrawal,
+	}
+	c.keeper.Keep(want, func(k Kept) {
+		c.in.post(func(now time.Time) { c.kept(now, want, k) })
+	})
+}
+
+// kept takes the keeper's answer.
+func (c *Client) kept(now time.Time, want Wanted, k Kept) {
+	o := &c.own
+	if err := c.check(now, want, k); err != nil {
+		c.cfg.Log.Error("lease set not made", "error", err)
+		o.dirty = o.dirty || !want.Withdrawal // it is asked for again
 		return
 	}
-	c.dirty, c.changedAt = false, time.Time{}
-	set := c.makeSet(now, c.state.Leases[:min(len(c.state.Leases), leaseset.MaxLeases)])
-	if set == nil {
+	o.dated = k.Set.Published()
+	if want.Withdrawal {
+		if c.life.withdrawal == withdrawing {
+			c.tunnels.Withdraw(k.Set)
+		}
 		return
 	}
-	c.set, c.toPublish, c.missing = set, !c.cfg.Options.Unpublished, false
-	store := i2np.DatabaseStore{Key: set.Hash(), Type: set.StoreType(), Data: set.Bytes()}
-	c.stored = store.AppendTo(nil)
+	o.asked = time.Time{}
+	if c.life.resting {
+		o.dirty = true
+		return
+	}
+	o.set, o.toPublish, o.missing = k.Set, !c.cfg.Options.Unpublished, false
+	store := i2np.DatabaseStore{Key: c.hash, Type: k.Set.StoreType(), Data: k.Set.Bytes()}
+	o.stored = store.AppendTo(nil)
 	c.stats.LeaseSets++
+	c.speak(k.Keys)
 	c.pushAt = now.Add(pushDelay)
 	for _, r := range c.remotes {
 		if r.stalled(now) { // it may be waiting for nothing else
 			c.pushAt = now
 		}
 	}
-	c.cfg.Log.Debug("lease set made", "leases", len(set.Leases()))
+	c.cfg.Log.Debug("lease set made", "leases", len(k.Set.Leases()))
+	c.arrive()
+}
+
+// confirmed is told that a floodfill has what was published.
+func (c *Client) confirmed() {
+	if c.life.withdrawal == withdrawing {
+		c.life.withdrawal = withdrawn
+		return
+	}
+	c.own.confirmed = true
+	c.arrive()
+}
+
+// setStands reports that we have a lease set that a peer can use.
+func (c *Client) setStands(now time.Time) bool {
+	return c.own.set != nil && c.own.set.Expires() > i2p.DateOf(now)
 }
 
 // A lease set that still serves, with two leases that last, waits for more
@@ -43,14 +131,27 @@ const (
 	enoughLeft = 2 * time.Minute
 )
 
+// askAt is when a changed lease set is to be asked for; zero where none is.
+func (c *Client) askAt(now time.Time) time.Time {
+	o := &c.own
+	if !o.dirty && o.asked.IsZero() || c.life.resting || len(c.state.Leases) == 0 {
+		return time.Time{}
+	}
+	if !o.asked.IsZero() {
+		return o.asked.Add(keepPatience)
+	}
+	return c.setDue(now)
+}
+
 // setDue is when a changed lease set is to be made.
 func (c *Client) setDue(now time.Time) time.Time {
-	if c.set == nil || c.missing {
+	o := &c.own
+	if o.set == nil || o.missing {
 		return now
 	}
 	standing, lost := 0, false
 	var first, second time.Duration // what the two longest have left
-	for _, l := range c.set.Leases() {
+	for _, l := range o.set.Leases() {
 		switch left := l.Expires.Time().Sub(now); {
 		case left <= enoughLeft:
 		case hasLease(c.state.Leases, l):
@@ -65,59 +166,29 @@ func (c *Client) setDue(now time.Time) time.Time {
 	case standing == 0:
 		return now
 	case lost:
-		return c.changedAt.Add(gatherLost)
+		return o.changedAt.Add(gatherLost)
 	case standing == 1:
-		return c.changedAt.Add(gatherFew)
+		return o.changedAt.Add(gatherFew)
 	}
-	return earliest(c.changedAt.Add(gatherMost), now.Add(second-enoughLeft))
+	return earliest(o.changedAt.Add(gatherMost), now.Add(second-enoughLeft))
 }
 
 // news reports whether tunnels make another lease set worth making: a lease that
 // has run out needs none.
 func (c *Client) news(now time.Time, leases []leaseset.Lease) bool {
-	if c.set == nil {
+	set := c.own.set
+	if set == nil {
 		return len(leases) > 0
 	}
 	for _, l := range leases {
-		if !hasLease(c.set.Leases(), l) {
+		if !hasLease(set.Leases(), l) {
 			return true
 		}
 	}
-	for _, l := range c.set.Leases() {
+	for _, l := range set.Leases() {
 		if l.Expires.Time().Sub(now) > enoughLeft && !hasLease(leases, l) {
 			return true
 		}
 	}
 	return false
-}
-
-// makeSet makes a lease set that is newer than all before.
-func (c *Client) makeSet(now time.Time, leases []leaseset.Lease) *leaseset.LeaseSet2 {
-	published := max(i2p.DateOf(now), c.dated+1000) // the record counts whole seconds
-	set, err := leaseset.Build2(leaseset.Build2Config{
-		Keys:           c.cfg.Keys,
-		EncryptionKeys: c.encryptionKeys(),
-		Leases:         leases,
-		Published:      published,
-		Unpublished:    c.cfg.Options.Unpublished,
-		Options:        c.cfg.Options.Services,
-	})
-	if err != nil {
-		c.cfg.Log.Error("lease set not made", "error", err)
-		return nil
-	}
-	c.dated = set.Published()
-	return set
-}
-
-// takeToPublish is the lease set to be published now. It waits for a tunnel
-// that it can leave through.
-func (c *Client) takeToPublish() *leaseset.LeaseSet2 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.toPublish || c.life.resting || len(c.state.Outbound) == 0 {
-		return nil
-	}
-	c.toPublish, c.offered = false, true
-	return c.set
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
-	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/options"
 )
 
@@ -27,12 +26,7 @@ const (
 type life struct {
 	resting    bool // since the last Retire
 	since      time.Time
-	retired    chan struct{}   // closed while resting
-	gone       <-chan struct{} // closed with the end of the last stream
-	idle       bool            // it is
-	told       bool            // the tunnels know of resting
 	withdrawal withdrawal
-	over       bool // Run is at its end: there is no resuming
 }
 
 // withdrawal is what became of the lease set of a retired destination.
@@ -67,134 +61,115 @@ func (l *life) next(now time.Time, resumable bool) (at time.Time) {
 // data were lost. Its lease set is taken back. Then Run returns; where the
 // destination is resumable, only once its tunnels have run out.
 func (c *Client) Retire() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	l := &c.life
-	if l.resting || l.over {
-		return
-	}
-	l.resting, l.since, l.idle = true, c.cfg.Now(), false
-	close(l.retired)
-	l.gone = c.host.Retire()
-	c.nudge()
-}
-
-// Renewal is what a resumed destination does otherwise than before.
-type Renewal struct {
-	// Options differ from those before in what is no matter of sessions and
-	// streams (options.Options.SameEngines).
-	Options options.Options
-	// Anew: its tunnels are of another shape, and none of them stands yet.
-	Anew bool
+	c.in.call(func(now time.Time) {
+		if c.life.resting {
+			return
+		}
+		c.life.resting, c.life.since = true, now
+		c.gates.pass(c.gates.retired)
+		c.demux.clear()
+		if c.host != nil {
+			c.host.Retire()
+		}
+		c.tunnels.Rest()
+	})
 }
 
 // Resume gives a retired destination to another user, with all that it has:
-// tunnels, lease set and sessions. It reports false where that has ended.
-func (c *Client) Resume(r Renewal) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	l := &c.life
-	if !l.resting || l.over {
-		return false
-	}
-	l.resting, l.gone, l.retired = false, nil, make(chan struct{})
-	c.host.Resume()
-	said := maps.Equal(c.cfg.Options.Services, r.Options.Services)
-	c.cfg.Options = r.Options
-	if r.Anew {
-		c.state = TunnelState{}
-	}
-	missing := l.withdrawal != published || !c.setStands(c.cfg.Now()) || c.set.Unpublished() != r.Options.Unpublished || !said
-	l.withdrawal = published
-	c.missing = c.missing || missing
-	c.dirty = c.dirty || c.missing
-	stands := len(c.state.Leases) > 0 && len(c.state.Outbound) > 0
-	if c.stands && !stands {
-		c.stands, c.standing = false, make(chan struct{})
-	}
-	if c.isReady && (missing || !stands) {
-		c.isReady, c.confirmed, c.ready = false, false, make(chan struct{})
-	}
-	c.nudge()
-	return true
-}
-
-// rest tells the tunnels whether the destination is in use. It returns what is
-// closed with the end of a retired one's last stream.
-func (c *Client) rest() (gone <-chan struct{}) {
-	c.mu.Lock()
-	l := &c.life
-	change := l.resting != l.told
-	l.told = l.resting
-	resting := l.resting
-	if !l.idle {
-		gone = l.gone
-	}
-	c.mu.Unlock()
-	switch {
-	case !change:
-	case resting:
-		c.tunnels.Rest()
-	default:
+// tunnels, lease set and sessions. The options may differ in what is no matter
+// of sessions and streams (options.Options.SameEngines); tunnels of another
+// shape are built anew. It reports false where the destination has ended, or is
+// in use.
+func (c *Client) Resume(asked options.Options) (resumed bool) {
+	c.in.call(func(now time.Time) {
+		if !c.life.resting || !asked.SameEngines(c.cfg.Options) {
+			return
+		}
+		resumed = true
+		c.life.resting = false
+		c.gates.shut(c.gates.retired)
+		if c.host != nil {
+			c.host.Resume()
+		}
 		c.tunnels.Resume()
+		said := c.reshape(asked)
+		o := &c.own
+		c.renew(!said || c.life.withdrawal != published || !c.setStands(now))
+		c.life.withdrawal = published
+		stands := len(c.state.Leases) > 0 && len(c.state.Outbound) > 0
+		if !stands {
+			c.gates.shut(c.gates.standing)
+		}
+		if o.missing || !stands {
+			o.confirmed = false
+			c.gates.shut(c.gates.ready)
+		}
+		c.arrive()
+	})
+	return resumed
+}
+
+// Reshape changes what is asked for while the destination is in use: the shape
+// of its tunnels, whether it is published, and what its lease set says. It
+// reports false where the options differ in more, or the destination has ended.
+func (c *Client) Reshape(asked options.Options) (changed bool) {
+	c.in.call(func(time.Time) {
+		if changed = asked.SameEngines(c.cfg.Options); changed {
+			c.renew(!c.reshape(asked))
+		}
+	})
+	return changed
+}
+
+// reshape has the tunnels be as asked; those that do not fit are gone. It
+// reports whether the lease set says what is asked for.
+func (c *Client) reshape(asked options.Options) (said bool) {
+	before := c.cfg.Options
+	c.cfg.Options = asked
+	if before.Inbound != asked.Inbound || before.Outbound != asked.Outbound {
+		c.state = TunnelState{} // the router tells at once what still stands
+		c.tunnels.Reshape(asked.Inbound, asked.Outbound)
 	}
-	return gone
+	return before.Unpublished == asked.Unpublished && maps.Equal(before.Services, asked.Services)
 }
 
-func (c *Client) streamsGone(gone <-chan struct{}) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.life.idle = c.life.gone == gone
-}
-
-// retired is closed when the present user has gone.
-func (c *Client) retired() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.life.retired
+// renew has another lease set made where the present one does not serve.
+func (c *Client) renew(missing bool) {
+	o := &c.own
+	o.missing = o.missing || missing
+	o.dirty = o.dirty || o.missing
 }
 
 // leaves reports whether there is nothing left to do for a retired destination.
 func (c *Client) leaves() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	l := &c.life
 	if !l.resting {
 		return false
 	}
 	since := c.cfg.Now().Sub(l.since)
-	toTell := !l.idle || c.offered && l.withdrawal != withdrawn
+	toTell := c.host != nil && c.host.Len() > 0 || c.own.offered && l.withdrawal != withdrawn
 	if toTell && since < farewell {
 		return false
 	}
-	if c.cfg.Resumable && since < dormancy && len(c.state.Leases) > 0 {
-		return false
-	}
-	l.over = true
-	return true
+	return !c.cfg.Resumable || since >= dormancy || len(c.state.Leases) == 0
 }
 
-// takeToWithdraw is the lease set that takes back the one of a destination that
-// has been retired long enough, once.
-func (c *Client) takeToWithdraw(now time.Time) leaseset.Set {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// withdraw takes back the lease set of a destination that has been retired long
+// enough, once.
+func (c *Client) withdraw(now time.Time) {
 	l := &c.life
-	if !l.resting || !c.offered || l.withdrawal != published || len(c.state.Outbound) == 0 {
-		return nil
+	if !l.resting || !c.own.offered || l.withdrawal != published || len(c.state.Outbound) == 0 {
+		return
 	}
 	if c.cfg.Resumable && now.Sub(l.since) < withdrawAfter {
-		return nil
+		return
 	}
 	end := i2p.DateOf(now.Add(withdrawnLife))
-	leases := slices.Clone(c.set.Leases())
+	leases := slices.Clone(c.own.set.Leases())
 	for i := range leases {
 		leases[i].Expires = min(leases[i].Expires, end)
 	}
 	l.withdrawal = withdrawing
 	// Dated when its user left: the destination may be in use elsewhere by now.
-	if set := c.makeSet(l.since, leases); set != nil {
-		return set
-	}
-	return nil
+	c.ask(l.since, leases, true)
 }

@@ -11,7 +11,7 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/options"
-	"i2ptoolkit/pkg/stream"
+	"i2ptoolkit/pkg/sockets"
 )
 
 // stored is the lease set that a client's floodfill has.
@@ -26,9 +26,7 @@ func (e *ether) stored(c *Client) leaseset.Set {
 // back, and peers that have the old one reach it at once.
 func TestResume(t *testing.T) {
 	pair(t, func(t *testing.T, e *ether, a, b *Client) {
-		b.mu.Lock()
-		b.cfg.Resumable = true
-		b.mu.Unlock()
+		b.look(func(time.Time) { b.cfg.Resumable = true })
 		echo(t, a, b, 1000)
 		first := e.stored(b).Published()
 
@@ -46,16 +44,15 @@ func TestResume(t *testing.T) {
 		if taken.Published() <= first || taken.Expires() > i2p.DateOf(time.Now().Add(withdrawnLife)) {
 			t.Errorf("published %v, ends %v: not taken back", taken.Published().Time(), taken.Expires().Time())
 		}
-		a.mu.Lock()
-		known := a.remotes[b.Destination().Hash()]
-		a.forget(known)
-		a.mu.Unlock()
+		var known *remote
+		a.look(func(time.Time) {
+			known = a.remotes[b.hash]
+			a.forget(known)
+		})
 		if _, err := a.Dial(t.Context(), b.Destination(), 7); !errors.Is(err, ErrTakenBack) {
 			t.Errorf("dialled what was taken back: %v", err)
 		}
-		a.mu.Lock()
-		a.remotes[known.hash], a.byStatic[known.static()] = known, known
-		a.mu.Unlock()
+		a.look(func(time.Time) { a.remotes[known.hash], a.byStatic[known.static()] = known, known })
 		time.Sleep(2 * farewell)
 		if _, err := b.Listen(7); err == nil {
 			t.Error("a retired destination listens")
@@ -72,7 +69,7 @@ func TestResume(t *testing.T) {
 
 		b.Retire()
 		time.Sleep(dormancy + time.Second)
-		if b.Resume(Renewal{Options: options.Default()}) {
+		if b.Resume(options.Default()) {
 			t.Error("resumed after its end")
 		}
 	})
@@ -81,10 +78,10 @@ func TestResume(t *testing.T) {
 // resume has a client listen and echo again.
 func resume(t *testing.T, c *Client) {
 	t.Helper()
-	if !c.Resume(Renewal{Options: options.Default()}) {
+	if !c.Resume(options.Default()) {
 		t.Fatal("not resumed")
 	}
-	if c.Resume(Renewal{Options: options.Default()}) {
+	if c.Resume(options.Default()) {
 		t.Error("resumed twice")
 	}
 	l, err := c.Listen(7)
@@ -100,7 +97,7 @@ func resume(t *testing.T, c *Client) {
 }
 
 // echoes answers each stream with what comes.
-func echoes(ctx context.Context, l *stream.Listener) {
+func echoes(ctx context.Context, l *sockets.Listener) {
 	for {
 		s, err := l.AcceptStream(ctx)
 		if err != nil {
@@ -145,7 +142,7 @@ func TestElGamalOnly(t *testing.T) {
 		set, err := leaseset.Build2(leaseset.Build2Config{
 			Keys:           b.cfg.Keys,
 			EncryptionKeys: []leaseset.EncryptionKey{{Type: i2p.CryptoElGamal, Key: make([]byte, 256)}},
-			Leases:         b.state.Leases,
+			Leases:         oneTunnel(i2p.HashOf([]byte{2})).Leases,
 			Published:      i2p.DateOf(time.Now()),
 		})
 		if err != nil {

@@ -15,18 +15,11 @@ import (
 // asks several times before it says that there is none.
 func (c *Client) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
 	start := c.cfg.Now()
-	retired := c.retired()
+	retired := c.gates.done(c.gates.retired)
 	for attempt := 1; ; attempt++ {
-		set := c.known(hash)
-		var err error
-		if set == nil {
-			set, err = c.ask(ctx, hash)
-		}
-		if err == nil && endsSoon(set, c.cfg.Now()) {
-			err = ErrTakenBack
-		}
-		if err == nil {
-			return set, c.speaks(set)
+		set, err := c.find(ctx, hash)
+		if err == nil || errors.Is(err, ErrEncryption) {
+			return set, err
 		}
 		err = fmt.Errorf("lease set of %s: %w", hash.B32(), err)
 		if ctx.Err() != nil || (attempt >= lookupAttempts && c.cfg.Now().Sub(start) >= lookupPatience) {
@@ -36,6 +29,8 @@ func (c *Client) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error
 		case <-time.After(lookupRetry):
 		case <-retired:
 			return nil, err
+		case <-c.in.done:
+			return nil, ErrClosed
 		case <-ctx.Done():
 			return nil, err
 		}
@@ -60,37 +55,53 @@ const (
 	lookupRetry    = time.Second
 )
 
-// known is a lease set that need not be looked up; nil where there is none.
-func (c *Client) known(hash i2p.Hash) leaseset.Set {
-	now := c.cfg.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if hash == c.dest.Hash() && c.set != nil {
-		return c.set
-	}
-	if r := c.remotes[hash]; r != nil && r.lasts(now) > leaseMargin {
-		return r.set
-	}
-	return nil
-}
-
-// ask runs one lookup.
-func (c *Client) ask(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
+// find takes the lease set that is known, or else runs one lookup.
+func (c *Client) find(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
 	type answer struct {
 		set leaseset.Set
 		err error
 	}
 	done := make(chan answer, 1)
-	c.tunnels.LookupLeaseSet(hash, 0, func(s leaseset.Set, err error) {
-		if s != nil {
-			c.learn(s)
+	tell := func(now time.Time, set leaseset.Set, err error) {
+		if err == nil && endsSoon(set, now) {
+			err = ErrTakenBack
 		}
-		done <- answer{s, err}
+		if err == nil {
+			err = c.speaks(set)
+		}
+		done <- answer{set, err}
+	}
+	c.in.post(func(now time.Time) {
+		if set := c.known(now, hash); set != nil {
+			tell(now, set, nil)
+			return
+		}
+		c.tunnels.LookupLeaseSet(hash, 0, func(set leaseset.Set, err error) {
+			c.in.post(func(now time.Time) {
+				if set != nil {
+					c.learn(now, set)
+				}
+				tell(now, set, err)
+			})
+		})
 	})
 	select {
 	case a := <-done:
 		return a.set, a.err
+	case <-c.in.done:
+		return nil, ErrClosed
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+}
+
+// known is a lease set that need not be looked up; nil where there is none.
+func (c *Client) known(now time.Time, hash i2p.Hash) leaseset.Set {
+	if hash == c.hash && c.own.set != nil {
+		return c.own.set
+	}
+	if r := c.remotes[hash]; r != nil && r.lasts(now) > leaseMargin {
+		return r.set
+	}
+	return nil
 }

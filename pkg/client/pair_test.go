@@ -16,7 +16,7 @@ import (
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/sign"
-	"i2ptoolkit/pkg/stream"
+	"i2ptoolkit/pkg/sockets"
 )
 
 // ether joins the clients of a test: their tunnels are its gateways, and it
@@ -83,6 +83,9 @@ func (e *ether) newClient(t *testing.T, seed byte, asked options.Options) *Clien
 	return c
 }
 
+// look has f run where it may see everything.
+func (c *Client) look(f func(now time.Time)) bool { return c.in.call(f) }
+
 type etherTunnels struct {
 	e  *ether
 	to Callbacks
@@ -124,6 +127,8 @@ func (t etherTunnels) Publish(set leaseset.Set) {
 func (t etherTunnels) Suspect() {}
 
 func (t etherTunnels) Withdraw(set leaseset.Set) { t.Publish(set) }
+
+func (t etherTunnels) Reshape(_, _ options.Tunnels) {}
 
 func (t etherTunnels) Rest() {}
 
@@ -200,7 +205,7 @@ func echo(t *testing.T, a, b *Client, size int) {
 }
 
 // connected is both ends of a stream from a to b.
-func connected(t *testing.T, ctx context.Context, a, b *Client) (out, in *stream.Conn) {
+func connected(t *testing.T, ctx context.Context, a, b *Client) (out, in *sockets.Conn) {
 	t.Helper()
 	l, err := b.Listen(8)
 	if err != nil {
@@ -242,9 +247,7 @@ func TestRetire(t *testing.T) {
 			t.Error("a retired destination listens")
 		}
 		time.Sleep(farewell)
-		b.arrival.Lock()
-		defer b.arrival.Unlock()
-		if !b.ended {
+		if b.look(func(time.Time) {}) {
 			t.Errorf("a retired destination still runs after %v", farewell)
 		}
 	})
@@ -368,10 +371,10 @@ func TestNothingToPush(t *testing.T) {
 		if before == 0 {
 			t.Fatal("a does not know where b is")
 		}
-		a.mu.Lock()
-		a.remotes[b.Destination().Hash()].sentSet = 0 // as after a stall
-		a.pushBy(time.Now())
-		a.mu.Unlock()
+		a.look(func(now time.Time) {
+			a.remotes[b.hash].sentSet = 0 // as after a stall
+			a.pushBy(now)
+		})
 		time.Sleep(10 * time.Second)
 		if n := sent() - before; n > 10 {
 			t.Errorf("%d messages in 10 s", n)

@@ -132,8 +132,9 @@ func (r *remote) unpublished() bool {
 // usableKeys are the encryption keys of a lease set that we speak: the order is
 // the owner's preference (common structures, LeaseSet2).
 func (c *Client) usableKeys(set leaseset.Set) (keys []leaseset.EncryptionKey) {
+	spoken := c.spoken()
 	for _, k := range set.EncryptionKeys() {
-		if slices.Contains(c.cfg.Options.Encryption, k.Type) && len(k.Key) == 32 {
+		if slices.Contains(spoken, k.Type) && len(k.Key) == 32 {
 			keys = append(keys, k)
 		}
 	}
@@ -155,7 +156,7 @@ func (c *Client) speaks(set leaseset.Set) error {
 		theirs = append(theirs, k.Type)
 	}
 	return fmt.Errorf("%w: the lease set of %s has %s, and this destination speaks %s",
-		ErrEncryption, set.Hash().B32(), typeNames(theirs), typeNames(c.cfg.Options.Encryption))
+		ErrEncryption, set.Hash().B32(), typeNames(theirs), typeNames(c.spoken()))
 }
 
 func typeNames(types []uint16) string {

@@ -21,6 +21,7 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
+	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/metrics"
@@ -58,6 +59,7 @@ type Config struct {
 // all the rest.
 type Node struct {
 	*answers.Answers
+	server.Hall
 	cfg       Config
 	asked     config.Config // the settings as given; cfg has what follows from them
 	log       *slog.Logger
@@ -87,11 +89,7 @@ type Node struct {
 	stopOnce [2]sync.Once
 	stopping atomic.Bool
 
-	mu      sync.Mutex
-	clients map[*localClient]struct{}
-	running sync.WaitGroup // clients
-	opened  int            // clients ever
-	ctx     context.Context
+	hall *destinations.Hall
 }
 
 // New makes a node. It reads or creates the router's identity, so that what is
@@ -110,7 +108,7 @@ func New(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, asked: s, events: answers.NewHub(cfg.Now),
 		stop: make(chan struct{}), stopNow: make(chan struct{}),
-		clients: make(map[*localClient]struct{}), listening: make(chan struct{}), loaded: make(chan struct{}), started: cfg.Now(),
+		listening: make(chan struct{}), loaded: make(chan struct{}), started: cfg.Now(),
 	}
 	n.log = n.lines.Logger(cfg.Log)
 	n.metrics = sync.OnceValue(n.newMetrics)
@@ -135,6 +133,7 @@ func New(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.newRouter()
+	n.newHall()
 	if n.joiner, err = n.newJoiner(); err != nil {
 		return nil, err
 	}

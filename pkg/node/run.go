@@ -28,9 +28,6 @@ func (n *Node) Run(ctx context.Context) error {
 	n.clearLeftovers() // the socket is ours, and so is the directory
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	n.mu.Lock()
-	n.ctx = work
-	n.mu.Unlock()
 	// The socket goes last: once it is gone, the next router may start.
 	open, closeSocket := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeSocket()
@@ -38,6 +35,10 @@ func (n *Node) Run(ctx context.Context) error {
 	if srv != nil {
 		door.run("control socket", srv.Run)
 	}
+	inUse, closeHall := context.WithCancel(work)
+	defer closeHall()
+	hall := newParts(inUse, cancel)
+	hall.run("destinations", n.hall.Run)
 	parts := newParts(work, cancel)
 	parts.run("transport", n.transport.Run)
 	parts.run("router", n.router.Run)
@@ -50,7 +51,9 @@ func (n *Node) Run(ctx context.Context) error {
 		n.waitForStop(ctx, work)
 	}
 	n.events.Publish(control.Event{Event: "router_state", Detail: string(control.StateStopping)})
-	n.closeClients()
+	n.stopping.Store(true)
+	closeHall()
+	err = cmp.Or(err, hall.wait())
 	cancel()
 	err = cmp.Or(err, parts.wait())
 	n.keeper.last(n.kept())

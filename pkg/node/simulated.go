@@ -10,11 +10,11 @@ import (
 )
 
 // The numbers of the loops, for Config.Gather. The writers of all sessions
-// share one: they share nothing else. Each client has two.
+// share one: they share nothing else. Each destination has one.
 const (
 	loopRouter = iota
 	loopTransport
-	loopClients
+	loopDestinations
 )
 
 // gather is Config.Gather for one loop.
@@ -28,7 +28,7 @@ func (n *Node) gather(loop int) func() {
 // split gives a part of the router a stream of randomness of its own, so that
 // parts that run side by side draw the same numbers each time. Without a
 // configured source it is nil: everybody reads the system's. It is called by
-// New, and later with mu held.
+// New, and later by the hall alone.
 func (n *Node) split() io.Reader {
 	if n.cfg.Rand == nil {
 		return nil

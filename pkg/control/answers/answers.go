@@ -8,14 +8,12 @@ import (
 	"fmt"
 	"time"
 
-	"i2ptoolkit/pkg/client"
 	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/routerinfo"
-	"i2ptoolkit/pkg/streaming"
 	"i2ptoolkit/pkg/transport"
 )
 
@@ -86,10 +84,6 @@ func codeOf(err error) (control.Code, bool) {
 		{netdb.ErrBusy, control.Busy},
 		{router.ErrStopped, control.Stopping},
 		{context.DeadlineExceeded, control.Timeout},
-		{client.ErrEncryption, control.Unsupported},
-		{client.ErrTakenBack, control.NotFound},
-		{streaming.ErrReset, control.Reset},
-		{streaming.ErrTimeout, control.Timeout},
 	} {
 		if errors.Is(err, c.err) {
 			return c.code, true

@@ -1,4 +1,4 @@
-package stream_test
+package sockets_test
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/sign"
-	"i2ptoolkit/pkg/stream"
+	"i2ptoolkit/pkg/sockets"
 	"i2ptoolkit/pkg/streaming"
 )
 
@@ -29,12 +29,66 @@ type world struct {
 	latency time.Duration
 
 	mu    sync.Mutex
-	hosts map[i2p.Hash]*stream.Host
+	hosts map[i2p.Hash]*owner
 	cut   bool // nothing arrives any more
 }
 
+// owner is the goroutine that a Host belongs to.
+type owner struct {
+	*sockets.Host
+	wake chan struct{}
+
+	mu sync.Mutex
+	in [][]byte
+}
+
+func (o *owner) nudge() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// arrive hands in payloads.
+func (o *owner) arrive(payloads [][]byte) {
+	o.mu.Lock()
+	o.in = append(o.in, payloads...)
+	o.mu.Unlock()
+	o.nudge()
+}
+
+func (o *owner) run(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		now := time.Now()
+		o.mu.Lock()
+		in := o.in
+		o.in = nil
+		o.mu.Unlock()
+		o.Collect()
+		o.Apply(now)
+		for _, p := range in {
+			o.Handle(now, p)
+		}
+		o.Flush(now)
+		wait := time.Hour
+		if at := o.Deadline(); !at.IsZero() {
+			wait = time.Until(at)
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			o.Shutdown(time.Now())
+			return
+		case <-o.wake:
+		case <-timer.C:
+		}
+	}
+}
+
 func newWorld(t testing.TB, latency time.Duration) *world {
-	w := &world{t: t, latency: latency, hosts: make(map[i2p.Hash]*stream.Host)}
+	w := &world{t: t, latency: latency, hosts: make(map[i2p.Hash]*owner)}
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	return w
 }
@@ -48,31 +102,27 @@ func keys(t testing.TB, seed byte) *i2p.PrivateKeys {
 	return k
 }
 
-func (w *world) host(seed byte, cfg stream.Config) (*stream.Host, i2p.Destination) {
+func (w *world) host(seed byte, cfg sockets.Config) (*sockets.Host, i2p.Destination) {
 	w.t.Helper()
 	cfg.Keys = keys(w.t, seed)
 	cfg.Rand = rand.NewChaCha8([32]byte{seed, 1})
-	cfg.Send = w.send
-	h, err := stream.New(cfg)
+	o := &owner{wake: make(chan struct{}, 1)}
+	cfg.Send, cfg.Wake = w.send, o.nudge
+	h, err := sockets.New(cfg)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	o.Host = h
 	w.mu.Lock()
-	w.hosts[cfg.Keys.Destination().Hash()] = h
+	w.hosts[cfg.Keys.Destination().Hash()] = o
 	w.mu.Unlock()
-	w.running.Add(1)
-	go func() {
-		defer w.running.Done()
-		if err := h.Run(w.ctx); err != nil {
-			w.t.Error(err)
-		}
-	}()
+	w.running.Go(func() { o.run(w.ctx) })
 	return h, cfg.Keys.Destination()
 }
 
-func (w *world) send(to i2p.Destination, payloads [][]byte) {
+func (w *world) send(_ i2p.Destination, to i2p.Hash, payloads [][]byte) {
 	w.mu.Lock()
-	h, cut := w.hosts[to.Hash()], w.cut
+	h, cut := w.hosts[to], w.cut
 	w.mu.Unlock()
 	if h == nil || cut {
 		return
@@ -82,16 +132,10 @@ func (w *world) send(to i2p.Destination, payloads [][]byte) {
 		copies = append(copies, bytes.Clone(p))
 	}
 	if w.latency == 0 {
-		for _, p := range copies {
-			h.Handle(p)
-		}
+		h.arrive(copies)
 		return
 	}
-	time.AfterFunc(w.latency, func() {
-		for _, p := range copies {
-			h.Handle(p)
-		}
-	})
+	time.AfterFunc(w.latency, func() { h.arrive(copies) })
 }
 
 func (w *world) end() {
@@ -100,10 +144,10 @@ func (w *world) end() {
 }
 
 // pair is two hosts and a stream between them.
-func (w *world) pair(t *testing.T) (a, b *stream.Conn, ha, hb *stream.Host) {
+func (w *world) pair(t *testing.T) (a, b *sockets.Conn, ha, hb *sockets.Host) {
 	t.Helper()
-	ha, _ = w.host(1, stream.Config{})
-	hb, to := w.host(2, stream.Config{})
+	ha, _ = w.host(1, sockets.Config{})
+	hb, to := w.host(2, sockets.Config{})
 	l, err := hb.Listen(0)
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +172,7 @@ func in(t *testing.T, latency time.Duration, f func(t *testing.T, w *world)) {
 func TestBothWays(t *testing.T) {
 	in(t, 30*time.Millisecond, func(t *testing.T, w *world) {
 		a, b, ha, _ := w.pair(t)
-		if got := b.LocalAddr().(stream.Addr).Port; got != 80 {
+		if got := b.LocalAddr().(sockets.Addr).Port; got != 80 {
 			t.Errorf("port %d", got)
 		}
 		if a.RemoteAddr().String() != b.LocalAddr().String() {
@@ -136,7 +180,7 @@ func TestBothWays(t *testing.T) {
 		}
 		const size = 3 << 20
 		var wg sync.WaitGroup
-		for i, ends := range [][2]*stream.Conn{{a, b}, {b, a}} {
+		for i, ends := range [][2]*sockets.Conn{{a, b}, {b, a}} {
 			var want, got [32]byte
 			wg.Add(2)
 			go func() {
@@ -229,7 +273,7 @@ func TestDeadlines(t *testing.T) {
 
 func TestDialContext(t *testing.T) {
 	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
-		ha, _ := w.host(1, stream.Config{})
+		ha, _ := w.host(1, sockets.Config{})
 		nobody := keys(t, 7).Destination()
 		ctx, cancel := context.WithTimeout(w.ctx, 5*time.Second)
 		defer cancel()
@@ -251,8 +295,8 @@ func TestDialContext(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
-		ha, _ := w.host(1, stream.Config{})
-		hb, to := w.host(2, stream.Config{Engine: streaming.Config{Limits: streaming.Limits{Reset: true}}, Backlog: 2})
+		ha, _ := w.host(1, sockets.Config{})
+		hb, to := w.host(2, sockets.Config{Engine: streaming.Config{Limits: streaming.Limits{Reset: true}}, Backlog: 2})
 		start := time.Now()
 		if _, err := ha.Dial(w.ctx, to, 5); !errors.Is(err, streaming.ErrReset) || time.Since(start) > time.Second {
 			t.Errorf("no listener: %v after %v", err, time.Since(start))
@@ -261,10 +305,10 @@ func TestRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := hb.Listen(5); !errors.Is(err, stream.ErrListening) {
+		if _, err := hb.Listen(5); !errors.Is(err, sockets.ErrListening) {
 			t.Error(err)
 		}
-		var conns []*stream.Conn
+		var conns []*sockets.Conn
 		for range 2 {
 			c, err := ha.Dial(w.ctx, to, 5)
 			if err != nil {
@@ -289,14 +333,14 @@ func TestRefused(t *testing.T) {
 
 func TestEarlyDataTravelsWithTheSYN(t *testing.T) {
 	in(t, 100*time.Millisecond, func(t *testing.T, w *world) {
-		ha, _ := w.host(1, stream.Config{})
-		hb, to := w.host(2, stream.Config{})
+		ha, _ := w.host(1, sockets.Config{})
+		hb, to := w.host(2, sockets.Config{})
 		l, err := hb.Listen(0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		start := time.Now()
-		a, err := ha.DialWith(w.ctx, to, stream.Options{Port: 80, Early: true})
+		a, err := ha.DialWith(w.ctx, to, sockets.Options{Port: 80, Early: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -368,8 +412,8 @@ func TestPeerVanishes(t *testing.T) {
 
 func TestPing(t *testing.T) {
 	in(t, 70*time.Millisecond, func(t *testing.T, w *world) {
-		ha, _ := w.host(1, stream.Config{})
-		_, to := w.host(2, stream.Config{})
+		ha, _ := w.host(1, sockets.Config{})
+		_, to := w.host(2, sockets.Config{})
 		if d, err := ha.Ping(w.ctx, to); d != 140*time.Millisecond || err != nil {
 			t.Error(d, err)
 		}
@@ -408,21 +452,20 @@ func TestShutdown(t *testing.T) {
 		time.Sleep(time.Second)
 		w.end()
 		wg.Wait()
-		if _, err := ha.Dial(context.Background(), keys(t, 3).Destination(), 1); !errors.Is(err, stream.ErrClosed) {
+		if _, err := ha.Dial(context.Background(), keys(t, 3).Destination(), 1); !errors.Is(err, sockets.ErrClosed) {
 			t.Error(err)
 		}
-		if _, err := ha.Listen(4); !errors.Is(err, stream.ErrClosed) {
+		if _, err := ha.Listen(4); !errors.Is(err, sockets.ErrClosed) {
 			t.Error(err)
 		}
-		ha.Handle([]byte("late"))
 		a.Stats()
 	})
 }
 
 func TestManyStreams(t *testing.T) {
 	in(t, 50*time.Millisecond, func(t *testing.T, w *world) {
-		ha, _ := w.host(1, stream.Config{})
-		hb, to := w.host(2, stream.Config{})
+		ha, _ := w.host(1, sockets.Config{})
+		hb, to := w.host(2, sockets.Config{})
 		l, err := hb.Listen(0)
 		if err != nil {
 			t.Fatal(err)
@@ -468,8 +511,8 @@ func TestManyStreams(t *testing.T) {
 func BenchmarkHosts(b *testing.B) {
 	w := newWorld(b, 0)
 	defer w.end()
-	ha, _ := w.host(1, stream.Config{})
-	hb, to := w.host(2, stream.Config{})
+	ha, _ := w.host(1, sockets.Config{})
+	hb, to := w.host(2, sockets.Config{})
 	l, err := hb.Listen(0)
 	if err != nil {
 		b.Fatal(err)

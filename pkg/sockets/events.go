@@ -1,4 +1,4 @@
-package stream
+package sockets
 
 import (
 	"i2ptoolkit/pkg/i2p"
@@ -10,7 +10,7 @@ type events struct{ h *Host }
 
 func (e events) Accept(ec *streaming.Conn) bool {
 	h := e.h
-	if allows := h.cfg.Allows; allows != nil && !allows(ec.Remote().Hash()) {
+	if !h.cfg.Allows(ec.Remote().Hash()) {
 		return false
 	}
 	port, _ := ec.Ports()

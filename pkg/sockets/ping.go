@@ -1,4 +1,4 @@
-package stream
+package sockets
 
 import (
 	"context"
@@ -38,16 +38,16 @@ func (h *Host) Ping(ctx context.Context, to i2p.Destination) (time.Duration, err
 			}
 		})
 		if err != nil {
-			return 0, fmt.Errorf("stream: ping: %w", err)
+			return 0, fmt.Errorf("sockets: ping: %w", err)
 		}
 		select {
 		case <-answered:
 			return h.cfg.Now().Sub(start), nil
 		case <-repeat.C:
 		case <-h.done:
-			return 0, fmt.Errorf("stream: ping: %w", ErrClosed)
+			return 0, fmt.Errorf("sockets: ping: %w", ErrClosed)
 		case <-ctx.Done():
-			return 0, fmt.Errorf("stream: ping: %w", context.Cause(ctx))
+			return 0, fmt.Errorf("sockets: ping: %w", context.Cause(ctx))
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package stream
+package sockets
 
 import (
 	"sync"

@@ -1,4 +1,4 @@
-package stream
+package sockets
 
 // queue is a FIFO of bytes.
 type queue struct {

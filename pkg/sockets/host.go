@@ -1,6 +1,10 @@
-// Package stream gives the streams of one local destination as net.Conn and
-// net.Listener. One goroutine, in Run, owns the streaming engine.
-package stream
+// Package sockets gives the streams and datagrams of a local destination to its
+// users as net.Conn, net.Listener and net.PacketConn.
+//
+// A Host has the streaming engine, and belongs to one goroutine: that of the
+// destination, which hands it what arrives and calls Flush for what there is
+// to send. What users do is noted, and wakes that goroutine.
+package sockets
 
 import (
 	"context"
@@ -21,9 +25,12 @@ type Config struct {
 	Keys *i2p.PrivateKeys
 	Rand io.Reader        // nil is crypto/rand
 	Now  func() time.Time // nil is time.Now
-	// Send passes I2CP payloads to a destination. The payloads are lent until
-	// it returns; it must not block for long.
-	Send func(to i2p.Destination, payloads [][]byte)
+	// Wake has the owner call Collect, Apply and Flush soon. It may be called from any
+	// goroutine and must not block.
+	Wake func()
+	// Send passes I2CP payloads to a destination, from within Flush. They are
+	// lent until it returns.
+	Send func(to i2p.Destination, hash i2p.Hash, payloads [][]byte)
 	// Stalled is told that packets to a destination go unanswered, so that
 	// another path may be tried. It may be nil.
 	Stalled func(peer i2p.Hash)
@@ -37,47 +44,37 @@ type Config struct {
 
 	WriteBuffer int // bytes of each stream that Write takes ahead: 128 KiB
 	Backlog     int // streams that wait for Accept, of each Listener: 128
-	// Gather is for simulations, nil elsewhere: the Host's goroutine calls it
-	// once it has woken. It returns when the goroutines that may still add to
-	// what there is to do are at rest.
-	Gather func()
-	Inbox  int // bytes that wait for the Host's goroutine: 8 MiB
 }
 
 // Stats count what a Host did.
 type Stats struct {
 	streaming.Counters
-	Streams      int
-	InboxDropped uint64 // payloads
+	Streams int
 }
 
-// Host runs the streams of a destination. New starts nothing; Run does.
+// Host runs the streams of a destination. Collect, Apply, Handle, Flush, Deadline and
+// what else is said to be the owner's belong to one goroutine.
 type Host struct {
 	cfg    Config
-	mux    *streaming.Mux // Run's
+	mux    *streaming.Mux // the owner's
 	local  Addr
-	wake   chan struct{}
-	done   chan struct{} // closed when Run has ended
-	arrive []*Conn       // Run's: streams that got data in this round
+	done   chan struct{} // closed by Shutdown
+	arrive []*Conn       // the owner's: streams that got data in this round
 	drains []chan struct{}
-	pings  map[uint32]chan struct{} // Run's
-	live   int                      // Run's: streams whose Closed has not come
-	gone   chan struct{}            // Run's: to be closed with the end of the last stream
+	pings  map[uint32]chan struct{} // the owner's
+	live   int                      // the owner's: streams whose Closed has not come
+	taken  asked                    // the owner's: what this round is about
 
 	mu        sync.Mutex // a leaf: never held across a call of anything else
-	inbox     inbox
-	spare     inbox
-	ops       []func(now time.Time)
-	touched   []*Conn
+	asked     asked
 	listeners map[uint16]*Listener // nil once retired
-	dropped   uint64
 	closed    bool
 }
 
-// inbox is payloads one after the other.
-type inbox struct {
-	bytes []byte
-	ends  []int
+// asked is what users want.
+type asked struct {
+	ops     []func(now time.Time)
+	touched []*Conn
 }
 
 // ErrClosed is returned once the Host has ended.
@@ -85,8 +82,8 @@ var ErrClosed = streaming.ErrMuxClosed
 
 // New makes a Host.
 func New(cfg Config) (*Host, error) {
-	if cfg.Keys == nil || cfg.Send == nil {
-		return nil, errors.New("stream: keys and a way to send are needed")
+	if cfg.Keys == nil || cfg.Send == nil || cfg.Wake == nil {
+		return nil, errors.New("sockets: keys, a way to send and an owner to wake are needed")
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -97,10 +94,10 @@ func New(cfg Config) (*Host, error) {
 	if cfg.Quiet == nil {
 		cfg.Quiet = func() {}
 	}
-	if cfg.Gather == nil {
-		cfg.Gather = func() {}
+	if cfg.Allows == nil {
+		cfg.Allows = func(i2p.Hash) bool { return true }
 	}
-	for v, d := range map[*int]int{&cfg.WriteBuffer: 128 << 10, &cfg.Backlog: 128, &cfg.Inbox: 8 << 20} {
+	for v, d := range map[*int]int{&cfg.WriteBuffer: 128 << 10, &cfg.Backlog: 128} {
 		if *v <= 0 {
 			*v = d
 		}
@@ -108,7 +105,6 @@ func New(cfg Config) (*Host, error) {
 	h := &Host{
 		cfg:       cfg,
 		local:     Addr{Destination: cfg.Keys.Destination()},
-		wake:      make(chan struct{}, 1),
 		done:      make(chan struct{}),
 		listeners: make(map[uint16]*Listener),
 		pings:     make(map[uint32]chan struct{}),
@@ -122,90 +118,37 @@ func New(cfg Config) (*Host, error) {
 	return h, nil
 }
 
-// Handle takes an I2CP payload of protocol 6 that arrived for the
-// destination. It copies what it needs and does not block.
-func (h *Host) Handle(payload []byte) {
+// Collect takes what users asked for until now. It is the owner's, and its first
+// call when it has woken: what users do because of this round is for the next,
+// whether they are fast or not.
+func (h *Host) Collect() {
 	h.mu.Lock()
-	if h.closed || len(h.inbox.bytes)+len(payload) > h.cfg.Inbox {
-		h.dropped++
-		h.mu.Unlock()
-		return
-	}
-	h.inbox.bytes = append(h.inbox.bytes, payload...)
-	h.inbox.ends = append(h.inbox.ends, len(h.inbox.bytes))
-	first := len(h.inbox.ends) == 1
+	h.taken, h.asked = h.asked, asked{}
 	h.mu.Unlock()
-	if first {
-		h.nudge()
-	}
 }
 
-func (h *Host) nudge() {
-	select {
-	case h.wake <- struct{}{}:
-	default:
-	}
-}
-
-// Run works until ctx ends, and then resets what streams are left.
-func (h *Host) Run(ctx context.Context) error {
-	defer close(h.done)
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		h.cfg.Gather()
-		wait := h.turn()
-		if h.gone != nil && h.mux.Len() == 0 {
-			close(h.gone)
-			h.gone = nil
-		}
-		if wait <= 0 {
-			select {
-			case <-ctx.Done():
-				h.shutdown()
-				return nil
-			default:
-				continue
-			}
-		}
-		timer.Reset(wait)
-		select {
-		case <-ctx.Done():
-			h.shutdown()
-			return nil
-		case <-h.wake:
-		case <-timer.C:
-		}
-	}
-}
-
-// turn does all there is to do, and says how long there will be nothing.
-func (h *Host) turn() time.Duration {
-	now := h.cfg.Now()
-	h.mu.Lock()
-	in, ops, touched := h.inbox, h.ops, h.touched
-	h.inbox, h.spare = h.spare, inbox{}
-	h.ops, h.touched = nil, nil
-	select { // what this says is done in this turn
-	case <-h.wake:
-	default:
-	}
-	h.mu.Unlock()
-
-	for _, op := range ops { // first: they may say what is taken
+// Apply does what was collected. It is the owner's, and comes before Handle:
+// what was asked for may say what is taken.
+func (h *Host) Apply(now time.Time) {
+	for _, op := range h.taken.ops {
 		op(now)
 	}
-	start := 0
-	for _, end := range in.ends {
-		h.mux.Handle(now, in.bytes[start:end])
-		start = end
-	}
-	for _, c := range touched {
+}
+
+// Handle takes an I2CP payload of protocol 6 that arrived for the destination,
+// and keeps nothing of it. It is the owner's; Flush must follow.
+func (h *Host) Handle(now time.Time, payload []byte) { h.mux.Handle(now, payload) }
+
+// Flush brings users and engine together, and sends what there is to send. It
+// is the owner's.
+func (h *Host) Flush(now time.Time) {
+	for _, c := range h.taken.touched {
 		c.sync()
 	}
+	h.taken = asked{}
 	h.mux.Tick(now)
 	for _, b := range h.mux.Flush(now) {
-		h.cfg.Send(b.To, b.Payloads)
+		h.cfg.Send(b.To, b.Hash, b.Payloads)
 	}
 	for _, c := range h.arrive {
 		c.wakeReader()
@@ -213,80 +156,57 @@ func (h *Host) turn() time.Duration {
 	clear(h.arrive)
 	h.arrive = h.arrive[:0]
 	h.drained()
-
-	h.mu.Lock()
-	if cap(in.bytes) <= 1<<20 {
-		h.spare = inbox{in.bytes[:0], in.ends[:0]}
-	}
-	more := len(h.inbox.ends)+len(h.ops)+len(h.touched) > 0
-	h.mu.Unlock()
-	if more {
-		return 0
-	}
-	at := h.mux.Deadline()
-	if at.IsZero() {
-		return time.Hour
-	}
-	return max(at.Sub(h.cfg.Now()), 0)
 }
 
-// Revive says that there is a new path to a destination whose streams have stalled.
-func (h *Host) Revive(peer i2p.Hash) {
-	h.do(func(now time.Time) { h.mux.Revive(now, peer) })
-}
+// Deadline is when Flush is to be called though nothing happens; the zero time
+// where nothing waits. It is the owner's.
+func (h *Host) Deadline() time.Time { return h.mux.Deadline() }
+
+// Revive says that there is a new path to a destination whose streams have
+// stalled. It is the owner's; Flush must follow.
+func (h *Host) Revive(now time.Time, peer i2p.Hash) { h.mux.Revive(now, peer) }
 
 // Retire ends the listeners and the opening of streams. Streams go on, and
 // once they are closed linger for a while, to acknowledge what a peer may send
-// again. With the last of them gone is closed.
-func (h *Host) Retire() (gone <-chan struct{}) {
-	ch := make(chan struct{})
+// again. Len tells when the last has gone. It is the owner's.
+func (h *Host) Retire() {
 	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
-		close(ch)
-		return ch
-	}
 	listeners := h.takeListeners()
-	h.ops = append(h.ops, func(time.Time) {
-		h.gone = ch
-		h.mux.Retire()
-	})
 	h.mu.Unlock()
+	h.mux.Retire()
 	for _, l := range listeners {
 		l.end()
 	}
-	h.nudge()
-	return ch
 }
 
-// Resume lets streams be opened and listeners made again after Retire.
+// Resume lets streams be opened and listeners made again after Retire. It is
+// the owner's.
 func (h *Host) Resume() {
 	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
-		return
-	}
 	h.listeners = make(map[uint16]*Listener)
-	h.ops = append(h.ops, func(time.Time) {
-		h.gone = nil
-		h.mux.Resume()
-	})
 	h.mu.Unlock()
-	h.nudge()
+	h.mux.Resume()
 }
 
-// shutdown ends all streams and listeners.
-func (h *Host) shutdown() {
-	h.turn()
+// Len is the number of streams, lingering ones included. It is the owner's.
+func (h *Host) Len() int { return h.mux.Len() }
+
+// Shutdown resets all streams and ends all listeners. It is the owner's, and
+// the last of its calls.
+func (h *Host) Shutdown(now time.Time) {
+	h.Collect()
+	h.Apply(now)
+	h.Flush(now)
 	h.mux.Shutdown()
-	for _, b := range h.mux.Flush(h.cfg.Now()) {
-		h.cfg.Send(b.To, b.Payloads)
+	for _, b := range h.mux.Flush(now) {
+		h.cfg.Send(b.To, b.Hash, b.Payloads)
 	}
 	h.mu.Lock()
 	h.closed = true
 	listeners := h.takeListeners()
-	h.inbox, h.spare, h.ops, h.touched = inbox{}, inbox{}, nil, nil
+	h.asked = asked{}
 	h.mu.Unlock()
+	close(h.done)
 	for _, l := range listeners {
 		l.end()
 	}
@@ -308,16 +228,16 @@ func (h *Host) takeListeners() []*Listener {
 	return listeners
 }
 
-// do has op run by Run's goroutine. It reports false after the end.
+// do has op run by the owner's goroutine. It reports false after the end.
 func (h *Host) do(op func(now time.Time)) bool {
 	h.mu.Lock()
 	if h.closed {
 		h.mu.Unlock()
 		return false
 	}
-	h.ops = append(h.ops, op)
+	h.asked.ops = append(h.asked.ops, op)
 	h.mu.Unlock()
-	h.nudge()
+	h.cfg.Wake()
 	return true
 }
 
@@ -340,7 +260,7 @@ func (h *Host) call(op func(now time.Time)) bool {
 	}
 }
 
-// touch has Run's goroutine look at a stream.
+// touch has the owner's goroutine look at a stream.
 func (h *Host) touch(c *Conn) {
 	h.mu.Lock()
 	if h.closed || c.touched {
@@ -348,9 +268,9 @@ func (h *Host) touch(c *Conn) {
 		return
 	}
 	c.touched = true
-	h.touched = append(h.touched, c)
+	h.asked.touched = append(h.asked.touched, c)
 	h.mu.Unlock()
-	h.nudge()
+	h.cfg.Wake()
 }
 
 // Options say how a stream is opened.
@@ -387,7 +307,7 @@ func (h *Host) DialWith(ctx context.Context, to i2p.Destination, o Options) (*Co
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("stream: dialing %s: %w", to.B32(), err)
+		return nil, fmt.Errorf("sockets: dialing %s: %w", to.B32(), err)
 	}
 	if o.Early {
 		return c, nil
@@ -401,7 +321,7 @@ func (h *Host) DialWith(ctx context.Context, to i2p.Destination, o Options) (*Co
 		err = context.Cause(ctx)
 		c.Abort()
 	}
-	return nil, fmt.Errorf("stream: dialing %s: %w", to.B32(), err)
+	return nil, fmt.Errorf("sockets: dialing %s: %w", to.B32(), err)
 }
 
 // Drain waits until no streams are left open, for an orderly end.
@@ -434,9 +354,6 @@ func (h *Host) drained() {
 func (h *Host) Stats() Stats {
 	var s Stats
 	h.call(func(time.Time) { s.Counters, s.Streams = h.mux.Counters(), h.live })
-	h.mu.Lock()
-	s.InboxDropped = h.dropped
-	h.mu.Unlock()
 	return s
 }
 

@@ -1,4 +1,4 @@
-package stream
+package sockets
 
 import (
 	"context"
@@ -21,6 +21,9 @@ type Addr struct {
 func (Addr) Network() string { return "i2p" }
 
 func (a Addr) String() string {
+	if a.Destination.IsZero() { // the sender of a raw datagram
+		return net.JoinHostPort("", strconv.Itoa(int(a.Port)))
+	}
 	return net.JoinHostPort(a.Destination.B32(), strconv.Itoa(int(a.Port)))
 }
 
@@ -34,7 +37,7 @@ type Listener struct {
 }
 
 // ErrListening means that a port has a listener already.
-var ErrListening = errors.New("stream: the port has a listener already")
+var ErrListening = errors.New("sockets: the port has a listener already")
 
 // Listen takes the streams for a port, or for every port without a listener
 // of its own when port is 0.

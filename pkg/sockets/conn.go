@@ -1,4 +1,4 @@
-package stream
+package sockets
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 // Conn is a stream. It is a net.Conn with CloseWrite.
 type Conn struct {
 	h             *Host
-	e             *streaming.Conn // Run's
+	e             *streaming.Conn // the owner's
 	local, remote Addr
 	touched       bool // under h.mu
 
@@ -61,7 +61,7 @@ func (h *Host) conn(e *streaming.Conn) *Conn {
 }
 
 // sync brings the engine up to date with what the application did. It is
-// Run's.
+// the owner's.
 func (c *Conn) sync() {
 	c.h.mu.Lock()
 	c.touched = false

@@ -52,10 +52,11 @@ func TestEncryptionTypes(t *testing.T) {
 				}
 				echo(t, a, b, 20000)
 				for _, c := range []struct{ at, of *Client }{{a, b}, {b, a}} {
-					c.at.mu.Lock()
-					used := c.at.remotes[c.of.Destination().Hash()].key.Type
-					spoken := c.at.sessions.Stats()
-					c.at.mu.Unlock()
+					var used uint16
+					var spoken ratchet.Stats
+					c.at.look(func(time.Time) {
+						used, spoken = c.at.remotes[c.of.hash].key.Type, c.at.sessions.Stats()
+					})
 					if used != tt.used {
 						t.Errorf("type %d is used", used)
 					}

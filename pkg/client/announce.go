@@ -1,0 +1,119 @@
+package client
+
+import (
+	"time"
+
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/ratchet"
+)
+
+// pushSet sends our lease set to the peers that should know it and perhaps do
+// not.
+func (c *Client) pushSet(now time.Time) {
+	if c.pushAt.IsZero() || now.Before(c.pushAt) {
+		return
+	}
+	c.pushAt = time.Time{}
+	if c.life.resting || c.sessions == nil || !c.setStands(now) {
+		return // until there is another one
+	}
+	due := c.where(func(r *remote) bool {
+		at := r.pushAt(now, c.own.set)
+		if at.After(now) {
+			c.pushBy(at)
+		}
+		return !at.IsZero() && !at.After(now)
+	})
+	unheard := false
+	for i, r := range due {
+		if i == pushesAtOnce {
+			c.pushBy(now.Add(pushesSpacing))
+			break
+		}
+		unheard = c.push(now, r) || unheard
+	}
+	if unheard {
+		c.tunnels.Suspect() // or ours are at fault
+	}
+}
+
+// push sends our lease set to one peer, each time by another way, and reports
+// whether it has been sent in vain before.
+func (c *Client) push(now time.Time, r *remote) (unheard bool) {
+	via, lease, ok := r.detour(now, c.state.Outbound)
+	var m i2np.Message
+	if ok {
+		m, ok = c.sealCloves(now, r)
+	}
+	if !ok {
+		c.pushBy(now.Add(leaseSetResend))
+		return false
+	}
+	r.pushes++
+	if at := r.pushAt(now, c.own.set); !at.IsZero() {
+		c.pushBy(at)
+	}
+	c.tunnels.Send(via, lease.Gateway, lease.TunnelID, []i2np.Message{m})
+	if r.pushes > 1 { // the peer's leases may have changed as well
+		c.lookUpdate(now, r)
+	}
+	return r.pushes > 1
+}
+
+// pushBy has pushSet look at the peers at a time, or before.
+func (c *Client) pushBy(at time.Time) { c.pushAt = earliest(c.pushAt, at) }
+
+// pushAt is when our lease set should be sent by itself; zero for never.
+func (r *remote) pushAt(now time.Time, set *leaseset.LeaseSet2) time.Time {
+	switch {
+	case r.set == nil || !r.written || now.Sub(r.used) > conversation:
+		return time.Time{}
+	case r.sentSet != set.Published():
+		return now
+	case r.knowsSet || (!r.confirms && r.pushes >= maxPushes):
+		return time.Time{}
+	default:
+		return r.sentAt.Add(r.resendAfter(now))
+	}
+}
+
+// needsOurSet reports whether the next message should carry our lease set.
+func (r *remote) needsOurSet(now time.Time, set *leaseset.LeaseSet2) bool {
+	if r.sentSet != set.Published() {
+		return true
+	}
+	return !r.knowsSet && now.Sub(r.sentAt) >= r.resendAfter(now)
+}
+
+// resendAfter is how long to wait for the confirmation of our lease set.
+func (r *remote) resendAfter(now time.Time) time.Duration {
+	if r.pushes == 0 && !r.stalled(now) { // there are data to go with it
+		return leaseSetResend
+	}
+	return min(pushResend<<min(r.pushes, 10), maxPushPause)
+}
+
+func (r *remote) announced(now time.Time, set *leaseset.LeaseSet2, id ratchet.MessageID) {
+	if r.sentSet != set.Published() {
+		r.knowsSet, r.pushes = false, 0
+		r.sentIDs = r.sentIDs[:0]
+	}
+	if len(r.sentIDs) < maxAnnouncements {
+		r.sentIDs = append(r.sentIDs, id)
+	}
+	r.sentSet, r.sentAt = set.Published(), now
+}
+
+// acknowledged looks for the confirmation of a message that had our lease set.
+func (r *remote) acknowledged(acks []ratchet.MessageID) {
+	for _, a := range acks {
+		for _, id := range r.sentIDs {
+			if a == id {
+				r.knowsSet, r.confirms = true, true
+				r.sentIDs = r.sentIDs[:0]
+				return
+			}
+		}
+	}
+}

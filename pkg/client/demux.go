@@ -1,0 +1,140 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"i2ptoolkit/pkg/datagram"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+)
+
+// Handler takes the I2CP payloads of a protocol and port, framed as they came
+// (package datagram). They are lent until it returns. It is called from the
+// destination's loop, must not block, and may call Send.
+type Handler func(h datagram.Header, framed []byte)
+
+// ErrTaken means that a protocol and port have a handler already.
+var ErrTaken = errors.New("client: the protocol's port has a handler already")
+
+// demux knows who takes what arrives: the handler of the protocol and port, or
+// of the protocol, or of the port, or of all that has none. Streams are those
+// of protocol 6 that nobody else takes.
+type demux struct {
+	mu       sync.Mutex // a leaf
+	handlers map[target]*Handler
+}
+
+// target is a protocol, or 0 for any, and a port of ours, or 0 for any (I2CP
+// overview, "Important Differences from Standard IP").
+type target struct {
+	protocol byte
+	port     uint16
+}
+
+// Handle has h called with what arrives for a protocol and port of ours. 0 is
+// any protocol, or every port that has no handler of its own. It lasts until
+// stop, or until the destination is retired.
+func (c *Client) Handle(protocol byte, port uint16, h Handler) (stop func(), err error) {
+	d, at := &c.demux, target{protocol, port}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.handlers[at] != nil {
+		return nil, fmt.Errorf("%w: protocol %d, port %d", ErrTaken, protocol, port)
+	}
+	if d.handlers == nil {
+		d.handlers = make(map[target]*Handler)
+	}
+	mine := &h
+	d.handlers[at] = mine
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.handlers[at] == mine {
+			delete(d.handlers, at)
+		}
+	}, nil
+}
+
+// clear forgets all handlers.
+func (d *demux) clear() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.handlers)
+}
+
+// find is the handler that takes what arrives; nil where there is none. Where
+// there are streams, protocol 6 is not among those of which any is meant.
+func (d *demux) find(h datagram.Header, streams bool) Handler {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, at := range [...]target{{h.Protocol, h.To}, {h.Protocol, 0}, {datagram.Any, h.To}, {datagram.Any, 0}} {
+		if streams && at.protocol == datagram.Any && h.Protocol == datagram.Streaming {
+			continue
+		}
+		if mine := d.handlers[at]; mine != nil {
+			return *mine
+		}
+	}
+	return nil
+}
+
+// data hands on what a peer sent.
+func (c *Client) data(now time.Time, body []byte) {
+	payload, err := i2np.ParseData(body)
+	if err != nil {
+		c.stats.Rejected++
+		return
+	}
+	h, _, err := datagram.ParseHeader(payload)
+	if err != nil {
+		c.stats.Rejected++
+		return
+	}
+	handle := c.demux.find(h, c.host != nil)
+	switch {
+	case handle != nil:
+		handle(h, payload)
+	case h.Protocol == datagram.Streaming && c.host != nil:
+		c.host.Handle(now, payload)
+	default:
+		c.stats.Rejected++
+	}
+}
+
+// MaxSend is the longest payload, framed, that Send takes: what a garlic
+// message has room for beside our lease set.
+const MaxSend = 60 << 10
+
+// maxSending bounds what Send has taken and the loop not yet sent, in bytes.
+const maxSending = 1 << 20
+
+// What becomes of a payload that cannot be sent.
+var (
+	ErrTooLong = errors.New("client: the payload is too long")
+	ErrBusy    = errors.New("client: too much waits to be sent")
+)
+
+// Send sends an I2CP payload, framed by package datagram, once there is a way
+// to its destination; as all datagrams it may get lost. It takes ownership of
+// the payload and does not block.
+func (c *Client) Send(to i2p.Destination, framed []byte) error {
+	if len(framed) > MaxSend {
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLong, len(framed), MaxSend)
+	}
+	n := int64(len(framed))
+	if c.in.sending.Add(n) > maxSending {
+		c.in.sending.Add(-n)
+		return ErrBusy
+	}
+	hash := to.Hash()
+	if !c.in.post(func(time.Time) {
+		c.in.sending.Add(-n)
+		c.send(to, hash, [][]byte{framed})
+	}) {
+		return ErrClosed
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/options"
+	"i2ptoolkit/pkg/sockets"
+	"i2ptoolkit/pkg/streaming"
+)
+
+// noKeepAlive is in the place of what the streaming library calls doing nothing.
+const noKeepAlive = 24 * time.Hour
+
+// streams is how the destination's streams are set up.
+func (c *Client) streams() sockets.Config {
+	o := c.cfg.Options
+	s, l := o.Streaming, o.Streaming.Limits
+	sc := sockets.Config{
+		Keys: c.cfg.Keys, Rand: c.cfg.Rand, Now: c.cfg.Now, Wake: c.in.nudge, Send: c.send, Stalled: c.stalled,
+		Quiet: func() { c.tunnels.Suspect() }, WriteBuffer: s.WriteBuffer, Allows: o.Access.Allows,
+	}
+	sc.Engine = streaming.Config{
+		PathRTT: c.pathRTT, InitialRTO: s.InitialRTO, MTU: s.MTU, MaxWindow: s.MaxWindow, NoPong: s.Silent,
+		Limits: streaming.Limits{
+			Streams: l.Streams, PeerPerMinute: l.PeerPerMinute, PeerPerHour: l.PeerPerHour,
+			TotalPerMinute: l.TotalPerMinute, TotalPerHour: l.TotalPerHour, Reset: l.Reset,
+		},
+	}
+	switch s.InactivityAction {
+	case options.InactivityNothing:
+		sc.Engine.KeepAlive = noKeepAlive
+	case options.InactivityDisconnect:
+		sc.Engine.Idle = s.InactivityTimeout
+	case options.InactivitySend:
+		sc.Engine.KeepAlive = s.InactivityTimeout
+	}
+	return sc
+}
+
+// pathRTT guesses the round trip to another destination: twice our own, as each
+// way leads through tunnels of both ends.
+func (c *Client) pathRTT() time.Duration { return 2 * c.state.RTT }
+
+// Dial opens a stream to another destination.
+func (c *Client) Dial(ctx context.Context, to i2p.Destination, port uint16) (*sockets.Conn, error) {
+	if c.host == nil {
+		return nil, ErrNoStreams
+	}
+	if limit := c.patience; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	if err := c.Standing(ctx); err != nil {
+		return nil, fmt.Errorf("client: waiting for tunnels: %w", err)
+	}
+	if _, err := c.Lookup(ctx, to.Hash()); err != nil {
+		return nil, err
+	}
+	return c.host.Dial(ctx, to, port)
+}
+
+// Listen takes the streams for a port, or for every port without a listener
+// when port is 0.
+func (c *Client) Listen(port uint16) (*sockets.Listener, error) {
+	if c.host == nil {
+		return nil, ErrNoStreams
+	}
+	return c.host.Listen(port)
+}
+
+// Ping measures a round trip to a destination with the streaming protocol's
+// own echo, which not every destination answers.
+func (c *Client) Ping(ctx context.Context, to i2p.Destination) (time.Duration, error) {
+	if c.host == nil {
+		return 0, ErrNoStreams
+	}
+	if err := c.Standing(ctx); err != nil {
+		return 0, fmt.Errorf("client: waiting for tunnels: %w", err)
+	}
+	return c.host.Ping(ctx, to)
+}

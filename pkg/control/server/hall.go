@@ -1,0 +1,111 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/options"
+	"i2ptoolkit/pkg/sockets"
+)
+
+// Hall opens the destinations of a router for the tools.
+type Hall struct {
+	Destinations *destinations.Hall
+	Defaults     func() options.Options // what holds where a tool asks for nothing else
+}
+
+// OpenClient makes a local destination. Options that have no effect do no harm; all else
+// that is not obeyed is refused.
+func (h Hall) OpenClient(ctx context.Context, cfg ClientConfig) (Client, error) {
+	asked, problems := options.Parse(h.Defaults(), cfg.Options)
+	if err := problems.But(options.Moot).Err(); err != nil {
+		return nil, control.Errorf(control.BadRequest, "%v", err)
+	}
+	d, err := h.Destinations.Open(ctx, destinations.Request{Keys: cfg.Keys, Options: asked})
+	if err != nil {
+		return nil, coded(err)
+	}
+	return local{d}, nil
+}
+
+// coded gives an error of the hall's the code that the tools turn into an exit status.
+func coded(err error) error {
+	for _, c := range []struct {
+		kind error
+		code control.Code
+	}{
+		{destinations.ErrInUse, control.InUse},
+		{destinations.ErrStopped, control.Stopping},
+		{destinations.ErrClosed, control.Stopping},
+		{destinations.ErrNoTunnels, control.NoTunnels},
+		{destinations.ErrTimeout, control.Timeout},
+		{destinations.ErrNotFound, control.NotFound},
+		{destinations.ErrUnreachable, control.Unreachable},
+		{destinations.ErrBusy, control.Busy},
+		{destinations.ErrEncryption, control.Unsupported},
+		{destinations.ErrReset, control.Reset},
+		{destinations.ErrTaken, control.InUse},
+	} {
+		if errors.Is(err, c.kind) {
+			return control.Errorf(c.code, "%v", err)
+		}
+	}
+	return err
+}
+
+// local is a destination of the hall's, as the server wants it.
+type local struct{ *destinations.Local }
+
+func (l local) Ready(ctx context.Context) error {
+	if err := l.Local.Ready(ctx); err != nil {
+		return coded(err)
+	}
+	return nil
+}
+
+func (l local) Dial(ctx context.Context, to i2p.Destination, port uint16) (Stream, error) {
+	c, err := l.Local.Dial(ctx, to, port)
+	if err != nil {
+		return nil, coded(err)
+	}
+	return remote{c}, nil
+}
+
+func (l local) Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destination, error) {
+	d, err := l.Local.Resolve(ctx, hash)
+	if err != nil {
+		return d, coded(err)
+	}
+	return d, nil
+}
+
+func (l local) Listen(port uint16) (Listener, error) {
+	ln, err := l.Local.Listen(port)
+	if err != nil {
+		return nil, coded(err)
+	}
+	return listener{ln}, nil
+}
+
+type listener struct{ *sockets.Listener }
+
+func (l listener) Accept(ctx context.Context) (Stream, error) {
+	c, err := l.AcceptStream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return remote{c}, nil
+}
+
+// remote is a stream that names its peer.
+type remote struct{ *sockets.Conn }
+
+func (r remote) Remote() i2p.Destination { return r.RemoteAddr().(sockets.Addr).Destination }
+
+func (r remote) Reset() error {
+	r.Abort()
+	return nil
+}

@@ -1,0 +1,276 @@
+// Package destinations is the hall on which every door of a router stands:
+// local destinations, opened with options and keys. A door gets a Local
+// and of it net.Conn, net.Listener and net.PacketConn, or the payloads
+// themselves; what it speaks to its own users is its own matter.
+//
+// One key is open once. A destination outlives its user for a while, and where
+// that comes back goes on as it was.
+package destinations
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"i2ptoolkit/pkg/client"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/options"
+	"i2ptoolkit/pkg/router"
+)
+
+// Config is what a Hall needs.
+type Config struct {
+	// OpenTunnels is the router's.
+	OpenTunnels func(router.TunnelsConfig) *router.Tunnels
+	Now         func() time.Time // nil is time.Now
+	Log         *slog.Logger
+	// Rand gives each destination a source of its own; nil is crypto/rand for all.
+	Rand func() io.Reader
+	// Gather is for simulations, nil elsewhere: what the loop of the n-th
+	// destination calls once it has woken. It may give nil.
+	Gather func(n int) func()
+}
+
+// Hall has the local destinations of a router. New starts nothing; Run does.
+type Hall struct {
+	cfg Config
+
+	mu        sync.Mutex // a leaf
+	ctx       context.Context
+	residents map[*resident]struct{}
+	keys      map[i2p.Hash]*resident // those that were opened by keys
+	opened    int                    // ever
+	running   sync.WaitGroup
+}
+
+// New makes a Hall.
+func New(cfg Config) *Hall {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = func() io.Reader { return nil }
+	}
+	if cfg.Gather == nil {
+		cfg.Gather = func(int) func() { return nil }
+	}
+	return &Hall{cfg: cfg, residents: make(map[*resident]struct{}), keys: make(map[i2p.Hash]*resident)}
+}
+
+// Run lets destinations be opened until ctx ends, and then waits for them to
+// end as well: their streams are broken off.
+func (h *Hall) Run(ctx context.Context) error {
+	h.mu.Lock()
+	h.ctx = ctx
+	h.mu.Unlock()
+	<-ctx.Done()
+	h.mu.Lock() // what is opened from now on finds that it ended
+	h.mu.Unlock()
+	h.running.Wait()
+	return nil
+}
+
+// Len is the number of destinations, those without a user included.
+func (h *Hall) Len() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.residents)
+}
+
+// Request says what destination is to be opened.
+type Request struct {
+	// Keys are the destination's. Without them it is Destination where Keeper
+	// makes its lease sets, and else a new one that ends with its user.
+	Keys        *i2p.PrivateKeys
+	Destination i2p.Destination
+	Keeper      client.Keeper
+	Options     options.Options
+}
+
+// hash names what is open once; false for a new destination.
+func (r Request) hash() (i2p.Hash, bool) {
+	switch {
+	case r.Keys != nil:
+		return r.Keys.Destination().Hash(), true
+	case r.Keeper != nil:
+		return r.Destination.Hash(), true
+	}
+	return i2p.Hash{}, false
+}
+
+// leavePatience is how long one who opens a destination waits for its last
+// user to leave: a tool's end takes a moment to be noticed.
+const leavePatience = 500 * time.Millisecond
+
+// Open gives its caller a destination, and returns without waiting for tunnels.
+// The context bounds this call only.
+func (h *Hall) Open(ctx context.Context, r Request) (*Local, error) {
+	hash, named := r.hash()
+	if !named {
+		return h.settle(r)
+	}
+	patience, cancel := context.WithTimeoutCause(ctx, leavePatience, errWaited)
+	defer cancel()
+	for {
+		l, free := h.claim(hash)
+		switch {
+		case l == nil:
+			d, err := h.settle(r)
+			if err != nil || d != nil {
+				return d, err
+			}
+			continue // somebody else was faster
+		case free == nil:
+			if d := l.takeOver(r); d != nil {
+				return d, nil
+			}
+			free = l.done
+		}
+		select {
+		case <-free:
+		case <-l.done:
+		case <-patience.Done():
+			if err := context.Cause(patience); err != errWaited {
+				return nil, failure(nil, err)
+			}
+			return nil, fmt.Errorf("%s is %w", hash.B32(), ErrInUse)
+		}
+	}
+}
+
+// claim takes a destination that has no user, for the caller to go on with or
+// to end. Where it has one, free is closed when that has gone.
+func (h *Hall) claim(hash i2p.Hash) (l *resident, free <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if l = h.keys[hash]; l == nil {
+		return nil, nil
+	}
+	select {
+	case <-l.free:
+		l.free = make(chan struct{})
+		return l, nil
+	default:
+		return l, l.free
+	}
+}
+
+// settle makes a destination. It returns nil where there is one already.
+func (h *Hall) settle(r Request) (*Local, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ctx == nil || h.ctx.Err() != nil {
+		return nil, ErrStopped
+	}
+	hash, named := r.hash()
+	if named && h.keys[hash] != nil {
+		return nil, nil
+	}
+	l, err := h.newResident(r)
+	if err != nil {
+		return nil, err
+	}
+	h.opened++
+	h.residents[l] = struct{}{}
+	if named {
+		h.keys[hash] = l
+	}
+	ctx, cancel := context.WithCancel(h.ctx)
+	l.cancel = cancel
+	h.running.Go(func() { l.run(ctx) })
+	return &Local{resident: l, asked: r.Options}, nil
+}
+
+// resident is a local destination, with a user or without.
+type resident struct {
+	hall   *Hall
+	client *client.Client
+	keys   *i2p.PrivateKeys
+	key    []byte // keys, where they were given; nil otherwise
+	cancel context.CancelFunc
+	done   chan struct{}
+	asked  options.Options // by its first user
+
+	free chan struct{} // under hall.mu: closed while it has no user
+}
+
+func (h *Hall) newResident(r Request) (*resident, error) {
+	random := h.cfg.Rand()
+	l := &resident{hall: h, keys: r.Keys, done: make(chan struct{}), free: make(chan struct{}), asked: r.Options}
+	switch {
+	case r.Keys != nil:
+		l.key = r.Keys.AppendTo(nil)
+	case r.Keeper == nil:
+		var err error
+		if l.keys, err = i2p.GenerateDestination(r.Options.Signature, i2p.CryptoElGamal, random); err != nil {
+			return nil, fmt.Errorf("destinations: %w", err)
+		}
+	}
+	var err error
+	l.client, err = client.New(client.Config{
+		Keys: l.keys, Destination: r.Destination, Keeper: r.Keeper,
+		Rand: random, Gather: h.cfg.Gather(h.opened), Now: h.cfg.Now, Log: h.cfg.Log,
+		Options: r.Options, Resumable: l.key != nil,
+		OpenTunnels: l.openTunnels,
+	})
+	return l, err
+}
+
+// tunnels are the router's, for a client.
+type tunnels struct{ *router.Tunnels }
+
+func (t tunnels) Reshape(in, out options.Tunnels) { t.Tunnels.Reshape(shape(in), shape(out)) }
+
+func shape(t options.Tunnels) router.Shape {
+	return router.Shape{Hops: t.Length, Variance: t.Variance, Quantity: t.Quantity}
+}
+
+func (l *resident) openTunnels(to client.Callbacks) client.Tunnels {
+	return tunnels{l.hall.cfg.OpenTunnels(router.TunnelsConfig{
+		Name: l.client.Destination().B32(), Inbound: shape(l.asked.Inbound), Outbound: shape(l.asked.Outbound),
+		Deliver: to.Deliver, Published: to.Published,
+		Changed: func(s router.TunnelState) { to.Changed(client.TunnelState(s)) },
+	})}
+}
+
+func (l *resident) run(ctx context.Context) {
+	if err := l.client.Run(ctx); err != nil {
+		l.hall.cfg.Log.Error("local destination ended", "error", err)
+	}
+	l.cancel()
+	h := l.hall
+	h.mu.Lock()
+	delete(h.residents, l)
+	if hash := l.client.Destination().Hash(); h.keys[hash] == l {
+		delete(h.keys, hash)
+	}
+	h.mu.Unlock()
+	close(l.done)
+}
+
+// takeOver gives the destination, which the caller has claimed, to another
+// user. It returns nil where it has to end first: it is the same one by another
+// offline key or signed elsewhere, or its sessions or streams are to behave
+// otherwise.
+func (l *resident) takeOver(r Request) *Local {
+	if l.key != nil && r.Keys != nil && bytes.Equal(l.key, r.Keys.AppendTo(nil)) && l.client.Resume(r.Options) {
+		return &Local{resident: l, asked: r.Options}
+	}
+	l.cancel()
+	return nil
+}
+
+// leave is the end of a use.
+func (l *resident) leave() {
+	l.client.Retire()
+	l.hall.mu.Lock()
+	defer l.hall.mu.Unlock()
+	close(l.free)
+}

@@ -1,0 +1,320 @@
+package destinations
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/client"
+	"i2ptoolkit/pkg/datagram"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/sockets"
+)
+
+// serve is an echo service, as anybody would write it on a net.Listener.
+func serve(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			io.Copy(c, c)
+		}()
+	}
+}
+
+// echo sends bytes to an echo service and wants them back.
+func echo(t *testing.T, from *Local, to i2p.Destination, port uint16, size int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c, err := from.Dial(ctx, to, port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	sent := make([]byte, size)
+	rand.NewChaCha8([32]byte{4}).Read(sent)
+	go func() {
+		c.Write(sent)
+		c.CloseWrite()
+	}()
+	c.SetDeadline(time.Now().Add(time.Minute))
+	if got, err := io.ReadAll(c); err != nil || !bytes.Equal(got, sent) {
+		t.Fatalf("%d bytes came back, of %d: %v", len(got), size, err)
+	}
+}
+
+// TestEcho: an echo service of streams and one of datagrams, on halls alone.
+func TestEcho(t *testing.T) {
+	inNetwork(t, 5, func(t *testing.T, n *network) {
+		service := open(t, n.halls[3], Request{Keys: newKeys(t, 1), Options: asked()})
+		user := open(t, n.halls[4], Request{Options: asked()})
+		l, err := service.Listen(7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go serve(l)
+		echo(t, user, service.Destination(), 7, 100_000)
+
+		for _, protocol := range []byte{datagram.Repliable, datagram.Raw} {
+			echoDatagrams(t, protocol, service, user)
+		}
+		if err := errors.Join(l.Close(), service.Close(), user.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// echoDatagrams sends datagrams and wants them back. Raw ones say who sent them in
+// their payload, as they do nowhere else.
+func echoDatagrams(t *testing.T, protocol byte, service, user *Local) {
+	t.Helper()
+	at, err := service.ListenPacket(protocol, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer at.Close()
+	go func() {
+		b := make([]byte, 1<<16)
+		for {
+			n, from, err := at.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			if addr := from.(sockets.Addr); protocol == datagram.Raw {
+				addr.Destination, _, _ = i2p.ParseDestination(b[:n])
+				from = addr
+			}
+			at.WriteTo(b[:n], from)
+		}
+	}()
+	here, err := user.ListenPacket(protocol, 1234)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer here.Close()
+	for _, size := range []int{0, 100, 20_000} {
+		sent := append(user.Destination().AppendTo(nil), make([]byte, size)...)
+		rand.NewChaCha8([32]byte{5}).Read(sent[len(sent)-size:])
+		if _, err := here.WriteTo(sent, sockets.Addr{Destination: service.Destination(), Port: 9}); err != nil {
+			t.Fatal(err)
+		}
+		here.SetReadDeadline(time.Now().Add(30 * time.Second))
+		got := make([]byte, 1<<16)
+		n, from, err := here.ReadFrom(got)
+		if err != nil || !bytes.Equal(got[:n], sent) {
+			t.Fatalf("protocol %d: %d bytes came back, of %d: %v", protocol, n, len(sent), err)
+		}
+		addr := from.(sockets.Addr)
+		if known := addr.Destination.Hash() == service.Destination().Hash(); addr.Port != 9 || known != (protocol == datagram.Repliable) {
+			t.Errorf("protocol %d: from %v", protocol, from)
+		}
+	}
+	here.SetReadDeadline(time.Now())
+	if _, _, err := here.ReadFrom(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+// TestOneKeyOnce: a key is open once on a router, and goes to who comes next once its
+// user has left.
+func TestOneKeyOnce(t *testing.T) {
+	inNetwork(t, 4, func(t *testing.T, n *network) {
+		h, keys := n.halls[3], newKeys(t, 1)
+		first := open(t, h, Request{Keys: keys, Options: asked()})
+		begun := time.Now()
+		if _, err := h.Open(t.Context(), Request{Keys: keys, Options: asked()}); !errors.Is(err, ErrInUse) {
+			t.Errorf("opened twice: %v", err)
+		}
+		if took := time.Since(begun); took != leavePatience {
+			t.Errorf("after %v", took)
+		}
+		time.AfterFunc(leavePatience/2, func() { first.Close() })
+		second, err := h.Open(t.Context(), Request{Keys: keys, Options: asked()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if second.resident != first.resident {
+			t.Error("it did not go on as it was")
+		}
+		if err := second.Ready(t.Context()); err != nil {
+			t.Error(err)
+		}
+		second.Close()
+		other := asked()
+		other.Encryption = []uint16{i2p.CryptoMLKEM768X25519, i2p.CryptoX25519}
+		third, err := h.Open(t.Context(), Request{Keys: keys, Options: other})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if third.resident == second.resident {
+			t.Error("it has the keys that it had, and was asked for others")
+		}
+		if n := h.Len(); n != 1 {
+			t.Errorf("%d destinations", n)
+		}
+	})
+}
+
+// TestEnds: a hall that ends breaks off what its destinations do, and opens no others.
+func TestEnds(t *testing.T) {
+	inNetwork(t, 4, func(t *testing.T, n *network) {
+		h := n.halls[2]
+		d := open(t, h, Request{Options: asked()})
+		l, err := d.Listen(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() {
+			_, err := l.Accept()
+			ended <- err
+		}()
+		n.closeHalls()
+		<-d.Done()
+		if err := <-ended; !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+		if _, err := h.Open(t.Context(), Request{Options: asked()}); !errors.Is(err, ErrStopped) {
+			t.Error(err)
+		}
+		if _, err := d.Listen(1); !errors.Is(err, ErrClosed) {
+			t.Error(err)
+		}
+		if _, err := d.Dial(t.Context(), d.Destination(), 1); !errors.Is(err, ErrClosed) {
+			t.Error(err)
+		}
+	})
+}
+
+// TestErrors: who asks for what cannot be gets to know what it is.
+func TestErrors(t *testing.T) {
+	inNetwork(t, 5, func(t *testing.T, n *network) {
+		d, err := n.halls[3].Open(t.Context(), Request{Options: asked()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hasty, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if _, err := d.Dial(hasty, newKeys(t, 1).Destination(), 1); !errors.Is(err, ErrNoTunnels) {
+			t.Error(err)
+		}
+		if err := d.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Dial(t.Context(), newKeys(t, 1).Destination(), 1); !errors.Is(err, ErrNotFound) {
+			t.Error(err)
+		}
+		if _, err := d.Listen(5); err != nil {
+			t.Error(err)
+		}
+		if _, err := d.Listen(5); !errors.Is(err, ErrTaken) {
+			t.Error(err)
+		}
+		if _, err := d.ListenPacket(datagram.Raw, 5); err != nil {
+			t.Error(err)
+		}
+		if _, err := d.ListenPacket(datagram.Raw, 5); !errors.Is(err, ErrTaken) {
+			t.Error(err)
+		}
+		if _, err := d.ListenPacket(datagram.Datagram2, 5); !errors.Is(err, sockets.ErrProtocol) {
+			t.Error(err)
+		}
+		other := asked()
+		other.Encryption = []uint16{i2p.CryptoMLKEM768X25519}
+		hybrid := open(t, n.halls[4], Request{Options: other})
+		if _, err := d.Dial(t.Context(), hybrid.Destination(), 1); !errors.Is(err, ErrEncryption) {
+			t.Error(err)
+		}
+	})
+}
+
+// TestDemux: what arrives goes to who takes its protocol and port, else to who takes any
+// port of the protocol, the port of any, or all; streams to the streams.
+func TestDemux(t *testing.T) {
+	inNetwork(t, 5, func(t *testing.T, n *network) {
+		to := open(t, n.halls[3], Request{Options: asked()})
+		from := open(t, n.halls[4], Request{Options: asked()})
+		type target struct {
+			protocol byte
+			port     uint16
+		}
+		took := make(chan target, 1)
+		for _, at := range []target{{200, 5}, {200, 0}, {0, 6}, {0, 0}} {
+			stop, err := to.Handle(at.protocol, at.port, func(datagram.Header, []byte) { took <- at })
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stop()
+		}
+		for _, tt := range []struct{ sent, want target }{
+			{target{200, 5}, target{200, 5}},
+			{target{200, 6}, target{200, 0}},
+			{target{201, 6}, target{0, 6}},
+			{target{201, 5}, target{0, 0}},
+			{target{datagram.Raw, 5}, target{0, 0}},
+		} {
+			h := datagram.Header{Protocol: tt.sent.protocol, To: tt.sent.port}
+			if err := from.Send(to.Destination(), h.AppendStored(nil, []byte("x"))); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case got := <-took:
+				if got != tt.want {
+					t.Errorf("%v went to %v", tt.sent, got)
+				}
+			case <-time.After(10 * time.Second):
+				t.Errorf("nobody took %v", tt.sent)
+			}
+		}
+		l, err := to.Listen(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go serve(l)
+		echo(t, from, to.Destination(), 6, 100)
+		if err := from.Send(to.Destination(), make([]byte, client.MaxSend+1)); !errors.Is(err, client.ErrTooLong) {
+			t.Error(err)
+		}
+	})
+}
+
+// TestReshape: the tunnels of a destination in use become others, and it goes on.
+func TestReshape(t *testing.T) {
+	inNetwork(t, 6, func(t *testing.T, n *network) {
+		service := open(t, n.halls[4], Request{Options: asked()})
+		user := open(t, n.halls[5], Request{Options: asked()})
+		l, err := service.Listen(7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go serve(l)
+		before, err := user.Lookup(t.Context(), service.Destination().Hash())
+		if err != nil || len(before.Leases()) > 2 {
+			t.Fatalf("%v, %v", before, err)
+		}
+		other := asked()
+		other.Inbound.Quantity, other.Inbound.Length = 4, 2
+		if !service.Reshape(other) || !service.Options().Equal(other) {
+			t.Error("not reshaped")
+		}
+		time.Sleep(time.Minute)
+		echo(t, user, service.Destination(), 7, 1000)
+		if own, err := service.Lookup(t.Context(), service.Destination().Hash()); err != nil || len(own.Leases()) != 4 {
+			t.Errorf("%d leases, %v", len(own.Leases()), err)
+		}
+		other.Streaming.MTU = 1000
+		if service.Reshape(other) {
+			t.Error("streams were reshaped")
+		}
+	})
+}

@@ -1,0 +1,133 @@
+package destinations
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"i2ptoolkit/pkg/client"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/options"
+	"i2ptoolkit/pkg/sockets"
+)
+
+// Local is one use of a local destination, from its opening to its Close.
+type Local struct {
+	*resident
+	once  sync.Once
+	mu    sync.Mutex // a leaf
+	asked options.Options
+}
+
+// Destination is what peers know it by.
+func (d *Local) Destination() i2p.Destination { return d.client.Destination() }
+
+// Options are what was asked for.
+func (d *Local) Options() options.Options {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.asked
+}
+
+// Ready waits until peers can find the destination: tunnels stand both ways,
+// and its lease set is published where it is to be.
+func (d *Local) Ready(ctx context.Context) error { return failure(d, d.client.Ready(ctx)) }
+
+// Dial opens a stream to a port of another destination. It waits for tunnels by
+// itself.
+func (d *Local) Dial(ctx context.Context, to i2p.Destination, port uint16) (*sockets.Conn, error) {
+	c, err := d.client.Dial(ctx, to, port)
+	if err != nil {
+		return nil, failure(d, err)
+	}
+	return c, nil
+}
+
+// Listen takes the streams for a port, or for every port without a listener of
+// its own when port is 0.
+func (d *Local) Listen(port uint16) (*sockets.Listener, error) {
+	l, err := d.client.Listen(port)
+	return l, failure(d, err)
+}
+
+// ListenPacket sends from a port, and takes what comes for it: repliable
+// datagrams or raw ones (package datagram). With port 0 it takes what no other
+// port does.
+func (d *Local) ListenPacket(protocol byte, port uint16) (*sockets.PacketConn, error) {
+	stop := func() {}
+	p, err := sockets.NewPacketConn(sockets.PacketConfig{
+		Keys: d.keys, Local: sockets.Addr{Destination: d.Destination(), Port: port}, Protocol: protocol,
+		Send: d.Send, Closed: func() { stop() },
+	})
+	if err != nil {
+		return nil, err
+	}
+	if stop, err = d.client.Handle(protocol, port, p.Arrive); err != nil {
+		return nil, failure(d, err)
+	}
+	return p, nil
+}
+
+// Handle has h called with what arrives for a protocol and port, framed as it
+// came. 0 is any protocol, and every port without a handler of its own.
+func (d *Local) Handle(protocol byte, port uint16, h client.Handler) (stop func(), err error) {
+	stop, err = d.client.Handle(protocol, port, h)
+	return stop, failure(d, err)
+}
+
+// Send sends a payload, framed by package datagram, once there is a way to its
+// destination. It takes ownership and does not block.
+func (d *Local) Send(to i2p.Destination, framed []byte) error {
+	return failure(d, d.client.Send(to, framed))
+}
+
+// Lookup finds the lease set of a destination. It waits for tunnels by itself.
+func (d *Local) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
+	if err := d.client.Standing(ctx); err != nil {
+		return nil, failure(d, err)
+	}
+	set, err := d.client.Lookup(ctx, hash)
+	return set, failure(d, err)
+}
+
+// Resolve finds the destination behind a hash.
+func (d *Local) Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destination, error) {
+	set, err := d.Lookup(ctx, hash)
+	if err != nil {
+		return i2p.Destination{}, err
+	}
+	return set.Destination(), nil
+}
+
+// Ping measures a round trip to a destination, which not every one answers.
+func (d *Local) Ping(ctx context.Context, to i2p.Destination) (time.Duration, error) {
+	rtt, err := d.client.Ping(ctx, to)
+	return rtt, failure(d, err)
+}
+
+// Reshape changes what is asked for: the shape of tunnels, whether the
+// destination is published, and what its lease set says. It reports false where
+// the options differ in more than that.
+func (d *Local) Reshape(asked options.Options) bool {
+	if !d.client.Reshape(asked) {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.asked = asked
+	return true
+}
+
+// Stats returns the destination's counters.
+func (d *Local) Stats() client.Stats { return d.client.Stats() }
+
+// Done is closed when the destination has ended.
+func (d *Local) Done() <-chan struct{} { return d.done }
+
+// Close says that the destination has no user any more. It ends by itself once
+// its peers know all that it has to tell them.
+func (d *Local) Close() error {
+	d.once.Do(d.leave)
+	return nil
+}
