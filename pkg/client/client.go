@@ -10,12 +10,12 @@ package client
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"log/slog"
 	"time"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
@@ -114,6 +114,7 @@ type Client struct {
 	patience time.Duration // of Dial; 0: its caller's
 
 	// The loop's own.
+	random   *draw.Source
 	tunnels  Tunnels
 	keys     []EncryptionKey   // of our lease sets
 	sessions *ratchet.Sessions // nil until the keys are known
@@ -140,9 +141,6 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.Rand == nil {
-		cfg.Rand = rand.Reader
-	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -152,8 +150,11 @@ func New(cfg Config) (*Client, error) {
 	if len(cfg.Options.Encryption) == 0 {
 		cfg.Options = options.Default()
 	}
+	random := draw.From(cfg.Rand)
+	cfg.Rand = random
 	c := &Client{
 		cfg:      cfg,
+		random:   random,
 		dest:     cfg.Destination,
 		in:       newInbox(),
 		keeper:   cfg.Keeper,

@@ -20,7 +20,7 @@ func (c *Client) send(_ i2p.Destination, hash i2p.Hash, payloads [][]byte) {
 		return
 	}
 	r.used, r.written = now, true
-	if !r.choose(now, c.state.Outbound, c.pick) {
+	if !r.choose(now, c.state.Outbound, c.random.Below) {
 		c.hold(r, payloads)
 		c.lookUpdate(now, r)
 		return
@@ -105,18 +105,8 @@ func (c *Client) ownSetClove(now time.Time) (i2np.Clove, bool) {
 }
 
 func (c *Client) message(now time.Time, t i2np.Type, body []byte) i2np.Message {
-	return i2np.Message{Type: t, ID: c.random32(), Expiration: i2p.DateOf(now.Add(messageLife)), Body: body}
+	return i2np.Message{Type: t, ID: c.random.Nonzero32(), Expiration: i2p.DateOf(now.Add(messageLife)), Body: body}
 }
-
-func (c *Client) random32() uint32 {
-	var b [4]byte
-	if _, err := c.cfg.Rand.Read(b[:]); err != nil {
-		panic("client: random source: " + err.Error())
-	}
-	return binary.BigEndian.Uint32(b[:]) | 1
-}
-
-func (c *Client) pick(n int) int { return int(c.random32()) % n }
 
 // open handles one message that came through our tunnels.
 func (c *Client) open(now time.Time, m i2np.Message) {
@@ -233,7 +223,7 @@ func (c *Client) revive(now time.Time, r *remote) {
 
 // flush sends what waited for r.
 func (c *Client) flush(now time.Time, r *remote) {
-	if len(r.waiting) == 0 || c.sessions == nil || !r.choose(now, c.state.Outbound, c.pick) {
+	if len(r.waiting) == 0 || c.sessions == nil || !r.choose(now, c.state.Outbound, c.random.Below) {
 		return
 	}
 	waiting := r.waiting

@@ -48,7 +48,7 @@ func (c *Client) replyEmpty(now time.Time) {
 	}
 	for _, p := range c.sessions.Pending(now) {
 		r := c.byStatic[p.Static]
-		if r == nil || r.set == nil || r.static() != p.Static || !r.choose(now, c.state.Outbound, c.pick) {
+		if r == nil || r.set == nil || r.static() != p.Static || !r.choose(now, c.state.Outbound, c.random.Below) {
 			continue
 		}
 		if m, ok := c.sealCloves(now, r); ok {
@@ -162,7 +162,7 @@ func (c *Client) stalled(hash i2p.Hash) {
 	if r == nil || r.set == nil {
 		return
 	}
-	r.abandon(now, c.state.Outbound, c.pick)
+	r.abandon(now, c.state.Outbound, c.random.Below)
 	r.stall = now
 	c.sessions.Suspect(r.static())
 	r.sentSet, r.knowsSet = 0, false // perhaps they answer to leases that are gone

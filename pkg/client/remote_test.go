@@ -1,0 +1,50 @@
+package client
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/options"
+)
+
+// outlets are tunnels that count what leaves through each.
+type outlets struct {
+	etherTunnels
+	sent map[uint32]int
+}
+
+func (o outlets) Send(via uint32, _ i2p.Hash, _ uint32, messages []i2np.Message) { o.sent[via]++ }
+
+func (o outlets) LookupLeaseSet(i2p.Hash, i2p.Date, func(leaseset.Set, error)) {}
+
+// TestEveryTunnel: all outbound tunnels are used, for as many peers each.
+func TestEveryTunnel(t *testing.T) {
+	const peers = 1000
+	random := rand.NewChaCha8([32]byte{6})
+	for n := 1; n <= 4; n++ {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			c := (&ether{clients: map[i2p.Hash]*Client{}}).newClient(t, 1, options.Default())
+			o := outlets{sent: map[uint32]int{}}
+			now := time.Now()
+			c.tunnels = o
+			for i := range n {
+				c.state.Outbound = append(c.state.Outbound, uint32(100+i))
+			}
+			for range peers {
+				set := newSet(t, random, now)
+				c.learn(now, set)
+				c.send(set.Destination(), set.Hash(), [][]byte{make([]byte, 10)})
+			}
+			for _, id := range c.state.Outbound {
+				if share := peers / n; o.sent[id] < share*2/3 || o.sent[id] > share*4/3 {
+					t.Errorf("of %d peers %d are reached through tunnel %d of %d", peers, o.sent[id], id, n)
+				}
+			}
+		})
+	}
+}
