@@ -326,6 +326,11 @@ func (s *Segment) end(now time.Time, l *lookup, err error, out *Out) {
 	if l.stale != nil {
 		r.Err, r.LeaseSet = nil, l.stale
 	}
+	if l.kind == i2np.LookupRouterInfo { // it may have become known otherwise
+		if ri := s.cfg.DB.Router(l.key); ri != nil {
+			r.Err, r.RouterInfo = nil, ri
+		}
+	}
 	s.judge(now, l)
 	if r.Err != nil {
 		s.stats.Failed++

@@ -106,7 +106,7 @@ func (w *world) answer(q Query) {
 		w.take(w.seg.HandleSearchReply(w.now, i2np.DatabaseSearchReply{Key: q.Key, Peers: ff.names, From: h}))
 		return
 	}
-	_, out := w.seg.HandleStore(w.now, i2p.Hash{}, m)
+	_, out := w.seg.HandleAnswer(w.now, m)
 	w.take(out)
 }
 

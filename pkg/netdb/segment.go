@@ -144,25 +144,13 @@ type Stored struct {
 	Err        error                  // why it was refused
 }
 
-// HandleStore takes a DatabaseStore. peer is the router whose session it came
-// over, zero for one that came down a tunnel: its reply fields are ignored then.
+// HandleStore takes a DatabaseStore that was not asked for, or not so that it
+// would come like this; peer is the router whose session it came over. It ends
+// no lookup: else somebody who was asked through a tunnel could send it to find
+// out who asked him.
 func (s *Segment) HandleStore(now time.Time, peer i2p.Hash, m i2np.DatabaseStore) (Stored, Out) {
-	var out Out
-	var st Stored
-	switch {
-	case m.Type == i2np.StoreRouterInfo:
-		st = s.storeRouterInfo(now, peer, m, &out)
-	case m.Type > maxStoreType || m.Type&1 == 0:
-		st.Err = fmt.Errorf("netdb: DatabaseStore of type %d: %w", m.Type, ErrKind)
-	default:
-		st = s.storeLeaseSet(now, peer, m, &out)
-	}
-	if st.Err != nil {
-		s.stats.Refused++
-		return st, out
-	}
-	s.stats.Stored++
-	if m.ReplyToken == 0 || peer.IsZero() || s.cfg.Destination {
+	st, out := s.store(now, origin{peer: peer}, m)
+	if st.Err != nil || m.ReplyToken == 0 {
 		return st, out
 	}
 	out.Acks = append(out.Acks, Ack{m.ReplyGateway, m.ReplyTunnel, m.ReplyToken})
@@ -170,6 +158,37 @@ func (s *Segment) HandleStore(now time.Time, peer i2p.Hash, m i2np.DatabaseStore
 		flood := i2np.DatabaseStore{Key: m.Key, Type: m.Type, Data: m.Data}
 		to := s.cfg.DB.FloodTargets(now, m.Key, m.Type != i2np.StoreRouterInfo, peer)
 		out.Floods = append(out.Floods, Flood{to, flood})
+	}
+	return st, out
+}
+
+// HandleAnswer takes a DatabaseStore that came as the answer to a query of this
+// segment, in the way that the query named. Its reply fields are ignored.
+func (s *Segment) HandleAnswer(now time.Time, m i2np.DatabaseStore) (Stored, Out) {
+	return s.store(now, origin{asked: true}, m)
+}
+
+// origin is whence a DatabaseStore came: a peer's session, or an answer.
+type origin struct {
+	asked bool
+	peer  i2p.Hash
+}
+
+func (s *Segment) store(now time.Time, from origin, m i2np.DatabaseStore) (Stored, Out) {
+	var out Out
+	var st Stored
+	switch {
+	case m.Type == i2np.StoreRouterInfo:
+		st = s.storeRouterInfo(now, from, m, &out)
+	case m.Type > maxStoreType || m.Type&1 == 0:
+		st.Err = fmt.Errorf("netdb: DatabaseStore of type %d: %w", m.Type, ErrKind)
+	default:
+		st = s.storeLeaseSet(now, from, m, &out)
+	}
+	if st.Err != nil {
+		s.stats.Refused++
+	} else {
+		s.stats.Stored++
 	}
 	return st, out
 }
@@ -182,7 +201,7 @@ func (s *Segment) floodable(now time.Time, st Stored) bool {
 	return st.LeaseSet.Expires().Time().After(now)
 }
 
-func (s *Segment) storeRouterInfo(now time.Time, peer i2p.Hash, m i2np.DatabaseStore, out *Out) Stored {
+func (s *Segment) storeRouterInfo(now time.Time, from origin, m i2np.DatabaseStore, out *Out) Stored {
 	if s.cfg.Destination { // nobody has business sending us these there
 		return Stored{Err: fmt.Errorf("netdb: RouterInfo at a destination: %w", ErrKind)}
 	}
@@ -200,10 +219,10 @@ func (s *Segment) storeRouterInfo(now time.Time, peer i2p.Hash, m i2np.DatabaseS
 	}
 	src := FromStore
 	switch {
-	case peer == m.Key:
-		src = FromSession
-	case s.wants(m.Key, i2np.LookupRouterInfo):
+	case from.asked:
 		src = FromReply
+	case from.peer == m.Key:
+		src = FromSession
 	}
 	st, more := s.HandleRouterInfo(now, src, ri)
 	out.add(more)
@@ -211,13 +230,14 @@ func (s *Segment) storeRouterInfo(now time.Time, peer i2p.Hash, m i2np.DatabaseS
 }
 
 // HandleRouterInfo takes a RouterInfo that did not come as a DatabaseStore:
-// from a handshake, a RouterInfo block or a bundle. It ends lookups for it.
+// from a handshake, a RouterInfo block or a bundle. Only one that is FromReply
+// ends the lookups for it.
 func (s *Segment) HandleRouterInfo(now time.Time, src Source, ri *routerinfo.RouterInfo) (Stored, Out) {
 	var out Out
 	var st Stored
 	h := ri.Hash()
 	if h == s.cfg.DB.cfg.Self {
-		if s.verified(now, h, ri.Published(), ri.Verify() == nil, &out) {
+		if src == FromReply && s.verified(now, h, ri.Published(), ri.Verify() == nil, &out) {
 			return Stored{RouterInfo: ri}, out
 		}
 		return Stored{Err: ErrOwn}, out
@@ -232,15 +252,16 @@ func (s *Segment) HandleRouterInfo(now time.Time, src Source, ri *routerinfo.Rou
 		st.Err = fmt.Errorf("netdb: RouterInfo %s: %w", h, ErrSignature)
 		return st, out
 	}
-	s.arrived(now, h, st.RouterInfo, nil, &out)
-	s.learned(now, h, &out)
+	if src == FromReply {
+		s.arrived(now, h, st.RouterInfo, nil, &out)
+		s.learned(now, h, &out)
+	}
 	return st, out
 }
 
-func (s *Segment) storeLeaseSet(now time.Time, peer i2p.Hash, m i2np.DatabaseStore, out *Out) Stored {
-	floodfill := s.cfg.DB.cfg.Floodfill && !s.cfg.Destination && !peer.IsZero()
-	asked := s.wants(m.Key, i2np.LookupLeaseSet)
-	if !s.cfg.Destination && !floodfill && !asked && !s.publishes(m.Key) {
+func (s *Segment) storeLeaseSet(now time.Time, from origin, m i2np.DatabaseStore, out *Out) Stored {
+	floodfill := s.cfg.DB.cfg.Floodfill && !s.cfg.Destination && !from.asked
+	if !floodfill && !from.asked {
 		return Stored{Err: fmt.Errorf("netdb: lease set that nobody asked for: %w", ErrKind)}
 	}
 	set, err := leaseset.Parse(m.Type, m.Data)
@@ -250,29 +271,21 @@ func (s *Segment) storeLeaseSet(now time.Time, peer i2p.Hash, m i2np.DatabaseSto
 	if set.Hash() != m.Key {
 		return Stored{Err: fmt.Errorf("netdb: lease set %s under %s: %w", set.Hash(), m.Key, ErrKey)}
 	}
-	if s.publishes(m.Key) { // our own, come back to be compared
+	if from.asked && s.publishes(m.Key) { // our own, come back to be compared
 		s.verified(now, m.Key, set.Published(), set.Verify(now) == nil, out)
 		return Stored{LeaseSet: set}
 	}
-	if u, ok := set.(interface{ Unpublished() bool }); ok && u.Unpublished() && floodfill && !asked {
+	if u, ok := set.(interface{ Unpublished() bool }); ok && u.Unpublished() && floodfill {
 		return Stored{Err: fmt.Errorf("netdb: unpublished lease set at a floodfill: %w", ErrKind)}
 	}
 	st := Stored{}
-	if st.Change, st.Err = s.sets.store(now, set, floodfill && !asked); st.Err != nil {
+	if st.Change, st.Err = s.sets.store(now, set, floodfill); st.Err != nil {
 		return st
 	}
-	st.LeaseSet = s.sets.get(now, m.Key)
-	s.arrived(now, m.Key, nil, st.LeaseSet, out)
-	return st
-}
-
-func (s *Segment) wants(key i2p.Hash, kind Kind) bool {
-	for _, l := range s.lookups {
-		if l.key == key && (l.kind == kind || l.kind == i2np.LookupAny) {
-			return true
-		}
+	if st.LeaseSet = s.sets.get(now, m.Key); from.asked {
+		s.arrived(now, m.Key, nil, st.LeaseSet, out)
 	}
-	return false
+	return st
 }
 
 // StoreLeaseSet takes a lease set that came otherwise than as a DatabaseStore.

@@ -218,7 +218,7 @@ func TestTableBounds(t *testing.T) {
 		r.transit.requests.allow(m.now, to)
 		r.garlic.allow(m.now, to)
 		if i < maxOneTime+100 {
-			r.newOneTime(r.self)
+			r.newOneTime(r.self.in.last)
 		}
 	}
 	for range maxUnsentMessages + 5 {
@@ -232,14 +232,14 @@ func TestTableBounds(t *testing.T) {
 		"messages for one router":        {len(r.unsent[stranger(0)]), maxUnsentMessages},
 		"sources of build requests":      {len(r.transit.requests.sources), maxSources},
 		"sources of garlic":              {len(r.garlic.sources), maxSources},
-		"one-time keys":                  {len(r.tags), maxOneTime},
+		"one-time keys":                  {len(r.self.expected.tags), maxOneTime},
 	} {
 		if c[0] > c[1] {
 			t.Errorf("%s: %d, at most %d", name, c[0], c[1])
 		}
 	}
 	m.run(3*time.Minute, nil)
-	if len(r.unsent) > 0 || len(r.tags) > 8 {
-		t.Errorf("after three minutes messages wait for %d routers, and %d keys for answers", len(r.unsent), len(r.tags))
+	if len(r.unsent) > 0 || len(r.self.expected.tags) > 8 {
+		t.Errorf("after three minutes messages wait for %d routers, and %d keys for answers", len(r.unsent), len(r.self.expected.tags))
 	}
 }

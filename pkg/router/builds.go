@@ -1,9 +1,9 @@
 package router
 
 import (
+	"cmp"
 	"maps"
 	"slices"
-	"sort"
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
@@ -19,6 +19,7 @@ type build struct {
 	pool    *pool
 	ref     uint64 // the policy's name for the tunnel
 	started time.Time
+	reply   way    // how its reply must come
 	asks    []*ask // of each pair of neighbours
 }
 
@@ -53,13 +54,18 @@ func (r *Router) launch(pl *pool, ref uint64, length int) bool {
 		r.cfg.Log.Warn("tunnel build not made", "error", err)
 		return false
 	}
-	made := &build{Build: b, pool: pl, ref: ref, started: r.now}
-	r.builds[b.ReplyID()] = made
+	// The last hop of an inbound tunnel takes us for the next one. The endpoint
+	// of an outbound one sends its reply into the tunnel that we named.
+	made := &build{Build: b, pool: pl, ref: ref, started: r.now, reply: way{peer: hops[length-1].Router}}
+	if !pl.inbound {
+		made.reply = way{tunnel: carrier}
+	}
+	pl.party.expected.builds[b.ReplyID()] = made
 	if key, ok := b.ReplyGarlic(); ok {
-		r.expect(key.Tag, key.Key, carrier.pool.party)
+		carrier.pool.party.expected.seal(r.now, key.Tag, key.Key, carrier)
 	}
 	if !r.sendBuild(b, infos[0], carrier) {
-		delete(r.builds, b.ReplyID())
+		delete(pl.party.expected.builds, b.ReplyID())
 		return false
 	}
 	made.asks = r.asked.note(r.now, r.asked.pairs(infos, pl.inbound))
@@ -78,9 +84,9 @@ func needsLong(infos []*routerinfo.RouterInfo) bool {
 
 // carrier is the tunnel of the other direction that a build needs: its request
 // leaves, or its reply comes, through it. A destination without one borrows
-// the router's. Where all of the router's fail as well, builds go as those of
-// a router without tunnels do: sent into tunnels that lead nowhere, none would
-// ever replace them.
+// the router's. Where all of the router's fail as well, its own builds go as
+// those of a router without tunnels do: sent into tunnels that lead nowhere,
+// none would ever replace them. A destination's wait until there are others.
 func (r *Router) carrier(pl *pool) *ownTunnel {
 	opposite := func(p *party) *pool {
 		if pl.inbound {
@@ -102,6 +108,9 @@ func (r *Router) carrier(pl *pool) *ownTunnel {
 	working := slices.ContainsFunc(any, func(t *ownTunnel) bool { return !t.failing })
 	if t := r.draw(any); t != nil && working {
 		return t
+	}
+	if pl.party != r.self {
+		return nil // straight from us, the hop that sees it would know whose it is
 	}
 	return opposite(r.self).last
 }
@@ -190,14 +199,25 @@ func (r *Router) freeID() uint32 {
 	}
 }
 
+// building finds the build whose reply a message may be, for any party: what
+// is asked for one may come through a tunnel that it borrowed.
+func (r *Router) building(w way, m i2np.Message) *build {
+	for _, p := range r.parties {
+		if b := p.expected.builds[m.ID]; b != nil && b.reply == w && m.Type == b.ReplyType() {
+			return b
+		}
+	}
+	return nil
+}
+
 // buildReply handles what may be the answer to a build of ours. It borrows the
 // message and reports false when it is not.
-func (r *Router) buildReply(m i2np.Message) bool {
-	b := r.builds[m.ID]
-	if b == nil || m.Type != b.ReplyType() {
+func (r *Router) buildReply(w way, m i2np.Message) bool {
+	b := r.building(w, m)
+	if b == nil {
 		return false
 	}
-	delete(r.builds, m.ID)
+	delete(b.pool.party.expected.builds, m.ID)
 	reply, err := b.HandleReply(m)
 	if err != nil {
 		r.cfg.Log.Debug("build reply of no use", "error", err)
@@ -286,8 +306,8 @@ func (r *Router) failed(b *build) { b.pool.party.policy.BuildFailed(r.now, b.ref
 
 // pending finds a party's build by its policy's name.
 func (r *Router) pending(p *party, ref uint64) *build {
-	for _, b := range r.builds {
-		if b.pool.party == p && b.ref == ref {
+	for _, b := range p.expected.builds {
+		if b.ref == ref {
 			return b
 		}
 	}
@@ -296,18 +316,19 @@ func (r *Router) pending(p *party, ref uint64) *build {
 
 // failBuilds gives up on builds whose first hop cannot be reached.
 func (r *Router) failBuilds(peer i2p.Hash) {
-	var over []uint32
-	for id, b := range r.builds {
-		if b.FirstHop().Router == peer && !b.Inbound() {
-			over = append(over, id)
+	for _, p := range r.parties {
+		var over []*build
+		for _, b := range p.expected.builds {
+			if b.FirstHop().Router == peer && !b.Inbound() {
+				over = append(over, b)
+			}
 		}
-	}
-	sort.Slice(over, func(i, j int) bool { return over[i] < over[j] })
-	for _, id := range over {
-		b := r.builds[id]
-		delete(r.builds, id)
-		r.asked.withdraw(b.asks)
-		r.failed(b)
+		slices.SortFunc(over, func(a, b *build) int { return cmp.Compare(a.ref, b.ref) })
+		for _, b := range over {
+			delete(p.expected.builds, b.ReplyID())
+			r.asked.withdraw(b.asks)
+			r.failed(b)
+		}
 	}
 }
 
@@ -338,7 +359,7 @@ func (r *Router) act(p *party, a tunnel.Action) {
 		r.testTimeout(p, a.Test)
 	case tunnel.ActionDrop:
 		if b := r.pending(p, a.ID); b != nil {
-			delete(r.builds, b.ReplyID())
+			delete(p.expected.builds, b.ReplyID())
 			return
 		}
 		r.drop(pl, a.ID)

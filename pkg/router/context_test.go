@@ -96,8 +96,8 @@ func TestLinkingThroughNetDB(t *testing.T) {
 		dest, _ := m.destination(0)
 		learnt, own := m.leaseSet(), m.leaseSet()
 
-		r.in.do(func() { dest.r.lookup(dest.p, learnt.Hash(), i2np.LookupLeaseSet, func(netdb.Result) {}) })
-		m.step()
+		r.now = m.now
+		dest.p.expected.ask(m.now, learnt.Hash(), stranger(5), way{tunnel: dest.p.in.tunnels[0]})
 		store := i2np.DatabaseStore{Key: learnt.Hash(), Type: learnt.StoreType(), Data: learnt.Bytes()}
 		m.downTunnel(0, dest, m.message(i2np.DatabaseStoreType, 8, store.AppendTo(nil)))
 		dest.Publish(own)

@@ -13,6 +13,7 @@ func (r *Router) direct(from i2p.Hash, m i2np.Message) {
 		m.Release()
 		return
 	}
+	over := way{peer: from}
 	switch m.Type {
 	case i2np.TunnelDataType:
 		r.tunnelData(from, m)
@@ -21,23 +22,24 @@ func (r *Router) direct(from i2p.Hash, m i2np.Message) {
 		r.tunnelGateway(m)
 		return
 	case i2np.ShortTunnelBuildType, i2np.VariableTunnelBuildType:
-		if !r.buildReply(m) {
+		if !r.buildReply(over, m) {
+			if r.elsewhere(building(m.ID)) {
+				r.counts.Strayed++
+			}
 			r.buildRequest(from, m)
 		}
 	case i2np.OutboundTunnelBuildReplyType, i2np.VariableTunnelBuildReplyType:
-		if !r.buildReply(m) {
-			r.counts.Unknown++
-		}
+		r.unexpected(building(m.ID)) // they come through tunnels
 	case i2np.GarlicType:
 		r.routerGarlic(from, m)
 	case i2np.DatabaseStoreType:
-		r.store(r.self, from, m)
+		r.store(r.self, over, m)
 	case i2np.DatabaseLookupType:
 		r.databaseLookup(from, m)
 	case i2np.DatabaseSearchReplyType:
-		r.searchReply(r.self, m)
+		r.searchReply(r.self, over, m)
 	case i2np.DeliveryStatusType:
-		r.deliveryStatus(r.self, m)
+		r.deliveryStatus(r.self, over, m)
 	default:
 		r.counts.Unknown++
 	}
@@ -45,50 +47,60 @@ func (r *Router) direct(from i2p.Hash, m i2np.Message) {
 }
 
 // arrived handles a message that came out of an inbound tunnel of ours. What
-// the netDb and the builds of that party wait for is handled here, in the
-// party's own context; garlic is the party's. It takes ownership.
+// its party waits for through that tunnel is handled here, other garlic is the
+// party's. It takes ownership.
 //
 // A message id seen here says nothing about the same id elsewhere: no state
 // is shared between contexts (CVE-2023-36325).
-func (r *Router) arrived(p *party, m i2np.Message) {
+func (r *Router) arrived(t *ownTunnel, m i2np.Message) {
 	if err := m.CheckExpiration(r.now); err != nil {
 		r.counts.Expired++
 		m.Release()
 		return
 	}
-	switch m.Type {
-	case i2np.GarlicType:
-		if r.tagged(m) {
-			break
+	switch deliver := t.pool.party.cfg.Deliver; {
+	case m.Type != i2np.GarlicType:
+		r.reply(t, m)
+	case r.tagged(t, m):
+	case deliver != nil:
+		if r.astray(m) {
+			r.counts.Strayed++
 		}
-		if p.cfg.Deliver != nil {
-			p.cfg.Deliver(m)
-			return // ownership moved on
-		}
-		r.routerGarlic(i2p.Hash{}, m)
-	case i2np.ShortTunnelBuildType, i2np.VariableTunnelBuildType,
-		i2np.OutboundTunnelBuildReplyType, i2np.VariableTunnelBuildReplyType:
-		if !r.buildReply(m) {
-			r.counts.Unknown++
-		}
-	case i2np.DatabaseStoreType:
-		r.store(p, i2p.Hash{}, m)
-	case i2np.DatabaseSearchReplyType:
-		r.searchReply(p, m)
-	case i2np.DeliveryStatusType:
-		r.deliveryStatus(p, m)
+		deliver(m)
+		return // ownership moved on
 	default:
-		r.counts.Unknown++
+		// Nobody but those who answer has business with our exploratory
+		// tunnels. Were garlic for our identity opened here, whoever knows a
+		// tunnel could find out whose it is.
+		r.counts.Strayed++
 	}
 	m.Release()
 }
 
-// routerGarlic opens garlic that is meant for the router itself: sealed with a
-// one-time key that we gave away, or to our identity's key.
-func (r *Router) routerGarlic(from i2p.Hash, m i2np.Message) {
-	if r.tagged(m) {
-		return
+// reply handles what may be the answer to a question that named a tunnel of
+// ours. It borrows the message.
+func (r *Router) reply(t *ownTunnel, m i2np.Message) {
+	p, through := t.pool.party, way{tunnel: t}
+	switch m.Type {
+	case i2np.OutboundTunnelBuildReplyType, i2np.VariableTunnelBuildReplyType,
+		i2np.ShortTunnelBuildType, i2np.VariableTunnelBuildType:
+		if !r.buildReply(through, m) {
+			r.unexpected(building(m.ID))
+		}
+	case i2np.DatabaseStoreType:
+		r.store(p, through, m)
+	case i2np.DatabaseSearchReplyType:
+		r.searchReply(p, through, m)
+	case i2np.DeliveryStatusType:
+		r.deliveryStatus(p, through, m)
+	default:
+		r.counts.Unknown++
 	}
+}
+
+// routerGarlic opens garlic that is sealed to our identity's key. The answer to
+// a question that named a tunnel is none, and takes as long to be found out.
+func (r *Router) routerGarlic(from i2p.Hash, m i2np.Message) {
 	if !r.garlic.allow(r.now, from) {
 		r.counts.GarlicLimited++
 		return
@@ -100,18 +112,22 @@ func (r *Router) routerGarlic(from i2p.Hash, m i2np.Message) {
 	}
 	opened, err := r.opener.Open(r.now, body)
 	if err != nil {
-		r.counts.Undecryptable++
+		if r.astray(m) {
+			r.counts.Strayed++
+		} else {
+			r.counts.Undecryptable++
+		}
 		r.cfg.Log.Debug("garlic not opened", "error", err)
 		return
 	}
-	r.cloves(r.self, from, opened.Cloves)
+	r.cloves(from, opened.Cloves)
 }
 
 // cloves handles what garlic held. Cloves are views into the garlic message,
 // so whatever is passed on is copied. A peer can make us forward no more than
 // the garlic limit lets in, and no clove is itself garlic with cloves to
 // forward: those of a nested garlic are only looked at locally.
-func (r *Router) cloves(p *party, from i2p.Hash, cloves []i2np.Clove) {
+func (r *Router) cloves(from i2p.Hash, cloves []i2np.Clove) {
 	for _, c := range cloves {
 		m := c.Message
 		switch c.Delivery.Kind {
@@ -120,18 +136,13 @@ func (r *Router) cloves(p *party, from i2p.Hash, cloves []i2np.Clove) {
 				r.counts.Unknown++
 				continue
 			}
-			m = m.Own()
-			if p == r.self {
-				r.direct(from, m)
-			} else {
-				r.arrived(p, m)
-			}
+			r.direct(from, m.Own())
 		case i2np.DeliverRouter:
-			if p == r.self && c.Delivery.To != r.cfg.Hash && m.CheckExpiration(r.now) == nil {
+			if c.Delivery.To != r.cfg.Hash && m.CheckExpiration(r.now) == nil {
 				r.send(c.Delivery.To, m.Own())
 			}
 		case i2np.DeliverTunnel:
-			if p == r.self && m.CheckExpiration(r.now) == nil {
+			if m.CheckExpiration(r.now) == nil {
 				r.toTunnel(c.Delivery.To, c.Delivery.Tunnel, m)
 			}
 		default:

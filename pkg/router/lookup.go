@@ -41,8 +41,8 @@ func (r *Router) perform(p *party, out netdb.Out) {
 		}
 	}
 	for _, res := range out.Results {
-		waiting := p.waiting[res.ID]
-		delete(p.waiting, res.ID)
+		waiting := p.expected.lookups[res.ID]
+		delete(p.expected.lookups, res.ID)
 		for _, done := range waiting {
 			done(res)
 		}
@@ -69,20 +69,28 @@ func (r *Router) perform(p *party, out netdb.Out) {
 
 // fetch looks up a router that a party's lookup was told of: with the router's
 // own means, so that nothing of it shows at the party's tunnels. The lookup
-// goes on when the answer is there, also without the router.
+// goes on when that one has ended, also without the router, and not when the
+// router becomes known otherwise: whoever named it could have told us of it to
+// see that.
 func (r *Router) fetch(p *party, n netdb.Need) {
 	id, out := r.self.segment.Fetch(r.now, n)
-	r.self.waiting[id] = append(r.self.waiting[id], func(netdb.Result) {
+	r.await(r.self, id, out, func(netdb.Result) {
 		if !p.closed {
 			r.perform(p, p.segment.Learned(r.now, n.Router))
 		}
 	})
-	r.perform(r.self, out)
+}
+
+// await has done called with the result of a lookup, and does what it asks for.
+func (r *Router) await(p *party, id netdb.LookupID, out netdb.Out, done func(netdb.Result)) {
+	p.expected.lookups[id] = append(p.expected.lookups[id], done)
+	r.perform(p, out)
 }
 
 // sendQuery sends a DatabaseLookup: through the party's tunnels and sealed for
 // the floodfill, so that only the floodfill sees the question and nobody sees
-// the answer; directly while the router has no tunnels yet.
+// the answer. The router asks directly until it has tunnels, and never later:
+// some of its questions are on behalf of destinations.
 func (r *Router) sendQuery(p *party, q netdb.Query) bool {
 	m := q.Message(r.cfg.Hash)
 	in, out := p.in.best(r), p.out.best(r)
@@ -91,11 +99,16 @@ func (r *Router) sendQuery(p *party, q netdb.Query) bool {
 	}
 	if p == r.self && (in.zeroHop() || out.zeroHop()) {
 		// Still alone: nothing would be hidden by asking ourselves to ask.
+		if r.isReady && (in == p.in.last || out == p.out.last) {
+			return false
+		}
+		p.expected.ask(r.now, q.Key, q.To.Hash(), way{peer: q.To.Hash()})
 		return r.sendInfo(q.To, r.message(i2np.DatabaseLookupType, m.AppendTo(nil)))
 	}
 	m.From, m.ReplyTunnel, m.ViaTunnel = in.gateway, in.gatewayID, true
 	m.Encryption = i2np.ReplyECIES
-	m.ReplyKey, m.ReplyTag = r.newOneTime(p)
+	m.ReplyKey, m.ReplyTag = r.newOneTime(in)
+	p.expected.ask(r.now, q.Key, q.To.Hash(), way{tunnel: in})
 	sealed, err := r.garlicTo(q.To, r.message(i2np.DatabaseLookupType, m.AppendTo(nil)))
 	if err != nil {
 		r.cfg.Log.Debug("query not sealed", "error", err)
@@ -105,36 +118,54 @@ func (r *Router) sendQuery(p *party, q netdb.Query) bool {
 	return true
 }
 
-// sendStore publishes an entry at a floodfill. A confirmation comes down an
-// inbound tunnel; a store of our own RouterInfo may go directly, as it names
-// us anyway.
+// sendStore publishes an entry at a floodfill. A store of our own RouterInfo
+// and its confirmation go directly, as it names us anyway: a tunnel of ours in
+// it would be known for ours. What a destination publishes goes through its
+// tunnels both ways.
 func (r *Router) sendStore(p *party, s netdb.StoreTo) bool {
+	floodfill := s.To.Hash()
+	if p == r.self {
+		s.Message.ReplyGateway, s.Message.ReplyTunnel = r.cfg.Hash, 0
+		p.expected.store(r.now, s.Message.ReplyToken, floodfill, way{peer: floodfill})
+		return r.sendInfo(s.To, r.message(i2np.DatabaseStoreType, s.Message.AppendTo(nil)))
+	}
 	in, out := p.in.best(r), p.out.best(r)
 	if in == nil || out == nil {
 		return false
 	}
 	s.Message.ReplyGateway, s.Message.ReplyTunnel = in.gateway, in.gatewayID
+	p.expected.store(r.now, s.Message.ReplyToken, floodfill, way{tunnel: in})
 	m := r.message(i2np.DatabaseStoreType, s.Message.AppendTo(nil))
-	if p == r.self {
-		return r.sendInfo(s.To, m)
-	}
 	sealed, err := r.garlicTo(s.To, m)
 	if err != nil {
 		r.cfg.Log.Debug("store not sealed", "error", err)
 		return false
 	}
-	r.outbound(out, toRouter(s.To.Hash()), sealed)
+	r.outbound(out, toRouter(floodfill), sealed)
 	return true
 }
 
-// store handles a DatabaseStore; from is zero where it came down a tunnel.
-func (r *Router) store(p *party, from i2p.Hash, m i2np.Message) {
+// store handles a DatabaseStore: the answer to a question, or over a session
+// what a peer gives to the router.
+func (r *Router) store(p *party, w way, m i2np.Message) {
 	s, err := i2np.ParseDatabaseStore(m.Body)
 	if err != nil {
 		r.counts.Malformed++
 		return
 	}
-	stored, out := p.segment.HandleStore(r.now, from, s)
+	var stored netdb.Stored
+	var out netdb.Out
+	switch {
+	case p.expected.answers(r.now, s.Key, w):
+		stored, out = p.segment.HandleAnswer(r.now, s)
+	case w.tunnel == nil:
+		if stored, out = p.segment.HandleStore(r.now, w.peer, s); stored.Err != nil && r.elsewhere(asking(s.Key)) {
+			r.counts.Strayed++
+		}
+	default:
+		r.unexpected(asking(s.Key))
+		return
+	}
 	if stored.Err != nil {
 		r.cfg.Log.Debug("store refused", "owner", p.cfg.Name, "error", stored.Err)
 	}
@@ -144,12 +175,8 @@ func (r *Router) store(p *party, from i2p.Hash, m i2np.Message) {
 	}
 }
 
-// learned tells everybody who waits for a router that it is known now.
+// learned sends what waited for a router.
 func (r *Router) learned(router i2p.Hash) {
-	for i := 0; i < len(r.parties); i++ {
-		p := r.parties[i]
-		r.perform(p, p.segment.Learned(r.now, router))
-	}
 	waiting := r.unsent[router]
 	if waiting == nil {
 		return
@@ -193,8 +220,7 @@ func (r *Router) wantRouter(to i2p.Hash, m i2np.Message) {
 // lookup starts a lookup in the loop; done is called in the loop.
 func (r *Router) lookup(p *party, key i2p.Hash, kind netdb.Kind, done func(netdb.Result)) {
 	id, out := p.segment.Start(r.now, key, kind)
-	p.waiting[id] = append(p.waiting[id], done)
-	r.perform(p, out)
+	r.await(p, id, out, done)
 }
 
 // Lookup runs a lookup for the router itself and returns how it went.
@@ -215,26 +241,31 @@ func (r *Router) wait(ctx context.Context, p *party, hash i2p.Hash, kind netdb.K
 	}
 }
 
-func (r *Router) searchReply(p *party, m i2np.Message) {
+func (r *Router) searchReply(p *party, w way, m i2np.Message) {
 	s, err := i2np.ParseDatabaseSearchReply(m.Body)
 	if err != nil {
 		r.counts.Malformed++
 		return
 	}
+	if !p.expected.names(r.now, s.Key, s.From, w) {
+		r.unexpected(asking(s.Key))
+		return
+	}
 	r.perform(p, p.segment.HandleSearchReply(r.now, s))
 }
 
-func (r *Router) deliveryStatus(p *party, m i2np.Message) {
+func (r *Router) deliveryStatus(p *party, w way, m i2np.Message) {
 	s, err := i2np.ParseDeliveryStatus(m.Body)
 	if err != nil {
 		r.counts.Malformed++
 		return
 	}
-	if ok, out := p.segment.HandleDeliveryStatus(r.now, s.MessageID); ok {
+	if p.expected.confirms(r.now, s.MessageID, w) {
+		_, out := p.segment.HandleDeliveryStatus(r.now, s.MessageID)
 		r.perform(p, out)
 		return
 	}
-	r.testReturned(p, s.MessageID)
+	r.testReturned(p, w, s.MessageID)
 }
 
 // databaseLookup answers a peer's question, encrypted as it asks for.

@@ -138,7 +138,9 @@ func (m *mesh) add(i int, adjust func(i int, c *Config, db *netdb.Config)) {
 	db.Self, db.NetID, db.Profiles, db.Rand, db.SamePrefix, db.Own = ri.Hash(), 2, profiles, random, true, own
 	cfg.Hash, cfg.Static, cfg.Transport = ri.Hash(), noise.NewKeyPair([32]byte(keys.Crypto)), meshTransport{m, ri.Hash()}
 	cfg.Profiles, cfg.Rand, cfg.Now, cfg.Testnet = profiles, random, func() time.Time { return m.now }, true
-	cfg.Inbound, cfg.Outbound = Shape{Hops: 2, Quantity: 2}, Shape{Hops: 2, Quantity: 2}
+	if cfg.Inbound == (Shape{}) {
+		cfg.Inbound, cfg.Outbound = Shape{Hops: 2, Quantity: 2}, Shape{Hops: 2, Quantity: 2}
+	}
 	cfg.Info, cfg.DB = own, netdb.New(db, m.now)
 	r := New(cfg)
 	m.routers = append(m.routers, r)

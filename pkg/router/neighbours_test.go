@@ -7,6 +7,7 @@ import (
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
 )
 
 // javaLimits drops the build requests that Java's routers drop: more than 7 in
@@ -126,7 +127,9 @@ func TestJavaLimits(t *testing.T) {
 // TestCrowdedIsNotBlamed: a hop that is silent for how much it was asked for
 // is not blamed, one that is silent without cause is.
 func TestCrowdedIsNotBlamed(t *testing.T) {
-	m := newMesh(t, 2, nil)
+	m := newMesh(t, 2, func(_ int, c *Config, _ *netdb.Config) {
+		c.Inbound, c.Outbound = Shape{Quantity: 1}, Shape{Quantity: 1}
+	})
 	r, hop := m.routers[0], m.infos[1].Hash()
 	m.run(time.Second, nil)
 	before, _ := r.peers.Get(m.now, hop)

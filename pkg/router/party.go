@@ -45,15 +45,14 @@ type TunnelsConfig struct {
 // party is one of those for whom the router works: itself, or a local
 // destination. What one party sends, asks and learns never touches another.
 type party struct {
-	cfg     TunnelsConfig
-	segment *netdb.Segment
-	waiting map[netdb.LookupID][]func(netdb.Result)
-	in, out *pool
-	policy  *tunnel.Pool
-	tests   map[uint32]test
-	order   i2p.Hash // secret: the order of hops in this party's tunnels
-	resting bool     // it only says farewell
-	closed  bool
+	cfg      TunnelsConfig
+	segment  *netdb.Segment
+	expected expected
+	in, out  *pool
+	policy   *tunnel.Pool
+	order    i2p.Hash // secret: the order of hops in this party's tunnels
+	resting  bool     // it only says farewell
+	closed   bool
 }
 
 // pool is one direction of a party's tunnels.
@@ -86,9 +85,8 @@ func (t *ownTunnel) zeroHop() bool { return len(t.hops) == 0 }
 
 func (r *Router) newParty(cfg TunnelsConfig, destination bool) *party {
 	p := &party{
-		cfg:     cfg,
-		waiting: make(map[netdb.LookupID][]func(netdb.Result)),
-		tests:   make(map[uint32]test),
+		cfg:      cfg,
+		expected: newExpected(),
 		segment: netdb.NewSegment(netdb.SegmentConfig{
 			DB: r.db, Rand: r.rand, Destination: destination, Explore: !destination,
 		}),
@@ -113,14 +111,25 @@ func (r *Router) tickParty(now time.Time, p *party) time.Time {
 	if p.closed || !r.started {
 		return time.Time{}
 	}
-	for _, a := range p.policy.Tick(now) {
-		r.act(p, a)
+	if !r.waits(p) {
+		for _, a := range p.policy.Tick(now) {
+			r.act(p, a)
+		}
 	}
 	r.perform(p, p.segment.Tick(now))
 	for _, t := range p.in.tunnels {
 		t.in.Expire(now)
 	}
+	if r.waits(p) {
+		return p.segment.Deadline()
+	}
 	return earliest(p.policy.Deadline(now), p.segment.Deadline())
+}
+
+// waits reports whether a destination has to wait for the router's tunnels
+// before it can ask for its own.
+func (r *Router) waits(p *party) bool {
+	return p != r.self && !r.isReady && p.cfg.Inbound.Hops > 0 && p.cfg.Outbound.Hops > 0
 }
 
 func earliest(a, b time.Time) time.Time {
@@ -258,7 +267,7 @@ func (r *Router) receive(t *ownTunnel, m i2np.Message) {
 	for i := range deliveries {
 		d := &deliveries[i]
 		if d.Kind == tunnel.DeliverLocal && !t.pool.party.closed {
-			r.arrived(t.pool.party, d.Message)
+			r.arrived(t, d.Message)
 		} else {
 			r.counts.Unknown++
 			d.Message.Release()

@@ -124,8 +124,6 @@ type Router struct {
 	self    *party
 	parties []*party // self first; in the order of their opening
 	inbound map[uint32]*ownTunnel
-	builds  map[uint32]*build // by the message id of their reply
-	tags    map[[8]byte]oneTime
 	transit transit
 	unsent  map[i2p.Hash][]i2np.Message // for routers that are being looked up
 	doubts  doubts
@@ -150,6 +148,7 @@ type Counts struct {
 	TransitAccepted, TransitRefused              uint64
 	TransitMessages, TransitBytes                uint64
 	Malformed, Expired, Unknown, Undecryptable   uint64
+	Strayed                                      uint64 // answers that came in another way than the one that was named
 	InboxDropped, BuildsLimited, GarlicLimited   uint64
 	TestsOK, TestsFailed                         uint64
 }
@@ -173,8 +172,6 @@ func New(cfg Config) *Router {
 		cfg: cfg, in: newInbox(cfg.Limits.Inbox, cfg.Gather), rand: cfg.Rand, now: cfg.Now(),
 		db: cfg.DB, peers: cfg.Profiles,
 		inbound: make(map[uint32]*ownTunnel),
-		builds:  make(map[uint32]*build),
-		tags:    make(map[[8]byte]oneTime),
 		unsent:  make(map[i2p.Hash][]i2np.Message),
 		doubts:  make(doubts),
 		wanted:  wanted{peers: make(map[i2p.Hash]int)},
@@ -253,7 +250,6 @@ func (r *Router) tick() time.Duration {
 		}
 	}
 	earlier(r.transit.expire(now))
-	earlier(r.expireTags(now))
 	for i := 0; i < len(r.parties); i++ {
 		earlier(r.tickParty(now, r.parties[i]))
 	}
@@ -261,6 +257,9 @@ func (r *Router) tick() time.Duration {
 		r.lastExpire = now
 		r.db.Expire(now)
 		r.asked.expire(now)
+		for _, p := range r.parties {
+			p.expected.expire(now)
+		}
 	}
 	return max(next.Sub(now), tickEvery)
 }

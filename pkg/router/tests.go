@@ -27,13 +27,13 @@ func (r *Router) test(p *party, a tunnel.Action) {
 	}
 	status := r.message(i2np.DeliveryStatusType, nil)
 	status.Body = i2np.DeliveryStatus{MessageID: status.ID, Timestamp: i2p.DateOf(r.now)}.AppendTo(nil)
-	key, tag := r.newOneTime(p)
+	key, tag := r.newOneTime(in)
 	body, err := ratchet.SealTagged(r.rand, key, tag, []i2np.Clove{{Message: status}})
 	if err != nil {
 		p.policy.TestFailed(r.now, a.Test)
 		return
 	}
-	p.tests[status.ID] = test{a.Test, out, in, r.now}
+	p.expected.tests[status.ID] = test{a.Test, out, in, r.now}
 	r.outbound(out, toTunnel(in.gateway, in.gatewayID), r.message(i2np.GarlicType, i2np.AppendGarlic(nil, body)))
 }
 
@@ -47,13 +47,17 @@ func (pl *pool) find(ref uint64) *ownTunnel {
 }
 
 // testReturned takes a DeliveryStatus that may be a test's.
-func (r *Router) testReturned(p *party, id uint32) {
-	t, ok := p.tests[id]
-	if !ok {
-		r.counts.Unknown++
+func (r *Router) testReturned(p *party, w way, id uint32) {
+	t, ok := p.expected.tests[id]
+	if !ok || w.tunnel != t.in {
+		r.unexpected(func(e *expected) bool {
+			_, test := e.tests[id]
+			_, store := e.stores[id]
+			return test || store
+		})
 		return
 	}
-	delete(p.tests, id)
+	delete(p.expected.tests, id)
 	r.counts.TestsOK++
 	rtt := r.now.Sub(t.sent)
 	p.policy.TestOK(r.now, t.id, rtt)
@@ -73,11 +77,11 @@ func (r *Router) testReturned(p *party, id uint32) {
 // testTimeout gives a test up. Until another one says more, both its tunnels
 // are used after those that nothing is known against.
 func (r *Router) testTimeout(p *party, name uint64) {
-	for id, t := range p.tests {
+	for id, t := range p.expected.tests {
 		if t.id != name {
 			continue
 		}
-		delete(p.tests, id)
+		delete(p.expected.tests, id)
 		r.counts.TestsFailed++
 		for _, own := range []*ownTunnel{t.out, t.in} {
 			if !p.policy.Failing(own.ref) {

@@ -75,8 +75,7 @@ func (t *Tunnels) LookupLeaseSet(hash i2p.Hash, than i2p.Date, done func(leasese
 			return
 		}
 		id, out := t.p.segment.StartNewer(t.r.now, hash, than)
-		t.p.waiting[id] = append(t.p.waiting[id], func(res netdb.Result) { done(res.LeaseSet, res.Err) })
-		t.r.perform(t.p, out)
+		t.r.await(t.p, id, out, func(res netdb.Result) { done(res.LeaseSet, res.Err) })
 	})
 	if !ok {
 		done(nil, ErrStopped)
@@ -154,11 +153,6 @@ func (r *Router) closeParty(p *party) {
 		return
 	}
 	p.closed = true
-	for id, b := range r.builds {
-		if b.pool.party == p {
-			delete(r.builds, id)
-		}
-	}
 	p.policy.Close()
 	for _, pl := range []*pool{p.in, p.out} {
 		for _, t := range pl.tunnels {
@@ -166,13 +160,9 @@ func (r *Router) closeParty(p *party) {
 		}
 		pl.tunnels = nil
 	}
-	for tag, k := range r.tags {
-		if k.party == p {
-			delete(r.tags, tag)
-		}
-	}
-	for id, waiting := range p.waiting {
-		delete(p.waiting, id)
+	waiting := p.expected.lookups
+	p.expected = newExpected()
+	for _, waiting := range waiting {
 		for _, done := range waiting {
 			done(netdb.Result{Err: ErrStopped})
 		}
