@@ -139,7 +139,7 @@ func TestInboxBound(t *testing.T) {
 	for range 3 * inboxSize {
 		c.deliver(i2np.Message{Type: i2np.GarlicType, Body: make([]byte, 100)}.Own())
 	}
-	if n, dropped := buf.InUse()-held, c.in.dropped.Load(); n != inboxSize || dropped != 2*inboxSize {
+	if n, dropped := buf.InUse()-held, c.in.Dropped(); n != inboxSize || dropped != 2*inboxSize {
 		t.Errorf("%d messages wait, %d were dropped", n, dropped)
 	}
 	c.tunnels = etherTunnels{e: e}

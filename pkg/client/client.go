@@ -13,12 +13,14 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/mailbox"
 	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/ratchet"
 	"i2ptoolkit/pkg/sockets"
@@ -102,18 +104,22 @@ type Stats struct {
 
 // Client is a local destination. New starts nothing; Run does.
 type Client struct {
-	cfg    Config
-	dest   i2p.Destination
-	hash   i2p.Hash
-	in     *inbox
-	gates  gates
-	demux  demux
-	host   *sockets.Host // nil without keys
-	keeper Keeper
+	cfg     Config
+	dest    i2p.Destination
+	hash    i2p.Hash
+	in      *mailbox.Box[i2np.Message]
+	gates   gates
+	demux   demux
+	sending atomic.Int64  // bytes of payloads that Send has taken
+	ended   chan struct{} // closed by Run
+	host    *sockets.Host // nil without keys
+	keeper  Keeper
 
 	patience time.Duration // of Dial; 0: its caller's
 
 	// The loop's own.
+	now      time.Time // of this turn
+	over     bool      // the loop has ended
 	random   *draw.Source
 	tunnels  Tunnels
 	keys     []EncryptionKey   // of our lease sets
@@ -128,7 +134,10 @@ type Client struct {
 	stats    Stats
 }
 
-const messageLife = 60 * time.Second // I2NP expiration of what we send
+const (
+	inboxSize   = 4096             // messages that wait for the loop
+	messageLife = 60 * time.Second // I2NP expiration of what we send
+)
 
 // ErrClosed is returned once a client has ended.
 var ErrClosed = errors.New("client: destination closed")
@@ -144,9 +153,6 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Gather == nil {
-		cfg.Gather = func() {}
-	}
 	if len(cfg.Options.Encryption) == 0 {
 		cfg.Options = options.Default()
 	}
@@ -156,7 +162,8 @@ func New(cfg Config) (*Client, error) {
 		cfg:      cfg,
 		random:   random,
 		dest:     cfg.Destination,
-		in:       newInbox(),
+		in:       newInbox(cfg.Gather),
+		ended:    make(chan struct{}),
 		keeper:   cfg.Keeper,
 		gates:    newGates(),
 		patience: cfg.Options.Streaming.ConnectTimeout,
@@ -204,39 +211,53 @@ func (c *Client) Run(ctx context.Context) error {
 		timer.Reset(wait)
 		select {
 		case <-ctx.Done():
-		case <-c.in.wake:
+		case <-c.in.Ready():
 		case <-timer.C:
 		}
 		if ctx.Err() != nil {
 			break
 		}
-		c.cfg.Gather()
 	}
 	if c.host != nil {
 		c.host.Shutdown(c.cfg.Now())
 	}
 	c.tunnels.Close()
-	c.in.close()
+	c.over = true
+	c.in.Close()
+	close(c.ended)
 	return nil
+}
+
+func newInbox(gather func()) *mailbox.Box[i2np.Message] {
+	return mailbox.New(mailbox.Config[i2np.Message]{Limit: inboxSize, Drop: i2np.Message.Release, Gather: gather})
+}
+
+// post has op run by the loop. It reports false after the end.
+func (c *Client) post(op func(now time.Time)) bool { return c.in.Call(c.alive(op)) }
+
+// call is post, and waits. It must not be called from the loop itself.
+func (c *Client) call(op func(now time.Time)) (ran bool) {
+	return c.in.Do(c.alive(func(now time.Time) { op(now); ran = true })) && ran
+}
+
+// alive leaves out what was still to be done at the end.
+func (c *Client) alive(op func(now time.Time)) func() {
+	return func() {
+		if !c.over {
+			op(c.now)
+		}
+	}
 }
 
 // turn does all there is to do, and says how long there will be nothing.
 func (c *Client) turn() time.Duration {
+	c.in.Take()
 	now := c.cfg.Now()
-	ops, messages := c.in.take()
+	c.now = now
 	if c.host != nil {
-		c.host.Collect()
+		c.host.Collect(now)
 	}
-	for _, op := range ops {
-		op(now)
-	}
-	if c.host != nil {
-		c.host.Apply(now)
-	}
-	for _, m := range messages {
-		c.open(now, m)
-	}
-	c.in.recycle(ops, messages)
+	c.in.Each(func(m i2np.Message) { c.open(now, m) })
 	c.tendSet(now)
 	c.tryNewWay(now)
 	c.flushAll(now)
@@ -284,18 +305,18 @@ func earliest(a, b time.Time) time.Time {
 }
 
 // deliver is called by the router with a message from one of our tunnels.
-func (c *Client) deliver(m i2np.Message) { c.in.message(m) }
+func (c *Client) deliver(m i2np.Message) { c.in.Post(m) }
 
 // changed is called by the router when the tunnels did.
-func (c *Client) changed(s TunnelState) { c.in.post(func(now time.Time) { c.tunnelsChanged(now, s) }) }
+func (c *Client) changed(s TunnelState) { c.post(func(now time.Time) { c.tunnelsChanged(now, s) }) }
 
 // published is called by the router when a floodfill confirmed the lease set.
-func (c *Client) published() { c.in.post(func(time.Time) { c.confirmed() }) }
+func (c *Client) published() { c.post(func(time.Time) { c.confirmed() }) }
 
 // Stats returns the counters.
 func (c *Client) Stats() Stats {
 	var s Stats
-	c.in.call(func(time.Time) { s = c.stats })
-	s.Dropped += c.in.dropped.Load()
+	c.call(func(time.Time) { s = c.stats })
+	s.Dropped += c.in.Dropped()
 	return s
 }

@@ -125,13 +125,13 @@ func (c *Client) Send(to i2p.Destination, framed []byte) error {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLong, len(framed), MaxSend)
 	}
 	n := int64(len(framed))
-	if c.in.sending.Add(n) > maxSending {
-		c.in.sending.Add(-n)
+	if c.sending.Add(n) > maxSending {
+		c.sending.Add(-n)
 		return ErrBusy
 	}
 	hash := to.Hash()
-	if !c.in.post(func(time.Time) {
-		c.in.sending.Add(-n)
+	if !c.post(func(time.Time) {
+		c.sending.Add(-n)
 		c.send(to, hash, [][]byte{framed})
 	}) {
 		return ErrClosed

@@ -63,7 +63,7 @@ func (c *Client) await(ctx context.Context, at *gate) error {
 	select {
 	case <-c.gates.done(at):
 		return nil
-	case <-c.in.done:
+	case <-c.ended:
 		return ErrClosed
 	case <-ctx.Done():
 		return context.Cause(ctx)

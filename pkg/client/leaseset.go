@@ -67,7 +67,7 @@ func (c *Client) ask(now time.Time, leases []leaseset.Lease, withdrawal bool) {
 		Withdrawal:  withdrawal,
 	}
 	c.keeper.Keep(want, func(k Kept) {
-		c.in.post(func(now time.Time) { c.kept(now, want, k) })
+		c.post(func(now time.Time) { c.kept(now, want, k) })
 	})
 }
 

@@ -61,7 +61,7 @@ func (l *life) next(now time.Time, resumable bool) (at time.Time) {
 // data were lost. Its lease set is taken back. Then Run returns; where the
 // destination is resumable, only once its tunnels have run out.
 func (c *Client) Retire() {
-	c.in.call(func(now time.Time) {
+	c.call(func(now time.Time) {
 		if c.life.resting {
 			return
 		}
@@ -81,7 +81,7 @@ func (c *Client) Retire() {
 // shape are built anew. It reports false where the destination has ended, or is
 // in use.
 func (c *Client) Resume(asked options.Options) (resumed bool) {
-	c.in.call(func(now time.Time) {
+	c.call(func(now time.Time) {
 		if !c.life.resting || !asked.SameEngines(c.cfg.Options) {
 			return
 		}
@@ -113,7 +113,7 @@ func (c *Client) Resume(asked options.Options) (resumed bool) {
 // of its tunnels, whether it is published, and what its lease set says. It
 // reports false where the options differ in more, or the destination has ended.
 func (c *Client) Reshape(asked options.Options) (changed bool) {
-	c.in.call(func(time.Time) {
+	c.call(func(time.Time) {
 		if changed = asked.SameEngines(c.cfg.Options); changed {
 			c.renew(!c.reshape(asked))
 		}

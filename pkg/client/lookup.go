@@ -29,7 +29,7 @@ func (c *Client) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error
 		case <-time.After(lookupRetry):
 		case <-retired:
 			return nil, err
-		case <-c.in.done:
+		case <-c.ended:
 			return nil, ErrClosed
 		case <-ctx.Done():
 			return nil, err
@@ -71,13 +71,13 @@ func (c *Client) find(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) 
 		}
 		done <- answer{set, err}
 	}
-	c.in.post(func(now time.Time) {
+	c.post(func(now time.Time) {
 		if set := c.known(now, hash); set != nil {
 			tell(now, set, nil)
 			return
 		}
 		c.tunnels.LookupLeaseSet(hash, 0, func(set leaseset.Set, err error) {
-			c.in.post(func(now time.Time) {
+			c.post(func(now time.Time) {
 				if set != nil {
 					c.learn(now, set)
 				}
@@ -88,7 +88,7 @@ func (c *Client) find(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) 
 	select {
 	case a := <-done:
 		return a.set, a.err
-	case <-c.in.done:
+	case <-c.ended:
 		return nil, ErrClosed
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)

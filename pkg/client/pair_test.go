@@ -84,7 +84,7 @@ func (e *ether) newClient(t *testing.T, seed byte, asked options.Options) *Clien
 }
 
 // look has f run where it may see everything.
-func (c *Client) look(f func(now time.Time)) bool { return c.in.call(f) }
+func (c *Client) look(f func(now time.Time)) bool { return c.call(f) }
 
 type etherTunnels struct {
 	e  *ether

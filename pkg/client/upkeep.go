@@ -141,7 +141,7 @@ func (c *Client) lookUpdate(now time.Time, r *remote) {
 	}
 	hash := r.hash
 	c.tunnels.LookupLeaseSet(hash, than, func(set leaseset.Set, err error) {
-		c.in.post(func(now time.Time) {
+		c.post(func(now time.Time) {
 			if r := c.remotes[hash]; r != nil {
 				r.lookup = false
 			}

@@ -25,9 +25,8 @@ type Config struct {
 	Keys *i2p.PrivateKeys
 	Rand io.Reader        // nil is crypto/rand
 	Now  func() time.Time // nil is time.Now
-	// Wake has the owner call Collect, Apply and Flush soon. It may be called from any
-	// goroutine and must not block.
-	Wake func()
+	// Loop has the owner call Collect and Flush soon.
+	Loop Loop
 	// Send passes I2CP payloads to a destination, from within Flush. They are
 	// lent until it returns.
 	Send func(to i2p.Destination, hash i2p.Hash, payloads [][]byte)
@@ -46,13 +45,23 @@ type Config struct {
 	Backlog     int // streams that wait for Accept, of each Listener: 128
 }
 
+// Loop is the way into the owner's loop (package mailbox). Its methods may be
+// called from any goroutine but, as for Do, the loop's.
+type Loop interface {
+	// Call has f run by the loop, and Do waits for it. They report false after
+	// the end.
+	Call(f func()) bool
+	Do(f func()) bool
+	Wake()
+}
+
 // Stats count what a Host did.
 type Stats struct {
 	streaming.Counters
 	Streams int
 }
 
-// Host runs the streams of a destination. Collect, Apply, Handle, Flush, Deadline and
+// Host runs the streams of a destination. Collect, Handle, Flush, Deadline and
 // what else is said to be the owner's belong to one goroutine.
 type Host struct {
 	cfg    Config
@@ -63,18 +72,13 @@ type Host struct {
 	drains []chan struct{}
 	pings  map[uint32]chan struct{} // the owner's
 	live   int                      // the owner's: streams whose Closed has not come
-	taken  asked                    // the owner's: what this round is about
+	now    time.Time                // the owner's: of this round
+	taken  []*Conn                  // the owner's: whose users did something before it
 
 	mu        sync.Mutex // a leaf: never held across a call of anything else
-	asked     asked
+	touched   []*Conn
 	listeners map[uint16]*Listener // nil once retired
 	closed    bool
-}
-
-// asked is what users want.
-type asked struct {
-	ops     []func(now time.Time)
-	touched []*Conn
 }
 
 // ErrClosed is returned once the Host has ended.
@@ -82,8 +86,8 @@ var ErrClosed = streaming.ErrMuxClosed
 
 // New makes a Host.
 func New(cfg Config) (*Host, error) {
-	if cfg.Keys == nil || cfg.Send == nil || cfg.Wake == nil {
-		return nil, errors.New("sockets: keys, a way to send and an owner to wake are needed")
+	if cfg.Keys == nil || cfg.Send == nil || cfg.Loop == nil {
+		return nil, errors.New("sockets: keys, a way to send and a loop are needed")
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -118,21 +122,14 @@ func New(cfg Config) (*Host, error) {
 	return h, nil
 }
 
-// Collect takes what users asked for until now. It is the owner's, and its first
-// call when it has woken: what users do because of this round is for the next,
-// whether they are fast or not.
-func (h *Host) Collect() {
+// Collect begins a round: it takes what users did until now. It is the owner's,
+// and comes first when it has woken. What users do because of this round is for
+// the next, whether they are fast or not.
+func (h *Host) Collect(now time.Time) {
 	h.mu.Lock()
-	h.taken, h.asked = h.asked, asked{}
+	h.now = now
+	h.taken, h.touched = h.touched, h.taken[:0]
 	h.mu.Unlock()
-}
-
-// Apply does what was collected. It is the owner's, and comes before Handle:
-// what was asked for may say what is taken.
-func (h *Host) Apply(now time.Time) {
-	for _, op := range h.taken.ops {
-		op(now)
-	}
 }
 
 // Handle takes an I2CP payload of protocol 6 that arrived for the destination,
@@ -142,10 +139,10 @@ func (h *Host) Handle(now time.Time, payload []byte) { h.mux.Handle(now, payload
 // Flush brings users and engine together, and sends what there is to send. It
 // is the owner's.
 func (h *Host) Flush(now time.Time) {
-	for _, c := range h.taken.touched {
+	for i, c := range h.taken {
 		c.sync()
+		h.taken[i] = nil
 	}
-	h.taken = asked{}
 	h.mux.Tick(now)
 	for _, b := range h.mux.Flush(now) {
 		h.cfg.Send(b.To, b.Hash, b.Payloads)
@@ -194,8 +191,7 @@ func (h *Host) Len() int { return h.mux.Len() }
 // Shutdown resets all streams and ends all listeners. It is the owner's, and
 // the last of its calls.
 func (h *Host) Shutdown(now time.Time) {
-	h.Collect()
-	h.Apply(now)
+	h.Collect(now)
 	h.Flush(now)
 	h.mux.Shutdown()
 	for _, b := range h.mux.Flush(now) {
@@ -204,7 +200,7 @@ func (h *Host) Shutdown(now time.Time) {
 	h.mu.Lock()
 	h.closed = true
 	listeners := h.takeListeners()
-	h.asked = asked{}
+	h.touched = nil
 	h.mu.Unlock()
 	close(h.done)
 	for _, l := range listeners {
@@ -229,36 +225,10 @@ func (h *Host) takeListeners() []*Listener {
 }
 
 // do has op run by the owner's goroutine. It reports false after the end.
-func (h *Host) do(op func(now time.Time)) bool {
-	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
-		return false
-	}
-	h.asked.ops = append(h.asked.ops, op)
-	h.mu.Unlock()
-	h.cfg.Wake()
-	return true
-}
+func (h *Host) do(op func(now time.Time)) bool { return h.cfg.Loop.Call(func() { op(h.now) }) }
 
 // call is do, and waits.
-func (h *Host) call(op func(now time.Time)) bool {
-	ran := make(chan struct{})
-	if !h.do(func(now time.Time) { op(now); close(ran) }) {
-		return false
-	}
-	select {
-	case <-ran:
-		return true
-	case <-h.done:
-		select {
-		case <-ran:
-			return true
-		default:
-			return false
-		}
-	}
-}
+func (h *Host) call(op func(now time.Time)) bool { return h.cfg.Loop.Do(func() { op(h.now) }) }
 
 // touch has the owner's goroutine look at a stream.
 func (h *Host) touch(c *Conn) {
@@ -268,9 +238,9 @@ func (h *Host) touch(c *Conn) {
 		return
 	}
 	c.touched = true
-	h.asked.touched = append(h.asked.touched, c)
+	h.touched = append(h.touched, c)
 	h.mu.Unlock()
-	h.cfg.Wake()
+	h.cfg.Loop.Wake()
 }
 
 // Options say how a stream is opened.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/mailbox"
 	"i2ptoolkit/pkg/sign"
 	"i2ptoolkit/pkg/sockets"
 	"i2ptoolkit/pkg/streaming"
@@ -36,41 +37,17 @@ type world struct {
 // owner is the goroutine that a Host belongs to.
 type owner struct {
 	*sockets.Host
-	wake chan struct{}
-
-	mu sync.Mutex
-	in [][]byte
-}
-
-func (o *owner) nudge() {
-	select {
-	case o.wake <- struct{}{}:
-	default:
-	}
-}
-
-// arrive hands in payloads.
-func (o *owner) arrive(payloads [][]byte) {
-	o.mu.Lock()
-	o.in = append(o.in, payloads...)
-	o.mu.Unlock()
-	o.nudge()
+	*mailbox.Box[[]byte]
 }
 
 func (o *owner) run(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
+		o.Take()
 		now := time.Now()
-		o.mu.Lock()
-		in := o.in
-		o.in = nil
-		o.mu.Unlock()
-		o.Collect()
-		o.Apply(now)
-		for _, p := range in {
-			o.Handle(now, p)
-		}
+		o.Collect(now)
+		o.Each(func(p []byte) { o.Handle(now, p) })
 		o.Flush(now)
 		wait := time.Hour
 		if at := o.Deadline(); !at.IsZero() {
@@ -80,10 +57,17 @@ func (o *owner) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			o.Shutdown(time.Now())
+			o.Box.Close()
 			return
-		case <-o.wake:
+		case <-o.Ready():
 		case <-timer.C:
 		}
+	}
+}
+
+func (o *owner) arrive(payloads [][]byte) {
+	for _, p := range payloads {
+		o.Post(p)
 	}
 }
 
@@ -106,8 +90,8 @@ func (w *world) host(seed byte, cfg sockets.Config) (*sockets.Host, i2p.Destinat
 	w.t.Helper()
 	cfg.Keys = keys(w.t, seed)
 	cfg.Rand = rand.NewChaCha8([32]byte{seed, 1})
-	o := &owner{wake: make(chan struct{}, 1)}
-	cfg.Send, cfg.Wake = w.send, o.nudge
+	o := &owner{Box: mailbox.New(mailbox.Config[[]byte]{Limit: 1 << 20})}
+	cfg.Send, cfg.Loop = w.send, o.Box
 	h, err := sockets.New(cfg)
 	if err != nil {
 		w.t.Fatal(err)
