@@ -8,6 +8,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,7 +25,7 @@ func diagnoseCommand() *cli.Command {
 		Usage:     "find out why a reseed fails",
 		ArgsUsage: "[URL]…",
 		Description: "For each server, without an argument for each of the known ones, every step on the way to RouterInfos is\n" +
-			"tried and named: clock, DNS, TCP, TLS, HTTP, signature, age, content. The first that fails says why. The exit\n" +
+			"tried and named: DNS, TCP, TLS, clock, HTTP, signature, age, content. The first that fails says why. The exit\n" +
 			"status is 0 if one server at least gives RouterInfos, 5 if none was reached, else 1.",
 		Flags: clientFlags(),
 		Action: func(c *cli.Context) error {
@@ -63,6 +64,7 @@ type diagnosis struct {
 	Server string       `json:"server"`
 	Result fetch.Result `json:"result"`
 	Steps  []step       `json:"steps"`
+	report fetch.Report
 }
 
 // diagnose tries all servers, in the order given.
@@ -90,7 +92,12 @@ func diagnoseOne(ctx context.Context, cfg fetch.Config, server string) diagnosis
 	if err != nil && report.Result == "" {
 		report.Reason = err.Error()
 	}
-	return diagnosis{server, report.Result, w.steps(report)}
+	if report.Result == fetch.TLS && report.ServerTime.IsZero() { // its certificate may be of another time than ours
+		if clock, err := fetch.ServerClock(ctx, cfg, server); err == nil {
+			report.ServerTime, report.AheadSeconds = clock.ServerTime, clock.AheadSeconds
+		}
+	}
+	return diagnosis{server, report.Result, w.steps(report), report}
 }
 
 // witness sees how far a request comes.
@@ -172,8 +179,10 @@ func (w *witness) steps(r fetch.Report) (out []step) {
 	if w.encrypted != "" {
 		worked("tls", w.encrypted)
 	} else if err != nil || u.Scheme == "https" {
+		out = append(out, clockStep(r)...)
 		return failed("tls")
 	}
+	out = append(out, clockStep(r)...)
 	if r.Status == 0 {
 		return failed("http")
 	}
@@ -182,6 +191,25 @@ func (w *witness) steps(r fetch.Report) (out []step) {
 	}
 	worked("http", fmt.Sprintf("status 200, %s in %v", words.Bytes(r.Bytes), r.Duration()))
 	return append(out, contentSteps(r)...)
+}
+
+// clockStep compares the clocks, where the server tells what its own says.
+func clockStep(r fetch.Report) []step {
+	switch {
+	case r.ServerTime.IsZero():
+		return nil
+	case r.ClocksAgree():
+		return []step{{"clock", true, "agrees with the server's"}}
+	}
+	return []step{{"clock", false, fmt.Sprintf("the server's is %s ours: peers refuse more than %v", apart(r.Ahead()), fetch.ClockTolerance)}}
+}
+
+// apart says how far another clock is from ours.
+func apart(ahead time.Duration) string {
+	if ahead < 0 {
+		return rough(-ahead) + " behind"
+	}
+	return rough(ahead) + " ahead of"
 }
 
 // contentSteps is about the bundle.
@@ -193,8 +221,7 @@ func contentSteps(r fetch.Report) (out []step) {
 	}{
 		{"su3", []fetch.Result{fetch.NotSU3, fetch.Malformed, fetch.Hostile, fetch.Truncated}, "a bundle"},
 		{"signature", []fetch.Result{fetch.Signer, fetch.Expired, fetch.Signature}, "by " + r.Signer},
-		{"clock", []fetch.Result{fetch.Clock}, "agrees with the server's"},
-		{"age", []fetch.Result{fetch.Old}, "made " + rough(r.Age()) + " ago"},
+		{"age", []fetch.Result{fetch.Old, fetch.Clock}, "made " + rough(r.Age()) + " ago"},
 		{"routers", []fetch.Result{fetch.Nothing, fetch.Cancelled}, r.Reason},
 	} {
 		for _, f := range s.fails {
@@ -232,25 +259,45 @@ func printDiagnoses(c *cli.Context, found []diagnosis) error {
 
 // advise says what all servers together mean, on stderr, and sets the exit status.
 func advise(c *cli.Context, found []diagnosis) error {
-	working, unreached, clock := 0, 0, 0
+	working, unreached := 0, 0
 	for _, d := range found {
-		switch last := d.Steps[len(d.Steps)-1]; {
+		switch {
 		case d.Result == fetch.OK:
 			working++
 		case d.Result.Unreached():
 			unreached++
-		case d.Result == fetch.Clock || strings.Contains(last.Text, "clock"):
-			clock++
 		}
 	}
+	ahead, clocks := clocksAhead(found)
+	wrong := clocks > 0 && ahead.Abs() > fetch.ClockTolerance && c.String("at") == ""
+	says := fmt.Sprintf("this machine's clock says %s; those of %s are %s it", time.Now().UTC().Format(time.DateTime+" UTC"), words.Count(clocks, "server"), apart(ahead))
 	switch {
 	case working > 0:
 		cli.Notef(c, "%d of %s %s", working, words.Count(len(found), "server"), words.Verb(working, "works", "work"))
+		if wrong {
+			cli.Warnf(c, "%s: routers refuse peers whose clocks are wrong", says)
+		}
 		return nil
 	case unreached == len(found):
 		return cli.WithHint(cli.Againf("none of %s was reached", words.Count(len(found), "server")), "is there a network? if it forbids them, try --proxy, or i2p-reseed fetch FILE with a bundle of a friend's share")
-	case clock > 0 && clock+unreached == len(found):
-		return cli.WithHint(fmt.Errorf("every server that was reached disagrees about the time"), "this machine's clock says %s", time.Now().UTC().Format(time.DateTime+" UTC"))
+	case wrong:
+		return cli.WithHint(fmt.Errorf("none of %s gave RouterInfos, and this machine's clock is wrong", words.Count(len(found), "server")), "%s", says)
 	}
 	return fmt.Errorf("none of %s gave RouterInfos", words.Count(len(found), "server"))
+}
+
+// clocksAhead is how far the middle one of the clocks that servers told is ahead of ours, and
+// how many there are: one that is wrong itself proves nothing.
+func clocksAhead(found []diagnosis) (time.Duration, int) {
+	var all []time.Duration
+	for _, d := range found {
+		if !d.report.ServerTime.IsZero() {
+			all = append(all, d.report.Ahead())
+		}
+	}
+	if len(all) == 0 {
+		return 0, 0
+	}
+	slices.Sort(all)
+	return all[len(all)/2], len(all)
 }

@@ -30,6 +30,11 @@ type identity struct {
 	iv     [16]byte
 }
 
+// errElGamal refuses keys of a kind that routers had long ago: no floodfill would keep the
+// RouterInfo, and no router would build a tunnel through us.
+var errElGamal = errors.New("the keys of an ElGamal router, which no router accepts any more: " +
+	"move the file elsewhere, and a new identity is made at the next start")
+
 // loadIdentity reads the identity out of dir, or draws a new one and keeps it
 // there. An empty dir keeps nothing. A damaged file is an error and is never
 // replaced: a lost identity should be the owner's decision.
@@ -51,6 +56,9 @@ func loadIdentity(dir string, random io.Reader) (*identity, error) {
 	keys, rest, err := i2p.ParsePrivateKeys(raw)
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("%d bytes after the keys", len(rest))
+	}
+	if err == nil && keys.Identity.CryptoType() == i2p.CryptoElGamal {
+		err = errElGamal
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, routerKeysFile), err)

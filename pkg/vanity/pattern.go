@@ -91,6 +91,12 @@ func newRegex(s string) (pattern, error) {
 		return pattern{}, fmt.Errorf("vanity: %w", err)
 	}
 	tree = tree.Simplify()
+	switch can, err := possible(tree); {
+	case err != nil:
+		return pattern{}, fmt.Errorf("vanity: %w", err)
+	case !can:
+		return pattern{}, fmt.Errorf("vanity: no address matches %q: addresses are %d of the letters a to z and the digits 2 to 7, the last of them a or q, without .b32.i2p", s, addressLen)
+	}
 	if tree.Op != syntax.OpConcat {
 		return p, nil
 	}
@@ -103,17 +109,6 @@ func newRegex(s string) (pattern, error) {
 	}
 	if p.prefix != "" && p.suffix != "" && len(parts) == 3 { // one literal is both
 		p.suffix = ""
-	}
-	for kind, text := range map[string]string{"prefix": p.prefix, "suffix": p.suffix} {
-		if text == "" {
-			continue
-		}
-		if err := checkText(kind, text); err != nil {
-			return pattern{}, err
-		}
-	}
-	if n := len(p.suffix); n > 0 && p.suffix[n-1] != 'a' && p.suffix[n-1] != 'q' {
-		return pattern{}, fmt.Errorf("vanity: expression %q: an address ends in a or q", s)
 	}
 	return p, nil
 }

@@ -32,6 +32,7 @@ func One(ctx context.Context, cfg Config, server string) (Report, []*routerinfo.
 	defer cancel()
 	status, header, body, err := req.do(within)
 	o.report.Status, o.report.Bytes = status, int64(len(body))
+	o.clock(header)
 	switch {
 	case err != nil:
 		result, text := req.explain(err)
@@ -150,8 +151,11 @@ func (o *outcome) checkAge() {
 	switch age := o.report.Age(); {
 	case age > MaxAge:
 		result, text = Old, fmt.Sprintf("made %s ago, at most %s are taken", span(age), span(MaxAge))
+		if !o.report.ServerTime.IsZero() && age+o.report.Ahead() <= MaxAge {
+			result, text = Clock, fmt.Sprintf("made %s ago", span(age))+o.report.explainClock()
+		}
 	case age < -maxAhead:
-		result, text = Clock, fmt.Sprintf("made %s ahead of our time: is this machine's clock right?", span(-age))
+		result, text = Clock, fmt.Sprintf("made %s ahead of our time", span(-age))+o.report.explainClock()
 	default:
 		return
 	}

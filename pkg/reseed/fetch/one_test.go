@@ -242,9 +242,24 @@ func badBundles(t *testing.T, s, expired signer, infos []*routerinfo.RouterInfo)
 		"unknown signer": {gives(stranger.bundle(t, now, infos)), Signer, `unknown signer: "stranger@mail.i2p"`, 200},
 		"expired signer": {gives(expired.bundle(t, now, infos)), Expired, "that of old@mail.i2p expired on", 200},
 		"stale":          {gives(s.bundle(t, now.AddDate(0, 0, -40), infos)), Old, "made 40 days ago, at most 30 days are taken", 200},
-		"of the future":  {gives(s.bundle(t, now.Add(30*time.Hour), infos)), Clock, "ahead of our time: is this machine's clock right?", 200},
+		"of the future":  {gives(s.bundle(t, now.Add(30*time.Hour), infos)), Clock, "ahead of our time, though the server's clock agrees with ours", 200},
+		"no clock":       {dated(time.Time{}, s.bundle(t, now.Add(30*time.Hour), infos)), Clock, "ahead of our time: is this machine's clock right?", 200},
+		"clock behind":   {dated(now.Add(31*time.Hour+time.Minute), s.bundle(t, now.Add(30*time.Hour), infos)), Clock, "the server's clock is 31 hours ahead of ours: is this machine's clock right?", 200},
+		"clock ahead":    {dated(now.AddDate(0, 0, -50), s.bundle(t, now.AddDate(0, 0, -51), infos)), Clock, "made 51 days ago; the server's clock is 50 days behind ours: is this machine's clock right?", 200},
+		"both are old":   {dated(now.AddDate(0, 0, -5), s.bundle(t, now.AddDate(0, 0, -40), infos)), Old, "made 40 days ago, at most 30 days are taken", 200},
 		"other network":  {gives(s.bundle(t, now, routers(t, 3, 4, 7))), Nothing, "none of 4 RouterInfos is of use: 4 network 7, expected 2", 200},
 		"no RouterInfos": {gives(s.bundle(t, now, nil)), Nothing, "no RouterInfos in it", 200},
+	}
+}
+
+// dated gives a body as a server does whose clock says at; zero: it tells none.
+func dated(at time.Time, body []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Date"] = nil
+		if !at.IsZero() {
+			w.Header().Set("Date", at.UTC().Format(http.TimeFormat))
+		}
+		w.Write(body)
 	}
 }
 

@@ -122,8 +122,8 @@ func (r *request) explainTLS(err error) string {
 	case errors.As(err, &unknown):
 		return "TLS: nobody whom we trust vouches for the certificate"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return fmt.Sprintf("TLS: the certificate holds from %s to %s: is this machine's clock right?",
-			invalid.Cert.NotBefore.UTC().Format(time.DateOnly), invalid.Cert.NotAfter.UTC().Format(time.DateOnly))
+		return fmt.Sprintf("TLS: the certificate holds from %s to %s, and this machine's clock says %s",
+			invalid.Cert.NotBefore.UTC().Format(time.DateOnly), invalid.Cert.NotAfter.UTC().Format(time.DateOnly), time.Now().UTC().Format(time.DateOnly))
 	case errors.As(err, &verify):
 		return "TLS: " + innermost(verify).Error()
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):

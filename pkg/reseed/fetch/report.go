@@ -66,8 +66,10 @@ type Report struct {
 	Signer   string         `json:"signer,omitempty"`
 	Made     time.Time      `json:"made,omitzero"` // when the bundle was made, by its version
 
-	AgeSeconds     int64 `json:"age_seconds,omitempty"` // of the bundle
-	DurationMillis int64 `json:"duration_ms"`
+	AgeSeconds     int64     `json:"age_seconds,omitempty"`          // of the bundle
+	ServerTime     time.Time `json:"server_time,omitzero"`           // by the server's clock, where it told
+	AheadSeconds   int64     `json:"server_ahead_seconds,omitempty"` // of ours
+	DurationMillis int64     `json:"duration_ms"`
 }
 
 // Age is that of the bundle; it is known where Made is.

@@ -79,7 +79,11 @@ func TestCertificateDates(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	report, _, _ := One(t.Context(), Config{RootCAs: roots(server)}, server.URL)
-	if report.Result != TLS || !strings.Contains(report.Reason, "is this machine's clock right?") {
+	if report.Result != TLS || !strings.Contains(report.Reason, "and this machine's clock says") {
 		t.Errorf("%+v", report)
+	}
+	// The server's own clock is looked at all the same.
+	if clock, err := ServerClock(t.Context(), Config{}, server.URL); err != nil || !clock.ClocksAgree() {
+		t.Errorf("its clock: %+v, %v", clock, err)
 	}
 }
