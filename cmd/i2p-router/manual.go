@@ -57,8 +57,8 @@ func settingsPage() []byte {
 	page.Text("i2p-router reads its settings from a TOML file. All keys may be left out, and so may the file; " +
 		"then the defaults hold. A key that does not exist and a value that cannot be are errors, told with their line, and the router does not start. " +
 		"Options of i2p-router are laid over the file.\n\n" +
-		"HUP and i2p-router reload make a running router read the file again. Some settings, which say so below, change at once; " +
-		"the others with the next start, and the router logs which of them would.\n\n" +
+		"HUP and i2p-router reload make a running router read the file again. Below each setting says when it holds then; " +
+		"the router's log and i2p-router reload name those that have changed, and those that wait for the next start.\n\n" +
 		"i2p-router config check reads the file and says what is wrong with it. i2p-router config show prints the settings that would hold, " +
 		"and with --comments what each of them means.")
 	docs, table := config.TableDocs(), "-"
@@ -94,8 +94,6 @@ func settingText(s config.Setting) string {
 	if s.Flag != "" {
 		text += " Option: --" + s.Flag + "."
 	}
-	if s.Live {
-		text += " Changed by a reload."
-	}
+	text += " A reload makes it hold " + string(s.Reload) + "."
 	return text
 }

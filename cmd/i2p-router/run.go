@@ -21,7 +21,7 @@ func runRouter(ctx context.Context, cfg runConfig) error {
 	defer processors.Follow()()
 	ctx, cancel := context.WithCancel(ctx)
 	wait := cli.OnHangup(ctx, func() {
-		if err := n.Reload(); err != nil {
+		if _, err := n.Reload(ctx); err != nil {
 			cfg.Log.Error("settings not read again", "error", err)
 		}
 	})

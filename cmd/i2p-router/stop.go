@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
@@ -49,7 +50,9 @@ func reloadCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "reload",
 		Usage: "make the running router read its configuration again",
-		Flags: cli.RouterFlags(),
+		Description: "It prints which settings have changed, and when they hold: now, for new destinations, or with the next start,\n" +
+			"for which the router must be stopped. A configuration that is wrong changes nothing.",
+		Flags: cli.RouterFlags(cli.JSONFlag()),
 		Action: func(c *cli.Context) error {
 			if _, err := cli.Positionals(c, 0, 0); err != nil {
 				return err
@@ -58,9 +61,32 @@ func reloadCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return router.Reload(c.Context)
+			done, err := router.Reload(c.Context)
+			if err != nil {
+				return err
+			}
+			return cli.PrintList(c, done.Changed, func(w io.Writer, changes []control.Change) error {
+				table := cli.NewTable(w)
+				for _, change := range changes {
+					table.Row(change.Key, holdsText(change.Holds))
+				}
+				return table.Flush()
+			})
 		},
 	}
+}
+
+// holdsText says when a setting holds.
+func holdsText(h control.Holds) string {
+	switch h {
+	case control.HoldsNow:
+		return "now"
+	case control.HoldsWhenOpened:
+		return "for new destinations"
+	case control.HoldsNextStart:
+		return "with the next start"
+	}
+	return string(h)
 }
 
 func waitCommand() *cli.Command {

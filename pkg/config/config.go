@@ -2,7 +2,6 @@
 package config
 
 import (
-	"fmt"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -105,8 +104,7 @@ func Default() Config {
 	}
 }
 
-// Parse reads settings over the defaults. The error of an unknown key or of a value of the
-// wrong type names its line.
+// Parse reads settings over the defaults. An error names its line.
 func Parse(text []byte) (Config, error) {
 	c := Default()
 	meta, err := toml.Decode(string(text), &c)
@@ -116,7 +114,7 @@ func Parse(text []byte) (Config, error) {
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return Config{}, unknownKey(text, unknown[0])
 	}
-	return c, c.Check()
+	return c, placed(text, c.Check())
 }
 
 // Check tells whether all values make sense, and together.
@@ -127,20 +125,20 @@ func (c Config) Check() error {
 		}
 	}
 	if c.Hidden && c.Floodfill {
-		return fmt.Errorf("hidden: a hidden router cannot be a floodfill")
+		return faultf("hidden", "a hidden router cannot be a floodfill")
 	}
 	for _, h := range c.Hosts {
 		addr, err := netip.ParseAddr(h)
 		if err != nil || addr.IsUnspecified() || addr.Zone() != "" {
-			return fmt.Errorf("host: %q is no address that a peer could dial", h)
+			return faultf("host", "%q is no address that a peer could dial", h)
 		}
 		if !c.Testnet && !public(addr) {
-			return fmt.Errorf("host: %s is reserved: only testnet routers publish it", h)
+			return faultf("host", "%s is reserved: only testnet routers publish it", h)
 		}
 	}
 	for _, l := range c.NTCP2.Listen {
 		if _, err := netip.ParseAddrPort(l); err != nil {
-			return fmt.Errorf("ntcp2.listen: %q is no address:port", l)
+			return faultf("ntcp2.listen", "%q is no address:port", l)
 		}
 	}
 	return c.Reseed.check()
@@ -150,20 +148,20 @@ func (c Config) Check() error {
 func (r Reseed) check() error {
 	for _, text := range r.URLs {
 		if !isURL(text, "https", "http") {
-			return fmt.Errorf("reseed.urls: %q is no URL such as https://reseed.example.org/", text)
+			return faultf("reseed.urls", "%q is no URL such as https://reseed.example.org/", text)
 		}
 	}
 	for _, path := range r.Sources {
 		if strings.Contains(path, "://") || path == "-" {
-			return fmt.Errorf("reseed.sources: %q is no path: servers belong to reseed.urls", path)
+			return faultf("reseed.sources", "%q is no path: servers belong to reseed.urls", path)
 		}
 	}
 	if r.Proxy != "" && !isURL(r.Proxy, "socks5", "socks5h", "http", "https") {
-		return fmt.Errorf("reseed.proxy: %q is no URL such as socks5://127.0.0.1:9050", r.Proxy)
+		return faultf("reseed.proxy", "%q is no URL such as socks5://127.0.0.1:9050", r.Proxy)
 	}
 	for _, pin := range r.Pins {
 		if host, sum, ok := strings.Cut(pin, "="); !ok || host == "" || len(sum) < 43 {
-			return fmt.Errorf("reseed.pins: %q is no HOST=SHA256, in hex or base64", pin)
+			return faultf("reseed.pins", "%q is no HOST=SHA256, in hex or base64", pin)
 		}
 	}
 	return nil

@@ -24,9 +24,18 @@ func TestUnknownKeyNamesItsLine(t *testing.T) {
 }
 
 func TestWrongValueNamesItsLine(t *testing.T) {
-	_, err := Parse([]byte("netid = 2\nport = \"many\"\n"))
-	if err == nil || !strings.Contains(err.Error(), "line 2") {
-		t.Errorf("error %v does not name line 2", err)
+	for _, text := range []string{
+		"netid = 2\nport = \"many\"\n",
+		"netid = 2\nport = 65536\n",
+		"netid = 2\nhost = ['192.0.2.1', '10.0.0.1']\n",
+		"floodfill = true\nhidden = true\n",
+		"[reseed]\nurls = ['a']\n",
+		"port = 1\nreseed = { threshold = 1, proxy = 'ftp://a' }\n",
+		"\nntcp2.listen = ['1.2.3.4']\n",
+	} {
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), "line 2") {
+			t.Errorf("%q: error %v does not name line 2", text, err)
+		}
 	}
 }
 

@@ -22,52 +22,64 @@ type Setting struct {
 	OneOf   []string // of a text: the values there are
 	Unset   string   // what holds where it is empty or 0
 	Flag    string   // the option of i2p-router that is laid over it, without its dashes
-	Live    bool     // a reload changes it; others hold from the next start on
+	Reload  Reload   // when a changed value holds
 	Default any
 	field   []int
 }
+
+// Reload is when a value holds that a running router reads again.
+type Reload string
+
+// When a value holds. What else a setting depends on is for who applies it to say: an address
+// is published at once only where it needs no other port to be bound.
+const (
+	AtOnce    Reload = "at once"
+	WhenOpen  Reload = "for destinations that are opened from then on"
+	IfBound   Reload = "at once, unless other addresses are to be bound: then with the next start"
+	NextStart Reload = "with the next start"
+)
 
 // described is what the keys of Config's fields mean. The type says the rest.
 func described() []Setting {
 	const lengths, quantities = options.MaxLength, options.MaxQuantity
 	return []Setting{
-		{Key: "data_dir", Flag: "dir", Doc: "The directory with the router's keys, its netDb and its other state.", Unset: "$XDG_STATE_HOME/i2p, else ~/.local/state/i2p"},
-		{Key: "socket", Flag: "socket", Doc: "The path of the control socket.", Unset: "router.sock in a directory that was named, else $XDG_RUNTIME_DIR/i2p/router.sock, else router.sock in the data directory"},
-		{Key: "log_level", Flag: "log-level", Doc: "The least important messages that are logged.", OneOf: []string{"debug", "info", "warn", "error"}, Live: true},
-		{Key: "netid", Flag: "netid", Doc: "The network that the router belongs to. 2 is the public one; routers of different networks do not speak to each other.", Least: 1, Most: 255},
-		{Key: "testnet", Flag: "testnet", Doc: "The network is private: no server is asked for routers unless it is named, reserved addresses may be published, and a tunnel may have several routers of one /16."},
-		{Key: "bootstrap", Flag: "bootstrap", Doc: "router.info files, netDb directories (Java's and i2pd's layouts) and zips that are read at the start. With them no reseed server is asked unless it is named."},
-		{Key: "floodfill", Flag: "floodfill", Doc: "Keep and serve a part of the netDb. A hidden router cannot."},
-		{Key: "hidden", Flag: "hidden", Doc: "Publish no address."},
-		{Key: "host", Flag: "host", Doc: "The IP addresses to publish. Only a testnet router publishes reserved ones. In the place of one that was the machine's and is so no longer, another of the machine's is published.", Unset: "none: the router can dial, and cannot be dialled"},
-		{Key: "port", Flag: "port", Doc: "The port to listen on and to publish.", Most: 65535, Unset: "chosen at the first start, and kept in the data directory"},
+		{Key: "data_dir", Flag: "dir", Doc: "The directory with the router's keys, its netDb and its other state.", Unset: "$XDG_STATE_HOME/i2p, else ~/.local/state/i2p", Reload: NextStart},
+		{Key: "socket", Flag: "socket", Doc: "The path of the control socket.", Unset: "router.sock in a directory that was named, else $XDG_RUNTIME_DIR/i2p/router.sock, else router.sock in the data directory", Reload: NextStart},
+		{Key: "log_level", Flag: "log-level", Doc: "The least important messages that are logged.", OneOf: []string{"debug", "info", "warn", "error"}, Reload: AtOnce},
+		{Key: "netid", Flag: "netid", Doc: "The network that the router belongs to. 2 is the public one; routers of different networks do not speak to each other.", Least: 1, Most: 255, Reload: NextStart},
+		{Key: "testnet", Flag: "testnet", Doc: "The network is private: no server is asked for routers unless it is named, reserved addresses may be published, and a tunnel may have several routers of one /16.", Reload: NextStart},
+		{Key: "bootstrap", Flag: "bootstrap", Doc: "router.info files, netDb directories (Java's and i2pd's layouts) and zips that are read at the start. With them no reseed server is asked unless it is named.", Reload: AtOnce},
+		{Key: "floodfill", Flag: "floodfill", Doc: "Keep and serve a part of the netDb. A hidden router cannot.", Reload: AtOnce},
+		{Key: "hidden", Flag: "hidden", Doc: "Publish no address.", Reload: AtOnce},
+		{Key: "host", Flag: "host", Doc: "The IP addresses to publish. Only a testnet router publishes reserved ones. In the place of one that was the machine's and is so no longer, another of the machine's is published.", Unset: "none: the router can dial, and cannot be dialled", Reload: IfBound},
+		{Key: "port", Flag: "port", Doc: "The port to listen on and to publish.", Most: 65535, Unset: "chosen at the first start, and kept in the data directory", Reload: NextStart},
 
-		{Key: "reseed.enabled", Flag: "no-reseed", Doc: "Ask for routers where too few are known. Without it, i2p-router reseed still does."},
-		{Key: "reseed.urls", Flag: "reseed", Doc: "The servers to ask, such as https://reseed.example.org/.", Unset: "the known servers, if there are no sources either"},
-		{Key: "reseed.sources", Flag: "reseed", Doc: "su3 files, zips and netDb directories, which are read before a server is asked."},
-		{Key: "reseed.proxy", Flag: "reseed-proxy", Doc: "The proxy through which servers are reached: socks5://, socks5h://, http:// or https://.", Unset: "none"},
-		{Key: "reseed.threshold", Doc: "The router reseeds while it knows fewer others than this.", Unit: "routers", Most: 1 << 16},
-		{Key: "reseed.certs", Doc: "Certificates of signers who are trusted, in files and directories.", Unset: "those of the known servers"},
-		{Key: "reseed.roots", Doc: "A file with the certificates by which web servers are trusted.", Unset: "the system's"},
-		{Key: "reseed.pins", Doc: "Web servers that are trusted by their key alone: HOST=SHA256 of the key's SPKI, in hex or base64."},
+		{Key: "reseed.enabled", Flag: "no-reseed", Doc: "Ask for routers where too few are known. Without it, i2p-router reseed still does.", Reload: AtOnce},
+		{Key: "reseed.urls", Flag: "reseed", Doc: "The servers to ask, such as https://reseed.example.org/.", Unset: "the known servers, if there are no sources either", Reload: AtOnce},
+		{Key: "reseed.sources", Flag: "reseed", Doc: "su3 files, zips and netDb directories, which are read before a server is asked.", Reload: AtOnce},
+		{Key: "reseed.proxy", Flag: "reseed-proxy", Doc: "The proxy through which servers are reached: socks5://, socks5h://, http:// or https://.", Unset: "none", Reload: AtOnce},
+		{Key: "reseed.threshold", Doc: "The router reseeds while it knows fewer others than this.", Unit: "routers", Most: 1 << 16, Reload: AtOnce},
+		{Key: "reseed.certs", Doc: "Certificates of signers who are trusted, in files and directories.", Unset: "those of the known servers", Reload: AtOnce},
+		{Key: "reseed.roots", Doc: "A file with the certificates by which web servers are trusted.", Unset: "the system's", Reload: AtOnce},
+		{Key: "reseed.pins", Doc: "Web servers that are trusted by their key alone: HOST=SHA256 of the key's SPKI, in hex or base64.", Reload: AtOnce},
 
-		{Key: "ntcp2.listen", Flag: "listen", Doc: "What to bind, each as ADDRESS:PORT.", Unset: "follows from host and port"},
-		{Key: "ntcp2.max_sessions", Doc: "The most sessions with other routers at a time.", Unit: "sessions", Least: 1, Most: 1 << 16},
+		{Key: "ntcp2.listen", Flag: "listen", Doc: "What to bind, each as ADDRESS:PORT.", Unset: "follows from host and port", Reload: NextStart},
+		{Key: "ntcp2.max_sessions", Doc: "The most sessions with other routers at a time.", Unit: "sessions", Least: 1, Most: 1 << 16, Reload: NextStart},
 
-		{Key: "bandwidth.in", Flag: "bandwidth-in", Doc: "A hard limit of what comes in.", Unit: "KBps (1024 bytes a second)", Most: 1 << 24, Unset: "no limit"},
-		{Key: "bandwidth.out", Flag: "bandwidth-out", Doc: "A hard limit of what goes out.", Unit: "KBps (1024 bytes a second)", Most: 1 << 24, Unset: "no limit"},
-		{Key: "bandwidth.share", Flag: "share", Doc: "The part of the bandwidth that tunnels of others may use.", Unit: "percent", Most: 100},
+		{Key: "bandwidth.in", Flag: "bandwidth-in", Doc: "A hard limit of what comes in.", Unit: "KBps (1024 bytes a second)", Most: 1 << 24, Unset: "no limit", Reload: NextStart},
+		{Key: "bandwidth.out", Flag: "bandwidth-out", Doc: "A hard limit of what goes out.", Unit: "KBps (1024 bytes a second)", Most: 1 << 24, Unset: "no limit", Reload: NextStart},
+		{Key: "bandwidth.share", Flag: "share", Doc: "The part of the bandwidth that tunnels of others may use.", Unit: "percent", Most: 100, Reload: AtOnce},
 
-		{Key: "transit.max_tunnels", Flag: "transit", Doc: "The most tunnels to carry for others.", Unit: "tunnels", Most: 1 << 20, Unset: "carry nothing", Live: true},
+		{Key: "transit.max_tunnels", Flag: "transit", Doc: "The most tunnels to carry for others.", Unit: "tunnels", Most: 1 << 20, Unset: "carry nothing", Reload: AtOnce},
 
-		{Key: "exploratory.in_length", Doc: "The hops of an inbound tunnel.", Unit: "hops", Most: lengths, Unset: "none"},
-		{Key: "exploratory.out_length", Doc: "The hops of an outbound tunnel.", Unit: "hops", Most: lengths, Unset: "none"},
-		{Key: "exploratory.in_quantity", Doc: "The inbound tunnels to keep.", Unit: "tunnels", Least: options.MinQuantity, Most: quantities},
-		{Key: "exploratory.out_quantity", Doc: "The outbound tunnels to keep.", Unit: "tunnels", Least: options.MinQuantity, Most: quantities},
-		{Key: "client.in_length", Doc: "The hops of an inbound tunnel.", Unit: "hops", Most: lengths, Unset: "none"},
-		{Key: "client.out_length", Doc: "The hops of an outbound tunnel.", Unit: "hops", Most: lengths, Unset: "none"},
-		{Key: "client.in_quantity", Doc: "The inbound tunnels to keep.", Unit: "tunnels", Least: options.MinQuantity, Most: quantities},
-		{Key: "client.out_quantity", Doc: "The outbound tunnels to keep.", Unit: "tunnels", Least: options.MinQuantity, Most: quantities},
+		{Key: "exploratory.in_length", Doc: "The hops of an inbound tunnel.", Unit: "hops", Most: lengths, Unset: "none", Reload: AtOnce},
+		{Key: "exploratory.out_length", Doc: "The hops of an outbound tunnel.", Unit: "hops", Most: lengths, Unset: "none", Reload: AtOnce},
+		{Key: "exploratory.in_quantity", Doc: "The inbound tunnels to keep.", Unit: "tunnels", Least: options.MinQuantity, Most: quantities, Reload: AtOnce},
+		{Key: "exploratory.out_quantity", Doc: "The outbound tunnels to keep.", Unit: "tunnels", Least: options.MinQuantity, Most: quantities, Reload: AtOnce},
+		{Key: "client.in_length", Doc: "The hops of an inbound tunnel.", Unit: "hops", Most: lengths, Unset: "none", Reload: WhenOpen},
+		{Key: "client.out_length", Doc: "The hops of an outbound tunnel.", Unit: "hops", Most: lengths, Unset: "none", Reload: WhenOpen},
+		{Key: "client.in_quantity", Doc: "The inbound tunnels to keep.", Unit: "tunnels", Least: options.MinQuantity, Most: quantities, Reload: WhenOpen},
+		{Key: "client.out_quantity", Doc: "The outbound tunnels to keep.", Unit: "tunnels", Least: options.MinQuantity, Most: quantities, Reload: WhenOpen},
 	}
 }
 
@@ -164,16 +176,21 @@ func (s Setting) DefaultText() string {
 // of is the setting's value.
 func (s Setting) of(c Config) any { return reflect.ValueOf(c).FieldByIndex(s.field).Interface() }
 
+// Copy gives one configuration the setting's value that another has.
+func (s Setting) Copy(to *Config, from Config) {
+	reflect.ValueOf(to).Elem().FieldByIndex(s.field).Set(reflect.ValueOf(from).FieldByIndex(s.field))
+}
+
 // check tells whether a value is one of those that there are.
 func (s Setting) check(c Config) error {
 	switch v := s.of(c).(type) {
 	case int:
 		if v < s.Least || v > s.Most {
-			return fmt.Errorf("%s: %d is not within %d to %d", s.Key, v, s.Least, s.Most)
+			return faultf(s.Key, "%d is not within %d to %d", v, s.Least, s.Most)
 		}
 	case string:
 		if len(s.OneOf) > 0 && !slices.Contains(s.OneOf, v) {
-			return fmt.Errorf("%s: %q is none of %s", s.Key, v, strings.Join(s.OneOf, ", "))
+			return faultf(s.Key, "%q is none of %s", v, strings.Join(s.OneOf, ", "))
 		}
 	}
 	return nil

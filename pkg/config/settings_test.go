@@ -15,6 +15,9 @@ func TestSettings(t *testing.T) {
 		t.Errorf("there are %d keys, and %d are described", len(all), want)
 	}
 	for _, s := range all {
+		if !slices.Contains([]Reload{AtOnce, WhenOpen, IfBound, NextStart}, s.Reload) {
+			t.Errorf("%s: nothing says when a reload makes it hold", s.Key)
+		}
 		if s.Doc == "" || !strings.HasSuffix(s.Doc, ".") {
 			t.Errorf("%s: %q are no sentences", s.Key, s.Doc)
 		}
@@ -33,9 +36,9 @@ func TestSettings(t *testing.T) {
 // TestRanges: every number is refused beyond its range, by its key, and taken at its ends.
 func TestRanges(t *testing.T) {
 	parse := func(s Setting, value int) error {
-		text := s.line(value)
+		text := "\n" + s.line(value)
 		if s.Table() != "" {
-			text = "[" + s.Table() + "]\n" + text
+			text = "[" + s.Table() + "]" + text
 		}
 		_, err := Parse([]byte(text))
 		return err
@@ -50,7 +53,7 @@ func TestRanges(t *testing.T) {
 			}
 		}
 		for _, v := range []int{s.Least - 1, s.Most + 1} {
-			if err := parse(s, v); err == nil || !strings.HasPrefix(err.Error(), s.Key+": ") {
+			if err := parse(s, v); err == nil || !strings.HasPrefix(err.Error(), "line 2: "+s.Key+": ") {
 				t.Errorf("%s = %d: error %v", s.Key, v, err)
 			}
 		}

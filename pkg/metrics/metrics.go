@@ -41,6 +41,8 @@ type Node struct {
 	State                                                            control.State
 	Started                                                          time.Time
 	ReloadsDone, ReloadsRefused                                      uint64
+	LastReload                                                       time.Time
+	LastReloadDone                                                   bool
 	FilesRead, FilesDamaged, FilesWritten, FilesRemoved, FilesFailed uint64 // of the netDb directory
 }
 

@@ -113,13 +113,19 @@ func (c *collector[T]) Collect(ch chan<- prometheus.Metric) {
 }
 
 // of gives the field's value: what has no sign is a total, other numbers are as
-// they are now, moments are Unix times, and 0 where they have not been.
+// they are now, what is true is 1, moments are Unix times, and 0 where they have not been.
 func (m metric) of(v reflect.Value) prometheus.Metric {
 	switch n := v.Interface().(type) {
 	case uint64:
 		return prometheus.MustNewConstMetric(m.desc, prometheus.CounterValue, float64(n), m.labels...)
 	case int:
 		return prometheus.MustNewConstMetric(m.desc, prometheus.GaugeValue, float64(n), m.labels...)
+	case bool:
+		is := 0.0
+		if n {
+			is = 1
+		}
+		return prometheus.MustNewConstMetric(m.desc, prometheus.GaugeValue, is, m.labels...)
 	case time.Time:
 		at := 0.0
 		if !n.IsZero() {

@@ -123,6 +123,9 @@ func New(cfg Config, now time.Time) *DB {
 	return db
 }
 
+// Serve begins or ends to be a floodfill.
+func (db *DB) Serve(floodfill bool) { db.cfg.Floodfill = floodfill }
+
 // Stats returns the counters.
 func (db *DB) Stats() Stats {
 	s := db.stats

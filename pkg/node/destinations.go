@@ -18,7 +18,7 @@ func (n *Node) newHall() {
 
 // destinationDefaults is what holds for a destination that does not say otherwise.
 func (n *Node) destinationDefaults() options.Options {
-	c, o := n.cfg.Settings.Client, options.Default()
+	c, o := n.settings().Client, options.Default()
 	o.Inbound.Length, o.Inbound.Quantity = c.InLength, c.InQuantity
 	o.Outbound.Length, o.Outbound.Quantity = c.OutLength, c.OutQuantity
 	return o

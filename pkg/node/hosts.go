@@ -16,10 +16,10 @@ import (
 // from where it says. An address that never was the machine's own belongs to
 // something that stands before it, and stays.
 type hosts struct {
-	asked       []netip.Addr
 	publishable func(netip.Addr) bool
 
 	mu      sync.Mutex
+	asked   []netip.Addr
 	local   []netip.Addr
 	own     map[netip.Addr]bool // of asked: those that were seen here
 	publish []netip.Addr
@@ -35,6 +35,18 @@ func newHosts(asked []netip.Addr, publishable func(netip.Addr) bool) *hosts {
 func (h *hosts) moved(local []netip.Addr) (changed bool, note string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.look(local)
+}
+
+// ask takes other addresses from the settings.
+func (h *hosts) ask(asked []netip.Addr) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.asked, h.publish = asked, asked
+	h.look(h.local)
+}
+
+func (h *hosts) look(local []netip.Addr) (changed bool, note string) {
 	fresh := slices.DeleteFunc(slices.Clone(local), func(a netip.Addr) bool { return slices.Contains(h.local, a) })
 	candidates := slices.Concat(h.publish, fresh, local) // what stands in already is best
 	h.local = local
@@ -102,8 +114,5 @@ func (n *Node) moved(local []netip.Addr) {
 		n.log.Info("the addresses of the settings are this machine's again")
 	}
 	n.events.Publish(control.Event{Event: "address_changed", Detail: note})
-	if n.info.Load() != nil {
-		n.renewInfo()
-		n.router.Republish()
-	}
+	n.publishAnew()
 }

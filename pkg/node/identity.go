@@ -118,7 +118,7 @@ func writeFile(path string, b []byte) error {
 // clearLeftovers removes what writeFile left half-written when a router was
 // killed; it may hold secrets.
 func (n *Node) clearLeftovers() {
-	dir := n.cfg.Settings.DataDir
+	dir := n.settings().DataDir
 	if dir == "" {
 		return
 	}

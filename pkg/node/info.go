@@ -46,7 +46,7 @@ func (n *Node) renewInfo() *routerinfo.RouterInfo {
 	}
 	n.info.Store(ri)
 	n.presented.Store(presented)
-	if dir := n.cfg.Settings.DataDir; dir != "" {
+	if dir := n.settings().DataDir; dir != "" {
 		if err := writeFile(filepath.Join(dir, routerInfoFile), ri.Bytes()); err != nil {
 			n.log.Error("RouterInfo not kept", "error", err)
 		}
@@ -56,7 +56,7 @@ func (n *Node) renewInfo() *routerinfo.RouterInfo {
 }
 
 func (n *Node) buildInfo(now time.Time) (*routerinfo.RouterInfo, error) {
-	s := n.cfg.Settings
+	s := n.settings()
 	var addrs []routerinfo.Address
 	port := n.listenPort()
 	for _, h := range n.hosts.now() {
@@ -93,7 +93,7 @@ func (n *Node) buildInfo(now time.Time) (*routerinfo.RouterInfo, error) {
 // floodfill, and whether it can be reached (network database, Router
 // Capabilities).
 func (n *Node) caps() string {
-	s := n.cfg.Settings
+	s := n.settings()
 	caps := string(bandwidthClass(s.Bandwidth.In, s.Bandwidth.Out, s.Bandwidth.Share))
 	if s.Floodfill {
 		caps += "f"
@@ -146,10 +146,10 @@ func (n *Node) listenPort() int {
 	default:
 	}
 	if len(addrs) == 0 {
-		return n.cfg.Settings.Port
+		return n.settings().Port
 	}
 	port := int(addrs[0].Port())
-	if s := n.cfg.Settings; s.Port == 0 && s.DataDir != "" {
+	if s := n.settings(); s.Port == 0 && s.DataDir != "" {
 		path := filepath.Join(s.DataDir, portFile)
 		if _, err := os.Stat(path); err != nil {
 			if err := writeFile(path, []byte(strconv.Itoa(port)+"\n")); err != nil {

@@ -21,9 +21,13 @@ func (n *Node) newMetrics() *metrics.Registry {
 // counts are those of the node itself.
 func (n *Node) counts() metrics.Node {
 	files := n.keeper.counts()
+	last := new(lastReload)
+	if l := n.set.last.Load(); l != nil {
+		last = l
+	}
 	return metrics.Node{
 		State: n.State(), Started: n.started,
-		ReloadsDone: n.reloads.done.Load(), ReloadsRefused: n.reloads.refused.Load(),
+		ReloadsDone: n.set.done.Load(), ReloadsRefused: n.set.refused.Load(), LastReload: last.at, LastReloadDone: last.done,
 		FilesRead: files.read, FilesDamaged: files.damaged, FilesWritten: files.written,
 		FilesRemoved: files.removed, FilesFailed: files.failed,
 	}

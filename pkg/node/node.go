@@ -60,29 +60,29 @@ type Config struct {
 type Node struct {
 	*answers.Answers
 	server.Hall
-	cfg       Config
-	asked     config.Config // the settings as given; cfg has what follows from them
-	log       *slog.Logger
-	id        *identity
-	hash      i2p.Hash
-	db        *netdb.DB
-	profiles  *profile.Table
-	router    *router.Router
-	transport *transport.Transport
-	keeper    *keeper
-	joiner    *join.Joiner
-	listening chan struct{} // closed once others can reach us, and we have said how
-	loaded    chan struct{} // closed once the netDb has been read
-	hosts     *hosts
-	pressure  atomic.Uint32 // the level of congestion that we publish
-	events    *answers.Hub
-	started   time.Time
-	info      atomic.Pointer[routerinfo.RouterInfo]
-	presented atomic.Pointer[routerinfo.RouterInfo] // the same, a little older
-	lines     metrics.LineCounter
-	reloads   reloads
-	server    atomic.Pointer[server.Server] // nil before Run, and where there is no socket
-	metrics   func() *metrics.Registry      // made when somebody asks for the first time
+	cfg        Config
+	set        heldSettings
+	log        *slog.Logger
+	id         *identity
+	hash       i2p.Hash
+	db         *netdb.DB
+	profiles   *profile.Table
+	router     *router.Router
+	transport  *transport.Transport
+	keeper     *keeper
+	joiner     *join.Joiner
+	reseedRand io.Reader     // what shuffles its servers; nil is the system's
+	listening  chan struct{} // closed once others can reach us, and we have said how
+	loaded     chan struct{} // closed once the netDb has been read
+	hosts      *hosts
+	pressure   atomic.Uint32 // the level of congestion that we publish
+	events     *answers.Hub
+	started    time.Time
+	info       atomic.Pointer[routerinfo.RouterInfo]
+	presented  atomic.Pointer[routerinfo.RouterInfo] // the same, a little older
+	lines      metrics.LineCounter
+	server     atomic.Pointer[server.Server] // nil before Run, and where there is no socket
+	metrics    func() *metrics.Registry      // made when somebody asks for the first time
 
 	stop     chan struct{} // closed by Stop
 	stopNow  chan struct{}
@@ -106,10 +106,12 @@ func New(cfg Config) (*Node, error) {
 	}
 	s := cfg.Settings
 	n := &Node{
-		cfg: cfg, asked: s, events: answers.NewHub(cfg.Now),
+		cfg: cfg, events: answers.NewHub(cfg.Now),
 		stop: make(chan struct{}), stopNow: make(chan struct{}),
 		listening: make(chan struct{}), loaded: make(chan struct{}), started: cfg.Now(),
 	}
+	n.set.asked = s
+	n.set.now.Store(&s)
 	n.log = n.lines.Logger(cfg.Log)
 	n.metrics = sync.OnceValue(n.newMetrics)
 	n.hosts = newHosts(s.PublishedHosts(), s.Publishable)
@@ -126,7 +128,7 @@ func New(cfg Config) (*Node, error) {
 	if n.keeper, err = newKeeper(s.DataDir, n.hash, n.log, cfg.Now); err != nil {
 		return nil, err
 	}
-	if err := n.loadPort(); err != nil {
+	if s.Port, err = keptPort(s); err != nil {
 		return nil, err
 	}
 	if n.transport, err = n.newTransport(); err != nil {
@@ -139,7 +141,7 @@ func New(cfg Config) (*Node, error) {
 	}
 	n.Answers = answers.New(answers.Config{
 		Router: n.router, Transport: n.transport, DB: n.db, Joiner: n.joiner, Hub: n.events, Now: cfg.Now,
-		Settings: func() config.Config { return n.cfg.Settings },
+		Settings: n.settings,
 		Info:     n.info.Load, Standing: n.standing,
 	})
 	return n, nil
@@ -161,29 +163,29 @@ func (n *Node) standing() answers.Standing {
 
 const portFile = "port"
 
-// loadPort takes the port of the last run where the settings leave it open:
-// peers know us by it.
-func (n *Node) loadPort() error {
-	if n.cfg.Settings.Port != 0 || n.cfg.Settings.DataDir == "" {
-		return nil
+// keptPort is the port of the last run where the settings leave it open: peers
+// know us by it.
+func keptPort(s config.Config) (int, error) {
+	if s.Port != 0 || s.DataDir == "" {
+		return s.Port, nil
 	}
-	b, err := os.ReadFile(filepath.Join(n.cfg.Settings.DataDir, portFile))
+	path := filepath.Join(s.DataDir, portFile)
+	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil
+		return 0, nil
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	port, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 16)
 	if err != nil {
-		return fmt.Errorf("%s: %w", filepath.Join(n.cfg.Settings.DataDir, portFile), err)
+		return 0, fmt.Errorf("%s: %w", path, err)
 	}
-	n.cfg.Settings.Port = int(port)
-	return nil
+	return int(port), nil
 }
 
 func (n *Node) newTransport() (*transport.Transport, error) {
-	s := n.cfg.Settings
+	s := n.settings()
 	network := n.cfg.Network
 	if network == nil {
 		network = transport.Internet{Source: n.hosts.source}
@@ -224,7 +226,7 @@ func (n *Node) newTransport() (*transport.Transport, error) {
 }
 
 func (n *Node) newRouter() {
-	s := n.cfg.Settings
+	s := n.settings()
 	random := n.split() // the core's loop alone draws from it
 	n.profiles = n.keeper.loadProfiles(profile.Config{Rand: random})
 	n.db = netdb.New(netdb.Config{
@@ -232,16 +234,12 @@ func (n *Node) newRouter() {
 		Own:        func() *routerinfo.RouterInfo { return n.info.Load() },
 		SamePrefix: s.Testnet, Floodfill: s.Floodfill,
 	}, n.started)
-	limits := router.Limits{TransitTunnels: s.Transit.MaxTunnels}
-	if s.Transit.MaxTunnels == 0 {
-		limits.TransitTunnels = -1
-	}
+	in, out := exploratory(s)
 	n.router = router.New(router.Config{
 		Hash: n.hash, Static: routerStatic(n.id), Transport: n.transport, DB: n.db, Profiles: n.profiles,
-		Rand: random, Gather: n.gather(loopRouter), Now: n.cfg.Now, Log: n.log, Limits: limits, Testnet: s.Testnet,
-		Inbound:  router.Shape{Hops: s.Exploratory.InLength, Quantity: s.Exploratory.InQuantity},
-		Outbound: router.Shape{Hops: s.Exploratory.OutLength, Quantity: s.Exploratory.OutQuantity},
-		Info:     n.renewInfo,
+		Rand: random, Gather: n.gather(loopRouter), Now: n.cfg.Now, Log: n.log, Limits: router.Limits{TransitTunnels: transitLimit(s.Transit.MaxTunnels)}, Testnet: s.Testnet,
+		Inbound: in, Outbound: out,
+		Info: n.renewInfo,
 		Event: func(e router.Event) {
 			n.events.Publish(control.Event{Event: e.Kind, Router: hashText(e.Router), Tunnel: e.Tunnel, Owner: e.Owner, Detail: e.Detail})
 		},

@@ -17,16 +17,10 @@ import (
 
 // newJoiner reads the certificates that the settings name.
 func (n *Node) newJoiner() (*join.Joiner, error) {
-	policy, err := reseedPolicy(n.cfg.Settings)
+	n.reseedRand = n.split()
+	policy, err := n.reseedPolicy(n.settings())
 	if err != nil {
 		return nil, err
-	}
-	policy.Client.Dial, policy.Client.Now = n.cfg.Dial, n.cfg.Now
-	if policy.Auto {
-		policy.Client.Rand = n.split()
-	}
-	for _, bad := range policy.Client.Trust.Bad() {
-		n.log.Warn("certificate left out", "error", bad)
 	}
 	return join.New(join.Config{
 		Policy: policy, Log: n.log,
@@ -54,12 +48,19 @@ func (n *Node) Reseed(ctx context.Context, from []string) (control.Reseed, error
 }
 
 // reseedPolicy is what the settings say of reseeding.
-func reseedPolicy(s config.Config) (join.Policy, error) {
+func (n *Node) reseedPolicy(s config.Config) (join.Policy, error) {
 	client, err := reseedClient(s)
+	if err != nil {
+		return join.Policy{}, err
+	}
+	for _, bad := range client.Trust.Bad() {
+		n.log.Warn("certificate left out", "error", bad)
+	}
+	client.Dial, client.Now, client.Rand = n.cfg.Dial, n.cfg.Now, n.reseedRand
 	return join.Policy{
 		Client: client, Servers: reseedServers(s), Sources: s.Reseed.Sources,
 		Auto: s.Reseeds() && s.Reseed.Threshold > 0, Threshold: s.Reseed.Threshold,
-	}, err
+	}, nil
 }
 
 func reseedClient(s config.Config) (c fetch.Config, err error) {

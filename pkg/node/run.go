@@ -74,7 +74,7 @@ func (n *Node) start(ctx context.Context) error {
 		return errors.New("no RouterInfo")
 	}
 	close(n.listening)
-	n.keeper.load(ctx, n.router, n.db, n.cfg.Settings.Bootstrap)
+	n.keeper.load(ctx, n.router, n.db, n.settings().Bootstrap)
 	close(n.loaded)
 	n.router.Start()
 	n.keeper.run(ctx, n.kept())
@@ -97,12 +97,12 @@ func (n *Node) tellReady(ctx, work context.Context) error {
 	case <-work.Done():
 		return nil
 	}
-	n.log.Info("router runs", "netid", n.cfg.Settings.NetID, "socket", n.socketPath())
+	n.log.Info("router runs", "netid", n.settings().NetID, "socket", n.socketPath())
 	return n.cfg.Ready()
 }
 
 func (n *Node) socketPath() string {
-	s := n.cfg.Settings
+	s := n.settings()
 	if s.Socket != "" || s.DataDir == "" {
 		return s.Socket
 	}

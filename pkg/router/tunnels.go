@@ -143,6 +143,9 @@ func (t *Tunnels) Reshape(in, out Shape) {
 	})
 }
 
+// Reshape has the router's own pools keep tunnels of other shapes from now on.
+func (r *Router) Reshape(in, out Shape) { (&Tunnels{r: r, p: r.self}).Reshape(in, out) }
+
 // Close gives the tunnels up.
 func (t *Tunnels) Close() {
 	t.r.in.do(func() { t.r.closeParty(t.p) })

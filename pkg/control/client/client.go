@@ -140,10 +140,9 @@ func (c *Client) ChangeLogLevel(ctx context.Context, level string) error {
 	return err
 }
 
-// Reload makes the router read its configuration again.
-func (c *Client) Reload(ctx context.Context) error {
-	_, err := ask[struct{}](ctx, c, http.MethodPost, "/v1/reload", struct{}{})
-	return err
+// Reload makes the router read its configuration again, and says what changed.
+func (c *Client) Reload(ctx context.Context) (control.Reloaded, error) {
+	return ask[control.Reloaded](ctx, c, http.MethodPost, "/v1/reload", struct{}{})
 }
 
 // Reseed asks for RouterInfos now: from servers' URLs and absolute paths, or as the router's

@@ -160,12 +160,14 @@ func (n *Node) Wait(ctx context.Context, state string) error {
 	return nil
 }
 
-// Reload counts.
-func (n *Node) Reload() error {
+// Reload counts. Three settings have changed each time.
+func (n *Node) Reload(context.Context) (control.Reloaded, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.reloads++
-	return nil
+	return control.Reloaded{Changed: []control.Change{
+		{Key: "port", Holds: control.HoldsNextStart}, {Key: "log_level", Holds: control.HoldsNow}, {Key: "client.in_length", Holds: control.HoldsWhenOpened},
+	}}, nil
 }
 
 // Reloads is how often Reload was called.

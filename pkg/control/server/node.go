@@ -31,7 +31,8 @@ type Node interface {
 	// Wait returns nil once the state stands: control.WaitReady or control.WaitTunnels.
 	Wait(ctx context.Context, state string) error
 
-	Reload() error
+	// Reload reads the settings again, and says which have changed and when they hold.
+	Reload(ctx context.Context) (control.Reloaded, error)
 	LogLevel() string
 	ChangeLogLevel(level string) error
 	// Stop begins to stop the router and returns at once.

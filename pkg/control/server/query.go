@@ -103,11 +103,12 @@ func withTimeout(ctx context.Context, ms int64) (context.Context, context.Cancel
 }
 
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
-	if err := s.node.Reload(); err != nil {
+	done, err := s.node.Reload(r.Context())
+	if err != nil {
 		writeError(w, err)
 		return
 	}
-	writeJSON(w, struct{}{})
+	writeJSON(w, done)
 }
 
 func (s *Server) reseed(w http.ResponseWriter, r *http.Request) {
