@@ -33,7 +33,7 @@ func routerTable() []row {
 		{"transit_messages_total", "Messages carried for others.", "", "TransitMessages"},
 		{"transit_bytes_total", "Bytes carried for others.", "", "TransitBytes"},
 		{"router_dropped_messages_total", "Messages that the router could not use.", "reason",
-			"malformed=Malformed expired=Expired unknown=Unknown undecryptable=Undecryptable inbox_full=InboxDropped builds_limit=BuildsLimited garlic_limit=GarlicLimited"},
+			"malformed=Malformed expired=Expired unknown=Unknown undecryptable=Undecryptable strayed=Strayed inbox_full=InboxDropped builds_limit=BuildsLimited garlic_limit=GarlicLimited"},
 		{"destinations", "Local destinations.", "", "Parties"},
 		{"netdb_lease_sets", "Lease sets that are known.", "", "LeaseSets"},
 		{"netdb_routers", "RouterInfos that are known.", "", "DB.Routers"},

@@ -44,7 +44,9 @@ func TestCongestionCaps(t *testing.T) {
 	if got := n.caps(); got != "XRD" {
 		t.Errorf("caps %q, want XRD", got)
 	}
-	n.cfg.Settings.Transit.MaxTunnels = 0
+	none := n.settings()
+	none.Transit.MaxTunnels = 0
+	n.set.now.Store(&none)
 	if got := n.caps(); got != "XRG" {
 		t.Errorf("caps %q, want XRG: it rejects all tunnels", got)
 	}
