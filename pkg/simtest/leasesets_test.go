@@ -21,8 +21,9 @@ func TestLeaseSetsOfAnHour(t *testing.T) {
 		time.Sleep(time.Hour)
 		n := count() - before
 		// A tunnel lasts for eight minutes and a half: if each were announced
-		// by itself, and its end too, that would be some 40.
-		if n < 6 || n > 18 {
+		// by itself, and its end too, that would be some 40. In other networks
+		// like this one it is 13 to 21.
+		if n < 6 || n > 24 {
 			t.Errorf("%d lease sets in an hour, with %d tunnels", n, tunnels)
 		}
 		t.Logf("%d lease sets in an hour", n)
