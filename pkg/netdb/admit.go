@@ -32,6 +32,31 @@ func (s Source) String() string {
 
 var sourceNames = [...]string{"store", "disk", "reply", "reseed", "session"}
 
+// ways are the sources that a router has come from, one bit each.
+type ways uint8
+
+func (w *ways) add(src Source) { *w |= 1 << src }
+
+func (w ways) any(srcs ...Source) bool {
+	for _, src := range srcs {
+		if w&(1<<src) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// stored: it was given to us, so it may be served.
+func (w ways) stored() bool { return w.any(FromStore, FromSession) }
+
+// sought: we know of it only because we asked, perhaps for a destination to
+// which alone it was named. Whom others can have us name must not depend on it.
+func (w ways) sought() bool { return w == 1<<FromReply }
+
+// told: we know of it only because somebody told us, perhaps nobody but us.
+// Whom a destination asks must not depend on it.
+func (w ways) told() bool { return !w.any(FromDisk, FromReply, FromReseed) }
+
 // Change says what a stored entry did.
 type Change byte
 
@@ -86,6 +111,9 @@ func (db *DB) StoreRouterInfo(now time.Time, src Source, ri *routerinfo.RouterIn
 	old := db.routers[sum.Hash]
 	if old != nil && sum.Published <= old.sum.Published {
 		db.stats.Unchanged++
+		if sum.Published == old.sum.Published {
+			old.came.add(src)
+		}
 		if src > old.src && src == FromSession {
 			old.src = src
 			db.refile(old)
@@ -121,7 +149,9 @@ func (db *DB) take(now time.Time, e, old *entry) (Change, error) {
 		db.stats.Full++
 		return Unchanged, ErrFull
 	}
-	e.stored = e.src == FromStore || e.src == FromSession || (old != nil && old.stored)
+	if e.came.add(e.src); old != nil {
+		e.came |= old.came
+	}
 	db.put(e)
 	if e.src != FromDisk {
 		db.changed[e.sum.Hash] = struct{}{}

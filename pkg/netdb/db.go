@@ -84,8 +84,8 @@ type entry struct {
 	heard    int64  // Unix seconds of the last acceptance
 	pos      int32
 	src      Source
+	came     ways
 	verified bool // the signature was checked
-	stored   bool // it was sent to us as a store, so it may be served
 }
 
 // Stats counts what the DB holds and what it refused.
@@ -146,6 +146,12 @@ func (db *DB) Find(router i2p.Hash) *profile.Summary {
 		return &e.sum
 	}
 	return nil
+}
+
+// heardOf tells whether a router is known, and not only because we were told.
+func (db *DB) heardOf(router i2p.Hash) bool {
+	e := db.routers[router]
+	return e != nil && !e.came.told()
 }
 
 // Router gives a RouterInfo, or nil. One that came from disk is verified here,

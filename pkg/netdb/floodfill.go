@@ -98,16 +98,21 @@ func containsHash(list []i2p.Hash, h i2p.Hash) bool {
 // closest that has proven itself; it asks at most two unproven ones of a crowd
 // (a region that holds far more floodfills than chance would put there), and no
 // two of one address range while there are others.
+//
+// For a destination it asks nobody whom we were only told of: else who tells a
+// router of a floodfill near a key, and the router alone, would see which
+// destination that asks for the key is there. Without others it does.
 type search struct {
 	key      i2p.Hash
+	heard    bool // leave out those whom we were only told of
 	tried    map[i2p.Hash]struct{}
 	prefixes map[uint32]struct{}
 	turn     int
 	crowd    int
 }
 
-func newSearch(key i2p.Hash) *search {
-	return &search{key: key, tried: make(map[i2p.Hash]struct{}), prefixes: make(map[uint32]struct{})}
+func (s *Segment) newSearch(key i2p.Hash) *search {
+	return &search{key: key, heard: s.cfg.Destination, tried: make(map[i2p.Hash]struct{}), prefixes: make(map[uint32]struct{})}
 }
 
 // exclude makes sure that a router is not chosen.
@@ -124,6 +129,10 @@ func (s *search) next(now time.Time, db *DB) *routerinfo.RouterInfo {
 		}
 		if e == nil { // rather one of a range used before than none
 			e = s.choose(now, db, routingKey, false, false)
+		}
+		if e == nil && s.heard && s.turn == 0 {
+			s.heard = false
+			continue
 		}
 		if e == nil {
 			return nil
@@ -161,6 +170,9 @@ func (s *search) choose(now time.Time, db *DB, routingKey i2p.Hash, proven, fres
 	var found, quiet *entry
 	db.floodfills.walk(routingKey, func(e *entry) bool {
 		if _, tried := s.tried[e.sum.Hash]; tried || e.sum.Hash == db.cfg.Self {
+			return true
+		}
+		if s.heard && e.came.told() {
 			return true
 		}
 		real := db.proven(e)

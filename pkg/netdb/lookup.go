@@ -150,7 +150,7 @@ func (s *Segment) start(now time.Time, l *lookup) (LookupID, Out) {
 		}
 	}
 	s.lastID++
-	l.id, l.started, l.search = s.lastID, now, newSearch(l.key)
+	l.id, l.started, l.search = s.lastID, now, s.newSearch(l.key)
 	l.search.exclude(l.key) // a router is not asked for itself
 	if len(s.lookups) >= s.cfg.MaxLookups {
 		s.stats.Busy++

@@ -111,9 +111,9 @@ func (s *Segment) publish(now time.Time, p *publication) Out {
 
 // round begins with the closest floodfills anew.
 func (s *Segment) round(now time.Time, p *publication, out *Out) {
-	p.search, p.stores, p.verifiers, p.stored = newSearch(p.key), 0, 0, nil
+	p.search, p.stores, p.verifiers, p.stored = s.newSearch(p.key), 0, 0, nil
 	p.search.exclude(p.key)
-	p.checks = newSearch(p.key)
+	p.checks = s.newSearch(p.key)
 	s.storeNext(now, p, out)
 }
 

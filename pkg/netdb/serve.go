@@ -84,7 +84,7 @@ func (s *Segment) serve(now time.Time, m i2np.DatabaseLookup) *i2np.DatabaseStor
 	db := s.cfg.DB
 	if m.Kind == i2np.LookupRouterInfo || m.Kind == i2np.LookupAny {
 		e := db.routers[m.Key]
-		if m.Key == db.cfg.Self || (db.cfg.Floodfill && e != nil && e.stored) {
+		if m.Key == db.cfg.Self || (db.cfg.Floodfill && e != nil && e.came.stored()) {
 			if ri := db.Router(m.Key); ri != nil {
 				return &i2np.DatabaseStore{Key: m.Key, Type: i2np.StoreRouterInfo, Data: i2np.CompressRouterInfo(ri.Bytes())}
 			}
@@ -106,7 +106,7 @@ func (s *Segment) searchReply(now time.Time, m i2np.DatabaseLookup) *i2np.Databa
 	}
 	no := func(h i2p.Hash) bool {
 		_, ok := excluded[h]
-		return ok || h == m.From || h == db.cfg.Self
+		return ok || h == m.From || h == db.cfg.Self || db.routers[h].came.sought()
 	}
 	r := &i2np.DatabaseSearchReply{Key: m.Key, From: db.cfg.Self}
 	if m.Kind == i2np.LookupExploration {

@@ -340,6 +340,39 @@ func TestTunnelsDoNotAnswer(t *testing.T) {
 	}
 }
 
+// TestUnaskedRouterInfo: a destination asks a router that was named to it alone
+// when the router's own lookup has ended, and not because somebody told the
+// router of it to see whether a destination of it is asking.
+func TestUnaskedRouterInfo(t *testing.T) {
+	for _, early := range []bool{false, true} {
+		a := newInquirer(t, false)
+		a.add(2, func(_ int, _ *Config, db *netdb.Config) { db.Floodfill = true })
+		marker := a.infos[2]
+		store := i2np.DatabaseStore{Key: marker.Hash(), Data: i2np.CompressRouterInfo(marker.Bytes())}
+		answer := a.message(i2np.DatabaseStoreType, 5, store.AppendTo(nil))
+		if early {
+			a.arrive(way{peer: a.other.Hash()}, answer)
+		}
+		key := stranger(60)
+		w := a.lookup(a.dest.p, key, func(netdb.Result) {})
+		named := i2np.DatabaseSearchReply{Key: key, From: a.other.Hash(), Peers: []i2p.Hash{marker.Hash()}}
+		a.arrive(w, a.message(i2np.DatabaseSearchReplyType, 5, named.AppendTo(nil)))
+		asked := a.r.self.expected.asked[marker.Hash()]
+		if len(asked) != 1 || asked[0].way.tunnel == nil || asked[0].way.tunnel.zeroHop() {
+			t.Fatalf("told before %v: the router was looked up %d times, or not through a tunnel", early, len(asked))
+		}
+		a.arrive(way{peer: a.other.Hash()}, answer)
+		a.r.LearnRouter(marker, netdb.FromSession)
+		a.step()
+		if n := a.sentTo(marker.Hash()); n != 0 || !a.r.db.Has(marker.Hash()) {
+			t.Errorf("told before %v: the destination asked it %d times", early, n)
+		}
+		if a.arrive(asked[0].way, answer); a.sentTo(marker.Hash()) != 1 {
+			t.Errorf("told before %v: when the lookup had ended, it was asked %d times", early, a.sentTo(marker.Hash()))
+		}
+	}
+}
+
 // TestOwnInfoNamesNoTunnel: what a router publishes under its name is confirmed
 // to it by name; a tunnel of its own in it would be known for its own.
 func TestOwnInfoNamesNoTunnel(t *testing.T) {
