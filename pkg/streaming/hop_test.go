@@ -14,6 +14,7 @@ type hop struct {
 	early  bool    // drop by chance, the more the fuller the queue is
 	police bool    // drop what exceeds the rate, with no queue but a burst
 	slow   *slowStart
+	tcp    *connection // instead of all that
 
 	tokens  float64
 	filled  time.Time
@@ -98,6 +99,10 @@ func (w *network) pass(l *link, i, size int, deliver func(at time.Time)) {
 }
 
 func (h *hop) take(w *network, p parcel) {
+	if h.tcp != nil {
+		h.tcp.write(w, p)
+		return
+	}
 	if h.police {
 		const burst = 30 << 10
 		h.tokens = min(burst, h.tokens+w.now.Sub(h.filled).Seconds()*h.rate)

@@ -39,29 +39,30 @@ func (r *ramp) judge(rate, inflight float64, queued, deep bool) {
 // What startup grows by, of what was acknowledged.
 const (
 	carefully = 0.25 // the rate does not follow, and a queue seems to stand (as HyStart++, RFC 9406)
-	withTrips = 0.7  // beyond what the shortest round trip explains
+	doubling  = 1
+	faster    = 1.5 // long round trips make doubling slow
 )
 
-// pace is by how much of what was acknowledged startup grows: by all up to
-// twice the product. Where jitter makes all round trips longer than the
-// shortest, that product is too small, and as long as the rate follows what is
-// in flight it goes on; but not while round trips become longer, as they do
-// when a queue grows and not when a hop gathers messages.
+// pace is by how much of what was acknowledged startup grows. As long as the
+// rate follows what is in flight and round trips do not become longer, as they
+// do when a queue grows and not when a hop gathers messages, it is by as much
+// as that makes of what made the rate, a round trip of the moment ago: where
+// jitter makes all round trips longer than the shortest, the product says too
+// little. Otherwise it is to twice the product.
 func (c *control) pace() float64 {
 	rtt := c.recent.min()
-	double := 2 * c.bandwidth()
+	bw := c.bandwidth()
 	switch {
 	case rtt > 2*c.minRTT+slack && c.window > 2*initialWindow:
 		return 0
-	case c.window < max(double*c.minRTT.Seconds(), 2*initialWindow):
-		if c.ramp.still > 0 && c.queued(rtt, c.recent.samples) {
-			return carefully
-		}
-		return 1
-	case c.window < double*rtt.Seconds() && c.ramp.still == 0 && !c.longer(rtt):
-		return withTrips
+	case c.ramp.still == 0 && !c.longer(rtt) && c.window < (1+faster)*bw*max(rtt, c.round.before).Seconds():
+		return faster
+	case c.window >= max(2*bw*c.minRTT.Seconds(), 2*initialWindow):
+		return 0
+	case c.ramp.still > 0 && c.queued(rtt, c.recent.samples):
+		return carefully
 	}
-	return 0
+	return doubling
 }
 
 // longer reports whether round trips have become longer than they were in the
