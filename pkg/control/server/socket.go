@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"i2ptoolkit/pkg/control"
 )
 
@@ -37,9 +35,9 @@ func bind(path string) (*socket, error) {
 		return nil, err
 	}
 	s := &socket{path: path, lock: lock}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := lockFile(lock); err != nil {
 		lock.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
+		if errors.Is(err, errLocked) {
 			return nil, fmt.Errorf("another router answers at %s", path)
 		}
 		return nil, fmt.Errorf("lock %s: %w", lock.Name(), err)
