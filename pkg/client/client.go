@@ -11,12 +11,11 @@ package client
 import (
 	"context"
 	"errors"
-	"io"
-	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
@@ -70,15 +69,13 @@ type TunnelState struct {
 
 // Config is what a client needs.
 type Config struct {
+	env.Env
 	// Keys are the destination's. Without them it is Destination, Keeper makes
 	// its lease sets, and there are no streams: to open them takes a signature.
 	Keys        *i2p.PrivateKeys
 	Destination i2p.Destination
 	Keeper      Keeper // nil: with Keys
 
-	Rand io.Reader        // nil is crypto/rand
-	Now  func() time.Time // nil is time.Now
-	Log  *slog.Logger
 	// OpenTunnels asks the router for tunnels. Deliver is called with each
 	// message that arrives in one of them, Changed when the tunnels do.
 	OpenTunnels func(Callbacks) Tunnels
@@ -88,10 +85,6 @@ type Config struct {
 	// Resumable keeps the destination for Resume, for as long after Retire as
 	// there are tunnels that its peers may still send into.
 	Resumable bool
-	// Gather is for simulations, nil elsewhere: the loop calls it once it has
-	// woken. It returns when the goroutines that may still add to the inbox are
-	// at rest.
-	Gather func()
 }
 
 // Stats count what went wrong and what went well.
@@ -147,20 +140,13 @@ var ErrNoStreams = errors.New("client: without its keys a destination has no str
 
 // New makes a client.
 func New(cfg Config) (*Client, error) {
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
+	cfg.Env = cfg.Env.Complete()
 	if len(cfg.Options.Encryption) == 0 {
 		cfg.Options = options.Default()
 	}
-	random := draw.From(cfg.Rand)
-	cfg.Rand = random
 	c := &Client{
 		cfg:      cfg,
-		random:   random,
+		random:   cfg.Rand,
 		dest:     cfg.Destination,
 		in:       newInbox(cfg.Gather),
 		ended:    make(chan struct{}),

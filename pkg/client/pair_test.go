@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
@@ -69,7 +71,7 @@ func (e *ether) newClient(t *testing.T, seed byte, asked options.Options) *Clien
 		t.Fatal(err)
 	}
 	gateway := i2p.HashOf([]byte{seed})
-	c, err := New(Config{Keys: keys, Rand: random, Options: asked, OpenTunnels: func(to Callbacks) Tunnels {
+	c, err := New(Config{Env: env.Env{Rand: draw.From(random)}, Keys: keys, Options: asked, OpenTunnels: func(to Callbacks) Tunnels {
 		to.Changed(oneTunnel(gateway))
 		e.mu.Lock()
 		e.tell[e.clients[gateway]] = to

@@ -11,12 +11,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync"
 	"time"
 
 	"i2ptoolkit/pkg/client"
+	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/router"
@@ -26,18 +26,13 @@ import (
 type Config struct {
 	// OpenTunnels is the router's.
 	OpenTunnels func(router.TunnelsConfig) *router.Tunnels
-	Now         func() time.Time // nil is time.Now
-	Log         *slog.Logger
-	// Rand gives each destination a source of its own; nil is crypto/rand for all.
-	Rand func() io.Reader
-	// Gather is for simulations, nil elsewhere: what the loop of the n-th
-	// destination calls once it has woken. It may give nil.
-	Gather func(n int) func()
+	Env         *env.Whole // each destination gets a part; nil is the system's
 }
 
 // Hall has the local destinations of a router. New starts nothing; Run does.
 type Hall struct {
 	cfg Config
+	log *slog.Logger
 
 	mu        sync.Mutex // a leaf
 	ctx       context.Context
@@ -49,19 +44,10 @@ type Hall struct {
 
 // New makes a Hall.
 func New(cfg Config) *Hall {
-	if cfg.Now == nil {
-		cfg.Now = time.Now
+	if cfg.Env == nil {
+		cfg.Env = env.New(env.Config{})
 	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Rand == nil {
-		cfg.Rand = func() io.Reader { return nil }
-	}
-	if cfg.Gather == nil {
-		cfg.Gather = func(int) func() { return nil }
-	}
-	return &Hall{cfg: cfg, residents: make(map[*resident]struct{}), keys: make(map[i2p.Hash]*resident)}
+	return &Hall{cfg: cfg, log: cfg.Env.Log(), residents: make(map[*resident]struct{}), keys: make(map[i2p.Hash]*resident)}
 }
 
 // Run lets destinations be opened until ctx ends, and then waits for them to
@@ -202,21 +188,20 @@ type resident struct {
 }
 
 func (h *Hall) newResident(r Request) (*resident, error) {
-	random := h.cfg.Rand()
+	surroundings := h.cfg.Env.Part("destination")
 	l := &resident{hall: h, keys: r.Keys, done: make(chan struct{}), free: make(chan struct{}), asked: r.Options}
 	switch {
 	case r.Keys != nil:
 		l.key = r.Keys.AppendTo(nil)
 	case r.Keeper == nil:
 		var err error
-		if l.keys, err = i2p.GenerateDestination(r.Options.Signature, i2p.CryptoElGamal, random); err != nil {
+		if l.keys, err = i2p.GenerateDestination(r.Options.Signature, i2p.CryptoElGamal, surroundings.Rand); err != nil {
 			return nil, fmt.Errorf("destinations: %w", err)
 		}
 	}
 	var err error
 	l.client, err = client.New(client.Config{
-		Keys: l.keys, Destination: r.Destination, Keeper: r.Keeper,
-		Rand: random, Gather: h.cfg.Gather(h.opened), Now: h.cfg.Now, Log: h.cfg.Log,
+		Env: surroundings, Keys: l.keys, Destination: r.Destination, Keeper: r.Keeper,
 		Options: r.Options, Resumable: l.key != nil,
 		OpenTunnels: l.openTunnels,
 	})
@@ -242,7 +227,7 @@ func (l *resident) openTunnels(to client.Callbacks) client.Tunnels {
 
 func (l *resident) run(ctx context.Context) {
 	if err := l.client.Run(ctx); err != nil {
-		l.hall.cfg.Log.Error("local destination ended", "error", err)
+		l.hall.log.Error("local destination ended", "error", err)
 	}
 	l.cancel()
 	h := l.hall

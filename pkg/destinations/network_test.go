@@ -3,7 +3,6 @@ package destinations
 import (
 	"context"
 	"encoding/binary"
-	"io"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
@@ -131,17 +132,14 @@ func (n *network) add(t *testing.T, i int) {
 		DB: netdb.New(netdb.Config{
 			Self: ri.Hash(), NetID: 2, Profiles: profiles, Rand: random, SamePrefix: true, Own: own, Floodfill: floodfill,
 		}, time.Now()),
-		Rand: random, Testnet: true, Info: own,
+		Env: env.Env{Rand: draw.From(random)}, Testnet: true, Info: own,
 		Inbound: router.Shape{Hops: 1, Quantity: 2}, Outbound: router.Shape{Hops: 1, Quantity: 2},
 	})
 	n.routers[ri.Hash()] = r
 	n.infos = append(n.infos, ri)
-	sources := rand.NewChaCha8([32]byte{2, byte(i)})
-	n.halls = append(n.halls, New(Config{OpenTunnels: r.OpenTunnels, Rand: func() io.Reader {
-		var seed [32]byte
-		sources.Read(seed[:])
-		return rand.NewChaCha8(seed)
-	}}))
+	n.halls = append(n.halls, New(Config{
+		OpenTunnels: r.OpenTunnels, Env: env.New(env.Config{Rand: rand.NewChaCha8([32]byte{2, byte(i)})}),
+	}))
 }
 
 // asked is for tunnels of one hop, two each way.

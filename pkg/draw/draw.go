@@ -36,13 +36,14 @@ type Source struct {
 func From(r io.Reader) *Source {
 	if s, ok := r.(*Source); ok && s != nil {
 		return s
+	} else if ok || r == nil || r == crand.Reader {
+		return &Source{bytes: crand.Reader, numbers: bufio.NewReaderSize(crand.Reader, batch)}
 	}
-	s := &Source{bytes: r, numbers: r}
-	if r == nil || r == crand.Reader {
-		s.bytes, s.numbers = crand.Reader, bufio.NewReaderSize(crand.Reader, batch)
-	}
-	return s
+	return &Source{bytes: r, numbers: r}
 }
+
+// Seeded returns a Source of the ChaCha8 key stream of seed.
+func Seeded(seed [32]byte) *Source { return From(rand.NewChaCha8(seed)) }
 
 // Fill fills b with random bytes of r; nil is crypto/rand.
 func Fill(r io.Reader, b []byte) {
@@ -140,6 +141,15 @@ func (s *Source) Perm(n int) []int {
 	}
 	s.Shuffle(n, func(i, j int) { p[i], p[j] = p[j], p[i] })
 	return p
+}
+
+// Split returns a Source for another owner, such as a goroutine that runs beside this one. It
+// is crypto/rand where s is, and else a stream of its own, seeded from s.
+func (s *Source) Split() *Source {
+	if s.bytes == crand.Reader {
+		return From(nil)
+	}
+	return From(s.Stream())
 }
 
 // Stream returns a key stream seeded from the source, for those who draw with every message.

@@ -119,6 +119,28 @@ func TestFromSource(t *testing.T) {
 	if From(s) != s {
 		t.Error("a source of a source is another one")
 	}
+	var none *Source
+	if a, b := From(none).Uint64(), From(none).Uint64(); a == b {
+		t.Error("no source is not crypto/rand")
+	}
+}
+
+// A split is another stream, the same in every run, and leaves crypto/rand what it is.
+func TestSplit(t *testing.T) {
+	draws := func(s *Source) []uint64 {
+		a, b := s.Split(), s.Split()
+		return []uint64{a.Uint64(), b.Uint64(), s.Uint64()}
+	}
+	a, b := draws(From(seeded(1))), draws(From(seeded(1)))
+	if !slices.Equal(a, b) {
+		t.Errorf("the same seed gave %v and %v", a, b)
+	}
+	c, d := draws(From(nil)), draws(From(nil))
+	all := slices.Concat(a, c, d)
+	slices.Sort(all)
+	if len(slices.Compact(all)) != 9 {
+		t.Errorf("draws repeat: %v, %v and %v", a, c, d)
+	}
 }
 
 // A source that fails ends what draws from it, whatever is drawn.

@@ -9,9 +9,7 @@ import (
 // newHall makes the hall of the router's destinations, on which every door stands.
 func (n *Node) newHall() {
 	n.hall = destinations.New(destinations.Config{
-		OpenTunnels: n.router.OpenTunnels, Now: n.cfg.Now, Log: n.log,
-		Rand:   n.split,
-		Gather: func(i int) func() { return n.gather(loopDestinations + i) },
+		OpenTunnels: n.router.OpenTunnels, Env: n.env,
 	})
 	n.Hall = server.Hall{Destinations: n.hall, Defaults: n.destinationDefaults}
 }

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/noise"
 )
@@ -39,9 +39,6 @@ var errElGamal = errors.New("the keys of an ElGamal router, which no router acce
 // there. An empty dir keeps nothing. A damaged file is an error and is never
 // replaced: a lost identity should be the owner's decision.
 func loadIdentity(dir string, random io.Reader) (*identity, error) {
-	if random == nil {
-		random = rand.Reader
-	}
 	var id identity
 	raw, err := loadOrCreate(dir, routerKeysFile, func() ([]byte, error) {
 		k, err := i2p.GenerateRouter(random)
@@ -67,8 +64,8 @@ func loadIdentity(dir string, random io.Reader) (*identity, error) {
 
 	raw, err = loadOrCreate(dir, ntcp2KeysFile, func() ([]byte, error) {
 		b := make([]byte, 32+len(id.iv))
-		_, err := io.ReadFull(random, b)
-		return b, err
+		draw.Fill(random, b)
+		return b, nil
 	})
 	if err != nil {
 		return nil, err

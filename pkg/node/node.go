@@ -22,6 +22,7 @@ import (
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/metrics"
@@ -60,29 +61,29 @@ type Config struct {
 type Node struct {
 	*answers.Answers
 	server.Hall
-	cfg        Config
-	set        heldSettings
-	log        *slog.Logger
-	id         *identity
-	hash       i2p.Hash
-	db         *netdb.DB
-	profiles   *profile.Table
-	router     *router.Router
-	transport  *transport.Transport
-	keeper     *keeper
-	joiner     *join.Joiner
-	reseedRand io.Reader     // what shuffles its servers; nil is the system's
-	listening  chan struct{} // closed once others can reach us, and we have said how
-	loaded     chan struct{} // closed once the netDb has been read
-	hosts      *hosts
-	pressure   atomic.Uint32 // the level of congestion that we publish
-	events     *answers.Hub
-	started    time.Time
-	info       atomic.Pointer[routerinfo.RouterInfo]
-	presented  atomic.Pointer[routerinfo.RouterInfo] // the same, a little older
-	lines      metrics.LineCounter
-	server     atomic.Pointer[server.Server] // nil before Run, and where there is no socket
-	metrics    func() *metrics.Registry      // made when somebody asks for the first time
+	cfg       Config
+	set       heldSettings
+	log       *slog.Logger
+	env       *env.Whole
+	id        *identity
+	hash      i2p.Hash
+	db        *netdb.DB
+	profiles  *profile.Table
+	router    *router.Router
+	transport *transport.Transport
+	keeper    *keeper
+	joiner    *join.Joiner
+	listening chan struct{} // closed once others can reach us, and we have said how
+	loaded    chan struct{} // closed once the netDb has been read
+	hosts     *hosts
+	pressure  atomic.Uint32 // the level of congestion that we publish
+	events    *answers.Hub
+	started   time.Time
+	info      atomic.Pointer[routerinfo.RouterInfo]
+	presented atomic.Pointer[routerinfo.RouterInfo] // the same, a little older
+	lines     metrics.LineCounter
+	server    atomic.Pointer[server.Server] // nil before Run, and where there is no socket
+	metrics   func() *metrics.Registry      // made when somebody asks for the first time
 
 	stop     chan struct{} // closed by Stop
 	stopNow  chan struct{}
@@ -113,6 +114,7 @@ func New(cfg Config) (*Node, error) {
 	n.set.asked = s
 	n.set.now.Store(&s)
 	n.log = n.lines.Logger(cfg.Log)
+	n.env = env.New(env.Config{Now: cfg.Now, Rand: cfg.Rand, Log: n.log, Gather: cfg.Gather})
 	n.metrics = sync.OnceValue(n.newMetrics)
 	n.hosts = newHosts(s.PublishedHosts(), s.Publishable)
 	var err error
@@ -121,7 +123,7 @@ func New(cfg Config) (*Node, error) {
 			return nil, err
 		}
 	}
-	if n.id, err = loadIdentity(s.DataDir, cfg.Rand); err != nil {
+	if n.id, err = loadIdentity(s.DataDir, n.env.Part("identity").Rand); err != nil {
 		return nil, err
 	}
 	n.hash = n.id.keys.Identity.Hash()
@@ -190,15 +192,16 @@ func (n *Node) newTransport() (*transport.Transport, error) {
 	if network == nil {
 		network = transport.Internet{Source: n.hosts.source}
 	}
+	part := n.env.Part("transport") // the writers of all sessions gather as one: they share nothing else
 	return transport.New(transport.Config{
 		Network: network,
 		Keys:    n.id.keys, Static: n.id.static, IV: n.id.iv,
 		NetID:       byte(s.NetID),
 		Listen:      s.ListenAddrs(),
-		Rand:        n.split(),
-		Gather:      n.gather(loopTransport),
-		Now:         n.cfg.Now,
-		Log:         n.log,
+		Rand:        part.Rand,
+		Gather:      part.Gather,
+		Now:         part.Now,
+		Log:         part.Log,
 		Limits:      transport.Limits{Sessions: s.NTCP2.MaxSessions},
 		BandwidthIn: s.Bandwidth.In << 10, BandwidthOut: s.Bandwidth.Out << 10,
 		OurInfo: func() *routerinfo.RouterInfo { return n.presented.Load() },
@@ -227,17 +230,17 @@ func (n *Node) newTransport() (*transport.Transport, error) {
 
 func (n *Node) newRouter() {
 	s := n.settings()
-	random := n.split() // the core's loop alone draws from it
-	n.profiles = n.keeper.loadProfiles(profile.Config{Rand: random})
+	part := n.env.Part("router") // profiles and netDb are its loop's as well
+	n.profiles = n.keeper.loadProfiles(profile.Config{Rand: part.Rand})
 	n.db = netdb.New(netdb.Config{
-		Self: n.hash, NetID: s.NetID, Profiles: n.profiles, Rand: random,
+		Self: n.hash, NetID: s.NetID, Profiles: n.profiles, Rand: part.Rand,
 		Own:        func() *routerinfo.RouterInfo { return n.info.Load() },
 		SamePrefix: s.Testnet, Floodfill: s.Floodfill,
 	}, n.started)
 	in, out := exploratory(s)
 	n.router = router.New(router.Config{
-		Hash: n.hash, Static: routerStatic(n.id), Transport: n.transport, DB: n.db, Profiles: n.profiles,
-		Rand: random, Gather: n.gather(loopRouter), Now: n.cfg.Now, Log: n.log, Limits: router.Limits{TransitTunnels: transitLimit(s.Transit.MaxTunnels)}, Testnet: s.Testnet,
+		Env: part, Hash: n.hash, Static: routerStatic(n.id), Transport: n.transport, DB: n.db, Profiles: n.profiles,
+		Limits: router.Limits{TransitTunnels: transitLimit(s.Transit.MaxTunnels)}, Testnet: s.Testnet,
 		Inbound: in, Outbound: out,
 		Info: n.renewInfo,
 		Event: func(e router.Event) {

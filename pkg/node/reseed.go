@@ -17,7 +17,6 @@ import (
 
 // newJoiner reads the certificates that the settings name.
 func (n *Node) newJoiner() (*join.Joiner, error) {
-	n.reseedRand = n.split()
 	policy, err := n.reseedPolicy(n.settings())
 	if err != nil {
 		return nil, err
@@ -56,7 +55,7 @@ func (n *Node) reseedPolicy(s config.Config) (join.Policy, error) {
 	for _, bad := range client.Trust.Bad() {
 		n.log.Warn("certificate left out", "error", bad)
 	}
-	client.Dial, client.Now, client.Rand = n.cfg.Dial, n.cfg.Now, n.reseedRand
+	client.Dial, client.Now, client.Rand = n.cfg.Dial, n.cfg.Now, n.env.Part("reseed").Rand
 	return join.Policy{
 		Client: client, Servers: reseedServers(s), Sources: s.Reseed.Sources,
 		Auto: s.Reseeds() && s.Reseed.Threshold > 0, Threshold: s.Reseed.Threshold,

@@ -144,8 +144,8 @@ func (e *expected) expire(now time.Time) {
 
 // newOneTime draws a key and tag for an answer through a tunnel, and expects it.
 func (r *Router) newOneTime(via *ownTunnel) (key [32]byte, tag [8]byte) {
-	r.random(key[:])
-	r.random(tag[:])
+	r.rand.Fill(key[:])
+	r.rand.Fill(tag[:])
 	via.pool.party.expected.seal(r.now, tag, key, via)
 	return key, tag
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
@@ -137,7 +138,7 @@ func (m *mesh) add(i int, adjust func(i int, c *Config, db *netdb.Config)) {
 	own := func() *routerinfo.RouterInfo { return ri }
 	db.Self, db.NetID, db.Profiles, db.Rand, db.SamePrefix, db.Own = ri.Hash(), 2, profiles, random, true, own
 	cfg.Hash, cfg.Static, cfg.Transport = ri.Hash(), noise.NewKeyPair([32]byte(keys.Crypto)), meshTransport{m, ri.Hash()}
-	cfg.Profiles, cfg.Rand, cfg.Now, cfg.Testnet = profiles, random, func() time.Time { return m.now }, true
+	cfg.Profiles, cfg.Rand, cfg.Now, cfg.Testnet = profiles, draw.From(random), func() time.Time { return m.now }, true
 	if cfg.Inbound == (Shape{}) {
 		cfg.Inbound, cfg.Outbound = Shape{Hops: 2, Quantity: 2}, Shape{Hops: 2, Quantity: 2}
 	}

@@ -90,7 +90,7 @@ func TestJavaLimits(t *testing.T) {
 	for _, c := range []struct {
 		routers int
 		expired uint64 // of all builds of ours, at most
-	}{{6, 300}, {9, 15}} {
+	}{{6, 300}, {9, 20}} {
 		var expired uint64
 		for seed := range byte(5) {
 			if racing && seed > 0 {

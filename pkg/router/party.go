@@ -91,7 +91,7 @@ func (r *Router) newParty(cfg TunnelsConfig, destination bool) *party {
 			DB: r.db, Rand: r.rand, Destination: destination, Explore: !destination,
 		}),
 	}
-	r.random(p.order[:])
+	r.rand.Fill(p.order[:])
 	p.policy = tunnel.NewPool(tunnel.PoolConfig{
 		Inbound:      cfg.Inbound.quota(),
 		Outbound:     cfg.Outbound.quota(),
@@ -171,7 +171,7 @@ func (r *Router) draw(ts []*ownTunnel) *ownTunnel {
 	if len(ts) == 0 {
 		return nil
 	}
-	return ts[int(r.random32())%len(ts)]
+	return ts[r.rand.Below(len(ts))]
 }
 
 // useMargin: a tunnel with less time left is not begun to be used.

@@ -9,12 +9,10 @@ package router
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
-	"io"
-	"log/slog"
 	"time"
 
+	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
@@ -77,14 +75,12 @@ func (l Limits) withDefaults() Limits {
 
 // Config is what a Router is made of.
 type Config struct {
+	env.Env
 	Hash      i2p.Hash
 	Static    noise.KeyPair // the identity's encryption key
 	Transport Transport
 	DB        *netdb.DB
 	Profiles  *profile.Table
-	Rand      io.Reader        // nil is crypto/rand; read by the loop alone
-	Now       func() time.Time // nil is time.Now
-	Log       *slog.Logger
 	Limits    Limits
 	// Testnet allows hops of one /16 and family in a tunnel.
 	Testnet bool
@@ -97,10 +93,6 @@ type Config struct {
 	Info func() *routerinfo.RouterInfo
 	// Event is told of changes; it must not block.
 	Event func(Event)
-	// Gather is for simulations, nil elsewhere: the loop calls it once it has
-	// woken. It returns when the goroutines that may still add to the inbox are
-	// at rest, so that a batch does not depend on the scheduler.
-	Gather func()
 }
 
 // Event is a change that somebody may want to follow.
@@ -116,7 +108,7 @@ type Event struct {
 type Router struct {
 	cfg   Config
 	in    inbox
-	rand  io.Reader
+	rand  *draw.Source
 	now   time.Time // of the batch that the loop works on
 	db    *netdb.DB
 	peers *profile.Table
@@ -156,15 +148,7 @@ type Counts struct {
 // New makes a router.
 func New(cfg Config) *Router {
 	cfg.Limits = cfg.Limits.withDefaults()
-	if cfg.Rand == nil {
-		cfg.Rand = rand.Reader
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
+	cfg.Env = cfg.Env.Complete()
 	if cfg.Event == nil {
 		cfg.Event = func(Event) {}
 	}
@@ -266,19 +250,7 @@ func (r *Router) tick() time.Duration {
 
 // random32 draws a non-zero number: a tunnel or message id.
 func (r *Router) random32() uint32 {
-	var b [4]byte
-	for {
-		r.random(b[:])
-		if n := binary.BigEndian.Uint32(b[:]); n != 0 {
-			return n
-		}
-	}
-}
-
-func (r *Router) random(b []byte) {
-	if _, err := io.ReadFull(r.rand, b); err != nil {
-		panic("router: random source: " + err.Error())
-	}
+	return r.rand.Nonzero32()
 }
 
 // messageLife is how long our own messages live (NETWORK: at most 60 s ahead).
