@@ -144,11 +144,7 @@ func (c *Conn) progress(now instant, newest *segment, count int) {
 	a.lost = float64(c.findLost(now))
 	a.inflight = float64(s.inflight)
 	c.cc.onAck(now, a)
-	most := c.m.cfg.MaxWindow
-	if !s.farKnown {
-		most = min(most, farDefault)
-	}
-	s.farWindow = min(s.farWindow+float64(count)/s.farWindow, float64(most)) // after a choke
+	c.growFarWindow(float64(count))
 	if s.una == s.nxt && s.queued() == 0 {
 		c.m.cfg.Events.Writable(c)
 	}

@@ -31,7 +31,21 @@ func (c *Conn) shrinkFarWindow() {
 	s := &c.snd
 	if n := float64(len(s.outstanding())); n > 0 {
 		s.farWindow = max(min(s.farWindow, n*3/4), 16)
+		s.farLearnt = s.farWindow
 	}
+}
+
+// growFarWindow is told of count acknowledged packets. What an overflow has
+// taught holds for its moment only, often that of a busy machine: the window
+// grows by a packet in the first round trip after it, and twice as fast in
+// each that follows.
+func (c *Conn) growFarWindow(count float64) {
+	s := &c.snd
+	most := c.m.cfg.MaxWindow
+	if !s.farKnown {
+		most = min(most, farDefault)
+	}
+	s.farWindow = min(s.farWindow+count*max(s.farWindow-s.farLearnt, 1)/s.farWindow, float64(most))
 }
 
 func (c *Conn) unchoke(now instant) {

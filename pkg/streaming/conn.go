@@ -131,6 +131,9 @@ func (c *Conn) Read(n int) {
 	}
 	c.rcv.unread -= n
 	c.m.memory -= n
+	if c.rcv.unread <= c.m.cfg.ReceiveBuffer {
+		c.rcv.burst = 0
+	}
 	if c.rcv.choking && c.rcv.unread <= c.m.cfg.ReceiveBuffer/2 {
 		c.rcv.choking = false
 		c.rcv.unchokes = unchokeRepeats

@@ -12,6 +12,7 @@ type receiver struct {
 	ring      []slot // packets from next on, by sequence number modulo length
 	held      int    // bytes in ring
 	unread    int    // bytes given to the application and not yet read
+	burst     int    // of these, what a filled gap released at once
 	ended     bool   // the peer's CLOSE came in order
 	placeless placelessEnd
 	discard   bool // nobody reads any more
@@ -92,6 +93,7 @@ func (c *Conn) data(now instant, p *Packet) {
 		}
 		r.held -= len(s.data)
 		c.m.memory -= len(s.data)
+		r.burst = min(r.burst+len(s.data), c.m.cfg.Reassembly*c.mtu)
 		c.deliver(now, s.data, s.flags)
 		c.m.put(s.data)
 		*s = slot{}
@@ -127,7 +129,8 @@ func (r *receiver) at(seq uint32) *slot { return &r.ring[seq&uint32(len(r.ring)-
 func (r *receiver) gap() bool { return r.highest > r.next }
 
 // full reports whether the packet has no place. Twice the receive buffer is
-// taken, since a peer hears of our choking a round trip late.
+// taken, since a peer hears of our choking a round trip late; and what a gap
+// has held up, since the application could not read it sooner.
 func (r *receiver) full(c *Conn, now instant, p *Packet) bool {
 	n := len(p.Payload)
 	if n == 0 {
@@ -135,7 +138,7 @@ func (r *receiver) full(c *Conn, now instant, p *Packet) bool {
 	}
 	over := r.unread+r.held+n > 2*c.m.cfg.ReceiveBuffer+c.m.cfg.Reassembly*c.mtu
 	if p.SequenceNum == r.next {
-		over = r.unread+n > 2*c.m.cfg.ReceiveBuffer
+		over = r.unread+n > 2*c.m.cfg.ReceiveBuffer+r.burst
 	}
 	if over = over || c.m.memory+n > c.m.cfg.Limits.Memory; !over {
 		return false
@@ -192,7 +195,7 @@ func (c *Conn) deliver(now instant, payload []byte, flags Flags) {
 		c.m.memory += len(payload)
 		c.stats.Received += uint64(len(payload))
 		c.m.cfg.Events.Receive(c, payload)
-		if r.unread > c.m.cfg.ReceiveBuffer && !r.choking {
+		if r.unread > c.m.cfg.ReceiveBuffer+r.burst && !r.choking {
 			r.choking, r.ackNow, r.unchokes = true, true, 0
 			c.stats.Chokes++
 		}

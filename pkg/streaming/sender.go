@@ -42,6 +42,7 @@ type sender struct {
 	persistAt instant // when a choked stream sends its next probe
 	persist   time.Duration
 	farWindow float64 // packets that the peer keeps from the first that it is missing on
+	farLearnt float64 // as of its last overflow
 	farDelay  byte    // the resend delay of its SYN
 	farKnown  bool    // farWindow is more than the specification's
 	wantRoom  bool
