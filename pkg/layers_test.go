@@ -26,7 +26,7 @@ func table() map[string]int {
 		0: "aescbc buf draw env mailbox histogram noise elligator sign",
 		1: "i2p routerinfo leaseset i2np su3 datagram control vanity hostrecord family words options",
 		2: "ntcp2 ssu2 ratchet tunnel netdb profile streaming",
-		3: "transport nat netdbdir reseed reseed/fetch reseed/join reseed/serve naming router client sockets destinations control/client",
+		3: "transport transport/ntcp2link nat netdbdir reseed reseed/fetch reseed/join reseed/serve naming router client sockets destinations control/client",
 		4: "sam i2cp proxy forward control/server console",
 		5: "config control/answers metrics node devnet cli cli/record processors",
 	} {
@@ -65,6 +65,8 @@ func edges() map[string]string {
 
 		"control/answers": "config",
 		"metrics":         "control/answers",
+
+		"transport/ntcp2link": "transport", // a driver of the table
 
 		"reseed":       "netdbdir",
 		"reseed/fetch": "netdbdir reseed",

@@ -141,13 +141,14 @@ type Transport struct {
 
 // Event is one line of GET /v1/events.
 type Event struct {
-	Time   time.Time `json:"time"`
-	Event  string    `json:"event"` // router_state, peer_up, peer_down, tunnel_up, tunnel_down, …
-	Router string    `json:"router,omitempty"`
-	Tunnel uint32    `json:"tunnel,omitempty"`
-	Owner  string    `json:"owner,omitempty"`
-	Detail string    `json:"detail,omitempty"`
-	Lost   uint64    `json:"lost,omitempty"` // events that this subscriber was too slow for
+	Time      time.Time `json:"time"`
+	Event     string    `json:"event"` // router_state, peer_up, peer_down, tunnel_up, tunnel_down, …
+	Router    string    `json:"router,omitempty"`
+	Transport string    `json:"transport,omitempty"` // by which a peer came or went
+	Tunnel    uint32    `json:"tunnel,omitempty"`
+	Owner     string    `json:"owner,omitempty"`
+	Detail    string    `json:"detail,omitempty"`
+	Lost      uint64    `json:"lost,omitempty"` // events that this subscriber was too slow for
 }
 
 // LogLevel is the body of PUT /v1/log-level and the answer of GET.

@@ -28,6 +28,7 @@ import (
 // are asked for, from any goroutine.
 type Sources struct {
 	Transport func() transport.Stats
+	Drivers   func() []transport.DriverStats
 	Router    func() router.Numbers
 	Reseed    func() join.Stats
 	Control   func() server.Stats
@@ -65,6 +66,7 @@ func New(s Sources) *Registry {
 		}, func() float64 { return float64(buf.InUse()) }),
 		state(s.Node),
 		newCollector(transportTable(), s.Transport),
+		drivers(s.Drivers),
 		newCollector(routerTable(), s.Router),
 		newCollector(reseedTable(), s.Reseed),
 		newCollector(eventsTable(), s.Events),
@@ -86,6 +88,23 @@ func state(node func() Node) prometheus.Collector {
 				v = 1
 			}
 			each(prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, v, string(s)))
+		}
+	}}
+}
+
+// drivers are the sessions of each transport, and what it counts by itself under
+// names of its own.
+func drivers(read func() []transport.DriverStats) prometheus.Collector {
+	label := []string{"transport"}
+	desc := func(name, help string) *prometheus.Desc { return prometheus.NewDesc("i2p_"+name, help, label, nil) }
+	return gather{collect: func(each func(prometheus.Metric)) {
+		for _, d := range read() {
+			sessions := desc("transport_driver_sessions", "Sessions with other routers, by transport.")
+			each(prometheus.MustNewConstMetric(sessions, prometheus.GaugeValue, float64(d.Sessions), d.Name))
+			for _, c := range d.Counters {
+				total := desc("transport_"+c.Name+"_total", c.Help)
+				each(prometheus.MustNewConstMetric(total, prometheus.CounterValue, float64(c.Value), d.Name))
+			}
 		}
 	}}
 }

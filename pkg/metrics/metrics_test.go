@@ -28,17 +28,24 @@ import (
 	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/transport"
+	"i2ptoolkit/pkg/transport/ntcp2link"
 )
 
 func sources() Sources {
 	return Sources{
-		Transport: func() transport.Stats { return transport.Stats{Sessions: 3, BytesIn: 1 << 40} },
-		Router:    func() router.Numbers { return router.Numbers{Counts: router.Counts{TestsOK: 7}} },
-		Reseed:    func() join.Stats { return join.Stats{Last: time.UnixMilli(1500)} },
-		Control:   func() server.Stats { return server.Stats{} },
-		Events:    func() answers.HubStats { return answers.HubStats{} },
-		Log:       func() Lines { return Lines{Warn: 2} },
-		Node:      func() Node { return Node{State: control.StateRunning} },
+		Transport: func() transport.Stats {
+			return transport.Stats{Sessions: 3, Traffic: transport.Traffic{BytesIn: 1 << 40}}
+		},
+		Drivers: func() []transport.DriverStats {
+			d := ntcp2link.New(ntcp2link.Config{})
+			return []transport.DriverStats{{Name: d.Name(), Stats: transport.Stats{Sessions: 2}, Counters: d.Counters()}}
+		},
+		Router:  func() router.Numbers { return router.Numbers{Counts: router.Counts{TestsOK: 7}} },
+		Reseed:  func() join.Stats { return join.Stats{Last: time.UnixMilli(1500)} },
+		Control: func() server.Stats { return server.Stats{} },
+		Events:  func() answers.HubStats { return answers.HubStats{} },
+		Log:     func() Lines { return Lines{Warn: 2} },
+		Node:    func() Node { return Node{State: control.StateRunning} },
 	}
 }
 
@@ -70,24 +77,26 @@ func TestNoStructIsForgotten(t *testing.T) {
 		told[strings.TrimPrefix(typ.PkgPath(), "i2ptoolkit/pkg/")+"."+typ.Name()] = true
 	}
 	untold := map[string]string{
-		"transport.PeerStat":    "one session's, whose sums are in transport.Stats",
-		"simnet.Stats":          "of simulations",
-		"control.TunnelCounts":  "the control API's words for router.Numbers",
-		"control.BuildCounts":   "the control API's words for router.Numbers",
-		"control.TransitCounts": "the control API's words for router.Numbers",
-		"reseed/serve.counts":   "the reseed server has metrics of its own",
-		"control/server.counts": "what control/server.Stats tells",
-		"transport.counters":    "what transport.Stats tells",
-		"interop.Counters":      "of tests",
-		"interop/wan.Counters":  "of tests",
-		"client.Stats":          "kept for each destination, and not summed yet",
-		"sockets.Stats":         "kept for each destination, and not summed yet",
-		"sockets.PacketStats":   "kept for each socket, and not summed yet",
-		"streaming.Counters":    "kept for each destination, and not summed yet",
-		"streaming.Stats":       "kept for each stream, and not summed yet",
-		"netdb.SegmentStats":    "kept for each party, and not summed yet",
-		"ratchet.Stats":         "kept for each party, and not summed yet",
-		"tunnel.EndpointStats":  "kept for each tunnel, and not summed yet",
+		"transport.PeerStats":        "one session's, whose sums are in transport.Stats",
+		"simnet.Stats":               "of simulations",
+		"control.TunnelCounts":       "the control API's words for router.Numbers",
+		"control.BuildCounts":        "the control API's words for router.Numbers",
+		"control.TransitCounts":      "the control API's words for router.Numbers",
+		"reseed/serve.counts":        "the reseed server has metrics of its own",
+		"control/server.counts":      "what control/server.Stats tells",
+		"transport.counters":         "what transport.Stats tells",
+		"transport/ntcp2link.counts": "what transport.DriverStats tell",
+		"transport.DriverStats":      "whose sums are in transport.Stats",
+		"interop.Counters":           "of tests",
+		"interop/wan.Counters":       "of tests",
+		"client.Stats":               "kept for each destination, and not summed yet",
+		"sockets.Stats":              "kept for each destination, and not summed yet",
+		"sockets.PacketStats":        "kept for each socket, and not summed yet",
+		"streaming.Counters":         "kept for each destination, and not summed yet",
+		"streaming.Stats":            "kept for each stream, and not summed yet",
+		"netdb.SegmentStats":         "kept for each party, and not summed yet",
+		"ratchet.Stats":              "kept for each party, and not summed yet",
+		"tunnel.EndpointStats":       "kept for each tunnel, and not summed yet",
 	}
 	kind := regexp.MustCompile(`(?i)(stats?|counts|counters|numbers|totals)$`)
 	err := filepath.WalkDir("..", func(path string, e fs.DirEntry, err error) error {
@@ -157,6 +166,7 @@ func TestText(t *testing.T) {
 	}
 	for _, line := range []string{
 		"# HELP i2p_transport_sessions Sessions with other routers.", "# TYPE i2p_transport_sessions gauge", "i2p_transport_sessions 3",
+		`i2p_transport_driver_sessions{transport="NTCP2"} 2`, `i2p_transport_junk_total{transport="NTCP2"} 0`,
 		"# TYPE i2p_transport_received_bytes_total counter", "i2p_transport_received_bytes_total 1.099511627776e+12",
 		`i2p_tunnel_tests_total{result="ok"} 7`, `i2p_tunnel_tests_total{result="failed"} 0`,
 		`i2p_tunnels{direction="in",kind="exploratory"} 0`,

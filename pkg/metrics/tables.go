@@ -3,8 +3,8 @@ package metrics
 func transportTable() []row {
 	return []row{
 		{"transport_sessions", "Sessions with other routers.", "", "Sessions"},
-		{"transport_pending_handshakes", "Handshakes under way.", "", "Pending"},
-		{"transport_pending_dials", "Connections that are being made.", "", "Dials"},
+		{"transport_pending_handshakes", "Handshakes that peers have begun.", "", "Pending"},
+		{"transport_pending_dials", "Handshakes that we have begun.", "", "Dials"},
 		{"transport_received_bytes_total", "Bytes that came in on the wire.", "", "BytesIn"},
 		{"transport_sent_bytes_total", "Bytes that went out on the wire.", "", "BytesOut"},
 		{"transport_received_messages_total", "Messages of peers.", "", "MessagesIn"},
@@ -13,12 +13,10 @@ func transportTable() []row {
 		{"transport_late_messages_total", "Of the dropped messages, tunnel data that waited too long in a queue.", "", "Late"},
 		{"transport_expired_messages_total", "Messages to peers that expired in a queue.", "", "Expired"},
 		{"transport_malformed_messages_total", "Messages and RouterInfos of peers that do not parse or verify.", "", "Malformed"},
-		{"transport_bad_frames_total", "Frames that do not authenticate.", "", "BadFrames"},
 		{"transport_sessions_opened_total", "Sessions by who opened them: in is the peer, out are we.", "direction", "in=Accepted out=Dialed"},
 		{"transport_failed_dials_total", "Dials that came to nothing.", "", "DialsFailed"},
 		{"transport_refused_connections_total", "Connections beyond the limits.", "", "Refused"},
 		{"transport_refused_peers_total", "Peers that authenticated and were refused.", "", "RefusedPeers"},
-		{"transport_failed_handshakes_total", "Handshakes that failed: junk does not authenticate, skewed has a wrong clock.", "reason", "junk=Junk replay=Replays skewed=Skewed other=Handshakes"},
 		{"transport_stalls_total", "Sessions whose peer acknowledged nothing for a while.", "", "Stalls"},
 	}
 }

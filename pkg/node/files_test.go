@@ -134,7 +134,7 @@ func names(t *testing.T, dir string) []string {
 func TestRestart(t *testing.T) {
 	dir := t.TempDir()
 	a, stop := start(t, Config{Settings: settings(dir)})
-	port := a.listenPort()
+	port := int(a.transport.Addrs()[0].Port())
 	a.Learn(strangers(t, 5))
 	stop()
 	if got := names(t, filepath.Join(dir, "netDb")); len(got) != 5 {
@@ -154,8 +154,8 @@ func TestRestart(t *testing.T) {
 	s.NTCP2.Listen = nil
 	b, stop := start(t, Config{Settings: s})
 	defer stop()
-	if b.hash != a.hash || b.listenPort() != port {
-		t.Errorf("another router: %v at port %d, was %v at %d", b.hash, b.listenPort(), a.hash, port)
+	if b.hash != a.hash || int(b.transport.Addrs()[0].Port()) != port {
+		t.Errorf("another router: %v at port %d, was %v at %d", b.hash, int(b.transport.Addrs()[0].Port()), a.hash, port)
 	}
 	awaitKnown(t, b, 5)
 }

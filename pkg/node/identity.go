@@ -9,12 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
-	"i2ptoolkit/pkg/noise"
 )
 
-// The files of a data directory that say who the router is. Both are secret
+// The files of a data directory that say who the router is. The keys are secret
 // and are written once, before anything is published that depends on them.
 const (
 	routerKeysFile = "router.keys"
@@ -22,12 +20,9 @@ const (
 	routerInfoFile = "router.info"
 )
 
-// identity is what makes a router the same router after a restart: its
-// identity's keys, and NTCP2's static key and IV, which its RouterInfo names.
+// identity is what makes a router the same router after a restart.
 type identity struct {
-	keys   *i2p.PrivateKeys
-	static noise.KeyPair
-	iv     [16]byte
+	keys *i2p.PrivateKeys
 }
 
 // errElGamal refuses keys of a kind that routers had long ago: no floodfill would keep the
@@ -61,20 +56,6 @@ func loadIdentity(dir string, random io.Reader) (*identity, error) {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, routerKeysFile), err)
 	}
 	id.keys = keys
-
-	raw, err = loadOrCreate(dir, ntcp2KeysFile, func() ([]byte, error) {
-		b := make([]byte, 32+len(id.iv))
-		draw.Fill(random, b)
-		return b, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(raw) != 32+len(id.iv) {
-		return nil, fmt.Errorf("%s: %d bytes, expected %d", filepath.Join(dir, ntcp2KeysFile), len(raw), 32+len(id.iv))
-	}
-	id.static = noise.NewKeyPair([32]byte(raw))
-	copy(id.iv[:], raw[32:])
 	return &id, nil
 }
 

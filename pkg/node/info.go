@@ -17,13 +17,6 @@ import (
 // sealed to: the encryption key of its identity.
 func routerStatic(id *identity) noise.KeyPair { return noise.NewKeyPair([32]byte(id.keys.Crypto)) }
 
-// NTCP2's cost in a published address, and in one that cannot be dialled:
-// what other routers publish (RouterAddress, cost).
-const (
-	costPublished = 3
-	costHidden    = 14
-)
-
 // presentedEarlier is by how much the RouterInfo that peers get with a session
 // is older than the published one, which says the same. A floodfill passes a
 // stored RouterInfo on only where it is newer than what it has (network
@@ -57,32 +50,12 @@ func (n *Node) renewInfo() *routerinfo.RouterInfo {
 
 func (n *Node) buildInfo(now time.Time) (*routerinfo.RouterInfo, error) {
 	s := n.settings()
-	var addrs []routerinfo.Address
-	port := n.listenPort()
-	for _, h := range n.hosts.now() {
-		if s.Hidden || port == 0 {
-			break
-		}
-		options, err := i2p.NewMapping(map[string]string{
-			"host": h.String(), "port": strconv.Itoa(port), "v": "2",
-			"s": i2p.EncodeBase64(n.id.static.Public[:]), "i": i2p.EncodeBase64(n.id.iv[:]),
-		})
-		if err != nil {
-			return nil, err
-		}
-		addrs = append(addrs, routerinfo.Address{Cost: costPublished, Style: routerinfo.StyleNTCP2, Options: options})
-	}
-	if len(addrs) == 0 {
-		options, err := i2p.NewMapping(map[string]string{
-			"caps": "4", "v": "2", "s": i2p.EncodeBase64(n.id.static.Public[:]),
-		})
-		if err != nil {
-			return nil, err
-		}
-		addrs = append(addrs, routerinfo.Address{Cost: costHidden, Style: routerinfo.StyleNTCP2, Options: options})
+	var hosts []netip.Addr
+	if !s.Hidden {
+		hosts = n.hosts.now()
 	}
 	return routerinfo.Build(routerinfo.BuildConfig{
-		Keys: n.id.keys, Published: i2p.DateOf(now), Addresses: addrs,
+		Keys: n.id.keys, Published: i2p.DateOf(now), Addresses: n.transport.Publish(hosts),
 		Options: map[string]string{
 			"caps": n.caps(), "netId": strconv.Itoa(s.NetID), "router.version": control.APILevel,
 		},
@@ -136,26 +109,18 @@ func bandwidthClass(in, out, share int) byte {
 	return 'X'
 }
 
-// listenPort is the port that NTCP2 listens on; it is kept where it was drawn,
-// so that it is the same after a restart.
-func (n *Node) listenPort() int {
-	var addrs []netip.AddrPort
-	select {
-	case <-n.transport.Ready():
-		addrs = n.transport.Addrs()
-	default:
+// keepPort keeps the port that is listened on where it was drawn, so that it is
+// the same after a restart.
+func (n *Node) keepPort() {
+	s, addrs := n.settings(), n.transport.Addrs()
+	if s.Port != 0 || s.DataDir == "" || len(addrs) == 0 {
+		return
 	}
-	if len(addrs) == 0 {
-		return n.settings().Port
+	path := filepath.Join(s.DataDir, portFile)
+	if _, err := os.Stat(path); err == nil {
+		return
 	}
-	port := int(addrs[0].Port())
-	if s := n.settings(); s.Port == 0 && s.DataDir != "" {
-		path := filepath.Join(s.DataDir, portFile)
-		if _, err := os.Stat(path); err != nil {
-			if err := writeFile(path, []byte(strconv.Itoa(port)+"\n")); err != nil {
-				n.log.Error("port not kept", "error", err)
-			}
-		}
+	if err := writeFile(path, []byte(strconv.Itoa(int(addrs[0].Port()))+"\n")); err != nil {
+		n.log.Error("port not kept", "error", err)
 	}
-	return port
 }

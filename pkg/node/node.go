@@ -23,7 +23,6 @@ import (
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/env"
-	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/metrics"
 	"i2ptoolkit/pkg/netdb"
@@ -38,6 +37,8 @@ import (
 type Config struct {
 	Settings config.Config
 	Network  transport.Network // nil is the Internet
+	// Drivers are transports beside those of the settings.
+	Drivers []transport.Driver
 	// Dial is how reseed servers are reached; nil is the Internet.
 	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
 	Log   *slog.Logger
@@ -192,39 +193,19 @@ func (n *Node) newTransport() (*transport.Transport, error) {
 	if network == nil {
 		network = transport.Internet{Source: n.hosts.source}
 	}
-	part := n.env.Part("transport") // the writers of all sessions gather as one: they share nothing else
+	drivers, err := n.drivers()
+	if err != nil {
+		return nil, err
+	}
 	return transport.New(transport.Config{
-		Network: network,
-		Keys:    n.id.keys, Static: n.id.static, IV: n.id.iv,
-		NetID:       byte(s.NetID),
-		Listen:      s.ListenAddrs(),
-		Rand:        part.Rand,
-		Gather:      part.Gather,
-		Now:         part.Now,
-		Log:         part.Log,
+		Env:  n.env.Part("transport"), // all links gather as one: they share nothing else
+		Self: n.hash, NetID: byte(s.NetID), Drivers: drivers, Network: network,
 		Limits:      transport.Limits{Sessions: s.NTCP2.MaxSessions},
 		BandwidthIn: s.Bandwidth.In << 10, BandwidthOut: s.Bandwidth.Out << 10,
-		OurInfo: func() *routerinfo.RouterInfo { return n.presented.Load() },
-		Deliver: func(from i2p.Hash, m i2np.Message) { n.router.Deliver(from, m) },
-		PeerInfo: func(ri *routerinfo.RouterInfo, _ bool) {
-			n.router.LearnRouter(ri, netdb.FromSession)
-		},
-		Up: func(peer i2p.Hash, inbound bool) {
-			n.router.PeerUp(peer)
-			n.events.Publish(control.Event{Event: "peer_up", Router: peer.String(), Detail: string(answers.Direction(inbound))})
-		},
-		Down: func(peer i2p.Hash, why error) {
-			n.router.PeerDown(peer)
-			n.events.Publish(control.Event{Event: "peer_down", Router: peer.String(), Detail: errText(why)})
-		},
-		Stalled: func(peer i2p.Hash) {
-			n.router.PeerStalled(peer)
-			n.events.Publish(control.Event{Event: "peer_stalled", Router: peer.String()})
-		},
-		Moved:        n.moved,
-		Failed:       func(peer i2p.Hash, why error) { n.router.PeerFailed(peer) },
+		OurInfo:      func() *routerinfo.RouterInfo { return n.presented.Load() },
 		Wanted:       func(peer i2p.Hash) bool { return n.router.Wants(peer) },
 		LocalAllowed: s.Testnet,
+		Events:       n.transportEvents(),
 	})
 }
 

@@ -70,6 +70,7 @@ func (n *Node) start(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
+	n.keepPort()
 	if n.renewInfo() == nil {
 		return errors.New("no RouterInfo")
 	}

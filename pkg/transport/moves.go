@@ -1,9 +1,7 @@
 package transport
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"net/netip"
 	"slices"
 	"time"
@@ -11,10 +9,6 @@ import (
 
 // addrsEvery is how often the machine's addresses are looked at.
 const addrsEvery = 2 * time.Second
-
-// errMoved is the end of a connection from an address that the machine has no
-// longer.
-var errMoved = errors.New("transport: this machine's address has changed")
 
 // watchAddrs follows the machine's addresses.
 func (t *Transport) watchAddrs(ctx context.Context, known []netip.Addr) {
@@ -24,16 +18,24 @@ func (t *Transport) watchAddrs(ctx context.Context, known []netip.Addr) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-t.lookNow: // a dial found an address gone
+		case <-t.look:
 		case <-tick.C:
 		}
-		known = t.lookAround(ctx, known)
+		known = t.lookAround(known)
+	}
+}
+
+// lookAroundSoon has the addresses looked at out of turn.
+func (t *Transport) lookAroundSoon() {
+	select {
+	case t.look <- struct{}{}:
+	default:
 	}
 }
 
 // lookAround compares the machine's addresses with those known before, and
 // returns those that it has now.
-func (t *Transport) lookAround(ctx context.Context, known []netip.Addr) []netip.Addr {
+func (t *Transport) lookAround(known []netip.Addr) []netip.Addr {
 	now, err := t.cfg.Network.Addrs()
 	if err != nil {
 		t.cfg.Log.Debug("the machine's addresses cannot be listed", "error", err)
@@ -44,45 +46,36 @@ func (t *Transport) lookAround(ctx context.Context, known []netip.Addr) []netip.
 	if known != nil && slices.Equal(now, known) {
 		return known
 	}
-	if t.cfg.Moved != nil {
-		t.cfg.Moved(now) // so that peers are told the new address in the handshake
+	if moved := t.cfg.Events.Moved; moved != nil {
+		moved(now) // so that peers are told the new address in the handshake
 	}
 	gone := slices.DeleteFunc(slices.Clone(known), func(a netip.Addr) bool { return slices.Contains(now, a) })
 	if len(gone) > 0 {
-		t.move(ctx, gone)
+		t.move(gone)
 	}
 	return now
 }
 
 // move ends what was connected from addresses that are gone, and opens the
 // sessions anew: tunnels do not depend on the addresses of their hops, and go on.
-func (t *Transport) move(ctx context.Context, gone []netip.Addr) {
+func (t *Transport) move(gone []netip.Addr) {
 	t.mu.Lock()
 	clear(t.retryAt) // what failed may have failed for this
-	t.stopConnects()
-	t.connects, t.stopConnects = context.WithCancel(ctx)
-	var pending []*pendingConn
-	for conn, p := range t.pending {
-		if slices.Contains(gone, addrOf(conn.LocalAddr()).Addr()) {
-			pending = append(pending, p)
-		}
-	}
-	peers := t.sortedPeers()
+	peers := t.sorted()
 	t.mu.Unlock()
-	slices.SortFunc(pending, func(a, b *pendingConn) int { return cmp.Compare(a.sequence, b.sequence) })
-	for _, p := range pending {
-		p.conn.Close()
+	for _, w := range t.ways {
+		w.Moved(gone)
 	}
 	ended := 0
 	for _, p := range peers {
 		for i, s := range p.sessionsNow() {
-			if !slices.Contains(gone, addrOf(s.conn.LocalAddr()).Addr()) {
+			if !slices.Contains(gone, s.link.State().Local) {
 				continue
 			}
 			if i == 0 {
 				t.redial(p)
 			}
-			s.end(lost(errMoved))
+			s.close(ReasonMoved)
 			ended++
 		}
 	}
@@ -98,14 +91,14 @@ func (t *Transport) redial(p *peer) {
 	if ri == nil {
 		return
 	}
-	addrs := t.dialable(ri)
+	offers := t.bids(ri)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(addrs) == 0 || t.closed || t.dials >= t.limits.Dials || p.dialling || p.dead || p.spare != nil {
+	if len(offers) == 0 || t.closed || t.dials >= t.limits.Dials || p.dialling || p.dead || p.spare != nil {
 		return
 	}
 	p.dialling, p.moving = true, true
-	t.startDial(p, addrs)
+	t.startDial(p, ri, offers)
 }

@@ -84,8 +84,9 @@ func family(a netip.Addr) string {
 	return "6"
 }
 
-// addrOf is the address of a connection's or a socket's end, without a zone.
-func addrOf(a net.Addr) netip.AddrPort {
+// AddrOf is the address of a connection's or a socket's end, without a zone, for
+// drivers.
+func AddrOf(a net.Addr) netip.AddrPort {
 	var ap netip.AddrPort
 	switch a := a.(type) {
 	case *net.TCPAddr:

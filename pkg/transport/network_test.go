@@ -26,11 +26,11 @@ func TestReserved(t *testing.T) {
 }
 
 func TestComesFrom(t *testing.T) {
-	keys, static := testKeys(t, 1)
+	keys := testKeys(t, 1)
 	build := func(hosts ...string) *routerinfo.RouterInfo {
 		var addrs []routerinfo.Address
 		for _, h := range hosts {
-			m := map[string]string{"v": "2", "s": i2p.EncodeBase64(static.Public[:])}
+			m := map[string]string{"v": "2"}
 			if h != "" {
 				m["host"], m["port"], m["i"] = h, "7", i2p.EncodeBase64(make([]byte, 16))
 			}
@@ -59,7 +59,7 @@ func TestComesFrom(t *testing.T) {
 		{[]string{"23.1.1.1", "2a01:4f8::1"}, "2a01:4f8::9:1", true},
 		{[]string{"23.1.1.1", "2a01:4f8::1"}, "2a01:4f9::1", false},
 	} {
-		if got := comesFrom(build(c.hosts...), netip.MustParseAddr(c.from)); got != c.want {
+		if got := comesFrom(build(c.hosts...), netip.MustParseAddr(c.from), routerinfo.Address.IsNTCP2); got != c.want {
 			t.Errorf("published %v, from %s: %v, want %v", c.hosts, c.from, got, c.want)
 		}
 	}
@@ -76,35 +76,6 @@ func TestFailureTableIsBounded(t *testing.T) {
 	}
 }
 
-// An IPv6 session on the loopback address.
-func TestIPv6(t *testing.T) {
-	noLeak(t)
-	l, err := Internet{}.Listen(t.Context(), netip.MustParseAddrPort("[::1]:0"))
-	if err != nil {
-		t.Skip("no IPv6 here: ", err)
-	}
-	at := addrOf(l.Addr())
-	b := newNode(t, nil, 2, func(c *Config) { c.listenOn(l) }).start(t)
-	arrived := make(chan struct{})
-	a := newNode(t, nil, 1, func(c *Config) {
-		c.Network, c.LocalAllowed, c.Rand = Internet{}, true, nil
-		c.Listen = []netip.AddrPort{netip.MustParseAddrPort("[::1]:0")}
-		c.Up = func(i2p.Hash, bool) { close(arrived) }
-	})
-	a.info.Store(testInfo(t, &a.cfg, time.Now(), netip.AddrPortFrom(at.Addr(), 9), nil))
-	a.start(t)
-	if err := a.Send(b.info.Load(), message(20, 1, 100)); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case <-arrived:
-	case <-time.After(time.Minute):
-		t.Fatal("no session")
-	}
-	a.halt(t)
-	b.halt(t)
-}
-
 // Datagrams over the loopback address, from and to where they say.
 func TestInternetPackets(t *testing.T) {
 	open := func() (PacketConn, netip.AddrPort) {
@@ -114,7 +85,7 @@ func TestInternetPackets(t *testing.T) {
 		}
 		t.Cleanup(func() { c.Close() })
 		c.SetDeadline(time.Now().Add(time.Minute))
-		return c, addrOf(c.LocalAddr())
+		return c, AddrOf(c.LocalAddr())
 	}
 	a, fromA := open()
 	b, toB := open()

@@ -3,11 +3,11 @@ package transport
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
-	"i2ptoolkit/pkg/ntcp2"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -28,75 +28,45 @@ const (
 type peer struct {
 	t    *Transport
 	hash i2p.Hash
+	way  atomic.Pointer[way] // of the current session, or that is likely next
 
-	mu       sync.Mutex
-	queue    queue
-	current  *session
-	spare    *session
-	dialling bool
-	moving   bool                   // the session is being opened anew
-	info     *routerinfo.RouterInfo // by which it was dialled, or that it sent
-	dead     bool                   // left the table
-	dropped  uint64
-	expired  uint64
+	mu         sync.Mutex
+	queue      queue
+	maxMessage int // bytes of the largest body that the way carries
+	current    *Session
+	spare      *Session
+	dialling   bool
+	moving     bool                   // the session is being opened anew
+	info       *routerinfo.RouterInfo // by which it was dialled, or that it sent
+	dead       bool                   // left the table
+	dropped    uint64
+	expired    uint64
 }
 
-// start dials a peer that is not in the table, with m as its first message, of
-// which it takes ownership unless it fails. It returns the peer that is in the
-// table after all, if there is one.
-func (t *Transport) start(ri *routerinfo.RouterInfo, m i2np.Message) (there *peer, err error) {
-	hash := ri.Hash()
-	addrs := t.dialable(ri)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	at, failed := t.retryAt[hash]
-	switch {
-	case t.closed || t.ctx == nil:
-		return nil, ErrClosed
-	case t.peers[hash] != nil:
-		return t.peers[hash], nil
-	case hash == t.hash:
-		return nil, ErrSelf
-	case len(addrs) == 0:
-		return nil, ErrNoAddress
-	case failed && time.Now().Before(at):
-		return nil, ErrBackoff
-	case t.dials >= t.limits.Dials || t.sessions+len(t.pending) >= t.limits.Sessions:
-		return nil, ErrBusy
-	}
-	delete(t.retryAt, hash)
-	p := &peer{t: t, hash: hash, dialling: true, info: ri}
-	if _, ok := p.queue.put(m, t.since(), &t.limits); !ok {
-		return nil, ErrQueueFull
-	}
-	t.peers[hash] = p
-	t.startDial(p, addrs)
-	return nil, nil
-}
-
-// startDial dials a peer. The caller holds mu.
-func (t *Transport) startDial(p *peer, addrs []target) {
-	t.dials++
-	ctx, rng := t.ctx, t.connRand()
-	t.wg.Add(1)
-	go func() {
-		defer t.wg.Done()
-		t.dial(ctx, p, addrs, rng)
-	}()
+func (t *Transport) newPeer(hash i2p.Hash, w *way, maxMessage int) *peer {
+	p := &peer{t: t, hash: hash, maxMessage: maxMessage}
+	p.way.Store(w)
+	return p
 }
 
 // errGone means that the peer has left the table.
 var errGone = errors.New("transport: the session has just ended")
+
+// errEnded is the end of a link that gives no reason.
+var errEnded = errors.New("transport: the session has ended")
 
 // put takes ownership of m unless it fails.
 func (p *peer) put(m i2np.Message) error {
 	now := p.t.since()
 	p.mu.Lock()
 	var err error
-	var s *session
+	var s *Session
 	switch {
 	case p.dead:
 		err = errGone
+	case len(m.Body) > p.maxMessage:
+		p.dropped++
+		err = ErrTooLarge
 	case p.current != nil && p.current.stalled && isBulk(m.Type):
 		p.dropped++
 		err = ErrStalled
@@ -108,12 +78,12 @@ func (p *peer) put(m i2np.Message) error {
 		}
 		if evicted > 0 {
 			p.dropped += uint64(evicted)
-			p.t.counters.dropped.Add(uint64(evicted))
+			p.way.Load().counters.dropped.Add(uint64(evicted))
 		}
 	}
 	p.mu.Unlock()
 	if s != nil {
-		s.signal()
+		s.link.Wake()
 	}
 	return err
 }
@@ -121,14 +91,14 @@ func (p *peer) put(m i2np.Message) error {
 func (p *peer) connected() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.current != nil && !p.current.stopped.Load()
+	return p.current != nil && p.current.why == nil
 }
 
 // sessionsNow returns the sessions, the current one first.
-func (p *peer) sessionsNow() (out []*session) {
+func (p *peer) sessionsNow() (out []*Session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, s := range []*session{p.current, p.spare} {
+	for _, s := range []*Session{p.current, p.spare} {
 		if s != nil {
 			out = append(out, s)
 		}
@@ -136,9 +106,9 @@ func (p *peer) sessionsNow() (out []*session) {
 	return out
 }
 
-func (p *peer) endAll(why *ntcp2.TerminationError) {
+func (p *peer) endAll(why Reason) {
 	for _, s := range p.sessionsNow() {
-		s.end(why)
+		s.close(why)
 	}
 }
 
@@ -151,7 +121,7 @@ func (p *peer) announce() {
 	}
 	p.mu.Unlock()
 	if s != nil {
-		s.signal()
+		s.link.Wake()
 	}
 }
 
@@ -162,48 +132,7 @@ func (p *peer) kill() {
 	n := p.queue.drop()
 	p.dropped += uint64(n)
 	p.mu.Unlock()
-	p.t.counters.dropped.Add(uint64(n))
-}
-
-// establish puts a session whose handshake is done into the table. It reports
-// false when the transport is closing.
-func (t *Transport) establish(s *session, hash i2p.Hash) bool {
-	t.mu.Lock()
-	if t.closed {
-		t.mu.Unlock()
-		return false
-	}
-	p := t.peers[hash]
-	if p == nil {
-		p = &peer{t: t, hash: hash}
-		t.peers[hash] = p
-	}
-	s.peer = p
-	t.sessions++
-	delete(t.retryAt, hash)
-	p.mu.Lock()
-	if s.info != nil {
-		p.info = s.info
-	}
-	p.queue.restart(t.since())
-	evicted := p.admit(s)
-	spare := p.spare
-	first := spare == nil && !p.moving
-	p.moving = false
-	p.mu.Unlock()
-	if first && t.cfg.Up != nil {
-		t.events.add(func() { t.cfg.Up(hash, s.inbound) })
-	}
-	t.mu.Unlock()
-	t.events.run()
-	if spare != nil {
-		spare.signal() // its timer is another one now
-	}
-	if evicted != nil {
-		evicted.end(&ntcp2.TerminationError{Reason: ntcp2.ReasonNormal})
-	}
-	s.log("session stands", "inbound", s.inbound, "rtt", s.rtt)
-	return true
+	p.way.Load().counters.dropped.Add(uint64(n))
 }
 
 // admit decides which session sends from now on, and returns one that must
@@ -211,7 +140,7 @@ func (t *Transport) establish(s *session, hash i2p.Hash) bool {
 // whose initiator has the smaller hash stays, as the other side also finds;
 // otherwise the newer one does, because the peer has probably lost the older.
 // The caller holds the peer's mutex.
-func (p *peer) admit(s *session) (evicted *session) {
+func (p *peer) admit(s *Session) (evicted *Session) {
 	old := p.current
 	if old == nil {
 		p.current = s
@@ -219,8 +148,8 @@ func (p *peer) admit(s *session) (evicted *session) {
 	}
 	evicted = p.spare
 	keepOld := false
-	if !old.stopped.Load() && old.inbound != s.inbound && s.since.Sub(old.since) < simultaneous {
-		oursIsSmaller := p.t.hash.Compare(p.hash) < 0
+	if old.why == nil && old.inbound != s.inbound && s.since.Sub(old.since) < simultaneous {
+		oursIsSmaller := p.t.cfg.Self.Compare(p.hash) < 0
 		keepOld = old.inbound != oursIsSmaller
 	}
 	if keepOld {
@@ -232,55 +161,23 @@ func (p *peer) admit(s *session) (evicted *session) {
 	return evicted
 }
 
-// retire takes an ended session out of the table.
-func (t *Transport) retire(s *session) {
-	p := s.peer
-	t.mu.Lock()
-	t.sessions--
-	if s.counted {
-		t.sources.add(s.source, 0, -1)
-	}
+// lose takes an ended session out of the peer. It returns the one that takes
+// over, whether this was the last and whether nothing keeps the peer in the table,
+// and why it has ended.
+func (p *peer) lose(s *Session) (heir *Session, last, gone bool, why error) {
 	p.mu.Lock()
-	var heir *session
+	defer p.mu.Unlock()
 	switch s {
 	case p.current:
 		p.current, p.spare = p.spare, nil
 		if heir = p.current; heir != nil {
 			heir.spareSince = time.Time{}
+			p.maxMessage = heir.maxMessage
+			p.way.Store(heir.way)
 		}
 	case p.spare:
 		p.spare = nil
 	}
-	why := s.stop
-	last := p.current == nil && !p.dead && !p.moving
-	gone := last && !p.dialling
-	p.mu.Unlock()
-	if !s.inbound && why.Remote && refusal(why.Reason) {
-		t.retryLater(p.hash, t.limits.RefusedAfter)
-	}
-	if gone && t.peers[p.hash] == p {
-		delete(t.peers, p.hash)
-	}
-	if last && t.cfg.Down != nil {
-		t.events.add(func() { t.cfg.Down(p.hash, why) })
-	}
-	t.mu.Unlock()
-	if gone {
-		p.kill()
-	}
-	if heir != nil {
-		heir.signal()
-	}
-	t.events.run()
-	s.log("session ended", "reason", why)
-}
-
-// refusal reports whether a peer that gives this reason will give it again.
-func refusal(r ntcp2.Reason) bool {
-	switch r {
-	case ntcp2.ReasonOptions, ntcp2.ReasonSignatureType, ntcp2.ReasonClockSkew, ntcp2.ReasonMessage3,
-		ntcp2.ReasonSignature, ntcp2.ReasonStaticKey, ntcp2.ReasonBanned:
-		return true
-	}
-	return false
+	last = p.current == nil && !p.dead && !p.moving
+	return heir, last, last && !p.dialling, s.why
 }

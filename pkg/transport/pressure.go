@@ -19,11 +19,8 @@ func (t *Transport) Congested(hash i2p.Hash) bool {
 // Pressure tells how many peers had much to take of late, and of these, how
 // many took less than was sent to them.
 func (t *Transport) Pressure() (busy, congested int) {
-	t.mu.Lock()
-	peers := t.sortedPeers()
-	t.mu.Unlock()
 	now := t.since()
-	for _, p := range peers {
+	for _, p := range t.everyone() {
 		if b, c := p.pressure(now); b {
 			busy++
 			if c {

@@ -1,118 +1,265 @@
 package transport
 
 import (
-	"context"
-	"io"
-	"net"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
-	"i2ptoolkit/pkg/ntcp2"
+	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
-// farewell is how long the last frame may take to be written.
-const farewell = 2 * time.Second
+// Session is the table's side of a link. One goroutine at a time calls Take, and
+// one, which may be another, what tells of things that have come in.
+type Session struct {
+	t          *Transport
+	way        *way
+	link       Link
+	peer       *peer
+	inbound    bool
+	counted    bool // against its source
+	source     netip.Prefix
+	since      time.Time
+	version    string
+	maxMessage int
 
-// session is one connection past its handshake. Its reader and its writer are
-// one goroutine each; they share what stands under "peer's mutex" and the
-// atomics.
-type session struct {
-	t       *Transport
-	peer    *peer
-	conn    net.Conn
-	addr    netip.AddrPort
-	source  netip.Prefix
-	counted bool // against its source
-	inbound bool
-	since   time.Time
-	rtt     time.Duration
-	skew    time.Duration
-	version string
+	sending
+	known
+	traffic
+	standing
+}
 
-	random  io.Reader
-	send    *ntcp2.Sender          // writer
-	recv    *ntcp2.Receiver        // reader
-	info    *routerinfo.RouterInfo // reader: the newest that the peer sent
-	infoAt  time.Time              // reader: when a RouterInfo was last verified
-	idle    time.Duration
-	ctx     context.Context // ends with the session
-	cancel  context.CancelFunc
-	wake    chan struct{}
-	stopped atomic.Bool
+// sending is what Take keeps.
+type sending struct {
+	random   *draw.Source
+	idle     time.Duration
+	nextInfo time.Time // when our RouterInfo is due
+	lastSent time.Time
+}
 
-	// Under the peer's mutex.
-	stop       *ntcp2.TerminationError
-	stalled    bool
-	announce   bool
-	options    *ntcp2.Options
-	spareSince time.Time // zero unless this is the spare
+// known is what the receiving side keeps of the peer's RouterInfo.
+type known struct {
+	info   *routerinfo.RouterInfo // the newest that the peer sent
+	infoAt time.Time              // when one was last verified
+}
 
+// traffic counts what went over a session.
+type traffic struct {
 	lastI2NP           atomic.Int64 // since the transport's epoch
-	frames             atomic.Uint64
 	bytesIn, bytesOut  atomic.Uint64
 	msgsIn, msgsOut    atomic.Uint64
 	ignored, malformed atomic.Uint64
 }
 
-// newSession makes the session of a handshake that is done.
-func (t *Transport) newSession(ctx context.Context, conn net.Conn, inbound bool, r ntcp2.Result, rng io.Reader) *session {
-	s := &session{
-		t: t, conn: conn, inbound: inbound, addr: addrOf(conn.RemoteAddr()),
-		since: time.Now(), rtt: r.RTT, skew: r.Skew, random: rng,
-		send: r.Sender, recv: r.Receiver,
-		wake: make(chan struct{}, 1),
-	}
-	tune(conn, t.limits.DeadAfter)
-	s.source = source(s.addr.Addr())
-	s.idle = t.limits.IdleTimeout + drawDuration(rng, t.limits.IdleTimeout/6)
-	s.ctx, s.cancel = context.WithCancel(ctx)
+// standing is how a session stands. The peer's mutex guards it.
+type standing struct {
+	why        error // it has ended, or is about to
+	stalled    bool
+	announce   bool
+	spareSince time.Time // zero unless this is the spare
+}
+
+func (t *Transport) newSession(w *way, l Link, inbound bool, random *draw.Source) *Session {
+	s := &Session{t: t, way: w, link: l, inbound: inbound, since: time.Now(), maxMessage: l.State().MaxMessage}
+	s.random = random
+	s.idle = t.limits.IdleTimeout + s.random.Between(0, t.limits.IdleTimeout/6)
+	s.nextInfo, s.lastSent = s.since.Add(s.infoInterval()), s.since
 	s.used()
 	return s
 }
 
-// used notes that an I2NP message came or went: the session is not idle. It
-// says nothing of the peer, see progress.
-func (s *session) used() { s.lastI2NP.Store(int64(s.t.since())) }
-
-func (s *session) quietFor() time.Duration {
-	return s.t.since() - time.Duration(s.lastI2NP.Load())
+// run runs the link until it has ended.
+func (s *Session) run() {
+	s.link.Run(s)
+	s.End(nil)
+	s.t.retire(s)
 }
 
-// signal wakes the writer.
-func (s *session) signal() {
-	select {
-	case s.wake <- struct{}{}:
+// Work is what there is for a link to do.
+type Work struct {
+	Messages  []i2np.Message         // that are the link's now
+	Info      *routerinfo.RouterInfo // ours, which the peer is to get; nil where it need not
+	KeepAlive bool                   // something is to be sent, however little
+	Due       time.Time              // when to Take again, unless woken before
+}
+
+// Idle reports whether there is nothing to do.
+func (w *Work) Idle() bool { return len(w.Messages) == 0 && w.Info == nil && !w.KeepAlive }
+
+// Take gives a link what there is to do: messages of about limit bytes, appended
+// to batch[:0], which is urgent ones first and then the tunnels' by turns. It
+// ends a session that has nothing to do for too long.
+func (s *Session) Take(batch []i2np.Message, limit int) Work {
+	t, p := s.t, s.peer
+	date := i2p.DateOf(t.cfg.Now())
+	w := Work{Messages: batch[:0]}
+	p.mu.Lock()
+	if s.why != nil {
+		p.mu.Unlock()
+		return w
+	}
+	announce, spare := s.announce, s.spareSince
+	s.announce = false
+	if p.current == s && p.queue.len() > 0 {
+		var gone taken
+		w.Messages, gone = p.queue.take(w.Messages, date, t.since(), limit)
+		if gone != (taken{}) {
+			p.expired += uint64(gone.expired)
+			p.dropped += uint64(gone.late)
+			s.way.counters.expired.Add(uint64(gone.expired))
+			s.way.counters.dropped.Add(uint64(gone.late))
+			s.way.counters.late.Add(uint64(gone.late))
+		}
+	}
+	p.mu.Unlock()
+	w.Messages = s.fitting(w.Messages)
+
+	now := time.Now()
+	if !now.Before(s.nextInfo) {
+		announce, s.nextInfo = true, now.Add(s.infoInterval())
+	}
+	if announce {
+		w.Info = t.cfg.OurInfo()
+	}
+	if n := uint64(len(w.Messages)); n > 0 {
+		s.used()
+		s.msgsOut.Add(n)
+		s.way.counters.msgsOut.Add(n)
+	} else if w.Info == nil {
+		s.upkeep(&w, now, spare)
+	}
+	if !w.Idle() {
+		s.lastSent = now
+	}
+	return w
+}
+
+// fitting drops the messages that came for a link that carries larger ones.
+func (s *Session) fitting(batch []i2np.Message) []i2np.Message {
+	tooLarge := func(m i2np.Message) bool { return len(m.Body) > s.maxMessage }
+	i := 0
+	for i < len(batch) && len(batch[i].Body) <= s.maxMessage {
+		i++
+	}
+	if i == len(batch) {
+		return batch
+	}
+	for _, m := range batch[i:] {
+		if tooLarge(m) {
+			m.Release()
+			s.way.counters.dropped.Add(1)
+		}
+	}
+	return slices.DeleteFunc(batch, tooLarge)
+}
+
+// upkeep says when the link must look again, and whether a keep-alive is due. It
+// ends the session for idleness, or as a spare without traffic.
+func (s *Session) upkeep(w *Work, now, spare time.Time) {
+	l := &s.t.limits
+	quiet := s.quietFor()
+	switch {
+	case !spare.IsZero():
+		left := spareLife - min(quiet, now.Sub(spare))
+		if left <= 0 {
+			s.close(ReasonReplaced)
+		}
+		w.Due = now.Add(left)
+	case quiet < s.idle/2 && quiet < l.KeepAlive: // the common case: not worth asking
+		w.Due = now.Add(min(s.idle, l.KeepAlive) - quiet)
+	case s.t.cfg.Wanted != nil && s.t.cfg.Wanted(s.peer.hash):
+		left := l.KeepAlive - now.Sub(s.lastSent)
+		if w.KeepAlive = left <= 0; w.KeepAlive {
+			left = l.KeepAlive
+		}
+		w.Due = now.Add(left)
+	case quiet >= s.idle:
+		s.close(ReasonIdle)
+		w.Due = now
 	default:
+		w.Due = now.Add(min(s.idle-quiet, l.KeepAlive))
+	}
+	if s.nextInfo.Before(w.Due) {
+		w.Due = s.nextInfo
 	}
 }
 
-// end stops the session, once; the writer says farewell unless the peer or the
-// connection has gone first.
-func (s *session) end(why *ntcp2.TerminationError) {
-	s.peer.mu.Lock()
-	first := s.stop == nil
-	if first {
-		s.stop = why
-	}
-	s.peer.mu.Unlock()
-	if !first {
+func (s *Session) infoInterval() time.Duration {
+	return s.t.limits.InfoInterval + s.random.Between(0, s.t.limits.InfoInterval)
+}
+
+// Wrote counts bytes that were written.
+func (s *Session) Wrote(n int) {
+	s.bytesOut.Add(uint64(n))
+	s.way.counters.bytesOut.Add(uint64(n))
+}
+
+// Read counts bytes that were read.
+func (s *Session) Read(n int) {
+	s.bytesIn.Add(uint64(n))
+	s.way.counters.bytesIn.Add(uint64(n))
+}
+
+// Deliver passes on an I2NP message with its short header (I2NP, NTCP2 and SSU2
+// header), which it borrows.
+func (s *Session) Deliver(message []byte) {
+	m, err := i2np.ParseShort(message)
+	if err != nil || len(m.Body) > buf.Max {
+		s.Malformed()
 		return
 	}
-	s.stopped.Store(true)
-	s.cancel()
-	if s.silent(why) {
-		s.conn.Close()
-	} else {
-		s.conn.SetWriteDeadline(time.Now().Add(farewell))
-	}
-	s.signal()
+	s.used()
+	s.msgsIn.Add(1)
+	s.way.counters.msgsIn.Add(1)
+	s.t.cfg.Events.Deliver(s.peer.hash, m.Own())
 }
 
-// stall notes that the peer acknowledges nothing, or does again. What waits for
+// Malformed counts what the peer sent that does not parse or verify.
+func (s *Session) Malformed() {
+	s.malformed.Add(1)
+	s.way.counters.malformed.Add(1)
+}
+
+// Ignore counts what the peer sent that was passed over.
+func (s *Session) Ignore() { s.ignored.Add(1) }
+
+// infoPause is the least time between two RouterInfos of one peer that are
+// verified.
+const infoPause = 5 * time.Second
+
+// PeerInfo passes on the peer's own newer RouterInfo, which it borrows. Verifying
+// costs more than sending, so it is done rarely.
+func (s *Session) PeerInfo(info []byte, flood bool) {
+	now := time.Now()
+	tell := s.t.cfg.Events.PeerInfo
+	if tell == nil || now.Sub(s.infoAt) < infoPause {
+		s.Ignore()
+		return
+	}
+	ri, err := routerinfo.Parse(info)
+	if err != nil || ri.Hash() != s.peer.hash || s.info != nil && ri.Published() <= s.info.Published() {
+		s.Ignore()
+		return
+	}
+	s.infoAt = now
+	if ri.Verify() != nil {
+		s.Malformed()
+		return
+	}
+	s.info = ri
+	s.peer.mu.Lock()
+	s.peer.info = ri
+	s.peer.mu.Unlock()
+	tell(ri, flood)
+}
+
+// Stall notes that the peer acknowledges nothing, or does again. What waits for
 // it may find another way: bulk is dropped, and refused until it goes on.
-func (s *session) stall(stalled bool) {
+func (s *Session) Stall(stalled bool) {
 	p, dropped := s.peer, 0
 	p.mu.Lock()
 	s.stalled = stalled
@@ -125,38 +272,46 @@ func (s *session) stall(stalled bool) {
 	if !stalled {
 		return
 	}
-	s.t.counters.dropped.Add(uint64(dropped))
-	s.t.counters.stalls.Add(1)
-	if s.t.cfg.Stalled != nil {
-		s.t.events.add(func() { s.t.cfg.Stalled(p.hash) })
+	s.way.counters.dropped.Add(uint64(dropped))
+	s.way.counters.stalls.Add(1)
+	if s.t.cfg.Events.Stalled != nil {
+		s.t.events.add(func() { s.t.cfg.Events.Stalled(p.hash) })
 		s.t.events.run()
 	}
 }
 
-// silent reports whether there is nobody to say farewell to.
-func (s *session) silent(why *ntcp2.TerminationError) bool {
-	return why.Remote || why.Reason == ntcp2.ReasonNormal && why.Err != nil
+// End notes why a link ends, as soon as that is known: nothing is taken over it
+// any more. The first word counts. An error that is ErrRefused keeps the peer
+// from being dialled for a while.
+func (s *Session) End(why error) { s.ended(why) }
+
+func (s *Session) ended(why error) (first bool) {
+	s.peer.mu.Lock()
+	defer s.peer.mu.Unlock()
+	if s.why != nil {
+		return false
+	}
+	if why == nil {
+		why = errEnded
+	}
+	s.why = why
+	return true
 }
 
-// lost is the end of a session whose connection failed.
-func lost(err error) *ntcp2.TerminationError {
-	return &ntcp2.TerminationError{Reason: ntcp2.ReasonNormal, Err: err}
+// close ends the session.
+func (s *Session) close(why Reason) {
+	if s.ended(why) {
+		s.link.Close(why)
+	}
 }
 
-// run reads and writes until the session has ended. first is what the writer
-// begins with, message 3; rest is what the handshake read and did not use.
-func (s *session) run(first, rest []byte) {
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		s.write(first)
-	}()
-	s.read(rest)
-	<-written
-	s.cancel()
-	s.t.retire(s)
+// used notes that an I2NP message came or went: the session is not idle.
+func (s *Session) used() { s.lastI2NP.Store(int64(s.t.since())) }
+
+func (s *Session) quietFor() time.Duration {
+	return s.t.since() - time.Duration(s.lastI2NP.Load())
 }
 
-func (s *session) log(msg string, args ...any) {
+func (s *Session) log(msg string, args ...any) {
 	s.t.cfg.Log.Debug(msg, append([]any{"peer", s.peer.hash.String()[:6]}, args...)...)
 }

@@ -1,68 +1,38 @@
-// Package transport keeps the NTCP2 sessions of one router: it listens, dials,
-// holds the table of peers, and moves I2NP messages between their queues and
-// the connections within limits of number, memory and bandwidth.
-//
-// The protocol is package ntcp2's. Each session has one goroutine that reads
-// and one that writes; every goroutine ends before Run returns.
 package transport
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	mathrand "math/rand/v2"
-	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
+	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
-	"i2ptoolkit/pkg/noise"
-	"i2ptoolkit/pkg/ntcp2"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
-// Config is what a Transport is made of. The funcs are called from many
+// Config is what a Transport is made of. Its funcs are called from many
 // goroutines and must not block.
 type Config struct {
-	Network Network          // nil is Internet{}
-	Keys    *i2p.PrivateKeys // the router's identity
-	Static  noise.KeyPair    // NTCP2 static key, published as s=
-	IV      [16]byte         // published as i=
+	// Now is for dates on the wire. Every link that has woken calls Gather before it
+	// looks at what there is to send, so that what goes out together does not depend
+	// on the scheduler.
+	env.Env
+	Self    i2p.Hash // the router's own
 	NetID   byte
-	Listen  []netip.AddrPort
-	Rand    io.Reader        // nil is crypto/rand; it is read by one goroutine at a time
-	Now     func() time.Time // for dates on the wire; nil is time.Now
-	Log     *slog.Logger     // nil is silence
+	Drivers []Driver
+	Network Network // nil is Internet{}
 	Limits  Limits
 
 	BandwidthIn, BandwidthOut int // bytes per second, 0 is no limit
 
 	// OurInfo is the current RouterInfo.
 	OurInfo func() *routerinfo.RouterInfo
-	// Deliver is given each message that arrives, and owns it.
-	Deliver func(from i2p.Hash, m i2np.Message)
-	// PeerInfo is given each verified RouterInfo that a peer sent of itself;
-	// flood is set where it asks to have it flooded.
-	PeerInfo func(ri *routerinfo.RouterInfo, flood bool)
-	// Up and Down tell that the first session with a peer stands, and that the
-	// last has ended, in this order for each peer. Failed tells that a dial came
-	// to nothing.
-	Up     func(peer i2p.Hash, inbound bool)
-	Down   func(peer i2p.Hash, why error)
-	Failed func(peer i2p.Hash, why error)
-	// Stalled tells that a peer has acknowledged nothing for a while, although
-	// the session still stands: what is sent over it should take another way.
-	Stalled func(peer i2p.Hash)
-	// Moved is told of the machine's addresses: before Ready, and when they have
-	// changed, before the sessions from addresses that are gone are opened anew.
-	Moved func(addrs []netip.Addr)
+	Events  Events
 	// AllowPeer may refuse a peer that has authenticated.
 	AllowPeer func(peer i2p.Hash, ri *routerinfo.RouterInfo) error
 	// Wanted reports the peers whose session is to outlive idleness.
@@ -70,104 +40,123 @@ type Config struct {
 	// LocalAllowed admits loopback, private and reserved addresses, and does not
 	// count their sessions by address.
 	LocalAllowed bool
-	// Gather is for simulations, nil elsewhere: a writer that has woken calls it
-	// before it looks at what there is to send. It returns when the goroutines
-	// that may still add to that are at rest, so that what a frame holds does
-	// not depend on the scheduler.
-	Gather func()
 }
 
-// The errors of Send.
+// Events are whom the transport tells; all but Deliver may be nil.
+type Events struct {
+	// Deliver is given each message that arrives, and owns it.
+	Deliver func(from i2p.Hash, m i2np.Message)
+	// PeerInfo is given each verified RouterInfo that a peer sent of itself;
+	// flood is set where it asks to have it flooded.
+	PeerInfo func(ri *routerinfo.RouterInfo, flood bool)
+	// Up and Down tell that the first session with a peer stands, and that the
+	// last has ended, in this order for each peer, and by which transport. Failed
+	// tells that a dial came to nothing.
+	Up     func(peer i2p.Hash, transport string, inbound bool)
+	Down   func(peer i2p.Hash, transport string, why error)
+	Failed func(peer i2p.Hash, why error)
+	// Stalled tells that a peer has acknowledged nothing for a while, although
+	// the session still stands: what is sent over it should take another way.
+	Stalled func(peer i2p.Hash)
+	// Moved is told of the machine's addresses: before Ready, and when they have
+	// changed, before the sessions from addresses that are gone are opened anew.
+	Moved func(addrs []netip.Addr)
+	// Readdressed tells that Publish gives other addresses than before.
+	Readdressed func()
+}
+
+// The errors of Send, and of drivers.
 var (
 	ErrClosed    = errors.New("transport: not running")
-	ErrNoAddress = errors.New("transport: peer has no NTCP2 address for us")
+	ErrNoAddress = errors.New("transport: peer has no address for us")
 	ErrBusy      = errors.New("transport: too many dials under way")
 	ErrBackoff   = errors.New("transport: peer could not be reached a moment ago")
 	ErrQueueFull = errors.New("transport: queue is full")
 	ErrStalled   = errors.New("transport: peer acknowledges nothing at the moment")
 	ErrTooLarge  = errors.New("transport: message is too large")
 	ErrSelf      = errors.New("transport: that is this router")
+	// ErrRefused is what a driver's end of a session is where the peer will not
+	// have us, and would say the same again.
+	ErrRefused = errors.New("transport: the peer refuses us")
 )
-
-// maxBody is the largest I2NP body that is sent; i2pd takes little more.
-const maxBody = 61 << 10
 
 // Transport is the table of a router's sessions.
 type Transport struct {
-	cfg      Config
-	hash     i2p.Hash
-	limits   Limits
-	replay   *ntcp2.ReplayCache
-	in, out  bandwidth
-	epoch    time.Time
-	ready    chan struct{}
-	counters counters
-
-	randMu sync.Mutex
-
-	mu       sync.Mutex
-	ctx      context.Context // of Run; nil before
-	closed   bool
-	wg       sync.WaitGroup
-	addrs    []netip.AddrPort
-	peers    map[i2p.Hash]*peer
-	retryAt  map[i2p.Hash]time.Time
-	sources  sources
-	pending  map[net.Conn]*pendingConn // incoming and outgoing handshakes
-	incoming int                       // of these, incoming ones
-	dials    int
-	sequence uint64
-	sessions int
-
-	lookNow      chan struct{}
-	connects     context.Context // of connections that are being made; ends when the machine moves
-	stopConnects context.CancelFunc
-
+	cfg    Config
+	limits Limits
+	epoch  time.Time
+	ready  chan struct{}
+	ways   []*way
+	in     Bandwidth
+	out    Bandwidth
+	lost   counters // of messages for which there was no way
 	events eventLine
+	look   chan struct{} // the machine's addresses are to be looked at
+
+	randMu sync.Mutex // of Config.Rand
+
+	mu sync.Mutex
+	table
+}
+
+// way is a driver, and what the table counts of it.
+type way struct {
+	Driver
+	name     string
+	listens  []netip.AddrPort
+	counters counters
+	// Under the transport's mutex.
+	sessions, pending, dials int
 }
 
 // New checks the configuration. Nothing runs before Run.
 func New(cfg Config) (*Transport, error) {
-	if cfg.Keys == nil || cfg.Static.IsZero() || cfg.OurInfo == nil || cfg.Deliver == nil {
-		return nil, errors.New("transport: Config needs Keys, Static, OurInfo and Deliver")
+	if len(cfg.Drivers) == 0 || cfg.OurInfo == nil || cfg.Events.Deliver == nil {
+		return nil, errors.New("transport: Config needs Drivers, OurInfo and Events.Deliver")
 	}
 	if cfg.Network == nil {
 		cfg.Network = Internet{}
 	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
+	cfg.Env = cfg.Complete()
 	if cfg.Gather == nil {
 		cfg.Gather = func() {}
 	}
-	return &Transport{
-		cfg:     cfg,
-		hash:    cfg.Keys.Router().Hash(),
-		limits:  cfg.Limits.withDefaults(),
-		replay:  ntcp2.NewReplayCache(0),
-		in:      newBandwidth(cfg.BandwidthIn),
-		out:     newBandwidth(cfg.BandwidthOut),
-		epoch:   time.Now(),
-		ready:   make(chan struct{}),
-		peers:   map[i2p.Hash]*peer{},
-		retryAt: map[i2p.Hash]time.Time{},
-		sources: newSources(),
-		pending: map[net.Conn]*pendingConn{},
-		lookNow: make(chan struct{}, 1),
-	}, nil
+	t := &Transport{
+		cfg:    cfg,
+		limits: cfg.Limits.withDefaults(),
+		epoch:  time.Now(),
+		ready:  make(chan struct{}),
+		look:   make(chan struct{}, 1),
+		in:     newBandwidth(cfg.BandwidthIn),
+		out:    newBandwidth(cfg.BandwidthOut),
+		table:  newTable(),
+	}
+	for _, d := range cfg.Drivers {
+		t.ways = append(t.ways, &way{Driver: d, name: d.Name()})
+	}
+	return t, nil
 }
 
 // Ready is closed once Run listens.
 func (t *Transport) Ready() <-chan struct{} { return t.ready }
 
 // Addrs are the addresses that are listened on, once Ready is closed.
-func (t *Transport) Addrs() []netip.AddrPort {
+func (t *Transport) Addrs() (addrs []netip.AddrPort) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return slices.Clone(t.addrs)
+	for _, w := range t.ways {
+		addrs = append(addrs, w.listens...)
+	}
+	return addrs
+}
+
+// Publish gives the addresses for our RouterInfo, where hosts are what this
+// router can be reached at from outside; there may be none.
+func (t *Transport) Publish(hosts []netip.Addr) (addrs []routerinfo.Address) {
+	for _, w := range t.ways {
+		addrs = append(addrs, w.Publish(hosts)...)
+	}
+	return addrs
 }
 
 // Run listens until ctx ends, then takes leave of all peers and waits for
@@ -181,63 +170,54 @@ func (t *Transport) Run(ctx context.Context) error {
 		return errors.New("transport: Run called twice")
 	}
 	t.ctx = ctx
-	t.connects, t.stopConnects = context.WithCancel(ctx)
 	t.mu.Unlock()
-	known := t.lookAround(ctx, nil)
-
-	var listeners []net.Listener
-	closeAll := func() {
-		for _, l := range listeners {
-			l.Close()
-		}
-	}
-	for _, addr := range t.cfg.Listen {
-		l, err := t.cfg.Network.Listen(ctx, addr)
-		if err != nil {
-			closeAll()
-			t.shutdown(cancel)
+	known := t.lookAround(nil)
+	defer t.shutdown(cancel)
+	for i, w := range t.ways {
+		if err := t.listen(ctx, w); err != nil {
+			cancel()
+			for _, w := range t.ways[:i] {
+				w.Run(ctx) // closes what it listens on
+			}
 			return fmt.Errorf("transport: %w", err)
 		}
-		listeners = append(listeners, l)
 	}
-	t.mu.Lock()
-	for _, l := range listeners {
-		t.addrs = append(t.addrs, addrOf(l.Addr()))
-	}
-	t.mu.Unlock()
-	for _, l := range listeners {
-		t.spawn(func() { t.accept(ctx, l) })
+	for _, w := range t.ways {
+		t.spawn(func() { w.Run(ctx) })
 	}
 	t.spawn(func() { t.watchAddrs(ctx, known) })
 	close(t.ready)
-	t.cfg.Log.Debug("transport listens", "addresses", len(listeners))
+	t.cfg.Log.Debug("transport listens", "addresses", len(t.Addrs()))
 	<-ctx.Done()
-	closeAll()
-	t.shutdown(cancel)
 	return nil
 }
 
-// shutdown ends every session with a Termination and waits for all goroutines.
+func (t *Transport) listen(ctx context.Context, w *way) error {
+	h := &Host{
+		Network: t.cfg.Network, Self: t.cfg.Self, NetID: t.cfg.NetID, Log: t.cfg.Log, Now: t.cfg.Now,
+		In: t.in, Out: t.out, Gather: t.cfg.Gather,
+		t: t, way: w,
+	}
+	addrs, err := w.Listen(ctx, h)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w.listens = addrs
+	return err
+}
+
+// shutdown takes leave of all peers and waits for all goroutines.
 func (t *Transport) shutdown(cancel context.CancelFunc) {
 	t.mu.Lock()
 	t.closed = true
-	conns := make([]*pendingConn, 0, len(t.pending))
-	for _, p := range t.pending {
-		conns = append(conns, p)
-	}
-	peers := t.sortedPeers()
+	peers := t.sorted()
 	t.mu.Unlock()
-	cancel()
-	slices.SortFunc(conns, func(a, b *pendingConn) int { return cmp.Compare(a.sequence, b.sequence) })
-	for _, p := range conns {
-		p.conn.Close()
-	}
 	for _, p := range peers {
-		p.endAll(&ntcp2.TerminationError{Reason: ntcp2.ReasonShutdown})
+		p.endAll(ReasonShutdown)
 	}
+	cancel()
 	t.wg.Wait()
 	t.mu.Lock()
-	peers = t.sortedPeers()
+	peers = t.sorted()
 	clear(t.peers)
 	t.mu.Unlock()
 	for _, p := range peers {
@@ -262,35 +242,20 @@ func (t *Transport) spawn(f func()) bool {
 	return true
 }
 
-// sortedPeers returns the peers in the order of their hashes, so that what is
-// done to all is done in the same order each time. The caller holds mu.
-func (t *Transport) sortedPeers() []*peer {
-	peers := make([]*peer, 0, len(t.peers))
-	for _, p := range t.peers {
-		peers = append(peers, p)
-	}
-	slices.SortFunc(peers, func(a, b *peer) int { return a.hash.Compare(b.hash) })
-	return peers
-}
-
 // Send takes ownership of m and queues it for a peer, dialling where there is
 // no session. It never blocks. On error the message is released.
 func (t *Transport) Send(to *routerinfo.RouterInfo, m i2np.Message) error {
-	err := ErrTooLarge
-	if len(m.Body) <= maxBody {
-		p := t.peer(to.Hash())
-		if p != nil {
+	p, err := t.peer(to.Hash()), errGone
+	if p != nil {
+		err = p.put(m)
+	}
+	if err == errGone {
+		if p, err = t.start(to, m); p != nil {
 			err = p.put(m)
-		}
-		if p == nil || err == errGone {
-			if p, err = t.start(to, m); p != nil {
-				err = p.put(m)
-			}
 		}
 	}
 	if err != nil {
-		t.counters.dropped.Add(1)
-		m.Release()
+		t.drop(p, m)
 	}
 	return err
 }
@@ -300,18 +265,26 @@ func (t *Transport) Send(to *routerinfo.RouterInfo, m i2np.Message) error {
 // is released and SendTo reports false.
 func (t *Transport) SendTo(hash i2p.Hash, m i2np.Message) bool {
 	p := t.peer(hash)
-	if p == nil || len(m.Body) > maxBody || p.put(m) != nil {
-		t.counters.dropped.Add(1)
-		m.Release()
+	if p == nil || p.put(m) != nil {
+		t.drop(p, m)
 		return false
 	}
 	return true
 }
 
-func (t *Transport) peer(hash i2p.Hash) *peer {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.peers[hash]
+// drop releases a message that was not taken for a peer, which may be nil.
+func (t *Transport) drop(p *peer, m i2np.Message) {
+	c := &t.lost
+	if p != nil {
+		c = &p.way.Load().counters
+	}
+	c.dropped.Add(1)
+	m.Release()
+}
+
+// Reaches reports whether a router can be dialled from here.
+func (t *Transport) Reaches(ri *routerinfo.RouterInfo) bool {
+	return len(t.bids(ri)) > 0
 }
 
 // Connected reports whether a session with the peer stands.
@@ -320,19 +293,9 @@ func (t *Transport) Connected(hash i2p.Hash) bool {
 	return p != nil && p.connected()
 }
 
-// Disconnect ends the sessions with a peer.
-func (t *Transport) Disconnect(hash i2p.Hash, reason ntcp2.Reason) {
-	if p := t.peer(hash); p != nil {
-		p.endAll(&ntcp2.TerminationError{Reason: reason})
-	}
-}
-
 // InfoChanged sends our RouterInfo, which has changed, to all peers.
 func (t *Transport) InfoChanged() {
-	t.mu.Lock()
-	peers := t.sortedPeers()
-	t.mu.Unlock()
-	for _, p := range peers {
+	for _, p := range t.everyone() {
 		p.announce()
 	}
 }
@@ -340,38 +303,11 @@ func (t *Transport) InfoChanged() {
 // since is the time since the transport's epoch.
 func (t *Transport) since() time.Duration { return time.Since(t.epoch) }
 
-// connRand is the source of randomness for one connection. A configured source
-// is split into one stream for each connection, so that goroutines that run
-// side by side draw the same numbers each time.
-func (t *Transport) connRand() io.Reader {
-	if t.cfg.Rand == nil {
-		return rand.Reader
-	}
+// connRand are the sources of randomness of one link and its session, so that
+// goroutines that run side by side draw the same numbers each time.
+func (t *Transport) connRand() (link, session *draw.Source) {
 	t.randMu.Lock()
 	defer t.randMu.Unlock()
-	var seed [32]byte
-	if _, err := io.ReadFull(t.cfg.Rand, seed[:]); err != nil {
-		panic("transport: Config.Rand: " + err.Error())
-	}
-	return mathrand.NewChaCha8(seed)
-}
-
-// draw returns a random number below n.
-func draw(r io.Reader, n int64) int64 {
-	if n <= 0 {
-		return 0
-	}
-	var b [8]byte
-	if _, err := io.ReadFull(r, b[:]); err != nil {
-		return 0
-	}
-	v := int64(0)
-	for _, c := range b {
-		v = v<<8 | int64(c)
-	}
-	return (v & (1<<63 - 1)) % n
-}
-
-func drawDuration(r io.Reader, d time.Duration) time.Duration {
-	return time.Duration(draw(r, int64(d)))
+	link, session = t.cfg.Rand.Split(), t.cfg.Rand.Split()
+	return link, session
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"i2ptoolkit/pkg/control"
-	"i2ptoolkit/pkg/routerinfo"
 )
 
 // Peers lists the sessions.
@@ -13,10 +12,10 @@ func (a *Answers) Peers() []control.Peer {
 	var out []control.Peer
 	for _, p := range a.cfg.Transport.Peers() {
 		c := control.Peer{
-			Router: p.Hash.String(), Transport: routerinfo.StyleNTCP2, Address: p.Addr.String(),
+			Router: p.Hash.String(), Transport: p.Transport, Address: p.Addr.String(),
 			Direction: Direction(p.Inbound), Version: p.Version, Since: p.Since.UTC(),
 			BytesIn: p.BytesIn, BytesOut: p.BytesOut, MessagesIn: p.MessagesIn, MessagesOut: p.MessagesOut,
-			Queued: p.Queue,
+			Queued: p.Waiting,
 		}
 		a.cfg.Router.Do(func() {
 			if ri := a.cfg.DB.Router(p.Hash); ri != nil {
@@ -57,27 +56,28 @@ func (a *Answers) Tunnels() []control.Tunnel {
 	return out
 }
 
-// Transports tells of NTCP2.
+// Transports tells of each transport.
 func (a *Answers) Transports() []control.Transport {
-	s := a.cfg.Transport.Stats()
-	t := control.Transport{
-		Name: routerinfo.StyleNTCP2, Listen: []string{}, Published: a.published(),
-		Sessions: s.Sessions, Pending: s.Pending + s.Dials, BytesIn: s.BytesIn, BytesOut: s.BytesOut,
-		Counters: map[string]uint64{
-			"dropped": s.Dropped, "expired": s.Expired, "malformed": s.Malformed, "bad_frames": s.BadFrames,
-			"accepted": s.Accepted, "dialed": s.Dialed, "dials_failed": s.DialsFailed, "refused": s.Refused,
-			"refused_peers": s.RefusedPeers, "junk": s.Junk, "replays": s.Replays, "skewed": s.Skewed,
-			"handshakes_failed": s.Handshakes, "stalls": s.Stalls, "late": s.Late,
-		},
-	}
-	select {
-	case <-a.cfg.Transport.Ready():
-		for _, addr := range a.cfg.Transport.Addrs() {
+	out := []control.Transport{}
+	for _, d := range a.cfg.Transport.Drivers() {
+		t := control.Transport{
+			Name: d.Name, Listen: []string{}, Published: a.published(d.Name),
+			Sessions: d.Sessions, Pending: d.Pending + d.Dials, BytesIn: d.BytesIn, BytesOut: d.BytesOut,
+			Counters: map[string]uint64{
+				"dropped": d.Dropped, "expired": d.Expired, "malformed": d.Malformed, "late": d.Late,
+				"accepted": d.Accepted, "dialed": d.Dialed, "dials_failed": d.DialsFailed, "refused": d.Refused,
+				"refused_peers": d.RefusedPeers, "stalls": d.Stalls,
+			},
+		}
+		for _, c := range d.Counters {
+			t.Counters[c.Name] = c.Value
+		}
+		for _, addr := range d.Listen {
 			t.Listen = append(t.Listen, addr.String())
 		}
-	default:
+		out = append(out, t)
 	}
-	return []control.Transport{t}
+	return out
 }
 
 // Direction tells who began something.

@@ -16,7 +16,7 @@ func (a *Answers) Status() control.Status {
 		Started: a.started.UTC(), UptimeSeconds: int64(now.Sub(a.started) / time.Second),
 		Router: at.Hash, NetID: s.NetID, Caps: at.Caps,
 		Floodfill: s.Floodfill, Hidden: s.Hidden, Testnet: s.Testnet, DataDir: s.DataDir,
-		Addresses: a.published(), AddressLost: at.AddressLost,
+		Addresses: a.published(""), AddressLost: at.AddressLost,
 		Known:    control.Known{Routers: c.DB.Routers, Floodfills: c.DB.Floodfills, LeaseSets: c.LeaseSets},
 		Sessions: t.Sessions, Clients: c.Parties,
 		Tunnels: control.TunnelCounts{
@@ -49,11 +49,12 @@ func (a *Answers) State() control.State {
 	}
 }
 
-func (a *Answers) published() []string {
+// published are the addresses of a transport that others are told; "" is all of them.
+func (a *Answers) published(transport string) []string {
 	out := []string{}
 	if ri := a.cfg.Info(); ri != nil {
 		for _, addr := range ri.Addresses() {
-			if ap := addr.AddrPort(); ap.IsValid() {
+			if ap := addr.AddrPort(); ap.IsValid() && (transport == "" || addr.Style == transport) {
 				out = append(out, addr.Style+" "+ap.String())
 			}
 		}

@@ -1,4 +1,4 @@
-package transport
+package ntcp2link
 
 import (
 	"errors"
@@ -20,7 +20,7 @@ import (
 func probe(t *testing.T, net *pipes, from string, to *node, b []byte) (after time.Duration, answer int) {
 	t.Helper()
 	begun := time.Now()
-	conn, err := host{net: net, addr: netip.MustParseAddr(from)}.DialContext(t.Context(), to.cfg.Listen[0])
+	conn, err := host{net: net, addr: netip.MustParseAddr(from)}.DialContext(t.Context(), to.cfg.Link.Listen[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func requestOf(t *testing.T, n *node, ahead time.Duration, seed byte) []byte {
 	t.Helper()
 	_, static := testKeys(t, seed)
 	hs := ntcp2.NewInitiator(ntcp2.Config{Static: static, NetID: 99, Info: make([]byte, 500)},
-		ntcp2.Peer{Hash: n.hash, Static: n.cfg.Static.Public, IV: n.cfg.IV})
+		ntcp2.Peer{Hash: n.cfg.Self, Static: n.cfg.Link.Keys.Static.Public, IV: n.cfg.Link.Keys.IV})
 	m, err := hs.Start(time.Now().Add(ahead))
 	if err != nil {
 		t.Fatal(err)
@@ -48,9 +48,9 @@ func requestOf(t *testing.T, n *node, ahead time.Duration, seed byte) []byte {
 func TestProbes(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		pipes := &pipes{}
-		b := newNode(t, pipes, 2, func(c *Config) { c.Limits.FailuresPerSource = 1000 }).start(t)
+		b := newNode(t, pipes, 2, func(c *settings) { c.Limits.FailuresPerSource = 1000 }).start(t)
 		replayed := requestOf(t, b, 0, 70)
-		conn, err := host{net: pipes, addr: netip.MustParseAddr("23.5.5.5")}.DialContext(t.Context(), b.cfg.Listen[0])
+		conn, err := host{net: pipes, addr: netip.MustParseAddr("23.5.5.5")}.DialContext(t.Context(), b.cfg.Link.Listen[0])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,9 +102,9 @@ func TestProbes(t *testing.T) {
 				t.Errorf("%s: always closed after about %v", name, early)
 			}
 		}
-		s := b.Stats()
-		if s.Junk == 0 || s.Replays != 16 || s.Skewed != 16 || s.Sessions != 0 || s.Pending != 0 {
-			t.Errorf("stats %+v", s)
+		s, c := b.Stats(), &b.driver.counts
+		if c.junk.Load() == 0 || c.replays.Load() != 16 || c.skewed.Load() != 16 || s.Sessions != 0 || s.Pending != 0 {
+			t.Errorf("stats %+v, %+v", s, b.driver.Counters())
 		}
 	})
 }
@@ -126,7 +126,7 @@ func TestJunkFlood(t *testing.T) {
 func TestFailuresPerSource(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		pipes := &pipes{}
-		b := newNode(t, pipes, 2, func(c *Config) { c.Limits.FailuresPerSource = 3 }).start(t)
+		b := newNode(t, pipes, 2, func(c *settings) { c.Limits.FailuresPerSource = 3 }).start(t)
 		for range 3 {
 			probe(t, pipes, "23.6.0.1", b, make([]byte, 64))
 		}
@@ -147,9 +147,9 @@ func TestFailuresPerSource(t *testing.T) {
 func TestConnectionLimits(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		pipes := &pipes{}
-		b := newNode(t, pipes, 2, func(c *Config) { c.Limits.Pending, c.Limits.PendingPerSource = 6, 2 }).start(t)
+		b := newNode(t, pipes, 2, func(c *settings) { c.Limits.Pending, c.Limits.PendingPerSource = 6, 2 }).start(t)
 		open := func(from string) net.Conn {
-			conn, err := host{net: pipes, addr: netip.MustParseAddr(from)}.DialContext(t.Context(), b.cfg.Listen[0])
+			conn, err := host{net: pipes, addr: netip.MustParseAddr(from)}.DialContext(t.Context(), b.cfg.Link.Listen[0])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -199,13 +199,13 @@ type rawPeer struct {
 func rawSession(t *testing.T, pipes *pipes, b *node) *rawPeer {
 	t.Helper()
 	a := newNode(t, pipes, 1, nil)
-	conn, err := host{net: pipes, addr: netip.MustParseAddr("23.0.0.1")}.DialContext(t.Context(), b.cfg.Listen[0])
+	conn, err := host{net: pipes, addr: netip.MustParseAddr("23.0.0.1")}.DialContext(t.Context(), b.cfg.Link.Listen[0])
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	hs := ntcp2.NewInitiator(ntcp2.Config{Static: a.cfg.Static, NetID: 99, Info: a.info.Load().Bytes()},
-		ntcp2.Peer{Hash: b.hash, Static: b.cfg.Static.Public, IV: b.cfg.IV})
+	hs := ntcp2.NewInitiator(ntcp2.Config{Static: a.cfg.Link.Keys.Static, NetID: 99, Info: a.info.Load().Bytes()},
+		ntcp2.Peer{Hash: b.cfg.Self, Static: b.cfg.Link.Keys.Static.Public, IV: b.cfg.Link.Keys.IV})
 	m, err := hs.Start(time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -222,7 +222,7 @@ func rawSession(t *testing.T, pipes *pipes, b *node) *rawPeer {
 	}
 	conn.Write(m)
 	synctest.Wait()
-	if !b.Connected(a.hash) {
+	if !b.Connected(a.cfg.Self) {
 		t.Fatal("no session")
 	}
 	return &rawPeer{conn, hs.Result()}

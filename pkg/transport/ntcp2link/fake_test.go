@@ -1,4 +1,4 @@
-package transport
+package ntcp2link
 
 import (
 	"context"
@@ -15,10 +15,13 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/transport"
 )
 
 // pipes is a network of net.Pipe connections between named addresses.
@@ -109,7 +112,7 @@ func (h host) Listen(_ context.Context, addr netip.AddrPort) (net.Listener, erro
 	return l, nil
 }
 
-func (h host) ListenPacket(context.Context, netip.AddrPort) (PacketConn, error) {
+func (h host) ListenPacket(context.Context, netip.AddrPort) (transport.PacketConn, error) {
 	return nil, errors.ErrUnsupported
 }
 
@@ -144,32 +147,47 @@ func (h host) DialContext(_ context.Context, addr netip.AddrPort) (net.Conn, err
 // opened is the Internet with a listener that is open already: its port must be
 // known before the RouterInfo.
 type opened struct {
-	Internet
+	transport.Internet
 	l net.Listener
 }
 
 func (o opened) Listen(context.Context, netip.AddrPort) (net.Listener, error) { return o.l, nil }
 
 // listenOn makes a node of the real network.
-func (c *Config) listenOn(l net.Listener) {
+func (c *settings) listenOn(l net.Listener) {
 	c.Network, c.LocalAllowed, c.Rand = opened{l: l}, true, nil
-	c.Listen = []netip.AddrPort{addrOf(l.Addr())}
+	c.Link.Listen = []netip.AddrPort{transport.AddrOf(l.Addr())}
 }
+
+// settings are those of a transport with NTCP2 alone.
+type settings struct {
+	transport.Config
+	Keys *i2p.PrivateKeys
+	Link Config
+}
+
+// The transport's defaults that tests wait for.
+const (
+	redialAfter = 3 * time.Second
+	spareLife   = 10 * time.Second
+	failureLife = 10 * time.Minute
+)
 
 // node is a Transport with what a router would give it.
 type node struct {
-	*Transport
-	name string
-	cfg  Config
-	info atomic.Pointer[routerinfo.RouterInfo]
-	stop context.CancelFunc
-	done chan error
+	*transport.Transport
+	driver *Driver
+	name   string
+	cfg    settings
+	info   atomic.Pointer[routerinfo.RouterInfo]
+	stop   context.CancelFunc
+	done   chan error
 
 	infos atomic.Int64
 
 	mu     sync.Mutex
 	got    []i2np.Message // without owner
-	events []string
+	told   []string
 	failed []error
 	down   []error
 }
@@ -185,12 +203,12 @@ func testKeys(t testing.TB, seed byte) (*i2p.PrivateKeys, noise.KeyPair) {
 	return keys, static
 }
 
-func testInfo(t testing.TB, cfg *Config, published time.Time, at netip.AddrPort, options map[string]string) *routerinfo.RouterInfo {
+func testInfo(t testing.TB, cfg *settings, published time.Time, at netip.AddrPort, options map[string]string) *routerinfo.RouterInfo {
 	t.Helper()
-	m := map[string]string{"s": i2p.EncodeBase64(cfg.Static.Public[:]), "v": "2"}
+	m := map[string]string{"s": i2p.EncodeBase64(cfg.Link.Keys.Static.Public[:]), "v": "2"}
 	if at.IsValid() {
 		m["host"], m["port"] = at.Addr().String(), fmt.Sprint(at.Port())
-		m["i"] = i2p.EncodeBase64(cfg.IV[:])
+		m["i"] = i2p.EncodeBase64(cfg.Link.Keys.IV[:])
 	}
 	mapping, err := i2p.NewMapping(m)
 	if err != nil {
@@ -211,14 +229,43 @@ func testInfo(t testing.TB, cfg *Config, published time.Time, at netip.AddrPort,
 }
 
 // newNode makes a node on host 23.0.0.seed, port 7, not yet running.
-func newNode(t testing.TB, net *pipes, seed byte, change func(*Config)) *node {
+func newNode(t testing.TB, net *pipes, seed byte, change func(*settings)) *node {
 	t.Helper()
 	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{23, 0, 0, seed}), 7)
 	n := &node{name: string('A' + rune(seed) - 1)}
 	keys, static := testKeys(t, seed)
-	n.cfg = Config{
-		Network: host{net: net, addr: addr.Addr()}, Keys: keys, Static: static, IV: [16]byte{seed}, NetID: 99,
-		Listen: []netip.AddrPort{addr}, Rand: rand.NewChaCha8([32]byte{seed, 1}),
+	n.cfg = settings{Keys: keys, Link: Config{Keys: Keys{Static: static, IV: [16]byte{seed}}, Listen: []netip.AddrPort{addr}}}
+	n.cfg.Config = transport.Config{
+		Self: keys.Router().Hash(), Network: host{net: net, addr: addr.Addr()}, NetID: 99, Env: env.Env{Rand: draw.Seeded([32]byte{seed, 1})},
+		Events: n.events(),
+	}
+	n.cfg.OurInfo = func() *routerinfo.RouterInfo { return n.info.Load() }
+	if change != nil {
+		change(&n.cfg)
+	}
+	if len(n.cfg.Link.Listen) > 0 {
+		addr = n.cfg.Link.Listen[0]
+	} else {
+		addr = netip.AddrPort{}
+	}
+	n.info.Store(testInfo(t, &n.cfg, time.Now(), addr, nil))
+	var err error
+	n.driver = New(n.cfg.Link)
+	n.cfg.Drivers = []transport.Driver{n.driver}
+	if n.Transport, err = transport.New(n.cfg.Config); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// events keeps what the transport tells.
+func (n *node) events() transport.Events {
+	tell := func(event string) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.told = append(n.told, event)
+	}
+	return transport.Events{
 		Deliver: func(from i2p.Hash, m i2np.Message) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
@@ -228,30 +275,16 @@ func newNode(t testing.TB, net *pipes, seed byte, change func(*Config)) *node {
 			n.got = append(n.got, c)
 		},
 		PeerInfo: func(*routerinfo.RouterInfo, bool) { n.infos.Add(1) },
-		Up:       func(i2p.Hash, bool) { n.mu.Lock(); n.events = append(n.events, "up"); n.mu.Unlock() },
-		Down: func(_ i2p.Hash, why error) {
+		Up:       func(i2p.Hash, string, bool) { tell("up") },
+		Down: func(_ i2p.Hash, _ string, why error) {
+			tell("down")
 			n.mu.Lock()
-			n.events, n.down = append(n.events, "down"), append(n.down, why)
-			n.mu.Unlock()
+			defer n.mu.Unlock()
+			n.down = append(n.down, why)
 		},
-		Stalled: func(i2p.Hash) { n.mu.Lock(); n.events = append(n.events, "stalled"); n.mu.Unlock() },
+		Stalled: func(i2p.Hash) { tell("stalled") },
 		Failed:  func(_ i2p.Hash, why error) { n.mu.Lock(); n.failed = append(n.failed, why); n.mu.Unlock() },
 	}
-	n.cfg.OurInfo = func() *routerinfo.RouterInfo { return n.info.Load() }
-	if change != nil {
-		change(&n.cfg)
-	}
-	if len(n.cfg.Listen) > 0 {
-		addr = n.cfg.Listen[0]
-	} else {
-		addr = netip.AddrPort{}
-	}
-	n.info.Store(testInfo(t, &n.cfg, time.Now(), addr, nil))
-	var err error
-	if n.Transport, err = New(n.cfg); err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
 
 // start runs the node until the test ends or halt.
@@ -282,10 +315,8 @@ func (n *node) halt(t testing.TB) {
 	if s := n.Stats(); s.Sessions != 0 || s.Pending != 0 || s.Dials != 0 {
 		t.Errorf("%s after Run: %d sessions, %d pending, %d dials", n.name, s.Sessions, s.Pending, s.Dials)
 	}
-	n.Transport.mu.Lock()
-	defer n.Transport.mu.Unlock()
-	if len(n.peers) != 0 || len(n.sources.held) != 0 {
-		t.Errorf("%s after Run: %d peers, %d sources held", n.name, len(n.peers), len(n.sources.held))
+	if p := n.Peers(); len(p) != 0 {
+		t.Errorf("%s after Run: %d peers", n.name, len(p))
 	}
 }
 
@@ -298,7 +329,7 @@ func (n *node) received() []i2np.Message {
 func (n *node) eventsNow() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return append([]string(nil), n.events...)
+	return append([]string(nil), n.told...)
 }
 
 func (n *node) downs() []error {

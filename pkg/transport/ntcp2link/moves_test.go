@@ -1,4 +1,4 @@
-package transport
+package ntcp2link
 
 import (
 	"context"
@@ -13,14 +13,15 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/transport"
 )
 
 // moving makes a node that publishes where it has moved to.
-func moving(t *testing.T, pipes *pipes, seed byte, change func(*Config)) *node {
+func moving(t *testing.T, pipes *pipes, seed byte, change func(*settings)) *node {
 	t.Helper()
 	var n *node
-	n = newNode(t, pipes, seed, func(c *Config) {
-		c.Moved = func(addrs []netip.Addr) {
+	n = newNode(t, pipes, seed, func(c *settings) {
+		c.Events.Moved = func(addrs []netip.Addr) {
 			at := netip.AddrPortFrom(addrs[0], 7)
 			n.info.Store(testInfo(t, &n.cfg, time.Now(), at, nil))
 		}
@@ -48,7 +49,7 @@ func TestMove(t *testing.T) {
 			pipes.move(netip.MustParseAddr("23.0.0.1"), to)
 			begun := time.Now()
 			for range 50 {
-				a.SendTo(b.hash, message(i2np.DataType, 2, 10))
+				a.SendTo(b.cfg.Self, message(i2np.DataType, 2, 10))
 				time.Sleep(100 * time.Millisecond)
 			}
 			if n := len(b.received()); n < 20 {
@@ -60,7 +61,7 @@ func TestMove(t *testing.T) {
 			if events := a.eventsNow(); !slices.Equal(events, []string{"up"}) {
 				t.Errorf("events %v", events)
 			}
-			if !b.SendTo(a.hash, message(i2np.DataType, 3, 10)) {
+			if !b.SendTo(a.cfg.Self, message(i2np.DataType, 3, 10)) {
 				t.Error("no session back")
 			}
 			synctest.Wait()
@@ -99,7 +100,7 @@ func TestDialAfterMove(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		pipes := &pipes{}
 		var first atomic.Bool
-		a := moving(t, pipes, 1, func(c *Config) { c.Network = staleHost{c.Network.(host), &first} }).start(t)
+		a := moving(t, pipes, 1, func(c *settings) { c.Network = staleHost{c.Network.(host), &first} }).start(t)
 		b := newNode(t, pipes, 2, nil).start(t)
 		pipes.move(netip.MustParseAddr("23.0.0.1"), netip.MustParseAddr("23.0.1.1"))
 		a.Send(b.info.Load(), message(i2np.DataType, 1, 10))
@@ -124,12 +125,12 @@ func (h staleHost) DialContext(ctx context.Context, addr netip.AddrPort) (net.Co
 }
 
 func TestInternetAddrs(t *testing.T) {
-	addrs, err := Internet{}.Addrs()
+	addrs, err := transport.Internet{}.Addrs()
 	if err != nil || !slices.ContainsFunc(addrs, netip.Addr.IsLoopback) {
 		t.Fatalf("addresses %v, %v", addrs, err)
 	}
 	source := netip.MustParseAddr("192.0.2.77") // of no machine
-	_, err = Internet{Source: func(netip.Addr) netip.Addr { return source }}.DialContext(t.Context(), netip.MustParseAddrPort("127.0.0.1:9"))
+	_, err = transport.Internet{Source: func(netip.Addr) netip.Addr { return source }}.DialContext(t.Context(), netip.MustParseAddrPort("127.0.0.1:9"))
 	if !errors.Is(err, syscall.EADDRNOTAVAIL) {
 		t.Fatalf("dialled from %v: %v", source, err)
 	}

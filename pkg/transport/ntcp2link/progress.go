@@ -1,4 +1,4 @@
-package transport
+package ntcp2link
 
 import (
 	"errors"
@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// errUnanswered is the end of a session whose peer acknowledges nothing more.
-var errUnanswered = errors.New("transport: the peer acknowledges nothing of what is sent")
+// errUnanswered is the end of a link whose peer acknowledges nothing more.
+var errUnanswered = errors.New("ntcp2: the peer acknowledges nothing of what is sent")
 
-// progressEvery is how often a session looks whether its peer acknowledges.
+// progressEvery is how often a link looks whether its peer acknowledges.
 const progressEvery = time.Second
 
 // progress watches that a peer acknowledges what is written to it. That a

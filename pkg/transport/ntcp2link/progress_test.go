@@ -1,4 +1,4 @@
-package transport
+package ntcp2link
 
 import (
 	"errors"
@@ -11,6 +11,7 @@ import (
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/transport"
 )
 
 // cutConn is a connection as a system has it: what is written is taken, and
@@ -42,7 +43,7 @@ func TestDeadPeer(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		var cut atomic.Bool
 		pipes := &pipes{}
-		a := newNode(t, pipes, 1, func(c *Config) {
+		a := newNode(t, pipes, 1, func(c *settings) {
 			h := c.Network.(host)
 			h.wrap = func(conn net.Conn) net.Conn { return &cutConn{Conn: conn, cut: &cut} }
 			c.Network = h
@@ -54,15 +55,15 @@ func TestDeadPeer(t *testing.T) {
 		}
 		synctest.Wait()
 		time.Sleep(2 * time.Minute) // idle is not dead
-		if !a.Connected(b.hash) {
+		if !a.Connected(b.cfg.Self) {
 			t.Fatal("an idle session has ended")
 		}
 		cut.Store(true)
 		begun := time.Now()
 		stalled := time.Duration(0)
-		for a.Connected(b.hash) && time.Since(begun) < time.Minute {
+		for a.Connected(b.cfg.Self) && time.Since(begun) < time.Minute {
 			err := send(i2np.TunnelDataType)
-			if errors.Is(err, ErrStalled) && stalled == 0 {
+			if errors.Is(err, transport.ErrStalled) && stalled == 0 {
 				stalled = time.Since(begun)
 				if err := send(i2np.ShortTunnelBuildType); err != nil {
 					t.Errorf("a build message is refused: %v", err)
@@ -98,8 +99,8 @@ func TestStallEnds(t *testing.T) {
 		a := newNode(t, pipes, 1, nil).start(t)
 		var stuck atomic.Bool
 		block := make(chan struct{})
-		b := newNode(t, pipes, 2, func(c *Config) {
-			c.Deliver = func(_ i2p.Hash, m i2np.Message) {
+		b := newNode(t, pipes, 2, func(c *settings) {
+			c.Events.Deliver = func(_ i2p.Hash, m i2np.Message) {
 				m.Release()
 				if stuck.Load() {
 					<-block
@@ -114,7 +115,7 @@ func TestStallEnds(t *testing.T) {
 			bulk()
 			time.Sleep(100 * time.Millisecond)
 		}
-		if p := a.Peers()[0]; !p.Stalled || p.Queue > 0 || !errors.Is(bulk(), ErrStalled) {
+		if p := a.Peers()[0]; !p.Stalled || p.Waiting > 0 || !errors.Is(bulk(), transport.ErrStalled) {
 			t.Fatalf("after 10 s: %+v", p)
 		}
 		stuck.Store(false)
@@ -136,19 +137,19 @@ func TestStuckWrites(t *testing.T) {
 		pipes := &pipes{}
 		block := make(chan struct{})
 		a := newNode(t, pipes, 1, nil).start(t)
-		b := newNode(t, pipes, 2, func(c *Config) {
-			c.Deliver = func(_ i2p.Hash, m i2np.Message) { m.Release(); <-block }
+		b := newNode(t, pipes, 2, func(c *settings) {
+			c.Events.Deliver = func(_ i2p.Hash, m i2np.Message) { m.Release(); <-block }
 		}).start(t)
 		for range 100 {
 			a.Send(b.info.Load(), message(i2np.TunnelDataType, 1, 1028))
 		}
 		time.Sleep(14 * time.Second)
-		if !a.Connected(b.hash) {
+		if !a.Connected(b.cfg.Self) {
 			t.Fatal("ended too early")
 		}
 		time.Sleep(4 * time.Second)
-		if a.Connected(b.hash) || len(a.downs()) != 1 || !errors.Is(a.downs()[0], errUnanswered) {
-			t.Fatalf("connected %v, %v", a.Connected(b.hash), a.downs())
+		if a.Connected(b.cfg.Self) || len(a.downs()) != 1 || !errors.Is(a.downs()[0], errUnanswered) {
+			t.Fatalf("connected %v, %v", a.Connected(b.cfg.Self), a.downs())
 		}
 		close(block)
 	})
@@ -159,7 +160,7 @@ func TestSlowPeerStays(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		pipes := &pipes{}
 		a := newNode(t, pipes, 1, nil).start(t)
-		b := newNode(t, pipes, 2, func(c *Config) { c.BandwidthIn = 1 << 10 }).start(t)
+		b := newNode(t, pipes, 2, func(c *settings) { c.BandwidthIn = 1 << 10 }).start(t)
 		for range 60 {
 			for range 20 {
 				a.Send(b.info.Load(), message(i2np.TunnelDataType, 1, 1028))

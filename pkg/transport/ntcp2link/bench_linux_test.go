@@ -1,4 +1,4 @@
-package transport
+package ntcp2link
 
 import (
 	"fmt"
@@ -12,6 +12,7 @@ import (
 	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/transport"
 )
 
 func cpuTime() time.Duration {
@@ -23,21 +24,21 @@ func cpuTime() time.Duration {
 // loopback makes two nodes on 127.0.0.1.
 func loopback(tb testing.TB, deliver func(i2p.Hash, i2np.Message)) (a, b *node) {
 	tb.Helper()
-	return onLoopback(tb, 1, nil), onLoopback(tb, 2, func(c *Config) {
+	return onLoopback(tb, 1, nil), onLoopback(tb, 2, func(c *settings) {
 		if deliver != nil {
-			c.Deliver = deliver
+			c.Events.Deliver = deliver
 		}
 	})
 }
 
 // onLoopback makes a node on 127.0.0.1.
-func onLoopback(tb testing.TB, seed byte, change func(*Config)) *node {
+func onLoopback(tb testing.TB, seed byte, change func(*settings)) *node {
 	tb.Helper()
-	l, err := Internet{}.Listen(tb.Context(), netip.MustParseAddrPort("127.0.0.1:0"))
+	l, err := transport.Internet{}.Listen(tb.Context(), netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return newNode(tb, nil, seed, func(c *Config) {
+	return newNode(tb, nil, seed, func(c *settings) {
 		c.listenOn(l)
 		if change != nil {
 			change(c)

@@ -1,4 +1,4 @@
-package transport
+package ntcp2link
 
 import (
 	"net"

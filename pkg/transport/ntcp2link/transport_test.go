@@ -1,4 +1,4 @@
-package transport
+package ntcp2link
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/ntcp2"
 	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/transport"
 )
 
 // inBubble runs f in simulated time, in a year in which dates are sensible.
@@ -49,10 +50,10 @@ func TestMessages(t *testing.T) {
 			}
 			want.Release()
 		}
-		if !a.Connected(b.hash) || !b.Connected(a.hash) {
+		if !a.Connected(b.cfg.Self) || !b.Connected(a.cfg.Self) {
 			t.Fatal("not connected")
 		}
-		if !b.SendTo(a.hash, message(i2np.DataType, 9, 100)) {
+		if !b.SendTo(a.cfg.Self, message(i2np.DataType, 9, 100)) {
 			t.Fatal("no session back")
 		}
 		synctest.Wait()
@@ -63,7 +64,7 @@ func TestMessages(t *testing.T) {
 			t.Errorf("RouterInfos learnt: a %d, b %d, want 1 each", a.infos.Load(), b.infos.Load())
 		}
 		p := a.Peers()
-		if len(p) != 1 || p[0].Hash != b.hash || p[0].Inbound || p[0].MessagesOut != uint64(len(sizes)) || p[0].MessagesIn != 1 {
+		if len(p) != 1 || p[0].Hash != b.cfg.Self || p[0].Inbound || p[0].MessagesOut != uint64(len(sizes)) || p[0].MessagesIn != 1 {
 			t.Errorf("peers %+v", p)
 		}
 		if q := b.Peers(); len(q) != 1 || !q[0].Inbound || q[0].Version != "0.9.68" {
@@ -84,10 +85,10 @@ func TestShutdownSaysWhy(t *testing.T) {
 		if len(b.downs()) != 1 || !errors.As(b.downs()[0], &end) || end.Reason != ntcp2.ReasonShutdown || !end.Remote {
 			t.Fatalf("b saw %v", b.downs())
 		}
-		if b.Connected(a.hash) {
+		if b.Connected(a.cfg.Self) {
 			t.Fatal("still connected")
 		}
-		if err := a.Send(b.info.Load(), message(i2np.DataType, 1, 10)); !errors.Is(err, ErrClosed) {
+		if err := a.Send(b.info.Load(), message(i2np.DataType, 1, 10)); !errors.Is(err, transport.ErrClosed) {
 			t.Fatalf("Send after Run: %v", err)
 		}
 	})
@@ -98,11 +99,11 @@ func TestIdleAndWanted(t *testing.T) {
 		net := &pipes{}
 		var wanted atomic.Bool
 		wanted.Store(true)
-		a := newNode(t, net, 1, func(c *Config) { c.Wanted = func(i2p.Hash) bool { return wanted.Load() } }).start(t)
-		b := newNode(t, net, 2, func(c *Config) { c.Limits.IdleTimeout = time.Hour }).start(t)
+		a := newNode(t, net, 1, func(c *settings) { c.Wanted = func(i2p.Hash) bool { return wanted.Load() } }).start(t)
+		b := newNode(t, net, 2, func(c *settings) { c.Limits.IdleTimeout = time.Hour }).start(t)
 		a.Send(b.info.Load(), message(i2np.DataType, 1, 10))
 		time.Sleep(20 * time.Minute)
-		if !a.Connected(b.hash) {
+		if !a.Connected(b.cfg.Self) {
 			t.Fatal("a wanted session was closed")
 		}
 		if in := b.Peers()[0].BytesIn; in < 20*60/45*25 {
@@ -112,8 +113,8 @@ func TestIdleAndWanted(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		var end *ntcp2.TerminationError
-		if a.Connected(b.hash) || !errors.As(b.downs()[0], &end) || end.Reason != ntcp2.ReasonIdleTimeout {
-			t.Fatalf("connected %v, b saw %v", a.Connected(b.hash), b.downs())
+		if a.Connected(b.cfg.Self) || !errors.As(b.downs()[0], &end) || end.Reason != ntcp2.ReasonIdleTimeout {
+			t.Fatalf("connected %v, b saw %v", a.Connected(b.cfg.Self), b.downs())
 		}
 	})
 }
@@ -130,7 +131,7 @@ func TestTrafficKeepsSession(t *testing.T) {
 			t.Fatalf("%d messages, events %v", len(b.received()), b.eventsNow())
 		}
 		time.Sleep(4 * time.Minute)
-		if a.Connected(b.hash) || b.Connected(a.hash) {
+		if a.Connected(b.cfg.Self) || b.Connected(a.cfg.Self) {
 			t.Fatal("an idle session stays")
 		}
 	})
@@ -174,8 +175,8 @@ func TestReplacedSession(t *testing.T) {
 		a := newNode(t, net, 1, nil).start(t)
 		a.Send(b.info.Load(), message(i2np.DataType, 1, 10))
 		synctest.Wait()
-		a2 := newNode(t, net, 1, func(c *Config) {
-			c.Listen = []netip.AddrPort{netip.MustParseAddrPort("23.0.0.1:8")}
+		a2 := newNode(t, net, 1, func(c *settings) {
+			c.Link.Listen = []netip.AddrPort{netip.MustParseAddrPort("23.0.0.1:8")}
 			c.Rand = nil
 		}).start(t)
 		a2.Send(b.info.Load(), message(i2np.DataType, 2, 10))
@@ -183,13 +184,13 @@ func TestReplacedSession(t *testing.T) {
 		if len(b.Peers()) != 2 || !b.Peers()[1].Spare {
 			t.Fatalf("peers %+v", b.Peers())
 		}
-		b.SendTo(a.hash, message(i2np.DataType, 3, 10))
+		b.SendTo(a.cfg.Self, message(i2np.DataType, 3, 10))
 		synctest.Wait()
 		if len(a2.received()) != 1 || len(a.received()) != 0 {
 			t.Fatal("the new session does not send")
 		}
 		time.Sleep(spareLife + time.Second)
-		if len(b.Peers()) != 1 || a.Connected(b.hash) {
+		if len(b.Peers()) != 1 || a.Connected(b.cfg.Self) {
 			t.Fatal("the old session stays")
 		}
 		if !slices.Equal(b.eventsNow(), []string{"up"}) {
@@ -210,10 +211,10 @@ func TestDialFailures(t *testing.T) {
 		if len(a.failed) != 1 || a.Stats().DialsFailed != 1 {
 			t.Fatalf("failures %v", a.failed)
 		}
-		if err := a.Send(b.info.Load(), message(i2np.DataType, 1, 10)); !errors.Is(err, ErrBackoff) {
-			t.Fatalf("error %v, want %v", err, ErrBackoff)
+		if err := a.Send(b.info.Load(), message(i2np.DataType, 1, 10)); !errors.Is(err, transport.ErrBackoff) {
+			t.Fatalf("error %v, want %v", err, transport.ErrBackoff)
 		}
-		time.Sleep(a.limits.RedialAfter)
+		time.Sleep(redialAfter)
 		b.start(t)
 		if err := a.Send(b.info.Load(), message(i2np.DataType, 1, 10)); err != nil {
 			t.Fatal(err)
@@ -222,20 +223,20 @@ func TestDialFailures(t *testing.T) {
 		if len(b.received()) != 1 {
 			t.Fatal("nothing arrived")
 		}
-		if err := a.Send(a.info.Load(), message(i2np.DataType, 1, 10)); !errors.Is(err, ErrSelf) {
-			t.Fatalf("error %v, want %v", err, ErrSelf)
+		if err := a.Send(a.info.Load(), message(i2np.DataType, 1, 10)); !errors.Is(err, transport.ErrSelf) {
+			t.Fatalf("error %v, want %v", err, transport.ErrSelf)
 		}
-		hidden := newNode(t, net, 3, func(c *Config) { c.Listen = nil })
-		if err := a.Send(hidden.info.Load(), message(i2np.DataType, 1, 10)); !errors.Is(err, ErrNoAddress) {
-			t.Fatalf("error %v, want %v", err, ErrNoAddress)
+		hidden := newNode(t, net, 3, func(c *settings) { c.Link.Listen = nil })
+		if err := a.Send(hidden.info.Load(), message(i2np.DataType, 1, 10)); !errors.Is(err, transport.ErrNoAddress) {
+			t.Fatalf("error %v, want %v", err, transport.ErrNoAddress)
 		}
-		if a.SendTo(hidden.hash, message(i2np.DataType, 1, 10)) {
+		if a.SendTo(hidden.cfg.Self, message(i2np.DataType, 1, 10)) {
 			t.Fatal("SendTo without a session")
 		}
 		o := message(i2np.DataType, 1, 10)
 		big := i2np.Message{Type: i2np.DataType, Body: make([]byte, maxBody+1), Owner: o.Owner}
-		if err := a.Send(b.info.Load(), big); !errors.Is(err, ErrTooLarge) {
-			t.Fatalf("error %v, want %v", err, ErrTooLarge)
+		if err := a.Send(b.info.Load(), big); !errors.Is(err, transport.ErrTooLarge) {
+			t.Fatalf("error %v, want %v", err, transport.ErrTooLarge)
 		}
 	})
 }
@@ -244,11 +245,11 @@ func TestDialFailures(t *testing.T) {
 func TestUnpublished(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := &pipes{}
-		a := newNode(t, net, 1, func(c *Config) { c.Listen = nil }).start(t)
+		a := newNode(t, net, 1, func(c *settings) { c.Link.Listen = nil }).start(t)
 		b := newNode(t, net, 2, nil).start(t)
 		a.Send(b.info.Load(), message(i2np.DataType, 1, 10))
 		synctest.Wait()
-		if !b.SendTo(a.hash, message(i2np.DataType, 2, 10)) {
+		if !b.SendTo(a.cfg.Self, message(i2np.DataType, 2, 10)) {
 			t.Fatal("no session back")
 		}
 		synctest.Wait()
@@ -265,31 +266,31 @@ func TestRefusals(t *testing.T) {
 		name   string
 		reason ntcp2.Reason
 		alice  func(t *testing.T, a *node)
-		bob    func(*Config)
+		bob    func(*settings)
 	}{
 		{name: "other address", reason: ntcp2.ReasonBanned, alice: func(t *testing.T, a *node) {
 			a.info.Store(testInfo(t, &a.cfg, time.Now(), other, nil))
 		}},
 		{name: "other static key", reason: ntcp2.ReasonStaticKey, alice: func(t *testing.T, a *node) {
 			cfg := a.cfg
-			_, cfg.Static = testKeys(t, 77)
-			a.info.Store(testInfo(t, &cfg, time.Now(), a.cfg.Listen[0], nil))
+			_, cfg.Link.Keys.Static = testKeys(t, 77)
+			a.info.Store(testInfo(t, &cfg, time.Now(), a.cfg.Link.Listen[0], nil))
 		}},
 		{name: "other router's RouterInfo", reason: ntcp2.ReasonStaticKey, alice: func(t *testing.T, a *node) {
 			cfg := a.cfg
-			cfg.Keys, cfg.Static = testKeys(t, 78)
-			a.info.Store(testInfo(t, &cfg, time.Now(), a.cfg.Listen[0], nil))
+			cfg.Keys, cfg.Link.Keys.Static = testKeys(t, 78)
+			a.info.Store(testInfo(t, &cfg, time.Now(), a.cfg.Link.Listen[0], nil))
 		}},
 		{name: "old RouterInfo", reason: ntcp2.ReasonMessage3, alice: func(t *testing.T, a *node) {
-			a.info.Store(testInfo(t, &a.cfg, time.Now().Add(-2*time.Hour), a.cfg.Listen[0], nil))
+			a.info.Store(testInfo(t, &a.cfg, time.Now().Add(-2*time.Hour), a.cfg.Link.Listen[0], nil))
 		}},
 		{name: "RouterInfo from the future", reason: ntcp2.ReasonMessage3, alice: func(t *testing.T, a *node) {
-			a.info.Store(testInfo(t, &a.cfg, time.Now().Add(5*time.Minute), a.cfg.Listen[0], nil))
+			a.info.Store(testInfo(t, &a.cfg, time.Now().Add(5*time.Minute), a.cfg.Link.Listen[0], nil))
 		}},
 		{name: "other network", reason: ntcp2.ReasonBanned, alice: func(t *testing.T, a *node) {
-			a.info.Store(testInfo(t, &a.cfg, time.Now(), a.cfg.Listen[0], map[string]string{"netId": "2"}))
+			a.info.Store(testInfo(t, &a.cfg, time.Now(), a.cfg.Link.Listen[0], map[string]string{"netId": "2"}))
 		}},
-		{name: "AllowPeer", reason: ntcp2.ReasonBanned, bob: func(c *Config) {
+		{name: "AllowPeer", reason: ntcp2.ReasonBanned, bob: func(c *settings) {
 			c.AllowPeer = func(i2p.Hash, *routerinfo.RouterInfo) error { return errors.New("no") }
 		}},
 	} {
@@ -307,7 +308,7 @@ func TestRefusals(t *testing.T) {
 				if len(a.downs()) != 1 || !errors.As(a.downs()[0], &end) || end.Reason != c.reason || !end.Remote {
 					t.Fatalf("alice saw %v, want reason %v", a.downs(), c.reason)
 				}
-				if err := a.Send(b.info.Load(), message(i2np.DataType, 1, 10)); !errors.Is(err, ErrBackoff) {
+				if err := a.Send(b.info.Load(), message(i2np.DataType, 1, 10)); !errors.Is(err, transport.ErrBackoff) {
 					t.Errorf("a refused peer dials again at once: %v", err)
 				}
 				if len(b.eventsNow()) != 0 || b.Stats().RefusedPeers != 1 || len(b.received()) != 0 {
@@ -351,7 +352,7 @@ func TestInfoChanged(t *testing.T) {
 		if b.infos.Load() != before {
 			t.Fatal("an unchanged RouterInfo was passed on")
 		}
-		a.info.Store(testInfo(t, &a.cfg, time.Now(), a.cfg.Listen[0], map[string]string{"caps": "XR"}))
+		a.info.Store(testInfo(t, &a.cfg, time.Now(), a.cfg.Link.Listen[0], map[string]string{"caps": "XR"}))
 		a.InfoChanged()
 		synctest.Wait()
 		if b.infos.Load() != before+1 {
@@ -367,8 +368,8 @@ func TestStalledPeer(t *testing.T) {
 		net := &pipes{}
 		block := make(chan struct{})
 		a := newNode(t, net, 1, nil).start(t)
-		b := newNode(t, net, 2, func(c *Config) {
-			c.Deliver = func(_ i2p.Hash, m i2np.Message) { m.Release(); <-block }
+		b := newNode(t, net, 2, func(c *settings) {
+			c.Events.Deliver = func(_ i2p.Hash, m i2np.Message) { m.Release(); <-block }
 		}).start(t)
 		sent := 0
 		for range 3000 {
@@ -377,7 +378,7 @@ func TestStalledPeer(t *testing.T) {
 			}
 			time.Sleep(time.Millisecond)
 		}
-		if sent == 3000 || a.Peers()[0].Dropped == 0 || a.Peers()[0].Queue > 512*3/4 {
+		if sent == 3000 || a.Peers()[0].Dropped == 0 || a.Peers()[0].Waiting > 512*3/4 {
 			t.Fatalf("%d taken, stat %+v", sent, a.Peers()[0])
 		}
 		begun := time.Now()
@@ -393,8 +394,8 @@ func TestBandwidthIsHard(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		const limit = 16 << 10
 		net := &pipes{}
-		a := newNode(t, net, 1, func(c *Config) { c.BandwidthOut = limit }).start(t)
-		b, c := newNode(t, net, 2, nil).start(t), newNode(t, net, 3, func(c *Config) { c.BandwidthIn = limit / 4 }).start(t)
+		a := newNode(t, net, 1, func(c *settings) { c.BandwidthOut = limit }).start(t)
+		b, c := newNode(t, net, 2, nil).start(t), newNode(t, net, 3, func(c *settings) { c.BandwidthIn = limit / 4 }).start(t)
 		var last uint64
 		for range 60 {
 			for range 40 {
@@ -404,7 +405,7 @@ func TestBandwidthIsHard(t *testing.T) {
 			time.Sleep(time.Second)
 			now := a.Stats().BytesOut
 			// One burst, and one chunk for each connection that was paid for before.
-			if now-last > limit+3*minChunk {
+			if now-last > limit+3*(2<<10) {
 				t.Fatalf("%d bytes in a second, the limit is %d", now-last, limit)
 			}
 			last = now
@@ -424,7 +425,7 @@ func TestRunTwice(t *testing.T) {
 		if err := a.Run(context.Background()); err == nil {
 			t.Fatal("Run ran twice")
 		}
-		if _, err := New(Config{}); err == nil {
+		if _, err := transport.New(transport.Config{}); err == nil {
 			t.Fatal("an empty Config was taken")
 		}
 	})

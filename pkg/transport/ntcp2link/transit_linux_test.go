@@ -1,4 +1,4 @@
-package transport
+package ntcp2link
 
 import (
 	"testing"
@@ -18,9 +18,9 @@ func BenchmarkTransit(b *testing.B) {
 	var middle *node
 	var last i2p.Hash
 	from, to := loopback(b, func(_ i2p.Hash, m i2np.Message) { m.Release(); <-slots })
-	last = to.hash
-	middle = onLoopback(b, 3, func(c *Config) {
-		c.Deliver = func(_ i2p.Hash, m i2np.Message) {
+	last = to.cfg.Self
+	middle = onLoopback(b, 3, func(c *settings) {
+		c.Events.Deliver = func(_ i2p.Hash, m i2np.Message) {
 			if !middle.SendTo(last, m) {
 				<-slots
 			}

@@ -1,0 +1,142 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// Host is the table's side of a driver: what it is given, and whom it tells.
+type Host struct {
+	Network Network
+	Self    i2p.Hash
+	NetID   byte
+	Log     *slog.Logger
+	Now     func() time.Time // for dates on the wire
+	In, Out Bandwidth        // of all drivers together
+	// Gather is called by whoever Takes, once it has woken and before it looks at
+	// what there is to do: see Config.
+	Gather func()
+
+	t   *Transport
+	way *way
+}
+
+// OurInfo is our RouterInfo for handshakes; nil where there is none yet.
+func (h *Host) OurInfo() *routerinfo.RouterInfo { return h.t.cfg.OurInfo() }
+
+// Go starts a goroutine that Run waits for. It reports false when the transport
+// does not run.
+func (h *Host) Go(f func()) bool { return h.t.spawn(f) }
+
+// LookAround has the machine's addresses looked at: one seems to be gone.
+func (h *Host) LookAround() { h.t.lookAroundSoon() }
+
+// Readdressed tells that Publish gives other addresses than before: the driver
+// has found out how it can be reached, or that it cannot.
+func (h *Host) Readdressed() {
+	if f := h.t.cfg.Events.Readdressed; f != nil {
+		h.t.events.add(f)
+		h.t.events.run()
+	}
+}
+
+// Handshake counts the bytes of handshakes.
+func (h *Host) Handshake(in, out int) {
+	h.way.counters.bytesIn.Add(uint64(in))
+	h.way.counters.bytesOut.Add(uint64(out))
+}
+
+// MayDial reports whether this is an address to dial: one of the public network,
+// or, where local ones are allowed, of any.
+func (h *Host) MayDial(a netip.Addr) bool {
+	return !reserved(a) || h.t.cfg.LocalAllowed && !a.IsUnspecified() && !a.IsMulticast()
+}
+
+// infoMaxAhead is how far in the future a RouterInfo may be published.
+const infoMaxAhead = 2 * time.Minute
+
+// Check judges the RouterInfo with which a peer presents itself, coming from an
+// address. Speaks picks the addresses of the driver's protocol. That the peer has
+// the key of one of them is the driver's to check.
+func (h *Host) Check(info []byte, from netip.Addr, speaks func(routerinfo.Address) bool) (*routerinfo.RouterInfo, *Refusal) {
+	ri, err := routerinfo.Parse(info)
+	if err != nil {
+		return nil, &Refusal{ReasonInfo, err}
+	}
+	if !ri.Identity().SigType().Known() {
+		return nil, &Refusal{ReasonSignatureType, fmt.Errorf("transport: signature type %v", ri.Identity().SigType())}
+	}
+	if err := ri.Verify(); err != nil {
+		return nil, &Refusal{ReasonSignature, err}
+	}
+	age := h.Now().Sub(ri.Published().Time())
+	switch {
+	case age > h.t.limits.InfoMaxAge || age < -infoMaxAhead:
+		return nil, &Refusal{ReasonInfo, fmt.Errorf("transport: RouterInfo published %v ago", age)}
+	case ri.NetID() != int(h.NetID):
+		return nil, &Refusal{ReasonBanned, fmt.Errorf("transport: RouterInfo of network %d", ri.NetID())}
+	case ri.Hash() == h.Self:
+		return nil, &Refusal{ReasonBanned, errors.New("transport: RouterInfo is our own")}
+	case !comesFrom(ri, from, speaks):
+		return nil, &Refusal{ReasonBanned, errors.New("transport: peer does not come from its published address")}
+	}
+	if allow := h.t.cfg.AllowPeer; allow != nil {
+		if err := allow(ri.Hash(), ri); err != nil {
+			return nil, &Refusal{ReasonBanned, err}
+		}
+	}
+	return ri, nil
+}
+
+// Refused counts a peer that has authenticated and was refused.
+func (h *Host) Refused(why error) {
+	h.way.counters.refusedPeers.Add(1)
+	h.Log.Debug("transport refuses a peer", "transport", h.way.name, "error", why)
+}
+
+// comesFrom reports whether a connection from addr agrees with the addresses
+// that the peer publishes in that family, if it does: the same IPv4 address,
+// or for IPv6, where hosts use temporary ones, the same /64.
+func comesFrom(ri *routerinfo.RouterInfo, addr netip.Addr, speaks func(routerinfo.Address) bool) bool {
+	published := false
+	for _, a := range ri.Addresses() {
+		host := a.Host().Unmap()
+		if !speaks(a) || !host.IsValid() || host.Is4() != addr.Is4() {
+			continue
+		}
+		if source(host) == source(addr) {
+			return true
+		}
+		published = true
+	}
+	return !published
+}
+
+// Serve puts a link that a peer has opened into the table and runs it until it
+// has ended. The visitor leaves; ri is what the peer presented itself with, and
+// flood whether it asks to have that flooded. Where the table takes no more links
+// it is aborted.
+func (h *Host) Serve(v *Visitor, l Link, ri *routerinfo.RouterInfo, flood bool) {
+	t := h.t
+	s := t.newSession(h.way, l, true, v.own)
+	s.version = ri.Version()
+	s.known.info = ri
+	s.announce = true // the peer's copy of our RouterInfo may be old
+	ok := t.establish(s, ri.Hash(), v)
+	v.Leave()
+	if !ok {
+		l.Abort()
+		return
+	}
+	h.way.counters.accepted.Add(1)
+	if t.cfg.Events.PeerInfo != nil {
+		t.cfg.Events.PeerInfo(ri, flood)
+	}
+	s.run()
+}

@@ -1,0 +1,161 @@
+package ntcp2link
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/ntcp2"
+	"i2ptoolkit/pkg/transport"
+)
+
+// farewell is how long the last frame may take to be written.
+const farewell = 2 * time.Second
+
+// link is one connection past its handshake. Its reader and its writer are
+// one goroutine each; they share what stands behind mu and the atomics.
+type link struct {
+	host    *transport.Host
+	limits  *Limits
+	counts  *counts
+	conn    net.Conn
+	state   transport.LinkState
+	session *transport.Session // both goroutines; else under mu
+	begin   beginning
+	send    *ntcp2.Sender
+	recv    *ntcp2.Receiver
+	ctx     context.Context // ends with the link
+	cancel  context.CancelFunc
+	wake    chan struct{}
+	frames  atomic.Uint64 // valid ones that came
+	stopped atomic.Bool
+	mu      sync.Mutex
+	word
+}
+
+// beginning is what the handshake leaves: for the writer message 3, for the reader
+// what was read behind it, and a source of its own.
+type beginning struct {
+	first, rest []byte
+	random      *draw.Source
+}
+
+// word is what the link's goroutines tell each other. The link's mu guards it.
+type word struct {
+	stop    *ntcp2.TerminationError
+	options *ntcp2.Options // that the peer asks for, until the writer knows
+}
+
+// newLink makes the link of a handshake that is done.
+func (d *Driver) newLink(ctx context.Context, conn net.Conn, r ntcp2.Result, random *draw.Source, first, rest []byte) *link {
+	l := &link{
+		host: d.host, limits: &d.limits, counts: &d.counts, conn: conn, send: r.Sender, recv: r.Receiver,
+		state: transport.LinkState{
+			Remote: transport.AddrOf(conn.RemoteAddr()), Local: transport.AddrOf(conn.LocalAddr()).Addr(),
+			RTT: r.RTT, Skew: r.Skew, MaxMessage: maxBody,
+		},
+		begin: beginning{first, rest, random.Split()}, // the sender goes on with random
+		wake:  make(chan struct{}, 1),
+	}
+	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	tune(conn, d.limits.DeadAfter)
+	return l
+}
+
+// State is as the handshake found it.
+func (l *link) State() transport.LinkState { return l.state }
+
+// Wake wakes the writer.
+func (l *link) Wake() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Abort closes the connection without a word.
+func (l *link) Abort() {
+	l.cancel()
+	abort(l.conn)
+}
+
+// Close ends the link for a reason of the table's.
+func (l *link) Close(why transport.Reason) {
+	if why == transport.ReasonMoved {
+		l.end(lost(why))
+		return
+	}
+	l.end(&ntcp2.TerminationError{Reason: reasonOf(why)})
+}
+
+// end stops the link, once; the writer says farewell unless the peer or the
+// connection has gone first.
+func (l *link) end(why *ntcp2.TerminationError) {
+	l.mu.Lock()
+	first, session := l.stop == nil, l.session
+	if first {
+		l.stop = why
+	}
+	l.mu.Unlock()
+	if !first {
+		return
+	}
+	l.stopped.Store(true)
+	if session != nil {
+		session.End(ended(why))
+	}
+	l.cancel()
+	if silent(why) {
+		l.conn.Close()
+	} else {
+		l.conn.SetWriteDeadline(time.Now().Add(farewell))
+	}
+	l.Wake()
+}
+
+// silent reports whether there is nobody to say farewell to.
+func silent(why *ntcp2.TerminationError) bool {
+	return why.Remote || why.Reason == ntcp2.ReasonNormal && why.Err != nil
+}
+
+// lost is the end of a link whose connection failed.
+func lost(err error) *ntcp2.TerminationError {
+	return &ntcp2.TerminationError{Reason: ntcp2.ReasonNormal, Err: err}
+}
+
+// ended is the end as the table is told of it.
+func ended(why *ntcp2.TerminationError) error {
+	if why.Remote && refusal(why.Reason) {
+		return errors.Join(why, transport.ErrRefused)
+	}
+	return why
+}
+
+// refusal reports whether a peer that gives this reason will give it again.
+func refusal(r ntcp2.Reason) bool {
+	switch r {
+	case ntcp2.ReasonOptions, ntcp2.ReasonSignatureType, ntcp2.ReasonClockSkew, ntcp2.ReasonMessage3,
+		ntcp2.ReasonSignature, ntcp2.ReasonStaticKey, ntcp2.ReasonBanned:
+		return true
+	}
+	return false
+}
+
+// Run reads and writes until the link has ended.
+func (l *link) Run(s *transport.Session) {
+	l.mu.Lock()
+	l.session = s
+	l.mu.Unlock()
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		l.write(l.begin.first)
+	}()
+	l.read(l.begin.rest)
+	<-written
+	l.cancel()
+}
