@@ -19,6 +19,7 @@ import (
 	"i2ptoolkit/pkg/node"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/simnet"
+	"i2ptoolkit/pkg/transport"
 )
 
 // today is when a simulation begins: a bubble's clock starts in the year 2000,
@@ -32,6 +33,7 @@ type worldConfig struct {
 	link    func(from, to netip.Addr) simnet.Link // nil is spread
 	observe func(simnet.Delivery)
 	adjust  func(i int, s *config.Config)
+	drivers func(i int, host netip.Addr) []transport.Driver // beside NTCP2; nil: none
 }
 
 // world is a simulated network that runs.
@@ -101,8 +103,12 @@ func (w *world) add(t *testing.T, cfg worldConfig, i int) {
 	var seed [32]byte
 	binary.BigEndian.PutUint64(seed[:], cfg.seed)
 	binary.BigEndian.PutUint64(seed[8:], uint64(i))
+	var drivers []transport.Driver
+	if cfg.drivers != nil {
+		drivers = cfg.drivers(i, addr)
+	}
 	n, err := node.New(node.Config{
-		Settings: s, Network: w.net.Host(addr), Rand: rand.NewChaCha8(seed), Gather: gather,
+		Settings: s, Network: w.net.Host(addr), Drivers: drivers, Rand: rand.NewChaCha8(seed), Gather: gather,
 	})
 	if err != nil {
 		t.Fatalf("router %d: %v", i, err)
