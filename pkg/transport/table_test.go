@@ -1,0 +1,228 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// fakeDriver reaches everybody, as it is told.
+type fakeDriver struct {
+	name  string
+	bid   Bid
+	fails bool
+	host  *Host
+
+	mu    sync.Mutex
+	links []*fakeLink
+}
+
+func (d *fakeDriver) Name() string { return d.name }
+func (d *fakeDriver) Listen(_ context.Context, h *Host) ([]netip.AddrPort, error) {
+	d.host = h
+	return []netip.AddrPort{netip.MustParseAddrPort("23.0.0.1:7")}, nil
+}
+func (d *fakeDriver) Run(ctx context.Context)                   { <-ctx.Done() }
+func (d *fakeDriver) Bid(*routerinfo.RouterInfo) (Bid, bool)    { return d.bid, true }
+func (d *fakeDriver) Publish([]netip.Addr) []routerinfo.Address { return nil }
+func (d *fakeDriver) Moved([]netip.Addr)                        {}
+func (d *fakeDriver) Counters() []Counter                       { return nil }
+func (d *fakeDriver) sent() (ids []uint32, dials int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range d.links {
+		ids = append(ids, l.ids...)
+	}
+	return ids, len(d.links)
+}
+
+func (d *fakeDriver) Dial(context.Context, *routerinfo.RouterInfo, *draw.Source) (Link, error) {
+	if d.fails {
+		return nil, errors.New("fake: no way")
+	}
+	return d.link(), nil
+}
+
+func (d *fakeDriver) link() *fakeLink {
+	l := &fakeLink{d: d, wake: make(chan struct{}, 1), closed: make(chan Reason, 1)}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.links = append(d.links, l)
+	return l
+}
+
+// fakeLink notes what it is to send.
+type fakeLink struct {
+	d       *fakeDriver
+	wake    chan struct{}
+	closed  chan Reason
+	ids     []uint32
+	aborted bool
+}
+
+func (l *fakeLink) Wake() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+func (l *fakeLink) Close(why Reason) { l.closed <- why }
+func (l *fakeLink) Abort()           { l.aborted = true }
+func (l *fakeLink) State() LinkState { return LinkState{MaxMessage: l.d.bid.MaxMessage} }
+
+func (l *fakeLink) Run(s *Session) {
+	for {
+		work := s.Take(nil, 1<<20)
+		l.d.mu.Lock()
+		for _, m := range work.Messages {
+			l.ids = append(l.ids, m.ID)
+			m.Release()
+		}
+		l.d.mu.Unlock()
+		select {
+		case <-l.wake:
+		case <-l.closed:
+			return
+		}
+	}
+}
+
+// runTable runs a transport over the drivers in simulated time; f is given it, and
+// a router to reach.
+func runTable(t *testing.T, drivers []Driver, change func(*Config), f func(*testing.T, *Transport, *routerinfo.RouterInfo)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		noLeak(t)
+		time.Sleep(time.Until(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)))
+		cfg := Config{
+			Self: i2p.Hash{1}, Drivers: drivers, Network: noNetwork{}, OurInfo: func() *routerinfo.RouterInfo { return nil },
+			Events: Events{Deliver: func(_ i2p.Hash, m i2np.Message) { m.Release() }},
+		}
+		if change != nil {
+			change(&cfg)
+		}
+		tr, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ri, err := routerinfo.Build(routerinfo.BuildConfig{Keys: testKeys(t, 2), Published: i2p.DateOf(time.Now())})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- tr.Run(ctx) }()
+		<-tr.Ready()
+		f(t, tr, ri)
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if len(tr.peers) != 0 || len(tr.gate.sources.held) != 0 || tr.sessions != 0 || tr.dials != 0 {
+			t.Errorf("after Run: %d peers, %d sources held, %d sessions, %d dials", len(tr.peers), len(tr.gate.sources.held), tr.sessions, tr.dials)
+		}
+	})
+}
+
+// noNetwork is a machine without any.
+type noNetwork struct{ Network }
+
+func (noNetwork) Addrs() ([]netip.Addr, error) { return nil, nil }
+
+// The lowest bid is tried first, and the next where that comes to nothing.
+func TestBids(t *testing.T) {
+	near, far := &fakeDriver{name: "NEAR", bid: Bid{1, 1000}}, &fakeDriver{name: "FAR", bid: Bid{9, 5000}}
+	drivers := []Driver{far, near}
+	runTable(t, drivers, nil, func(t *testing.T, tr *Transport, ri *routerinfo.RouterInfo) {
+		if err := tr.Send(ri, message(i2np.DataType, 1, 100)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if ids, _ := near.sent(); !slices.Equal(ids, []uint32{1}) {
+			t.Errorf("the better bid carried %v", ids)
+		}
+		if p := tr.Peers(); len(p) != 1 || p[0].Transport != "NEAR" {
+			t.Errorf("peers %+v", p)
+		}
+		if err := tr.Send(ri, message(i2np.DataType, 2, 2000)); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("a message that the link does not carry: %v", err)
+		}
+	})
+	near, far = &fakeDriver{name: "NEAR", bid: Bid{1, 1000}, fails: true}, &fakeDriver{name: "FAR", bid: Bid{9, 5000}}
+	runTable(t, []Driver{far, near}, nil, func(t *testing.T, tr *Transport, ri *routerinfo.RouterInfo) {
+		tr.Send(ri, message(i2np.DataType, 1, 100))
+		synctest.Wait()
+		if ids, _ := far.sent(); !slices.Equal(ids, []uint32{1}) {
+			t.Errorf("the other bid carried %v", ids)
+		}
+	})
+}
+
+// Who does not carry messages of the size is not asked.
+func TestBidForSize(t *testing.T) {
+	near, far := &fakeDriver{name: "NEAR", bid: Bid{1, 1000}}, &fakeDriver{name: "FAR", bid: Bid{9, 5000}}
+	runTable(t, []Driver{near, far}, nil, func(t *testing.T, tr *Transport, ri *routerinfo.RouterInfo) {
+		if err := tr.Send(ri, message(i2np.DataType, 1, 6000)); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("a message that nobody carries: %v", err)
+		}
+		if err := tr.Send(ri, message(i2np.DataType, 2, 2000)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if ids, _ := far.sent(); !slices.Equal(ids, []uint32{2}) {
+			t.Errorf("the driver for large messages carried %v", ids)
+		}
+		if s := tr.Drivers(); s[0].Dialed != 0 || s[1].Dialed != 1 || s[1].Sessions != 1 || tr.Stats().Dialed != 1 {
+			t.Errorf("figures %+v", s)
+		}
+	})
+}
+
+// A visitor is counted against its source until it leaves, and its session after
+// that; a link that comes too late is let go of.
+func TestVisitors(t *testing.T) {
+	d := &fakeDriver{name: "X", bid: Bid{1, 1000}}
+	limit := func(c *Config) { c.Limits.PendingPerSource, c.Limits.SessionsPerSource = 2, 1 }
+	runTable(t, []Driver{d}, limit, func(t *testing.T, tr *Transport, ri *routerinfo.RouterInfo) {
+		from := netip.MustParseAddr("23.0.0.9")
+		v, w := d.host.Admit(from, nil), d.host.Admit(from, nil)
+		if v == nil || w == nil || d.host.Admit(from, nil) != nil {
+			t.Fatal("the limit of handshakes does not hold")
+		}
+		w.Leave()
+		w.Leave()
+		d.host.Go(func() { d.host.Serve(v, d.link(), ri, false) })
+		synctest.Wait()
+		if p := tr.Peers(); len(p) != 1 || !p[0].Inbound {
+			t.Fatalf("peers %+v", p)
+		}
+		if s := tr.Stats(); s.Sessions != 1 || s.Pending != 0 || s.Refused != 1 || s.Accepted != 1 {
+			t.Errorf("figures %+v", s)
+		}
+		if d.host.Admit(from, nil) != nil {
+			t.Error("the limit of sessions does not hold")
+		}
+	})
+}
+
+// A driver that finds itself reached otherwise has it published.
+func TestReaddressed(t *testing.T) {
+	d := &fakeDriver{name: "X"}
+	told := 0
+	runTable(t, []Driver{d}, func(c *Config) { c.Events.Readdressed = func() { told++ } }, func(t *testing.T, _ *Transport, _ *routerinfo.RouterInfo) {
+		d.host.Readdressed()
+		if told != 1 {
+			t.Errorf("told %d times", told)
+		}
+	})
+}
