@@ -16,6 +16,9 @@ import (
 // is nothing to wait on while no router lives.
 const pollInterval = 50 * time.Millisecond
 
+// gracefulStop is how long a router may take that lets the tunnels of others end.
+const gracefulStop = 11 * time.Minute
+
 func stopCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "stop",
@@ -23,7 +26,7 @@ func stopCommand() *cli.Command {
 		Description: "Returns once the router is gone. A graceful stop lets the tunnels end that others use.",
 		Flags: cli.RouterFlags(
 			&cli.BoolFlag{Name: "now", Usage: "do not wait for tunnels and streams to end"},
-			cli.Timeout(cli.DurationFlag{Name: "timeout", Value: 11 * time.Minute, Usage: "wait for the router's end as long as `DURATION`"}),
+			cli.Timeout(cli.DurationFlag{Name: "timeout", Value: gracefulStop, Usage: "wait for the router's end as long as `DURATION`"}),
 		),
 		Action: func(c *cli.Context) error {
 			if _, err := cli.Positionals(c, 0, 0); err != nil {
