@@ -50,7 +50,7 @@ func hostSubdomainCommand() *cli.Command {
 		Action: func(c *cli.Context) error {
 			return makeRecord(c, func(r hostrecord.Record) (hostrecord.Record, error) {
 				_, above, ok := strings.Cut(r.Host, ".")
-				if !ok || hostrecord.CheckName(above) != nil {
+				if !ok || i2p.CheckHost(above) != nil {
 					return r, cli.Usagef("subdomain: %s is below no other name", r.Host)
 				}
 				return r.With("action", hostrecord.ActionAddSubdomain).With("oldname", above), nil
@@ -139,7 +139,7 @@ func makeRecord(c *cli.Context, command func(hostrecord.Record) (hostrecord.Reco
 		return err
 	}
 	for _, name := range []string{args[0], c.String("of"), c.String("from")} {
-		if err := hostrecord.CheckName(name); name != "" && err != nil {
+		if err := i2p.CheckHost(name); name != "" && err != nil {
 			return cli.Usagef("%s", strings.TrimPrefix(err.Error(), "hostrecord: "))
 		}
 	}

@@ -63,7 +63,7 @@ func Parse(line string) (Record, error) {
 		if !ok {
 			return Record{}, errors.New("hostrecord: expected name=destination")
 		}
-		if err := CheckName(host); err != nil {
+		if err := i2p.CheckHost(host); err != nil {
 			return Record{}, err
 		}
 		if _, err := i2p.ParseDestinationBase64(dest); err != nil {
@@ -151,34 +151,6 @@ func (r Record) signedText(inner bool) []byte {
 	}
 	sort.SliceStable(options, func(i, j int) bool { return options[i].Key < options[j].Key })
 	return []byte(Record{Host: r.Host, Destination: r.Destination, Command: len(options) > 0, Options: options}.String())
-}
-
-// maxName bounds a host name (naming: "Host names must be 67 characters or less").
-const maxName = 67
-
-// CheckName tells whether a host name may stand in an address book: labels of lower-case
-// letters, digits and hyphens, ending in .i2p.
-func CheckName(name string) error {
-	base, ok := strings.CutSuffix(name, ".i2p")
-	if !ok || len(name) > maxName || base == "" {
-		return fmt.Errorf("hostrecord: %q is no host name: expected at most %d characters and .i2p at the end", name, maxName)
-	}
-	for label := range strings.SplitSeq(base, ".") {
-		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
-			return fmt.Errorf("hostrecord: %q is no host name: a label is empty, or has a hyphen at its end", name)
-		}
-		if i := strings.IndexFunc(label, notInName); i >= 0 {
-			return fmt.Errorf("hostrecord: %q is no host name: expected lower-case letters, digits and hyphens", name)
-		}
-	}
-	if base == "b32" || strings.HasSuffix(base, ".b32") {
-		return fmt.Errorf("hostrecord: %q: names below b32.i2p are addresses", name)
-	}
-	return nil
-}
-
-func notInName(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-'
 }
 
 // Sign adds "sig", made with the key of the destination that is added or kept.

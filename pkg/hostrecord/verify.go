@@ -65,7 +65,7 @@ func (r Record) check() error {
 	}
 	for _, key := range []string{"oldname", "name"} {
 		if name, ok := r.Lookup(key); ok {
-			if err := CheckName(name); err != nil {
+			if err := i2p.CheckHost(name); err != nil {
 				return fmt.Errorf("%w: %s: %w", ErrCommand, key, err)
 			}
 		}

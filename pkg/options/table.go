@@ -227,14 +227,11 @@ func readSignature(r *reading, _, value string) *Problem {
 func readAccessList(r *reading, _, value string) *Problem {
 	var peers []i2p.Hash
 	for _, text := range strings.FieldsFunc(value, func(c rune) bool { return c == ',' || c == ' ' }) {
-		h, err := i2p.ParseHash(text)
-		if err != nil {
-			h, err = i2p.ParseB32(text)
+		n, err := i2p.ParseName(text)
+		if err != nil || n.Hash.IsZero() || n.Port != 0 {
+			return invalid("%q is neither the base64 of a destination or its hash nor a b32 address", text)
 		}
-		if err != nil {
-			return invalid("%q is neither the base64 of a hash nor a b32 address", text)
-		}
-		peers = append(peers, h)
+		peers = append(peers, n.Hash)
 	}
 	r.Access.Peers = peers
 	return nil

@@ -271,16 +271,17 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, req any) (*sess
 }
 
 func resolve(ctx context.Context, c Client, name string) (i2p.Destination, error) {
-	if strings.HasSuffix(name, ".i2p") {
-		hash, err := i2p.ParseB32(name)
-		if err != nil {
-			return i2p.Destination{}, control.Errorf(control.BadData, "%v", err)
-		}
-		return c.Resolve(ctx, hash)
-	}
-	dest, err := i2p.ParseDestinationBase64(name)
+	n, err := i2p.ParseName(name)
 	if err != nil {
 		return i2p.Destination{}, control.Errorf(control.BadData, "%v", err)
 	}
-	return dest, nil
+	switch n.Kind {
+	case i2p.NameDestination:
+		return n.Destination, nil
+	case i2p.NameAddress, i2p.NameHash:
+		return c.Resolve(ctx, n.Hash)
+	case i2p.NameBlinded:
+		return i2p.Destination{}, control.Errorf(control.BadData, "%s is the address of an encrypted lease set, which cannot be read yet", n)
+	}
+	return i2p.Destination{}, control.Errorf(control.NotFound, "there is no address book to find %s in", n)
 }
