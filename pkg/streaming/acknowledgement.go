@@ -114,9 +114,12 @@ func (c *Conn) progress(now instant, newest *segment, count int) {
 	s := &c.snd
 	a := ack{packets: float64(count), limited: newest.limited, sentAfter: newest.delivered, total: s.delivered}
 	s.deliveredAt = now
-	if newest.sends == 1 {
-		a.rtt = max(now-newest.sentAt, time.Microsecond)
-		c.rtt.sample(a.rtt)
+	switch trip := max(now-newest.sentAt, time.Microsecond); {
+	case newest.sends == 1:
+		a.rtt = trip
+		c.rtt.sample(trip)
+	case c.cc.known != nil && trip >= c.cc.minRTT:
+		a.rtt = trip // most likely, and for long there is no better
 	}
 	elapsed := max(newest.sentAt-newest.firstSentAt, now-newest.deliveredAt)
 	if elapsed > 0 && (c.cc.minRTT == 0 || elapsed >= c.cc.minRTT/2) {

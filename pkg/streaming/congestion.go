@@ -41,6 +41,7 @@ type control struct {
 
 	prior     float64 // window before probeRTT or a timeout
 	inTimeout bool
+	known     *known
 }
 
 type mode uint8
@@ -136,6 +137,12 @@ func (c *control) pacing(smoothed time.Duration) time.Duration {
 }
 
 func (c *control) onAck(now instant, a ack) {
+	if c.known != nil {
+		c.known.filter(&a)
+		if a.total >= c.known.till {
+			c.known = nil
+		}
+	}
 	c.loss.count(a)
 	newRound := a.packets > 0 && a.sentAfter >= c.round.endAt
 	if a.rate > 0 && (!a.limited || a.rate >= c.bandwidth()) {
@@ -382,7 +389,8 @@ func (c *control) grow(a ack) {
 		target := c.product(windowGain) + c.burst.most() + 3
 		c.window = min(c.window+a.packets, target)
 	case a.inflight+a.packets >= c.window/2:
-		c.window += a.packets * c.pace()
+		// Of what was in flight before a timeout more may arrive at once.
+		c.window += min(a.packets, c.window) * c.pace()
 	}
 	if c.mode == probeRTT {
 		c.window = min(c.window, c.halfFull())
@@ -395,19 +403,4 @@ func (c *control) clamp() {
 		c.window = min(c.window, c.loss.high)
 	}
 	c.window = max(min(c.window, c.limit), minWindow)
-}
-
-// onTimeout is told that nothing was acknowledged for a whole RTO. The second
-// time in a row what was known of the path is forgotten.
-func (c *control) onTimeout(timeouts int) {
-	if timeouts > 1 {
-		*c = newControl(c.limit)
-		c.window = minWindow
-		return
-	}
-	if !c.inTimeout {
-		c.prior = c.window
-	}
-	c.inTimeout = true
-	c.window = minWindow
 }

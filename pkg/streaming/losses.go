@@ -54,6 +54,7 @@ func (l *losses) endRound(c *control) (heavy bool) {
 
 // onLate is told that a packet which was taken for lost was only late.
 func (c *control) onLate(now instant) {
+	c.arrivedLate()
 	l := &c.loss
 	l.lost = max(l.lost-1, 0)
 	u := &l.undo

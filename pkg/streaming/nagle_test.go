@@ -18,6 +18,7 @@ type connection struct {
 	waiting  []parcel // written, not sent
 	bytes    int      // of these
 	last     time.Time
+	dropped  int
 }
 
 const segmentSize = 1448
@@ -33,6 +34,11 @@ func (c *connection) write(w *network, p parcel) {
 	p.size = wireSize(p.size)
 	c.waiting = append(c.waiting, p)
 	c.bytes += p.size
+	if c.bytes > 2*c.cwnd+500*1070 { // i2pd ends the session
+		c.dropped += len(c.waiting)
+		c.waiting, c.bytes, c.cwnd = nil, 0, firstCwnd
+		return
+	}
 	c.send(w)
 }
 
@@ -68,6 +74,11 @@ func (c *connection) send(w *network) {
 			c.send(w)
 		})
 	}
+}
+
+// breaks loses what waits; another connection follows.
+func (c *connection) breaks() {
+	c.waiting, c.bytes, c.cwnd = nil, 0, 0
 }
 
 // farHops is a link over i2pd's hops of a round trip of 200 ms from one to the
@@ -106,6 +117,34 @@ func TestForeignHops(t *testing.T) {
 					t.Errorf("%.2f MB/s", speed/1e6)
 				}
 			})
+		}
+	}
+}
+
+// TestForeignHopsFail: what is known of a path between i2pd's hops is no
+// longer true when their connections have broken and begin anew.
+func TestForeignHopsFail(t *testing.T) {
+	for hops := 1; hops <= 2; hops++ {
+		w := newNetwork(t, 1)
+		w.blank = true
+		a, b := w.add(streaming.Config{}), w.add(streaming.Config{})
+		there := farHops(hops)
+		w.connect(a, b, there, farHops(hops))
+		s, r := opened(t, w, a, b)
+		w.outage(s, 1<<40, 10*time.Second, 8*time.Second)
+		for _, h := range there.hops {
+			h.tcp.breaks()
+		}
+		healed, had := w.now, r.got
+		w.run(time.Minute, sideList(w, s), func() bool { return r.got >= had+10e6 })
+		took := w.now.Sub(healed)
+		dropped := 0
+		for _, h := range there.hops {
+			dropped += h.tcp.dropped
+		}
+		t.Logf("%d hops: 10 MB took %v, %d dropped; %+v", hops, took, dropped, s.conn.Stats())
+		if took > 16*time.Second || dropped > 0 {
+			t.Errorf("%d hops: 10 MB took %v, %d dropped", hops, took, dropped)
 		}
 	}
 }

@@ -83,6 +83,7 @@ type shortest struct {
 	seenAt  instant       // when a round trip was last as short
 	probed  time.Duration // the shortest since the path was emptied
 	suspect bool          // it must be looked for now
+	guess   bool          // it is another path's: the next one counts, whatever it is
 
 	settledAt instant // when it was last looked for
 }
@@ -96,8 +97,8 @@ func (s *shortest) sample(now instant, c *control, a ack) {
 	if s.probed == 0 || a.rtt < s.probed {
 		s.probed = a.rtt
 	}
-	if c.minRTT == 0 || a.rtt < c.minRTT {
-		c.minRTT = a.rtt
+	if c.minRTT == 0 || s.guess || a.rtt < c.minRTT {
+		c.minRTT, s.guess = a.rtt, false
 	}
 	if a.rtt <= c.minRTT+c.minRTT/16+time.Millisecond {
 		s.seenAt = now

@@ -91,7 +91,7 @@ func (c *Conn) timeout(now instant) {
 		return
 	}
 	c.giveUpForLost(now)
-	c.cc.onTimeout(s.timeouts)
+	c.cc.onTimeout(s.timeouts, s.lost, s.delivered)
 	if s.timeouts > 1 || s.probed || s.una == 0 || s.lost >= muchLost {
 		c.m.cfg.Events.Stalled(c.peer.hash)
 	}
@@ -139,8 +139,12 @@ func (c *Conn) revive(now instant) {
 	if s.choked || s.inflight+s.lost == 0 {
 		return
 	}
+	first := s.timeouts == 0
 	s.timeouts, s.probed = 0, true
 	c.giveUpForLost(now)
+	if first && s.lost >= muchLost {
+		c.cc.restart(1, s.lost, s.delivered)
+	}
 	c.m.touch(c)
 }
 
