@@ -19,7 +19,7 @@ import (
 // mesh is a network of router cores that one goroutine drives by hand: their
 // transports hand each message to the next round.
 type mesh struct {
-	t       *testing.T
+	t       testing.TB
 	now     time.Time
 	routers []*Router
 	infos   []*routerinfo.RouterInfo
@@ -78,11 +78,11 @@ func (t meshTransport) Congested(peer i2p.Hash) bool { return t.m.congested[peer
 var meshStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // newMesh makes n routers that know each other, and starts them.
-func newMesh(t *testing.T, n int, adjust func(i int, c *Config, db *netdb.Config)) *mesh {
+func newMesh(t testing.TB, n int, adjust func(i int, c *Config, db *netdb.Config)) *mesh {
 	return newSeededMesh(t, 1, n, adjust)
 }
 
-func newSeededMesh(t *testing.T, seed byte, n int, adjust func(i int, c *Config, db *netdb.Config)) *mesh {
+func newSeededMesh(t testing.TB, seed byte, n int, adjust func(i int, c *Config, db *netdb.Config)) *mesh {
 	held := buf.InUse()
 	m := &mesh{t: t, now: meshStart, byHash: map[i2p.Hash]*Router{}, seed: seed, rand: rand.NewChaCha8([32]byte{seed})}
 	for i := range n {
