@@ -268,15 +268,13 @@ func TestProfiles(t *testing.T) {
 	dir := t.TempDir()
 	a, stop := start(t, Config{Settings: settings(dir)})
 	peer := i2p.Hash{7}
-	a.router.Do(func() { a.profiles.BuildAccepted(time.Now(), peer, time.Second) })
+	a.router.PeerUp(peer)
 	stop()
 	b, stop := start(t, Config{Settings: settings(dir)})
-	b.router.Do(func() {
-		if p, ok := b.profiles.Get(time.Now(), peer); !ok || !b.profiles.Real(peer) {
-			t.Errorf("the profile is lost: %+v, %v", p, ok)
-		}
-	})
 	stop()
+	if p, ok := b.profiles.Get(time.Now(), peer); !ok || !b.profiles.Real(peer) {
+		t.Errorf("the profile is lost: %+v, %v", p, ok)
+	}
 }
 
 // TestDamagedProfiles: they are never a reason not to start.

@@ -71,15 +71,8 @@ func newKeeper(dataDir string, self i2p.Hash, log *slog.Logger, now func() time.
 	return k, err
 }
 
-// kept is whose knowledge is kept; do runs a function where its state may be used.
-type kept struct {
-	do       func(func()) bool
-	db       *netdb.DB
-	profiles *profile.Table
-}
-
 // run writes what changes until ctx ends.
-func (k *keeper) run(ctx context.Context, what kept) {
+func (k *keeper) run(ctx context.Context, what router.Knowledge) {
 	if k.dir == nil {
 		return
 	}
@@ -100,17 +93,16 @@ func (k *keeper) run(ctx context.Context, what kept) {
 }
 
 // last writes what changed since the last time. The core must have ended.
-func (k *keeper) last(what kept) {
-	what.do = func(f func()) bool { f(); return true }
+func (k *keeper) last(what router.Knowledge) {
 	k.save(what)
 	k.saveProfiles(what)
 }
 
 // load reads the netDb of the last run, and what the bootstrap names, into a router.
-func (k *keeper) load(ctx context.Context, r *router.Router, db *netdb.DB, bootstrap []string) {
+func (k *keeper) load(ctx context.Context, r *router.Router, bootstrap []string) {
 	if k.dir != nil {
 		if own, ok := k.loadFrom(ctx, r, k.dir.Path(), netdb.FromDisk); ok {
-			k.prune(r, db, own)
+			k.prune(r.Knowledge(), own)
 		}
 	}
 	for _, path := range bootstrap {
@@ -143,15 +135,9 @@ func (k *keeper) loadFrom(ctx context.Context, r *router.Router, path string, sr
 // prune deletes the files of our directory that were damaged or refused. Where
 // all were refused, the network id or the clock is more likely wrong than they
 // are: then they stay.
-func (k *keeper) prune(r *router.Router, db *netdb.DB, read []i2p.Hash) {
-	taken := make(map[i2p.Hash]bool)
-	if !r.Do(func() {
-		for _, h := range read {
-			if db.Has(h) {
-				taken[h] = true
-			}
-		}
-	}) || len(taken) == 0 {
+func (k *keeper) prune(what router.Knowledge, read []i2p.Hash) {
+	taken := what.Known(read)
+	if len(taken) == 0 {
 		return
 	}
 	removed, err := k.dir.Prune(func(h i2p.Hash) bool { return taken[h] })
@@ -167,16 +153,12 @@ func (k *keeper) prune(r *router.Router, db *netdb.DB, read []i2p.Hash) {
 
 // save writes the RouterInfos that changed since the last time, in batches, so
 // that the core is never held up for long.
-func (k *keeper) save(what kept) {
+func (k *keeper) save(what router.Knowledge) {
 	if k.dir == nil {
 		return
 	}
 	for {
-		var write []netdb.File
-		var remove []i2p.Hash
-		if !what.do(func() { write, remove = what.db.Drain(saveBatch) }) {
-			return
-		}
+		write, remove := what.Drain(saveBatch)
 		if err := k.dir.Save(write, remove); err != nil {
 			k.count(files{failed: 1})
 			k.log.Error("netDb not written", "error", err)
@@ -214,15 +196,11 @@ func (k *keeper) loadProfiles(cfg profile.Config) *profile.Table {
 	return t
 }
 
-func (k *keeper) saveProfiles(what kept) {
+func (k *keeper) saveProfiles(what router.Knowledge) {
 	if k.profiles == "" {
 		return
 	}
-	var b []byte
-	if !what.do(func() { b = what.profiles.AppendTo(nil, k.now()) }) {
-		return
-	}
-	if err := writeFile(k.profiles, b); err != nil {
+	if err := writeFile(k.profiles, what.Profiles()); err != nil {
 		k.log.Error("peer profiles not written", "error", err)
 	}
 }

@@ -68,7 +68,6 @@ type Node struct {
 	env       *env.Whole
 	id        *identity
 	hash      i2p.Hash
-	db        *netdb.DB
 	profiles  *profile.Table
 	router    *router.Router
 	transport *transport.Transport
@@ -143,7 +142,7 @@ func New(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.Answers = answers.New(answers.Config{
-		Router: n.router, Transport: n.transport, DB: n.db, Joiner: n.joiner, Hub: n.events, Now: cfg.Now,
+		Router: n.router, Transport: n.transport, Joiner: n.joiner, Hub: n.events, Now: cfg.Now,
 		Settings: n.settings,
 		Info:     n.info.Load, Standing: n.standing,
 	})
@@ -213,14 +212,14 @@ func (n *Node) newRouter() {
 	s := n.settings()
 	part := n.env.Part("router") // profiles and netDb are its loop's as well
 	n.profiles = n.keeper.loadProfiles(profile.Config{Rand: part.Rand})
-	n.db = netdb.New(netdb.Config{
+	db := netdb.New(netdb.Config{
 		Self: n.hash, NetID: s.NetID, Profiles: n.profiles, Rand: part.Rand,
 		Own:        func() *routerinfo.RouterInfo { return n.info.Load() },
 		SamePrefix: s.Testnet, Floodfill: s.Floodfill,
 	}, n.started)
 	in, out := exploratory(s)
 	n.router = router.New(router.Config{
-		Env: part, Hash: n.hash, Static: routerStatic(n.id), Transport: n.transport, DB: n.db, Profiles: n.profiles,
+		Env: part, Hash: n.hash, Static: routerStatic(n.id), Transport: n.transport, DB: db, Profiles: n.profiles,
 		Limits: router.Limits{TransitTunnels: transitLimit(s.Transit.MaxTunnels)}, Testnet: s.Testnet,
 		Inbound: in, Outbound: out,
 		Info: n.renewInfo,

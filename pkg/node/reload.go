@@ -52,7 +52,7 @@ func (n *Node) sections() []section {
 	return []section{
 		{"log_level", n.reloadLogLevel},
 		{"bootstrap", n.reloadBootstrap},
-		{"floodfill", always(func(_, to config.Config) { n.router.Do(func() { n.db.Serve(to.Floodfill) }) })},
+		{"floodfill", always(func(_, to config.Config) { n.router.Knowledge().Serve(to.Floodfill) })},
 		{"host", n.reloadHosts},
 		{"hidden", always(func(_, _ config.Config) {})},          // what is published says it
 		{"bandwidth.share", always(func(_, _ config.Config) {})}, // likewise

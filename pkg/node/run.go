@@ -56,7 +56,7 @@ func (n *Node) Run(ctx context.Context) error {
 	err = cmp.Or(err, hall.wait())
 	cancel()
 	err = cmp.Or(err, parts.wait())
-	n.keeper.last(n.kept())
+	n.keeper.last(n.router.Knowledge())
 	n.events.Close()
 	closeSocket()
 	return cmp.Or(err, door.wait())
@@ -75,14 +75,12 @@ func (n *Node) start(ctx context.Context) error {
 		return errors.New("no RouterInfo")
 	}
 	close(n.listening)
-	n.keeper.load(ctx, n.router, n.db, n.settings().Bootstrap)
+	n.keeper.load(ctx, n.router, n.settings().Bootstrap)
 	close(n.loaded)
 	n.router.Start()
-	n.keeper.run(ctx, n.kept())
+	n.keeper.run(ctx, n.router.Knowledge())
 	return nil
 }
-
-func (n *Node) kept() kept { return kept{do: n.router.Do, db: n.db, profiles: n.profiles} }
 
 // tellReady says that the router is ready, as soon as it is: it listens, and
 // its socket answers. A router that is stopped before says nothing.

@@ -9,6 +9,7 @@ package router
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"i2ptoolkit/pkg/draw"
@@ -125,6 +126,7 @@ type Router struct {
 	pace    *tunnel.BuildLimit
 	asked   neighbours
 
+	ended      sync.Mutex    // held by who uses what is left after Run
 	ready      chan struct{} // closed once exploratory tunnels stand both ways
 	isReady    bool
 	started    bool // tunnels may be built
@@ -183,14 +185,9 @@ func (r *Router) Deliver(from i2p.Hash, m i2np.Message) { r.in.message(from, m) 
 // Ready is closed once exploratory tunnels stand both ways.
 func (r *Router) Ready() <-chan struct{} { return r.ready }
 
-// Do runs f in the loop and waits for it. It reports false when the router
-// has stopped.
-func (r *Router) Do(f func()) bool { return r.in.Do(f) }
-
 // Run works until ctx ends.
 func (r *Router) Run(ctx context.Context) error {
-	defer r.in.Close()
-	defer r.closeAll()
+	defer r.end()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -204,6 +201,14 @@ func (r *Router) Run(ctx context.Context) error {
 		r.now = r.cfg.Now()
 		timer.Reset(r.turn())
 	}
+}
+
+// end lets go of everything, and answers those who still wait.
+func (r *Router) end() {
+	r.ended.Lock()
+	defer r.ended.Unlock()
+	r.closeAll()
+	r.in.Close()
 }
 
 // turn is one turn of the loop: what was taken out of the inbox, and what time

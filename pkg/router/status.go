@@ -37,10 +37,10 @@ type Numbers struct {
 	DB                            netdb.Stats
 }
 
-// Counts returns the numbers; all are zero once the router has stopped.
+// Counts returns the numbers.
 func (r *Router) Counts() Numbers {
 	var n Numbers
-	r.Do(func() {
+	r.within(func() {
 		n.Counts = r.counts
 		n.InboxDropped = r.in.Dropped()
 		n.Transit = len(r.transit.hops)
@@ -64,7 +64,7 @@ func (r *Router) Counts() Numbers {
 // Tunnels lists all tunnels: our own by party, then those of others by id.
 func (r *Router) Tunnels() []TunnelInfo {
 	var out []TunnelInfo
-	r.Do(func() {
+	r.within(func() {
 		for _, p := range r.parties {
 			for _, pl := range []*pool{p.in, p.out} {
 				for _, t := range pl.tunnels {

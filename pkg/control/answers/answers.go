@@ -21,7 +21,6 @@ import (
 type Config struct {
 	Router    *router.Router
 	Transport *transport.Transport
-	DB        *netdb.DB // read in the router's loop
 	Joiner    *join.Joiner
 	Hub       *Hub
 	Now       func() time.Time

@@ -17,11 +17,9 @@ func (a *Answers) Peers() []control.Peer {
 			BytesIn: p.BytesIn, BytesOut: p.BytesOut, MessagesIn: p.MessagesIn, MessagesOut: p.MessagesOut,
 			Queued: p.Waiting,
 		}
-		a.cfg.Router.Do(func() {
-			if ri := a.cfg.DB.Router(p.Hash); ri != nil {
-				c.Caps, c.Version = ri.Caps().Text, ri.Version()
-			}
-		})
+		if ri := a.cfg.Router.Knowledge().Router(p.Hash); ri != nil {
+			c.Caps, c.Version = ri.Caps().Text, ri.Version()
+		}
 		out = append(out, c)
 	}
 	return out

@@ -15,13 +15,9 @@ func (a *Answers) NetDB(kind string) []control.Record {
 	if kind != control.KindRouterInfo {
 		return out
 	}
-	a.cfg.Router.Do(func() {
-		for _, h := range a.cfg.DB.Hashes() {
-			if ri := a.cfg.DB.Router(h); ri != nil {
-				out = append(out, routerRecord(ri))
-			}
-		}
-	})
+	for _, ri := range a.cfg.Router.Knowledge().Routers() {
+		out = append(out, routerRecord(ri))
+	}
 	return out
 }
 

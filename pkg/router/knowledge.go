@@ -1,0 +1,74 @@
+package router
+
+import (
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// Knowledge is what a router knows of others. Its methods may be called from
+// any goroutine but the router's own; they wait for the loop, or use what is
+// left once it has ended.
+type Knowledge struct{ r *Router }
+
+// Knowledge is what the router knows of others.
+func (r *Router) Knowledge() Knowledge { return Knowledge{r} }
+
+// within runs f where nothing else uses the router's state: in the loop, or
+// once that has ended.
+func (r *Router) within(f func()) {
+	if r.in.Do(f) {
+		return
+	}
+	r.ended.Lock()
+	defer r.ended.Unlock()
+	f()
+}
+
+// Router gives a RouterInfo, or nil.
+func (k Knowledge) Router(h i2p.Hash) (ri *routerinfo.RouterInfo) {
+	k.r.within(func() { ri = k.r.db.Router(h) })
+	return ri
+}
+
+// Routers gives all RouterInfos in the order of their hashes.
+func (k Knowledge) Routers() (out []*routerinfo.RouterInfo) {
+	k.r.within(func() {
+		for _, h := range k.r.db.Hashes() {
+			if ri := k.r.db.Router(h); ri != nil {
+				out = append(out, ri)
+			}
+		}
+	})
+	return out
+}
+
+// Known tells which of some routers are known.
+func (k Knowledge) Known(hashes []i2p.Hash) map[i2p.Hash]bool {
+	known := make(map[i2p.Hash]bool)
+	k.r.within(func() {
+		for _, h := range hashes {
+			if k.r.db.Has(h) {
+				known[h] = true
+			}
+		}
+	})
+	return known
+}
+
+// Drain gives up to limit RouterInfos that changed since they were last
+// written, and the routers whose files are to be deleted. What it returns is
+// forgotten: the caller writes.
+func (k Knowledge) Drain(limit int) (write []netdb.File, remove []i2p.Hash) {
+	k.r.within(func() { write, remove = k.r.db.Drain(limit) })
+	return write, remove
+}
+
+// Profiles gives what was learnt about peers, as profile.Parse reads it.
+func (k Knowledge) Profiles() (b []byte) {
+	k.r.within(func() { b = k.r.peers.AppendTo(nil, k.r.cfg.Now()) })
+	return b
+}
+
+// Serve says whether we are a floodfill from now on.
+func (k Knowledge) Serve(floodfill bool) { k.r.within(func() { k.r.db.Serve(floodfill) }) }
