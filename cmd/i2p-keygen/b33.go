@@ -86,9 +86,6 @@ func describeBlinded(a i2p.BlindedAddress, day time.Time, secret string) (b33Inf
 // readBlinded reads an address from the argument itself, or what readKeys reads.
 func readBlinded(c *cli.Context) (i2p.BlindedAddress, error) {
 	if arg := c.Args().First(); strings.HasSuffix(strings.ToLower(arg), ".b32.i2p") {
-		if _, err := cli.Positionals(c, 1, 1); err != nil {
-			return i2p.BlindedAddress{}, err
-		}
 		a, err := i2p.ParseB33(arg)
 		if err != nil {
 			return a, cli.Dataf("%s: %w", cli.InputName(arg), err)

@@ -26,10 +26,7 @@ func b64Command() *cli.Command {
 			cli.OutputFlag(), cli.ForceFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			args, err := cli.Positionals(c, 0, 1)
-			if err != nil {
-				return err
-			}
+			args := c.Args().Slice()
 			path, err := inputOf(c, args)
 			if err != nil {
 				return err

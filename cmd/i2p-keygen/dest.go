@@ -27,9 +27,6 @@ func destCommand() *cli.Command {
 			cli.OutputFlag(), cli.ForceFlag(), cli.JSONFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			if _, err := cli.Positionals(c, 0, 0); err != nil {
-				return err
-			}
 			signing, err := sign.ParseType(c.String("type"))
 			if err != nil {
 				return cli.Usagef("dest: %w", err)

@@ -38,10 +38,7 @@ func familyNewCommand() *cli.Command {
 			cli.ForceFlag(), cli.JSONFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			args, err := cli.Positionals(c, 1, 1)
-			if err != nil {
-				return err
-			}
+			args := c.Args().Slice()
 			if err := family.CheckName(args[0]); err != nil {
 				return cli.Usagef("%w", err)
 			}
@@ -105,10 +102,7 @@ func familySignCommand() *cli.Command {
 			cli.OutputFlag(), cli.ForceFlag(), cli.JSONFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			args, err := cli.Positionals(c, 2, 2)
-			if err != nil {
-				return err
-			}
+			args := c.Args().Slice()
 			f, err := loadFamily(c, args[0])
 			if err != nil {
 				return err
@@ -232,10 +226,7 @@ func familyVerifyCommand() *cli.Command {
 			cli.JSONFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			args, err := cli.Positionals(c, 1, -1)
-			if err != nil {
-				return err
-			}
+			args := c.Args().Slice()
 			name, key, err := loadCertificate(c, c.String("cert"))
 			if err != nil {
 				return err

@@ -134,10 +134,7 @@ func hostRemoveCommand() *cli.Command {
 // makeRecord begins with the name that the argument gives the destination of -k, has
 // command make a record of it, signs that as far as the keys are there, and prints it.
 func makeRecord(c *cli.Context, command func(hostrecord.Record) (hostrecord.Record, error)) error {
-	args, err := cli.Positionals(c, 1, 1)
-	if err != nil {
-		return err
-	}
+	args := c.Args().Slice()
 	for _, name := range []string{args[0], c.String("of"), c.String("from")} {
 		if err := i2p.CheckHost(name); name != "" && err != nil {
 			return cli.Usagef("%s", strings.TrimPrefix(err.Error(), "hostrecord: "))

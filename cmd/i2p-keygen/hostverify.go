@@ -117,10 +117,7 @@ func hostVerifyCommand() *cli.Command {
 // readRecords reads the lines that the argument is, or names: a record is told from a file
 // by its "=".
 func readRecords(c *cli.Context) ([]string, error) {
-	args, err := cli.Positionals(c, 0, 1)
-	if err != nil {
-		return nil, err
-	}
+	args := c.Args().Slice()
 	if len(args) == 1 && strings.Contains(args[0], "=") {
 		return []string{args[0]}, nil
 	}

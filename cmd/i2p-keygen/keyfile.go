@@ -16,10 +16,7 @@ const maxKeyFile = 16 << 10
 
 // readKeys reads what the one argument names, or stdin: see loadKeys.
 func readKeys(c *cli.Context) (keys *i2p.PrivateKeys, id i2p.Identity, err error) {
-	args, err := cli.Positionals(c, 0, 1)
-	if err != nil {
-		return nil, id, err
-	}
+	args := c.Args().Slice()
 	path, err := inputOf(c, args)
 	if err != nil {
 		return nil, id, err

@@ -34,10 +34,7 @@ func offlineCommand() *cli.Command {
 			if err != nil {
 				return cli.Usagef("offline: %w", err)
 			}
-			args, err := cli.Positionals(c, 0, 1)
-			if err != nil {
-				return err
-			}
+			args := c.Args().Slice()
 			path, err := inputOf(c, args)
 			if err != nil {
 				return err

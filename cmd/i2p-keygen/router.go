@@ -14,9 +14,6 @@ func routerCommand() *cli.Command {
 		Description: "The file goes to stdout, or to -o FILE; then its address is printed. As router.keys in a data\ndirectory it makes the router that i2p-router runs there.",
 		Flags:       []cli.Flag{cli.OutputFlag(), cli.ForceFlag(), cli.JSONFlag()},
 		Action: func(c *cli.Context) error {
-			if _, err := cli.Positionals(c, 0, 0); err != nil {
-				return err
-			}
 			keys, err := i2p.GenerateRouter(rand.Reader)
 			if err != nil {
 				return err

@@ -78,10 +78,7 @@ func verifyCommand() *cli.Command {
 
 // keyAndMessage reads --key and the argument, which cannot both be stdin.
 func keyAndMessage(c *cli.Context) (key, message string, err error) {
-	args, err := cli.Positionals(c, 0, 1)
-	if err != nil {
-		return "", "", err
-	}
+	args := c.Args().Slice()
 	if key, err = need(c, "key"); err != nil {
 		return "", "", err
 	}

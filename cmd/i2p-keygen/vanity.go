@@ -23,7 +23,7 @@ func vanityCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "vanity",
 		Usage:     "search for a destination whose address begins as wanted",
-		ArgsUsage: "PREFIX…",
+		ArgsUsage: "[PREFIX]…",
 		Description: "An address that has one of the prefixes, suffixes or expressions is found; each character of five bits\n" +
 			"makes the search 32 times longer. Expressions see the address without .b32.i2p; one that begins with\n" +
 			"^TEXT or ends with TEXT$ is as fast as a prefix or suffix, others are slow. The key file goes to stdout or\n" +
@@ -76,12 +76,9 @@ type vanitySearch struct {
 	found    atomic.Int64
 }
 
-func newVanitySearch(c *cli.Context) (*vanitySearch, error) {
-	prefixes, err := cli.Positionals(c, 0, -1)
-	if err != nil {
-		return nil, err
-	}
-	s := &vanitySearch{c: c, threads: c.Int("threads"), begun: time.Now()}
+func newVanitySearch(c *cli.Context) (s *vanitySearch, err error) {
+	prefixes := c.Args().Slice()
+	s = &vanitySearch{c: c, threads: c.Int("threads"), begun: time.Now()}
 	if s.threads == 0 {
 		s.threads = runtime.GOMAXPROCS(0)
 	}

@@ -33,9 +33,6 @@ func x25519Command() *cli.Command {
 			cli.OutputFlag(), cli.ForceFlag(), cli.JSONFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			if _, err := cli.Positionals(c, 0, 0); err != nil {
-				return err
-			}
 			private, err := clientKey(c, c.String("of"))
 			if err != nil {
 				return err

@@ -20,10 +20,7 @@ func getCommand() *cli.Command {
 			cli.JSONFlag(), cli.OutputFlag(), cli.ForceFlag(),
 		),
 		Action: func(c *cli.Context) error {
-			args, err := cli.Positionals(c, 1, 1)
-			if err != nil {
-				return err
-			}
+			args := c.Args().Slice()
 			hash, kind, err := cli.ParseHashName(args[0])
 			if err != nil {
 				return cli.Dataf("%s: %w", cli.InputName(args[0]), err)

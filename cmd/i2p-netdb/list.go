@@ -26,10 +26,7 @@ func listCommand() *cli.Command {
 			"names that RouterInfos have are read; how many were passed over is told, and with -v which, and why.",
 		Flags: append(filterFlags(), cli.RouterFlags(cli.JSONFlag(), cli.NulFlag())...),
 		Action: func(c *cli.Context) error {
-			args, err := cli.Positionals(c, 0, -1)
-			if err != nil {
-				return err
-			}
+			args := c.Args().Slice()
 			wanted, err := filters(c, time.Now())
 			if err != nil {
 				return err

@@ -20,10 +20,7 @@ func showCommand() *cli.Command {
 		Description: "Files are RouterInfos, LeaseSets, LeaseSet2s, EncryptedLeaseSets or MetaLeaseSets.",
 		Flags:       []cli.Flag{cli.JSONFlag()},
 		Action: func(c *cli.Context) error {
-			args, err := cli.Positionals(c, 1, -1)
-			if err != nil {
-				return err
-			}
+			args := c.Args().Slice()
 			out := &printer{c: c}
 			var failures cli.Failures
 			for _, path := range args {

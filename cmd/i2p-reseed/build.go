@@ -50,9 +50,6 @@ func buildCommand() *cli.Command {
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the bundles to `DIR`"},
 			cli.ForceFlag(), cli.JSONFlag()),
 		Action: func(c *cli.Context) error {
-			if _, err := cli.Positionals(c, 0, 0); err != nil {
-				return err
-			}
 			dir := c.String("output")
 			if dir == "" {
 				return cli.WithHint(cli.Usagef("build: -o is missing"), "see %s --help", c.Command.HelpName)

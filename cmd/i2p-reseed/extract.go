@@ -30,10 +30,7 @@ func extractCommand() *cli.Command {
 			netIDFlag(), cli.OutputFlag(), cli.ForceFlag(),
 		),
 		Action: func(c *cli.Context) error {
-			args, err := cli.Positionals(c, 1, 1)
-			if err != nil {
-				return err
-			}
+			args := c.Args().Slice()
 			t, err := trust(c)
 			if err != nil {
 				return err

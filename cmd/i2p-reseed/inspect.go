@@ -28,10 +28,7 @@ func inspectCommand() *cli.Command {
 			netIDFlag(), cli.JSONFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			args, err := cli.Positionals(c, 1, -1)
-			if err != nil {
-				return err
-			}
+			args := c.Args().Slice()
 			var failures cli.Failures
 			count := 0
 			for _, path := range args {

@@ -29,10 +29,7 @@ func rotateCommand() *cli.Command {
 			cli.JSONFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			args, err := cli.Positionals(c, 0, 1)
-			if err != nil {
-				return err
-			}
+			args := c.Args().Slice()
 			dir, err := keysDir(c)
 			if err != nil {
 				return err

@@ -49,10 +49,7 @@ func serveCommand() *cli.Command {
 			&cli.BoolFlag{Name: "log-addresses", Usage: "write clients' addresses into the log"},
 		}...),
 		Action: func(c *cli.Context) error {
-			args, err := cli.Positionals(c, 0, 1)
-			if err != nil {
-				return err
-			}
+			args := c.Args().Slice()
 			cfg, err := serveConfig(c, args)
 			if err != nil {
 				return err

@@ -26,9 +26,6 @@ func shareCommand() *cli.Command {
 			cli.OutputFlag(), cli.ForceFlag(),
 		), signerFlags()...),
 		Action: func(c *cli.Context) error {
-			if _, err := cli.Positionals(c, 0, 0); err != nil {
-				return err
-			}
 			if c.String("netdb") == "" && !c.Bool("router") {
 				if err := c.Set("router", "true"); err != nil {
 					return err

@@ -29,10 +29,7 @@ func signCommand() *cli.Command {
 			cli.DirFlag(), cli.OutputFlag(), cli.ForceFlag(),
 		),
 		Action: func(c *cli.Context) error {
-			args, err := cli.Positionals(c, 1, 1)
-			if err != nil {
-				return err
-			}
+			args := c.Args().Slice()
 			now := time.Now()
 			content, err := su3.ParseContentType(c.String("content"))
 			if err != nil {

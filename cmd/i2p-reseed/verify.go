@@ -24,10 +24,7 @@ func verifyCommand() *cli.Command {
 			"no RouterInfo of the network that a router would take, 3 if one is corrupt.",
 		Flags: trustFlags(netIDFlag(), cli.JSONFlag()),
 		Action: func(c *cli.Context) error {
-			args, err := cli.Positionals(c, 1, -1)
-			if err != nil {
-				return err
-			}
+			args := c.Args().Slice()
 			t, err := trust(c)
 			if err != nil {
 				return err

@@ -47,14 +47,7 @@ func listCommand[T any](name, usage string, ask func(*client.Client, context.Con
 		Name:  name,
 		Usage: usage,
 		Flags: cli.RouterFlags(cli.JSONFlag()),
-		Action: func(c *cli.Context) error {
-			if _, err := cli.Positionals(c, 0, 0); err != nil {
-				return err
-			}
-			router, err := cli.Router(c)
-			if err != nil {
-				return err
-			}
+		Action: cli.WithRouter(func(c *cli.Context, router *client.Client) error {
 			items, err := ask(router, c.Context)
 			if err != nil {
 				return err
@@ -71,6 +64,6 @@ func listCommand[T any](name, usage string, ask func(*client.Client, context.Con
 				}
 				return table.Flush()
 			})
-		},
+		}),
 	}
 }

@@ -15,10 +15,7 @@ func logLevelCommand() *cli.Command {
 		Description: "Without an argument it prints the level.",
 		Flags:       cli.RouterFlags(),
 		Action: func(c *cli.Context) error {
-			args, err := cli.Positionals(c, 0, 1)
-			if err != nil {
-				return err
-			}
+			args := c.Args().Slice()
 			if len(args) == 1 && !slices.Contains(logLevels(), args[0]) {
 				return cli.Usagef("log-level: %q is none of %s", args[0], strings.Join(logLevels(), ", "))
 			}

@@ -4,6 +4,7 @@ import (
 	"os"
 
 	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/control/client"
 )
 
 func metricsCommand() *cli.Command {
@@ -13,15 +14,8 @@ func metricsCommand() *cli.Command {
 		Description: "The output is in the Prometheus text format; docs/metrics.md lists what there is. No label names a\n" +
 			"destination, a peer or an address. A scraper has the same by GET /v1/metrics at the control socket.",
 		Flags: cli.RouterFlags(),
-		Action: func(c *cli.Context) error {
-			if _, err := cli.Positionals(c, 0, 0); err != nil {
-				return err
-			}
-			router, err := cli.Router(c)
-			if err != nil {
-				return err
-			}
+		Action: cli.WithRouter(func(c *cli.Context, router *client.Client) error {
 			return router.Metrics(c.Context, os.Stdout)
-		},
+		}),
 	}
 }

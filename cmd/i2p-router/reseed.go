@@ -15,7 +15,7 @@ func reseedCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "reseed",
 		Usage:     "make the running router get RouterInfos from reseed servers or files now",
-		ArgsUsage: "[URL|PATH…]",
+		ArgsUsage: "[URL|PATH]…",
 		Description: "Without an argument it asks whom its configuration names, or the known servers. A PATH is a su3 file, a zip\n" +
 			"or a netDb directory, which the router reads itself. Each source gets a line that says what came of it.",
 		Flags: cli.RouterFlags(cli.JSONFlag(),

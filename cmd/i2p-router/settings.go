@@ -165,9 +165,6 @@ func configCommand() *cli.Command {
 				Usage: "tell whether the configuration is good",
 				Flags: append(settingFlags(), cli.RouterFlags()...),
 				Action: func(c *cli.Context) error {
-					if _, err := cli.Positionals(c, 0, 0); err != nil {
-						return err
-					}
 					_, err := readSettings(c)
 					return err
 				},
@@ -180,9 +177,6 @@ func configCommand() *cli.Command {
 					cli.JSONFlag(),
 				)...),
 				Action: func(c *cli.Context) error {
-					if _, err := cli.Positionals(c, 0, 0); err != nil {
-						return err
-					}
 					s, err := readSettings(c)
 					if err != nil {
 						return err

@@ -23,9 +23,6 @@ func runCommand() *cli.Command {
 			notifyFlag("write a newline to file descriptor `FD` once ready, and close it"),
 		)...),
 		Action: func(c *cli.Context) error {
-			if _, err := cli.Positionals(c, 0, 0); err != nil {
-				return err
-			}
 			s, err := readSettings(c)
 			if err != nil {
 				return err
@@ -73,9 +70,6 @@ func devnetCommand() *cli.Command {
 }
 
 func serveDevnet(c *cli.Context) error {
-	if _, err := cli.Positionals(c, 0, 0); err != nil {
-		return err
-	}
 	n, fd := c.Int("n"), c.Int("notify-fd")
 	level := new(slog.LevelVar)
 	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/control/client"
 	"i2ptoolkit/pkg/words"
 )
 
@@ -14,14 +15,7 @@ func statusCommand() *cli.Command {
 		Name:  "status",
 		Usage: "show how the running router is",
 		Flags: cli.RouterFlags(cli.JSONFlag()),
-		Action: func(c *cli.Context) error {
-			if _, err := cli.Positionals(c, 0, 0); err != nil {
-				return err
-			}
-			router, err := cli.Router(c)
-			if err != nil {
-				return err
-			}
+		Action: cli.WithRouter(func(c *cli.Context, router *client.Client) error {
 			st, err := router.Status(c.Context)
 			if err != nil {
 				return err
@@ -30,7 +24,7 @@ func statusCommand() *cli.Command {
 				return cli.PrintJSON(st)
 			}
 			return printStatus(st)
-		},
+		}),
 	}
 }
 

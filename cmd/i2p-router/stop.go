@@ -28,14 +28,7 @@ func stopCommand() *cli.Command {
 			&cli.BoolFlag{Name: "now", Usage: "do not wait for tunnels and streams to end"},
 			cli.Timeout(cli.DurationFlag{Name: "timeout", Value: gracefulStop, Usage: "wait for the router's end as long as `DURATION`"}),
 		),
-		Action: func(c *cli.Context) error {
-			if _, err := cli.Positionals(c, 0, 0); err != nil {
-				return err
-			}
-			router, err := cli.Router(c)
-			if err != nil {
-				return err
-			}
+		Action: cli.WithRouter(func(c *cli.Context, router *client.Client) error {
 			ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 			defer cancel()
 			if err := router.Stop(ctx, c.Bool("now")); err != nil {
@@ -45,7 +38,7 @@ func stopCommand() *cli.Command {
 				return late(err, "the router is still stopping")
 			}
 			return nil
-		},
+		}),
 	}
 }
 
@@ -56,14 +49,7 @@ func reloadCommand() *cli.Command {
 		Description: "It prints which settings have changed, and when they hold: now, for new destinations, or with the next start,\n" +
 			"for which the router must be stopped. A configuration that is wrong changes nothing.",
 		Flags: cli.RouterFlags(cli.JSONFlag()),
-		Action: func(c *cli.Context) error {
-			if _, err := cli.Positionals(c, 0, 0); err != nil {
-				return err
-			}
-			router, err := cli.Router(c)
-			if err != nil {
-				return err
-			}
+		Action: cli.WithRouter(func(c *cli.Context, router *client.Client) error {
 			done, err := router.Reload(c.Context)
 			if err != nil {
 				return err
@@ -75,7 +61,7 @@ func reloadCommand() *cli.Command {
 				}
 				return table.Flush()
 			})
-		},
+		}),
 	}
 }
 
@@ -102,9 +88,6 @@ func waitCommand() *cli.Command {
 			cli.Timeout(cli.DurationFlag{Name: "timeout", Usage: "give up with status 5 after `DURATION`", DefaultText: "never"}),
 		),
 		Action: func(c *cli.Context) error {
-			if _, err := cli.Positionals(c, 0, 0); err != nil {
-				return err
-			}
 			state := c.String("for")
 			router, err := cli.Router(c)
 			if err != nil {

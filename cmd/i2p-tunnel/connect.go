@@ -64,10 +64,7 @@ func connectCommand() *cli.Command {
 
 // target reads DEST[:PORT], or DEST and PORT.
 func target(c *cli.Context) (control.Connect, error) {
-	args, err := cli.Positionals(c, 1, 2)
-	if err != nil {
-		return control.Connect{}, err
-	}
+	args := c.Args().Slice()
 	name, port, hasPort := strings.Cut(args[0], ":")
 	if len(args) == 2 {
 		if hasPort {

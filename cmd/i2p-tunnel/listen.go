@@ -55,9 +55,6 @@ func listenCommand() *cli.Command {
 }
 
 func listenRequest(c *cli.Context) (control.Open, error) {
-	if _, err := cli.Positionals(c, 0, 0); err != nil {
-		return control.Open{}, err
-	}
 	req := control.Open{Listen: []uint16{uint16(c.Int("port"))}}
 	path := c.String("key")
 	if path == "" {

@@ -16,15 +16,12 @@ func completionCommand(p Program) *Command {
 			"For zsh: put it as _" + p.Name + " in a directory of fpath; or source <(" + p.Name + " completion zsh), after compinit in ~/.zshrc.\n\n" +
 			"For fish: put it in ~/.config/fish/completions/" + p.Name + ".fish.",
 		Action: func(c *Context) error {
-			args, err := Positionals(c, 1, 1)
-			if err != nil {
-				return err
-			}
+			args := c.Args().Slice()
 			script, ok := completionScripts()[args[0]]
 			if !ok {
 				return Usagef("completion: %q is none of bash, zsh and fish", args[0])
 			}
-			_, err = os.Stdout.WriteString(completionScript(script, p.Name))
+			_, err := os.Stdout.WriteString(completionScript(script, p.Name))
 			return err
 		},
 	}

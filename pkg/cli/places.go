@@ -84,6 +84,17 @@ func Router(c *Context) (*client.Client, error) {
 	return client.New(path), nil
 }
 
+// WithRouter is the action of a verb that speaks to the router that the flags name.
+func WithRouter(action func(*Context, *client.Client) error) func(*Context) error {
+	return func(c *Context) error {
+		router, err := Router(c)
+		if err != nil {
+			return err
+		}
+		return action(c, router)
+	}
+}
+
 // CheckSocket tells whether a path can be a socket's: no system takes a long one.
 func CheckSocket(path string) error {
 	if len(path) <= control.MaxSocketPath {

@@ -97,8 +97,11 @@ func (p Program) App() *urfave.App {
 	}
 	app.UsageText = p.usageText()
 	plain(app.Flags)
-	if app.Action == nil {
+	switch {
+	case app.Action == nil:
 		app.Action = unknownVerb
+	default:
+		app.Action = counted(p.ArgsUsage, p.Action)
 	}
 	for _, c := range app.Commands {
 		complete(c, p.Name)
@@ -123,11 +126,12 @@ func complete(c *Command, parent string) {
 	c.HideHelpCommand = true
 	c.OnUsageError = usageError
 	c.UsageText = strings.TrimSpace(name + " [OPTION…] " + c.ArgsUsage)
-	if len(c.Subcommands) > 0 {
+	switch {
+	case len(c.Subcommands) > 0:
 		c.UsageText = name + " VERB [OPTION…]"
-		if c.Action == nil {
-			c.Action = unknownVerb
-		}
+		c.Action = unknownVerb
+	default:
+		c.Action = counted(c.ArgsUsage, c.Action)
 	}
 	c.Flags = append(c.Flags, commonFlags(c.Flags)...)
 	plain(c.Flags)
@@ -183,17 +187,51 @@ func helpName(c *Context) string {
 	return c.App.HelpName
 }
 
-// Positionals returns the arguments that are no flags, or a usage error when there are
-// fewer than least or more than most; most < 0 sets no limit.
-func Positionals(c *Context, least, most int) ([]string, error) {
-	args := c.Args().Slice()
-	switch {
-	case len(args) < least:
-		return nil, WithHint(Usagef("%s: an argument is missing", c.Command.Name), "see %s --help", helpName(c))
-	case most >= 0 && len(args) > most:
-		return nil, WithHint(Usagef("%s: unexpected argument %q", c.Command.Name, args[most]), "see %s --help", helpName(c))
+// counted refuses arguments that the usage has no place for, and misses those that it wants.
+func counted(usage string, action urfave.ActionFunc) urfave.ActionFunc {
+	least, most := placesIn(usage)
+	return func(c *Context) error {
+		args := c.Args().Slice()
+		switch {
+		case len(args) < least:
+			return misused(c, "an argument is missing")
+		case most >= 0 && len(args) > most:
+			return misused(c, fmt.Sprintf("unexpected argument %q", args[most]))
+		}
+		return action(c)
 	}
-	return args, nil
+}
+
+// misused is a usage error of the verb, or of a program that has none.
+func misused(c *Context, what string) error {
+	if name := c.Command.Name; name != c.App.Name {
+		what = name + ": " + what
+	}
+	return WithHint(Usagef("%s", what), "see %s --help", helpName(c))
+}
+
+// placesIn counts the arguments of a usage such as "NAME [FILE|-]…", of which each word is one;
+// most is -1 where there may be any number.
+func placesIn(usage string) (least, most int) {
+	least = -1
+	for way := range strings.SplitSeq(usage, " | ") {
+		wanted, places := 0, 0
+		for word := range strings.FieldsSeq(way) {
+			if !strings.HasPrefix(word, "[") {
+				wanted++
+			}
+			if places++; strings.Contains(word, "…") {
+				most = -1
+			}
+		}
+		if least < 0 || wanted < least {
+			least = wanted
+		}
+		if most >= 0 {
+			most = max(most, places)
+		}
+	}
+	return least, most
 }
 
 // Notef says something on stderr, unless -q was given.
