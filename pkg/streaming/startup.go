@@ -39,8 +39,9 @@ func (r *ramp) judge(rate, inflight float64, queued, deep bool) {
 // What startup grows by, of what was acknowledged.
 const (
 	carefully = 0.25 // the rate does not follow, and a queue seems to stand (as HyStart++, RFC 9406)
-	doubling  = 1
+	doubling  = 1.0
 	faster    = 1.5 // long round trips make doubling slow
+	muchSent  = 512 // the window where it is fast enough (as limited slow start, RFC 3742)
 )
 
 // pace is by how much of what was acknowledged startup grows. As long as the
@@ -52,11 +53,15 @@ const (
 func (c *control) pace() float64 {
 	rtt := c.recent.min()
 	bw := c.bandwidth()
+	most := faster
+	if c.window > muchSent {
+		most = doubling
+	}
 	switch {
 	case rtt > 2*c.minRTT+slack && c.window > 2*initialWindow:
 		return 0
-	case c.ramp.still == 0 && !c.longer(rtt) && c.window < (1+faster)*bw*max(rtt, c.round.before).Seconds():
-		return faster
+	case c.ramp.still == 0 && !c.longer(rtt) && c.window < (1+most)*bw*max(rtt, c.round.before).Seconds():
+		return most
 	case c.window >= max(2*bw*c.minRTT.Seconds(), 2*initialWindow):
 		return 0
 	case c.ramp.still > 0 && c.queued(rtt, c.recent.samples):
