@@ -73,8 +73,8 @@ func askSet(ctx context.Context, router *client.Client, name, kind string, hash 
 		return answer{}, cli.Dataf("%w", err)
 	}
 	a := answer{Name: name, Found: true, Kind: "destination", Hash: hash.String()}
-	if dest := set.Destination(); !dest.IsZero() {
-		a = ofDestination(name, dest)
+	if s, ok := set.(interface{ Destination() i2p.Destination }); ok { // not an encrypted one
+		a = ofDestination(name, s.Destination())
 	}
 	shown := record.OfLeaseSet(set, time.Now())
 	a.LeaseSet = &shown

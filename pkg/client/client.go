@@ -35,14 +35,14 @@ type Tunnels interface {
 	// LookupLeaseSet asks the netDb through these tunnels, for a lease set
 	// that was published later than the date where it is not zero; where there is
 	// none, it gives an older one.
-	LookupLeaseSet(hash i2p.Hash, than i2p.Date, done func(leaseset.Set, error))
+	LookupLeaseSet(hash i2p.Hash, than i2p.Date, done func(leaseset.Record, error))
 	// Publish stores a lease set in the netDb through these tunnels, and
 	// sees to it that it can be found.
-	Publish(set leaseset.Set)
+	Publish(set leaseset.Record)
 	// Suspect has the tunnels tested: what goes through them seems to get lost.
 	Suspect()
 	// Withdraw stores a lease set that ends at once, in place of the published one.
-	Withdraw(set leaseset.Set)
+	Withdraw(set leaseset.Record)
 	// Reshape has the pools keep tunnels of other shapes from now on.
 	Reshape(in, out options.Tunnels)
 	// Rest ends the building of tunnels, and Resume begins it again; those that

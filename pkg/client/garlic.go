@@ -180,7 +180,7 @@ func (c *Client) store(now time.Time, body []byte) error {
 	if s.Type == i2np.StoreRouterInfo {
 		return errNotLeaseSet
 	}
-	set, err := leaseset.Parse(s.Type, s.Data)
+	set, err := open(leaseset.Parse(s.Type, s.Data))
 	if err != nil {
 		return err
 	}

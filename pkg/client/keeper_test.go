@@ -93,7 +93,7 @@ func (e *ether) newKept(t *testing.T, s *signer, seed byte) *Client {
 func withKept(t *testing.T, prepare func(*signer), f func(t *testing.T, e *ether, s *signer, c, other *Client)) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)))
-		e := &ether{clients: map[i2p.Hash]*Client{}, sets: map[i2p.Hash]leaseset.Set{}, log: map[i2p.Hash][]i2np.Message{}, tell: map[*Client]Callbacks{}}
+		e := &ether{clients: map[i2p.Hash]*Client{}, sets: map[i2p.Hash]leaseset.Record{}, log: map[i2p.Hash][]i2np.Message{}, tell: map[*Client]Callbacks{}}
 		s := newSigner(t)
 		if prepare != nil {
 			prepare(s)

@@ -18,7 +18,8 @@ import (
 func (e *ether) stored(c *Client) leaseset.Set {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.sets[c.Destination().Hash()]
+	set, _ := e.sets[c.Destination().Hash()].(leaseset.Set)
+	return set
 }
 
 // TestResume: a destination that comes back soon goes on as if nothing had
@@ -131,6 +132,27 @@ func TestMovedService(t *testing.T) {
 			t.Errorf("a caller with the old lease set waited for %v", took)
 		} else {
 			t.Logf("it took %v", took)
+		}
+	})
+}
+
+// sealed is a record that is no Set, as an encrypted or a meta lease set is none.
+type sealed struct{ leaseset.Record }
+
+// TestNoSet: what does not say how a destination is reached is not taken for a
+// lease set without leases: Dial tells at once.
+func TestNoSet(t *testing.T) {
+	pair(t, func(t *testing.T, e *ether, a, b *Client) {
+		e.mu.Lock()
+		hash := b.Destination().Hash()
+		e.sets[hash] = sealed{e.sets[hash]}
+		e.mu.Unlock()
+		begun := time.Now()
+		if _, err := a.Dial(t.Context(), b.Destination(), 7); !errors.Is(err, ErrLeaseSetKind) {
+			t.Errorf("error %v, want %v", err, ErrLeaseSetKind)
+		}
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("after %v", took)
 		}
 	})
 }

@@ -18,7 +18,7 @@ func (c *Client) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error
 	retired := c.gates.done(c.gates.retired)
 	for attempt := 1; ; attempt++ {
 		set, err := c.find(ctx, hash)
-		if err == nil || errors.Is(err, ErrEncryption) {
+		if err == nil || errors.Is(err, ErrEncryption) || errors.Is(err, ErrLeaseSetKind) {
 			return set, err
 		}
 		err = fmt.Errorf("lease set of %s: %w", hash.B32(), err)
@@ -76,9 +76,10 @@ func (c *Client) find(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) 
 			tell(now, set, nil)
 			return
 		}
-		c.tunnels.LookupLeaseSet(hash, 0, func(set leaseset.Set, err error) {
+		c.tunnels.LookupLeaseSet(hash, 0, func(found leaseset.Record, err error) {
 			c.post(func(now time.Time) {
-				if set != nil {
+				set, err := open(found, err)
+				if err == nil {
 					c.learn(now, set)
 				}
 				tell(now, set, err)
@@ -93,6 +94,26 @@ func (c *Client) find(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) 
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+}
+
+// ErrLeaseSetKind means that a destination's lease set is of a kind that does not say
+// how to reach it by itself.
+var ErrLeaseSetKind = errors.New("client: lease set of a kind that cannot be used yet")
+
+// open takes what a lookup found for a lease set to send by.
+func open(found leaseset.Record, err error) (leaseset.Set, error) {
+	if err != nil {
+		return nil, err
+	}
+	switch set := found.(type) {
+	case leaseset.Set:
+		return set, nil
+	case *leaseset.EncryptedLeaseSet:
+		return nil, fmt.Errorf("%w: it is encrypted", ErrLeaseSetKind)
+	case *leaseset.MetaLeaseSet:
+		return nil, fmt.Errorf("%w: it names further lease sets", ErrLeaseSetKind)
+	}
+	return nil, ErrLeaseSetKind
 }
 
 // known is a lease set that need not be looked up; nil where there is none.

@@ -26,7 +26,7 @@ import (
 type ether struct {
 	mu      sync.Mutex
 	clients map[i2p.Hash]*Client // by the gateway of their one lease
-	sets    map[i2p.Hash]leaseset.Set
+	sets    map[i2p.Hash]leaseset.Record
 	log     map[i2p.Hash][]i2np.Message // what was sent to each
 	lost    i2p.Hash                    // what is sent to this gateway never arrives
 	tell    map[*Client]Callbacks
@@ -106,7 +106,7 @@ func (t etherTunnels) Send(_ uint32, gateway i2p.Hash, _ uint32, messages []i2np
 	}
 }
 
-func (t etherTunnels) LookupLeaseSet(hash i2p.Hash, _ i2p.Date, done func(leaseset.Set, error)) {
+func (t etherTunnels) LookupLeaseSet(hash i2p.Hash, _ i2p.Date, done func(leaseset.Record, error)) {
 	t.e.mu.Lock()
 	set := t.e.sets[hash]
 	t.e.mu.Unlock()
@@ -119,7 +119,7 @@ func (t etherTunnels) LookupLeaseSet(hash i2p.Hash, _ i2p.Date, done func(leases
 
 var errAbsent = errors.New("no floodfill has it")
 
-func (t etherTunnels) Publish(set leaseset.Set) {
+func (t etherTunnels) Publish(set leaseset.Record) {
 	t.e.mu.Lock()
 	t.e.sets[set.Hash()] = set
 	t.e.mu.Unlock()
@@ -128,7 +128,7 @@ func (t etherTunnels) Publish(set leaseset.Set) {
 
 func (t etherTunnels) Suspect() {}
 
-func (t etherTunnels) Withdraw(set leaseset.Set) { t.Publish(set) }
+func (t etherTunnels) Withdraw(set leaseset.Record) { t.Publish(set) }
 
 func (t etherTunnels) Reshape(_, _ options.Tunnels) {}
 
@@ -148,7 +148,7 @@ func pairWith(t *testing.T, ofA, ofB options.Options, f func(t *testing.T, e *et
 	held := buf.InUse()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)))
-		e := &ether{clients: map[i2p.Hash]*Client{}, sets: map[i2p.Hash]leaseset.Set{}, log: map[i2p.Hash][]i2np.Message{}, tell: map[*Client]Callbacks{}}
+		e := &ether{clients: map[i2p.Hash]*Client{}, sets: map[i2p.Hash]leaseset.Record{}, log: map[i2p.Hash][]i2np.Message{}, tell: map[*Client]Callbacks{}}
 		a, b := e.newClient(t, 1, ofA), e.newClient(t, 2, ofB)
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup

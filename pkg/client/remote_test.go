@@ -20,7 +20,7 @@ type outlets struct {
 
 func (o outlets) Send(via uint32, _ i2p.Hash, _ uint32, messages []i2np.Message) { o.sent[via]++ }
 
-func (o outlets) LookupLeaseSet(i2p.Hash, i2p.Date, func(leaseset.Set, error)) {}
+func (o outlets) LookupLeaseSet(i2p.Hash, i2p.Date, func(leaseset.Record, error)) {}
 
 // TestEveryTunnel: all outbound tunnels are used, for as many peers each.
 func TestEveryTunnel(t *testing.T) {

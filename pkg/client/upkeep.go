@@ -140,11 +140,12 @@ func (c *Client) lookUpdate(now time.Time, r *remote) {
 		than = r.set.Published()
 	}
 	hash := r.hash
-	c.tunnels.LookupLeaseSet(hash, than, func(set leaseset.Set, err error) {
+	c.tunnels.LookupLeaseSet(hash, than, func(found leaseset.Record, err error) {
 		c.post(func(now time.Time) {
 			if r := c.remotes[hash]; r != nil {
 				r.lookup = false
 			}
+			set, err := open(found, err)
 			if err != nil {
 				c.cfg.Log.Debug("lease set not found", "error", err)
 				return

@@ -25,6 +25,7 @@ var (
 	ErrUnreachable = errors.New("nobody can be asked")
 	ErrBusy        = errors.New("a limit is reached")
 	ErrEncryption  = client.ErrEncryption
+	ErrLeaseSet    = client.ErrLeaseSetKind
 	ErrReset       = errors.New("the peer broke it off")
 	ErrTaken       = errors.New("the port is taken already")
 )

@@ -261,10 +261,10 @@ func (s *vectorSuite) leaseSet(n *Network) leaseset.Set {
 		floodfills = append(floodfills, l)
 	}
 	store := s.find("the lease set of i2pd's server", floodfills, hash, i2np.LookupLeaseSet)
-	set, err := leaseset.Parse(store.Type, store.Data)
+	found, err := leaseset.Parse(store.Type, store.Data)
 	s.must(err)
-	s.must(set.Verify(time.Now()))
-	return set
+	s.must(found.Verify(time.Now()))
+	return found.(leaseset.Set)
 }
 
 // conversation is a ratchet session with i2pd's server.

@@ -45,24 +45,38 @@ type EncryptionKey struct {
 	Key  []byte
 }
 
-// Set is a lease set of any kind. Sets are immutable.
-type Set interface {
+// Record is a lease set of any kind, as the netDb stores it: what can be said
+// of it without looking inside. Records are immutable.
+type Record interface {
 	StoreType() byte
-	// Hash is the key under which the set is stored.
+	// Hash is the key under which the record is stored.
 	Hash() i2p.Hash
-	// Destination is the owner; zero for an EncryptedLeaseSet, which hides it.
-	Destination() i2p.Destination
 	Published() i2p.Date
 	Expires() i2p.Date
-	Leases() []Lease
-	// EncryptionKeys are in the owner's order of preference.
-	EncryptionKeys() []EncryptionKey
-	Options() i2p.Mapping
 	// Verify checks the signature, and that the dates fit now.
 	Verify(now time.Time) error
 	// Bytes is the exact record; it must not be changed.
 	Bytes() []byte
 }
+
+// Set is a record that says how its destination is reached: a LeaseSet or
+// LeaseSet2. An EncryptedLeaseSet has to be opened, and a MetaLeaseSet followed,
+// before there is one: neither is a Set without leases.
+type Set interface {
+	Record
+	Destination() i2p.Destination
+	Leases() []Lease
+	// EncryptionKeys are in the owner's order of preference.
+	EncryptionKeys() []EncryptionKey
+	Options() i2p.Mapping
+}
+
+var (
+	_ Set    = (*LeaseSet)(nil)
+	_ Set    = (*LeaseSet2)(nil)
+	_ Record = (*EncryptedLeaseSet)(nil)
+	_ Record = (*MetaLeaseSet)(nil)
+)
 
 // Reasons for which Verify refuses.
 var (
@@ -72,13 +86,13 @@ var (
 )
 
 // Parse reads a lease set of a DatabaseStore type that takes up all of b.
-func Parse(storeType byte, b []byte) (Set, error) {
+func Parse(storeType byte, b []byte) (Record, error) {
 	if len(b) > MaxLen {
 		return nil, fmt.Errorf("leaseset: %d bytes, at most %d", len(b), MaxLen)
 	}
 	b = append([]byte(nil), b...)
 	var (
-		s   Set
+		s   Record
 		err error
 	)
 	switch storeType {

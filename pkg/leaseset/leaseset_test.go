@@ -226,10 +226,11 @@ func TestLeaseSet1(t *testing.T) {
 	leases := testLeases(2, 9*time.Minute)
 	leases[0].Expires -= 1000
 	b := encode1(t, k, leases)
-	s, err := Parse(TypeLeaseSet, b)
+	r, err := Parse(TypeLeaseSet, b)
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := r.(Set)
 	if err := s.Verify(testTime); err != nil {
 		t.Error(err)
 	}

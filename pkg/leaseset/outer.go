@@ -68,18 +68,6 @@ func (s *EncryptedLeaseSet) BlindedKey() sign.PublicKey { return s.blinded }
 // Ciphertext is the encrypted inner layer.
 func (s *EncryptedLeaseSet) Ciphertext() []byte { return s.data }
 
-// Destination is zero: it is what the encryption hides.
-func (s *EncryptedLeaseSet) Destination() i2p.Destination { return i2p.Destination{} }
-
-// Leases are hidden.
-func (s *EncryptedLeaseSet) Leases() []Lease { return nil }
-
-// EncryptionKeys are hidden.
-func (s *EncryptedLeaseSet) EncryptionKeys() []EncryptionKey { return nil }
-
-// Options are hidden.
-func (s *EncryptedLeaseSet) Options() i2p.Mapping { return nil }
-
 // Bytes is the signed record.
 func (s *EncryptedLeaseSet) Bytes() []byte { return s.raw }
 
@@ -145,17 +133,11 @@ func parseMeta(b []byte) (*MetaLeaseSet, error) {
 // StoreType is TypeMetaLeaseSet.
 func (s *MetaLeaseSet) StoreType() byte { return TypeMetaLeaseSet }
 
-// Leases are none: MetaLeases says where to look on.
-func (s *MetaLeaseSet) Leases() []Lease { return nil }
-
 // MetaLeases name the further sets.
 func (s *MetaLeaseSet) MetaLeases() []MetaLease { return s.leases }
 
 // Revoked are hashes of sets that are not valid any more.
 func (s *MetaLeaseSet) Revoked() []i2p.Hash { return s.revoked }
-
-// EncryptionKeys are none.
-func (s *MetaLeaseSet) EncryptionKeys() []EncryptionKey { return nil }
 
 // Verify checks the signature, the offline one too, and the dates.
 func (s *MetaLeaseSet) Verify(now time.Time) error {

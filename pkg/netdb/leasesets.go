@@ -16,7 +16,7 @@ type leaseSets struct {
 }
 
 type heldSet struct {
-	set leaseset.Set
+	set leaseset.Record
 	// stored: somebody stored it here over a session, so that a floodfill
 	// may give it to whoever asks. What we asked for ourselves is not given.
 	stored bool
@@ -28,7 +28,7 @@ func newLeaseSets(limit int) leaseSets {
 
 // store takes a lease set that is newer than the one held, once its signature
 // and dates are checked.
-func (t *leaseSets) store(now time.Time, set leaseset.Set, stored bool) (Change, error) {
+func (t *leaseSets) store(now time.Time, set leaseset.Record, stored bool) (Change, error) {
 	key := set.Hash()
 	old, have := t.sets[key]
 	if have && !newer(set, old.set) {
@@ -52,7 +52,7 @@ func (t *leaseSets) store(now time.Time, set leaseset.Set, stored bool) (Change,
 
 // newer compares two sets of one key. Sets of the first kind have no date of
 // publication, so against others their ends are compared.
-func newer(a, b leaseset.Set) bool {
+func newer(a, b leaseset.Record) bool {
 	if a.StoreType() != b.StoreType() {
 		return a.Expires() > b.Expires()
 	}
@@ -65,7 +65,7 @@ func (t *leaseSets) evict(now time.Time) {
 		return
 	}
 	all := t.list(now)
-	slices.SortStableFunc(all, func(a, b leaseset.Set) int {
+	slices.SortStableFunc(all, func(a, b leaseset.Record) int {
 		return a.Expires().Time().Compare(b.Expires().Time())
 	})
 	for _, s := range all[:max(1, len(all)/8)] {
@@ -84,20 +84,20 @@ func (t *leaseSets) expire(now time.Time) int {
 	return n
 }
 
-func (t *leaseSets) get(now time.Time, key i2p.Hash) leaseset.Set {
+func (t *leaseSets) get(now time.Time, key i2p.Hash) leaseset.Record {
 	if h, ok := t.sets[key]; ok && h.set.Expires().Time().After(now) {
 		return h.set
 	}
 	return nil
 }
 
-func (t *leaseSets) list(now time.Time) []leaseset.Set {
+func (t *leaseSets) list(now time.Time) []leaseset.Record {
 	keys := make([]i2p.Hash, 0, len(t.sets))
 	for key := range t.sets {
 		keys = append(keys, key)
 	}
 	slices.SortFunc(keys, func(a, b i2p.Hash) int { return a.Compare(b) })
-	out := make([]leaseset.Set, 0, len(keys))
+	out := make([]leaseset.Record, 0, len(keys))
 	for _, key := range keys {
 		if set := t.get(now, key); set != nil {
 			out = append(out, set)

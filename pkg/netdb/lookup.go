@@ -89,7 +89,7 @@ type Result struct {
 	Kind       Kind
 	Err        error                  // nil: found
 	RouterInfo *routerinfo.RouterInfo // of a RouterInfo lookup
-	LeaseSet   leaseset.Set           // of a lease set lookup
+	LeaseSet   leaseset.Record        // of a lease set lookup
 	Routers    []i2p.Hash             // of an exploration: routers not known until now
 	Took       time.Duration
 	Trace      []Asked
@@ -119,9 +119,9 @@ type lookup struct {
 	handled time.Time // when advance last looked
 	done    bool
 
-	than  i2p.Date     // a lease set must be newer
-	stale leaseset.Set // the newest that came and is not
-	older int          // answers with one
+	than  i2p.Date        // a lease set must be newer
+	stale leaseset.Record // the newest that came and is not
+	older int             // answers with one
 }
 
 // Start begins a lookup, or joins the one under way for the same key. The
@@ -360,7 +360,7 @@ func (s *Segment) judge(now time.Time, l *lookup) {
 }
 
 // arrived ends the lookups for a key whose entry has come.
-func (s *Segment) arrived(now time.Time, key i2p.Hash, ri *routerinfo.RouterInfo, set leaseset.Set, out *Out) {
+func (s *Segment) arrived(now time.Time, key i2p.Hash, ri *routerinfo.RouterInfo, set leaseset.Record, out *Out) {
 	for _, l := range slices.Clone(s.lookups) {
 		wants := l.kind == i2np.LookupRouterInfo && ri != nil || l.kind == i2np.LookupLeaseSet && set != nil || l.kind == i2np.LookupAny
 		if l.key != key || !wants {
@@ -383,7 +383,7 @@ func (s *Segment) arrived(now time.Time, key i2p.Hash, ri *routerinfo.RouterInfo
 
 // gaveOlder takes a lease set that is not as new as is wanted. Where it cannot
 // be told who sent it, it counts for any of those who were asked.
-func (s *Segment) gaveOlder(now time.Time, l *lookup, set leaseset.Set, out *Out) {
+func (s *Segment) gaveOlder(now time.Time, l *lookup, set leaseset.Record, out *Out) {
 	l.stale = set
 	open := 0
 	for i := range l.asked {

@@ -33,7 +33,7 @@ type world struct {
 type floodfill struct {
 	silent  bool
 	routers map[i2p.Hash]*routerinfo.RouterInfo
-	sets    map[i2p.Hash]leaseset.Set
+	sets    map[i2p.Hash]leaseset.Record
 	names   []i2p.Hash
 	swallow bool // confirms stores and keeps nothing
 	got     int
@@ -158,7 +158,7 @@ func (w *world) floodfills(f *forge, n int) []i2p.Hash {
 }
 
 func newFloodfill() *floodfill {
-	return &floodfill{routers: make(map[i2p.Hash]*routerinfo.RouterInfo), sets: make(map[i2p.Hash]leaseset.Set)}
+	return &floodfill{routers: make(map[i2p.Hash]*routerinfo.RouterInfo), sets: make(map[i2p.Hash]leaseset.Record)}
 }
 
 func clientWorld(tb testing.TB, cfg Config) *world {
@@ -384,7 +384,7 @@ func TestEclipse(t *testing.T) {
 				w.run(3 * time.Minute)
 				n := 0
 				for _, h := range honest {
-					if w.flood[h].sets[mine.Hash()] == leaseset.Set(mine) || (w.flood[h].sets[mine.Hash()] != nil && w.flood[h].sets[mine.Hash()].Published() == mine.Published()) {
+					if w.flood[h].sets[mine.Hash()] == leaseset.Record(mine) || (w.flood[h].sets[mine.Hash()] != nil && w.flood[h].sets[mine.Hash()].Published() == mine.Published()) {
 						n++
 					}
 				}

@@ -459,7 +459,7 @@ func leaseSetOf(tb testing.TB, keys *i2p.PrivateKeys, published time.Time) *leas
 	return set
 }
 
-func storeOf(set leaseset.Set) i2np.DatabaseStore {
+func storeOf(set leaseset.Record) i2np.DatabaseStore {
 	return i2np.DatabaseStore{Key: set.Hash(), Type: set.StoreType(), Data: set.Bytes()}
 }
 

@@ -83,14 +83,14 @@ func (s *Segment) PublishRouterInfo(now time.Time, ri *routerinfo.RouterInfo) Ou
 }
 
 // PublishLeaseSet publishes a lease set of ours, in place of an older one.
-func (s *Segment) PublishLeaseSet(now time.Time, set leaseset.Set) Out {
+func (s *Segment) PublishLeaseSet(now time.Time, set leaseset.Record) Out {
 	return s.publish(now, &publication{key: set.Hash(), kind: set.StoreType(), data: set.Bytes(), published: set.Published()})
 }
 
 // WithdrawLeaseSet publishes a lease set that takes an older one back: it is
 // stored, and not looked for afterwards. As the specification knows no
 // revocation of a LeaseSet2, it is one that ends at once.
-func (s *Segment) WithdrawLeaseSet(now time.Time, set leaseset.Set) Out {
+func (s *Segment) WithdrawLeaseSet(now time.Time, set leaseset.Record) Out {
 	return s.publish(now, &publication{
 		key: set.Hash(), kind: set.StoreType(), data: set.Bytes(), published: set.Published(), last: true,
 	})

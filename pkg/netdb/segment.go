@@ -140,7 +140,7 @@ func (s *Segment) Stats() SegmentStats {
 type Stored struct {
 	Change     Change
 	RouterInfo *routerinfo.RouterInfo // as the DB has it now
-	LeaseSet   leaseset.Set           // as the segment has it now
+	LeaseSet   leaseset.Record        // as the segment has it now
 	Err        error                  // why it was refused
 }
 
@@ -289,7 +289,7 @@ func (s *Segment) storeLeaseSet(now time.Time, from origin, m i2np.DatabaseStore
 }
 
 // StoreLeaseSet takes a lease set that came otherwise than as a DatabaseStore.
-func (s *Segment) StoreLeaseSet(now time.Time, set leaseset.Set) (Change, Out, error) {
+func (s *Segment) StoreLeaseSet(now time.Time, set leaseset.Record) (Change, Out, error) {
 	var out Out
 	change, err := s.sets.store(now, set, false)
 	if err == nil {
@@ -299,10 +299,10 @@ func (s *Segment) StoreLeaseSet(now time.Time, set leaseset.Set) (Change, Out, e
 }
 
 // LeaseSet gives a lease set of this segment that has not expired, or nil.
-func (s *Segment) LeaseSet(now time.Time, key i2p.Hash) leaseset.Set { return s.sets.get(now, key) }
+func (s *Segment) LeaseSet(now time.Time, key i2p.Hash) leaseset.Record { return s.sets.get(now, key) }
 
 // LeaseSets lists the lease sets of this segment, sorted by key.
-func (s *Segment) LeaseSets(now time.Time) []leaseset.Set { return s.sets.list(now) }
+func (s *Segment) LeaseSets(now time.Time) []leaseset.Record { return s.sets.list(now) }
 
 // Tick does what is due.
 func (s *Segment) Tick(now time.Time) Out {

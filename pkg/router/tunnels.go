@@ -68,7 +68,7 @@ func (t *Tunnels) send(via uint32, to tunnel.Delivery, messages []i2np.Message) 
 // LookupLeaseSet asks the netDb through these tunnels, for a lease set that was
 // published later than the date where it is not zero. done is called from the loop and must
 // not block.
-func (t *Tunnels) LookupLeaseSet(hash i2p.Hash, than i2p.Date, done func(leaseset.Set, error)) {
+func (t *Tunnels) LookupLeaseSet(hash i2p.Hash, than i2p.Date, done func(leaseset.Record, error)) {
 	ok := t.r.in.do(func() {
 		if t.p.closed {
 			done(nil, ErrStopped)
@@ -84,7 +84,7 @@ func (t *Tunnels) LookupLeaseSet(hash i2p.Hash, than i2p.Date, done func(leasese
 
 // Publish stores a lease set in the netDb through these tunnels and verifies
 // that it can be found there.
-func (t *Tunnels) Publish(set leaseset.Set) {
+func (t *Tunnels) Publish(set leaseset.Record) {
 	t.r.in.do(func() {
 		if !t.p.closed {
 			t.r.perform(t.p, t.p.segment.PublishLeaseSet(t.r.now, set))
@@ -94,7 +94,7 @@ func (t *Tunnels) Publish(set leaseset.Set) {
 
 // Withdraw stores a lease set that ends at once, in place of the one that was
 // published: it says that the destination is not there any more.
-func (t *Tunnels) Withdraw(set leaseset.Set) {
+func (t *Tunnels) Withdraw(set leaseset.Record) {
 	t.r.in.do(func() {
 		if !t.p.closed {
 			t.r.perform(t.p, t.p.segment.WithdrawLeaseSet(t.r.now, set))

@@ -139,7 +139,7 @@ func (a *inquirer) answered(p *party, sealed, entry bool) awaited {
 	return awaited{m, w, func() bool { a.run(3*time.Second, nil); return taken }}
 }
 
-func storeOf(set leaseset.Set) []byte {
+func storeOf(set leaseset.Record) []byte {
 	return i2np.DatabaseStore{Key: set.Hash(), Type: set.StoreType(), Data: set.Bytes()}.AppendTo(nil)
 }
 

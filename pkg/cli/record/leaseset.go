@@ -40,15 +40,19 @@ type Lease struct {
 }
 
 // OfLeaseSet describes a lease set as it is at a time.
-func OfLeaseSet(set leaseset.Set, now time.Time) LeaseSet {
+func OfLeaseSet(set leaseset.Record, now time.Time) LeaseSet {
 	l := LeaseSet{
 		Kind: "leaseset", Type: typeName(set.StoreType()), Hash: set.Hash().String(),
 		State:     stateOf(set, now),
 		Published: set.Published().Time(), Expires: set.Expires().Time(),
-		EncryptionTypes: []string{}, Leases: []Lease{}, Options: mapOf(set.Options()), Bytes: len(set.Bytes()),
+		EncryptionTypes: []string{}, Leases: []Lease{}, Bytes: len(set.Bytes()),
 	}
-	if dest := set.Destination(); !dest.IsZero() {
-		l.Destination, l.B32 = dest.Base64(), dest.B32()
+	if s, ok := set.(interface { // all but the encrypted ones
+		Destination() i2p.Destination
+		Options() i2p.Mapping
+	}); ok {
+		dest := s.Destination()
+		l.Destination, l.B32, l.Options = dest.Base64(), dest.B32(), mapOf(s.Options())
 	}
 	if h, ok := set.(interface {
 		Unpublished() bool
@@ -61,14 +65,16 @@ func OfLeaseSet(set leaseset.Set, now time.Time) LeaseSet {
 			l.OfflineExpires = &until
 		}
 	}
-	for _, k := range set.EncryptionKeys() {
-		l.EncryptionTypes = append(l.EncryptionTypes, i2p.CryptoName(k.Type))
-	}
-	for _, lease := range set.Leases() {
-		l.Leases = append(l.Leases, Lease{lease.Gateway.String(), lease.TunnelID, lease.Expires.Time()})
-	}
-	if meta, ok := set.(*leaseset.MetaLeaseSet); ok {
-		for _, m := range meta.MetaLeases() {
+	switch set := set.(type) {
+	case leaseset.Set:
+		for _, k := range set.EncryptionKeys() {
+			l.EncryptionTypes = append(l.EncryptionTypes, i2p.CryptoName(k.Type))
+		}
+		for _, lease := range set.Leases() {
+			l.Leases = append(l.Leases, Lease{lease.Gateway.String(), lease.TunnelID, lease.Expires.Time()})
+		}
+	case *leaseset.MetaLeaseSet:
+		for _, m := range set.MetaLeases() {
 			l.Leases = append(l.Leases, Lease{Gateway: m.Gateway.String(), Expires: m.Expires.Time()})
 		}
 	}
@@ -77,7 +83,7 @@ func OfLeaseSet(set leaseset.Set, now time.Time) LeaseSet {
 
 // stateOf checks the signature as of the set's own time, so that an expired set with a good
 // signature can be told from a forged one.
-func stateOf(set leaseset.Set, now time.Time) string {
+func stateOf(set leaseset.Record, now time.Time) string {
 	err := set.Verify(set.Published().Time())
 	switch {
 	case errors.Is(err, leaseset.ErrSignature):

@@ -46,6 +46,7 @@ func coded(err error) error {
 		{destinations.ErrUnreachable, control.Unreachable},
 		{destinations.ErrBusy, control.Busy},
 		{destinations.ErrEncryption, control.Unsupported},
+		{destinations.ErrLeaseSet, control.Unsupported},
 		{destinations.ErrReset, control.Reset},
 		{destinations.ErrTaken, control.InUse},
 	} {
