@@ -9,7 +9,7 @@ import (
 
 // Visitor is a stranger in the handshake of a driver. Leave must be called.
 type Visitor struct {
-	t        *Transport
+	t        *table
 	way      *way
 	sequence uint64
 	source   netip.Prefix
@@ -35,13 +35,13 @@ func (h *Host) Admit(from netip.Addr, evict func()) *Visitor {
 	t.mu.Lock()
 	used := t.gate.sources.held[v.source]
 	refuse := local && !t.cfg.LocalAllowed || t.closed || t.full() ||
-		v.counted && (used.pending >= t.limits.PendingPerSource || used.sessions >= t.limits.SessionsPerSource)
-	if !refuse && len(t.gate.visitors) >= t.limits.Pending {
+		v.counted && (used.pending >= t.cfg.Limits.PendingPerSource || used.sessions >= t.cfg.Limits.SessionsPerSource)
+	if !refuse && len(t.gate.visitors) >= t.cfg.Limits.Pending {
 		evicted = t.gate.oldestJunk()
 		refuse = evicted == nil
 	}
 	if !refuse {
-		v.junk = v.counted && t.gate.sources.blocked(time.Now(), v.source, t.limits.FailuresPerSource)
+		v.junk = v.counted && t.gate.sources.blocked(time.Now(), v.source, t.cfg.Limits.FailuresPerSource)
 		t.gate.enter(v)
 	}
 	t.mu.Unlock()

@@ -23,8 +23,9 @@ type Host struct {
 	// what there is to do: see Config.
 	Gather func()
 
-	t   *Transport
-	way *way
+	t     *table
+	watch *watch
+	way   *way
 }
 
 // OurInfo is our RouterInfo for handshakes; nil where there is none yet.
@@ -35,7 +36,7 @@ func (h *Host) OurInfo() *routerinfo.RouterInfo { return h.t.cfg.OurInfo() }
 func (h *Host) Go(f func()) bool { return h.t.spawn(f) }
 
 // LookAround has the machine's addresses looked at: one seems to be gone.
-func (h *Host) LookAround() { h.t.lookAroundSoon() }
+func (h *Host) LookAround() { h.watch.now() }
 
 // Readdressed tells that Publish gives other addresses than before: the driver
 // has found out how it can be reached, or that it cannot.
@@ -77,7 +78,7 @@ func (h *Host) Check(info []byte, from netip.Addr, speaks func(routerinfo.Addres
 	}
 	age := h.Now().Sub(ri.Published().Time())
 	switch {
-	case age > h.t.limits.InfoMaxAge || age < -infoMaxAhead:
+	case age > h.t.cfg.Limits.InfoMaxAge || age < -infoMaxAhead:
 		return nil, &Refusal{ReasonInfo, fmt.Errorf("transport: RouterInfo published %v ago", age)}
 	case ri.NetID() != int(h.NetID):
 		return nil, &Refusal{ReasonBanned, fmt.Errorf("transport: RouterInfo of network %d", ri.NetID())}

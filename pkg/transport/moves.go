@@ -10,35 +10,43 @@ import (
 // addrsEvery is how often the machine's addresses are looked at.
 const addrsEvery = 2 * time.Second
 
-// watchAddrs follows the machine's addresses.
-func (t *Transport) watchAddrs(ctx context.Context, known []netip.Addr) {
+// watch follows the machine's addresses.
+type watch struct {
+	t    *table
+	soon chan struct{} // they are to be looked at
+}
+
+func newWatch(t *table) *watch { return &watch{t, make(chan struct{}, 1)} }
+
+func (w *watch) run(ctx context.Context, known []netip.Addr) {
 	tick := time.NewTicker(addrsEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-t.look:
+		case <-w.soon:
 		case <-tick.C:
 		}
-		known = t.lookAround(known)
+		known = w.look(known)
 	}
 }
 
-// lookAroundSoon has the addresses looked at out of turn.
-func (t *Transport) lookAroundSoon() {
+// now has the addresses looked at out of turn.
+func (w *watch) now() {
 	select {
-	case t.look <- struct{}{}:
+	case w.soon <- struct{}{}:
 	default:
 	}
 }
 
-// lookAround compares the machine's addresses with those known before, and
-// returns those that it has now.
-func (t *Transport) lookAround(known []netip.Addr) []netip.Addr {
-	now, err := t.cfg.Network.Addrs()
+// look compares the machine's addresses with those known before, and returns
+// those that it has now.
+func (w *watch) look(known []netip.Addr) []netip.Addr {
+	cfg := &w.t.cfg
+	now, err := cfg.Network.Addrs()
 	if err != nil {
-		t.cfg.Log.Debug("the machine's addresses cannot be listed", "error", err)
+		cfg.Log.Debug("the machine's addresses cannot be listed", "error", err)
 		return known
 	}
 	now = append([]netip.Addr{}, now...) // not nil
@@ -46,19 +54,19 @@ func (t *Transport) lookAround(known []netip.Addr) []netip.Addr {
 	if known != nil && slices.Equal(now, known) {
 		return known
 	}
-	if moved := t.cfg.Events.Moved; moved != nil {
+	if moved := cfg.Events.Moved; moved != nil {
 		moved(now) // so that peers are told the new address in the handshake
 	}
 	gone := slices.DeleteFunc(slices.Clone(known), func(a netip.Addr) bool { return slices.Contains(now, a) })
 	if len(gone) > 0 {
-		t.move(gone)
+		w.t.move(gone)
 	}
 	return now
 }
 
 // move ends what was connected from addresses that are gone, and opens the
 // sessions anew: tunnels do not depend on the addresses of their hops, and go on.
-func (t *Transport) move(gone []netip.Addr) {
+func (t *table) move(gone []netip.Addr) {
 	t.mu.Lock()
 	clear(t.retryAt) // what failed may have failed for this
 	peers := t.sorted()
@@ -84,7 +92,7 @@ func (t *Transport) move(gone []netip.Addr) {
 
 // redial opens the session with a peer anew. Until that has succeeded or
 // failed, nobody is told that the old one is down.
-func (t *Transport) redial(p *peer) {
+func (t *table) redial(p *peer) {
 	p.mu.Lock()
 	ri := p.info
 	p.mu.Unlock()
@@ -96,7 +104,7 @@ func (t *Transport) redial(p *peer) {
 	defer t.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(offers) == 0 || t.closed || t.dials >= t.limits.Dials || p.dialling || p.dead || p.spare != nil {
+	if len(offers) == 0 || t.closed || t.held.dials >= t.cfg.Limits.Dials || p.dialling || p.dead || p.spare != nil {
 		return
 	}
 	p.dialling, p.moving = true, true

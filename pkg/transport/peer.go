@@ -26,7 +26,7 @@ const (
 // ends. So nothing is lost when both sides dial at once, even if they do not
 // agree which session is to stay.
 type peer struct {
-	t    *Transport
+	t    *table
 	hash i2p.Hash
 	way  atomic.Pointer[way] // of the current session, or that is likely next
 
@@ -43,7 +43,7 @@ type peer struct {
 	expired    uint64
 }
 
-func (t *Transport) newPeer(hash i2p.Hash, w *way, maxMessage int) *peer {
+func (t *table) newPeer(hash i2p.Hash, w *way, maxMessage int) *peer {
 	p := &peer{t: t, hash: hash, maxMessage: maxMessage}
 	p.way.Store(w)
 	return p
@@ -71,7 +71,7 @@ func (p *peer) put(m i2np.Message) error {
 		p.dropped++
 		err = ErrStalled
 	default:
-		evicted, ok := p.queue.put(m, now, &p.t.limits)
+		evicted, ok := p.queue.put(m, now, &p.t.cfg.Limits)
 		if s = p.current; !ok {
 			s, err = nil, ErrQueueFull
 			p.dropped++

@@ -16,7 +16,7 @@ import (
 // Session is the table's side of a link. One goroutine at a time calls Take, and
 // one, which may be another, what tells of things that have come in.
 type Session struct {
-	t          *Transport
+	t          *table
 	way        *way
 	link       Link
 	peer       *peer
@@ -63,10 +63,10 @@ type standing struct {
 	spareSince time.Time // zero unless this is the spare
 }
 
-func (t *Transport) newSession(w *way, l Link, inbound bool, random *draw.Source) *Session {
+func (t *table) newSession(w *way, l Link, inbound bool, random *draw.Source) *Session {
 	s := &Session{t: t, way: w, link: l, inbound: inbound, since: time.Now(), maxMessage: l.State().MaxMessage}
 	s.random = random
-	s.idle = t.limits.IdleTimeout + s.random.Between(0, t.limits.IdleTimeout/6)
+	s.idle = t.cfg.Limits.IdleTimeout + s.random.Between(0, t.cfg.Limits.IdleTimeout/6)
 	s.nextInfo, s.lastSent = s.since.Add(s.infoInterval()), s.since
 	s.used()
 	return s
@@ -160,7 +160,7 @@ func (s *Session) fitting(batch []i2np.Message) []i2np.Message {
 // upkeep says when the link must look again, and whether a keep-alive is due. It
 // ends the session for idleness, or as a spare without traffic.
 func (s *Session) upkeep(w *Work, now, spare time.Time) {
-	l := &s.t.limits
+	l := &s.t.cfg.Limits
 	quiet := s.quietFor()
 	switch {
 	case !spare.IsZero():
@@ -189,7 +189,7 @@ func (s *Session) upkeep(w *Work, now, spare time.Time) {
 }
 
 func (s *Session) infoInterval() time.Duration {
-	return s.t.limits.InfoInterval + s.random.Between(0, s.t.limits.InfoInterval)
+	return s.t.cfg.Limits.InfoInterval + s.random.Between(0, s.t.cfg.Limits.InfoInterval)
 }
 
 // Wrote counts bytes that were written.

@@ -128,8 +128,8 @@ func runTable(t *testing.T, drivers []Driver, change func(*Config), f func(*test
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if len(tr.peers) != 0 || len(tr.gate.sources.held) != 0 || tr.sessions != 0 || tr.dials != 0 {
-			t.Errorf("after Run: %d peers, %d sources held, %d sessions, %d dials", len(tr.peers), len(tr.gate.sources.held), tr.sessions, tr.dials)
+		if len(tr.peers) != 0 || len(tr.gate.sources.held) != 0 || tr.held.sessions != 0 || tr.held.dials != 0 {
+			t.Errorf("after Run: %d peers, %d sources held, %d sessions, %d dials", len(tr.peers), len(tr.gate.sources.held), tr.held.sessions, tr.held.dials)
 		}
 	})
 }

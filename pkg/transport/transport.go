@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"sync"
-	"time"
 
-	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -80,23 +77,11 @@ var (
 	ErrRefused = errors.New("transport: the peer refuses us")
 )
 
-// Transport is the table of a router's sessions.
+// Transport is a router's sessions with its peers.
 type Transport struct {
-	cfg    Config
-	limits Limits
-	epoch  time.Time
-	ready  chan struct{}
-	ways   []*way
-	in     Bandwidth
-	out    Bandwidth
-	lost   counters // of messages for which there was no way
-	events eventLine
-	look   chan struct{} // the machine's addresses are to be looked at
-
-	randMu sync.Mutex // of Config.Rand
-
-	mu sync.Mutex
-	table
+	*table
+	in, out Bandwidth
+	watch   *watch
 }
 
 // way is a driver, and what the table counts of it.
@@ -121,20 +106,14 @@ func New(cfg Config) (*Transport, error) {
 	if cfg.Gather == nil {
 		cfg.Gather = func() {}
 	}
-	t := &Transport{
-		cfg:    cfg,
-		limits: cfg.Limits.withDefaults(),
-		epoch:  time.Now(),
-		ready:  make(chan struct{}),
-		look:   make(chan struct{}, 1),
-		in:     newBandwidth(cfg.BandwidthIn),
-		out:    newBandwidth(cfg.BandwidthOut),
-		table:  newTable(),
-	}
+	cfg.Limits = cfg.Limits.withDefaults()
+	t := newTable(cfg)
 	for _, d := range cfg.Drivers {
 		t.ways = append(t.ways, &way{Driver: d, name: d.Name()})
 	}
-	return t, nil
+	return &Transport{
+		table: t, in: newBandwidth(cfg.BandwidthIn), out: newBandwidth(cfg.BandwidthOut), watch: newWatch(t),
+	}, nil
 }
 
 // Ready is closed once Run listens.
@@ -171,7 +150,7 @@ func (t *Transport) Run(ctx context.Context) error {
 	}
 	t.ctx = ctx
 	t.mu.Unlock()
-	known := t.lookAround(nil)
+	known := t.watch.look(nil)
 	defer t.shutdown(cancel)
 	for i, w := range t.ways {
 		if err := t.listen(ctx, w); err != nil {
@@ -185,7 +164,7 @@ func (t *Transport) Run(ctx context.Context) error {
 	for _, w := range t.ways {
 		t.spawn(func() { w.Run(ctx) })
 	}
-	t.spawn(func() { t.watchAddrs(ctx, known) })
+	t.spawn(func() { t.watch.run(ctx, known) })
 	close(t.ready)
 	t.cfg.Log.Debug("transport listens", "addresses", len(t.Addrs()))
 	<-ctx.Done()
@@ -196,50 +175,13 @@ func (t *Transport) listen(ctx context.Context, w *way) error {
 	h := &Host{
 		Network: t.cfg.Network, Self: t.cfg.Self, NetID: t.cfg.NetID, Log: t.cfg.Log, Now: t.cfg.Now,
 		In: t.in, Out: t.out, Gather: t.cfg.Gather,
-		t: t, way: w,
+		t: t.table, watch: t.watch, way: w,
 	}
 	addrs, err := w.Listen(ctx, h)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	w.listens = addrs
 	return err
-}
-
-// shutdown takes leave of all peers and waits for all goroutines.
-func (t *Transport) shutdown(cancel context.CancelFunc) {
-	t.mu.Lock()
-	t.closed = true
-	peers := t.sorted()
-	t.mu.Unlock()
-	for _, p := range peers {
-		p.endAll(ReasonShutdown)
-	}
-	cancel()
-	t.wg.Wait()
-	t.mu.Lock()
-	peers = t.sorted()
-	clear(t.peers)
-	t.mu.Unlock()
-	for _, p := range peers {
-		p.kill()
-	}
-}
-
-// spawn starts a goroutine that Run waits for. It reports false when the
-// transport does not run.
-func (t *Transport) spawn(f func()) bool {
-	t.mu.Lock()
-	if t.closed || t.ctx == nil {
-		t.mu.Unlock()
-		return false
-	}
-	t.wg.Add(1)
-	t.mu.Unlock()
-	go func() {
-		defer t.wg.Done()
-		f()
-	}()
-	return true
 }
 
 // Send takes ownership of m and queues it for a peer, dialling where there is
@@ -272,16 +214,6 @@ func (t *Transport) SendTo(hash i2p.Hash, m i2np.Message) bool {
 	return true
 }
 
-// drop releases a message that was not taken for a peer, which may be nil.
-func (t *Transport) drop(p *peer, m i2np.Message) {
-	c := &t.lost
-	if p != nil {
-		c = &p.way.Load().counters
-	}
-	c.dropped.Add(1)
-	m.Release()
-}
-
 // Reaches reports whether a router can be dialled from here.
 func (t *Transport) Reaches(ri *routerinfo.RouterInfo) bool {
 	return len(t.bids(ri)) > 0
@@ -298,16 +230,4 @@ func (t *Transport) InfoChanged() {
 	for _, p := range t.everyone() {
 		p.announce()
 	}
-}
-
-// since is the time since the transport's epoch.
-func (t *Transport) since() time.Duration { return time.Since(t.epoch) }
-
-// connRand are the sources of randomness of one link and its session, so that
-// goroutines that run side by side draw the same numbers each time.
-func (t *Transport) connRand() (link, session *draw.Source) {
-	t.randMu.Lock()
-	defer t.randMu.Unlock()
-	link, session = t.cfg.Rand.Split(), t.cfg.Rand.Split()
-	return link, session
 }

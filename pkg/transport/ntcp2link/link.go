@@ -19,9 +19,7 @@ const farewell = 2 * time.Second
 // link is one connection past its handshake. Its reader and its writer are
 // one goroutine each; they share what stands behind mu and the atomics.
 type link struct {
-	host    *transport.Host
-	limits  *Limits
-	counts  *counts
+	d       *Driver
 	conn    net.Conn
 	state   transport.LinkState
 	session *transport.Session // both goroutines; else under mu
@@ -53,7 +51,7 @@ type word struct {
 // newLink makes the link of a handshake that is done.
 func (d *Driver) newLink(ctx context.Context, conn net.Conn, r ntcp2.Result, random *draw.Source, first, rest []byte) *link {
 	l := &link{
-		host: d.host, limits: &d.limits, counts: &d.counts, conn: conn, send: r.Sender, recv: r.Receiver,
+		d: d, conn: conn, send: r.Sender, recv: r.Receiver,
 		state: transport.LinkState{
 			Remote: transport.AddrOf(conn.RemoteAddr()), Local: transport.AddrOf(conn.LocalAddr()).Addr(),
 			RTT: r.RTT, Skew: r.Skew, MaxMessage: maxBody,

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -91,10 +92,7 @@ func TestProbes(t *testing.T) {
 		}
 		wg.Wait()
 		for name, ts := range times {
-			early, late := ts[0], ts[0]
-			for _, d := range ts {
-				early, late = min(early, d), max(late, d)
-			}
+			early, late := slices.Min(ts), slices.Max(ts)
 			if early < requestMin || late > requestMin+requestSpread {
 				t.Errorf("%s: closed after %v to %v", name, early, late)
 			}

@@ -27,18 +27,18 @@ func (l *link) read(rest []byte) {
 	for r.open() {
 		r.in, r.lo, r.hi = room(r.in, r.lo, r.hi, l.recv.Need())
 		// A deadline costs a timer: it is moved rarely, and looked into when it fires.
-		if now := time.Now(); r.armed.Sub(now) < l.limits.FrameTimeout/2 {
-			r.armed = now.Add(max(l.limits.FrameTimeout, readIdle/2))
+		if now := time.Now(); r.armed.Sub(now) < l.d.limits.FrameTimeout/2 {
+			r.armed = now.Add(max(l.d.limits.FrameTimeout, readIdle/2))
 			l.conn.SetReadDeadline(r.armed)
 		}
-		n, err := l.conn.Read(r.in[r.hi:min(len(r.in), r.hi+l.host.In.Chunk())])
+		n, err := l.conn.Read(r.in[r.hi:min(len(r.in), r.hi+l.d.host.In.Chunk())])
 		switch {
 		case n > 0:
 			r.took(n)
 			if n < smallRead { // a lone message; the next may wait for this
 				acknowledge()
 			}
-			if l.host.In.Wait(l.ctx, n) != nil {
+			if l.d.host.In.Wait(l.ctx, n) != nil {
 				return
 			}
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -98,7 +98,7 @@ func (r *reader) took(n int) {
 // the link has ended over a frame that does not go on.
 func (r *reader) lookAfter() bool {
 	held := r.hi > r.lo
-	if held && time.Since(r.frameAt) >= r.limits.FrameTimeout {
+	if held && time.Since(r.frameAt) >= r.d.limits.FrameTimeout {
 		r.end(&ntcp2.TerminationError{Reason: ntcp2.ReasonReadTimeout})
 		return false
 	}
@@ -137,7 +137,7 @@ func room(in []byte, lo, hi, need int) ([]byte, int, int) {
 // it is no oracle, it first reads a random number of bytes for a random time
 // (NTCP2, AEAD Error Handling).
 func (l *link) refuseFrame(err error) {
-	l.counts.badFrames.Add(1)
+	l.d.counts.badFrames.Add(1)
 	reason := ntcp2.ReasonAEADFailure
 	if errors.Is(err, ntcp2.ErrFraming) {
 		reason = ntcp2.ReasonFraming
@@ -179,7 +179,7 @@ func (l *link) otherBlock(b ntcp2.Block) *ntcp2.TerminationError {
 	}
 	switch b.Type {
 	case ntcp2.BlockDateTime:
-		skew, err := ntcp2.ParseDateTime(b.Data, l.host.Now().Add(-l.state.RTT/2))
+		skew, err := ntcp2.ParseDateTime(b.Data, l.d.host.Now().Add(-l.state.RTT/2))
 		if err != nil {
 			return bad(err)
 		}

@@ -49,7 +49,7 @@ func (l *link) write(first []byte) {
 	}
 	defer w.timer.Stop()
 	for {
-		l.host.Gather()
+		l.d.host.Gather()
 		select { // what this says is seen now
 		case <-l.wake:
 		default:
@@ -132,10 +132,10 @@ func (w *writer) look(now time.Time) *ntcp2.TerminationError {
 		return nil
 	}
 	silence := w.progress.silence(now)
-	if silence >= w.limits.DeadAfter {
+	if silence >= w.d.limits.DeadAfter {
 		return lost(errUnanswered)
 	}
-	if stalls := silence >= w.limits.StallAfter; stalls != w.stalls {
+	if stalls := silence >= w.d.limits.StallAfter; stalls != w.stalls {
 		w.stalls = stalls
 		w.session.Stall(stalls)
 	}
@@ -160,7 +160,7 @@ func (w *writer) writeBatch(todo transport.Work) error {
 		out = w.sealInfo(out, todo.Info)
 	case todo.KeepAlive:
 		at := len(out)
-		out = w.send.Seal(ntcp2.AppendDateTime(ntcp2.Begin(out), w.host.Now()), at)
+		out = w.send.Seal(ntcp2.AppendDateTime(ntcp2.Begin(out), w.d.host.Now()), at)
 	}
 	out = w.sealMessages(out, todo.Messages)
 	err := w.writeAll(out)
@@ -197,7 +197,7 @@ func (l *link) sealMessages(out []byte, batch []i2np.Message) []byte {
 // sealInfo appends a frame with the date and our RouterInfo.
 func (l *link) sealInfo(out []byte, ri *routerinfo.RouterInfo) []byte {
 	at := len(out)
-	out = ntcp2.AppendDateTime(ntcp2.Begin(out), l.host.Now())
+	out = ntcp2.AppendDateTime(ntcp2.Begin(out), l.d.host.Now())
 	out = ntcp2.RouterInfo{Info: ri.Bytes()}.AppendTo(out)
 	return l.send.Seal(out, at)
 }
@@ -207,9 +207,9 @@ func (l *link) sealInfo(out []byte, ri *routerinfo.RouterInfo) []byte {
 func (w *writer) writeAll(b []byte) error {
 	for len(b) > 0 {
 		n := len(b)
-		if w.host.Out.Limited() {
-			n = min(n, w.host.Out.Chunk())
-			if err := w.host.Out.Wait(w.ctx, n); err != nil {
+		if w.d.host.Out.Limited() {
+			n = min(n, w.d.host.Out.Chunk())
+			if err := w.d.host.Out.Wait(w.ctx, n); err != nil {
 				return err
 			}
 		}

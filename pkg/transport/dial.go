@@ -1,0 +1,205 @@
+package transport
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// maxRetry bounds the memory of failed dials.
+const maxRetry = 4096
+
+// errOvertaken means that the peer's own link came first.
+var errOvertaken = errors.New("transport: the peer's own connection came first")
+
+// offer is a driver's bid for a router.
+type offer struct {
+	way *way
+	Bid
+}
+
+// running reports whether the drivers can be asked: they listen.
+func (t *table) running() bool {
+	select {
+	case <-t.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// bids asks the drivers for a router, best first.
+func (t *table) bids(ri *routerinfo.RouterInfo) (offers []offer) {
+	if !t.running() {
+		return nil
+	}
+	for _, w := range t.ways {
+		if b, ok := w.Bid(ri); ok {
+			offers = append(offers, offer{w, b})
+		}
+	}
+	slices.SortStableFunc(offers, func(a, b offer) int { return cmp.Compare(a.Cost, b.Cost) })
+	return offers
+}
+
+// start dials a peer that is not in the table, with m as its first message, of
+// which it takes ownership unless it fails. It returns the peer that is in the
+// table after all, if there is one.
+func (t *table) start(ri *routerinfo.RouterInfo, m i2np.Message) (there *peer, err error) {
+	hash := ri.Hash()
+	all := t.bids(ri)
+	offers := slices.DeleteFunc(slices.Clone(all), func(o offer) bool { return len(m.Body) > o.MaxMessage })
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at, failed := t.retryAt[hash]
+	switch {
+	case t.closed || !t.running():
+		return nil, ErrClosed
+	case t.peers[hash] != nil:
+		return t.peers[hash], nil
+	case hash == t.cfg.Self:
+		return nil, ErrSelf
+	case len(all) == 0:
+		return nil, ErrNoAddress
+	case len(offers) == 0:
+		return nil, ErrTooLarge
+	case failed && time.Now().Before(at):
+		return nil, ErrBackoff
+	case t.held.dials >= t.cfg.Limits.Dials || t.full():
+		return nil, ErrBusy
+	}
+	delete(t.retryAt, hash)
+	p := t.newPeer(hash, offers[0].way, offers[0].MaxMessage)
+	p.dialling, p.info = true, ri
+	if _, ok := p.queue.put(m, t.since(), &t.cfg.Limits); !ok {
+		return nil, ErrQueueFull
+	}
+	t.peers[hash] = p
+	t.startDial(p, ri, offers)
+	return nil, nil
+}
+
+// attempt is a dial: whom, by which drivers, and the randomness of the link and
+// of the session.
+type attempt struct {
+	peer        *peer
+	ri          *routerinfo.RouterInfo
+	offers      []offer
+	random, own *draw.Source
+}
+
+// startDial dials a peer. The caller holds mu.
+func (t *table) startDial(p *peer, ri *routerinfo.RouterInfo, offers []offer) {
+	t.held.dials++
+	a := attempt{peer: p, ri: ri, offers: offers}
+	a.random, a.own = t.connRand()
+	ctx := t.ctx
+	t.wg.Add(1)
+	go func() {
+		defer t.wg.Done()
+		t.dial(ctx, a)
+	}()
+}
+
+// dial tries the drivers one after the other, and runs the session.
+func (t *table) dial(ctx context.Context, a attempt) {
+	err := error(ErrNoAddress)
+	for _, o := range a.offers {
+		var s *Session
+		if s, err = t.dialBy(ctx, a, o.way); err == nil {
+			t.dialDone(a.peer, nil)
+			s.run()
+			return
+		}
+		if ctx.Err() != nil || errors.Is(err, errOvertaken) {
+			break
+		}
+	}
+	t.dialDone(a.peer, err)
+}
+
+// dialBy makes a session by one of the drivers.
+func (t *table) dialBy(ctx context.Context, a attempt, w *way) (*Session, error) {
+	t.count(w, 1)
+	defer t.count(w, -1)
+	l, err := w.Dial(ctx, a.ri, a.random)
+	if err != nil {
+		return nil, err
+	}
+	if a.peer.connected() { // it would be a second session
+		l.Abort()
+		return nil, errOvertaken
+	}
+	s := t.newSession(w, l, false, a.own)
+	if !t.establish(s, a.peer.hash, nil) {
+		l.Abort()
+		return nil, ErrClosed
+	}
+	w.counters.dialed.Add(1)
+	return s, nil
+}
+
+func (t *table) count(w *way, dials int) {
+	t.mu.Lock()
+	w.dials += dials
+	t.mu.Unlock()
+}
+
+// dialDone ends the dial of a peer. Where it failed and there is no session
+// either, the peer leaves the table with what waited for it.
+func (t *table) dialDone(p *peer, err error) {
+	t.mu.Lock()
+	t.held.dials--
+	p.mu.Lock()
+	p.dialling = false
+	gone := p.current == nil
+	down := gone && p.moving
+	p.moving = false // whether or not the old session is out of the table yet
+	p.mu.Unlock()
+	if down {
+		t.tellDown(p, cmp.Or(err, error(ReasonMoved)))
+	}
+	failed := err != nil && !errors.Is(err, errOvertaken) && gone
+	if gone && t.peers[p.hash] == p {
+		delete(t.peers, p.hash)
+	}
+	if failed && t.ctx.Err() == nil {
+		p.way.Load().counters.dialsFailed.Add(1)
+		t.retryLater(p.hash, t.cfg.Limits.RedialAfter)
+		if t.cfg.Events.Failed != nil {
+			t.events.add(func() { t.cfg.Events.Failed(p.hash, err) })
+		}
+	}
+	t.mu.Unlock()
+	if gone {
+		p.kill()
+	}
+	if failed {
+		t.cfg.Log.Debug("dial failed", "peer", p.hash.String()[:6], "error", err)
+	}
+	t.events.run()
+}
+
+// retryLater keeps the peer from being dialled for a while. A full memory
+// forgets what has passed, and all of it if nothing has. The caller holds mu.
+func (t *table) retryLater(hash i2p.Hash, after time.Duration) {
+	now := time.Now()
+	if len(t.retryAt) >= maxRetry {
+		for h, at := range t.retryAt {
+			if !now.Before(at) {
+				delete(t.retryAt, h)
+			}
+		}
+		if len(t.retryAt) >= maxRetry {
+			clear(t.retryAt)
+		}
+	}
+	t.retryAt[hash] = now.Add(after)
+}
