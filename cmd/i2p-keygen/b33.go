@@ -85,12 +85,15 @@ func describeBlinded(a i2p.BlindedAddress, day time.Time, secret string) (b33Inf
 
 // readBlinded reads an address from the argument itself, or what readKeys reads.
 func readBlinded(c *cli.Context) (i2p.BlindedAddress, error) {
-	if arg := c.Args().First(); strings.HasSuffix(strings.ToLower(arg), ".b32.i2p") {
-		a, err := i2p.ParseB33(arg)
-		if err != nil {
-			return a, cli.Dataf("%s: %w", cli.InputName(arg), err)
-		}
-		return a, nil
+	switch n, err := i2p.ParseName(c.Args().First()); {
+	case err == nil && n.Kind == i2p.NameBlinded:
+		return n.Blinded, nil
+	case err == nil && n.Kind == i2p.NameDestination:
+		return n.Destination.Blinded(), nil
+	case err == nil && n.Kind == i2p.NameAddress:
+		return i2p.BlindedAddress{}, cli.Dataf("%v is no b33 address: it tells a hash and no key", n)
+	case err != nil && strings.HasSuffix(strings.ToLower(c.Args().First()), ".b32.i2p"):
+		return i2p.BlindedAddress{}, cli.BadData("", err)
 	}
 	_, id, err := readKeys(c)
 	if err != nil {

@@ -131,13 +131,33 @@ func hostRemoveCommand() *cli.Command {
 	}
 }
 
+// hostName reads a host name in any of its spellings.
+func hostName(text string) (string, error) {
+	n, err := i2p.ParseName(text)
+	switch {
+	case err != nil:
+		return "", cli.Usagef("%w", err)
+	case n.Kind != i2p.NameHost || n.Port != 0:
+		return "", cli.Usagef("%s is no host name", text)
+	}
+	return n.Host, nil
+}
+
 // makeRecord begins with the name that the argument gives the destination of -k, has
 // command make a record of it, signs that as far as the keys are there, and prints it.
 func makeRecord(c *cli.Context, command func(hostrecord.Record) (hostrecord.Record, error)) error {
-	args := c.Args().Slice()
-	for _, name := range []string{args[0], c.String("of"), c.String("from")} {
-		if err := i2p.CheckHost(name); name != "" && err != nil {
-			return cli.Usagef("%s", strings.TrimPrefix(err.Error(), "hostrecord: "))
+	name, err := hostName(c.Args().First())
+	if err != nil {
+		return err
+	}
+	for _, flag := range []string{"of", "from"} {
+		if text := c.String(flag); text != "" {
+			if text, err = hostName(text); err == nil {
+				err = c.Set(flag, text)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	path, err := need(c, "key")
@@ -148,7 +168,7 @@ func makeRecord(c *cli.Context, command func(hostrecord.Record) (hostrecord.Reco
 	if err != nil {
 		return err
 	}
-	r, err := command(hostrecord.Record{Host: args[0], Destination: keys.Destination().Base64()})
+	r, err := command(hostrecord.Record{Host: name, Destination: keys.Destination().Base64()})
 	if err != nil {
 		return err
 	}

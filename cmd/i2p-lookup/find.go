@@ -2,7 +2,8 @@ package main
 
 import (
 	"context"
-	"strings"
+	"errors"
+	"fmt"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
@@ -29,21 +30,22 @@ type answer struct {
 // find looks a name up. A destination in base64 needs no router, nor does a b32 address of
 // which no more than its hash is wanted, unless its lease set is asked for.
 func find(ctx context.Context, router *client.Client, name string, wantSet, wantHash bool, timeout time.Duration) (answer, error) {
-	if !strings.HasSuffix(strings.ToLower(name), ".i2p") {
-		if dest, err := i2p.ParseDestinationBase64(name); err == nil {
-			a := ofDestination(name, dest)
-			if !wantSet {
-				return a, nil
-			}
-			return askSet(ctx, router, name, control.KindLeaseSet, dest.Hash(), timeout)
-		}
+	n, err := cli.ParseName(name)
+	if errors.Is(err, i2p.ErrName) {
+		err = cli.Dataf("%w", i2p.ErrName) // the name is said already
 	}
-	hash, kind, err := cli.ParseHashName(name)
 	if err != nil {
-		if strings.HasSuffix(strings.ToLower(name), ".i2p") && !strings.HasSuffix(strings.ToLower(name), ".b32.i2p") {
-			return answer{}, control.Errorf(control.NotFound, "there is no address book to find host names in")
-		}
-		return answer{}, cli.Dataf("neither a b32 address, nor a destination, nor a hash")
+		return answer{}, err
+	}
+	if n.Kind == i2p.NameDestination && !wantSet {
+		return ofDestination(name, n.Destination), nil
+	}
+	hash, kind, err := cli.EntryOf(n, time.Now())
+	if err != nil {
+		return answer{}, err
+	}
+	if n.Kind == i2p.NameBlinded && !wantSet {
+		return answer{}, fmt.Errorf("an encrypted lease set tells no destination")
 	}
 	if kind == control.KindLeaseSet && wantHash {
 		return answer{Name: name, Found: true, Kind: "destination", B32: hash.B32(), Hash: hash.String()}, nil

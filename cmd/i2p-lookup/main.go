@@ -17,7 +17,8 @@ func program() cli.Program {
 		ArgsUsage: "B32|B64|HASH|-…",
 		Description: "It prints destinations in base64, one a line, in the order of the names; - reads names from stdin, one a\n" +
 			"line. A name that was not found leaves its line empty where there are several, and the status is that\n" +
-			"of the worst failure. A hash in base64 may be a router's: then its identity is printed.",
+			"of the worst failure. A hash in base64 may be a router's: then its identity is printed. Addresses are\n" +
+			"understood in upper case, without .b32.i2p, with a dot at their end, and out of links.",
 		Flags: cli.RouterFlags(
 			&cli.BoolFlag{Name: "b32", Usage: "print b32 addresses"},
 			&cli.BoolFlag{Name: "hash", Usage: "print hashes in base64"},

@@ -21,9 +21,13 @@ func getCommand() *cli.Command {
 		),
 		Action: func(c *cli.Context) error {
 			args := c.Args().Slice()
-			hash, kind, err := cli.ParseHashName(args[0])
+			name, err := cli.ParseName(args[0])
 			if err != nil {
-				return cli.Dataf("%s: %w", cli.InputName(args[0]), err)
+				return err
+			}
+			hash, kind, err := cli.EntryOf(name, time.Now())
+			if err != nil {
+				return err
 			}
 			switch c.String("kind") {
 			case "router":

@@ -18,7 +18,7 @@ func connectCommand() *cli.Command {
 		Name:      "connect",
 		Usage:     "connect stdin and stdout to a destination",
 		ArgsUsage: "DEST[:PORT] | DEST PORT",
-		Description: "DEST is a b32 address or a destination in base64. As ssh's ProxyCommand: i2p-tunnel connect %h %p.\n" +
+		Description: "DEST is a b32 address, with or without .b32.i2p, a destination in base64, or a link. As ssh's ProxyCommand: i2p-tunnel connect %h %p.\n" +
 			"It ends when both directions have ended; stdin that is a terminal ends with the peer.\n" +
 			"Some peers, i2pd's server tunnels among them, end both directions once they learn of stdin's end, and their\n" +
 			"answer is lost: for those it is held back until they have ended, or have been silent for 30 seconds. Peers\n" +
@@ -65,34 +65,25 @@ func connectCommand() *cli.Command {
 // target reads DEST[:PORT], or DEST and PORT.
 func target(c *cli.Context) (control.Connect, error) {
 	args := c.Args().Slice()
-	name, port, hasPort := strings.Cut(args[0], ":")
-	if len(args) == 2 {
-		if hasPort {
-			return control.Connect{}, cli.Usagef("connect: two ports, %s and %s", port, args[1])
+	name, err := i2p.ParseName(args[0])
+	if at := strings.LastIndexByte(args[0], ':'); err != nil && at > 0 {
+		if _, plainErr := i2p.ParseName(args[0][:at]); plainErr == nil {
+			return control.Connect{}, cli.Usagef("connect: %q is no port", args[0][at+1:])
 		}
-		port, hasPort = args[1], true
 	}
-	req := control.Connect{Destination: name}
-	if hasPort {
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil {
-			return control.Connect{}, cli.Usagef("connect: %q is no port", port)
+	if err != nil {
+		return control.Connect{}, cli.WithHint(cli.Dataf("%w", err), "a destination is a b32 address or base64")
+	}
+	req := control.Connect{Destination: name.String(), Port: name.Port}
+	if len(args) == 2 {
+		n, err := strconv.ParseUint(args[1], 10, 16)
+		switch {
+		case err != nil:
+			return control.Connect{}, cli.Usagef("connect: %q is no port", args[1])
+		case name.Port != 0:
+			return control.Connect{}, cli.Usagef("connect: two ports, %d and %s", name.Port, args[1])
 		}
 		req.Port = uint16(n)
 	}
-	return req, checkName(name)
-}
-
-// checkName tells a name that cannot be one before a router is asked.
-func checkName(name string) error {
-	if !strings.HasSuffix(name, ".i2p") {
-		if _, err := i2p.ParseDestinationBase64(name); err != nil {
-			return cli.WithHint(cli.Dataf("%s: %w", name, err), "a destination is a b32 address or base64")
-		}
-		return nil
-	}
-	if _, err := i2p.ParseB32(name); err != nil {
-		return cli.Dataf("%s: %w", name, err)
-	}
-	return nil
+	return req, nil
 }

@@ -3,7 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
-	"strings"
+	"fmt"
 	"time"
 
 	"i2ptoolkit/pkg/control"
@@ -11,15 +11,36 @@ import (
 	"i2ptoolkit/pkg/i2p"
 )
 
-// ParseHashName reads what names a netDb entry: a b32 address, or a hash in base64. Only a
-// destination has a b32 address; kind is empty where the name may be a router's too.
-func ParseHashName(name string) (hash i2p.Hash, kind string, err error) {
-	if strings.HasSuffix(strings.ToLower(name), ".b32.i2p") {
-		hash, err = i2p.ParseB32(name)
-		return hash, control.KindLeaseSet, err
+// EntryOf is where the netDb has what a name stands for at a time. Only destinations have
+// addresses; kind is empty where the name may be a router's too.
+func EntryOf(n i2p.Name, now time.Time) (hash i2p.Hash, kind string, err error) {
+	switch n.Kind {
+	case i2p.NameHash:
+		return n.Hash, "", nil
+	case i2p.NameBlinded:
+		if n.Blinded.Secret {
+			return hash, "", WithHint(fmt.Errorf("%v: where it is depends on a secret", n), "i2p-keygen b33 --secret tells the store hash of a day")
+		}
+		key, err := n.Blinded.BlindedKey(now, "")
+		if err != nil {
+			return hash, "", Dataf("%v: %w", n, err)
+		}
+		return i2p.BlindedStoreHash(key), control.KindLeaseSet, nil
+	case i2p.NameHost:
+		return hash, "", NoAddressBook(n)
 	}
-	hash, err = i2p.ParseHash(name)
-	return hash, "", err
+	return n.Hash, control.KindLeaseSet, nil
+}
+
+// NoAddressBook is that a host name cannot be found.
+func NoAddressBook(n i2p.Name) error {
+	return control.Errorf(control.NotFound, "there is no address book to find %v in", n)
+}
+
+// ParseName reads a name in any of its spellings.
+func ParseName(text string) (i2p.Name, error) {
+	n, err := i2p.ParseName(text)
+	return n, BadData("", err)
 }
 
 // LookUp asks the network for the entry under a hash. Without a kind it asks for both: a
