@@ -15,16 +15,17 @@ import (
 )
 
 // Headroom and Tailroom are the spare bytes before and after the contents of
-// a buffer fresh from Get.
+// a buffer fresh from Get: enough for what is put around a packet of the
+// streaming protocol until it is a garlic message.
 const (
-	Headroom = 64
+	Headroom = 128
 	Tailroom = 64
 )
 
 // The capacities of the size classes, room included. A tunnel message with
-// its transport framing fits the first, a garlic message of streaming's
-// largest packet the second, any I2NP message the third.
-var classes = [...]int{2 << 10, 4 << 10, 64<<10 + Headroom + Tailroom}
+// its transport framing fits the first, a garlic message of streaming's usual
+// packet the second, any I2NP message the last.
+var classes = [...]int{1280, 2304, 4 << 10, 64<<10 + Headroom + Tailroom}
 
 var (
 	pools [len(classes)]sync.Pool
@@ -92,6 +93,20 @@ func (b *Buf) Append(n int) []byte {
 	}
 	b.hi += n
 	return b.store[b.hi-n : b.hi]
+}
+
+// Room is b where it has room for head bytes in front and tail bytes behind;
+// else another buffer with the same contents that has, and b is released. It
+// takes ownership of b.
+func (b *Buf) Room(head, tail int) *Buf {
+	if b.lo >= head && len(b.store)-b.hi >= tail {
+		return b
+	}
+	wide := Get(head + b.Len() + tail)
+	copy(wide.Bytes()[head:], b.Bytes())
+	wide.Slice(head, head+b.Len())
+	b.Release()
+	return wide
 }
 
 // Slice narrows the contents to [lo:hi] of what they are now.

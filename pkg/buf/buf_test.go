@@ -27,7 +27,7 @@ func TestBuf(t *testing.T) {
 }
 
 func TestClasses(t *testing.T) {
-	for _, n := range []int{0, 1, 1024, 1920, 1921, 4000, Max} {
+	for _, n := range []int{0, 1, 1024, 1088, 1089, 2112, 2113, 4000, Max} {
 		b := Get(n)
 		if b.Len() != n {
 			t.Errorf("Get(%d) has length %d", n, b.Len())
@@ -35,6 +35,31 @@ func TestClasses(t *testing.T) {
 		copy(b.Prepend(Headroom), bytes.Repeat([]byte{1}, Headroom))
 		copy(b.Append(Tailroom), bytes.Repeat([]byte{2}, Tailroom))
 		b.Release()
+	}
+}
+
+// TestRoom: what has room stays where it is, else it moves; the contents are the same.
+func TestRoom(t *testing.T) {
+	before := InUse()
+	for _, n := range []int{0, 100, 2000} {
+		for _, room := range [][2]int{{0, 0}, {Headroom, Tailroom}, {Headroom + 1, 0}, {0, 3000}, {1200, 16}} {
+			b := Get(n)
+			for i := range b.Bytes() {
+				b.Bytes()[i] = byte(i)
+			}
+			want := bytes.Clone(b.Bytes())
+			fits := room[0] <= Headroom && room[1] <= Tailroom
+			wide := b.Room(room[0], room[1])
+			if !bytes.Equal(wide.Bytes(), want) || fits && wide != b {
+				t.Errorf("%d bytes with room %v: %d bytes, the same buffer: %t", n, room, wide.Len(), wide == b)
+			}
+			wide.Prepend(room[0])
+			wide.Append(room[1])
+			wide.Release()
+		}
+	}
+	if n := InUse(); n != before {
+		t.Errorf("%d buffers were never released", n-before)
 	}
 }
 

@@ -176,10 +176,13 @@ func TestRemoteFlood(t *testing.T) {
 	if r == nil {
 		t.Fatal("the destination that we write to was forgotten")
 	}
-	c.hold(r, make([][]byte, 10*maxWaiting))
+	for range 10 * maxWaiting {
+		c.hold(r, []*buf.Buf{buf.Get(1)})
+	}
 	if len(r.waiting) > maxWaiting {
 		t.Errorf("%d payloads wait, at most %d", len(r.waiting), maxWaiting)
 	}
+	release(r.waiting)
 }
 
 // newSet is the lease set of a new destination.

@@ -44,7 +44,7 @@ func (c *Client) push(now time.Time, r *remote) (unheard bool) {
 	via, lease, ok := r.detour(now, c.state.Outbound)
 	var m i2np.Message
 	if ok {
-		m, ok = c.sealCloves(now, r)
+		m, ok = c.sealEmpty(now, r)
 	}
 	if !ok {
 		c.pushBy(now.Add(leaseSetResend))

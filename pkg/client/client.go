@@ -122,7 +122,8 @@ type Client struct {
 	state    TunnelState
 	newWay   uint32 // an outbound tunnel that has come since the last turn
 	own      ownSet
-	pushAt   time.Time // when a peer may be due to be sent our lease set by itself; zero: none is
+	bundle   [1]i2np.Clove // scratch: our lease set
+	pushAt   time.Time     // when a peer may be due to be sent our lease set by itself; zero: none is
 	life     life
 	stats    Stats
 }
@@ -208,6 +209,9 @@ func (c *Client) Run(ctx context.Context) error {
 		c.host.Shutdown(c.cfg.Now())
 	}
 	c.tunnels.Close()
+	for _, r := range c.remotes {
+		release(r.waiting)
+	}
 	c.over = true
 	c.in.Close()
 	close(c.ended)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -118,8 +119,7 @@ var (
 )
 
 // Send sends an I2CP payload, framed by package datagram, once there is a way
-// to its destination; as all datagrams it may get lost. It takes ownership of
-// the payload and does not block.
+// to its destination; as all datagrams it may get lost. It does not block.
 func (c *Client) Send(to i2p.Destination, framed []byte) error {
 	if len(framed) > MaxSend {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLong, len(framed), MaxSend)
@@ -129,11 +129,16 @@ func (c *Client) Send(to i2p.Destination, framed []byte) error {
 		c.sending.Add(-n)
 		return ErrBusy
 	}
-	hash := to.Hash()
-	if !c.post(func(time.Time) {
+	hash, p := to.Hash(), buf.Copy(framed)
+	if !c.in.Call(func() {
 		c.sending.Add(-n)
-		c.send(to, hash, [][]byte{framed})
+		if c.over {
+			p.Release()
+			return
+		}
+		c.send(hash, []*buf.Buf{p})
 	}) {
+		p.Release()
 		return ErrClosed
 	}
 	return nil

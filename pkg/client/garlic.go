@@ -3,20 +3,22 @@ package client
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 
+	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/ratchet"
 )
 
-// send passes payloads to one destination, in order. They are lent until it returns.
-func (c *Client) send(_ i2p.Destination, hash i2p.Hash, payloads [][]byte) {
+// send passes payloads to one destination, in order, and owns them.
+func (c *Client) send(hash i2p.Hash, payloads []*buf.Buf) {
 	now := c.cfg.Now()
 	r := c.remote(now, hash)
 	if r == nil || c.sessions == nil {
-		c.stats.Dropped += uint64(len(payloads))
+		c.drop(payloads)
 		return
 	}
 	r.used, r.written = now, true
@@ -40,45 +42,74 @@ func (c *Client) pass(r *remote, messages []i2np.Message) {
 
 // hold keeps payloads until there is a way to send them. The oldest give way:
 // a stream sends them again.
-func (c *Client) hold(r *remote, payloads [][]byte) {
-	for _, p := range payloads {
-		r.waiting = append(r.waiting, append([]byte(nil), p...))
-	}
+func (c *Client) hold(r *remote, payloads []*buf.Buf) {
+	r.waiting = append(r.waiting, payloads...)
 	if over := len(r.waiting) - maxWaiting; over > 0 {
-		c.stats.Dropped += uint64(over)
-		r.waiting = append([][]byte(nil), r.waiting[over:]...)
+		c.drop(r.waiting[:over])
+		r.waiting = slices.Delete(r.waiting, 0, over)
 	}
 }
 
-// seal makes one garlic message for each payload. Our lease set goes along
-// with the first when the peer does not have the newest yet.
-func (c *Client) seal(now time.Time, r *remote, payloads [][]byte) []i2np.Message {
+// drop counts payloads that do not get through.
+func (c *Client) drop(payloads []*buf.Buf) {
+	c.stats.Dropped += uint64(len(payloads))
+	release(payloads)
+}
+
+func release(payloads []*buf.Buf) {
+	for _, p := range payloads {
+		p.Release()
+	}
+}
+
+// seal makes one garlic message for each payload, in its own buffer where that has the
+// room. Our lease set goes along with the first when the peer does not have the newest yet.
+func (c *Client) seal(now time.Time, r *remote, payloads []*buf.Buf) []i2np.Message {
 	out := make([]i2np.Message, 0, len(payloads))
 	for _, p := range payloads {
-		data := i2np.Clove{
-			Delivery: i2np.DeliveryInstructions{Kind: i2np.DeliverDestination, To: r.hash},
-			Message:  c.message(now, i2np.DataType, i2np.AppendData(make([]byte, 0, len(p)+4), p)),
-		}
-		if m, ok := c.sealCloves(now, r, data); ok {
+		if m, ok := c.sealAround(now, r, p); ok {
 			out = append(out, m)
 		}
 	}
 	return out
 }
 
-func (c *Client) sealCloves(now time.Time, r *remote, cloves ...i2np.Clove) (i2np.Message, bool) {
+// sealAround makes a garlic message of a payload, which it owns.
+func (c *Client) sealAround(now time.Time, r *remote, p *buf.Buf) (i2np.Message, bool) {
+	n := p.Len()
+	p = p.Room(dataHeader, 0)
+	binary.BigEndian.PutUint32(p.Prepend(dataHeader), uint32(n))
+	return c.sealCloves(now, r, p, i2np.Clove{
+		Delivery: i2np.DeliveryInstructions{Kind: i2np.DeliverDestination, To: r.hash},
+		Message:  c.message(now, i2np.DataType, p.Bytes()),
+	})
+}
+
+// sealEmpty makes a garlic message with nothing but what there is to say to a peer anyway.
+func (c *Client) sealEmpty(now time.Time, r *remote) (i2np.Message, bool) {
+	return c.sealCloves(now, r, nil)
+}
+
+// sealCloves seals cloves, of which p, if it is not nil, holds the body of the last.
+func (c *Client) sealCloves(now time.Time, r *remote, p *buf.Buf, cloves ...i2np.Clove) (i2np.Message, bool) {
 	payload := ratchet.Payload{Cloves: cloves}
 	own, haveOwn := c.ownSetClove(now)
-	if haveOwn {
-		payload.Bundle = []i2np.Clove{own}
-	}
 	announce := haveOwn && r.needsOurSet(now, c.own.set)
 	if announce {
 		payload.Cloves = append([]i2np.Clove{own}, cloves...)
-		payload.Bundle = nil
 		payload.AckRequest = true
+	} else if haveOwn {
+		c.bundle[0] = own
+		payload.Bundle = c.bundle[:]
 	}
-	sealed, err := c.sessions.AppendSeal(make([]byte, garlicHeader), now, ratchet.Peer{Static: r.static(), Type: ratchet.EncryptionType(r.key.Type)}, payload)
+	peer := ratchet.Peer{Static: r.static(), Type: ratchet.EncryptionType(r.key.Type)}
+	var sealed ratchet.Sealed
+	var err error
+	if p != nil {
+		p, sealed, err = c.sessions.SealAround(p, now, peer, payload)
+	} else if sealed, err = c.sessions.Seal(now, peer, payload); err == nil {
+		p = buf.Copy(sealed.Body)
+	}
 	if err != nil {
 		c.stats.Dropped++
 		c.cfg.Log.Debug("message not sealed", "error", err)
@@ -89,12 +120,18 @@ func (c *Client) sealCloves(now time.Time, r *remote, cloves ...i2np.Clove) (i2n
 		c.pushBy(now.Add(leaseSetResend)) // unless the peer says before that it came
 	}
 	c.stats.Sent++
-	binary.BigEndian.PutUint32(sealed.Body, uint32(len(sealed.Body)-garlicHeader))
-	return c.message(now, i2np.GarlicType, sealed.Body), true
+	p = p.Room(garlicHeader, 0)
+	binary.BigEndian.PutUint32(p.Prepend(garlicHeader), uint32(len(sealed.Body)))
+	m := c.message(now, i2np.GarlicType, p.Bytes())
+	m.Owner = p
+	return m, true
 }
 
-// garlicHeader is the length that begins a garlic message's body.
-const garlicHeader = 4
+// The lengths that begin the bodies of a garlic message and of a Data message.
+const (
+	garlicHeader = 4
+	dataHeader   = 4
+)
 
 // ownSetClove is our lease set as the peer stores it.
 func (c *Client) ownSetClove(now time.Time) (i2np.Clove, bool) {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -97,6 +98,10 @@ func (t etherTunnels) Send(_ uint32, gateway i2p.Hash, _ uint32, messages []i2np
 	t.e.mu.Lock()
 	c := t.e.clients[gateway]
 	lost := t.e.lost == gateway
+	for i, m := range messages {
+		messages[i].Body, messages[i].Owner = bytes.Clone(m.Body), nil
+		m.Release()
+	}
 	t.e.log[gateway] = append(t.e.log[gateway], messages...)
 	t.e.mu.Unlock()
 	for _, m := range messages {

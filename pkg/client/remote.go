@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/ratchet"
@@ -48,7 +49,7 @@ type remote struct {
 	set      leaseset.Set             // nil before the first lookup
 	keys     []leaseset.EncryptionKey // of set, those that we speak
 	key      leaseset.EncryptionKey   // of keys, the one in use
-	waiting  [][]byte                 // payloads that came before the lease set did
+	waiting  []*buf.Buf               // payloads that came before the lease set did
 	lookup   bool                     // one is under way
 	lookedUp time.Time
 	lookups  int // in a row that brought nothing new

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
@@ -18,7 +19,12 @@ type outlets struct {
 	sent map[uint32]int
 }
 
-func (o outlets) Send(via uint32, _ i2p.Hash, _ uint32, messages []i2np.Message) { o.sent[via]++ }
+func (o outlets) Send(via uint32, _ i2p.Hash, _ uint32, messages []i2np.Message) {
+	o.sent[via]++
+	for _, m := range messages {
+		m.Release()
+	}
+}
 
 func (o outlets) LookupLeaseSet(i2p.Hash, i2p.Date, func(leaseset.Record, error)) {}
 
@@ -38,7 +44,7 @@ func TestEveryTunnel(t *testing.T) {
 			for range peers {
 				set := newSet(t, random, now)
 				c.learn(now, set)
-				c.send(set.Destination(), set.Hash(), [][]byte{make([]byte, 10)})
+				c.send(set.Hash(), []*buf.Buf{buf.Get(10)})
 			}
 			for _, id := range c.state.Outbound {
 				if share := peers / n; o.sent[id] < share*2/3 || o.sent[id] > share*4/3 {

@@ -51,7 +51,7 @@ func (c *Client) replyEmpty(now time.Time) {
 		if r == nil || r.set == nil || r.static() != p.Static || !r.choose(now, c.state.Outbound, c.random.Below) {
 			continue
 		}
-		if m, ok := c.sealCloves(now, r); ok {
+		if m, ok := c.sealEmpty(now, r); ok {
 			c.pass(r, []i2np.Message{m})
 		}
 	}
@@ -100,6 +100,7 @@ func (r *remote) before(o *remote) bool {
 func (c *Client) forget(r *remote) {
 	delete(c.remotes, r.hash)
 	c.unbind(r)
+	c.drop(r.waiting)
 }
 
 func (c *Client) forgetIdle(now time.Time) {

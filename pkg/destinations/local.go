@@ -77,7 +77,7 @@ func (d *Local) Handle(protocol byte, port uint16, h client.Handler) (stop func(
 }
 
 // Send sends a payload, framed by package datagram, once there is a way to its
-// destination. It takes ownership and does not block.
+// destination. It does not block.
 func (d *Local) Send(to i2p.Destination, framed []byte) error {
 	return failure(d, d.client.Send(to, framed))
 }

@@ -121,5 +121,12 @@ func ParseClove(b []byte) (Clove, error) {
 // AppendTo appends the clove, without a block header.
 func (c Clove) AppendTo(b []byte) []byte { return c.Message.AppendShort(c.Delivery.AppendTo(b)) }
 
+// AppendHead appends what AppendTo does before the message's body.
+func (c Clove) AppendHead(b []byte) []byte {
+	head := c.Message
+	head.Body = nil
+	return head.AppendShort(c.Delivery.AppendTo(b))
+}
+
 // Len is the number of bytes that AppendTo appends.
 func (c Clove) Len() int { return c.Delivery.Len() + c.Message.ShortLen() }

@@ -95,11 +95,16 @@ func appendDateTime(b []byte, now time.Time) []byte {
 
 func appendCloves(b []byte, cloves []i2np.Clove) []byte {
 	for _, c := range cloves {
-		b = append(b, blockClove)
-		b = binary.BigEndian.AppendUint16(b, uint16(c.Len()))
-		b = c.AppendTo(b)
+		b = append(appendCloveHead(b, c), c.Message.Body...)
 	}
 	return b
+}
+
+// appendCloveHead appends what comes before the body of a clove's message.
+func appendCloveHead(b []byte, c i2np.Clove) []byte {
+	b = append(b, blockClove)
+	b = binary.BigEndian.AppendUint16(b, uint16(c.Len()))
+	return c.AppendHead(b)
 }
 
 func clovesLen(cloves []i2np.Clove) int {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/noise"
 )
 
@@ -34,22 +35,65 @@ func (s *Sessions) AppendSeal(dst []byte, now time.Time, to Peer, p Payload) (Se
 	if p.Anonymous {
 		return s.sealAnonymous(dst, now, to, p)
 	}
+	kind, n := s.form(now, to)
+	return s.sealAs(kind, n, dst, now, to, p)
+}
+
+func (s *Sessions) sealAs(kind Kind, n *session, dst []byte, now time.Time, to Peer, p Payload) (Sealed, error) {
+	switch kind {
+	case NewSessionReply:
+		return s.sealReply(dst, now, n, p)
+	case ExistingSession:
+		return s.sealData(dst, now, n, p)
+	}
+	return s.sealNewSession(dst, now, to, p)
+}
+
+// SealAround is Seal, never anonymous, for cloves of which b holds the body of the last one, its
+// message's Body. On a session that stands, what comes before and behind that
+// is put around it in place, as far as b has room. It takes ownership of b, and
+// returns the buffer that Sealed.Body fills, or nil with an error.
+func (s *Sessions) SealAround(b *buf.Buf, now time.Time, to Peer, p Payload) (*buf.Buf, Sealed, error) {
+	if to.Type == 0 {
+		to.Type = X25519
+	}
+	if clovesLen(p.Cloves)+clovesLen(p.Bundle) > maxPayload {
+		b.Release()
+		return nil, Sealed{}, ErrTooLong
+	}
+	kind, n := s.form(now, to)
+	if kind == ExistingSession {
+		out, sealed := s.sealDataAround(b, now, n, p)
+		return out, sealed, nil
+	}
+	sealed, err := s.sealAs(kind, n, nil, now, to, p)
+	b.Release()
+	if err != nil {
+		return nil, Sealed{}, err
+	}
+	out := buf.Copy(sealed.Body)
+	sealed.Body = out.Bytes()
+	return out, sealed, nil
+}
+
+// form is how a message to a peer is to be sealed, and on which session.
+func (s *Sessions) form(now time.Time, to Peer) (Kind, *session) {
 	pr := s.peers[to.Static]
 	if pr == nil {
-		return s.sealNewSession(dst, now, to, p)
+		return NewSession, nil
 	}
 	pr.sent(now)
 	if n := s.awaiting(pr); n != nil {
-		return s.sealReply(dst, now, n, p)
+		return NewSessionReply, n
 	}
 	n := pr.owing(now)
 	if n == nil {
 		n = pr.current
 	}
 	if n == nil || !n.usable(now) || pr.silent(now) {
-		return s.sealNewSession(dst, now, to, p)
+		return NewSession, nil
 	}
-	return s.sealData(dst, now, n, p)
+	return ExistingSession, n
 }
 
 // awaiting is the newest New Session message of the peer's that wants an
@@ -175,15 +219,56 @@ func (s *Sessions) sealReply(dst []byte, now time.Time, n *session, p Payload) (
 
 // sealData seals an Existing Session message (ECIES, 1h).
 func (s *Sessions) sealData(dst []byte, now time.Time, n *session, p Payload) (Sealed, error) {
-	pad := s.random.Byte()
+	m := s.next(n)
+	at := len(dst)
+	b := slices.Grow(dst, clovesLen(p.Cloves)+4*len(n.acks)+maxOverhead)
+	b = s.appendFront(b, now, n, m, p)
+	b = appendCloves(b, p.Cloves)
+	b = sealAEAD(&m.key, m.n, appendEnd(b, at+tagLen, m.pad, p), at)
+	s.sealed(now, n, p)
+	return Sealed{Body: b, Kind: ExistingSession, ID: m.id}, nil
+}
+
+// sealDataAround is sealData around the body of the last clove, which is in b.
+func (s *Sessions) sealDataAround(b *buf.Buf, now time.Time, n *session, p Payload) (*buf.Buf, Sealed) {
+	m := s.next(n)
+	last := len(p.Cloves) - 1
+	front := s.appendFront(s.front[:0], now, n, m, p)
+	front = appendCloves(front, p.Cloves[:last])
+	front = appendCloveHead(front, p.Cloves[last])
+	s.front = front
+	b = b.Room(len(front), maxEnd)
+	copy(b.Prepend(len(front)), front)
+	whole := b.Bytes()
+	whole = sealAEAD(&m.key, m.n, appendEnd(whole, tagLen, m.pad, p), 0)
+	b.Append(len(whole) - b.Len()) // where it was put
+	s.sealed(now, n, p)
+	return b, Sealed{Body: b.Bytes(), Kind: ExistingSession, ID: m.id}
+}
+
+// numbered is what a session's next message has of its own.
+type numbered struct {
+	n   int
+	id  MessageID
+	tag uint64
+	key [32]byte
+	pad byte // random
+}
+
+// next takes a session's next number, tag and key.
+func (s *Sessions) next(n *session) (m numbered) {
+	m.pad = s.random.Byte()
 	if n.out.nextTagN >= s.limits.RatchetAfter && !n.sending.repeat {
 		s.beginRatchet(n)
 	}
-	num, tag, key := n.out.next()
-	id := MessageID{Session: n.serial, Kind: ExistingSession, TagSet: n.out.id, N: uint16(num)}
-	at := len(dst)
-	b := slices.Grow(dst, clovesLen(p.Cloves)+4*len(n.acks)+maxOverhead)
-	b = binary.LittleEndian.AppendUint64(b, tag)
+	m.n, m.tag, m.key = n.out.next()
+	m.id = MessageID{Session: n.serial, Kind: ExistingSession, TagSet: n.out.id, N: uint16(m.n)}
+	return m
+}
+
+// appendFront appends what comes before the cloves: the tag, and the session's own blocks.
+func (s *Sessions) appendFront(b []byte, now time.Time, n *session, m numbered, p Payload) []byte {
+	b = binary.LittleEndian.AppendUint64(b, m.tag)
 	b = n.appendControl(b)
 	if s.wantsAck(now, n, p) {
 		b = append(b, blockAckRequest, 0, 1, 0)
@@ -191,21 +276,30 @@ func (s *Sessions) sealData(dst []byte, now time.Time, n *session, p Payload) (S
 		if len(n.requested) >= maxAcks {
 			n.requested = slices.Delete(n.requested, 0, 1)
 		}
-		n.requested = append(n.requested, id)
+		n.requested = append(n.requested, m.id)
 	}
-	b = appendCloves(b, p.Cloves)
+	return b
+}
+
+// maxEnd is the most that comes behind the cloves.
+const maxEnd = blockHeaderLen + 1 + blockHeaderLen + maxPadding + macLen
+
+// appendEnd appends what comes behind the cloves, the MAC excepted.
+func appendEnd(b []byte, from int, pad byte, p Payload) []byte {
 	if p.Terminate {
 		b = append(b, blockTermination, 0, 1, p.Reason)
 	}
-	b = appendPadding(b, at+tagLen, pad)
-	b = sealAEAD(&key, num, b, at)
+	return appendPadding(b, from, pad)
+}
+
+// sealed notes that a session has sent a message.
+func (s *Sessions) sealed(now time.Time, n *session, p Payload) {
 	n.owes, n.active = false, now
 	s.enlist(n, &s.established, s.limits.Established)
 	if p.Terminate {
 		s.terminate(now, n)
 	}
 	s.stats.ExistingSealed++
-	return Sealed{Body: b, Kind: ExistingSession, ID: id}, nil
 }
 
 // appendControl appends the keys and acknowledgements that are due.

@@ -36,6 +36,7 @@ type Sessions struct {
 	sweepAt  time.Time
 
 	random *draw.Source
+	front  []byte // scratch
 	stats  Stats
 }
 

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/streaming"
 )
@@ -27,9 +28,9 @@ type Config struct {
 	Now  func() time.Time // nil is time.Now
 	// Loop has the owner call Collect and Flush soon.
 	Loop Loop
-	// Send passes I2CP payloads to a destination, from within Flush. They are
-	// lent until it returns.
-	Send func(to i2p.Destination, hash i2p.Hash, payloads [][]byte)
+	// Send passes I2CP payloads to a destination, from within Flush. It owns
+	// them.
+	Send func(to i2p.Hash, payloads []*buf.Buf)
 	// Stalled is told that packets to a destination go unanswered, so that
 	// another path may be tried. It may be nil.
 	Stalled func(peer i2p.Hash)
@@ -145,7 +146,7 @@ func (h *Host) Flush(now time.Time) {
 	}
 	h.mux.Tick(now)
 	for _, b := range h.mux.Flush(now) {
-		h.cfg.Send(b.To, b.Hash, b.Payloads)
+		h.cfg.Send(b.Hash, b.Packets)
 	}
 	for _, c := range h.arrive {
 		c.wakeReader()
@@ -195,7 +196,7 @@ func (h *Host) Shutdown(now time.Time) {
 	h.Flush(now)
 	h.mux.Shutdown()
 	for _, b := range h.mux.Flush(now) {
-		h.cfg.Send(b.To, b.Hash, b.Payloads)
+		h.cfg.Send(b.Hash, b.Packets)
 	}
 	h.mu.Lock()
 	h.closed = true

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/mailbox"
 	"i2ptoolkit/pkg/sign"
@@ -104,16 +105,17 @@ func (w *world) host(seed byte, cfg sockets.Config) (*sockets.Host, i2p.Destinat
 	return h, cfg.Keys.Destination()
 }
 
-func (w *world) send(_ i2p.Destination, to i2p.Hash, payloads [][]byte) {
+func (w *world) send(to i2p.Hash, payloads []*buf.Buf) {
 	w.mu.Lock()
 	h, cut := w.hosts[to], w.cut
 	w.mu.Unlock()
-	if h == nil || cut {
-		return
-	}
 	var copies [][]byte
 	for _, p := range payloads {
-		copies = append(copies, bytes.Clone(p))
+		copies = append(copies, bytes.Clone(p.Bytes()))
+		p.Release()
+	}
+	if h == nil || cut {
+		return
 	}
 	if w.latency == 0 {
 		h.arrive(copies)

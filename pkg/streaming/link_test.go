@@ -288,8 +288,9 @@ func (w *network) work(n *node, sides []*side) {
 		}
 	}
 	for _, b := range n.mux.Flush(w.now) {
-		for _, p := range b.Payloads {
-			w.send(n, b.Hash, p)
+		for _, p := range b.Packets {
+			w.send(n, b.Hash, bytes.Clone(p.Bytes()))
+			p.Release()
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
@@ -37,16 +38,16 @@ type Mux struct {
 	nacks   []byte   // scratch
 	missing []uint32 // scratch
 	plain   []byte   // scratch
-	arena   []byte   // what the payloads in out refer to
+	framed  []byte   // scratch
 	out     []Batch
 	flushed bool // out was handed to the owner
 }
 
 // Batch is payloads for one destination, framed for I2CP.
 type Batch struct {
-	To       i2p.Destination
-	Hash     i2p.Hash
-	Payloads [][]byte
+	To      i2p.Destination
+	Hash    i2p.Hash
+	Packets []*buf.Buf // with room for what is put around them; who takes the batch owns them
 }
 
 // peer is a remote destination, and what its last streams learned of the path
@@ -299,7 +300,8 @@ func (m *Mux) Tick(now time.Time) {
 }
 
 // Flush returns what is to be sent because of all that happened since the
-// last Flush. The payloads are valid until the next call of the Mux.
+// last Flush. The batches are valid until the next call of the Mux; their packets
+// belong to the caller.
 func (m *Mux) Flush(now time.Time) []Batch {
 	at := m.instant(now)
 	m.begin()
@@ -324,11 +326,10 @@ func (m *Mux) begin() {
 		if p := m.peers[m.out[i].Hash]; p != nil {
 			p.batch = 0
 		}
-		clear(m.out[i].Payloads)
-		m.out[i].Payloads = m.out[i].Payloads[:0]
+		clear(m.out[i].Packets)
+		m.out[i].Packets = m.out[i].Packets[:0]
 	}
 	m.out = m.out[:0]
-	m.arena = m.arena[:0]
 }
 
 // emit frames a stream's packet and queues it for Flush.
@@ -339,22 +340,8 @@ func (m *Mux) emit(c *Conn, p *Packet, signed bool) {
 
 func (m *Mux) emitTo(to *peer, h datagram.Header, p *Packet, signed bool) {
 	m.begin()
-	start := len(m.arena)
-	var err error
-	switch {
-	case p.Flags.Has(FromIncluded): // a destination's padding compresses well
-		if m.plain, err = appendSigned(m.plain[:0], p, m.cfg.Keys); err == nil {
-			m.arena = h.AppendDeflated(m.arena, m.plain)
-		}
-	case signed:
-		if m.arena, err = appendSigned(datagram.BeginStored(m.arena), p, m.cfg.Keys); err == nil {
-			m.arena = h.EndStored(m.arena, start)
-		}
-	default:
-		m.arena = h.EndStored(p.AppendTo(datagram.BeginStored(m.arena)), start)
-	}
+	out, err := m.frame(h, p, signed)
 	if err != nil { // a key that cannot sign; New's caller could have known
-		m.arena = m.arena[:start]
 		m.counters.BadSignature++
 		return
 	}
@@ -366,7 +353,26 @@ func (m *Mux) emitTo(to *peer, h datagram.Header, p *Packet, signed bool) {
 		to.batch = len(m.out)
 	}
 	b := &m.out[to.batch-1]
-	b.Payloads = append(b.Payloads, m.arena[start:len(m.arena):len(m.arena)])
+	b.Packets = append(b.Packets, out)
+}
+
+// frame writes a packet as an I2CP payload.
+func (m *Mux) frame(h datagram.Header, p *Packet, signed bool) (*buf.Buf, error) {
+	if !signed {
+		out := buf.Get(datagram.StoredOverhead + p.size())
+		h.EndStored(p.AppendTo(datagram.BeginStored(out.Bytes()[:0])), 0)
+		return out, nil
+	}
+	var err error
+	if m.plain, err = appendSigned(m.plain[:0], p, m.cfg.Keys); err != nil {
+		return nil, err
+	}
+	if p.Flags.Has(FromIncluded) { // a destination's padding compresses well
+		m.framed = h.AppendDeflated(m.framed[:0], m.plain)
+	} else {
+		m.framed = h.AppendStored(m.framed[:0], m.plain)
+	}
+	return buf.Copy(m.framed), nil
 }
 
 // Retire ends the opening of streams, from either side. Those that there are

@@ -186,6 +186,18 @@ func (p *Packet) parseOptions(o []byte, at int) (err error) {
 	return nil
 }
 
+// size is the number of bytes that AppendTo appends of a packet without From and
+// signatures.
+func (p *Packet) size() int {
+	n := minHeader + len(p.NACKs) + len(p.Unknown) + len(p.Payload)
+	for _, f := range [...]Flags{DelayRequested, MaxPacketSizeIncluded} {
+		if p.Flags.Has(f) {
+			n += 2
+		}
+	}
+	return n
+}
+
 // AppendTo appends the packet.
 func (p *Packet) AppendTo(b []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, p.SendStreamID)

@@ -158,8 +158,9 @@ func BenchmarkTransfer(b *testing.B) {
 		for got < sent {
 			rest = rest[c.Write(rest):]
 			for _, x := range from.mux.Flush(w.now) {
-				for _, p := range x.Payloads {
-					to.mux.Handle(w.now, p)
+				for _, p := range x.Packets {
+					to.mux.Handle(w.now, p.Bytes())
+					p.Release()
 				}
 			}
 			for _, s := range to.accepted {
@@ -168,8 +169,9 @@ func BenchmarkTransfer(b *testing.B) {
 				s.pending = 0
 			}
 			for _, x := range to.mux.Flush(w.now) {
-				for _, p := range x.Payloads {
-					from.mux.Handle(w.now, p)
+				for _, p := range x.Packets {
+					from.mux.Handle(w.now, p.Bytes())
+					p.Release()
 				}
 			}
 			w.now = w.now.Add(time.Millisecond)
