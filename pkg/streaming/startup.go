@@ -41,7 +41,7 @@ const (
 	carefully = 0.25 // the rate does not follow, and a queue seems to stand (as HyStart++, RFC 9406)
 	doubling  = 1.0
 	faster    = 1.5 // long round trips make doubling slow
-	muchSent  = 512 // the window where it is fast enough (as limited slow start, RFC 3742)
+	muchSent  = 768 // packets by which it grows in a round trip at most (as limited slow start, RFC 3742)
 )
 
 // pace is by how much of what was acknowledged startup grows. As long as the
@@ -53,10 +53,7 @@ const (
 func (c *control) pace() float64 {
 	rtt := c.recent.min()
 	bw := c.bandwidth()
-	most := faster
-	if c.window > muchSent {
-		most = doubling
-	}
+	most := min(faster, muchSent/c.window)
 	switch {
 	case rtt > 2*c.minRTT+slack && c.window > 2*initialWindow:
 		return 0
@@ -67,7 +64,7 @@ func (c *control) pace() float64 {
 	case c.ramp.still > 0 && c.queued(rtt, c.recent.samples):
 		return carefully
 	}
-	return doubling
+	return min(doubling, muchSent/c.window)
 }
 
 // longer reports whether round trips have become longer than they were in the
