@@ -13,10 +13,10 @@ import (
 )
 
 // The files of a data directory that say who the router is. The keys are secret
-// and are written once, before anything is published that depends on them.
+// and are written once, before anything is published that depends on them; those
+// of transports beside them.
 const (
 	routerKeysFile = "router.keys"
-	ntcp2KeysFile  = "ntcp2.keys"
 	routerInfoFile = "router.info"
 )
 

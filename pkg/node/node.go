@@ -186,28 +186,6 @@ func keptPort(s config.Config) (int, error) {
 	return int(port), nil
 }
 
-func (n *Node) newTransport() (*transport.Transport, error) {
-	s := n.settings()
-	network := n.cfg.Network
-	if network == nil {
-		network = transport.Internet{Source: n.hosts.source}
-	}
-	drivers, err := n.drivers()
-	if err != nil {
-		return nil, err
-	}
-	return transport.New(transport.Config{
-		Env:  n.env.Part("transport"), // all links gather as one: they share nothing else
-		Self: n.hash, NetID: byte(s.NetID), Drivers: drivers, Network: network,
-		Limits:      transport.Limits{Sessions: s.NTCP2.MaxSessions},
-		BandwidthIn: s.Bandwidth.In << 10, BandwidthOut: s.Bandwidth.Out << 10,
-		OurInfo:      func() *routerinfo.RouterInfo { return n.presented.Load() },
-		Wanted:       func(peer i2p.Hash) bool { return n.router.Wants(peer) },
-		LocalAllowed: s.Testnet,
-		Events:       n.transportEvents(),
-	})
-}
-
 func (n *Node) newRouter() {
 	s := n.settings()
 	part := n.env.Part("router") // profiles and netDb are its loop's as well

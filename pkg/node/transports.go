@@ -15,6 +15,29 @@ import (
 	"i2ptoolkit/pkg/transport/ntcp2link"
 )
 
+// newTransport makes the table of peers with its drivers.
+func (n *Node) newTransport() (*transport.Transport, error) {
+	s := n.settings()
+	network := n.cfg.Network
+	if network == nil {
+		network = transport.Internet{Source: n.hosts.source}
+	}
+	drivers, err := n.drivers()
+	if err != nil {
+		return nil, err
+	}
+	return transport.New(transport.Config{
+		Env:  n.env.Part("transport"), // all links gather as one: they share nothing else
+		Self: n.hash, NetID: byte(s.NetID), Drivers: drivers, Network: network,
+		Limits:      transport.Limits{Sessions: s.NTCP2.MaxSessions},
+		BandwidthIn: s.Bandwidth.In << 10, BandwidthOut: s.Bandwidth.Out << 10,
+		OurInfo:      func() *routerinfo.RouterInfo { return n.presented.Load() },
+		Wanted:       func(peer i2p.Hash) bool { return n.router.Wants(peer) },
+		LocalAllowed: s.Testnet,
+		Events:       n.transportEvents(),
+	})
+}
+
 // drivers are the transports that the router speaks. Here, and in the settings and
 // the files that they come from, they have names; the rest of a router asks the
 // table.
@@ -27,6 +50,9 @@ func (n *Node) drivers() ([]transport.Driver, error) {
 	ntcp2 := ntcp2link.New(ntcp2link.Config{Keys: keys, Listen: s.ListenAddrs(), Port: s.Port})
 	return append([]transport.Driver{ntcp2}, n.cfg.Drivers...), nil
 }
+
+// ntcp2KeysFile is secret, as router.keys is.
+const ntcp2KeysFile = "ntcp2.keys"
 
 // loadNTCP2Keys reads NTCP2's keys, which our RouterInfo names, or draws them.
 func loadNTCP2Keys(dir string, random io.Reader) (ntcp2link.Keys, error) {

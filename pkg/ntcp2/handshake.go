@@ -142,10 +142,15 @@ type Handshake struct {
 	padLen       int
 	confirmedLen int
 	part2        []byte // Alice: the plaintext of message 3 part 2
-	sent         time.Time
-	requestAt    time.Time
-	requestTime  uint32
-	result       Result
+	times
+	result Result
+}
+
+// times are those from which round trip and clock skew follow.
+type times struct {
+	sent        time.Time // the message that is being answered
+	requestAt   time.Time // Bob: when message 1 came, and what it said
+	requestTime uint32
 }
 
 // Result is what a finished handshake leaves.

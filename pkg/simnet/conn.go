@@ -24,13 +24,23 @@ type Conn struct {
 	writing            bool // a Write is under way: another one waits
 
 	established bool
-	in          []byte
-	inEnd       bool   // the peer will send no more
-	err         error  // broken or closed: every call returns it
+	err         error // broken or closed: every call returns it
+	arriving
+	leaving
+}
+
+// arriving is what has come and was not read.
+type arriving struct {
+	in       []byte
+	inEnd    bool // the peer will send no more
+	consumed int  // bytes read and not yet credited to the peer
+}
+
+// leaving is what was written.
+type leaving struct {
 	outEnd      bool   // CloseWrite was called
 	inFlight    int    // bytes written and not yet credited back
 	sent, acked uint64 // bytes written, and of these delivered
-	consumed    int    // bytes read and not yet credited to the peer
 	seq         [2]uint64
 	lastArrival time.Time
 	heldSince   time.Time // since when a partition keeps back what was written here

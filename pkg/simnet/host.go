@@ -64,12 +64,12 @@ func (h *Host) bind(addr netip.AddrPort, taken func(netip.AddrPort) bool) (netip
 }
 
 // nextPort counts through a host's ephemeral ports. The caller holds mu.
-func (n *Net) nextPort(ip netip.Addr) uint16 {
-	p := n.ports[ip]
+func (s *sockets) nextPort(ip netip.Addr) uint16 {
+	p := s.ports[ip]
 	if p < firstEphemeral {
 		p = firstEphemeral
 	}
-	n.ports[ip] = p + 1 // wraps to 0, which is below firstEphemeral
+	s.ports[ip] = p + 1 // wraps to 0, which is below firstEphemeral
 	return p
 }
 

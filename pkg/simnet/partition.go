@@ -59,18 +59,18 @@ func (n *Net) Kill(host netip.Addr) {
 }
 
 // breakAll ends the sockets of a host, its streams by end. The caller holds mu.
-func (n *Net) breakAll(host netip.Addr, end func(*Conn)) {
-	for c := range n.conns {
+func (s *sockets) breakAll(host netip.Addr, end func(*Conn)) {
+	for c := range s.conns {
 		if c.local.Addr() == host {
 			end(c)
 		}
 	}
-	for a, l := range n.listeners {
+	for a, l := range s.listeners {
 		if a.Addr() == host {
 			l.shut()
 		}
 	}
-	for a, p := range n.packets {
+	for a, p := range s.packets {
 		if a.Addr() == host {
 			p.shut()
 		}
@@ -78,8 +78,8 @@ func (n *Net) breakAll(host netip.Addr, end func(*Conn)) {
 }
 
 // parted says whether nothing gets from a to b. The caller holds mu.
-func (n *Net) parted(a, b netip.Addr) bool {
-	return a != b && (n.isolated[a] || n.isolated[b] || n.cut[undirected(a, b)])
+func (f *faults) parted(a, b netip.Addr) bool {
+	return a != b && (f.isolated[a] || f.isolated[b] || f.cut[undirected(a, b)])
 }
 
 // hold keeps an event of a stream back behind a partition. The caller holds mu.

@@ -86,24 +86,44 @@ type Net struct {
 	start time.Time
 	kick  chan struct{}
 
-	mu        sync.Mutex // a leaf: guards all below, and the state of all sockets
-	rand      *rand.Rand
-	staged    []*event
-	heap      eventHeap
-	held      map[pair][]*event // what a partition keeps back
-	cut       map[pair]bool
-	isolated  map[netip.Addr]bool
-	killed    map[netip.Addr]bool
-	linkFree  map[pair]time.Time // directed: when the link can take the next byte
-	upFree    map[netip.Addr]time.Time
+	mu       sync.Mutex // a leaf: guards all below, and the state of all sockets
+	staged   []*event
+	heap     eventHeap
+	settlers []chan struct{}
+	closed   bool
+	lines
+	faults
+	sockets
+	records
+}
+
+// lines decide when what is sent arrives.
+type lines struct {
+	rand     *rand.Rand
+	linkFree map[pair]time.Time // directed: when the link can take the next byte
+	upFree   map[netip.Addr]time.Time
+}
+
+// faults are what keeps hosts apart.
+type faults struct {
+	held     map[pair][]*event // what a partition keeps back
+	cut      map[pair]bool
+	isolated map[netip.Addr]bool
+	killed   map[netip.Addr]bool
+}
+
+// sockets are those of all hosts.
+type sockets struct {
 	listeners map[netip.AddrPort]*listener
 	packets   map[netip.AddrPort]*PacketConn
 	conns     map[*Conn]bool
-	ports     map[netip.Addr]uint16
-	trace     hash.Hash
-	stats     Stats
-	settlers  []chan struct{}
-	closed    bool
+	ports     map[netip.Addr]uint16 // the next that a host gives to its own dials
+}
+
+// records are what has been delivered.
+type records struct {
+	trace hash.Hash
+	stats Stats
 }
 
 type pair [2]netip.Addr
@@ -130,21 +150,18 @@ func New(cfg Config) *Net {
 	var seed [32]byte
 	binary.BigEndian.PutUint64(seed[:], cfg.Seed)
 	return &Net{
-		cfg:       cfg,
-		start:     time.Now(),
-		kick:      make(chan struct{}, 1),
-		rand:      rand.New(rand.NewChaCha8(seed)),
-		held:      map[pair][]*event{},
-		cut:       map[pair]bool{},
-		isolated:  map[netip.Addr]bool{},
-		killed:    map[netip.Addr]bool{},
-		linkFree:  map[pair]time.Time{},
-		upFree:    map[netip.Addr]time.Time{},
-		listeners: map[netip.AddrPort]*listener{},
-		packets:   map[netip.AddrPort]*PacketConn{},
-		conns:     map[*Conn]bool{},
-		ports:     map[netip.Addr]uint16{},
-		trace:     sha256.New(),
+		cfg:   cfg,
+		start: time.Now(),
+		kick:  make(chan struct{}, 1),
+		lines: lines{rand: rand.New(rand.NewChaCha8(seed)), linkFree: map[pair]time.Time{}, upFree: map[netip.Addr]time.Time{}},
+		faults: faults{
+			held: map[pair][]*event{}, cut: map[pair]bool{}, isolated: map[netip.Addr]bool{}, killed: map[netip.Addr]bool{},
+		},
+		sockets: sockets{
+			listeners: map[netip.AddrPort]*listener{}, packets: map[netip.AddrPort]*PacketConn{},
+			conns: map[*Conn]bool{}, ports: map[netip.Addr]uint16{},
+		},
+		records: records{trace: sha256.New()},
 	}
 }
 
@@ -326,6 +343,7 @@ func (n *Net) deliver(now time.Time, e *event) {
 	}
 }
 
+// record notes a delivery, and shows it. The caller holds mu.
 func (n *Net) record(now time.Time, e *event) {
 	n.stats.Deliveries++
 	n.stats.Bytes += uint64(len(e.data))

@@ -45,25 +45,12 @@ func TestSecondTransport(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		of := make(map[string]int)
-		for i := range w.nodes {
-			ri, err := w.nodes[i].Info(t.Context())
-			if err != nil {
-				t.Fatal(err)
+		expectTransports(t, w, func(i, j int) string {
+			if speaks(i) && speaks(j) {
+				return toyStyle
 			}
-			of[ri.Hash().String()] = i
-		}
-		for i, n := range w.nodes {
-			for _, p := range n.Peers() {
-				want := "NTCP2"
-				if speaks(i) && speaks(of[p.Router]) {
-					want = toyStyle
-				}
-				if p.Transport != want {
-					t.Errorf("router %d speaks %s with %d, expected %s", i, p.Transport, of[p.Router], want)
-				}
-			}
-		}
+			return "NTCP2"
+		})
 		all := w.nodes[routers-1].Transports()
 		if len(all) != 2 || all[0].Name != "NTCP2" || all[1].Name != toyStyle {
 			t.Fatalf("transports %+v", all)
@@ -85,4 +72,24 @@ func TestSecondTransport(t *testing.T) {
 			t.Error("no datagram was lost: the test tests less than it says")
 		}
 	})
+}
+
+// expectTransports looks by which transport the routers speak with each other.
+func expectTransports(t *testing.T, w *world, want func(i, j int) string) {
+	t.Helper()
+	of := make(map[string]int)
+	for i := range w.nodes {
+		ri, err := w.nodes[i].Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		of[ri.Hash().String()] = i
+	}
+	for i, n := range w.nodes {
+		for _, p := range n.Peers() {
+			if j := of[p.Router]; p.Transport != want(i, j) {
+				t.Errorf("router %d speaks %s with %d, expected %s", i, p.Transport, j, want(i, j))
+			}
+		}
+	}
 }
