@@ -23,7 +23,7 @@ const testsOnly = -1
 func table() map[string]int {
 	t := make(map[string]int)
 	for layer, names := range []string{
-		0: "aescbc buf draw env mailbox histogram noise elligator sign",
+		0: "aescbc buf draw env mailbox tally noise elligator sign",
 		1: "i2p routerinfo leaseset i2np su3 datagram control vanity hostrecord family words options",
 		2: "ntcp2 ssu2 ratchet tunnel netdb profile streaming",
 		3: "transport transport/ntcp2link nat netdbdir reseed reseed/fetch reseed/join reseed/serve naming router client sockets destinations control/client",

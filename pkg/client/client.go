@@ -93,6 +93,8 @@ type Stats struct {
 	Undecryptable, Rejected uint64
 	Dropped                 uint64 // incoming that came too fast, and outgoing for want of a lease set or tunnels
 	LeaseSets               uint64 // made
+	Sessions                ratchet.Stats
+	Streams                 sockets.Stats
 }
 
 // Client is a local destination. New starts nothing; Run does.
@@ -125,7 +127,7 @@ type Client struct {
 	bundle   [1]i2np.Clove // scratch: our lease set
 	pushAt   time.Time     // when a peer may be due to be sent our lease set by itself; zero: none is
 	life     life
-	stats    Stats
+	stats    Stats // but for those of sessions and streams, before the end
 }
 
 const (
@@ -212,6 +214,7 @@ func (c *Client) Run(ctx context.Context) error {
 	for _, r := range c.remotes {
 		release(r.waiting)
 	}
+	c.stats = c.counts()
 	c.over = true
 	c.in.Close()
 	close(c.ended)
@@ -303,10 +306,25 @@ func (c *Client) changed(s TunnelState) { c.post(func(now time.Time) { c.tunnels
 // published is called by the router when a floodfill confirmed the lease set.
 func (c *Client) published() { c.post(func(time.Time) { c.confirmed() }) }
 
-// Stats returns the counters.
+// Stats returns the counters, after the end those that there were.
 func (c *Client) Stats() Stats {
 	var s Stats
-	c.call(func(time.Time) { s = c.stats })
+	if !c.call(func(time.Time) { s = c.counts() }) {
+		<-c.ended
+		s = c.stats
+	}
 	s.Dropped += c.in.Dropped()
+	return s
+}
+
+// counts are the loop's.
+func (c *Client) counts() Stats {
+	s := c.stats
+	if c.sessions != nil {
+		s.Sessions = c.sessions.Stats()
+	}
+	if c.host != nil {
+		s.Streams = c.host.Stats()
+	}
 	return s
 }

@@ -20,6 +20,8 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/router"
+	"i2ptoolkit/pkg/sockets"
+	"i2ptoolkit/pkg/tally"
 )
 
 // Config is what a Hall needs.
@@ -39,7 +41,32 @@ type Hall struct {
 	residents map[*resident]struct{}
 	keys      map[i2p.Hash]*resident // those that were opened by keys
 	opened    int                    // ever
+	gone      client.Stats           // of those that have ended
+	packets   sockets.PacketCounts
 	running   sync.WaitGroup
+}
+
+// Stats count what all destinations did, those that have ended included.
+type Stats struct {
+	Destinations int    // now
+	Opened       uint64 // ever
+	client.Stats
+	Datagrams sockets.PacketStats
+}
+
+// Stats returns the counts.
+func (h *Hall) Stats() Stats {
+	h.mu.Lock()
+	all := Stats{Destinations: len(h.residents), Opened: uint64(h.opened), Stats: h.gone, Datagrams: h.packets.Stats()}
+	var live []*client.Client
+	for l := range h.residents {
+		live = append(live, l.client)
+	}
+	h.mu.Unlock()
+	for _, c := range live {
+		tally.Add(&all.Stats, c.Stats())
+	}
+	return all
 }
 
 // New makes a Hall.
@@ -233,6 +260,7 @@ func (l *resident) run(ctx context.Context) {
 	h := l.hall
 	h.mu.Lock()
 	delete(h.residents, l)
+	tally.AddTotals(&h.gone, l.client.Stats())
 	if hash := l.client.Destination().Hash(); h.keys[hash] == l {
 		delete(h.keys, hash)
 	}

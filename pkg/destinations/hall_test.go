@@ -68,9 +68,20 @@ func TestEcho(t *testing.T) {
 		for _, protocol := range []byte{datagram.Repliable, datagram.Raw} {
 			echoDatagrams(t, protocol, service, user)
 		}
+		counted := func(destinations int) {
+			t.Helper()
+			st := n.halls[4].Stats()
+			if s := st.Streams.Traffic; st.Destinations != destinations || st.Opened != 1 || s.Sent != 100_000 || s.Received != 100_000 ||
+				st.Datagrams.Sent != 6 || st.Datagrams.Received != 6 || st.Streams.RoundTrips.Count() == 0 || st.Sent == 0 || st.Sessions.ExistingSealed == 0 {
+				t.Errorf("%+v", st)
+			}
+		}
+		counted(1)
 		if err := errors.Join(l.Close(), service.Close(), user.Close()); err != nil {
 			t.Error(err)
 		}
+		<-user.Done()
+		counted(0) // what has ended counts on
 	})
 }
 

@@ -58,7 +58,7 @@ func (d *Local) ListenPacket(protocol byte, port uint16) (*sockets.PacketConn, e
 	stop := func() {}
 	p, err := sockets.NewPacketConn(sockets.PacketConfig{
 		Keys: d.keys, Local: sockets.Addr{Destination: d.Destination(), Port: port}, Protocol: protocol,
-		Send: d.Send, Closed: func() { stop() },
+		Send: d.Send, Closed: func() { stop() }, Counts: &d.hall.packets,
 	})
 	if err != nil {
 		return nil, err

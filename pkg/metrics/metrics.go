@@ -19,6 +19,7 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
+	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/transport"
@@ -27,14 +28,15 @@ import (
 // Sources are the counts of a router's parts. They are called whenever metrics
 // are asked for, from any goroutine.
 type Sources struct {
-	Transport func() transport.Stats
-	Drivers   func() []transport.DriverStats
-	Router    func() router.Numbers
-	Reseed    func() join.Stats
-	Control   func() server.Stats
-	Events    func() answers.HubStats
-	Log       func() Lines
-	Node      func() Node
+	Transport    func() transport.Stats
+	Drivers      func() []transport.DriverStats
+	Router       func() router.Numbers
+	Destinations func() destinations.Stats
+	Reseed       func() join.Stats
+	Control      func() server.Stats
+	Events       func() answers.HubStats
+	Log          func() Lines
+	Node         func() Node
 }
 
 // Node is what counts in the composition itself.
@@ -68,6 +70,7 @@ func New(s Sources) *Registry {
 		newCollector(transportTable(), s.Transport),
 		drivers(s.Drivers),
 		newCollector(routerTable(), s.Router),
+		newCollector(destinationsTable(), s.Destinations),
 		newCollector(reseedTable(), s.Reseed),
 		newCollector(eventsTable(), s.Events),
 		newCollector(logTable(), s.Log),

@@ -9,7 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"i2ptoolkit/pkg/histogram"
+	"i2ptoolkit/pkg/tally"
 )
 
 // row makes metrics of one name out of fields of a struct.
@@ -86,7 +86,7 @@ func leaves(t reflect.Type, prefix string) (out []string) {
 
 // isValue tells of structs that are a number, or a distribution.
 func isValue(t reflect.Type) bool {
-	return t == reflect.TypeFor[time.Time]() || t == reflect.TypeFor[histogram.Durations]()
+	return t == reflect.TypeFor[time.Time]() || t == reflect.TypeFor[tally.Durations]()
 }
 
 func indexOf(t reflect.Type, path string) (index []int) {
@@ -132,9 +132,9 @@ func (m metric) of(v reflect.Value) prometheus.Metric {
 			at = float64(n.UnixMilli()) / 1000
 		}
 		return prometheus.MustNewConstMetric(m.desc, prometheus.GaugeValue, at, m.labels...)
-	case histogram.Durations:
+	case tally.Durations:
 		buckets, below := make(map[float64]uint64), uint64(0)
-		for i, bound := range histogram.Bounds() {
+		for i, bound := range tally.Bounds() {
 			below += n.In[i]
 			buckets[bound.Seconds()] = below
 		}

@@ -1,5 +1,10 @@
 package metrics
 
+import (
+	"slices"
+	"strings"
+)
+
 func transportTable() []row {
 	return []row{
 		{"transport_sessions", "Sessions with other routers.", "", "Sessions"},
@@ -22,18 +27,45 @@ func transportTable() []row {
 }
 
 func routerTable() []row {
+	return slices.Concat(tunnelRows(), netdbRows(), garlicRows("router_garlic", "Garlic"), []row{
+		{"router_dropped_messages_total", "Messages that the router could not use.", "reason",
+			"malformed=Malformed expired=Expired unknown=Unknown undecryptable=Undecryptable strayed=Strayed inbox_full=InboxDropped builds_limit=BuildsLimited garlic_limit=GarlicLimited"},
+		{"destinations", "Local destinations that are in use.", "", "Parties"},
+		{"profile_peers", "Routers of which something was learnt.", "", "Profiles.Peers"},
+		{"profile_group_peers", "Of these, those of a group to choose hops from.", "group", "fast=Profiles.Fast capable=Profiles.Capable"},
+		{"profile_evicted_total", "Routers that were forgotten for want of room.", "", "Profiles.Evicted"},
+	})
+}
+
+func tunnelRows() []row {
 	return []row{
 		{"tunnels", "Our own tunnels that stand.", "kind,direction", "exploratory,in=ExploratoryIn exploratory,out=ExploratoryOut client,in=ClientIn client,out=ClientOut"},
 		{"tunnel_builds_total", "Tunnel builds that we asked for.", "result", "accepted=BuildsAccepted refused=BuildsRefused expired=BuildsExpired"},
+		{"tunnel_build_seconds", "How long accepted builds took.", "", "BuildTook"},
 		{"tunnel_tests_total", "Tests of our own tunnels.", "result", "ok=TestsOK failed=TestsFailed"},
 		{"transit_tunnels", "Tunnels that we carry for others.", "", "Transit"},
 		{"transit_requests_total", "Tunnels that others asked us to carry.", "result", "accepted=TransitAccepted refused=TransitRefused"},
 		{"transit_messages_total", "Messages carried for others.", "", "TransitMessages"},
 		{"transit_bytes_total", "Bytes carried for others.", "", "TransitBytes"},
-		{"router_dropped_messages_total", "Messages that the router could not use.", "reason",
-			"malformed=Malformed expired=Expired unknown=Unknown undecryptable=Undecryptable strayed=Strayed inbox_full=InboxDropped builds_limit=BuildsLimited garlic_limit=GarlicLimited"},
-		{"destinations", "Local destinations.", "", "Parties"},
-		{"netdb_lease_sets", "Lease sets that are known.", "", "LeaseSets"},
+		{"tunnel_end_messages_total", "Tunnel messages that came to the end of a tunnel, of ours or of others.", "", "Endpoints.Received"},
+		{"tunnel_end_bad_messages_total", "Of these, those of no use.", "reason", "duplicate=Endpoints.Duplicates bad=Endpoints.Bad"},
+		{"tunnel_end_delivered_total", "Messages that were put together there.", "", "Endpoints.Delivered"},
+		{"tunnel_end_lost_total", "Fragments and messages that were given up there.", "reason", "dropped=Endpoints.Dropped expired=Endpoints.Expired evicted=Endpoints.Evicted"},
+	}
+}
+
+func netdbRows() []row {
+	return []row{
+		{"netdb_lease_sets", "Lease sets that are known.", "", "Segments.LeaseSets"},
+		{"netdb_publications", "What we publish, our RouterInfo and lease sets.", "", "Segments.Publications"},
+		{"netdb_active_lookups", "Lookups under way.", "", "Segments.Active"},
+		{"netdb_lookups_total", "Lookups that were begun.", "", "Segments.Lookups"},
+		{"netdb_ended_lookups_total", "Lookups by what came of them: busy ones were never begun.", "result", "found=Segments.Found failed=Segments.Failed busy=Segments.Busy"},
+		{"netdb_lookup_seconds", "How long lookups took.", "", "Segments.Took"},
+		{"netdb_queries_total", "Floodfills that were asked.", "", "Segments.Queries"},
+		{"netdb_unasked_answers_total", "Answers that nobody had asked for.", "", "Segments.Unasked"},
+		{"netdb_stores_total", "Entries that others stored here.", "result", "taken=Segments.Stored refused=Segments.Refused"},
+		{"netdb_requests_total", "Lookups of others: not every one can be served.", "result", "served=Segments.Served not_served=Segments.NotServed over_budget=Segments.OverBudget"},
 		{"netdb_routers", "RouterInfos that are known.", "", "DB.Routers"},
 		{"netdb_floodfills", "Of these, those of floodfills.", "", "DB.Floodfills"},
 		{"netdb_bytes", "Bytes of the RouterInfos.", "", "DB.Bytes"},
@@ -41,6 +73,55 @@ func routerTable() []row {
 		{"netdb_removed_total", "RouterInfos that were removed.", "reason", "expired=DB.Expired evicted=DB.Evicted"},
 		{"netdb_refused_total", "RouterInfos that were refused.", "reason",
 			"bad_signature=DB.BadSignature bad_key=DB.BadKey bad_netid=DB.BadNetID from_future=DB.FromFuture too_old=DB.TooOld bad_version=DB.BadVersion unusable=DB.Unusable crowded=DB.Crowded flood=DB.Flood full=DB.Full"},
+	}
+}
+
+// garlicRows tell of the sessions that garlic is sealed in.
+func garlicRows(name, field string) []row {
+	fields := func(text string) string { return strings.ReplaceAll(text, "=", "="+field+".") }
+	return []row{
+		{name + "_sessions", "Sessions with others.", "", field + ".Sessions"},
+		{name + "_tags", "Tags of messages that may come.", "", field + ".Tags"},
+		{name + "_sealed_total", "Messages that were sealed.", "kind", fields("new=NewSealed reply=RepliesSealed existing=ExistingSealed")},
+		{name + "_opened_total", "Messages that were opened.", "kind", fields("new=NewOpened reply=RepliesOpened existing=ExistingOpened one_time=OneTimeOpened")},
+		{name + "_refused_total", "Messages that were not.", "reason", fields("unauthentic=Failed replayed=Replayed limit=Refused clock=BadClock malformed=Malformed")},
+		{name + "_ignored_blocks_total", "Parts of messages that were passed over.", "kind", fields("clove=BadCloves unknown=UnknownBlocks next_key=BadNextKeys")},
+		{name + "_ratchets_total", "Exchanges of new keys.", "", field + ".Ratchets"},
+		{name + "_ended_sessions_total", "Sessions that were given up.", "reason", fields("evicted=Evicted expired=Expired")},
+	}
+}
+
+// destinationsTable tells of all destinations together, those that have ended included.
+func destinationsTable() []row {
+	return slices.Concat(garlicRows("destination_garlic", "Sessions"), streamRows(), []row{
+		{"destination_loops", "Destinations that run, those that only say farewell included.", "", "Destinations"},
+		{"destinations_opened_total", "Destinations that were opened.", "", "Opened"},
+		{"destination_messages_total", "Messages of destinations.", "direction", "in=Received out=Sent"},
+		{"destination_lost_messages_total", "Messages that could not be used or sent.", "reason", "undecryptable=Undecryptable rejected=Rejected dropped=Dropped"},
+		{"destination_lease_sets_total", "Lease sets that were made.", "", "LeaseSets"},
+		{"datagrams_total", "Datagrams.", "direction", "in=Datagrams.Received out=Datagrams.Sent"},
+		{"datagrams_lost_total", "Datagrams that were not read.", "reason", "full=Datagrams.Dropped refused=Datagrams.Refused"},
+	})
+}
+
+func streamRows() []row {
+	return []row{
+		{"streams", "Streams.", "", "Streams.Streams"},
+		{"streams_opened_total", "Streams by who opened them.", "direction", "in=Streams.Accepted out=Streams.Opened"},
+		{"streams_refused_total", "Streams over a limit.", "", "Streams.Refused"},
+		{"stream_round_trip_seconds", "Round trips of packets that were sent once.", "", "Streams.RoundTrips"},
+		{"stream_bytes_total", "Bytes of streams, each counted once.", "direction", "in=Streams.Traffic.Received out=Streams.Traffic.Sent"},
+		{"stream_packets_total", "Packets of streams and echoes.", "direction", "in=Streams.In out=Streams.Out"},
+		{"stream_own_packets_total", "Of these, those of a stream that there is.", "direction", "in=Streams.Traffic.PacketsIn out=Streams.Traffic.PacketsOut"},
+		{"stream_refused_packets_total", "Packets that were not taken.", "reason",
+			"malformed=Streams.Malformed unknown_stream=Streams.UnknownStream bad_signature=Streams.BadSignature wrong_recipient=Streams.WrongRecipient replayed=Streams.Replayed memory=Streams.Dropped"},
+		{"stream_resent_packets_total", "Packets that were sent again.", "", "Streams.Traffic.Resent"},
+		{"stream_timeouts_total", "Times that nothing was acknowledged for too long.", "", "Streams.Traffic.Timeouts"},
+		{"stream_duplicate_packets_total", "Packets that came again.", "", "Streams.Traffic.Duplicates"},
+		{"stream_disordered_packets_total", "Packets that came before others that were sent earlier.", "", "Streams.Traffic.OutOfOrder"},
+		{"stream_chokes_total", "Times that a reader was too slow, here or at the peer.", "reader", "here=Streams.Traffic.Chokes peer=Streams.Traffic.Choked"},
+		{"stream_plain_acks_total", "Packets that acknowledged, and carried nothing.", "", "Streams.Traffic.AcksPlain"},
+		{"stream_echoes_total", "Echoes that were asked for.", "", "Streams.Pings"},
 	}
 }
 

@@ -332,6 +332,7 @@ func (s *Segment) end(now time.Time, l *lookup, err error, out *Out) {
 		}
 	}
 	s.judge(now, l)
+	s.stats.Took.Observe(r.Took)
 	if r.Err != nil {
 		s.stats.Failed++
 	}
@@ -376,6 +377,7 @@ func (s *Segment) arrived(now time.Time, key i2p.Hash, ri *routerinfo.RouterInfo
 		s.judge(now, l)
 		r := l.result(now, nil)
 		r.RouterInfo, r.LeaseSet = ri, set
+		s.stats.Took.Observe(r.Took)
 		s.stats.Found++
 		out.Results = append(out.Results, r)
 	}

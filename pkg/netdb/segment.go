@@ -10,6 +10,7 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/tally"
 )
 
 // Defaults of a Segment.
@@ -68,6 +69,7 @@ type SegmentStats struct {
 	LeaseSets, Active, Publications                int // now
 	Lookups, Queries, Found, Failed, Busy, Unasked uint64
 	Stored, Refused, Served, NotServed, OverBudget uint64
+	Took                                           tally.Durations // lookups that ended
 }
 
 // Out is what a call makes the shell do.

@@ -22,6 +22,7 @@ import (
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/metrics"
@@ -62,28 +63,29 @@ type Config struct {
 type Node struct {
 	*answers.Answers
 	server.Hall
-	cfg       Config
-	set       heldSettings
-	log       *slog.Logger
-	env       *env.Whole
-	id        *identity
-	hash      i2p.Hash
-	profiles  *profile.Table
-	router    *router.Router
-	transport *transport.Transport
-	keeper    *keeper
-	joiner    *join.Joiner
-	listening chan struct{} // closed once others can reach us, and we have said how
-	loaded    chan struct{} // closed once the netDb has been read
-	hosts     *hosts
-	pressure  atomic.Uint32 // the level of congestion that we publish
-	events    *answers.Hub
-	started   time.Time
-	info      atomic.Pointer[routerinfo.RouterInfo]
-	presented atomic.Pointer[routerinfo.RouterInfo] // the same, a little older
-	lines     metrics.LineCounter
-	server    atomic.Pointer[server.Server] // nil before Run, and where there is no socket
-	metrics   func() *metrics.Registry      // made when somebody asks for the first time
+	cfg        Config
+	set        heldSettings
+	log        *slog.Logger
+	env        *env.Whole
+	id         *identity
+	hash       i2p.Hash
+	profiles   *profile.Table
+	router     *router.Router
+	transport  *transport.Transport
+	keeper     *keeper
+	joiner     *join.Joiner
+	reseedRand *draw.Source  // shuffles its servers
+	listening  chan struct{} // closed once others can reach us, and we have said how
+	loaded     chan struct{} // closed once the netDb has been read
+	hosts      *hosts
+	pressure   atomic.Uint32 // the level of congestion that we publish
+	events     *answers.Hub
+	started    time.Time
+	info       atomic.Pointer[routerinfo.RouterInfo]
+	presented  atomic.Pointer[routerinfo.RouterInfo] // the same, a little older
+	lines      metrics.LineCounter
+	server     atomic.Pointer[server.Server] // nil before Run, and where there is no socket
+	metrics    func() *metrics.Registry      // made when somebody asks for the first time
 
 	stop     chan struct{} // closed by Stop
 	stopNow  chan struct{}

@@ -17,6 +17,7 @@ import (
 
 // newJoiner reads the certificates that the settings name.
 func (n *Node) newJoiner() (*join.Joiner, error) {
+	n.reseedRand = n.env.Part("reseed").Rand
 	policy, err := n.reseedPolicy(n.settings())
 	if err != nil {
 		return nil, err
@@ -55,7 +56,7 @@ func (n *Node) reseedPolicy(s config.Config) (join.Policy, error) {
 	for _, bad := range client.Trust.Bad() {
 		n.log.Warn("certificate left out", "error", bad)
 	}
-	client.Dial, client.Now, client.Rand = n.cfg.Dial, n.cfg.Now, n.env.Part("reseed").Rand
+	client.Dial, client.Now, client.Rand = n.cfg.Dial, n.cfg.Now, n.reseedRand
 	return join.Policy{
 		Client: client, Servers: reseedServers(s), Sources: s.Reseed.Sources,
 		Auto: s.Reseeds() && s.Reseed.Threshold > 0, Threshold: s.Reseed.Threshold,

@@ -95,6 +95,17 @@ func (t *Table) Len() int { return len(t.peers) }
 // Evicted counts the profiles dropped because the table was full.
 func (t *Table) Evicted() uint64 { return t.evicted }
 
+// Stats are what a table holds, and what it had to forget.
+type Stats struct {
+	Peers, Fast, Capable int
+	Evicted              uint64
+}
+
+// Stats returns the counts.
+func (t *Table) Stats() Stats {
+	return Stats{Peers: len(t.peers), Fast: len(t.fast), Capable: len(t.capable), Evicted: t.evicted}
+}
+
 // Connected records a session with the peer, whoever dialled.
 func (t *Table) Connected(now time.Time, peer i2p.Hash) {
 	r := t.touch(now, peer)

@@ -10,6 +10,7 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/tally"
 	"i2ptoolkit/pkg/tunnel"
 )
 
@@ -246,6 +247,7 @@ func (r *Router) buildReply(w way, m i2np.Message) bool {
 
 func (r *Router) accepted(b *build) {
 	r.counts.BuildsAccepted++
+	r.counts.BuildTook.Observe(r.now.Sub(b.started))
 	t := &ownTunnel{pool: b.pool, ref: b.ref, created: r.now, expires: b.started.Add(tunnel.Lifetime), rtt: r.now.Sub(b.started)}
 	for _, h := range b.Hops() {
 		t.hops = append(t.hops, h.Router)
@@ -384,6 +386,7 @@ func (r *Router) forget(t *ownTunnel) {
 	if t.in != nil {
 		delete(r.inbound, t.id)
 		t.in.Close()
+		tally.Add(&r.transit.gone, t.in.Stats())
 	}
 	if h, ok := t.neighbour(); ok {
 		r.wanted.add(h, -1)

@@ -21,6 +21,7 @@ import (
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/ratchet"
 	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/tally"
 	"i2ptoolkit/pkg/tunnel"
 )
 
@@ -134,6 +135,7 @@ type Router struct {
 	lastExpire time.Time
 	ticked     time.Time
 	counts     Counts
+	gone       netdb.SegmentStats // of parties that were closed
 }
 
 // Counts are totals since the start.
@@ -145,6 +147,7 @@ type Counts struct {
 	Strayed                                      uint64 // answers that came in another way than the one that was named
 	InboxDropped, BuildsLimited, GarlicLimited   uint64
 	TestsOK, TestsFailed                         uint64
+	BuildTook                                    tally.Durations // of those that were accepted
 }
 
 // New makes a router.

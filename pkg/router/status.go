@@ -6,6 +6,9 @@ import (
 
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/profile"
+	"i2ptoolkit/pkg/ratchet"
+	"i2ptoolkit/pkg/tally"
 	"i2ptoolkit/pkg/tunnel"
 )
 
@@ -33,8 +36,11 @@ type Numbers struct {
 	ClientIn, ClientOut           int
 	Transit                       int
 	Parties                       int
-	LeaseSets                     int
 	DB                            netdb.Stats
+	Segments                      netdb.SegmentStats   // of all parties
+	Endpoints                     tunnel.EndpointStats // of all tunnels that end here
+	Garlic                        ratchet.Stats        // to the router itself
+	Profiles                      profile.Stats
 }
 
 // Counts returns the numbers.
@@ -44,12 +50,18 @@ func (r *Router) Counts() Numbers {
 		n.Counts = r.counts
 		n.InboxDropped = r.in.Dropped()
 		n.Transit = len(r.transit.hops)
-		n.DB = r.db.Stats()
+		n.DB, n.Profiles, n.Garlic = r.db.Stats(), r.peers.Stats(), r.opener.Stats()
+		n.Segments, n.Endpoints = r.gone, r.transit.endpoints()
 		for _, p := range r.parties {
 			if p != r.self && !p.resting {
 				n.Parties++
 			}
-			n.LeaseSets += p.segment.Stats().LeaseSets
+			tally.Add(&n.Segments, p.segment.Stats())
+			for _, t := range p.in.tunnels {
+				if t.in != nil {
+					tally.Add(&n.Endpoints, t.in.Stats())
+				}
+			}
 			if p == r.self {
 				n.ExploratoryIn, n.ExploratoryOut = len(p.in.tunnels), len(p.out.tunnels)
 				continue

@@ -7,6 +7,7 @@ import (
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/ratchet"
+	"i2ptoolkit/pkg/tally"
 	"i2ptoolkit/pkg/tunnel"
 )
 
@@ -21,6 +22,7 @@ type transit struct {
 	batch    tunnel.Batch  // work that forward completes
 	out      []tunnel.Out  // scratch
 	arrived  []tunnel.Delivery
+	gone     tunnel.EndpointStats // of endpoints that have ended
 }
 
 // transitHop is our part in one tunnel of somebody's: exactly one of the
@@ -166,9 +168,22 @@ func (t *transit) expire(now time.Time) time.Time {
 	return next
 }
 
+// endpoints are the counts of all endpoints that there were, those of our own
+// tunnels that have gone included.
+func (t *transit) endpoints() tunnel.EndpointStats {
+	all := t.gone
+	for _, h := range t.oldest {
+		if h.endpoint != nil {
+			tally.Add(&all, h.endpoint.Stats())
+		}
+	}
+	return all
+}
+
 func (t *transit) drop(h *transitHop) {
 	if h.endpoint != nil {
 		h.endpoint.Close()
+		tally.Add(&t.gone, h.endpoint.Stats())
 	}
 	delete(t.hops, h.id)
 	if t.perPeer[h.from]--; t.perPeer[h.from] <= 0 {

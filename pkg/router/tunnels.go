@@ -5,6 +5,7 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/tally"
 	"i2ptoolkit/pkg/tunnel"
 )
 
@@ -156,6 +157,7 @@ func (r *Router) closeParty(p *party) {
 		return
 	}
 	p.closed = true
+	tally.AddTotals(&r.gone, p.segment.Stats())
 	p.policy.Close()
 	for _, pl := range []*pool{p.in, p.out} {
 		for _, t := range pl.tunnels {

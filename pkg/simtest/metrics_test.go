@@ -75,7 +75,18 @@ func TestMetricsNameNobody(t *testing.T) {
 					}
 				}
 			}
-			for _, name := range []string{"i2p_tunnel_builds_total", "i2p_transport_received_bytes_total", "i2p_transport_sessions", "i2p_netdb_routers", "i2p_tunnels"} {
+			counted := []string{
+				"i2p_tunnel_builds_total", "i2p_tunnel_build_seconds", "i2p_transport_received_bytes_total", "i2p_transport_sessions",
+				"i2p_netdb_routers", "i2p_tunnels", "i2p_profile_peers",
+			}
+			if n == w.nodes[5] {
+				counted = append(counted, "i2p_tunnel_end_delivered_total", "i2p_destinations", "i2p_destinations_opened_total", "i2p_destination_messages_total", "i2p_destination_lease_sets_total",
+					"i2p_destination_garlic_sealed_total", "i2p_streams_opened_total", "i2p_stream_packets_total", "i2p_stream_round_trip_seconds", "i2p_netdb_lookup_seconds")
+				if got := metric(families, "i2p_stream_bytes_total"); got != 64<<10+32 {
+					t.Errorf("%v bytes of streams", got)
+				}
+			}
+			for _, name := range counted {
 				if metric(families, name) == 0 {
 					t.Errorf("router %d: %s is 0", i, name)
 				}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"i2ptoolkit/pkg/datagram"
@@ -22,6 +23,7 @@ type PacketConfig struct {
 	Send func(to i2p.Destination, framed []byte) error
 	// Closed is called by the first Close.
 	Closed func()
+	Counts *PacketCounts // nil: of its own
 }
 
 // PacketConn sends and receives the datagrams of a port. Repliable ones come
@@ -37,13 +39,21 @@ type PacketConn struct {
 	bytes    int        // in queue
 	readable chan struct{}
 	closed   bool
-	stats    PacketStats
 }
 
-// PacketStats count what did not get through.
+// PacketCounts count the datagrams of one PacketConn, or of several.
+type PacketCounts struct{ received, sent, dropped, refused atomic.Uint64 }
+
+// PacketStats are what they counted.
 type PacketStats struct {
-	Dropped uint64 // they came faster than they were read
-	Refused uint64 // malformed, or badly signed
+	Received, Sent uint64
+	Dropped        uint64 // they came faster than they were read
+	Refused        uint64 // malformed, or badly signed
+}
+
+// Stats returns the counts.
+func (c *PacketCounts) Stats() PacketStats {
+	return PacketStats{Received: c.received.Load(), Sent: c.sent.Load(), Dropped: c.dropped.Load(), Refused: c.refused.Load()}
 }
 
 var _ net.PacketConn = (*PacketConn)(nil)
@@ -65,6 +75,9 @@ func NewPacketConn(cfg PacketConfig) (*PacketConn, error) {
 	if cfg.Protocol == datagram.Repliable && cfg.Keys == nil {
 		return nil, errors.New("sockets: without keys there are no repliable datagrams")
 	}
+	if cfg.Counts == nil {
+		cfg.Counts = new(PacketCounts)
+	}
 	return &PacketConn{cfg: cfg, readDeadline: makeDeadline(), writeDeadline: makeDeadline()}, nil
 }
 
@@ -76,7 +89,7 @@ func (p *PacketConn) Arrive(_ datagram.Header, framed []byte) {
 	switch {
 	case p.closed:
 	case len(p.queue) >= maxPackets || p.bytes+len(framed) > maxPacketBytes:
-		p.stats.Dropped++
+		p.cfg.Counts.dropped.Add(1)
 	default:
 		p.queue = append(p.queue, slices.Clone(framed))
 		p.bytes += len(framed)
@@ -101,11 +114,10 @@ func (p *PacketConn) ReadFrom(b []byte) (n int, from net.Addr, err error) {
 		}
 		payload, sender, err := p.read(framed)
 		if err != nil {
-			p.mu.Lock()
-			p.stats.Refused++
-			p.mu.Unlock()
+			p.cfg.Counts.refused.Add(1)
 			continue
 		}
+		p.cfg.Counts.received.Add(1)
 		return copy(b, payload), sender, nil
 	}
 }
@@ -173,6 +185,7 @@ func (p *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	if err := p.cfg.Send(addr.Destination, h.AppendDeflated(nil, body)); err != nil {
 		return 0, err
 	}
+	p.cfg.Counts.sent.Add(1)
 	return len(b), nil
 }
 
@@ -188,13 +201,6 @@ func (p *PacketConn) Close() error {
 	p.mu.Unlock()
 	p.cfg.Closed()
 	return nil
-}
-
-// Stats returns the counters.
-func (p *PacketConn) Stats() PacketStats {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.stats
 }
 
 // LocalAddr is our destination and port.

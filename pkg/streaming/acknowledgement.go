@@ -118,6 +118,7 @@ func (c *Conn) progress(now instant, newest *segment, count int) {
 	case newest.sends == 1:
 		a.rtt = trip
 		c.rtt.sample(trip)
+		c.m.counters.RoundTrips.Observe(trip)
 	case c.cc.known != nil && trip >= c.cc.minRTT:
 		a.rtt = trip // most likely, and for long there is no better
 	}

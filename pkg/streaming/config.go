@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/tally"
 )
 
 // Config is what a Mux is made of. Zero fields take the defaults named.
@@ -162,4 +163,8 @@ type Counters struct {
 	Refused        uint64 // SYNs over a limit
 	Dropped        uint64 // packets over a memory limit
 	Pings          uint64
+	Opened         uint64 // streams
+	Accepted       uint64 // streams that peers opened
+	Traffic        Totals // of all streams that there were
+	RoundTrips     tally.Durations
 }

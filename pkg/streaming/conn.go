@@ -62,15 +62,20 @@ const (
 
 // Stats are one stream's figures.
 type Stats struct {
-	RTT, MinRTT, RTO           time.Duration
-	Window, InFlight           int     // packets
-	Rate                       float64 // bytes a second that the path was seen to carry
-	Sent, Received             uint64  // payload bytes, each counted once
-	PacketsOut, PacketsIn      uint64
-	Resent, Timeouts           uint64 // packets; timeouts
-	Duplicates, OutOfOrder     uint64 // packets that arrived
-	Choked, Chokes, AcksPlain  uint64 // by the peer, of the peer; plain acks sent
-	Unread, Queued, Reassembly int    // bytes
+	RTT, MinRTT, RTO time.Duration
+	Window, InFlight int     // packets
+	Rate             float64 // bytes a second that the path was seen to carry
+	Totals
+	Unread, Queued, Reassembly int // bytes
+}
+
+// Totals are what a stream has counted; those of several streams may be added.
+type Totals struct {
+	Sent, Received            uint64 // payload bytes, each counted once
+	PacketsOut, PacketsIn     uint64
+	Resent, Timeouts          uint64 // packets; timeouts
+	Duplicates, OutOfOrder    uint64 // packets that arrived
+	Choked, Chokes, AcksPlain uint64 // by the peer, of the peer; plain acks sent
 }
 
 // Remote is the destination at the other end.

@@ -94,6 +94,7 @@ func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packe
 		m.refuse(peer, h, p)
 		return
 	}
+	m.counters.Accepted++
 	m.admit.see(p.Signature)
 	m.touch(c)
 	c.heard = at

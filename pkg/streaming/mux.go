@@ -9,6 +9,7 @@ import (
 	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/tally"
 )
 
 // Mux runs all streams of one local destination. It belongs to one goroutine.
@@ -102,7 +103,13 @@ func New(now time.Time, cfg Config) (*Mux, error) {
 func (m *Mux) instant(now time.Time) instant { return now.Sub(m.epoch) }
 
 // Counters returns the Mux's counters.
-func (m *Mux) Counters() Counters { return m.counters }
+func (m *Mux) Counters() Counters {
+	c := m.counters
+	for _, s := range m.conns {
+		tally.Add(&c.Traffic, s.stats.Totals)
+	}
+	return c
+}
 
 // Len is the number of streams, lingering ones included.
 func (m *Mux) Len() int { return len(m.conns) }
@@ -128,6 +135,7 @@ func (m *Mux) Open(now time.Time, to i2p.Destination, o OpenOptions) (*Conn, err
 	}
 	at := m.instant(now)
 	c := m.newConn(at, m.peerOf(at, to))
+	m.counters.Opened++
 	c.localPort, c.farPort = o.LocalPort, o.Port
 	c.snd.synAt = at + o.Hold
 	c.endAt = c.snd.synAt + openingTime
@@ -242,6 +250,7 @@ func (m *Mux) release(c *Conn) {
 
 // forget removes a stream that is gone.
 func (m *Mux) forget(c *Conn) {
+	tally.Add(&m.counters.Traffic, c.stats.Totals)
 	delete(m.conns, c.localID)
 	if c.incoming {
 		left := slices.DeleteFunc(m.remote[c.remoteID], func(o *Conn) bool { return o == c })

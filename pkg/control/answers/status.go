@@ -17,7 +17,7 @@ func (a *Answers) Status() control.Status {
 		Router: at.Hash, NetID: s.NetID, Caps: at.Caps,
 		Floodfill: s.Floodfill, Hidden: s.Hidden, Testnet: s.Testnet, DataDir: s.DataDir,
 		Addresses: a.published(""), AddressLost: at.AddressLost,
-		Known:    control.Known{Routers: c.DB.Routers, Floodfills: c.DB.Floodfills, LeaseSets: c.LeaseSets},
+		Known:    control.Known{Routers: c.DB.Routers, Floodfills: c.DB.Floodfills, LeaseSets: c.Segments.LeaseSets},
 		Sessions: t.Sessions, Clients: c.Parties,
 		Tunnels: control.TunnelCounts{
 			ExploratoryIn: c.ExploratoryIn, ExploratoryOut: c.ExploratoryOut,

@@ -1,6 +1,5 @@
-// Package histogram counts durations in buckets, for those who want to know more
-// of them than how many there were.
-package histogram
+// Package tally is for what is counted: how long things took, and sums of counts.
+package tally
 
 import (
 	"slices"
@@ -21,7 +20,8 @@ var bounds = [Buckets - 1]time.Duration{
 // round trip to a neighbour to a lookup that asks many routers through tunnels.
 func Bounds() []time.Duration { return slices.Clone(bounds[:]) }
 
-// Durations counts. The zero value has counted nothing; copies count apart. It
+// Durations are counted in buckets, for those who want to know more of them than
+// how many there were. The zero value has counted nothing; copies count apart. It
 // is not safe for concurrent use.
 type Durations struct {
 	In  [Buckets]uint64
