@@ -66,7 +66,7 @@ func signatureTypeFlag(usage string) cli.Flag {
 }
 
 // newDestination draws a destination's keys; the signing key may be given.
-func newDestination(c *cli.Context, signing sign.Type, crypto uint16) (*i2p.PrivateKeys, error) {
+func newDestination(c *cli.Context, signing sign.Type, crypto i2p.EncryptionType) (*i2p.PrivateKeys, error) {
 	path := c.String("signing-key")
 	if path == "" {
 		return i2p.GenerateDestination(signing, crypto, rand.Reader)
@@ -102,7 +102,7 @@ func newDestination(c *cli.Context, signing sign.Type, crypto uint16) (*i2p.Priv
 // encryptionTypes reads -e: the types' numbers as i2cp.leaseSetEncType has them, and the
 // one that the certificate names (common structures, key certificates). The ML-KEM hybrids
 // are for lease sets only.
-func encryptionTypes(text string) (numbers string, crypto uint16, err error) {
+func encryptionTypes(text string) (numbers string, crypto i2p.EncryptionType, err error) {
 	known := map[string]string{
 		"elgamal": "0", "0": "0", "x25519": "4", "ecies-x25519": "4", "4": "4",
 		"mlkem512": "5", "5": "5", "mlkem768": "6", "6": "6", "mlkem1024": "7", "7": "7",

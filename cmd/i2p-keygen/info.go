@@ -99,7 +99,7 @@ func describe(id i2p.Identity) keyInfo {
 	}
 }
 
-func encryptionName(t uint16) string {
+func encryptionName(t i2p.EncryptionType) string {
 	switch t {
 	case i2p.CryptoElGamal:
 		return "ElGamal"

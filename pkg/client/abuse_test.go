@@ -20,7 +20,7 @@ import (
 // sealTo is a message of a stranger's for c.
 func sealTo(t *testing.T, c *Client, stranger *ratchet.Sessions, cloves ...i2np.Clove) i2np.Message {
 	t.Helper()
-	sealed, err := stranger.Seal(time.Now(), ratchet.Peer{Static: c.keys[0].Pair.Public, Type: ratchet.X25519}, ratchet.Payload{Cloves: cloves})
+	sealed, err := stranger.Seal(time.Now(), ratchet.Peer{Static: c.keys[0].Pair.Public, Type: i2p.CryptoX25519}, ratchet.Payload{Cloves: cloves})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -102,7 +102,7 @@ func (c *Client) sealCloves(now time.Time, r *remote, p *buf.Buf, cloves ...i2np
 		c.bundle[0] = own
 		payload.Bundle = c.bundle[:]
 	}
-	peer := ratchet.Peer{Static: r.static(), Type: ratchet.EncryptionType(r.key.Type)}
+	peer := ratchet.Peer{Static: r.static(), Type: r.key.Type}
 	var sealed ratchet.Sealed
 	var err error
 	if p != nil {

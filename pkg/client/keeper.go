@@ -29,7 +29,7 @@ type Wanted struct {
 	Services    map[string]string
 	// Encryption are the types that were asked for; a keeper that is told
 	// otherwise by the owner of the keys may have others.
-	Encryption []uint16
+	Encryption []i2p.EncryptionType
 	// Withdrawal takes the set before back, as the destination is going.
 	Withdrawal bool
 }
@@ -43,7 +43,7 @@ type Kept struct {
 
 // EncryptionKey is a key pair of a lease set.
 type EncryptionKey struct {
-	Type ratchet.EncryptionType
+	Type i2p.EncryptionType
 	Pair noise.KeyPair
 }
 
@@ -55,9 +55,9 @@ type keeper struct {
 
 // encryption are the keys of lease sets. One X25519 key serves all types: a
 // peer is then the same to us whichever it uses.
-func (k keeper) encryption(types []uint16) (all []EncryptionKey) {
+func (k keeper) encryption(types []i2p.EncryptionType) (all []EncryptionKey) {
 	for _, t := range types {
-		all = append(all, EncryptionKey{ratchet.EncryptionType(t), k.pair})
+		all = append(all, EncryptionKey{t, k.pair})
 	}
 	return all
 }
@@ -66,7 +66,7 @@ func (k keeper) Keep(want Wanted, answer func(Kept)) {
 	kept := Kept{Keys: k.encryption(want.Encryption)}
 	var public []leaseset.EncryptionKey
 	for _, e := range kept.Keys {
-		public = append(public, leaseset.EncryptionKey{Type: uint16(e.Type), Key: e.Pair.Public[:]})
+		public = append(public, leaseset.EncryptionKey{Type: e.Type, Key: e.Pair.Public[:]})
 	}
 	kept.Set, kept.Err = leaseset.Build2(leaseset.Build2Config{
 		Keys: k.keys, EncryptionKeys: public, Leases: want.Leases,
@@ -105,7 +105,7 @@ func (c *Client) check(now time.Time, want Wanted, kept Kept) error {
 	}
 	for _, k := range public {
 		if !slices.ContainsFunc(kept.Keys, func(e EncryptionKey) bool {
-			return uint16(e.Type) == k.Type && string(e.Pair.Public[:]) == string(k.Key)
+			return e.Type == k.Type && string(e.Pair.Public[:]) == string(k.Key)
 		}) {
 			return fmt.Errorf("%w: type %d", errNoKeys, k.Type)
 		}
@@ -123,9 +123,9 @@ func (c *Client) speak(keys []EncryptionKey) {
 	}
 	cfg := ratchet.Config{Rand: c.cfg.Rand}
 	for _, k := range keys {
-		if k.Type == ratchet.X25519 {
+		if k.Type == i2p.CryptoX25519 {
 			cfg.Static = k.Pair
-		} else if k.Type.Known() && cfg.Hybrid == 0 {
+		} else if ratchet.Speaks(k.Type) && cfg.Hybrid == 0 {
 			cfg.Hybrid, cfg.HybridStatic = k.Type, k.Pair
 		}
 	}
@@ -136,10 +136,10 @@ func (c *Client) speak(keys []EncryptionKey) {
 }
 
 // spoken are the encryption types of our lease sets that the ratchet has.
-func (c *Client) spoken() (types []uint16) {
+func (c *Client) spoken() (types []i2p.EncryptionType) {
 	for _, k := range c.keys {
-		if k.Type.Known() {
-			types = append(types, uint16(k.Type))
+		if ratchet.Speaks(k.Type) {
+			types = append(types, k.Type)
 		}
 	}
 	return types

@@ -15,7 +15,6 @@ import (
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/options"
-	"i2ptoolkit/pkg/ratchet"
 	"i2ptoolkit/pkg/sign"
 )
 
@@ -45,7 +44,7 @@ func (s *signer) Keep(want Wanted, answer func(Kept)) {
 		spoil := s.spoil
 		s.wanted, s.spoil = append(s.wanted, want), nil
 		s.mu.Unlock()
-		kept := Kept{Keys: []EncryptionKey{{ratchet.X25519, s.pair}}}
+		kept := Kept{Keys: []EncryptionKey{{i2p.CryptoX25519, s.pair}}}
 		cfg := leaseset.Build2Config{
 			Keys: s.keys, EncryptionKeys: []leaseset.EncryptionKey{{Type: i2p.CryptoX25519, Key: s.pair.Public[:]}},
 			Leases: want.Leases, Published: want.Published, Unpublished: want.Unpublished,

@@ -89,7 +89,7 @@ func (c *Client) update(r *remote, set leaseset.Set) bool {
 	}
 	c.unbind(r)
 	r.set, r.keys, r.lookups = set, keys, 0
-	if r.key.Key == nil || !r.use(r.static(), ratchet.EncryptionType(r.key.Type)) {
+	if r.key.Key == nil || !r.use(r.static(), r.key.Type) {
 		r.key = keys[0]
 	}
 	for _, k := range keys {
@@ -109,9 +109,9 @@ func (c *Client) unbind(r *remote) {
 
 // use has what goes to the peer sealed to one of its keys: that with which it
 // spoke to us, as its sessions are with that one.
-func (r *remote) use(static [32]byte, t ratchet.EncryptionType) bool {
+func (r *remote) use(static [32]byte, t i2p.EncryptionType) bool {
 	for _, k := range r.keys {
-		if [32]byte(k.Key) == static && k.Type == uint16(t) {
+		if [32]byte(k.Key) == static && k.Type == t {
 			r.key = k
 			return true
 		}
@@ -152,7 +152,7 @@ func (c *Client) speaks(set leaseset.Set) error {
 	if len(c.usableKeys(set)) > 0 {
 		return nil
 	}
-	var theirs []uint16
+	var theirs []i2p.EncryptionType
 	for _, k := range set.EncryptionKeys() {
 		theirs = append(theirs, k.Type)
 	}
@@ -160,10 +160,10 @@ func (c *Client) speaks(set leaseset.Set) error {
 		ErrEncryption, set.Hash().B32(), typeNames(theirs), typeNames(c.spoken()))
 }
 
-func typeNames(types []uint16) string {
+func typeNames(types []i2p.EncryptionType) string {
 	var names []string
 	for _, t := range types {
-		names = append(names, i2p.CryptoName(t))
+		names = append(names, t.String())
 	}
 	if len(names) == 0 {
 		return "none"

@@ -15,7 +15,7 @@ import (
 // TestRestartedOpens: what was sealed for a destination before a restart is
 // opened after it, whatever type its key file has.
 func TestRestartedOpens(t *testing.T) {
-	for _, encryption := range []uint16{i2p.CryptoElGamal, i2p.CryptoX25519} {
+	for _, encryption := range []i2p.EncryptionType{i2p.CryptoElGamal, i2p.CryptoX25519} {
 		synctest.Test(t, func(t *testing.T) {
 			time.Sleep(time.Until(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)))
 			made, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, encryption, nil)

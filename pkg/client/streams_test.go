@@ -18,26 +18,26 @@ import (
 func TestEncryptionTypes(t *testing.T) {
 	const x, m768, m1024 = i2p.CryptoX25519, i2p.CryptoMLKEM768X25519, i2p.CryptoMLKEM1024X25519
 	for _, tt := range []struct {
-		ours, theirs []uint16
-		used         uint16 // 0: none
+		ours, theirs []i2p.EncryptionType
+		used         i2p.EncryptionType // 0: none
 	}{
-		{[]uint16{x}, []uint16{x}, x},
-		{[]uint16{m768, x}, []uint16{m768, x}, m768},
-		{[]uint16{m1024}, []uint16{m1024, x}, m1024},
-		{[]uint16{m768, x}, []uint16{x, m768}, x},
-		{[]uint16{m768, x}, []uint16{m1024, x}, x},
-		{[]uint16{x}, []uint16{m768, x}, x},
-		{[]uint16{x}, []uint16{m768}, 0},
-		{[]uint16{m768}, []uint16{m1024}, 0},
+		{[]i2p.EncryptionType{x}, []i2p.EncryptionType{x}, x},
+		{[]i2p.EncryptionType{m768, x}, []i2p.EncryptionType{m768, x}, m768},
+		{[]i2p.EncryptionType{m1024}, []i2p.EncryptionType{m1024, x}, m1024},
+		{[]i2p.EncryptionType{m768, x}, []i2p.EncryptionType{x, m768}, x},
+		{[]i2p.EncryptionType{m768, x}, []i2p.EncryptionType{m1024, x}, x},
+		{[]i2p.EncryptionType{x}, []i2p.EncryptionType{m768, x}, x},
+		{[]i2p.EncryptionType{x}, []i2p.EncryptionType{m768}, 0},
+		{[]i2p.EncryptionType{m768}, []i2p.EncryptionType{m1024}, 0},
 	} {
 		t.Run(fmt.Sprint(tt.ours, "to", tt.theirs), func(t *testing.T) {
-			asked := func(types []uint16) options.Options {
+			asked := func(types []i2p.EncryptionType) options.Options {
 				o := options.Default()
 				o.Encryption = types
 				return o
 			}
 			pairWith(t, asked(tt.ours), asked(tt.theirs), func(t *testing.T, e *ether, a, b *Client) {
-				var published []uint16
+				var published []i2p.EncryptionType
 				for _, k := range e.stored(b).EncryptionKeys() {
 					published = append(published, k.Type)
 				}
@@ -52,7 +52,7 @@ func TestEncryptionTypes(t *testing.T) {
 				}
 				echo(t, a, b, 20000)
 				for _, c := range []struct{ at, of *Client }{{a, b}, {b, a}} {
-					var used uint16
+					var used i2p.EncryptionType
 					var spoken ratchet.Stats
 					c.at.look(func(time.Time) {
 						used, spoken = c.at.remotes[c.of.hash].key.Type, c.at.sessions.Stats()
@@ -73,7 +73,7 @@ func TestEncryptionTypes(t *testing.T) {
 func TestUnspokenTypes(t *testing.T) {
 	for n := range 10 {
 		_, problems := options.Parse(options.Default(), map[string]string{"i2cp.leaseSetEncType": fmt.Sprint(n)})
-		if taken := len(problems) == 0; taken != ratchet.EncryptionType(n).Known() {
+		if taken := len(problems) == 0; taken != ratchet.Speaks(i2p.EncryptionType(n)) {
 			t.Errorf("type %d: the options say %t, %v", n, taken, problems)
 		}
 	}

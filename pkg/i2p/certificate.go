@@ -3,7 +3,6 @@ package i2p
 import (
 	"encoding/binary"
 	"fmt"
-	"strconv"
 
 	"i2ptoolkit/pkg/sign"
 )
@@ -58,69 +57,9 @@ func (c Certificate) AppendTo(b []byte) []byte {
 	return append(b, c.Payload...)
 }
 
-// Crypto (encryption) types of key certificates and lease sets.
-const (
-	CryptoElGamal         = 0
-	CryptoP256            = 1
-	CryptoP384            = 2
-	CryptoP521            = 3
-	CryptoX25519          = 4
-	CryptoMLKEM512X25519  = 5
-	CryptoMLKEM768X25519  = 6
-	CryptoMLKEM1024X25519 = 7
-)
-
-// CryptoName names an encryption type; an unknown one by its number.
-func CryptoName(t uint16) string {
-	switch t {
-	case CryptoElGamal:
-		return "ElGamal"
-	case CryptoP256:
-		return "P256"
-	case CryptoP384:
-		return "P384"
-	case CryptoP521:
-		return "P521"
-	case CryptoX25519:
-		return "X25519"
-	case CryptoMLKEM512X25519:
-		return "MLKEM512_X25519"
-	case CryptoMLKEM768X25519:
-		return "MLKEM768_X25519"
-	case CryptoMLKEM1024X25519:
-		return "MLKEM1024_X25519"
-	}
-	return strconv.Itoa(int(t))
-}
-
-// cryptoLen is the length of the two keys of a type (common structures,
-// PublicKey and PrivateKey). Hybrid types have the X25519 one here.
-func cryptoLen(t uint16) (public, private int, ok bool) {
-	switch t {
-	case CryptoElGamal:
-		return 256, 256, true
-	case CryptoP256:
-		return 64, 32, true
-	case CryptoP384:
-		return 96, 48, true
-	case CryptoP521:
-		return 132, 66, true
-	case CryptoX25519, CryptoMLKEM512X25519, CryptoMLKEM768X25519, CryptoMLKEM1024X25519:
-		return 32, 32, true
-	}
-	return 0, 0, false
-}
-
-// CryptoKeyLen is the length of a public key of an encryption type in
-// identities and lease sets, 0 for an unknown type.
-func CryptoKeyLen(t uint16) int {
-	n, _, _ := cryptoLen(t)
-	return n
-}
-
 // keyTypes reads the types that a certificate gives the two keys of its
 // identity, and the part of the signing key that found no room in it.
-func (c Certificate) keyTypes() (st sign.Type, ct uint16, excess []byte, err error) {
+func (c Certificate) keyTypes() (st sign.Type, ct EncryptionType, excess []byte, err error) {
 	if c.Type != CertKey {
 		return sign.DSA_SHA1, CryptoElGamal, nil, nil
 	}
@@ -128,11 +67,11 @@ func (c Certificate) keyTypes() (st sign.Type, ct uint16, excess []byte, err err
 		return 0, 0, nil, fmt.Errorf("i2p: key certificate of %d bytes, expected at least 4", len(c.Payload))
 	}
 	st = sign.Type(binary.BigEndian.Uint16(c.Payload))
-	ct = binary.BigEndian.Uint16(c.Payload[2:])
+	ct = EncryptionType(binary.BigEndian.Uint16(c.Payload[2:]))
 	if !st.Known() {
 		return 0, 0, nil, fmt.Errorf("i2p: key certificate: unknown signature type %d", st)
 	}
-	if _, _, ok := cryptoLen(ct); !ok {
+	if _, _, ok := ct.keyLens(); !ok {
 		return 0, 0, nil, fmt.Errorf("i2p: key certificate: unknown encryption type %d", ct)
 	}
 	need := max(0, st.PublicKeyLen()-signingField)
@@ -144,8 +83,8 @@ func (c Certificate) keyTypes() (st sign.Type, ct uint16, excess []byte, err err
 
 // newKeyCertificate names the types, and carries what is too long for the
 // signing key's field.
-func newKeyCertificate(st sign.Type, ct uint16, excess []byte) Certificate {
+func newKeyCertificate(st sign.Type, ct EncryptionType, excess []byte) Certificate {
 	b := binary.BigEndian.AppendUint16(nil, uint16(st))
-	b = binary.BigEndian.AppendUint16(b, ct)
+	b = binary.BigEndian.AppendUint16(b, uint16(ct))
 	return Certificate{CertKey, append(b, excess...)}
 }

@@ -69,7 +69,7 @@ func TestRealDestinations(t *testing.T) {
 func TestPrivateKeys(t *testing.T) {
 	for _, st := range []sign.Type{sign.ECDSA_SHA256_P256, sign.ECDSA_SHA384_P384, sign.ECDSA_SHA512_P521,
 		sign.EdDSA_SHA512_Ed25519, sign.RedDSA_SHA512_Ed25519} {
-		for _, ct := range []uint16{CryptoElGamal, CryptoX25519} {
+		for _, ct := range []EncryptionType{CryptoElGamal, CryptoX25519} {
 			k, err := GenerateDestination(st, ct, nil)
 			if err != nil {
 				t.Fatalf("%v: %v", st, err)

@@ -27,7 +27,7 @@ type Identity struct {
 	raw     string
 	hash    Hash
 	signing sign.PublicKey
-	crypto  uint16
+	crypto  EncryptionType
 }
 
 // RouterIdentity is the Identity of a router.
@@ -116,7 +116,7 @@ func (id Identity) SigningKey() sign.PublicKey { return id.signing }
 func (id Identity) SigType() sign.Type { return id.signing.Type() }
 
 // CryptoType is the encryption key's type.
-func (id Identity) CryptoType() uint16 { return id.crypto }
+func (id Identity) CryptoType() EncryptionType { return id.crypto }
 
 // JavaSends reports whether Java I2P sends to this destination: only where the
 // type is ElGamal's, which it looks at before the lease set's keys (common
@@ -129,7 +129,7 @@ func (id Identity) CryptoKey() []byte {
 	if id.raw == "" {
 		return nil
 	}
-	n, _, _ := cryptoLen(id.crypto)
+	n, _, _ := id.crypto.keyLens()
 	return []byte(id.raw[:n])
 }
 
@@ -154,8 +154,8 @@ func (d Destination) B32() string { return d.hash.B32() }
 // newIdentity lays the keys out. The padding repeats 32 random bytes, so that
 // it compresses (proposal 161); so does ElGamal's unused key where crypto is
 // nil.
-func newIdentity(signing sign.PublicKey, ct uint16, crypto []byte, r io.Reader) (Identity, error) {
-	n, _, ok := cryptoLen(ct)
+func newIdentity(signing sign.PublicKey, ct EncryptionType, crypto []byte, r io.Reader) (Identity, error) {
+	n, _, ok := ct.keyLens()
 	if !ok || n > cryptoField {
 		return Identity{}, fmt.Errorf("i2p: encryption type %d cannot be put into an identity", ct)
 	}
@@ -190,7 +190,7 @@ func NewRouterIdentity(signing sign.PublicKey, x25519 [32]byte, r io.Reader) (Ro
 // NewDestination makes a destination of its keys. Its encryption key is not
 // used any more, since lease sets name theirs, but it takes its place in the
 // format; of type ElGamal it may be nil, and is padding then.
-func NewDestination(signing sign.PublicKey, cryptoType uint16, crypto []byte, r io.Reader) (Destination, error) {
+func NewDestination(signing sign.PublicKey, cryptoType EncryptionType, crypto []byte, r io.Reader) (Destination, error) {
 	id, err := newIdentity(signing, cryptoType, crypto, r)
 	return Destination{id}, err
 }

@@ -22,7 +22,7 @@ func reread(t *testing.T, k *PrivateKeys) *PrivateKeys {
 func TestLeaseSetKeyStays(t *testing.T) {
 	for _, v := range []struct {
 		st   sign.Type
-		ct   uint16
+		ct   EncryptionType
 		want string
 	}{
 		{sign.EdDSA_SHA512_Ed25519, CryptoElGamal, "b1bc125a6b99cde8227ac6dceff2e92b9f716941c34986abad5ecbe0ebc9b312"},

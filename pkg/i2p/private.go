@@ -92,7 +92,7 @@ func ParsePrivateKeys(b []byte) (*PrivateKeys, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	_, nc, _ := cryptoLen(id.CryptoType())
+	_, nc, _ := id.CryptoType().keyLens()
 	st := id.SigType()
 	ns := st.PrivateKeyLen()
 	if len(rest) < nc+ns {
@@ -217,7 +217,7 @@ func GenerateRouter(r io.Reader) (*PrivateKeys, error) {
 // that are used, and Java sends to no destination that says another. Nobody
 // uses the keys of this type any more: the public one is padding (proposal
 // 161), the private one random bytes. With type X25519 they are real.
-func GenerateDestination(st sign.Type, cryptoType uint16, r io.Reader) (*PrivateKeys, error) {
+func GenerateDestination(st sign.Type, cryptoType EncryptionType, r io.Reader) (*PrivateKeys, error) {
 	signing, err := sign.GenerateKey(st, r)
 	if err != nil {
 		return nil, err

@@ -286,7 +286,7 @@ func (s *vectorSuite) session(n *Network) {
 	s.must(err)
 	static := vectors.KeyPair(c.keys.Crypto)
 	for _, k := range c.set.EncryptionKeys() {
-		if k.Type == uint16(ratchet.X25519) {
+		if k.Type == i2p.CryptoX25519 {
 			c.peer.Static = [32]byte(k.Key)
 		}
 	}

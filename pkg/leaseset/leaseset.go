@@ -41,7 +41,7 @@ type Lease struct {
 
 // EncryptionKey is a key with which garlic for the destination is encrypted.
 type EncryptionKey struct {
-	Type uint16
+	Type i2p.EncryptionType
 	Key  []byte
 }
 

@@ -53,8 +53,8 @@ func parseKeys(b []byte) ([]EncryptionKey, []byte, error) {
 		if len(b) < 4 || len(b)-4 < int(binary.BigEndian.Uint16(b[2:])) {
 			return nil, nil, fmt.Errorf("leaseset: encryption key %d: %w", i, i2p.ErrTruncated)
 		}
-		t, l := binary.BigEndian.Uint16(b), int(binary.BigEndian.Uint16(b[2:]))
-		if want := i2p.CryptoKeyLen(t); want != 0 && l != want {
+		t, l := i2p.EncryptionType(binary.BigEndian.Uint16(b)), int(binary.BigEndian.Uint16(b[2:]))
+		if want := t.KeyLen(); want != 0 && l != want {
 			return nil, nil, fmt.Errorf("leaseset: encryption key of type %d with %d bytes, expected %d", t, l, want)
 		}
 		keys[i] = EncryptionKey{t, b[4 : 4+l : 4+l]}
@@ -161,7 +161,7 @@ func (s *LeaseSet2) appendSigned(b []byte) []byte {
 	b = s.options.AppendTo(b)
 	b = append(b, byte(len(s.keys)))
 	for _, k := range s.keys {
-		b = binary.BigEndian.AppendUint16(b, k.Type)
+		b = binary.BigEndian.AppendUint16(b, uint16(k.Type))
 		b = binary.BigEndian.AppendUint16(b, uint16(len(k.Key)))
 		b = append(b, k.Key...)
 	}

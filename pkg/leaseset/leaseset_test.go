@@ -14,7 +14,7 @@ import (
 
 var testTime = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-func testKeys(t testing.TB, st sign.Type, ct uint16) *i2p.PrivateKeys {
+func testKeys(t testing.TB, st sign.Type, ct i2p.EncryptionType) *i2p.PrivateKeys {
 	t.Helper()
 	k, err := i2p.GenerateDestination(st, ct, rand.NewChaCha8([32]byte{byte(st), byte(ct)}))
 	if err != nil {

@@ -34,7 +34,7 @@ type Options struct {
 
 	Nickname    string // for lists; peers do not see it
 	Unpublished bool   // the lease set is not in the netDb: peers get it with the first message
-	Encryption  []uint16
+	Encryption  []i2p.EncryptionType
 	Services    map[string]string // records in the lease set's options (proposal 167)
 	Signature   sign.Type         // of a transient destination's key
 	Access      Access
@@ -115,7 +115,7 @@ func Default() Options {
 	pool := Tunnels{Length: 3, Quantity: 3}
 	return Options{
 		Inbound: pool, Outbound: pool,
-		Encryption: []uint16{i2p.CryptoX25519},
+		Encryption: []i2p.EncryptionType{i2p.CryptoX25519},
 		Signature:  sign.EdDSA_SHA512_Ed25519,
 		Streaming:  Streaming{InactivityAction: InactivitySend, InactivityTimeout: 90 * time.Second},
 	}

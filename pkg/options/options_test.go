@@ -27,8 +27,8 @@ func TestParse(t *testing.T) {
 		{map[string]string{"inbound.nickname": "in", "outbound.nickname": "out"}, func(o *Options) { o.Nickname = "in" }},
 		{map[string]string{"outbound.nickname": "out"}, func(o *Options) { o.Nickname = "out" }},
 		{map[string]string{"i2cp.dontPublishLeaseSet": "TRUE"}, func(o *Options) { o.Unpublished = true }},
-		{map[string]string{"i2cp.leaseSetEncType": "6,4"}, func(o *Options) { o.Encryption = []uint16{6, 4} }},
-		{map[string]string{"i2cp.leaseSetEncType": "7"}, func(o *Options) { o.Encryption = []uint16{7} }},
+		{map[string]string{"i2cp.leaseSetEncType": "6,4"}, func(o *Options) { o.Encryption = []i2p.EncryptionType{6, 4} }},
+		{map[string]string{"i2cp.leaseSetEncType": "7"}, func(o *Options) { o.Encryption = []i2p.EncryptionType{7} }},
 		{map[string]string{"i2cp.leaseSetOption.0": "_smtp._tcp=1 86400 0 0 25 a=b", "i2cp.leaseSetOption.1": "_x._udp=1"},
 			func(o *Options) { o.Services = map[string]string{"_smtp._tcp": "1 86400 0 0 25 a=b", "_x._udp": "1"} }},
 		{map[string]string{"i2cp.destination.sigType": "11"}, func(o *Options) { o.Signature = sign.RedDSA_SHA512_Ed25519 }},
@@ -131,7 +131,7 @@ func TestSeveralProblems(t *testing.T) {
 	if !slices.Equal(kinds, []Kind{Moot, Unsupported, Invalid, Unknown}) || o.Outbound.Length != 1 {
 		t.Errorf("%v, %+v", problems, o)
 	}
-	if !slices.Equal(o.Encryption, []uint16{6}) {
+	if !slices.Equal(o.Encryption, []i2p.EncryptionType{6}) {
 		t.Errorf("what is spoken of 6,0: %v", o.Encryption)
 	}
 	if rest := problems.But(Moot, Unsupported); len(rest) != 2 || rest.Error() != `inbound.length: "9" is not a number from 0 to 7; there is no option x` {

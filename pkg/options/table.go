@@ -162,19 +162,19 @@ func nickname(name string, set func(*reading, string)) Option {
 }
 
 // spoken are the encryption types that the ratchet has.
-var spoken = []uint16{i2p.CryptoX25519, i2p.CryptoMLKEM768X25519, i2p.CryptoMLKEM1024X25519}
+var spoken = []i2p.EncryptionType{i2p.CryptoX25519, i2p.CryptoMLKEM768X25519, i2p.CryptoMLKEM1024X25519}
 
 // readEncryption keeps what is spoken of a list even where it refuses the rest, for callers
 // to whom that is no error.
 func readEncryption(r *reading, _, value string) *Problem {
-	var types, left []uint16
+	var types, left []i2p.EncryptionType
 	hybrid := false
 	for text := range strings.SplitSeq(value, ",") {
 		n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 16)
 		if err != nil {
 			return invalid("%q is no list of encryption types such as 6,4", value)
 		}
-		t := uint16(n)
+		t := i2p.EncryptionType(n)
 		switch {
 		case slices.Contains(types, t):
 			return invalid("%q names type %d twice", value, t)
@@ -194,7 +194,7 @@ func readEncryption(r *reading, _, value string) *Problem {
 	if slices.Contains(spoken, left[0]) {
 		return &Problem{Kind: Unsupported, Text: fmt.Sprintf("%q has more than one hybrid", value)}
 	}
-	return &Problem{Kind: Unsupported, Text: fmt.Sprintf("this router does not speak %s (%d): 4, 6 and 7 are what there is", i2p.CryptoName(left[0]), left[0])}
+	return &Problem{Kind: Unsupported, Text: fmt.Sprintf("this router does not speak %s (%d): 4, 6 and 7 are what there is", left[0].String(), left[0])}
 }
 
 func readService(r *reading, _, value string) *Problem {

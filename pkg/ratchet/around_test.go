@@ -6,6 +6,7 @@ import (
 
 	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
 )
 
 // TestSealAround: a message that is put around its last clove's body is byte for byte the one
@@ -68,7 +69,7 @@ func TestSealAroundFails(t *testing.T) {
 	c := newEnd(t, 3, Config{})
 	short := buf.Get(1)
 	data.Message.Body = short.Bytes()
-	if out, _, err := a.SealAround(short, start, Peer{Static: c.static.Public, Type: MLKEM768}, Payload{Cloves: []i2np.Clove{data}}); out != nil || err == nil {
+	if out, _, err := a.SealAround(short, start, Peer{Static: c.static.Public, Type: i2p.CryptoMLKEM768X25519}, Payload{Cloves: []i2np.Clove{data}}); out != nil || err == nil {
 		t.Error(err)
 	}
 	if n := buf.InUse(); n != held {

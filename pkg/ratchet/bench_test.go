@@ -7,6 +7,7 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 
 	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
 )
 
 // What the messages cost next to their AEAD alone. Sealing needs two key
@@ -66,7 +67,7 @@ func BenchmarkExistingSession(b *testing.B) {
 }
 
 func BenchmarkHandshake(b *testing.B) {
-	for _, hybrid := range []EncryptionType{0, MLKEM768, MLKEM1024} {
+	for _, hybrid := range []i2p.EncryptionType{0, i2p.CryptoMLKEM768X25519, i2p.CryptoMLKEM1024X25519} {
 		b.Run(fmt.Sprint(hybrid), func(b *testing.B) {
 			cfg := Config{Hybrid: hybrid, Limits: Limits{NewPerSecond: 1 << 30, Replays: 1 << 30}}
 			alice, bob := newEnd(b, 1, cfg), newEnd(b, 2, cfg)

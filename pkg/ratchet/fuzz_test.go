@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
 )
 
 // FuzzOpen throws bytes at an engine that has sessions of all kinds, also
@@ -15,8 +16,8 @@ func FuzzOpen(f *testing.F) {
 	f.Add(make([]byte, 24), byte(2))
 	f.Add(make([]byte, 200), byte(0))
 	f.Add(bytes.Repeat([]byte{0xff}, 3000), byte(3))
-	alice, bob := established(f, Config{Hybrid: MLKEM768, Limits: Limits{NewPerSecond: 1 << 30}})
-	carol := newEnd(f, 5, Config{Hybrid: MLKEM768})
+	alice, bob := established(f, Config{Hybrid: i2p.CryptoMLKEM768X25519, Limits: Limits{NewPerSecond: 1 << 30}})
+	carol := newEnd(f, 5, Config{Hybrid: i2p.CryptoMLKEM768X25519})
 	ns := carol.seal(start, alice, "unanswered")
 	pending := bob.seal(start, carol, "x")
 	data := alice.seal(start, bob, "data")

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"i2ptoolkit/pkg/elligator"
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/noise"
 )
 
@@ -20,11 +21,11 @@ const (
 
 // protocolName is the Noise name of IK with Elligator2 keys and a tag in the
 // second message, or of its hybrid.
-func protocolName(t EncryptionType) string {
+func protocolName(t i2p.EncryptionType) string {
 	switch t {
-	case MLKEM768:
+	case i2p.CryptoMLKEM768X25519:
 		return "Noise_IKhfselg2_25519+MLKEM768_ChaChaPoly_SHA256"
-	case MLKEM1024:
+	case i2p.CryptoMLKEM1024X25519:
 		return "Noise_IKhfselg2_25519+MLKEM1024_ChaChaPoly_SHA256"
 	}
 	return "Noise_IKelg2+hs2_25519_ChaChaPoly_SHA256"
@@ -32,7 +33,7 @@ func protocolName(t EncryptionType) string {
 
 // initial is the state before the first message to a responder with the given
 // static key (KDF for Initial ChainKey).
-func initial(t EncryptionType, responder [32]byte) noise.State {
+func initial(t i2p.EncryptionType, responder [32]byte) noise.State {
 	st := noise.New(protocolName(t))
 	st.MixHash(nil)
 	st.MixHash(responder[:])
@@ -42,7 +43,7 @@ func initial(t EncryptionType, responder [32]byte) noise.State {
 // handshake is what either side keeps of a New Session message in order to
 // make or read its replies.
 type handshake struct {
-	typ    EncryptionType
+	typ    i2p.EncryptionType
 	state  noise.State   // after the New Session message
 	own    noise.KeyPair // our static key
 	peer   [32]byte      // theirs
@@ -71,7 +72,7 @@ func sealNew(dst []byte, rnd io.Reader, to Peer, own noise.KeyPair, payload []by
 	if err := mixDH(st, eph, to.Static); err != nil {
 		return nil, h, fmt.Errorf("ratchet: es: %w", err)
 	}
-	if h.typ != X25519 { // e1
+	if h.typ != i2p.CryptoX25519 { // e1
 		var err error
 		if h.kem, err = newKEMKey(h.typ, rnd); err != nil {
 			return nil, h, err
@@ -95,12 +96,12 @@ func sealNew(dst []byte, rnd io.Reader, to Peer, own noise.KeyPair, payload []by
 // handshake and the payload. remote is Alice's ephemeral key, decoded from
 // the front of body; secret its shared secret with own. body is left as it
 // is, so that another type can be tried.
-func openNew(st noise.State, t EncryptionType, own noise.KeyPair, remote, secret [32]byte, body []byte) (handshake, []byte, error) {
+func openNew(st noise.State, t i2p.EncryptionType, own noise.KeyPair, remote, secret [32]byte, body []byte) (handshake, []byte, error) {
 	h := handshake{typ: t, own: own, remote: remote}
 	st.MixHash(remote[:])
 	st.MixKey(secret[:])
 	rest := body[ephemeralLen:]
-	if t != X25519 {
+	if t != i2p.CryptoX25519 {
 		n := encapKeyLen(t) + macLen
 		if len(rest) < n+staticLen+macLen {
 			return h, nil, ErrShort
@@ -157,7 +158,7 @@ func (h *handshake) sealReply(dst []byte, rnd io.Reader, kem encapsulator, tag [
 	if err := mixDH(&st, eph, h.remote); err != nil {
 		return nil, transport{}, fmt.Errorf("ratchet: ee: %w", err)
 	}
-	if h.typ != X25519 { // ekem1
+	if h.typ != i2p.CryptoX25519 { // ekem1
 		secret, ciphertext, err := kem(h.typ, h.encap)
 		if err != nil {
 			return nil, transport{}, err
@@ -188,7 +189,7 @@ func (h *handshake) openReply(body []byte) ([]byte, transport, error) {
 	}
 	rest := body[tagLen+ephemeralLen:]
 	var kem kemReply
-	if h.typ != X25519 { // ekem1
+	if h.typ != i2p.CryptoX25519 { // ekem1
 		n := ciphertextLen(h.typ) + macLen
 		if len(rest) < n+2*macLen {
 			return nil, transport{}, ErrShort

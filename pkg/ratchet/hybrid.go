@@ -4,26 +4,27 @@ import (
 	"crypto/mlkem"
 	"fmt"
 	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/i2p"
 	"io"
 )
 
 // encapKeyLen and ciphertextLen are the lengths of what a hybrid adds to the
 // New Session message and to its reply (ECIES-HYBRID, Message Format).
-func encapKeyLen(t EncryptionType) int {
+func encapKeyLen(t i2p.EncryptionType) int {
 	switch t {
-	case MLKEM768:
+	case i2p.CryptoMLKEM768X25519:
 		return mlkem.EncapsulationKeySize768
-	case MLKEM1024:
+	case i2p.CryptoMLKEM1024X25519:
 		return mlkem.EncapsulationKeySize1024
 	}
 	return 0
 }
 
-func ciphertextLen(t EncryptionType) int {
+func ciphertextLen(t i2p.EncryptionType) int {
 	switch t {
-	case MLKEM768:
+	case i2p.CryptoMLKEM768X25519:
 		return mlkem.CiphertextSize768
-	case MLKEM1024:
+	case i2p.CryptoMLKEM1024X25519:
 		return mlkem.CiphertextSize1024
 	}
 	return 0
@@ -32,22 +33,22 @@ func ciphertextLen(t EncryptionType) int {
 // kemKey is Alice's one-time ML-KEM key, kept as its seed: an expanded key
 // takes several kilobytes, and most are used once.
 type kemKey struct {
-	typ  EncryptionType
+	typ  i2p.EncryptionType
 	seed [mlkem.SeedSize]byte
 	pub  []byte
 }
 
-func newKEMKey(t EncryptionType, rnd io.Reader) (kemKey, error) {
+func newKEMKey(t i2p.EncryptionType, rnd io.Reader) (kemKey, error) {
 	k := kemKey{typ: t}
 	draw.Fill(rnd, k.seed[:])
 	switch t {
-	case MLKEM768:
+	case i2p.CryptoMLKEM768X25519:
 		d, err := mlkem.NewDecapsulationKey768(k.seed[:])
 		if err != nil {
 			return kemKey{}, fmt.Errorf("ratchet: ML-KEM key generation: %w", err)
 		}
 		k.pub = d.EncapsulationKey().Bytes()
-	case MLKEM1024:
+	case i2p.CryptoMLKEM1024X25519:
 		d, err := mlkem.NewDecapsulationKey1024(k.seed[:])
 		if err != nil {
 			return kemKey{}, fmt.Errorf("ratchet: ML-KEM key generation: %w", err)
@@ -62,7 +63,7 @@ func newKEMKey(t EncryptionType, rnd io.Reader) (kemKey, error) {
 func (k *kemKey) encapsulationKey() []byte { return k.pub }
 
 func (k *kemKey) decapsulate(ciphertext []byte) ([]byte, error) {
-	if k.typ == MLKEM1024 {
+	if k.typ == i2p.CryptoMLKEM1024X25519 {
 		d, err := mlkem.NewDecapsulationKey1024(k.seed[:])
 		if err != nil {
 			return nil, fmt.Errorf("ratchet: ML-KEM: %w", err)
@@ -77,15 +78,15 @@ func (k *kemKey) decapsulate(ciphertext []byte) ([]byte, error) {
 }
 
 // encapsulator makes a shared secret for an encapsulation key.
-type encapsulator func(t EncryptionType, key []byte) (secret, ciphertext []byte, err error)
+type encapsulator func(t i2p.EncryptionType, key []byte) (secret, ciphertext []byte, err error)
 
 // encapsulate is the encapsulator outside tests. Its randomness is
 // the system's, whatever Config.Rand is: crypto/mlkem takes none from its
 // caller, since bytes used twice give the secret away, and what does is for
 // tests. Two runs from one seed differ therefore in these bytes, and in what
 // is encrypted under them, but in nothing that can be counted or timed.
-func encapsulate(t EncryptionType, key []byte) (secret, ciphertext []byte, err error) {
-	if t == MLKEM1024 {
+func encapsulate(t i2p.EncryptionType, key []byte) (secret, ciphertext []byte, err error) {
+	if t == i2p.CryptoMLKEM1024X25519 {
 		e, err := mlkem.NewEncapsulationKey1024(key)
 		if err != nil {
 			return nil, nil, fmt.Errorf("ratchet: ML-KEM encapsulation key: %w", err)
@@ -102,9 +103,9 @@ func encapsulate(t EncryptionType, key []byte) (secret, ciphertext []byte, err e
 }
 
 // checkEncapsulationKey reports whether a peer's key is one.
-func checkEncapsulationKey(t EncryptionType, key []byte) bool {
+func checkEncapsulationKey(t i2p.EncryptionType, key []byte) bool {
 	var err error
-	if t == MLKEM1024 {
+	if t == i2p.CryptoMLKEM1024X25519 {
 		_, err = mlkem.NewEncapsulationKey1024(key)
 	} else {
 		_, err = mlkem.NewEncapsulationKey768(key)

@@ -12,6 +12,7 @@ import (
 
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/elligator"
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/noise"
 )
 
@@ -26,7 +27,7 @@ func (h *hexBytes) UnmarshalText(b []byte) (err error) {
 // recording is one conversation with i2pd's own session code. i2pd took
 // every message of ours.
 type recording struct {
-	Type    EncryptionType
+	Type    i2p.EncryptionType
 	Role    string     // ours
 	Private hexBytes   // our static key
 	Peer    hexBytes   // i2pd's static public key
@@ -40,10 +41,10 @@ type recording struct {
 
 // encapsulateWith makes the secret of the next 32 bytes that were drawn.
 func encapsulateWith(draws io.Reader) encapsulator {
-	return func(t EncryptionType, key []byte) (secret, ciphertext []byte, err error) {
+	return func(t i2p.EncryptionType, key []byte) (secret, ciphertext []byte, err error) {
 		m := make([]byte, 32)
 		draw.Fill(draws, m)
-		if t == MLKEM1024 {
+		if t == i2p.CryptoMLKEM1024X25519 {
 			e, err := mlkem.NewEncapsulationKey1024(key)
 			if err != nil {
 				return nil, nil, err

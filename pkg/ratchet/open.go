@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/elligator"
+	"i2ptoolkit/pkg/i2p"
 )
 
 // Open opens a garlic body, without its length field. It may decrypt in
@@ -252,7 +253,7 @@ func (s *Sessions) tryNew(remote [32]byte, body []byte) (handshake, []byte, erro
 			return h, b, err
 		}
 	}
-	return openNew(s.ik, X25519, s.cfg.Static, remote, secret, body)
+	return openNew(s.ik, i2p.CryptoX25519, s.cfg.Static, remote, secret, body)
 }
 
 // recent reports whether a DateTime is within the tolerance.

@@ -21,7 +21,7 @@ type end struct {
 	*Sessions
 	t      testing.TB
 	static noise.KeyPair
-	typ    EncryptionType
+	typ    i2p.EncryptionType
 	got    []string
 	acks   []MessageID
 }
@@ -31,7 +31,7 @@ func newEnd(t testing.TB, seed byte, cfg Config) *end {
 	var rng io.Reader = rand.NewChaCha8([32]byte{seed})
 	static := noise.GenerateKey(rng)
 	cfg.Static, cfg.Rand = static, rng
-	e := &end{Sessions: New(cfg), t: t, static: static, typ: X25519}
+	e := &end{Sessions: New(cfg), t: t, static: static, typ: i2p.CryptoX25519}
 	if cfg.Hybrid != 0 {
 		e.typ = cfg.Hybrid
 	}

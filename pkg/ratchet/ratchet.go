@@ -16,22 +16,19 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/noise"
 )
 
-// EncryptionType is the type of an encryption key in a lease set.
-type EncryptionType uint16
-
-// The encryption types with a ratchet. MLKEM512 is recognised, not spoken.
-const (
-	X25519    EncryptionType = 4
-	MLKEM512  EncryptionType = 5
-	MLKEM768  EncryptionType = 6
-	MLKEM1024 EncryptionType = 7
-)
-
-// Known reports whether this package speaks the type.
-func (t EncryptionType) Known() bool { return t == X25519 || t == MLKEM768 || t == MLKEM1024 }
+// Speaks reports whether there are sessions with keys of a type. MLKEM512 is
+// recognised, not spoken.
+func Speaks(t i2p.EncryptionType) bool {
+	switch t {
+	case i2p.CryptoX25519, i2p.CryptoMLKEM768X25519, i2p.CryptoMLKEM1024X25519:
+		return true
+	}
+	return false
+}
 
 // Errors that a caller may want to tell apart.
 var (
@@ -100,7 +97,7 @@ type Config struct {
 
 	// Hybrid is an ML-KEM hybrid that peers may use besides X25519; 0 is none.
 	// HybridStatic is its X25519 key; when zero, Static serves both.
-	Hybrid       EncryptionType
+	Hybrid       i2p.EncryptionType
 	HybridStatic noise.KeyPair
 
 	Rand   io.Reader // nil is crypto/rand; encapsulation for ML-KEM reads that in any case
@@ -110,7 +107,7 @@ type Config struct {
 // Peer is the far end of a session: one encryption key of its lease set.
 type Peer struct {
 	Static [32]byte
-	Type   EncryptionType // 0 is X25519
+	Type   i2p.EncryptionType // 0 is X25519
 }
 
 // Payload is what to seal. The engine adds the blocks of the protocol itself.
@@ -181,8 +178,8 @@ type Sealed struct {
 // Opened is an opened message. Its cloves alias the body that was opened.
 type Opened struct {
 	Kind Kind
-	From [32]byte       // the peer's static key; zero when anonymous
-	Type EncryptionType // of the session
+	From [32]byte           // the peer's static key; zero when anonymous
+	Type i2p.EncryptionType // of the session
 
 	// New says that the message began a session or completed one's
 	// handshake. In a New Session the sender's lease set should be among the

@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
 )
 
 func TestConversation(t *testing.T) {
-	for _, hybrid := range []EncryptionType{0, MLKEM768, MLKEM1024} {
+	for _, hybrid := range []i2p.EncryptionType{0, i2p.CryptoMLKEM768X25519, i2p.CryptoMLKEM1024X25519} {
 		a, b := established(t, Config{Hybrid: hybrid})
 		for i := range 100 {
 			say(start, a, b, text("a", i), ExistingSession)
@@ -26,8 +27,8 @@ func TestConversation(t *testing.T) {
 // A destination with a hybrid key also answers peers that use X25519, also
 // with messages as long as a hybrid's.
 func TestHybridFallsBack(t *testing.T) {
-	a, b := newEnd(t, 1, Config{}), newEnd(t, 2, Config{Hybrid: MLKEM768})
-	b.typ = X25519
+	a, b := newEnd(t, 1, Config{}), newEnd(t, 2, Config{Hybrid: i2p.CryptoMLKEM768X25519})
+	b.typ = i2p.CryptoX25519
 	say(start, a, b, string(make([]byte, 1800)), NewSession)
 	say(start, b, a, "reply", NewSessionReply)
 	say(start, a, b, "data", ExistingSession)
@@ -37,9 +38,9 @@ func TestHandshakeSizes(t *testing.T) {
 	// ECIES-HYBRID, Message Format; the least payload here is a DateTime and
 	// an empty padding block in NS, and only the latter in NSR.
 	for _, v := range []struct {
-		typ       EncryptionType
+		typ       i2p.EncryptionType
 		ns, reply int
-	}{{0, 96, 72}, {MLKEM768, 1296, 1176}, {MLKEM1024, 1680, 1656}} {
+	}{{0, 96, 72}, {i2p.CryptoMLKEM768X25519, 1296, 1176}, {i2p.CryptoMLKEM1024X25519, 1680, 1656}} {
 		a, b := newEnd(t, 1, Config{Hybrid: v.typ}), newEnd(t, 2, Config{Hybrid: v.typ})
 		m := a.sealPayload(start, b, Payload{})
 		if n := len(m.Body) - v.ns - 7 - 3; n < 0 || n > 15 {
@@ -47,7 +48,7 @@ func TestHandshakeSizes(t *testing.T) {
 		}
 		b.open(start, m)
 		m = b.sealPayload(start, a, Payload{})
-		if n := len(m.Body) - v.reply - 3; v.typ != MLKEM768 && (n < 0 || n > 15) {
+		if n := len(m.Body) - v.reply - 3; v.typ != i2p.CryptoMLKEM768X25519 && (n < 0 || n > 15) {
 			t.Errorf("type %d: New Session Reply of %d bytes", v.typ, len(m.Body))
 		}
 		a.open(start, m)
@@ -426,7 +427,7 @@ func TestTooLong(t *testing.T) {
 			t.Errorf("%d bytes: %v", v.n, err)
 		}
 	}
-	if _, err := a.Seal(start, Peer{Static: b.static.Public, Type: MLKEM768}, Payload{}); !errors.Is(err, ErrType) {
+	if _, err := a.Seal(start, Peer{Static: b.static.Public, Type: i2p.CryptoMLKEM768X25519}, Payload{}); !errors.Is(err, ErrType) {
 		t.Errorf("error %v, want %v", err, ErrType)
 	}
 	if _, err := a.Seal(start, Peer{}, Payload{}); err == nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/noise"
 )
 
@@ -27,7 +28,7 @@ func (s *Sessions) Seal(now time.Time, to Peer, p Payload) (Sealed, error) {
 // AppendSeal is Seal appending to dst, which Body then begins with.
 func (s *Sessions) AppendSeal(dst []byte, now time.Time, to Peer, p Payload) (Sealed, error) {
 	if to.Type == 0 {
-		to.Type = X25519
+		to.Type = i2p.CryptoX25519
 	}
 	if clovesLen(p.Cloves)+clovesLen(p.Bundle) > maxPayload {
 		return Sealed{}, ErrTooLong
@@ -55,7 +56,7 @@ func (s *Sessions) sealAs(kind Kind, n *session, dst []byte, now time.Time, to P
 // returns the buffer that Sealed.Body fills, or nil with an error.
 func (s *Sessions) SealAround(b *buf.Buf, now time.Time, to Peer, p Payload) (*buf.Buf, Sealed, error) {
 	if to.Type == 0 {
-		to.Type = X25519
+		to.Type = i2p.CryptoX25519
 	}
 	if clovesLen(p.Cloves)+clovesLen(p.Bundle) > maxPayload {
 		b.Release()
@@ -164,7 +165,7 @@ func (s *Sessions) appendHandshakePayload(b []byte, now time.Time, kind Kind, p 
 }
 
 func (s *Sessions) sealAnonymous(dst []byte, now time.Time, to Peer, p Payload) (Sealed, error) {
-	if !to.Type.Known() {
+	if !Speaks(to.Type) {
 		return Sealed{}, fmt.Errorf("%w: %d", ErrType, to.Type)
 	}
 	b := s.appendHandshakePayload(nil, now, NewSession, p)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/noise"
 )
 
@@ -65,7 +66,7 @@ type peer struct {
 type session struct {
 	serial    uint64
 	peer      *peer
-	typ       EncryptionType
+	typ       i2p.EncryptionType
 	initiator bool
 	handshake *handshake
 	created   time.Time
@@ -106,7 +107,7 @@ func New(cfg Config) *Sessions {
 	s.expected = newExpected(s.limits.Expected)
 	s.replays = newReplays(s.limits.Replays)
 	s.rate.rate = float64(s.limits.NewPerSecond)
-	s.ik = initial(X25519, cfg.Static.Public)
+	s.ik = initial(i2p.CryptoX25519, cfg.Static.Public)
 	if cfg.Hybrid != 0 {
 		if s.cfg.HybridStatic.IsZero() {
 			s.cfg.HybridStatic = cfg.Static
@@ -117,11 +118,11 @@ func New(cfg Config) *Sessions {
 }
 
 // static is our key for sessions of a type.
-func (s *Sessions) static(t EncryptionType) (noise.KeyPair, error) {
+func (s *Sessions) static(t i2p.EncryptionType) (noise.KeyPair, error) {
 	switch {
-	case t == X25519:
+	case t == i2p.CryptoX25519:
 		return s.cfg.Static, nil
-	case t.Known() && t == s.cfg.Hybrid:
+	case Speaks(t) && t == s.cfg.Hybrid:
 		return s.cfg.HybridStatic, nil
 	}
 	return noise.KeyPair{}, fmt.Errorf("%w: %d", ErrType, t)

@@ -79,7 +79,7 @@ func LeaseSetClove(now time.Time, keys *i2p.PrivateKeys, lease leaseset.Lease) (
 	static := KeyPair(keys.Crypto)
 	set, err := leaseset.Build2(leaseset.Build2Config{
 		Keys: keys, Published: i2p.DateOf(now), Leases: []leaseset.Lease{lease},
-		EncryptionKeys: []leaseset.EncryptionKey{{Type: uint16(ratchet.X25519), Key: static.Public[:]}},
+		EncryptionKeys: []leaseset.EncryptionKey{{Type: i2p.CryptoX25519, Key: static.Public[:]}},
 	})
 	if err != nil {
 		return i2np.Clove{}, err

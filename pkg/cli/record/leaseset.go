@@ -68,7 +68,7 @@ func OfLeaseSet(set leaseset.Record, now time.Time) LeaseSet {
 	switch set := set.(type) {
 	case leaseset.Set:
 		for _, k := range set.EncryptionKeys() {
-			l.EncryptionTypes = append(l.EncryptionTypes, i2p.CryptoName(k.Type))
+			l.EncryptionTypes = append(l.EncryptionTypes, k.Type.String())
 		}
 		for _, lease := range set.Leases() {
 			l.Leases = append(l.Leases, Lease{lease.Gateway.String(), lease.TunnelID, lease.Expires.Time()})

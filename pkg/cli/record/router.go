@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/cli"
-	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -48,7 +47,7 @@ func OfRouter(ri *routerinfo.RouterInfo, full bool) Router {
 		Kind: "routerinfo", Hash: ri.Hash().String(), Published: ri.Published().Time(),
 		Version: ri.Version(), Caps: ri.Caps().Text, Floodfill: ri.IsFloodfill(),
 		NetID: ri.NetID(), Family: ri.Family(),
-		SignatureType: id.SigType().String(), EncryptionType: i2p.CryptoName(id.CryptoType()),
+		SignatureType: id.SigType().String(), EncryptionType: id.CryptoType().String(),
 		Bytes: len(ri.Bytes()), Addresses: []Address{},
 	}
 	for _, a := range ri.Addresses() {
