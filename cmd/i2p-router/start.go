@@ -1,10 +1,7 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -23,6 +20,10 @@ func runCommand() *cli.Command {
 			notifyFlag("write a newline to file descriptor `FD` once ready, and close it"),
 		)...),
 		Action: func(c *cli.Context) error {
+			told, err := newNotifier(c.Int("notify-fd"))
+			if err != nil {
+				return err
+			}
 			s, err := readSettings(c)
 			if err != nil {
 				return err
@@ -34,14 +35,13 @@ func runCommand() *cli.Command {
 			if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
 				return cli.Usagef("%w", err)
 			}
-			fd := c.Int("notify-fd")
 			cli.Serve(c)
 			return runRouter(c.Context, runConfig{
 				Settings: s,
 				Log:      slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 				Level:    level,
 				Reread:   func() (config.Config, error) { return readSettings(c) },
-				Ready:    func() error { return notifyReady(fd) },
+				Ready:    told.ready,
 			})
 		},
 	}
@@ -70,7 +70,11 @@ func devnetCommand() *cli.Command {
 }
 
 func serveDevnet(c *cli.Context) error {
-	n, fd := c.Int("n"), c.Int("notify-fd")
+	n := c.Int("n")
+	told, err := newNotifier(c.Int("notify-fd"))
+	if err != nil {
+		return err
+	}
 	level := new(slog.LevelVar)
 	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
 		return cli.Usagef("devnet: %w", err)
@@ -89,7 +93,7 @@ func serveDevnet(c *cli.Context) error {
 		Level:   level,
 		Ready: func() error {
 			cli.Notef(c, "ready")
-			return notifyReady(fd)
+			return told.ready()
 		},
 	})
 }
@@ -132,31 +136,4 @@ type devnetConfig struct {
 	Level   *slog.LevelVar
 	// Ready is to be called once, when all routers have tunnels.
 	Ready func() error
-}
-
-// notifyReady tells who waits: the file descriptor that --notify-fd named, and systemd.
-func notifyReady(fd int) error {
-	if fd > 0 {
-		f := os.NewFile(uintptr(fd), "notify-fd "+strconv.Itoa(fd))
-		if f == nil {
-			return cli.Usagef("--notify-fd %d is no file descriptor", fd)
-		}
-		if _, err := f.Write([]byte("\n")); err != nil {
-			return cli.Usagef("--notify-fd: %w", err)
-		}
-		f.Close()
-	}
-	path := os.Getenv("NOTIFY_SOCKET")
-	if path == "" {
-		return nil
-	}
-	conn, err := new(net.Dialer).DialContext(context.Background(), "unixgram", path)
-	if err != nil {
-		return fmt.Errorf("NOTIFY_SOCKET: %w", err)
-	}
-	defer conn.Close()
-	if _, err := conn.Write([]byte("READY=1\n")); err != nil {
-		return fmt.Errorf("NOTIFY_SOCKET: %w", err)
-	}
-	return nil
 }

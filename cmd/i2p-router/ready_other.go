@@ -1,0 +1,6 @@
+//go:build !unix
+
+package main
+
+// inherited is true of none: descriptors are not handed down on this system.
+func inherited(int) bool { return false }
