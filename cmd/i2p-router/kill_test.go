@@ -37,6 +37,7 @@ type victim struct {
 	cmd    *exec.Cmd
 	log    *bytes.Buffer
 	exited chan error
+	begun  time.Time // about when it was started: no file of its is older
 }
 
 const killNetID = 97
@@ -135,6 +136,7 @@ func (v *victim) start() {
 		return strings.HasPrefix(e, "I2P_") || strings.HasPrefix(e, "XDG_")
 	}), "HOME="+v.dir)
 	v.cmd.Stderr = v.log
+	v.begun = time.Now().Add(-10 * time.Millisecond) // what a file system's clock is behind
 	if err := v.cmd.Start(); err != nil {
 		v.t.Fatal(err)
 	}
@@ -234,15 +236,48 @@ func (v *victim) halfWritten() (n int) {
 	return n
 }
 
+// written counts the files that were written since it was started, under whatever name.
+func (v *victim) written() (n int) {
+	v.t.Helper()
+	err := filepath.WalkDir(v.dir, func(_ string, e os.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			var info os.FileInfo
+			if info, err = e.Info(); err == nil && info.ModTime().After(v.begun) {
+				n++
+			}
+		}
+		if os.IsNotExist(err) {
+			return nil // it has just been renamed or removed
+		}
+		return err
+	})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return n
+}
+
+// await waits until something is so, or until it has ended by itself.
+func (v *victim) await(so func() bool) {
+	for !so() {
+		select {
+		case err := <-v.exited:
+			v.exited <- err // for who waits for its end
+			return
+		case <-time.After(100 * time.Microsecond):
+		}
+	}
+}
+
 // TestKill: killed at any moment, a hundred times and more (while it makes its
 // keys, loads, writes the netDb, or stops), a router comes up again as the
-// same router, and every file is whole (point 5, SECURITY 22).
+// same router, and every file is whole. The moments are those at which it has
+// written some number of files: so each of them is met, on any machine.
 func TestKill(t *testing.T) {
 	v := newVictim(t)
 	v.befriend()
 	v.befriend()
 	random := rand.New(rand.NewPCG(5, 22))
-	upTo := func(d time.Duration) time.Duration { return time.Duration(random.Int64N(int64(d))) }
 	begun, kills, most := time.Now(), 0, 0
 	kill := func() {
 		v.kill()
@@ -250,28 +285,28 @@ func TestKill(t *testing.T) {
 		v.check()
 		most = max(most, v.halfWritten())
 	}
-	took := 50 * time.Millisecond // from start to answer
+	wrote := func(n int) func() bool { return func() bool { return v.written() >= n } }
 	for round := range 100 {
 		v.news()
-		if round%3 == 0 { // before it answers
+		if round%3 == 0 { // at its start: the socket's lock is written, then keys, then the netDb
 			v.start()
-			time.Sleep(upTo(took))
+			v.await(wrote(random.IntN(6)))
 			kill()
+			v.news() // it may have written all of it
 		}
-		at := time.Now()
 		v.start()
 		router := v.awaitAnswer()
-		took = time.Since(at)
 		if v.router == "" {
 			v.router = router
 		}
 		if router != v.router {
 			t.Fatalf("after %d kills it is router %s, was %s", kills, router, v.router)
 		}
-		time.Sleep(upTo(40 * time.Millisecond))
+		v.await(wrote(random.IntN(len(v.strangers))))
 		if round%4 == 0 { // while it stops
+			at := v.written()
 			v.cmd.Process.Signal(syscall.SIGTERM)
-			time.Sleep(upTo(15 * time.Millisecond))
+			v.await(wrote(at + random.IntN(3)))
 		}
 		kill()
 	}
@@ -281,12 +316,11 @@ func TestKill(t *testing.T) {
 	v.start()
 	v.awaitAnswer()
 	known := 0
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	v.await(func() bool {
 		all, err := netdbdir.Names(filepath.Join(v.dir, "netDb"))
-		if known = len(all); err == nil && known == len(v.strangers)+2 && v.halfWritten() == 0 {
-			break
-		}
-	}
+		known = len(all)
+		return err == nil && known == len(v.strangers)+2 && v.halfWritten() == 0
+	})
 	v.cmd.Process.Signal(syscall.SIGTERM)
 	if err := <-v.exited; err != nil {
 		t.Errorf("after TERM: %v\n%s", err, v.log)
