@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -38,7 +37,11 @@ type Conn struct {
 	abort    bool
 }
 
-var _ net.Conn = (*Conn)(nil)
+var (
+	_ net.Conn      = (*Conn)(nil)
+	_ io.ReaderFrom = (*Conn)(nil)
+	_ io.WriterTo   = (*Conn)(nil)
+)
 
 // consumedStep is how much is read before the engine is told.
 const consumedStep = 64 << 10
@@ -54,6 +57,8 @@ func (h *Host) conn(e *streaming.Conn) *Conn {
 		ended:         make(chan struct{}),
 		readDeadline:  makeDeadline(),
 		writeDeadline: makeDeadline(),
+		in:            queue{free: &h.chunks},
+		out:           queue{free: &h.chunks},
 	}
 	e.Tag = c
 	h.live++
@@ -77,7 +82,10 @@ func (c *Conn) sync() {
 		c.consumed = 0
 	}
 	if c.out.len() > 0 && !c.abort {
-		c.out.drop(c.e.Write(c.out.bytes()))
+		for n := 1; n > 0 && c.out.len() > 0; {
+			n = c.e.Write(c.out.front())
+			c.out.drop(n)
+		}
 		if c.out.len() < c.h.cfg.WriteBuffer/2 {
 			signal(&c.writable)
 		}
@@ -141,141 +149,6 @@ func waiter(ch *chan struct{}) <-chan struct{} {
 	return *ch
 }
 
-// Read reads what has arrived, and waits for something to arrive.
-func (c *Conn) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	for {
-		n, wait, err := c.tryRead(func(q *queue) int { return q.get(p) })
-		if n > 0 || err != nil {
-			return n, err
-		}
-		select {
-		case <-wait:
-		case <-c.readDeadline.wait():
-			return 0, os.ErrDeadlineExceeded
-		}
-	}
-}
-
-// tryRead has take take from what arrived. Without anything there it returns
-// a channel to wait on.
-func (c *Conn) tryRead(take func(q *queue) int) (n int, wait <-chan struct{}, err error) {
-	select {
-	case <-c.readDeadline.wait():
-		return 0, nil, os.ErrDeadlineExceeded
-	default:
-	}
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		return 0, nil, net.ErrClosed
-	}
-	if c.in.len() > 0 {
-		n = take(&c.in)
-		c.consumed += n
-		tell := c.consumed >= consumedStep
-		c.mu.Unlock()
-		if tell {
-			c.h.touch(c)
-		}
-		return n, nil, nil
-	}
-	switch {
-	case c.eof:
-		err = io.EOF
-	case c.over && c.err == nil:
-		err = io.EOF
-	case c.over:
-		err = c.err
-	default:
-		wait = waiter(&c.readable)
-	}
-	c.mu.Unlock()
-	return 0, wait, err
-}
-
-// WriteTo copies all that arrives to w, in as large pieces as there are.
-func (c *Conn) WriteTo(w io.Writer) (total int64, err error) {
-	var piece []byte
-	for {
-		n, wait, err := c.tryRead(func(q *queue) int {
-			piece = q.swap(piece)
-			return len(piece)
-		})
-		if err == io.EOF {
-			return total, nil
-		}
-		if err != nil {
-			return total, err
-		}
-		if n > 0 {
-			m, err := w.Write(piece)
-			total += int64(m)
-			if err != nil {
-				return total, err
-			}
-			continue
-		}
-		select {
-		case <-wait:
-		case <-c.readDeadline.wait():
-			return total, os.ErrDeadlineExceeded
-		}
-	}
-}
-
-// Write queues p, and waits while too much is queued.
-func (c *Conn) Write(p []byte) (n int, err error) {
-	for {
-		select {
-		case <-c.writeDeadline.wait():
-			return n, os.ErrDeadlineExceeded
-		default:
-		}
-		c.mu.Lock()
-		if err = c.writeError(); err != nil {
-			c.mu.Unlock()
-			return n, err
-		}
-		k := min(len(p), c.h.cfg.WriteBuffer-c.out.len())
-		if k > 0 {
-			c.out.put(p[:k])
-			p = p[k:]
-			n += k
-		}
-		var wait <-chan struct{}
-		if len(p) > 0 {
-			wait = waiter(&c.writable)
-		}
-		c.mu.Unlock()
-		if k > 0 {
-			c.h.touch(c)
-		}
-		if wait == nil {
-			return n, nil
-		}
-		select {
-		case <-wait:
-		case <-c.writeDeadline.wait():
-			return n, os.ErrDeadlineExceeded
-		}
-	}
-}
-
-func (c *Conn) writeError() error {
-	switch {
-	case c.closed:
-		return net.ErrClosed
-	case c.over && c.err != nil:
-		return c.err
-	case c.over, c.shut:
-		return io.ErrClosedPipe
-	}
-	return nil
-}
-
 // CloseWrite says that no more will be written. What was written is still
 // delivered. The peer may go on sending; i2pd takes it for the end of both
 // directions.
@@ -320,7 +193,7 @@ func (c *Conn) Abort() {
 func (c *Conn) finish(err error) {
 	c.mu.Lock()
 	c.over, c.err = true, err
-	c.out = queue{}
+	c.out.clear()
 	signal(&c.readable)
 	signal(&c.writable)
 	c.mu.Unlock()

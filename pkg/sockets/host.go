@@ -70,6 +70,7 @@ type Host struct {
 	local  Addr
 	done   chan struct{} // closed by Shutdown
 	arrive []*Conn       // the owner's: streams that got data in this round
+	chunks chunks
 	drains []chan struct{}
 	pings  map[uint32]chan struct{} // the owner's
 	live   int                      // the owner's: streams whose Closed has not come

@@ -1,48 +1,129 @@
 package sockets
 
-// queue is a FIFO of bytes.
+import "sync"
+
+// queue is a FIFO of bytes, in chunks that the streams of a Host share.
 type queue struct {
-	b    []byte
-	read int
+	free   *chunks
+	chunks [][]byte // none is empty; the first counts from read on
+	read   int
+	size   int
 }
 
-// keepQueue is how much memory an empty queue may keep.
-const keepQueue = 256 << 10
+const (
+	chunkLen   = 32 << 10
+	smallChunk = 2 << 10 // what is not worth a chunk of the full length
+)
 
-func (q *queue) len() int { return len(q.b) - q.read }
+func (q *queue) len() int { return q.size }
 
+// put copies p to the end.
 func (q *queue) put(p []byte) {
-	if q.read > 0 && len(q.b)+len(p) > cap(q.b) && q.read >= len(q.b)/2 {
-		q.b = q.b[:copy(q.b, q.b[q.read:])]
-		q.read = 0
+	q.size += len(p)
+	for len(p) > 0 {
+		last := len(q.chunks) - 1
+		if last < 0 || len(q.chunks[last]) == cap(q.chunks[last]) {
+			q.chunks = append(q.chunks, q.chunk(len(p)))
+			last++
+		}
+		c := q.chunks[last]
+		n := min(len(p), cap(c)-len(c))
+		q.chunks[last], p = append(c, p[:n]...), p[n:]
 	}
-	q.b = append(q.b, p...)
 }
 
-func (q *queue) get(p []byte) int {
-	n := copy(p, q.b[q.read:])
-	q.drop(n)
+// chunk is a new one, small where so little waits.
+func (q *queue) chunk(n int) []byte {
+	if len(q.chunks) == 0 && n <= smallChunk {
+		return make([]byte, 0, smallChunk)
+	}
+	return q.free.get()
+}
+
+// give puts a whole chunk at the end, which is the queue's from now on.
+func (q *queue) give(c []byte) {
+	q.chunks = append(q.chunks, c)
+	q.size += len(c)
+}
+
+// get copies from the front and drops what it copied.
+func (q *queue) get(p []byte) (n int) {
+	for n < len(p) && q.size > 0 {
+		k := copy(p[n:], q.front())
+		q.drop(k)
+		n += k
+	}
 	return n
 }
 
-// bytes are those in the queue.
-func (q *queue) bytes() []byte { return q.b[q.read:] }
+// front are the first bytes in the queue, as many as are in one piece.
+func (q *queue) front() []byte {
+	if q.size == 0 {
+		return nil
+	}
+	return q.chunks[0][q.read:]
+}
 
+// drop leaves out the first n bytes of front.
 func (q *queue) drop(n int) {
-	if q.read += n; q.read == len(q.b) {
-		q.b, q.read = q.b[:0], 0
-		if cap(q.b) > keepQueue {
-			q.b = nil
-		}
+	if q.read, q.size = q.read+n, q.size-n; q.size > 0 && q.read < len(q.chunks[0]) {
+		return
+	}
+	if len(q.chunks) > 0 {
+		q.free.put(q.shift())
 	}
 }
 
-// swap takes all bytes and leaves old's memory in their place.
-func (q *queue) swap(old []byte) []byte {
-	b := q.b[q.read:]
-	if cap(old) > keepQueue {
-		old = nil
+// take is front, out of the queue. Its memory is the caller's, who may put the chunk
+// back to where it is from.
+func (q *queue) take() (front, chunk []byte) {
+	front = q.front()
+	q.size -= len(front)
+	return front, q.shift()
+}
+
+// shift takes the first chunk out.
+func (q *queue) shift() []byte {
+	c := q.chunks[0]
+	q.chunks[0] = nil
+	q.chunks, q.read = q.chunks[1:], 0
+	if len(q.chunks) == 0 {
+		q.chunks = nil
 	}
-	q.b, q.read = old[:0], 0
-	return b
+	return c
+}
+
+// clear forgets all.
+func (q *queue) clear() {
+	for len(q.chunks) > 0 {
+		q.free.put(q.shift())
+	}
+	q.size = 0
+}
+
+// chunks are those that no queue has.
+type chunks struct {
+	mu   sync.Mutex // a leaf
+	list [][]byte
+}
+
+const maxChunks = 64
+
+func (f *chunks) get() []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := len(f.list) - 1; n >= 0 {
+		c := f.list[n]
+		f.list = f.list[:n]
+		return c[:0]
+	}
+	return make([]byte, 0, chunkLen)
+}
+
+func (f *chunks) put(c []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if cap(c) == chunkLen && len(f.list) < maxChunks {
+		f.list = append(f.list, c)
+	}
 }

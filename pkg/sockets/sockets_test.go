@@ -11,6 +11,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -174,8 +175,12 @@ func TestBothWays(t *testing.T) {
 				data := make([]byte, size)
 				rand.NewChaCha8([32]byte{9, byte(i)}).Read(data)
 				want = sha256.Sum256(data)
-				if _, err := ends[0].Write(data); err != nil {
-					t.Error(err)
+				if i == 0 {
+					if n, err := ends[0].Write(data); n != size || err != nil {
+						t.Error(n, err)
+					}
+				} else if n, err := ends[0].ReadFrom(io.MultiReader(bytes.NewReader(data[:100]), iotest.HalfReader(bytes.NewReader(data[100:])))); n != size || err != nil {
+					t.Error(n, err)
 				}
 				if err := ends[0].CloseWrite(); err != nil {
 					t.Error(err)

@@ -68,7 +68,7 @@ func (s *Server) become(w http.ResponseWriter, r *http.Request, sess *session, s
 func splice(tool *net.UnixConn, buffered *bufio.Reader, stream Stream, announced func() bool) (in, out uint64, err error) {
 	outbound := make(chan error, 1)
 	go func() {
-		n, err := io.Copy(onlyWriter{stream}, onlyReader{buffered})
+		n, err := io.Copy(stream, onlyReader{buffered})
 		out = uint64(n)
 		switch {
 		case err != nil:
@@ -83,7 +83,7 @@ func splice(tool *net.UnixConn, buffered *bufio.Reader, stream Stream, announced
 		}
 		outbound <- err
 	}()
-	n, inErr := io.Copy(onlyWriter{tool}, onlyReader{stream})
+	n, inErr := io.Copy(onlyWriter{tool}, stream)
 	in = uint64(n)
 	if inErr != nil {
 		inErr = control.Errorf(control.Reset, "from the peer: %v", inErr)
@@ -96,8 +96,8 @@ func splice(tool *net.UnixConn, buffered *bufio.Reader, stream Stream, announced
 	return in, out, errors.Join(outErr, inErr)
 }
 
-// onlyReader and onlyWriter hide ReadFrom and WriteTo, so that io.Copy keeps its own
-// 32 KiB buffer whatever the ends are.
+// onlyReader and onlyWriter hide the tool's ReadFrom and WriteTo, so that the stream's are
+// used: it reads into its own memory, and writes from there.
 type (
 	onlyReader struct{ io.Reader }
 	onlyWriter struct{ io.Writer }
