@@ -5,7 +5,9 @@ import (
 	"time"
 )
 
-// findLost looks for packets that others, sent later, have overtaken.
+// findLost looks for packets that others, sent later, have overtaken, and
+// counts those that were sent since losses have last had a consequence: what
+// is lost at once is found little by little.
 func (c *Conn) findLost(now instant) (found int) {
 	s := &c.snd
 	s.lossAt = never
@@ -24,7 +26,9 @@ func (c *Conn) findLost(now instant) (found int) {
 		g.lost = true
 		s.lost++
 		s.inflight--
-		found++
+		if g.sentAt >= c.cc.loss.cutAt {
+			found++
+		}
 	}
 	return found
 }

@@ -105,7 +105,7 @@ func newControl(limit float64) control {
 // ack is what one acknowledgement says.
 type ack struct {
 	packets   float64 // newly acknowledged
-	lost      float64 // newly found lost
+	lost      float64 // newly found lost, of what was sent since the bound for losses was lowered
 	rate      float64 // delivery rate sample, 0 is none
 	limited   bool    // the sample was taken while there was nothing to send
 	rtt       time.Duration
@@ -198,7 +198,7 @@ func (c *control) endRound(now instant, a ack) {
 	r := &c.round
 	queued := c.queued(r.rtt, r.samples)
 	most := c.loss.most
-	heavy := c.loss.endRound(c)
+	heavy := c.loss.endRound(now, c)
 	if !c.ramp.filled && !a.limited {
 		c.ramp.judge(c.bandwidth(), most, queued, queued && r.rtt > c.minRTT*3/2+slack)
 	}

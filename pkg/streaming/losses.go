@@ -8,6 +8,7 @@ type losses struct {
 	delivered, lost float64 // this round
 	most            float64 // in flight this round
 	share           float64 // lost in the last round
+	cutAt           instant // when high was last lowered
 	undo            undo
 }
 
@@ -27,7 +28,7 @@ func (l *losses) count(a ack) {
 }
 
 // endRound reports whether too much was lost in a round.
-func (l *losses) endRound(c *control) (heavy bool) {
+func (l *losses) endRound(now instant, c *control) (heavy bool) {
 	l.share = l.lost / max(l.lost+l.delivered, 1)
 	heavy = l.lost >= 4 && l.share > lossLimit
 	switch {
@@ -37,11 +38,11 @@ func (l *losses) endRound(c *control) (heavy bool) {
 		if l.high > 0 {
 			high = min(high, l.high)
 		}
-		l.high = max(0.7*high, minWindow)
+		l.high = max(0.6*high, minWindow)
 		if c.mode == startup { // it sends twice what the path takes
 			l.high = max(l.high, min(high, c.product(1)))
 		}
-		l.raise = 1
+		l.raise, l.cutAt = 1, now
 	case l.high > 0 && l.most >= 0.8*l.high:
 		// Carefully at first, and the same for all who share the bottleneck,
 		// so that their shares converge; faster while nothing is in the way.
