@@ -66,8 +66,8 @@ func described() []Setting {
 		{Key: "ntcp2.listen", Flag: "listen", Doc: "What to bind, each as ADDRESS:PORT.", Unset: "follows from host and port", Reload: NextStart},
 		{Key: "ntcp2.max_sessions", Doc: "The most sessions with other routers at a time.", Unit: "sessions", Least: 1, Most: 1 << 16, Reload: NextStart},
 
-		{Key: "bandwidth.in", Flag: "bandwidth-in", Doc: "A hard limit of what comes in.", Unit: "KBps (1024 bytes a second)", Most: 1 << 24, Unset: "no limit", Reload: NextStart},
-		{Key: "bandwidth.out", Flag: "bandwidth-out", Doc: "A hard limit of what goes out.", Unit: "KBps (1024 bytes a second)", Most: 1 << 24, Unset: "no limit", Reload: NextStart},
+		{Key: "bandwidth.in", Flag: "bandwidth-in", Doc: "A hard limit of what comes in.", Unit: "KBps (1024 bytes a second)", Most: 1 << 24, Unset: "no limit", Reload: AtOnce},
+		{Key: "bandwidth.out", Flag: "bandwidth-out", Doc: "A hard limit of what goes out.", Unit: "KBps (1024 bytes a second)", Most: 1 << 24, Unset: "no limit", Reload: AtOnce},
 		{Key: "bandwidth.share", Flag: "share", Doc: "The part of the bandwidth that tunnels of others may use.", Unit: "percent", Most: 100, Reload: AtOnce},
 
 		{Key: "transit.max_tunnels", Flag: "transit", Doc: "The most tunnels to carry for others.", Unit: "tunnels", Most: 1 << 20, Unset: "carry nothing", Reload: AtOnce},

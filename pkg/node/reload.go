@@ -54,8 +54,8 @@ func (n *Node) sections() []section {
 		{"bootstrap", n.reloadBootstrap},
 		{"floodfill", always(func(_, to config.Config) { n.router.Knowledge().Serve(to.Floodfill) })},
 		{"host", n.reloadHosts},
-		{"hidden", always(func(_, _ config.Config) {})},          // what is published says it
-		{"bandwidth.share", always(func(_, _ config.Config) {})}, // likewise
+		{"hidden", always(func(_, _ config.Config) {})}, // what is published says it
+		{"bandwidth.*", always(func(_, to config.Config) { n.transport.SetBandwidth(to.Bandwidth.In<<10, to.Bandwidth.Out<<10) })},
 		{"reseed.*", n.reloadReseed},
 		{"transit.*", always(func(_, to config.Config) {
 			n.router.Limit(router.Limits{TransitTunnels: transitLimit(to.Transit.MaxTunnels)})

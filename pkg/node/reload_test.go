@@ -132,6 +132,9 @@ func TestReloadPublishes(t *testing.T) {
 	if got := r.hosts.source(netip.MustParseAddr("127.0.0.5")); got.String() != "127.0.0.9" {
 		t.Errorf("we dial from %v", got)
 	}
+	r.to("bandwidth.in=now bandwidth.out=now", func(s *config.Config) { s.Bandwidth.In, s.Bandwidth.Out = 20, 0 })
+	check("KfR", "127.0.0.9", "127.0.0.1")
+	r.to("bandwidth.in=now bandwidth.out=now", func(s *config.Config) { s.Bandwidth.In, s.Bandwidth.Out = 100, 100 })
 	r.to("floodfill=now hidden=now", func(s *config.Config) { s.Floodfill, s.Hidden = false, true })
 	check("LHU")
 	r.to("hidden=now transit.max_tunnels=now", func(s *config.Config) { s.Hidden, s.Transit.MaxTunnels = false, 0 })

@@ -93,12 +93,13 @@ type attempt struct {
 	ri          *routerinfo.RouterInfo
 	offers      []offer
 	random, own *draw.Source
+	begun       time.Time
 }
 
 // startDial dials a peer. The caller holds mu.
 func (t *table) startDial(p *peer, ri *routerinfo.RouterInfo, offers []offer) {
 	t.held.dials++
-	a := attempt{peer: p, ri: ri, offers: offers}
+	a := attempt{peer: p, ri: ri, offers: offers, begun: time.Now()}
 	a.random, a.own = t.connRand()
 	ctx := t.ctx
 	t.wg.Add(1)
@@ -143,6 +144,9 @@ func (t *table) dialBy(ctx context.Context, a attempt, w *way) (*Session, error)
 		return nil, ErrClosed
 	}
 	w.counters.dialed.Add(1)
+	t.mu.Lock()
+	w.dialTime.Observe(time.Since(a.begun))
+	t.mu.Unlock()
 	return s, nil
 }
 

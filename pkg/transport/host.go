@@ -18,7 +18,7 @@ type Host struct {
 	NetID   byte
 	Log     *slog.Logger
 	Now     func() time.Time // for dates on the wire
-	In, Out Bandwidth        // of all drivers together
+	In, Out *Bandwidth       // of all drivers together
 	// Gather is called by whoever Takes, once it has woken and before it looks at
 	// what there is to do: see Config.
 	Gather func()

@@ -41,10 +41,11 @@ type sending struct {
 	lastSent time.Time
 }
 
-// known is what the receiving side keeps of the peer's RouterInfo.
+// known is what the receiving side keeps.
 type known struct {
 	info   *routerinfo.RouterInfo // the newest that the peer sent
 	infoAt time.Time              // when one was last verified
+	readAt time.Duration          // since the transport's epoch; a look at the clock for each message is too dear
 }
 
 // traffic counts what went over a session.
@@ -69,6 +70,7 @@ func (t *table) newSession(w *way, l Link, inbound bool, random *draw.Source) *S
 	s.idle = t.cfg.Limits.IdleTimeout + s.random.Between(0, t.cfg.Limits.IdleTimeout/6)
 	s.nextInfo, s.lastSent = s.since.Add(s.infoInterval()), s.since
 	s.used()
+	s.readAt = s.t.since()
 	return s
 }
 
@@ -198,8 +200,9 @@ func (s *Session) Wrote(n int) {
 	s.way.counters.bytesOut.Add(uint64(n))
 }
 
-// Read counts bytes that were read.
+// Read counts bytes that were read just now, before what is in them is delivered.
 func (s *Session) Read(n int) {
+	s.readAt = s.t.since()
 	s.bytesIn.Add(uint64(n))
 	s.way.counters.bytesIn.Add(uint64(n))
 }
@@ -212,7 +215,7 @@ func (s *Session) Deliver(message []byte) {
 		s.Malformed()
 		return
 	}
-	s.used()
+	s.lastI2NP.Store(int64(s.readAt))
 	s.msgsIn.Add(1)
 	s.way.counters.msgsIn.Add(1)
 	s.t.cfg.Events.Deliver(s.peer.hash, m.Own())

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/tally"
 )
 
 // counters are the totals of one transport.
@@ -37,6 +38,8 @@ type Stats struct {
 	Refused      uint64 // connections beyond the limits
 	RefusedPeers uint64 // peers that authenticated and were refused
 	Stalls       uint64 // sessions whose peer acknowledged nothing for a while
+
+	DialTime tally.Durations // from the first message for a peer until its session stood
 }
 
 func (c *counters) stats() Stats {
@@ -66,6 +69,7 @@ func (s *Stats) add(o Stats) {
 	s.Refused += o.Refused
 	s.RefusedPeers += o.RefusedPeers
 	s.Stalls += o.Stalls
+	s.DialTime.Add(o.DialTime)
 }
 
 // DriverStats are the totals of one transport.
@@ -82,7 +86,7 @@ func (t *Transport) Drivers() (out []DriverStats) {
 		d := DriverStats{Name: w.name, Stats: w.counters.stats(), Counters: w.Counters()}
 		t.mu.Lock()
 		d.Listen = slices.Clone(w.listens)
-		d.Sessions, d.Pending, d.Dials = w.sessions, w.pending, w.dials
+		d.Sessions, d.Pending, d.Dials, d.DialTime = w.sessions, w.pending, w.dials, w.dialTime
 		t.mu.Unlock()
 		out = append(out, d)
 	}

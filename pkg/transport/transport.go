@@ -10,6 +10,7 @@ import (
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/tally"
 )
 
 // Config is what a Transport is made of. Its funcs are called from many
@@ -92,6 +93,7 @@ type way struct {
 	counters counters
 	// Under the transport's mutex.
 	sessions, pending, dials int
+	dialTime                 tally.Durations
 }
 
 // New checks the configuration. Nothing runs before Run.
@@ -111,9 +113,15 @@ func New(cfg Config) (*Transport, error) {
 	for _, d := range cfg.Drivers {
 		t.ways = append(t.ways, &way{Driver: d, name: d.Name()})
 	}
-	return &Transport{
-		table: t, in: newBandwidth(cfg.BandwidthIn), out: newBandwidth(cfg.BandwidthOut), watch: newWatch(t),
-	}, nil
+	tr := &Transport{table: t, watch: newWatch(t)}
+	tr.SetBandwidth(cfg.BandwidthIn, cfg.BandwidthOut)
+	return tr, nil
+}
+
+// SetBandwidth changes the limits of Config.
+func (t *Transport) SetBandwidth(in, out int) {
+	t.in.set(in)
+	t.out.set(out)
 }
 
 // Ready is closed once Run listens.
@@ -174,7 +182,7 @@ func (t *Transport) Run(ctx context.Context) error {
 func (t *Transport) listen(ctx context.Context, w *way) error {
 	h := &Host{
 		Network: t.cfg.Network, Self: t.cfg.Self, NetID: t.cfg.NetID, Log: t.cfg.Log, Now: t.cfg.Now,
-		In: t.in, Out: t.out, Gather: t.cfg.Gather,
+		In: &t.in, Out: &t.out, Gather: t.cfg.Gather,
 		t: t.table, watch: t.watch, way: w,
 	}
 	addrs, err := w.Listen(ctx, h)

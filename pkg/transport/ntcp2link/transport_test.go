@@ -337,6 +337,30 @@ func TestBandwidthIsHard(t *testing.T) {
 	})
 }
 
+// A limit that changes holds at once, for sessions that stand.
+func TestBandwidthChanges(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := &pipes{}
+		a, b := newNode(t, net, 1, nil).start(t), newNode(t, net, 2, nil).start(t)
+		out := func(limit int) uint64 {
+			a.SetBandwidth(0, limit)
+			time.Sleep(3 * time.Second)
+			before := a.Stats().BytesOut
+			for range 100 {
+				a.Send(b.info.Load(), message(i2np.TunnelDataType, 1, 1028))
+				time.Sleep(100 * time.Millisecond)
+			}
+			return a.Stats().BytesOut - before
+		}
+		for _, limit := range []int{0, 4 << 10, 2 << 10, 0} {
+			n := out(limit)
+			if most := uint64(10*limit + 3*(2<<10)); limit > 0 && (n > most || n < most/2) || limit == 0 && n < 100*1028 {
+				t.Errorf("limit %d: %d bytes in 10 seconds", limit, n)
+			}
+		}
+	})
+}
+
 func TestRunTwice(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		a := newNode(t, &pipes{}, 1, nil).start(t)
