@@ -53,9 +53,10 @@ func visit(err error, f func(error)) {
 // packages begin errors of this program and of Go's library. Words that begin other
 // sentences are not among them.
 var packages = []string{
-	"aes", "asn1", "cli", "config", "control", "crypto/rsa", "datagram", "family", "fetch", "hostrecord", "i2np", "i2p",
-	"json", "leaseset", "netdb", "netdbdir", "ntcp2", "ratchet", "reseed", "routerinfo", "serve", "sign", "streaming",
-	"su3", "tls", "toml", "vanity", "x509", "zip",
+	"aes", "asn1", "cli", "client", "config", "control", "crypto/rsa", "datagram", "destinations",
+	"family", "fetch", "hostrecord", "i2np", "i2p", "json", "leaseset", "netdb", "netdbdir", "ntcp2",
+	"ratchet", "reseed", "routerinfo", "serve", "sign", "sockets", "streaming", "su3", "tls", "toml",
+	"vanity", "x509", "zip",
 }
 
 // packageOf is the name of a package, and ": ", that a text begins with.

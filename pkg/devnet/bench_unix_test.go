@@ -89,7 +89,7 @@ func (before spending) report(b *testing.B, mb float64) {
 func pair(ctx context.Context, b *testing.B, a, c *node.Node) (from, to server.Stream) {
 	b.Helper()
 	options := map[string]string{"inbound.length": "3", "outbound.length": "3"}
-	listening, err := c.OpenClient(ctx, server.ClientConfig{Options: options})
+	listening, err := c.OpenDestination(ctx, server.DestinationConfig{Options: options})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func pair(ctx context.Context, b *testing.B, a, c *node.Node) (from, to server.S
 	if err := listening.Ready(ctx); err != nil {
 		b.Fatal(err)
 	}
-	dialing, err := a.OpenClient(ctx, server.ClientConfig{Options: options})
+	dialing, err := a.OpenDestination(ctx, server.DestinationConfig{Options: options})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -75,11 +75,11 @@ func TestShutdown(t *testing.T) {
 	d, stop := run(t, dir, 2)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	a, err := d.nodes[0].OpenClient(ctx, server.ClientConfig{})
+	a, err := d.nodes[0].OpenDestination(ctx, server.DestinationConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := d.nodes[1].OpenClient(ctx, server.ClientConfig{})
+	b, err := d.nodes[1].OpenDestination(ctx, server.DestinationConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestShutdown(t *testing.T) {
 		if err != nil || len(left) > 0 {
 			t.Errorf("router %d leaves %v", i, left)
 		}
-		if _, err := n.OpenClient(t.Context(), server.ClientConfig{}); err == nil {
+		if _, err := n.OpenDestination(t.Context(), server.DestinationConfig{}); err == nil {
 			t.Errorf("router %d opens a destination after its end", i)
 		}
 	}

@@ -83,7 +83,7 @@ func (w *world) nearest(t *testing.T, of int) netip.Addr {
 }
 
 // offer answers the first byte of a stream with data.
-func offer(t *testing.T, c server.Client, data []byte) (stop func()) {
+func offer(t *testing.T, c server.Destination, data []byte) (stop func()) {
 	t.Helper()
 	return listen(t, c, func(ctx context.Context, l server.Listener) {
 		s, err := l.Accept(ctx)

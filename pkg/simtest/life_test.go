@@ -15,7 +15,7 @@ import (
 )
 
 // dial opens a stream to another destination.
-func dial(t *testing.T, from, to server.Client, patience time.Duration) server.Stream {
+func dial(t *testing.T, from, to server.Destination, patience time.Duration) server.Stream {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -164,7 +164,7 @@ func TestPartition(t *testing.T) {
 		defer serve(t, c)()
 		ready(t, b, time.Minute)
 		ready(t, c, time.Minute)
-		try := func(to server.Client, patience time.Duration) error {
+		try := func(to server.Destination, patience time.Duration) error {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			return transfer(ctx, a, to, content(9, 20<<10))

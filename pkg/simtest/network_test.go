@@ -29,7 +29,7 @@ func TestTrace(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			var wg sync.WaitGroup
-			for i, pair := range [][2]server.Client{{a, b}, {b, a}, {c, b}, {c, a}} {
+			for i, pair := range [][2]server.Destination{{a, b}, {b, a}, {c, b}, {c, a}} {
 				wg.Go(func() {
 					time.Sleep(time.Duration(i) * time.Millisecond) // at the same instant nobody is first
 					if err := transfer(ctx, pair[0], pair[1], content(seed, 100<<10)); err != nil {
@@ -70,7 +70,7 @@ func TestHundred(t *testing.T) {
 		const pairs = 8
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
-		var from, to []server.Client
+		var from, to []server.Destination
 		for i := range pairs {
 			from = append(from, open(t, w.nodes[many-1-i], 3, 2))
 			to = append(to, open(t, w.nodes[many-1-pairs-i], 3, 2))

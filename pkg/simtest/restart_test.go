@@ -17,17 +17,17 @@ import (
 )
 
 // service opens the destination of keys on a node.
-func service(t *testing.T, n *node.Node, keys *i2p.PrivateKeys, hops int) (server.Client, error) {
+func service(t *testing.T, n *node.Node, keys *i2p.PrivateKeys, hops int) (server.Destination, error) {
 	t.Helper()
 	step()
 	h := fmt.Sprint(hops)
-	return n.OpenClient(t.Context(), server.ClientConfig{Keys: keys, Options: map[string]string{
+	return n.OpenDestination(t.Context(), server.DestinationConfig{Keys: keys, Options: map[string]string{
 		"inbound.length": h, "outbound.length": h, "inbound.quantity": "2", "outbound.quantity": "2",
 	}})
 }
 
 // firstByte is how long a new stream takes until its first byte has come back.
-func firstByte(t *testing.T, from, to server.Client) time.Duration {
+func firstByte(t *testing.T, from, to server.Destination) time.Duration {
 	t.Helper()
 	begun := time.Now()
 	s := dial(t, from, to, time.Minute)

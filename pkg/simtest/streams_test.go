@@ -16,11 +16,11 @@ import (
 )
 
 // open gives a node a local destination with tunnels of these hops.
-func open(t *testing.T, n *node.Node, hops, quantity int) server.Client {
+func open(t *testing.T, n *node.Node, hops, quantity int) server.Destination {
 	t.Helper()
 	step()
 	h, q := fmt.Sprint(hops), fmt.Sprint(quantity)
-	c, err := n.OpenClient(t.Context(), server.ClientConfig{Options: map[string]string{
+	c, err := n.OpenDestination(t.Context(), server.DestinationConfig{Options: map[string]string{
 		"inbound.length": h, "outbound.length": h, "inbound.quantity": q, "outbound.quantity": q,
 	}})
 	if err != nil {
@@ -30,7 +30,7 @@ func open(t *testing.T, n *node.Node, hops, quantity int) server.Client {
 }
 
 // ready waits until others can find the destination.
-func ready(t *testing.T, c server.Client, patience time.Duration) {
+func ready(t *testing.T, c server.Destination, patience time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -70,7 +70,7 @@ func content(seed uint64, size int) []byte {
 var errDigest = errors.New("the digest that came back is another")
 
 // transfer sends data over a new stream and compares the digest that comes back.
-func transfer(ctx context.Context, from, to server.Client, data []byte) error {
+func transfer(ctx context.Context, from, to server.Destination, data []byte) error {
 	s, err := from.Dial(ctx, to.Destination(), 80)
 	if err != nil {
 		return err
@@ -98,13 +98,13 @@ func finish(s server.Stream, want [32]byte) error {
 }
 
 // serve listens on c and answers with digests until the end of the test or stop.
-func serve(t *testing.T, c server.Client) (stop func()) {
+func serve(t *testing.T, c server.Destination) (stop func()) {
 	t.Helper()
 	return listen(t, c, digests)
 }
 
 // listen runs f with a listener of c's until stop.
-func listen(t *testing.T, c server.Client, f func(context.Context, server.Listener)) (stop func()) {
+func listen(t *testing.T, c server.Destination, f func(context.Context, server.Listener)) (stop func()) {
 	t.Helper()
 	l, err := c.Listen(80)
 	if err != nil {

@@ -241,8 +241,8 @@ func (n *Node) Lookup(ctx context.Context, kind string, hash i2p.Hash) (control.
 	return control.Record{}, control.Errorf(control.NotFound, "no floodfill has a %s under %s", kind, hash)
 }
 
-// OpenClient makes a destination that others of this Node reach.
-func (n *Node) OpenClient(ctx context.Context, cfg server.ClientConfig) (server.Client, error) {
+// OpenDestination makes a destination that others of this Node reach.
+func (n *Node) OpenDestination(ctx context.Context, cfg server.DestinationConfig) (server.Destination, error) {
 	if _, problems := options.Parse(options.Default(), cfg.Options); problems.But(options.Moot).Err() != nil {
 		return nil, control.Errorf(control.BadRequest, "%v", problems)
 	}

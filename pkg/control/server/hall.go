@@ -17,9 +17,9 @@ type Hall struct {
 	Defaults     func() options.Options // what holds where a tool asks for nothing else
 }
 
-// OpenClient makes a local destination. Options that have no effect do no harm; all else
+// OpenDestination makes a local destination. Options that have no effect do no harm; all else
 // that is not obeyed is refused.
-func (h Hall) OpenClient(ctx context.Context, cfg ClientConfig) (Client, error) {
+func (h Hall) OpenDestination(ctx context.Context, cfg DestinationConfig) (Destination, error) {
 	asked, problems := options.Parse(h.Defaults(), cfg.Options)
 	if err := problems.But(options.Moot).Err(); err != nil {
 		return nil, control.Errorf(control.BadRequest, "%v", err)

@@ -47,13 +47,13 @@ type Node interface {
 	// of one kind under hash. control.NotFound: the floodfills asked have none.
 	Lookup(ctx context.Context, kind string, hash i2p.Hash) (control.Record, error)
 
-	// OpenClient makes a local destination and returns without waiting for its tunnels.
-	// The context bounds this call only; Client.Close ends the destination.
-	OpenClient(ctx context.Context, cfg ClientConfig) (Client, error)
+	// OpenDestination makes a local destination and returns without waiting for its tunnels.
+	// The context bounds this call only; Destination.Close ends the destination.
+	OpenDestination(ctx context.Context, cfg DestinationConfig) (Destination, error)
 }
 
-// ClientConfig is a local destination to be made.
-type ClientConfig struct {
+// DestinationConfig is a local destination to be made.
+type DestinationConfig struct {
 	// Keys is nil for a transient destination, which is never written to a disk.
 	Keys *i2p.PrivateKeys
 	// Options are I2CP options by their documented names (inbound.length,
@@ -62,8 +62,8 @@ type ClientConfig struct {
 	Options map[string]string
 }
 
-// Client is one local destination.
-type Client interface {
+// Destination is a local one.
+type Destination interface {
 	Destination() i2p.Destination
 	// Ready waits until tunnels stand both ways and the lease set is published.
 	Ready(ctx context.Context) error

@@ -16,7 +16,7 @@ import (
 // connection ends, so does the destination.
 type session struct {
 	id        string
-	client    Client
+	local     Destination
 	listeners map[uint16]Listener
 	events    chan control.SessionEvent
 	ctx       context.Context // of the connection
@@ -120,7 +120,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
-	defer sess.client.Close()
+	defer sess.local.Close()
 	if err := s.sessions.add(sess); err != nil {
 		writeError(w, err)
 		return
@@ -129,14 +129,14 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request) {
 	s.counts.sessionsOpened.Add(1)
 
 	lines := newLineWriter(w)
-	dest := sess.client.Destination()
+	dest := sess.local.Destination()
 	if lines.write(control.SessionEvent{Event: control.SessionOpened, ID: sess.id, Destination: dest.Base64(), B32: dest.B32()}) != nil {
 		return
 	}
 	s.handlers.Add(1)
 	go func() {
 		defer s.handlers.Done()
-		if err := sess.client.Ready(ctx); err == nil {
+		if err := sess.local.Ready(ctx); err == nil {
 			sess.emit(control.SessionEvent{Event: control.SessionReady})
 		}
 	}()
@@ -146,7 +146,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request) {
 			if lines.write(e) != nil {
 				return
 			}
-		case <-sess.client.Done():
+		case <-sess.local.Done():
 			lines.write(control.SessionEvent{Event: control.SessionClosed, Error: control.Errorf(control.Stopping, "the router closed the destination")})
 			return
 		case <-ctx.Done():
@@ -156,7 +156,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) newSession(ctx context.Context, req control.Open) (*session, error) {
-	cfg := ClientConfig{Options: req.Options}
+	cfg := DestinationConfig{Options: req.Options}
 	if len(req.Key) > 0 {
 		keys, rest, err := i2p.ParsePrivateKeys(req.Key)
 		if err != nil {
@@ -167,13 +167,13 @@ func (s *Server) newSession(ctx context.Context, req control.Open) (*session, er
 		}
 		cfg.Keys = keys
 	}
-	client, err := s.node.OpenClient(ctx, cfg)
+	local, err := s.node.OpenDestination(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	sess := &session{
 		id:        rand.Text(),
-		client:    client,
+		local:     local,
 		listeners: make(map[uint16]Listener),
 		streams:   make(map[uint64]bool),
 		events:    make(chan control.SessionEvent, 16),
@@ -183,9 +183,9 @@ func (s *Server) newSession(ctx context.Context, req control.Open) (*session, er
 		if sess.listeners[port] != nil {
 			continue
 		}
-		l, err := client.Listen(port)
+		l, err := local.Listen(port)
 		if err != nil {
-			client.Close()
+			local.Close()
 			return nil, err
 		}
 		sess.listeners[port] = l
@@ -205,12 +205,12 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	stop := context.AfterFunc(sess.ctx, cancel)
 	defer stop()
-	to, err := resolve(ctx, sess.client, req.Destination)
+	to, err := resolve(ctx, sess.local, req.Destination)
 	if err != nil {
 		writeError(w, err)
 		return
 	}
-	stream, err := sess.client.Dial(ctx, to, req.Port)
+	stream, err := sess.local.Dial(ctx, to, req.Port)
 	if err != nil {
 		writeError(w, err)
 		return
@@ -270,7 +270,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, req any) (*sess
 	return sess, nil
 }
 
-func resolve(ctx context.Context, c Client, name string) (i2p.Destination, error) {
+func resolve(ctx context.Context, c Destination, name string) (i2p.Destination, error) {
 	n, err := i2p.ParseName(name)
 	if err != nil {
 		return i2p.Destination{}, control.Errorf(control.BadData, "%v", err)

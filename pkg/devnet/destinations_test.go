@@ -12,7 +12,7 @@ import (
 func TestTransientDestination(t *testing.T) {
 	d, stop := run(t, t.TempDir(), 2)
 	defer stop()
-	c, err := d.nodes[0].OpenClient(t.Context(), server.ClientConfig{})
+	c, err := d.nodes[0].OpenDestination(t.Context(), server.DestinationConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
