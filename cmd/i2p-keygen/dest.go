@@ -22,7 +22,8 @@ func destCommand() *cli.Command {
 			"lease sets, and are said when the file is opened, with i2cp.leaseSetEncType.",
 		Flags: []cli.Flag{
 			signatureTypeFlag("signature `TYPE`: ed25519, red25519, p256, p384, p521, or a number"),
-			&cli.StringFlag{Name: "encryption", Aliases: []string{"e"}, Value: "elgamal", Usage: "encryption `TYPE` of the certificate, elgamal or x25519, or those of lease sets, separated by commas: mlkem512, mlkem768, mlkem1024, x25519"},
+			cli.CommaList(cli.StringFlag{Name: "encryption", Aliases: []string{"e"}, Value: "elgamal", Usage: "encryption `TYPE` of the certificate, elgamal or x25519, or those of lease sets, separated by commas: mlkem512, mlkem768, mlkem1024, x25519"},
+				checkEncryption, "elgamal", "x25519", "mlkem512", "mlkem768", "mlkem1024"),
 			&cli.StringFlag{Name: "signing-key", Usage: "use the Ed25519 or ECDSA private key in the PEM `FILE`"},
 			cli.OutputFlag(), cli.ForceFlag(), cli.JSONFlag(),
 		},
@@ -31,10 +32,7 @@ func destCommand() *cli.Command {
 			if err != nil {
 				return cli.Usagef("dest: %w", err)
 			}
-			types, crypto, err := encryptionTypes(c.String("encryption"))
-			if err != nil {
-				return err
-			}
+			types, crypto := encryptionTypes(c.String("encryption"))
 			keys, err := newDestination(c, signing, crypto)
 			if err != nil {
 				return err
@@ -99,27 +97,33 @@ func newDestination(c *cli.Context, signing sign.Type, crypto i2p.EncryptionType
 	return keys, nil
 }
 
-// encryptionTypes reads -e: the types' numbers as i2cp.leaseSetEncType has them, and the
-// one that the certificate names (common structures, key certificates). The ML-KEM hybrids
-// are for lease sets only.
-func encryptionTypes(text string) (numbers string, crypto i2p.EncryptionType, err error) {
-	known := map[string]string{
+// encryptionNumber is an encryption type's number (common structures, key certificates).
+func encryptionNumber(name string) string {
+	return map[string]string{
 		"elgamal": "0", "0": "0", "x25519": "4", "ecies-x25519": "4", "4": "4",
 		"mlkem512": "5", "5": "5", "mlkem768": "6", "6": "6", "mlkem1024": "7", "7": "7",
+	}[strings.ToLower(strings.TrimSpace(name))]
+}
+
+func checkEncryption(name string) error {
+	if encryptionNumber(name) == "" {
+		return fmt.Errorf("%q is no encryption type", name)
 	}
+	return nil
+}
+
+// encryptionTypes reads -e: the types' numbers as i2cp.leaseSetEncType has them, and the one
+// that the certificate names. The ML-KEM hybrids are for lease sets only.
+func encryptionTypes(text string) (numbers string, crypto i2p.EncryptionType) {
 	var list []string
 	for name := range strings.SplitSeq(text, ",") {
-		number, ok := known[strings.ToLower(strings.TrimSpace(name))]
-		if !ok {
-			return "", 0, cli.Usagef("dest: unknown encryption type %q", name)
-		}
-		list = append(list, number)
+		list = append(list, encryptionNumber(name))
 	}
 	crypto = i2p.CryptoElGamal
 	if len(list) == 1 && list[0] == "4" {
 		crypto = i2p.CryptoX25519
 	}
-	return strings.Join(list, ","), crypto, nil
+	return strings.Join(list, ","), crypto
 }
 
 // writeKeys writes the key file, and says what was made where the file does not go to

@@ -106,6 +106,19 @@ func CheckedList(f StringSliceFlag, check func(string) error, values ...string) 
 	return &checkedList{&f, checks{values: values, read: readChecked(check)}}
 }
 
+// CommaList is a flag whose value is several, with commas between them, each of which check
+// accepts or says what is wrong with. A shell completes the last of them with values.
+func CommaList(f StringFlag, check func(string) error, values ...string) Flag {
+	return &checkedFlag{&f, checks{values: values, commas: true, read: func(s string) (string, error) {
+		for one := range strings.SplitSeq(s, ",") {
+			if err := check(one); err != nil {
+				return "", err
+			}
+		}
+		return s, nil
+	}}}
+}
+
 func readChecked(check func(string) error) func(string) (string, error) {
 	return func(s string) (string, error) { return s, check(s) }
 }
@@ -124,6 +137,7 @@ type checks struct {
 	// beginning with the value.
 	read   func(string) (string, error)
 	values []string
+	commas bool // between several of them
 }
 
 func (c *checks) checked() *checks { return c }

@@ -72,14 +72,14 @@ func (p Program) suggestions(words []string) suggestions {
 	l.read(before)
 	ended := slices.Contains(before, "--")
 	if f := l.awaiting(); f != nil && !ended {
-		return valuesOf(f).beginning(current)
+		return valuesOf(f, current).beginning(current)
 	}
 	if typed, value, isValue := strings.Cut(current, "="); isValue && strings.HasPrefix(typed, "-") && !ended {
 		f := l.known[strings.TrimLeft(typed, "-")]
 		if f == nil || !takesValue(f) {
 			return suggestions{paths: "none"}
 		}
-		return valuesOf(f).beginning(value)
+		return valuesOf(f, value).beginning(value)
 	}
 	flags := l.flagsHere(app, p.Default)
 	if strings.HasPrefix(current, "-") && !ended {
@@ -189,11 +189,18 @@ func (s *suggestions) takePaths(placeholder string) {
 	}
 }
 
-// valuesOf are the values that a flag takes, as far as they can be told.
-func valuesOf(f Flag) suggestions {
+// valuesOf are the values that a flag takes, as far as they can be told; of a list, those that
+// are not in what is typed of it.
+func valuesOf(f Flag, typed string) suggestions {
 	s := suggestions{paths: "none"}
+	before := ""
+	if c, ok := f.(checked); ok && c.checked().commas {
+		before = typed[:strings.LastIndexByte(typed, ',')+1]
+	}
 	for _, v := range Values(f) {
-		s.words = append(s.words, suggestion{word: v})
+		if !slices.Contains(strings.Split(before, ","), v) {
+			s.words = append(s.words, suggestion{word: before + v})
+		}
 	}
 	s.takePaths(valueName(f))
 	if text := usage(f); s.paths == "dirs" && (strings.Contains(text, "zip") || strings.Contains(text, "file")) {
