@@ -109,7 +109,7 @@ func Parse(text []byte) (Config, error) {
 	c := Default()
 	meta, err := toml.Decode(string(text), &c)
 	if err != nil {
-		return Config{}, err
+		return Config{}, plainSyntax(err)
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return Config{}, unknownKey(text, unknown[0])

@@ -66,3 +66,16 @@ type refusal struct{}
 
 // UnmarshalTOML refuses.
 func (*refusal) UnmarshalTOML(any) error { return errors.New("refused") }
+
+// plainSyntax says what is wrong with TOML's form in the words that our other errors have.
+func plainSyntax(err error) error {
+	text := strings.NewReplacer(
+		"unexpected EOF; expected", "it ends too early: expected",
+		"unexpected EOF", "it ends too early",
+		`but got '\x00' instead`, "but it ends there",
+		"newline, comment, or EOF", "newline, a comment or the file's end",
+		"files cannot contain NULL bytes; probably using UTF-16; TOML files must be UTF-8", "it is in UTF-16, or binary: expected UTF-8",
+		"out of range for int64", "out of range",
+	).Replace(err.Error())
+	return fmt.Errorf("%s", text)
+}
