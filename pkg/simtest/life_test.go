@@ -99,7 +99,7 @@ func isolatedHop(t *testing.T, seed uint64) {
 		s := dial(t, a, b, time.Minute)
 		defer s.Close()
 		s.SetDeadline(time.Now().Add(5 * time.Minute))
-		data := content(7, 3<<20)
+		data := content(7, 8<<20)
 		begun := time.Now()
 		sent := make(chan error, 1)
 		go func() {
@@ -124,7 +124,7 @@ func isolatedHop(t *testing.T, seed uint64) {
 		if took > 40*time.Second {
 			t.Errorf("it took %v: the stream found no other way for long", took)
 		}
-		t.Logf("3 MiB took %v", took)
+		t.Logf("8 MiB took %v", took)
 	})
 }
 
