@@ -75,7 +75,7 @@ func inNetwork(t *testing.T, routers int, f func(t *testing.T, n *network)) {
 		for _, r := range n.routers {
 			for _, ri := range n.infos {
 				if n.routers[ri.Hash()] != r {
-					r.LearnRouter(ri, netdb.FromReseed)
+					r.Knowledge().Learn(ri, netdb.FromReseed)
 				}
 			}
 			below.Go(func() { r.Run(cores) })

@@ -268,7 +268,7 @@ func TestProfiles(t *testing.T) {
 	dir := t.TempDir()
 	a, stop := start(t, Config{Settings: settings(dir)})
 	peer := i2p.Hash{7}
-	a.router.PeerUp(peer)
+	a.router.Peers().Up(peer)
 	stop()
 	b, stop := start(t, Config{Settings: settings(dir)})
 	stop()

@@ -115,7 +115,7 @@ func (k *keeper) loadFrom(ctx context.Context, r *router.Router, path string, sr
 	loaded, err := netdbdir.Load(ctx, path, netdbdir.LoadConfig{}, func(ri *routerinfo.RouterInfo) {
 		if ri.Hash() != k.self {
 			read = append(read, ri.Hash())
-			r.LearnRouter(ri, src)
+			r.Knowledge().Learn(ri, src)
 		}
 	})
 	damaged := loaded.Junk + loaded.Misnamed

@@ -21,7 +21,7 @@ func (n *Node) Info(ctx context.Context) (*routerinfo.RouterInfo, error) {
 func (n *Node) Learn(infos []*routerinfo.RouterInfo) {
 	for _, ri := range infos {
 		if ri.Hash() != n.hash {
-			n.router.LearnRouter(ri, netdb.FromReseed)
+			n.router.Knowledge().Learn(ri, netdb.FromReseed)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func (n *Node) newTransport() (*transport.Transport, error) {
 		Limits:      transport.Limits{Sessions: s.NTCP2.MaxSessions},
 		BandwidthIn: s.Bandwidth.In << 10, BandwidthOut: s.Bandwidth.Out << 10,
 		OurInfo:      func() *routerinfo.RouterInfo { return n.presented.Load() },
-		Wanted:       func(peer i2p.Hash) bool { return n.router.Wants(peer) },
+		Wanted:       func(peer i2p.Hash) bool { return n.router.Peers().Wants(peer) },
 		LocalAllowed: s.Testnet,
 		Events:       n.transportEvents(),
 	})
@@ -72,21 +72,21 @@ func (n *Node) transportEvents() transport.Events {
 	return transport.Events{
 		Deliver: func(from i2p.Hash, m i2np.Message) { n.router.Deliver(from, m) },
 		PeerInfo: func(ri *routerinfo.RouterInfo, _ bool) {
-			n.router.LearnRouter(ri, netdb.FromSession)
+			n.router.Knowledge().Learn(ri, netdb.FromSession)
 		},
 		Up: func(peer i2p.Hash, transport string, inbound bool) {
-			n.router.PeerUp(peer)
+			n.router.Peers().Up(peer)
 			n.events.Publish(control.Event{
 				Event: "peer_up", Router: peer.String(), Transport: transport, Detail: string(answers.Direction(inbound)),
 			})
 		},
 		Down: func(peer i2p.Hash, transport string, why error) {
-			n.router.PeerDown(peer)
+			n.router.Peers().Down(peer)
 			n.events.Publish(control.Event{Event: "peer_down", Router: peer.String(), Transport: transport, Detail: errText(why)})
 		},
-		Failed: func(peer i2p.Hash, _ error) { n.router.PeerFailed(peer) },
+		Failed: func(peer i2p.Hash, _ error) { n.router.Peers().Failed(peer) },
 		Stalled: func(peer i2p.Hash) {
-			n.router.PeerStalled(peer)
+			n.router.Peers().Stalled(peer)
 			n.events.Publish(control.Event{Event: "peer_stalled", Router: peer.String()})
 		},
 		Moved:       n.moved,

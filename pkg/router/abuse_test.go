@@ -157,7 +157,8 @@ func TestReplayedTunnelData(t *testing.T) {
 	m := newMesh(t, 6, nil)
 	m.run(10*time.Second, nil)
 	for i, r := range m.routers {
-		for _, h := range r.transit.list() {
+		for _, info := range r.transit.list() {
+			h := r.transit.hops[info.ID]
 			if h.participant == nil {
 				continue
 			}
@@ -169,7 +170,7 @@ func TestReplayedTunnelData(t *testing.T) {
 			for range 3 {
 				r.direct(stranger(1), m.message(i2np.TunnelDataType, 1, body).Own())
 			}
-			r.forward()
+			r.sendAll()
 			if got := len(m.wire) - sent; got != 1 {
 				t.Errorf("router %d passed a message and two replays on %d times", i, got)
 			}
@@ -214,32 +215,32 @@ func TestTableBounds(t *testing.T) {
 	m.step()
 	for i := range 20_000 {
 		to := stranger(i)
-		r.wantRouter(to, m.message(i2np.DeliveryStatusType, 1, i2np.DeliveryStatus{}.AppendTo(nil)).Own())
+		r.mail.wantRouter(to, m.message(i2np.DeliveryStatusType, 1, i2np.DeliveryStatus{}.AppendTo(nil)).Own())
 		r.transit.requests.allow(m.now, to)
-		r.garlic.allow(m.now, to)
+		r.mail.garlic.allow(m.now, to)
 		if i < maxOneTime+100 {
-			r.newOneTime(r.self.in.last)
+			r.pools.newOneTime(r.pools.self.in.last)
 		}
 	}
 	for range maxUnsentMessages + 5 {
-		r.wantRouter(stranger(0), m.message(i2np.DeliveryStatusType, 1, nil).Own())
+		r.mail.wantRouter(stranger(0), m.message(i2np.DeliveryStatusType, 1, nil).Own())
 	}
-	if len(r.unsent) == 0 || len(r.unsent[stranger(0)]) == 0 {
+	if len(r.mail.unsent) == 0 || len(r.mail.unsent[stranger(0)]) == 0 {
 		t.Error("no message waits for a router")
 	}
 	for name, c := range map[string][2]int{
-		"routers that messages wait for": {len(r.unsent), maxUnsentRouters},
-		"messages for one router":        {len(r.unsent[stranger(0)]), maxUnsentMessages},
+		"routers that messages wait for": {len(r.mail.unsent), maxUnsentRouters},
+		"messages for one router":        {len(r.mail.unsent[stranger(0)]), maxUnsentMessages},
 		"sources of build requests":      {len(r.transit.requests.sources), maxSources},
-		"sources of garlic":              {len(r.garlic.sources), maxSources},
-		"one-time keys":                  {len(r.self.expected.tags), maxOneTime},
+		"sources of garlic":              {len(r.mail.garlic.sources), maxSources},
+		"one-time keys":                  {len(r.pools.self.expected.tags), maxOneTime},
 	} {
 		if c[0] > c[1] {
 			t.Errorf("%s: %d, at most %d", name, c[0], c[1])
 		}
 	}
 	m.run(3*time.Minute, nil)
-	if len(r.unsent) > 0 || len(r.self.expected.tags) > 8 {
-		t.Errorf("after three minutes messages wait for %d routers, and %d keys for answers", len(r.unsent), len(r.self.expected.tags))
+	if len(r.mail.unsent) > 0 || len(r.pools.self.expected.tags) > 8 {
+		t.Errorf("after three minutes messages wait for %d routers, and %d keys for answers", len(r.mail.unsent), len(r.pools.self.expected.tags))
 	}
 }

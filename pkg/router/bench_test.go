@@ -43,10 +43,10 @@ func BenchmarkTransit(b *testing.B) {
 			r.Deliver(stranger(1), made.Message())
 			m.step()
 			carried := r.transit.list()
-			if len(carried) != 1 || carried[0].role != c.role {
+			if len(carried) != 1 || carried[0].Role != c.role {
 				b.Fatalf("%d tunnels are carried", len(carried))
 			}
-			next := messagesFor(b, m, made, carried[0].id)
+			next := messagesFor(b, m, made, carried[0].ID)
 			b.ReportAllocs()
 			b.SetBytes(i2np.TunnelDataLen)
 			sent := r.counts.TransitMessages

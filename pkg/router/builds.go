@@ -26,11 +26,11 @@ type build struct {
 
 // launch asks hops to become a tunnel. It reports false when there are not
 // enough of them, or no way to ask.
-func (r *Router) launch(pl *pool, ref uint64, length int) bool {
+func (ps *pools) launch(pl *pool, ref uint64, length int) bool {
 	if length == 0 {
-		return r.established(r.zeroHopTunnel(pl, ref))
+		return ps.established(ps.zeroHopTunnel(pl, ref))
 	}
-	infos := r.choosePath(pl, length)
+	infos := ps.choosePath(pl, length)
 	if len(infos) < length {
 		return false
 	}
@@ -42,34 +42,34 @@ func (r *Router) launch(pl *pool, ref uint64, length int) bool {
 		}
 		hops[i] = tunnel.Hop{Router: ri.Hash(), Static: static}
 	}
-	carrier := r.carrier(pl)
+	carrier := ps.carrier(pl)
 	if carrier == nil {
 		return false
 	}
-	cfg := tunnel.Config{Inbound: pl.inbound, Hops: hops, Us: r.cfg.Hash, Rand: r.rand, Budget: r.transit.budget, Long: needsLong(infos)}
+	cfg := tunnel.Config{Inbound: pl.inbound, Hops: hops, Us: ps.cfg.Hash, Rand: ps.rand, Budget: ps.budget, Long: needsLong(infos)}
 	if !pl.inbound {
 		cfg.Reply = tunnel.ReplyTo{Gateway: carrier.gateway, Tunnel: carrier.gatewayID}
 	}
-	b, err := tunnel.NewBuild(r.now, cfg)
+	b, err := tunnel.NewBuild(ps.now, cfg)
 	if err != nil {
-		r.cfg.Log.Warn("tunnel build not made", "error", err)
+		ps.cfg.Log.Warn("tunnel build not made", "error", err)
 		return false
 	}
 	// The last hop of an inbound tunnel takes us for the next one. The endpoint
 	// of an outbound one sends its reply into the tunnel that we named.
-	made := &build{Build: b, pool: pl, ref: ref, started: r.now, reply: way{peer: hops[length-1].Router}}
+	made := &build{Build: b, pool: pl, ref: ref, started: ps.now, reply: way{peer: hops[length-1].Router}}
 	if !pl.inbound {
 		made.reply = way{tunnel: carrier}
 	}
 	pl.party.expected.builds[b.ReplyID()] = made
 	if key, ok := b.ReplyGarlic(); ok {
-		carrier.pool.party.expected.seal(r.now, key.Tag, key.Key, carrier)
+		carrier.pool.party.expected.seal(ps.now, key.Tag, key.Key, carrier)
 	}
-	if !r.sendBuild(b, infos[0], carrier) {
+	if !ps.sendBuild(made, infos[0], carrier) {
 		delete(pl.party.expected.builds, b.ReplyID())
 		return false
 	}
-	made.asks = r.asked.note(r.now, r.asked.pairs(infos, pl.inbound))
+	made.asks = ps.asked.note(ps.now, ps.asked.pairs(infos, pl.inbound))
 	return true
 }
 
@@ -88,69 +88,79 @@ func needsLong(infos []*routerinfo.RouterInfo) bool {
 // the router's. Where all of the router's fail as well, its own builds go as
 // those of a router without tunnels do: sent into tunnels that lead nowhere,
 // none would ever replace them. A destination's wait until there are others.
-func (r *Router) carrier(pl *pool) *ownTunnel {
+func (ps *pools) carrier(pl *pool) *ownTunnel {
 	opposite := func(p *party) *pool {
 		if pl.inbound {
 			return p.out
 		}
 		return p.in
 	}
-	both := [...]*party{pl.party, r.self}
+	both := [...]*party{pl.party, ps.self}
 	for _, p := range both {
-		if t := r.draw(r.undoubted(opposite(p).usable(r.now, true))); t != nil {
+		if t := ps.draw(ps.undoubted(opposite(p).usable(ps.now, true))); t != nil {
 			return t
 		}
 	}
 	// Which of those work nobody knows: any may.
 	var any []*ownTunnel
 	for _, p := range both {
-		any = append(any, opposite(p).usable(r.now, false)...)
+		any = append(any, opposite(p).usable(ps.now, false)...)
 	}
 	working := slices.ContainsFunc(any, func(t *ownTunnel) bool { return !t.failing })
-	if t := r.draw(any); t != nil && working {
+	if t := ps.draw(any); t != nil && working {
 		return t
 	}
-	if pl.party != r.self {
+	if pl.party != ps.self {
 		return nil // straight from us, the hop that sees it would know whose it is
 	}
-	return opposite(r.self).last
+	return opposite(ps.self).last
 }
 
 // sendBuild sends the request of an outbound tunnel straight to its first hop,
 // that of an inbound one through the carrier, sealed for the gateway so that
 // the carrier's endpoint does not see it.
-func (r *Router) sendBuild(b *tunnel.Build, first *routerinfo.RouterInfo, carrier *ownTunnel) bool {
+func (ps *pools) sendBuild(b *build, first *routerinfo.RouterInfo, carrier *ownTunnel) bool {
 	m := b.Message()
 	if !b.Inbound() || carrier.zeroHop() {
-		return r.sendInfo(first, m)
+		ps.sendOr(first.Hash(), m, func() { ps.unsent(b) })
+		return true
 	}
 	if carrier.out.EndRouter() != first.Hash() && m.Type == i2np.ShortTunnelBuildType {
-		sealed, err := r.garlicTo(first, m)
+		sealed, err := ps.garlicTo(first, m)
 		m.Release()
 		if err != nil {
-			r.cfg.Log.Debug("tunnel build not sealed", "error", err)
+			ps.cfg.Log.Debug("tunnel build not sealed", "error", err)
 			return false
 		}
 		m = sealed
 	}
-	r.outbound(carrier, toRouter(first.Hash()), m)
+	ps.outbound(carrier, toRouter(first.Hash()), m)
 	return true
+}
+
+// unsent gives up on a build that nobody has received.
+func (ps *pools) unsent(b *build) {
+	if waiting := b.pool.party.expected.builds; waiting[b.ReplyID()] == b {
+		delete(waiting, b.ReplyID())
+		ps.asked.withdraw(b.asks)
+		ps.failed(b)
+	}
 }
 
 // chooseHops selects routers for a tunnel, in the order of message flow. The
 // hop next to us should have a session with us or be easy to reach. Those to
 // avoid are taken only for want of others.
-func (r *Router) chooseHops(pl *pool, n int, avoid map[i2p.Hash]struct{}) []*routerinfo.RouterInfo {
+func (ps *pools) chooseHops(pl *pool, n int, avoid map[i2p.Hash]struct{}) []*routerinfo.RouterInfo {
 	c := profile.Constraints{
 		Tier:       profile.Client,
-		Exclude:    map[i2p.Hash]struct{}{r.cfg.Hash: {}},
+		Exclude:    map[i2p.Hash]struct{}{ps.cfg.Hash: {}},
 		Avoid:      avoid,
-		SamePrefix: r.cfg.Testnet,
+		SamePrefix: ps.cfg.Testnet,
 	}
-	if pl.party == r.self {
+	if pl.party == ps.self {
 		c.Tier = profile.Exploratory
 	}
-	hops := r.leastDoubtful(n, c)
+	hops := ps.leastDoubtful(n, c)
 	profile.Order(pl.party.order, hops)
 	if pl.inbound {
 		// The same routers are next to us in both directions.
@@ -163,13 +173,13 @@ func (r *Router) chooseHops(pl *pool, n int, avoid map[i2p.Hash]struct{}) []*rou
 
 // leastDoubtful selects n hops: where there are too few that nothing is known
 // against, those that failed least. What c avoids is avoided too.
-func (r *Router) leastDoubtful(n int, c profile.Constraints) []*routerinfo.RouterInfo {
+func (ps *pools) leastDoubtful(n int, c profile.Constraints) []*routerinfo.RouterInfo {
 	avoid := c.Avoid
 	for limit := 0; ; limit = 2*limit + 1 {
-		doubted, most := r.doubts.above(r.now, limit)
+		doubted, most := ps.doubts.above(ps.now, limit)
 		c.Avoid = maps.Clone(doubted)
 		maps.Copy(c.Avoid, avoid)
-		hops := r.peers.Select(r.now, r.db, n, c)
+		hops := ps.peers.Select(ps.now, ps.db, n, c)
 		if limit >= most || !slices.ContainsFunc(hops, func(ri *routerinfo.RouterInfo) bool {
 			_, bad := doubted[ri.Hash()]
 			return bad
@@ -179,22 +189,22 @@ func (r *Router) leastDoubtful(n int, c profile.Constraints) []*routerinfo.Route
 	}
 }
 
-func (r *Router) zeroHopTunnel(pl *pool, ref uint64) *ownTunnel {
-	t := &ownTunnel{pool: pl, ref: ref, id: r.freeID(), created: r.now, expires: r.now.Add(tunnel.Lifetime)}
+func (ps *pools) zeroHopTunnel(pl *pool, ref uint64) *ownTunnel {
+	t := &ownTunnel{pool: pl, ref: ref, id: ps.freeID(), created: ps.now, expires: ps.now.Add(tunnel.Lifetime)}
 	if !pl.inbound {
-		t.out = tunnel.NewOutbound(tunnel.OutboundConfig{EndRouter: r.cfg.Hash, Rand: r.rand})
+		t.out = tunnel.NewOutbound(tunnel.OutboundConfig{EndRouter: ps.cfg.Hash, Rand: ps.rand})
 		return t
 	}
-	t.gateway, t.gatewayID = r.cfg.Hash, t.id
-	t.in = tunnel.NewInbound(tunnel.InboundConfig{Gateway: r.cfg.Hash, GatewayID: t.id, ID: t.id, Budget: r.transit.budget})
+	t.gateway, t.gatewayID = ps.cfg.Hash, t.id
+	t.in = tunnel.NewInbound(tunnel.InboundConfig{Gateway: ps.cfg.Hash, GatewayID: t.id, ID: t.id, Budget: ps.budget})
 	return t
 }
 
 // freeID draws a tunnel id that is not in use here.
-func (r *Router) freeID() uint32 {
+func (ps *pools) freeID() uint32 {
 	for {
-		id := r.random32()
-		if r.inbound[id] == nil && r.transit.hops[id] == nil {
+		id := ps.rand.Nonzero32()
+		if ps.inbound[id] == nil && !ps.carried(id) {
 			return id
 		}
 	}
@@ -202,8 +212,8 @@ func (r *Router) freeID() uint32 {
 
 // building finds the build whose reply a message may be, for any party: what
 // is asked for one may come through a tunnel that it borrowed.
-func (r *Router) building(w way, m i2np.Message) *build {
-	for _, p := range r.parties {
+func (ps *pools) building(w way, m i2np.Message) *build {
+	for _, p := range ps.parties {
 		if b := p.expected.builds[m.ID]; b != nil && b.reply == w && m.Type == b.ReplyType() {
 			return b
 		}
@@ -213,46 +223,46 @@ func (r *Router) building(w way, m i2np.Message) *build {
 
 // buildReply handles what may be the answer to a build of ours. It borrows the
 // message and reports false when it is not.
-func (r *Router) buildReply(w way, m i2np.Message) bool {
-	b := r.building(w, m)
+func (ps *pools) buildReply(w way, m i2np.Message) bool {
+	b := ps.building(w, m)
 	if b == nil {
 		return false
 	}
 	delete(b.pool.party.expected.builds, m.ID)
 	reply, err := b.HandleReply(m)
 	if err != nil {
-		r.cfg.Log.Debug("build reply of no use", "error", err)
-		r.counts.Malformed++
-		r.failed(b)
+		ps.cfg.Log.Debug("build reply of no use", "error", err)
+		ps.counts.Malformed++
+		ps.failed(b)
 		return true
 	}
-	r.asked.settle(b.asks, answered)
-	took := r.now.Sub(b.started)
+	ps.asked.settle(b.asks, answered)
+	took := ps.now.Sub(b.started)
 	for i, h := range b.Hops() {
 		if reply.Codes[i] == tunnel.Accept {
-			r.peers.BuildAccepted(r.now, h.Router, took)
-			r.db.Proved(h.Router)
+			ps.peers.BuildAccepted(ps.now, h.Router, took)
+			ps.db.Proved(h.Router)
 		} else {
-			r.peers.BuildRejected(r.now, h.Router)
+			ps.peers.BuildRejected(ps.now, h.Router)
 		}
 	}
 	if !reply.Accepted {
-		r.counts.BuildsRefused++
-		r.failed(b)
+		ps.counts.BuildsRefused++
+		ps.failed(b)
 		return true
 	}
-	r.accepted(b)
+	ps.accepted(b)
 	return true
 }
 
-func (r *Router) accepted(b *build) {
-	r.counts.BuildsAccepted++
-	r.counts.BuildTook.Observe(r.now.Sub(b.started))
-	t := &ownTunnel{pool: b.pool, ref: b.ref, created: r.now, expires: b.started.Add(tunnel.Lifetime), rtt: r.now.Sub(b.started)}
+func (ps *pools) accepted(b *build) {
+	ps.counts.BuildsAccepted++
+	ps.counts.BuildTook.Observe(ps.now.Sub(b.started))
+	t := &ownTunnel{pool: b.pool, ref: b.ref, created: ps.now, expires: b.started.Add(tunnel.Lifetime), rtt: ps.now.Sub(b.started)}
 	for _, h := range b.Hops() {
 		t.hops = append(t.hops, h.Router)
 	}
-	r.doubts.trust(t.hops) // all have answered
+	ps.doubts.trust(t.hops) // all have answered
 	var err error
 	if b.Inbound() {
 		t.in, err = b.NewInbound()
@@ -262,34 +272,34 @@ func (r *Router) accepted(b *build) {
 		}
 	} else {
 		t.out, err = b.NewOutbound()
-		t.id = r.freeID()
+		t.id = ps.freeID()
 	}
-	if err != nil || (b.Inbound() && (r.inbound[t.id] != nil || r.transit.hops[t.id] != nil)) {
-		r.cfg.Log.Warn("tunnel not made", "error", err)
-		r.failed(b)
+	if err != nil || (b.Inbound() && (ps.inbound[t.id] != nil || ps.carried(t.id))) {
+		ps.cfg.Log.Warn("tunnel not made", "error", err)
+		ps.failed(b)
 		return
 	}
-	if !r.established(t) && t.in != nil {
+	if !ps.established(t) && t.in != nil {
 		t.in.Close()
 	}
 }
 
 // established takes a tunnel into use. It reports false where its pool does not
 // want it any more.
-func (r *Router) established(t *ownTunnel) bool {
+func (ps *pools) established(t *ownTunnel) bool {
 	p := t.pool.party
-	if !p.policy.Built(r.now, t.ref) {
+	if !p.policy.Built(ps.now, t.ref) {
 		return false
 	}
 	if t.in != nil {
-		r.inbound[t.id] = t
+		ps.inbound[t.id] = t
 	}
 	t.pool.tunnels = append(t.pool.tunnels, t)
 	if h, ok := t.neighbour(); ok {
-		r.wanted.add(h, 1)
+		ps.wanted.add(h, 1)
 	}
-	r.event("tunnel_up", i2p.Hash{}, t.id, p.cfg.Name, "")
-	r.changed(p)
+	ps.event("tunnel_up", i2p.Hash{}, t.id, p.cfg.Name, "")
+	ps.changed(p)
 	return true
 }
 
@@ -304,10 +314,10 @@ func (t *ownTunnel) neighbour() (i2p.Hash, bool) {
 	return t.hops[0], true
 }
 
-func (r *Router) failed(b *build) { b.pool.party.policy.BuildFailed(r.now, b.ref) }
+func (ps *pools) failed(b *build) { b.pool.party.policy.BuildFailed(ps.now, b.ref) }
 
 // pending finds a party's build by its policy's name.
-func (r *Router) pending(p *party, ref uint64) *build {
+func (ps *pools) pending(p *party, ref uint64) *build {
 	for _, b := range p.expected.builds {
 		if b.ref == ref {
 			return b
@@ -317,8 +327,8 @@ func (r *Router) pending(p *party, ref uint64) *build {
 }
 
 // failBuilds gives up on builds whose first hop cannot be reached.
-func (r *Router) failBuilds(peer i2p.Hash) {
-	for _, p := range r.parties {
+func (ps *pools) failBuilds(peer i2p.Hash) {
+	for _, p := range ps.parties {
 		var over []*build
 		for _, b := range p.expected.builds {
 			if b.FirstHop().Router == peer && !b.Inbound() {
@@ -327,69 +337,67 @@ func (r *Router) failBuilds(peer i2p.Hash) {
 		}
 		slices.SortFunc(over, func(a, b *build) int { return cmp.Compare(a.ref, b.ref) })
 		for _, b := range over {
-			delete(p.expected.builds, b.ReplyID())
-			r.asked.withdraw(b.asks)
-			r.failed(b)
+			ps.unsent(b)
 		}
 	}
 }
 
 // act does what a pool's policy wants done.
-func (r *Router) act(p *party, a tunnel.Action) {
+func (ps *pools) act(p *party, a tunnel.Action) {
 	pl := p.out
 	if a.Inbound {
 		pl = p.in
 	}
 	switch a.Kind {
 	case tunnel.ActionBuild:
-		if !r.launch(pl, a.ID, a.Hops) {
-			p.policy.BuildFailed(r.now, a.ID)
+		if !ps.launch(pl, a.ID, a.Hops) {
+			p.policy.BuildFailed(ps.now, a.ID)
 		}
 	case tunnel.ActionTimeout:
-		if b := r.pending(p, a.ID); b != nil {
-			r.counts.BuildsExpired++
-			r.asked.settle(b.asks, silent)
+		if b := ps.pending(p, a.ID); b != nil {
+			ps.counts.BuildsExpired++
+			ps.asked.settle(b.asks, silent)
 			for _, h := range b.Hops() {
-				if !r.asked.blameless(r.now, b, h.Router) {
-					r.peers.BuildExpired(r.now, h.Router, len(b.Hops()))
+				if !ps.asked.blameless(ps.now, b, h.Router) {
+					ps.peers.BuildExpired(ps.now, h.Router, len(b.Hops()))
 				}
 			}
 		}
 	case tunnel.ActionTest:
-		r.test(p, a)
+		ps.test(p, a)
 	case tunnel.ActionTestTimeout:
-		r.testTimeout(p, a.Test)
+		ps.testTimeout(p, a.Test)
 	case tunnel.ActionDrop:
-		if b := r.pending(p, a.ID); b != nil {
+		if b := ps.pending(p, a.ID); b != nil {
 			delete(p.expected.builds, b.ReplyID())
 			return
 		}
-		r.drop(pl, a.ID)
+		ps.drop(pl, a.ID)
 	}
 }
 
 // drop takes a tunnel out of use.
-func (r *Router) drop(pl *pool, ref uint64) {
+func (ps *pools) drop(pl *pool, ref uint64) {
 	for i, t := range pl.tunnels {
 		if t.ref == ref {
 			pl.tunnels = append(pl.tunnels[:i:i], pl.tunnels[i+1:]...)
-			r.forget(t)
-			r.event("tunnel_down", i2p.Hash{}, t.id, pl.party.cfg.Name, "")
-			r.changed(pl.party)
+			ps.forget(t)
+			ps.event("tunnel_down", i2p.Hash{}, t.id, pl.party.cfg.Name, "")
+			ps.changed(pl.party)
 			return
 		}
 	}
 }
 
 // forget removes a tunnel from the tables and lets its buffers go.
-func (r *Router) forget(t *ownTunnel) {
+func (ps *pools) forget(t *ownTunnel) {
 	if t.in != nil {
-		delete(r.inbound, t.id)
+		delete(ps.inbound, t.id)
 		t.in.Close()
-		tally.Add(&r.transit.gone, t.in.Stats())
+		tally.Add(&ps.gone, t.in.Stats())
 	}
 	if h, ok := t.neighbour(); ok {
-		r.wanted.add(h, -1)
+		ps.wanted.add(h, -1)
 	}
 }
 
@@ -397,36 +405,36 @@ func (r *Router) forget(t *ownTunnel) {
 // session has ended: what is sent into them would open a new session, to a
 // router that has most likely forgotten the tunnel. Those in which it is a
 // farther hop are doubtful.
-func (r *Router) peerLost(peer i2p.Hash) {
-	for _, p := range r.parties {
+func (ps *pools) peerLost(peer i2p.Hash) {
+	for _, p := range ps.parties {
 		for _, pl := range []*pool{p.in, p.out} {
 			for _, t := range append([]*ownTunnel(nil), pl.tunnels...) {
 				if h, ok := t.neighbour(); ok && h == peer {
 					p.policy.Lost(t.ref)
-					r.drop(pl, t.ref)
+					ps.drop(pl, t.ref)
 				}
 			}
 		}
 	}
-	r.peerDoubted(peer)
+	ps.peerDoubted(peer)
 }
 
 // peerDoubted has the tunnels through a router tested now, and used after
 // others until they have proved themselves.
-func (r *Router) peerDoubted(peer i2p.Hash) {
-	r.doubts.add(r.now, peer)
-	for _, p := range r.parties {
+func (ps *pools) peerDoubted(peer i2p.Hash) {
+	ps.doubts.add(ps.now, peer)
+	for _, p := range ps.parties {
 		doubts := false
 		for _, pl := range []*pool{p.in, p.out} {
 			for _, t := range pl.tunnels {
 				if slices.Contains(t.hops, peer) {
-					p.policy.Doubt(r.now, t.ref)
+					p.policy.Doubt(ps.now, t.ref)
 					t.failing, doubts = true, true
 				}
 			}
 		}
 		if doubts {
-			r.changed(p)
+			ps.changed(p)
 		}
 	}
 }

@@ -16,30 +16,33 @@ func (r *Router) direct(from i2p.Hash, m i2np.Message) {
 	over := way{peer: from}
 	switch m.Type {
 	case i2np.TunnelDataType:
-		r.tunnelData(from, m)
+		r.tunnelData(m)
 		return // ownership moved on
 	case i2np.TunnelGatewayType:
 		r.tunnelGateway(m)
 		return
 	case i2np.ShortTunnelBuildType, i2np.VariableTunnelBuildType:
-		if !r.buildReply(over, m) {
-			if r.elsewhere(building(m.ID)) {
-				r.counts.Strayed++
-			}
-			r.buildRequest(from, m)
+		if r.pools.buildReply(over, m) {
+			break
+		}
+		if r.pools.elsewhere(building(m.ID)) {
+			r.counts.Strayed++
+		}
+		if req := r.transit.request(from, m); req != nil {
+			r.pools.noteTransit(from, req)
 		}
 	case i2np.OutboundTunnelBuildReplyType, i2np.VariableTunnelBuildReplyType:
-		r.unexpected(building(m.ID)) // they come through tunnels
+		r.pools.unexpected(building(m.ID)) // they come through tunnels
 	case i2np.GarlicType:
-		r.routerGarlic(from, m)
+		r.cloves(from, r.mail.open(from, m))
 	case i2np.DatabaseStoreType:
-		r.store(r.self, over, m)
+		r.mail.store(r.pools.self, over, m)
 	case i2np.DatabaseLookupType:
-		r.databaseLookup(from, m)
+		r.mail.databaseLookup(from, m)
 	case i2np.DatabaseSearchReplyType:
-		r.searchReply(r.self, over, m)
+		r.mail.searchReply(r.pools.self, over, m)
 	case i2np.DeliveryStatusType:
-		r.deliveryStatus(r.self, over, m)
+		r.mail.deliveryStatus(r.pools.self, over, m)
 	default:
 		r.counts.Unknown++
 	}
@@ -61,9 +64,9 @@ func (r *Router) arrived(t *ownTunnel, m i2np.Message) {
 	switch deliver := t.pool.party.cfg.Deliver; {
 	case m.Type != i2np.GarlicType:
 		r.reply(t, m)
-	case r.tagged(t, m):
+	case r.pools.tagged(t, m, func(c i2np.Message) { r.reply(t, c) }):
 	case deliver != nil:
-		if r.astray(m) {
+		if r.pools.astray(m) {
 			r.counts.Strayed++
 		}
 		deliver(m)
@@ -84,43 +87,18 @@ func (r *Router) reply(t *ownTunnel, m i2np.Message) {
 	switch m.Type {
 	case i2np.OutboundTunnelBuildReplyType, i2np.VariableTunnelBuildReplyType,
 		i2np.ShortTunnelBuildType, i2np.VariableTunnelBuildType:
-		if !r.buildReply(through, m) {
-			r.unexpected(building(m.ID))
+		if !r.pools.buildReply(through, m) {
+			r.pools.unexpected(building(m.ID))
 		}
 	case i2np.DatabaseStoreType:
-		r.store(p, through, m)
+		r.mail.store(p, through, m)
 	case i2np.DatabaseSearchReplyType:
-		r.searchReply(p, through, m)
+		r.mail.searchReply(p, through, m)
 	case i2np.DeliveryStatusType:
-		r.deliveryStatus(p, through, m)
+		r.mail.deliveryStatus(p, through, m)
 	default:
 		r.counts.Unknown++
 	}
-}
-
-// routerGarlic opens garlic that is sealed to our identity's key. The answer to
-// a question that named a tunnel is none, and takes as long to be found out.
-func (r *Router) routerGarlic(from i2p.Hash, m i2np.Message) {
-	if !r.garlic.allow(r.now, from) {
-		r.counts.GarlicLimited++
-		return
-	}
-	body, err := i2np.ParseGarlic(m.Body)
-	if err != nil {
-		r.counts.Malformed++
-		return
-	}
-	opened, err := r.opener.Open(r.now, body)
-	if err != nil {
-		if r.astray(m) {
-			r.counts.Strayed++
-		} else {
-			r.counts.Undecryptable++
-		}
-		r.cfg.Log.Debug("garlic not opened", "error", err)
-		return
-	}
-	r.cloves(from, opened.Cloves)
 }
 
 // cloves handles what garlic held. Cloves are views into the garlic message,
@@ -151,9 +129,37 @@ func (r *Router) cloves(from i2p.Hash, cloves []i2np.Clove) {
 	}
 }
 
-// toTunnel sends a message to the gateway of a tunnel of somebody's. It
-// borrows the message.
-func (r *Router) toTunnel(gateway i2p.Hash, tunnel uint32, m i2np.Message) {
-	wrapped := r.message(i2np.TunnelGatewayType, i2np.AppendTunnelGateway(make([]byte, 0, i2np.TunnelGatewayHeaderLen+m.StandardLen()), tunnel, m))
-	r.send(gateway, wrapped)
+// tunnelData handles a message between two hops of a tunnel: one of ours, or
+// one that we carry. It takes ownership.
+func (r *Router) tunnelData(m i2np.Message) {
+	d, err := i2np.ParseTunnelData(m.Body)
+	if err != nil {
+		r.counts.Malformed++
+		m.Release()
+		return
+	}
+	if in := r.pools.inbound[d.Tunnel]; in != nil {
+		r.pools.receive(in, m, func(out i2np.Message) { r.arrived(in, out) })
+		return
+	}
+	r.transit.data(d.Tunnel, m)
+}
+
+// tunnelGateway handles a message that enters a tunnel at us. It takes
+// ownership.
+func (r *Router) tunnelGateway(m i2np.Message) {
+	g, err := i2np.ParseTunnelGateway(m.Body)
+	in := r.pools.inbound[g.Tunnel]
+	switch {
+	case err != nil:
+		r.counts.Malformed++
+	case in == nil:
+		r.transit.enter(g.Tunnel, g.Message)
+	case in.zeroHop():
+		r.pools.receive(in, m, func(out i2np.Message) { r.arrived(in, out) })
+		return // ownership moved on
+	default:
+		r.counts.Unknown++
+	}
+	m.Release()
 }

@@ -57,16 +57,16 @@ func (d doubts) trust(hops []i2p.Hash) {
 
 // doubt notes that one of some hops seems to have gone. All tunnels through
 // them are tested now.
-func (r *Router) doubt(hops []i2p.Hash) {
-	fresh := slices.DeleteFunc(slices.Clone(hops), func(h i2p.Hash) bool { return r.now.Before(r.doubts[h].until) })
+func (ps *pools) doubt(hops []i2p.Hash) {
+	fresh := slices.DeleteFunc(slices.Clone(hops), func(h i2p.Hash) bool { return ps.now.Before(ps.doubts[h].until) })
 	for _, h := range hops {
-		r.doubts.add(r.now, h)
+		ps.doubts.add(ps.now, h)
 	}
-	for _, p := range r.parties {
+	for _, p := range ps.parties {
 		for _, pl := range [...]*pool{p.in, p.out} {
 			for _, t := range pl.tunnels {
 				if slices.ContainsFunc(t.hops, func(h i2p.Hash) bool { return slices.Contains(fresh, h) }) {
-					p.policy.Recheck(r.now, t.ref)
+					p.policy.Recheck(ps.now, t.ref)
 				}
 			}
 		}

@@ -143,40 +143,40 @@ func (e *expected) expire(now time.Time) {
 }
 
 // newOneTime draws a key and tag for an answer through a tunnel, and expects it.
-func (r *Router) newOneTime(via *ownTunnel) (key [32]byte, tag [8]byte) {
-	r.rand.Fill(key[:])
-	r.rand.Fill(tag[:])
-	via.pool.party.expected.seal(r.now, tag, key, via)
+func (ps *pools) newOneTime(via *ownTunnel) (key [32]byte, tag [8]byte) {
+	ps.rand.Fill(key[:])
+	ps.rand.Fill(tag[:])
+	via.pool.party.expected.seal(ps.now, tag, key, via)
 	return key, tag
 }
 
 // tagged opens a garlic message that came through a tunnel of ours, sealed with
 // a one-time key that we gave away for that tunnel, and handles the answers that
-// it holds. It reports false for any other message.
-func (r *Router) tagged(t *ownTunnel, m i2np.Message) bool {
+// it holds, with reply. It reports false for any other message.
+func (ps *pools) tagged(t *ownTunnel, m i2np.Message, reply func(i2np.Message)) bool {
 	tag, body, ok := garlicTag(m)
 	if !ok {
 		return false
 	}
 	e := &t.pool.party.expected
 	k, ok := e.tags[tag]
-	if !ok || k.via != t || !r.now.Before(k.expires) {
+	if !ok || k.via != t || !ps.now.Before(k.expires) {
 		return false
 	}
 	opened, err := ratchet.OpenTagged(k.key, body)
 	if err != nil {
-		r.counts.Undecryptable++
+		ps.counts.Undecryptable++
 		return true
 	}
 	delete(e.tags, tag)
 	for _, c := range opened.Cloves {
 		switch {
 		case c.Delivery.Kind != i2np.DeliverLocal: // we forward for nobody who was asked by a tunnel
-			r.counts.Unknown++
-		case c.Message.CheckExpiration(r.now) != nil:
-			r.counts.Expired++
+			ps.counts.Unknown++
+		case c.Message.CheckExpiration(ps.now) != nil:
+			ps.counts.Expired++
 		default:
-			r.reply(t, c.Message)
+			reply(c.Message)
 		}
 	}
 	return true
@@ -192,14 +192,14 @@ func garlicTag(m i2np.Message) (tag [8]byte, body []byte, ok bool) {
 
 // astray reports whether garlic is the answer to a question of ours that named
 // another way.
-func (r *Router) astray(m i2np.Message) bool {
+func (ps *pools) astray(m i2np.Message) bool {
 	tag, _, ok := garlicTag(m)
-	return ok && r.elsewhere(func(e *expected) bool { _, ok := e.tags[tag]; return ok })
+	return ok && ps.elsewhere(func(e *expected) bool { _, ok := e.tags[tag]; return ok })
 }
 
 // elsewhere reports whether some party expects an answer.
-func (r *Router) elsewhere(expects func(*expected) bool) bool {
-	return slices.ContainsFunc(r.parties, func(p *party) bool { return expects(&p.expected) })
+func (ps *pools) elsewhere(expects func(*expected) bool) bool {
+	return slices.ContainsFunc(ps.parties, func(p *party) bool { return expects(&p.expected) })
 }
 
 func building(id uint32) func(*expected) bool {
@@ -211,10 +211,10 @@ func asking(key i2p.Hash) func(*expected) bool {
 }
 
 // unexpected counts an answer that is not taken.
-func (r *Router) unexpected(expects func(*expected) bool) {
-	if r.elsewhere(expects) {
-		r.counts.Strayed++
+func (ps *pools) unexpected(expects func(*expected) bool) {
+	if ps.elsewhere(expects) {
+		ps.counts.Strayed++
 	} else {
-		r.counts.Unknown++
+		ps.counts.Unknown++
 	}
 }

@@ -1,6 +1,8 @@
 package router
 
 import (
+	"context"
+
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/routerinfo"
@@ -72,3 +74,25 @@ func (k Knowledge) Profiles() (b []byte) {
 
 // Serve says whether we are a floodfill from now on.
 func (k Knowledge) Serve(floodfill bool) { k.r.within(func() { k.r.db.Serve(floodfill) }) }
+
+// Lookup looks a router or a lease set up for the router itself, and returns
+// how it went.
+func (k Knowledge) Lookup(ctx context.Context, hash i2p.Hash, kind netdb.Kind) (netdb.Result, error) {
+	results := make(chan netdb.Result, 1)
+	r := k.r
+	if !r.in.do(func() { r.mail.lookup(r.pools.self, hash, kind, func(res netdb.Result) { results <- res }) }) {
+		return netdb.Result{}, ErrStopped
+	}
+	select {
+	case res := <-results:
+		return res, res.Err
+	case <-ctx.Done():
+		return netdb.Result{}, context.Cause(ctx)
+	}
+}
+
+// Learn takes a RouterInfo that came otherwise than as a message; it does not
+// wait.
+func (k Knowledge) Learn(ri *routerinfo.RouterInfo, src netdb.Source) {
+	k.r.in.do(func() { k.r.mail.learn(ri, src) })
+}

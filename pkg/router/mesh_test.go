@@ -91,15 +91,14 @@ func newSeededMesh(t testing.TB, seed byte, n int, adjust func(i int, c *Config,
 	for _, r := range m.routers {
 		for _, ri := range m.infos {
 			if ri.Hash() != r.cfg.Hash {
-				r.LearnRouter(ri, netdb.FromReseed)
+				r.Knowledge().Learn(ri, netdb.FromReseed)
 			}
 		}
 		r.Start()
 	}
 	t.Cleanup(func() {
 		for _, r := range m.routers {
-			r.closeAll()
-			r.in.Close()
+			r.end()
 		}
 		if k := buf.InUse(); k != held {
 			t.Errorf("%d buffers were never released", k-held)
@@ -217,8 +216,8 @@ func TestMesh(t *testing.T) {
 	m := newMesh(t, 8, nil)
 	m.run(20*time.Second, nil)
 	for i, r := range m.routers {
-		if !r.isReady || r.counts.Malformed != 0 || r.counts.Undecryptable != 0 {
-			t.Errorf("router %d: ready %v, %+v", i, r.isReady, r.counts)
+		if !r.pools.isReady || r.counts.Malformed != 0 || r.counts.Undecryptable != 0 {
+			t.Errorf("router %d: ready %v, %+v", i, r.pools.isReady, r.counts)
 		}
 	}
 }
@@ -229,14 +228,14 @@ func TestAllTunnelsFail(t *testing.T) {
 	m := newMesh(t, 8, nil)
 	m.run(20*time.Second, nil)
 	r := m.routers[0]
-	for _, pl := range []*pool{r.self.in, r.self.out} {
-		if c := r.carrier(&pool{party: r.self, inbound: !pl.inbound}); c == nil || c.zeroHop() {
+	for _, pl := range []*pool{r.pools.self.in, r.pools.self.out} {
+		if c := r.pools.carrier(&pool{party: r.pools.self, inbound: !pl.inbound}); c == nil || c.zeroHop() {
 			t.Error("a build does not go through the tunnels that there are")
 		}
 		for _, own := range pl.tunnels {
 			own.failing = true
 		}
-		if c := r.carrier(&pool{party: r.self, inbound: !pl.inbound}); c == nil || !c.zeroHop() {
+		if c := r.pools.carrier(&pool{party: r.pools.self, inbound: !pl.inbound}); c == nil || !c.zeroHop() {
 			t.Error("a build goes through a tunnel that fails")
 		}
 	}

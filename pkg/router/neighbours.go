@@ -215,18 +215,18 @@ func (n *neighbours) note(now time.Time, pairs []pair) []*ask {
 // noteTransit counts a tunnel of others through us with ours: those next to us
 // do as well. Among many routers our own seldom meet at one, and nobody shall
 // steer them by what he sends through us.
-func (r *Router) noteTransit(from i2p.Hash, req *tunnel.Request) {
-	if r.db.Len() > fewRouters {
+func (ps *pools) noteTransit(from i2p.Hash, req *tunnel.Request) {
+	if ps.db.Len() > fewRouters {
 		return
 	}
 	var pairs []pair
 	if req.Role != tunnel.RoleGateway {
-		pairs = append(pairs, pairOf(from, r.cfg.Hash))
+		pairs = append(pairs, pairOf(from, ps.cfg.Hash))
 	}
 	if req.Role != tunnel.RoleEndpoint {
-		pairs = append(pairs, pairOf(r.cfg.Hash, req.NextRouter))
+		pairs = append(pairs, pairOf(ps.cfg.Hash, req.NextRouter))
 	}
-	for _, a := range r.asked.note(r.now, pairs) {
+	for _, a := range ps.asked.note(ps.now, pairs) {
 		a.outcome = answered
 	}
 }
@@ -267,17 +267,17 @@ func (n *neighbours) blameless(now time.Time, b *build, hop i2p.Hash) bool {
 // neighbours have been asked for the least of late. It returns none where all
 // have had their share and drop what exceeds it: then the pool waits, and tries
 // it now and then, more often where it has no tunnel that lasts.
-func (r *Router) choosePath(pl *pool, n int) (best []*routerinfo.RouterInfo) {
+func (ps *pools) choosePath(pl *pool, n int) (best []*routerinfo.RouterInfo) {
 	var least strain
-	doubtful, _ := r.doubts.above(r.now, 0)
+	doubtful, _ := ps.doubts.above(ps.now, 0)
 	avoid := make(map[i2p.Hash]struct{})
 	for i := range pathDraws {
-		hops := r.chooseHops(pl, n, avoid)
+		hops := ps.chooseHops(pl, n, avoid)
 		if len(hops) < n {
 			return hops
 		}
-		pairs := r.asked.pairs(hops, pl.inbound)
-		s := r.asked.weigh(r.now, pairs)
+		pairs := ps.asked.pairs(hops, pl.inbound)
+		s := ps.asked.weigh(ps.now, pairs)
 		s.doubtful = slices.ContainsFunc(hops, func(ri *routerinfo.RouterInfo) bool {
 			_, doubted := doubtful[ri.Hash()]
 			return doubted
@@ -288,25 +288,25 @@ func (r *Router) choosePath(pl *pool, n int) (best []*routerinfo.RouterInfo) {
 		if best == nil || s.less(least) {
 			best, least = hops, s
 		}
-		avoid[r.asked.worst(r.now, pairs).other(r.cfg.Hash, r.random32())] = struct{}{}
+		avoid[ps.asked.worst(ps.now, pairs).other(ps.cfg.Hash, ps.rand.Nonzero32())] = struct{}{}
 	}
-	if lasts := r.lasts(pl); least.lost || least.held && lasts {
+	if lasts := ps.lasts(pl); least.lost || least.held && lasts {
 		pause := patientProbe
 		if !lasts {
 			pause = urgentProbe
 		}
-		if r.now.Sub(r.asked.probed) < pause {
+		if ps.now.Sub(ps.asked.probed) < pause {
 			return nil
 		}
-		r.asked.probed = r.now
+		ps.asked.probed = ps.now
 	}
 	return best
 }
 
 // lasts reports whether a tunnel of the pool works and does so for a while.
-func (r *Router) lasts(pl *pool) bool {
-	return slices.ContainsFunc(r.undoubted(pl.tunnels), func(t *ownTunnel) bool {
-		return !t.failing && t.expires.Sub(r.now) > lastMoments
+func (ps *pools) lasts(pl *pool) bool {
+	return slices.ContainsFunc(ps.undoubted(pl.tunnels), func(t *ownTunnel) bool {
+		return !t.failing && t.expires.Sub(ps.now) > lastMoments
 	})
 }
 

@@ -83,53 +83,50 @@ type ownTunnel struct {
 
 func (t *ownTunnel) zeroHop() bool { return len(t.hops) == 0 }
 
-func (r *Router) newParty(cfg TunnelsConfig, destination bool) *party {
+func (ps *pools) newParty(cfg TunnelsConfig, destination bool) *party {
 	p := &party{
 		cfg:      cfg,
 		expected: newExpected(),
 		segment: netdb.NewSegment(netdb.SegmentConfig{
-			DB: r.db, Rand: r.rand, Destination: destination, Explore: !destination,
+			DB: ps.db, Rand: ps.rand, Destination: destination, Explore: !destination,
 		}),
 	}
-	r.rand.Fill(p.order[:])
+	ps.rand.Fill(p.order[:])
 	p.policy = tunnel.NewPool(tunnel.PoolConfig{
 		Inbound:      cfg.Inbound.quota(),
 		Outbound:     cfg.Outbound.quota(),
-		BuildTimeout: r.cfg.Limits.BuildTimeout,
-		Limit:        r.pace, Rand: r.rand,
+		BuildTimeout: ps.cfg.Limits.BuildTimeout,
+		Limit:        ps.pace, Rand: ps.rand,
 	})
 	p.in, p.out = &pool{party: p, inbound: true}, &pool{party: p}
 	if !destination {
-		p.in.last, p.out.last = r.zeroHopTunnel(p.in, 0), r.zeroHopTunnel(p.out, 0)
-		r.inbound[p.in.last.id] = p.in.last
+		p.in.last, p.out.last = ps.zeroHopTunnel(p.in, 0), ps.zeroHopTunnel(p.out, 0)
+		ps.inbound[p.in.last.id] = p.in.last
 	}
 	return p
 }
 
-// tickParty does what time asks of a party's tunnels and its part of the netDb.
-func (r *Router) tickParty(now time.Time, p *party) time.Time {
-	if p.closed || !r.started {
-		return time.Time{}
-	}
-	if !r.waits(p) {
+// tick does what time asks of a party's tunnels.
+func (ps *pools) tick(p *party) time.Time {
+	now := ps.now
+	if !ps.waits(p) {
 		for _, a := range p.policy.Tick(now) {
-			r.act(p, a)
+			ps.act(p, a)
 		}
 	}
-	r.perform(p, p.segment.Tick(now))
 	for _, t := range p.in.tunnels {
 		t.in.Expire(now)
 	}
-	if r.waits(p) {
-		return p.segment.Deadline()
+	if ps.waits(p) {
+		return time.Time{}
 	}
-	return earliest(p.policy.Deadline(now), p.segment.Deadline())
+	return p.policy.Deadline(now)
 }
 
 // waits reports whether a destination has to wait for the router's tunnels
 // before it can ask for its own.
-func (r *Router) waits(p *party) bool {
-	return p != r.self && !r.isReady && p.cfg.Inbound.Hops > 0 && p.cfg.Outbound.Hops > 0
+func (ps *pools) waits(p *party) bool {
+	return p != ps.self && !ps.isReady && p.cfg.Inbound.Hops > 0 && p.cfg.Outbound.Hops > 0
 }
 
 func earliest(a, b time.Time) time.Time {
@@ -142,10 +139,10 @@ func earliest(a, b time.Time) time.Time {
 // best is the tunnel to use now: of those that work, one at random, so that a
 // bad one does not stop everything. The router itself falls back on a tunnel
 // without hops until it has others.
-func (pl *pool) best(r *Router) *ownTunnel {
-	working := pl.usable(r.now, true)
-	for _, ts := range [...][]*ownTunnel{r.undoubted(working), working, pl.usable(r.now, false)} {
-		if t := r.draw(ts); t != nil {
+func (ps *pools) best(pl *pool) *ownTunnel {
+	working := pl.usable(ps.now, true)
+	for _, ts := range [...][]*ownTunnel{ps.undoubted(working), working, pl.usable(ps.now, false)} {
+		if t := ps.draw(ts); t != nil {
 			return t
 		}
 	}
@@ -153,8 +150,8 @@ func (pl *pool) best(r *Router) *ownTunnel {
 }
 
 // undoubted are the tunnels without a hop that seems to have gone.
-func (r *Router) undoubted(ts []*ownTunnel) []*ownTunnel {
-	return slices.DeleteFunc(slices.Clone(ts), func(t *ownTunnel) bool { return r.doubts.holds(r.now, t.hops) })
+func (ps *pools) undoubted(ts []*ownTunnel) []*ownTunnel {
+	return slices.DeleteFunc(slices.Clone(ts), func(t *ownTunnel) bool { return ps.doubts.holds(ps.now, t.hops) })
 }
 
 // usable are the tunnels that last a while, or only those that work.
@@ -167,11 +164,11 @@ func (pl *pool) usable(now time.Time, working bool) (out []*ownTunnel) {
 	return out
 }
 
-func (r *Router) draw(ts []*ownTunnel) *ownTunnel {
+func (ps *pools) draw(ts []*ownTunnel) *ownTunnel {
 	if len(ts) == 0 {
 		return nil
 	}
-	return ts[r.rand.Below(len(ts))]
+	return ts[ps.rand.Below(len(ts))]
 }
 
 // useMargin: a tunnel with less time left is not begun to be used.
@@ -214,34 +211,35 @@ func (pl *pool) serving(now time.Time) []*ownTunnel {
 
 // changed tells a party of its tunnels, and the world that the router is
 // ready once it has exploratory ones both ways.
-func (r *Router) changed(p *party) {
+func (ps *pools) changed(p *party) {
 	if p.cfg.Changed != nil && !p.closed {
-		p.cfg.Changed(p.state(r.now))
+		p.cfg.Changed(p.state(ps.now))
 	}
-	if p == r.self && !r.isReady && len(p.in.tunnels) > 0 && len(p.out.tunnels) > 0 {
-		r.isReady = true
-		close(r.ready)
-		r.event("ready", i2p.Hash{}, 0, p.cfg.Name, "")
+	if p == ps.self && !ps.isReady && len(p.in.tunnels) > 0 && len(p.out.tunnels) > 0 {
+		ps.isReady = true
+		close(ps.ready)
+		ps.event("ready", i2p.Hash{}, 0, p.cfg.Name, "")
 	}
 }
 
 // outbound sends a message through a tunnel of ours. It takes ownership.
-func (r *Router) outbound(t *ownTunnel, to tunnel.Delivery, m i2np.Message) {
+func (ps *pools) outbound(t *ownTunnel, to tunnel.Delivery, m i2np.Message) {
 	to.Message = m
-	r.outboundAll(t, []tunnel.Delivery{to})
+	ps.outboundAll(t, []tunnel.Delivery{to})
 }
 
-func (r *Router) outboundAll(t *ownTunnel, ds []tunnel.Delivery) {
-	scratch := r.transit.out[:0]
-	r.transit.out = nil
-	outs, err := t.out.Send(scratch, r.now, ds...)
+func (ps *pools) outboundAll(t *ownTunnel, ds []tunnel.Delivery) {
+	outs, err := t.out.Send(ps.out[:0], ps.now, ds...)
 	if err != nil {
-		r.cfg.Log.Debug("message not sent through the tunnel", "error", err)
+		ps.cfg.Log.Debug("message not sent through the tunnel", "error", err)
 	}
 	t.messages += uint64(len(outs))
 	t.bytes += uint64(len(outs)) * i2np.TunnelDataLen
-	r.sendAll(outs)
-	r.transit.out = outs[:0]
+	for _, o := range outs {
+		ps.send(o.To, o.Message)
+	}
+	clear(outs)
+	ps.out = outs
 }
 
 func toRouter(h i2p.Hash) tunnel.Delivery {
@@ -252,31 +250,24 @@ func toTunnel(gateway i2p.Hash, id uint32) tunnel.Delivery {
 	return tunnel.Delivery{Kind: tunnel.DeliverTunnel, Router: gateway, Tunnel: id}
 }
 
-// receive takes a message that reached us through a tunnel of ours. It takes
-// ownership.
-func (r *Router) receive(t *ownTunnel, m i2np.Message) {
+// receive takes a message that reached us through a tunnel of ours, and gives
+// what came out of it to arrived, with its ownership. It takes ownership.
+func (ps *pools) receive(t *ownTunnel, m i2np.Message, arrived func(i2np.Message)) {
 	t.messages++
 	t.bytes += uint64(len(m.Body))
-	scratch := r.transit.arrived[:0]
-	r.transit.arrived = nil
-	deliveries, err := t.in.Handle(scratch, r.now, m)
-	if err != nil {
-		r.counts.Malformed++
-		r.cfg.Log.Debug("tunnel message dropped", "error", err)
+	var err error
+	if ps.came, err = t.in.Handle(ps.came[:0], ps.now, m); err != nil {
+		ps.counts.Malformed++
+		ps.cfg.Log.Debug("tunnel message dropped", "error", err)
 	}
-	for i := range deliveries {
-		d := &deliveries[i]
+	for i := range ps.came {
+		d := &ps.came[i]
 		if d.Kind == tunnel.DeliverLocal && !t.pool.party.closed {
-			r.arrived(t, d.Message)
+			arrived(d.Message)
 		} else {
-			r.counts.Unknown++
+			ps.counts.Unknown++
 			d.Message.Release()
 		}
 		*d = tunnel.Delivery{}
 	}
-	r.transit.arrived = deliveries[:0]
-}
-
-func (r *Router) event(kind string, peer i2p.Hash, id uint32, owner, detail string) {
-	r.cfg.Event(Event{Kind: kind, Router: peer, Tunnel: id, Owner: owner, Detail: detail})
 }

@@ -9,17 +9,16 @@ package router
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
-	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/profile"
-	"i2ptoolkit/pkg/ratchet"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/tally"
 	"i2ptoolkit/pkg/tunnel"
@@ -106,37 +105,25 @@ type Event struct {
 	Detail string
 }
 
-// Router is the core. New starts nothing; Run does.
+// Router takes what comes, has it handled by those whom it concerns, and sends
+// what they want sent. New starts nothing; Run does.
 type Router struct {
-	cfg   Config
-	in    inbox
-	rand  *draw.Source
-	now   time.Time // of the batch that the loop works on
-	db    *netdb.DB
-	peers *profile.Table
+	*core
+	in      inbox
+	transit *transit
+	pools   *pools
+	mail    *mail
+	looped  []i2np.Message // sent to ourselves
+	spare   []outgoing     // an empty tray
 
-	self    *party
-	parties []*party // self first; in the order of their opening
-	inbound map[uint32]*ownTunnel
-	transit transit
-	unsent  map[i2p.Hash][]i2np.Message // for routers that are being looked up
-	doubts  doubts
-	garlic  sourceLimit
-	opener  *ratchet.Router // of garlic to our identity's key
-	wanted  wanted
-	pace    *tunnel.BuildLimit
-	asked   neighbours
-
-	ended      sync.Mutex    // held by who uses what is left after Run
-	ready      chan struct{} // closed once exploratory tunnels stand both ways
-	isReady    bool
-	started    bool // tunnels may be built
-	stopping   bool // no more tunnels of others
+	ended      sync.Mutex // held by who uses what is left after Run
+	started    bool       // tunnels may be built
 	lastExpire time.Time
 	ticked     time.Time
-	counts     Counts
-	gone       netdb.SegmentStats // of parties that were closed
 }
+
+// ErrStopped is the answer to whoever asks a router that has ended.
+var ErrStopped = errors.New("router: stopped")
 
 // Counts are totals since the start.
 type Counts struct {
@@ -157,26 +144,12 @@ func New(cfg Config) *Router {
 	if cfg.Event == nil {
 		cfg.Event = func(Event) {}
 	}
-	r := &Router{
-		cfg: cfg, in: newInbox(cfg.Limits.Inbox, cfg.Gather), rand: cfg.Rand, now: cfg.Now(),
-		db: cfg.DB, peers: cfg.Profiles,
-		inbound: make(map[uint32]*ownTunnel),
-		unsent:  make(map[i2p.Hash][]i2np.Message),
-		doubts:  make(doubts),
-		wanted:  wanted{peers: make(map[i2p.Hash]int)},
-		pace:    tunnel.NewBuildLimit(cfg.Limits.BuildEvery, 0),
-		opener:  ratchet.NewRouter(ratchet.RouterConfig{Static: cfg.Static, NewPerSecond: int(cfg.Limits.GarlicPerSec)}),
-		asked:   newNeighbours(cfg.Hash),
-		ready:   make(chan struct{}),
-		garlic: sourceLimit{
-			rate: cfg.Limits.GarlicPerSec / 4, burst: cfg.Limits.GarlicPerSec / 2,
-			allRate: cfg.Limits.GarlicPerSec, allBurst: cfg.Limits.GarlicPerSec,
-			maxSources: maxSources, sources: make(map[i2p.Hash]*bucket),
-		},
-	}
-	r.transit = newTransit(r)
-	r.self = r.newParty(TunnelsConfig{Name: "exploratory", Inbound: cfg.Inbound, Outbound: cfg.Outbound}, false)
-	r.parties = []*party{r.self}
+	c := &core{cfg: cfg, rand: cfg.Rand, now: cfg.Now(), db: cfg.DB, peers: cfg.Profiles}
+	r := &Router{core: c, in: newInbox(cfg.Limits.Inbox, cfg.Gather)}
+	budget := tunnel.NewBudget(0)
+	r.transit = newTransit(c, budget, func(id uint32) bool { return r.pools.owns(id) })
+	r.pools = newPools(c, budget, r.transit.carries)
+	r.mail = newMail(c, r.pools)
 	return r
 }
 
@@ -186,7 +159,7 @@ const maxSources = 8192
 func (r *Router) Deliver(from i2p.Hash, m i2np.Message) { r.in.message(from, m) }
 
 // Ready is closed once exploratory tunnels stand both ways.
-func (r *Router) Ready() <-chan struct{} { return r.ready }
+func (r *Router) Ready() <-chan struct{} { return r.pools.ready }
 
 // Run works until ctx ends.
 func (r *Router) Run(ctx context.Context) error {
@@ -210,21 +183,31 @@ func (r *Router) Run(ctx context.Context) error {
 func (r *Router) end() {
 	r.ended.Lock()
 	defer r.ended.Unlock()
-	r.closeAll()
+	for n := len(r.pools.parties); n > 0; n-- {
+		r.closeParty(r.pools.parties[n-1])
+	}
+	r.transit.close()
 	r.in.Close()
+	r.sendAll()
+	r.mail.end()
 }
 
 // turn is one turn of the loop: what was taken out of the inbox, and what time
 // asks for. It returns how long the loop may sleep.
 func (r *Router) turn() time.Duration {
-	r.in.Each(func(a arrival) { r.direct(a.from, a.msg) })
-	r.forward() // before tick closes tunnels
+	r.in.Each(func(a arrival) {
+		r.direct(a.from, a.msg)
+		if len(r.tray) > 0 || r.transit.full() {
+			r.sendAll()
+		}
+	})
+	r.sendAll() // before tick closes tunnels
 	if wait := tickEvery - r.now.Sub(r.ticked); wait > 0 {
 		return min(wait, tickEvery)
 	}
 	r.ticked = r.now
 	sleep := r.tick()
-	r.forward()
+	r.sendAll()
 	return sleep
 }
 
@@ -234,82 +217,72 @@ const tickEvery = time.Millisecond
 
 // tick does what time asks for and returns how long the loop may sleep.
 func (r *Router) tick() time.Duration {
-	now := r.now
-	next := now.Add(time.Minute)
-	earlier := func(t time.Time) {
-		if !t.IsZero() && t.Before(next) {
-			next = t
+	next := r.now.Add(time.Minute)
+	next = earliest(next, r.transit.tick())
+	for i := 0; i < len(r.pools.parties); i++ {
+		next = earliest(next, r.tickParty(r.pools.parties[i]))
+	}
+	if r.now.Sub(r.lastExpire) >= time.Minute {
+		r.lastExpire = r.now
+		r.db.Expire(r.now)
+		r.pools.expire()
+	}
+	return max(next.Sub(r.now), tickEvery)
+}
+
+func (r *Router) tickParty(p *party) time.Time {
+	if p.closed || !r.started {
+		return time.Time{}
+	}
+	next := r.pools.tick(p)
+	return earliest(next, r.mail.tick(p))
+}
+
+// sendAll sends what there is to send: first what was carried for others, then
+// what was put on the tray meanwhile, so that messages leave in the order in
+// which they came.
+func (r *Router) sendAll() {
+	for {
+		carried := r.transit.forward()
+		tray, looped, later := r.tray, r.looped, r.later
+		if len(carried)+len(tray)+len(looped)+len(later) == 0 {
+			return
+		}
+		r.tray, r.looped, r.later = r.spare[:0], nil, nil
+		for i := range carried {
+			r.transmit(carried[i].To, carried[i].Message, nil)
+		}
+		for i := range tray {
+			r.transmit(tray[i].to, tray[i].msg, tray[i].failed)
+		}
+		clear(tray)
+		r.spare = tray
+		for _, m := range looped {
+			r.direct(r.cfg.Hash, m)
+		}
+		for _, f := range later {
+			f()
 		}
 	}
-	earlier(r.transit.expire(now))
-	for i := 0; i < len(r.parties); i++ {
-		earlier(r.tickParty(now, r.parties[i]))
-	}
-	if now.Sub(r.lastExpire) >= time.Minute {
-		r.lastExpire = now
-		r.db.Expire(now)
-		r.asked.expire(now)
-		for _, p := range r.parties {
-			p.expected.expire(now)
-		}
-	}
-	return max(next.Sub(now), tickEvery)
 }
 
-// random32 draws a non-zero number: a tunnel or message id.
-func (r *Router) random32() uint32 {
-	return r.rand.Nonzero32()
-}
-
-// messageLife is how long our own messages live (NETWORK: at most 60 s ahead).
-const messageLife = 30 * time.Second
-
-func (r *Router) message(t i2np.Type, body []byte) i2np.Message {
-	return i2np.Message{Type: t, ID: r.random32(), Expiration: i2p.DateOf(r.now.Add(messageLife)), Body: body}
-}
-
-// send passes a message to a router, over its session or a new one. It takes
-// ownership of the message.
-func (r *Router) send(to i2p.Hash, m i2np.Message) bool {
-	r.forward()
+// transmit passes a message to a router, over its session or a new one. It takes
+// ownership; failed is called where there is no way, unless it is nil.
+func (r *Router) transmit(to i2p.Hash, m i2np.Message, failed func()) {
 	if to == r.cfg.Hash {
-		r.direct(to, m)
-		return true
+		r.looped = append(r.looped, m)
+		return
 	}
+	sent := true
 	if r.cfg.Transport.Connected(to) {
-		return r.cfg.Transport.SendTo(to, m)
-	}
-	ri := r.db.Router(to)
-	if ri == nil {
-		r.wantRouter(to, m)
-		return true
-	}
-	return r.sendInfo(ri, m)
-}
-
-func (r *Router) sendInfo(ri *routerinfo.RouterInfo, m i2np.Message) bool {
-	r.forward()
-	if ri.Hash() == r.cfg.Hash {
-		r.direct(ri.Hash(), m)
-		return true
-	}
-	if err := r.cfg.Transport.Send(ri, m); err != nil {
+		sent = r.cfg.Transport.SendTo(to, m)
+	} else if ri := r.db.Router(to); ri == nil {
+		r.mail.wantRouter(to, m)
+	} else if err := r.cfg.Transport.Send(ri, m); err != nil {
 		r.cfg.Log.Debug("message not sent", "type", m.Type, "error", err)
-		return false
+		sent = false
 	}
-	return true
-}
-
-// garlicTo wraps a message so that only the router with that key reads it
-// (ECIES routers, Noise_N).
-func (r *Router) garlicTo(ri *routerinfo.RouterInfo, m i2np.Message) (i2np.Message, error) {
-	static, ok := ri.EncryptionKey()
-	if !ok {
-		return i2np.Message{}, ratchet.ErrType
+	if !sent && failed != nil {
+		failed()
 	}
-	body, err := ratchet.SealToRouter(r.rand, r.now, static, []i2np.Clove{{Message: m}})
-	if err != nil {
-		return i2np.Message{}, err
-	}
-	return r.message(i2np.GarlicType, i2np.AppendGarlic(nil, body)), nil
 }

@@ -1,7 +1,6 @@
 package router
 
 import (
-	"sync"
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
@@ -50,10 +49,11 @@ func (r *Router) Counts() Numbers {
 		n.Counts = r.counts
 		n.InboxDropped = r.in.Dropped()
 		n.Transit = len(r.transit.hops)
-		n.DB, n.Profiles, n.Garlic = r.db.Stats(), r.peers.Stats(), r.opener.Stats()
-		n.Segments, n.Endpoints = r.gone, r.transit.endpoints()
-		for _, p := range r.parties {
-			if p != r.self && !p.resting {
+		n.DB, n.Profiles, n.Garlic = r.db.Stats(), r.peers.Stats(), r.mail.opener.Stats()
+		n.Segments, n.Endpoints = r.mail.gone, r.transit.endpoints()
+		tally.Add(&n.Endpoints, r.pools.gone)
+		for _, p := range r.pools.parties {
+			if p != r.pools.self && !p.resting {
 				n.Parties++
 			}
 			tally.Add(&n.Segments, p.segment.Stats())
@@ -62,7 +62,7 @@ func (r *Router) Counts() Numbers {
 					tally.Add(&n.Endpoints, t.in.Stats())
 				}
 			}
-			if p == r.self {
+			if p == r.pools.self {
 				n.ExploratoryIn, n.ExploratoryOut = len(p.in.tunnels), len(p.out.tunnels)
 				continue
 			}
@@ -77,27 +77,18 @@ func (r *Router) Counts() Numbers {
 func (r *Router) Tunnels() []TunnelInfo {
 	var out []TunnelInfo
 	r.within(func() {
-		for _, p := range r.parties {
+		for _, p := range r.pools.parties {
 			for _, pl := range []*pool{p.in, p.out} {
 				for _, t := range pl.tunnels {
 					out = append(out, TunnelInfo{
-						Owner: p.cfg.Name, Own: true, Client: p != r.self, Inbound: pl.inbound,
+						Owner: p.cfg.Name, Own: true, Client: p != r.pools.self, Inbound: pl.inbound,
 						ID: t.id, Hops: t.hops, Failing: t.failing, RTT: t.rtt,
 						Created: t.created, Expires: t.expires, Messages: t.messages, Bytes: t.bytes,
 					})
 				}
 			}
 		}
-		for _, h := range r.transit.list() {
-			i := TunnelInfo{
-				Role: h.role, Inbound: h.role == tunnel.RoleGateway, ID: h.id,
-				Created: h.created, Expires: h.expires, Messages: h.messages, Bytes: h.bytes,
-			}
-			if !h.next.IsZero() {
-				i.Hops = []i2p.Hash{h.next}
-			}
-			out = append(out, i)
-		}
+		out = append(out, r.transit.list()...)
 	})
 	return out
 }
@@ -107,7 +98,7 @@ func (r *Router) Tunnels() []TunnelInfo {
 func (r *Router) Start() {
 	r.in.do(func() {
 		r.started = true
-		r.publishInfo()
+		r.mail.publishInfo()
 	})
 }
 
@@ -115,65 +106,13 @@ func (r *Router) Start() {
 func (r *Router) Republish() {
 	r.in.do(func() {
 		if r.started {
-			r.publishInfo()
+			r.mail.publishInfo()
 		}
 	})
 }
 
 // StopTransit takes on no more tunnels of others.
-func (r *Router) StopTransit() { r.in.do(func() { r.stopping = true }) }
-
-// wanted are the peers next to us in a tunnel: their sessions should last.
-// Transports ask from goroutines of their own.
-type wanted struct {
-	mu    sync.RWMutex
-	peers map[i2p.Hash]int
-}
-
-func (w *wanted) add(h i2p.Hash, n int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.peers[h] += n; w.peers[h] <= 0 {
-		delete(w.peers, h)
-	}
-}
-
-// Wants reports whether the session with a peer is to outlive idleness. It may
-// be called from any goroutine.
-func (r *Router) Wants(peer i2p.Hash) bool {
-	r.wanted.mu.RLock()
-	defer r.wanted.mu.RUnlock()
-	return r.wanted.peers[peer] > 0
-}
-
-// PeerUp, PeerDown, PeerStalled and PeerFailed tell of sessions. They may be called from
-// any goroutine.
-func (r *Router) PeerUp(peer i2p.Hash) {
-	r.in.do(func() {
-		r.peers.Connected(r.now, peer)
-		r.db.Proved(peer)
-	})
-}
-
-// PeerDown tells that the last session with a peer has ended.
-func (r *Router) PeerDown(peer i2p.Hash) {
-	r.in.do(func() { r.peerLost(peer) })
-}
-
-// PeerStalled tells that a peer acknowledges nothing of what is sent to it,
-// although its session still stands.
-func (r *Router) PeerStalled(peer i2p.Hash) {
-	r.in.do(func() { r.peerDoubted(peer) })
-}
-
-// PeerFailed tells that a dial came to nothing: builds through that peer have
-// failed as well, and need not be waited for.
-func (r *Router) PeerFailed(peer i2p.Hash) {
-	r.in.do(func() {
-		r.peers.ConnectFailed(r.now, peer)
-		r.failBuilds(peer)
-	})
-}
+func (r *Router) StopTransit() { r.in.do(func() { r.transit.stopping = true }) }
 
 // Limit changes the limits that may change while the router runs; zero fields
 // stay as they are.

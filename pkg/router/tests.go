@@ -19,22 +19,22 @@ type test struct {
 
 // test sends a DeliveryStatus around, sealed with a one-time key so that
 // neither the endpoint nor the gateway can tell it from other garlic.
-func (r *Router) test(p *party, a tunnel.Action) {
+func (ps *pools) test(p *party, a tunnel.Action) {
 	out, in := p.out.find(a.ID), p.in.find(a.Back)
 	if out == nil || in == nil {
-		p.policy.TestFailed(r.now, a.Test)
+		p.policy.TestFailed(ps.now, a.Test)
 		return
 	}
-	status := r.message(i2np.DeliveryStatusType, nil)
-	status.Body = i2np.DeliveryStatus{MessageID: status.ID, Timestamp: i2p.DateOf(r.now)}.AppendTo(nil)
-	key, tag := r.newOneTime(in)
-	body, err := ratchet.SealTagged(r.rand, key, tag, []i2np.Clove{{Message: status}})
+	status := ps.message(i2np.DeliveryStatusType, nil)
+	status.Body = i2np.DeliveryStatus{MessageID: status.ID, Timestamp: i2p.DateOf(ps.now)}.AppendTo(nil)
+	key, tag := ps.newOneTime(in)
+	body, err := ratchet.SealTagged(ps.rand, key, tag, []i2np.Clove{{Message: status}})
 	if err != nil {
-		p.policy.TestFailed(r.now, a.Test)
+		p.policy.TestFailed(ps.now, a.Test)
 		return
 	}
-	p.expected.tests[status.ID] = test{a.Test, out, in, r.now}
-	r.outbound(out, toTunnel(in.gateway, in.gatewayID), r.message(i2np.GarlicType, i2np.AppendGarlic(nil, body)))
+	p.expected.tests[status.ID] = test{a.Test, out, in, ps.now}
+	ps.outbound(out, toTunnel(in.gateway, in.gatewayID), ps.message(i2np.GarlicType, i2np.AppendGarlic(nil, body)))
 }
 
 func (pl *pool) find(ref uint64) *ownTunnel {
@@ -47,10 +47,10 @@ func (pl *pool) find(ref uint64) *ownTunnel {
 }
 
 // testReturned takes a DeliveryStatus that may be a test's.
-func (r *Router) testReturned(p *party, w way, id uint32) {
+func (ps *pools) testReturned(p *party, w way, id uint32) {
 	t, ok := p.expected.tests[id]
 	if !ok || w.tunnel != t.in {
-		r.unexpected(func(e *expected) bool {
+		ps.unexpected(func(e *expected) bool {
 			_, test := e.tests[id]
 			_, store := e.stores[id]
 			return test || store
@@ -58,42 +58,42 @@ func (r *Router) testReturned(p *party, w way, id uint32) {
 		return
 	}
 	delete(p.expected.tests, id)
-	r.counts.TestsOK++
-	rtt := r.now.Sub(t.sent)
-	p.policy.TestOK(r.now, t.id, rtt)
+	ps.counts.TestsOK++
+	rtt := ps.now.Sub(t.sent)
+	p.policy.TestOK(ps.now, t.id, rtt)
 	recovered := t.out.failing || t.in.failing
 	for _, own := range []*ownTunnel{t.out, t.in} {
 		own.failing, own.rtt = false, rtt
-		r.doubts.trust(own.hops)
+		ps.doubts.trust(own.hops)
 		for _, h := range own.hops {
-			r.peers.TunnelTested(r.now, h, true, rtt, len(own.hops))
+			ps.peers.TunnelTested(ps.now, h, true, rtt, len(own.hops))
 		}
 	}
 	if recovered {
-		r.changed(p)
+		ps.changed(p)
 	}
 }
 
 // testTimeout gives a test up. Until another one says more, both its tunnels
 // are used after those that nothing is known against.
-func (r *Router) testTimeout(p *party, name uint64) {
+func (ps *pools) testTimeout(p *party, name uint64) {
 	for id, t := range p.expected.tests {
 		if t.id != name {
 			continue
 		}
 		delete(p.expected.tests, id)
-		r.counts.TestsFailed++
+		ps.counts.TestsFailed++
 		for _, own := range []*ownTunnel{t.out, t.in} {
 			if !p.policy.Failing(own.ref) {
 				continue
 			}
 			own.failing = true
-			r.doubt(own.hops)
+			ps.doubt(own.hops)
 			for _, h := range own.hops {
-				r.peers.TunnelTested(r.now, h, false, 0, len(own.hops))
+				ps.peers.TunnelTested(ps.now, h, false, 0, len(own.hops))
 			}
 		}
-		r.changed(p)
+		ps.changed(p)
 		return
 	}
 }

@@ -11,8 +11,10 @@ import (
 	"i2ptoolkit/pkg/tunnel"
 )
 
-// transit holds the tunnels of others that we are a hop of.
+// transit is the tunnels of others that we are a hop of.
 type transit struct {
+	*core
+	owned    func(id uint32) bool // whether a tunnel of ours has an id
 	opener   tunnel.Opener
 	budget   *tunnel.Budget
 	hops     map[uint32]*transitHop
@@ -20,8 +22,9 @@ type transit struct {
 	requests sourceLimit
 	oldest   []*transitHop // in the order of their expiry
 	batch    tunnel.Batch  // work that forward completes
-	out      []tunnel.Out  // scratch
+	out      []tunnel.Out  // what the last forward returned
 	arrived  []tunnel.Delivery
+	stopping bool                 // no more tunnels
 	gone     tunnel.EndpointStats // of endpoints that have ended
 }
 
@@ -45,11 +48,11 @@ type transitHop struct {
 // clocks of others.
 const transitGrace = time.Minute
 
-func newTransit(r *Router) transit {
-	l := r.cfg.Limits
-	return transit{
-		opener:  tunnel.Opener{Us: r.cfg.Hash, Static: r.cfg.Static, Replay: tunnel.NewReplayFilter(0)},
-		budget:  tunnel.NewBudget(0),
+func newTransit(c *core, budget *tunnel.Budget, owned func(uint32) bool) *transit {
+	l := c.cfg.Limits
+	return &transit{
+		core: c, owned: owned, budget: budget,
+		opener:  tunnel.Opener{Us: c.cfg.Hash, Static: c.cfg.Static, Replay: tunnel.NewReplayFilter(0)},
 		hops:    make(map[uint32]*transitHop),
 		perPeer: make(map[i2p.Hash]int),
 		requests: sourceLimit{
@@ -60,83 +63,88 @@ func newTransit(r *Router) transit {
 	}
 }
 
-// buildRequest handles a request to become a hop. What cannot be read is
-// dropped; what can is answered, honestly, but with the one code that tells
-// least (Tunnel Creation: reject with 30).
-func (r *Router) buildRequest(from i2p.Hash, m i2np.Message) {
-	if !r.transit.requests.allow(r.now, from) {
-		r.counts.BuildsLimited++
-		return
+// carries reports whether a tunnel of somebody's has an id.
+func (t *transit) carries(id uint32) bool { return t.hops[id] != nil }
+
+// request handles a request to become a hop, and returns it where it is
+// granted. What cannot be read is dropped; what can is answered, honestly, but
+// with the one code that tells least (Tunnel Creation: reject with 30).
+func (t *transit) request(from i2p.Hash, m i2np.Message) *tunnel.Request {
+	if !t.requests.allow(t.now, from) {
+		t.counts.BuildsLimited++
+		return nil
 	}
-	req, err := r.transit.opener.Open(r.now, m)
+	req, err := t.opener.Open(t.now, m)
 	if err != nil {
-		r.counts.Malformed++
-		r.cfg.Log.Debug("build request refused", "error", err)
-		return
+		t.counts.Malformed++
+		t.cfg.Log.Debug("build request refused", "error", err)
+		return nil
 	}
 	code, options := tunnel.Accept, i2p.Mapping(nil)
 	if req.Bandwidth != (tunnel.Bandwidth{}) {
-		options = tunnel.ReplyOptions(r.cfg.TransitKBps)
+		options = tunnel.ReplyOptions(t.cfg.TransitKBps)
 	}
-	if !r.acceptTransit(from, req) {
-		code, options = tunnel.RejectBandwidth, nil
-		r.counts.TransitRefused++
+	granted := t.accept(from, req)
+	if granted {
+		t.counts.TransitAccepted++
 	} else {
-		r.counts.TransitAccepted++
-		r.noteTransit(from, req)
+		code, options = tunnel.RejectBandwidth, nil
+		t.counts.TransitRefused++
 	}
-	answer, err := req.Answer(r.now, r.rand, code, options)
-	if err != nil {
-		r.cfg.Log.Warn("build request not answered", "error", err)
-		return
-	}
-	if req.Role != tunnel.RoleEndpoint {
-		r.send(req.NextRouter, answer)
-		return
-	}
-	r.buildAnswer(req, answer)
-}
-
-// buildAnswer sends an outbound endpoint's reply into the creator's inbound
-// tunnel, sealed for the creator unless that tunnel begins with us.
-func (r *Router) buildAnswer(req *tunnel.Request, answer i2np.Message) {
-	defer answer.Release()
-	if req.Garlic == nil || req.NextRouter == r.cfg.Hash {
-		r.toTunnel(req.NextRouter, req.NextTunnel, answer)
-		return
-	}
-	body, err := ratchet.SealTagged(r.rand, req.Garlic.Key, req.Garlic.Tag, []i2np.Clove{{Message: answer}})
-	if err != nil {
-		r.cfg.Log.Warn("build reply not sealed", "error", err)
-		return
-	}
-	r.toTunnel(req.NextRouter, req.NextTunnel, r.message(i2np.GarlicType, i2np.AppendGarlic(nil, body)))
-}
-
-// acceptTransit makes us a hop, unless a limit is reached.
-func (r *Router) acceptTransit(from i2p.Hash, req *tunnel.Request) bool {
-	t := &r.transit
+	answer, err := req.Answer(t.now, t.rand, code, options)
 	switch {
-	case r.stopping || len(t.hops) >= r.cfg.Limits.TransitTunnels:
+	case err != nil:
+		t.cfg.Log.Warn("build request not answered", "error", err)
+	case req.Role != tunnel.RoleEndpoint:
+		t.send(req.NextRouter, answer)
+	default:
+		t.answer(req, answer)
+	}
+	if !granted {
+		return nil
+	}
+	return req
+}
+
+// answer sends an outbound endpoint's reply into the creator's inbound tunnel,
+// sealed for the creator unless that tunnel begins with us.
+func (t *transit) answer(req *tunnel.Request, answer i2np.Message) {
+	defer answer.Release()
+	if req.Garlic == nil || req.NextRouter == t.cfg.Hash {
+		t.toTunnel(req.NextRouter, req.NextTunnel, answer)
+		return
+	}
+	body, err := ratchet.SealTagged(t.rand, req.Garlic.Key, req.Garlic.Tag, []i2np.Clove{{Message: answer}})
+	if err != nil {
+		t.cfg.Log.Warn("build reply not sealed", "error", err)
+		return
+	}
+	t.toTunnel(req.NextRouter, req.NextTunnel, t.message(i2np.GarlicType, i2np.AppendGarlic(nil, body)))
+}
+
+// accept makes us a hop, unless a limit is reached.
+func (t *transit) accept(from i2p.Hash, req *tunnel.Request) bool {
+	switch {
+	case t.stopping || len(t.hops) >= t.cfg.Limits.TransitTunnels:
 		return false
-	case t.perPeer[from] >= r.cfg.Limits.TransitPerPeer:
+	case t.perPeer[from] >= t.cfg.Limits.TransitPerPeer:
 		return false
-	case req.Role != tunnel.RoleEndpoint && r.cfg.Transport.Congested(req.NextRouter):
+	case req.Role != tunnel.RoleEndpoint && t.cfg.Transport.Congested(req.NextRouter):
 		return false // its tunnel would be a slow one, and slow the others
-	case t.hops[req.ReceiveTunnel] != nil || r.inbound[req.ReceiveTunnel] != nil:
+	case t.carries(req.ReceiveTunnel) || t.owned(req.ReceiveTunnel):
 		return false
 	}
 	h := &transitHop{
 		id: req.ReceiveTunnel, role: req.Role, from: from, next: req.NextRouter,
-		created: r.now, expires: r.now.Add(tunnel.Lifetime + transitGrace),
+		created: t.now, expires: t.now.Add(tunnel.Lifetime + transitGrace),
 	}
 	switch req.Role {
 	case tunnel.RoleGateway:
-		h.gateway = tunnel.NewGateway(tunnel.GatewayConfig{Keys: req.Keys, NextRouter: req.NextRouter, NextTunnel: req.NextTunnel, Rand: r.rand})
+		h.gateway = req.NewGateway(t.rand)
 	case tunnel.RoleEndpoint:
-		h.endpoint, h.next = tunnel.NewEndpoint(tunnel.EndpointConfig{Keys: req.Keys, Budget: t.budget}), i2p.Hash{}
+		h.endpoint, h.next = req.NewEndpoint(t.budget), i2p.Hash{}
 	default:
-		h.participant = tunnel.NewParticipant(tunnel.ParticipantConfig{Keys: req.Keys, NextRouter: req.NextRouter, NextTunnel: req.NextTunnel, Rand: r.rand})
+		h.participant = req.NewParticipant(t.rand)
 	}
 	t.hops[h.id] = h
 	t.oldest = append(t.oldest, h)
@@ -144,10 +152,10 @@ func (r *Router) acceptTransit(from i2p.Hash, req *tunnel.Request) bool {
 	return true
 }
 
-// expire drops tunnels whose time is over and returns when the next one's is.
-func (t *transit) expire(now time.Time) time.Time {
+// tick drops tunnels whose time is over and returns when the next one's is.
+func (t *transit) tick() time.Time {
 	n := 0
-	for n < len(t.oldest) && !now.Before(t.oldest[n].expires) {
+	for n < len(t.oldest) && !t.now.Before(t.oldest[n].expires) {
 		t.drop(t.oldest[n])
 		n++
 	}
@@ -158,18 +166,17 @@ func (t *transit) expire(now time.Time) time.Time {
 	}
 	for _, h := range t.oldest {
 		if h.endpoint != nil {
-			h.endpoint.Expire(now)
+			h.endpoint.Expire(t.now)
 		}
 	}
 	next := t.oldest[0].expires
-	if poll := now.Add(10 * time.Second); poll.Before(next) {
+	if poll := t.now.Add(10 * time.Second); poll.Before(next) {
 		return poll // for fragments that wait at endpoints
 	}
 	return next
 }
 
-// endpoints are the counts of all endpoints that there were, those of our own
-// tunnels that have gone included.
+// endpoints are the counts of all endpoints that there were.
 func (t *transit) endpoints() tunnel.EndpointStats {
 	all := t.gone
 	for _, h := range t.oldest {
@@ -198,132 +205,96 @@ func (t *transit) close() {
 	t.oldest = nil
 }
 
-// tunnelData handles a message between two hops of a tunnel: one of ours, or
-// one that we carry. It takes ownership.
-func (r *Router) tunnelData(from i2p.Hash, m i2np.Message) {
-	d, err := i2np.ParseTunnelData(m.Body)
-	if err != nil {
-		r.counts.Malformed++
-		m.Release()
-		return
-	}
-	if in := r.inbound[d.Tunnel]; in != nil {
-		r.receive(in, m)
-		return
-	}
-	h := r.transit.hops[d.Tunnel]
+// data handles a message between two hops of a tunnel. It takes ownership.
+func (t *transit) data(id uint32, m i2np.Message) {
+	h := t.hops[id]
 	if h == nil || h.gateway != nil {
-		r.counts.Unknown++
+		t.counts.Unknown++
 		m.Release()
 		return
 	}
-	h.count(r, 1)
+	h.count(t.core, 1)
+	var err error
 	if h.participant == nil {
-		err = r.transit.batch.Handle(h.endpoint, m)
-	} else if err = r.transit.batch.Forward(h.participant, m); err != nil {
+		err = t.batch.Handle(h.endpoint, m)
+	} else if err = t.batch.Forward(h.participant, m); err != nil {
 		m.Release()
 	}
 	if err != nil {
-		r.counts.Malformed++
+		t.counts.Malformed++
 	}
-	r.forwardFull()
+}
+
+// enter handles a message that enters a tunnel at us. It borrows it.
+func (t *transit) enter(id uint32, message []byte) {
+	h := t.hops[id]
+	if h == nil || h.gateway == nil {
+		t.counts.Unknown++
+		return
+	}
+	n, err := t.batch.Add(h.gateway, t.now, message)
+	if err != nil {
+		t.counts.Malformed++
+	}
+	h.count(t.core, n)
 }
 
 // maxBatch is how many messages of other people's tunnels wait for each other
 // at most.
 const maxBatch = 64
 
-func (r *Router) forwardFull() {
-	if r.transit.batch.Len() >= maxBatch {
-		r.forward()
+// full reports whether what has gathered should not wait for more.
+func (t *transit) full() bool { return t.batch.Len() >= maxBatch }
+
+// forward returns what has gathered, to be sent in this order. The slice is
+// the caller's until the next forward.
+func (t *transit) forward() []tunnel.Out {
+	clear(t.out)
+	t.out = t.out[:0]
+	if t.batch.Len() > 0 {
+		t.batch.Run(func(o tunnel.Out) { t.out = append(t.out, o) }, t.leave)
 	}
+	return t.out
 }
 
-// forward sends on the messages of other people's tunnels that have gathered.
-// The loop calls it when it has nothing else to do, and before it sends
-// anything else, so that messages leave in the order in which they came.
-func (r *Router) forward() {
-	for r.transit.batch.Len() > 0 { // again for what came to ourselves
-		r.transit.batch.Run(func(o tunnel.Out) { r.send(o.To, o.Message) }, r.endpoint)
+// leave takes what leaves an outbound tunnel of somebody's.
+func (t *transit) leave(e *tunnel.Endpoint, m i2np.Message) {
+	var err error
+	if t.arrived, err = e.Reassemble(t.arrived[:0], t.now, m); err != nil {
+		t.counts.Malformed++
 	}
-}
-
-// endpoint sends on what leaves an outbound tunnel of somebody's.
-func (r *Router) endpoint(e *tunnel.Endpoint, m i2np.Message) {
-	// What is delivered may come back to this router and to this function, so
-	// the scratch slice is taken, not shared.
-	scratch := r.transit.arrived[:0]
-	r.transit.arrived = nil
-	deliveries, err := e.Reassemble(scratch, r.now, m)
-	if err != nil {
-		r.counts.Malformed++
-	}
-	for i := range deliveries {
-		d := &deliveries[i]
+	for i := range t.arrived {
+		d := &t.arrived[i]
 		if d.Kind == tunnel.DeliverLocal {
-			r.counts.Unknown++ // an endpoint has no local destination
+			t.counts.Unknown++ // an endpoint has no local destination
 			d.Message.Release()
-			continue
+		} else {
+			t.out = append(t.out, d.Forward(t.now, t.rand.Nonzero32()))
 		}
-		out := d.Forward(r.now, r.random32())
-		r.send(out.To, out.Message)
 		*d = tunnel.Delivery{}
 	}
-	r.transit.arrived = deliveries[:0]
 }
 
-// tunnelGateway handles a message that enters a tunnel at us. It takes
-// ownership.
-func (r *Router) tunnelGateway(m i2np.Message) {
-	g, err := i2np.ParseTunnelGateway(m.Body)
-	if err != nil {
-		r.counts.Malformed++
-		m.Release()
-		return
-	}
-	if in := r.inbound[g.Tunnel]; in != nil {
-		if !in.zeroHop() {
-			r.counts.Unknown++
-			m.Release()
-			return
-		}
-		r.receive(in, m)
-		return
-	}
-	defer m.Release()
-	h := r.transit.hops[g.Tunnel]
-	if h == nil || h.gateway == nil {
-		r.counts.Unknown++
-		return
-	}
-	n, err := r.transit.batch.Add(h.gateway, r.now, g.Message)
-	if err != nil {
-		r.counts.Malformed++
-	}
-	h.count(r, n)
-	r.forwardFull()
-}
-
-func (r *Router) sendAll(outs []tunnel.Out) {
-	for i := range outs {
-		r.send(outs[i].To, outs[i].Message)
-		outs[i] = tunnel.Out{}
-	}
-}
-
-func (h *transitHop) count(r *Router, messages int) {
+func (h *transitHop) count(c *core, messages int) {
 	h.messages += uint64(messages)
 	h.bytes += uint64(messages) * i2np.TunnelDataLen
-	r.counts.TransitMessages += uint64(messages)
-	r.counts.TransitBytes += uint64(messages) * i2np.TunnelDataLen
+	c.counts.TransitMessages += uint64(messages)
+	c.counts.TransitBytes += uint64(messages) * i2np.TunnelDataLen
 }
 
-// list returns the hops in the order of their ids.
-func (t *transit) list() []*transitHop {
-	out := make([]*transitHop, 0, len(t.hops))
+// list describes the tunnels in the order of their ids.
+func (t *transit) list() []TunnelInfo {
+	out := make([]TunnelInfo, 0, len(t.hops))
 	for _, h := range t.hops {
-		out = append(out, h)
+		i := TunnelInfo{
+			Role: h.role, Inbound: h.role == tunnel.RoleGateway, ID: h.id,
+			Created: h.created, Expires: h.expires, Messages: h.messages, Bytes: h.bytes,
+		}
+		if !h.next.IsZero() {
+			i.Hops = []i2p.Hash{h.next}
+		}
+		out = append(out, i)
 	}
-	sort.Slice(out, func(i, j int) bool { return out[i].id < out[j].id })
+	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
 	return out
 }

@@ -5,7 +5,6 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/netdb"
-	"i2ptoolkit/pkg/tally"
 	"i2ptoolkit/pkg/tunnel"
 )
 
@@ -20,10 +19,10 @@ type Tunnels struct {
 func (r *Router) OpenTunnels(cfg TunnelsConfig) *Tunnels {
 	t := &Tunnels{r: r, p: &party{cfg: cfg, closed: true}}
 	r.in.do(func() {
-		*t.p = *r.newParty(cfg, true)
+		*t.p = *r.pools.newParty(cfg, true)
 		t.p.in.party, t.p.out.party = t.p, t.p
-		r.parties = append(r.parties, t.p)
-		r.tickParty(r.now, t.p)
+		r.pools.parties = append(r.pools.parties, t.p)
+		r.tickParty(t.p)
 	})
 	return t
 }
@@ -51,7 +50,7 @@ func (t *Tunnels) send(via uint32, to tunnel.Delivery, messages []i2np.Message) 
 			}
 		}
 		if use == nil {
-			use = t.p.out.best(t.r)
+			use = t.r.pools.best(t.p.out)
 		}
 	}
 	if use == nil {
@@ -63,7 +62,7 @@ func (t *Tunnels) send(via uint32, to tunnel.Delivery, messages []i2np.Message) 
 		ds[i] = to
 		ds[i].Message = m
 	}
-	t.r.outboundAll(use, ds)
+	t.r.pools.outboundAll(use, ds)
 }
 
 // LookupLeaseSet asks the netDb through these tunnels, for a lease set that was
@@ -76,7 +75,7 @@ func (t *Tunnels) LookupLeaseSet(hash i2p.Hash, than i2p.Date, done func(leasese
 			return
 		}
 		id, out := t.p.segment.StartNewer(t.r.now, hash, than)
-		t.r.await(t.p, id, out, func(res netdb.Result) { done(res.LeaseSet, res.Err) })
+		t.r.mail.await(t.p, id, out, func(res netdb.Result) { done(res.LeaseSet, res.Err) })
 	})
 	if !ok {
 		done(nil, ErrStopped)
@@ -88,7 +87,7 @@ func (t *Tunnels) LookupLeaseSet(hash i2p.Hash, than i2p.Date, done func(leasese
 func (t *Tunnels) Publish(set leaseset.Record) {
 	t.r.in.do(func() {
 		if !t.p.closed {
-			t.r.perform(t.p, t.p.segment.PublishLeaseSet(t.r.now, set))
+			t.r.mail.perform(t.p, t.p.segment.PublishLeaseSet(t.r.now, set))
 		}
 	})
 }
@@ -98,7 +97,7 @@ func (t *Tunnels) Publish(set leaseset.Record) {
 func (t *Tunnels) Withdraw(set leaseset.Record) {
 	t.r.in.do(func() {
 		if !t.p.closed {
-			t.r.perform(t.p, t.p.segment.WithdrawLeaseSet(t.r.now, set))
+			t.r.mail.perform(t.p, t.p.segment.WithdrawLeaseSet(t.r.now, set))
 		}
 	})
 }
@@ -138,14 +137,14 @@ func (t *Tunnels) Reshape(in, out Shape) {
 		}
 		t.p.cfg.Inbound, t.p.cfg.Outbound = in, out
 		for _, a := range t.p.policy.Reshape(in.quota(), out.quota()) {
-			t.r.act(t.p, a)
+			t.r.pools.act(t.p, a)
 		}
-		t.r.changed(t.p)
+		t.r.pools.changed(t.p)
 	})
 }
 
 // Reshape has the router's own pools keep tunnels of other shapes from now on.
-func (r *Router) Reshape(in, out Shape) { (&Tunnels{r: r, p: r.self}).Reshape(in, out) }
+func (r *Router) Reshape(in, out Shape) { (&Tunnels{r: r, p: r.pools.self}).Reshape(in, out) }
 
 // Close gives the tunnels up.
 func (t *Tunnels) Close() {
@@ -153,42 +152,9 @@ func (t *Tunnels) Close() {
 }
 
 func (r *Router) closeParty(p *party) {
-	if p.closed {
-		return
-	}
-	p.closed = true
-	tally.AddTotals(&r.gone, p.segment.Stats())
-	p.policy.Close()
-	for _, pl := range []*pool{p.in, p.out} {
-		for _, t := range pl.tunnels {
-			r.forget(t)
-		}
-		pl.tunnels = nil
-	}
-	waiting := p.expected.lookups
-	p.expected = newExpected()
-	for _, waiting := range waiting {
-		for _, done := range waiting {
-			done(netdb.Result{Err: ErrStopped})
-		}
-	}
-	for i, other := range r.parties {
-		if other == p {
-			r.parties = append(r.parties[:i], r.parties[i+1:]...)
-			break
-		}
-	}
-}
-
-// closeAll lets go of everything at the end of Run.
-func (r *Router) closeAll() {
-	for len(r.parties) > 1 {
-		r.closeParty(r.parties[len(r.parties)-1])
-	}
-	r.closeParty(r.self)
-	r.transit.close()
-	for to, waiting := range r.unsent {
-		release(waiting)
-		delete(r.unsent, to)
+	if !p.closed {
+		p.closed = true
+		r.pools.close(p)
+		r.mail.close(p)
 	}
 }

@@ -40,8 +40,8 @@ func newInquirer(t *testing.T, alone bool) *inquirer {
 	a.dest = a.open(Shape{Quantity: 2}, Shape{Quantity: 2})
 	a.second = a.open(Shape{Quantity: 1}, Shape{Quantity: 1})
 	a.run(10*time.Second, nil)
-	if len(a.dest.p.in.tunnels) != 2 || len(a.second.p.in.tunnels) != 1 || a.r.isReady == alone {
-		t.Fatalf("the destinations have %d and %d tunnels, the router is ready: %v", len(a.dest.p.in.tunnels), len(a.second.p.in.tunnels), a.r.isReady)
+	if len(a.dest.p.in.tunnels) != 2 || len(a.second.p.in.tunnels) != 1 || a.r.pools.isReady == alone {
+		t.Fatalf("the destinations have %d and %d tunnels, the router is ready: %v", len(a.dest.p.in.tunnels), len(a.second.p.in.tunnels), a.r.pools.isReady)
 	}
 	a.drop = func(from, to i2p.Hash, m i2np.Message) bool {
 		if a.letOut && from == a.r.cfg.Hash {
@@ -79,7 +79,7 @@ func (a *inquirer) arrive(w way, m i2np.Message) {
 func (a *inquirer) ask(f func()) {
 	a.run(time.Second, nil) // what it asks by itself is over
 	a.tags = make(map[[8]byte]oneTime)
-	for _, p := range a.r.parties {
+	for _, p := range a.r.pools.parties {
 		for tag, k := range p.expected.tags {
 			a.tags[tag] = k
 		}
@@ -115,7 +115,7 @@ type awaited struct {
 
 func (a *inquirer) lookup(p *party, key i2p.Hash, done func(netdb.Result)) way {
 	a.t.Helper()
-	a.ask(func() { a.r.lookup(p, key, i2np.LookupLeaseSet, done) })
+	a.ask(func() { a.r.mail.lookup(p, key, i2np.LookupLeaseSet, done) })
 	if len(p.expected.asked[key]) == 0 {
 		a.t.Fatal("nothing was asked")
 	}
@@ -145,7 +145,7 @@ func storeOf(set leaseset.Record) []byte {
 
 // confirmed makes the confirmation of what a destination publishes.
 func (a *inquirer) confirmed() awaited {
-	a.ask(func() { a.r.perform(a.dest.p, a.dest.p.segment.PublishLeaseSet(a.r.now, a.leaseSet())) })
+	a.ask(func() { a.r.mail.perform(a.dest.p, a.dest.p.segment.PublishLeaseSet(a.r.now, a.leaseSet())) })
 	for token, q := range a.dest.p.expected.stores {
 		return awaited{
 			a.message(i2np.DeliveryStatusType, 3, i2np.DeliveryStatus{MessageID: token, Timestamp: i2p.DateOf(a.now)}.AppendTo(nil)),
@@ -185,7 +185,7 @@ func (a *inquirer) throughGateway() (way, i2np.Message) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return way{tunnel: a.r.inbound[g.Tunnel]}, m
+	return way{tunnel: a.r.pools.inbound[g.Tunnel]}, m
 }
 
 // built makes the reply to a destination's build through one hop.
@@ -229,7 +229,7 @@ func TestAnswersComeAsAsked(t *testing.T) {
 		return func(a *inquirer) awaited { return a.answered(a.dest.p, sealed, entry) }
 	}
 	own := func(sealed, entry bool) question {
-		return func(a *inquirer) awaited { return a.answered(a.r.self, sealed, entry) }
+		return func(a *inquirer) awaited { return a.answered(a.r.pools.self, sealed, entry) }
 	}
 	for name, c := range map[string]struct {
 		alone bool
@@ -255,7 +255,7 @@ func TestAnswersComeAsAsked(t *testing.T) {
 			a := newInquirer(t, c.alone)
 			want := c.ask(a)
 			wrong := []way{{peer: a.other.Hash()}, {peer: stranger(8)}}
-			for _, t := range a.r.inbound {
+			for _, t := range a.r.pools.inbound {
 				wrong = append(wrong, way{tunnel: t})
 			}
 			for _, w := range wrong {
@@ -307,7 +307,7 @@ func (a *inquirer) sentTo(to i2p.Hash) (n int) {
 // have the router whose it is act under its own name.
 func TestTunnelsDoNotAnswer(t *testing.T) {
 	a := newInquirer(t, false)
-	tunnel := a.r.self.in.tunnels[0]
+	tunnel := a.r.pools.self.in.tunnels[0]
 	asker := stranger(1)
 	forward := i2np.Clove{
 		Delivery: i2np.DeliveryInstructions{Kind: i2np.DeliverRouter, To: asker},
@@ -319,12 +319,12 @@ func TestTunnelsDoNotAnswer(t *testing.T) {
 	key := 50
 	for name, c := range map[string]i2np.Clove{"a question": question, "a message for a router": forward, "for a tunnel": into} {
 		a.sent = nil
-		for _, w := range []way{{tunnel: tunnel}, {tunnel: a.r.self.in.last}, {tunnel: a.dest.p.in.tunnels[0]}} {
+		for _, w := range []way{{tunnel: tunnel}, {tunnel: a.r.pools.self.in.last}, {tunnel: a.dest.p.in.tunnels[0]}} {
 			a.arrive(w, a.sealedForRouter(c))
 			a.arrive(w, c.Message)
 		}
 		answers := a.sentTo(asker)
-		for _, p := range []*party{a.r.self, a.dest.p} {
+		for _, p := range []*party{a.r.pools.self, a.dest.p} {
 			key++
 			w := a.lookup(p, stranger(key), func(netdb.Result) {})
 			a.arrive(w, a.seal(p, c))
@@ -357,12 +357,12 @@ func TestUnaskedRouterInfo(t *testing.T) {
 		w := a.lookup(a.dest.p, key, func(netdb.Result) {})
 		named := i2np.DatabaseSearchReply{Key: key, From: a.other.Hash(), Peers: []i2p.Hash{marker.Hash()}}
 		a.arrive(w, a.message(i2np.DatabaseSearchReplyType, 5, named.AppendTo(nil)))
-		asked := a.r.self.expected.asked[marker.Hash()]
+		asked := a.r.pools.self.expected.asked[marker.Hash()]
 		if len(asked) != 1 || asked[0].way.tunnel == nil || asked[0].way.tunnel.zeroHop() {
 			t.Fatalf("told before %v: the router was looked up %d times, or not through a tunnel", early, len(asked))
 		}
 		a.arrive(way{peer: a.other.Hash()}, answer)
-		a.r.LearnRouter(marker, netdb.FromSession)
+		a.r.Knowledge().Learn(marker, netdb.FromSession)
 		a.step()
 		if n := a.sentTo(marker.Hash()); n != 0 || !a.r.db.Has(marker.Hash()) {
 			t.Errorf("told before %v: the destination asked it %d times", early, n)
@@ -379,7 +379,7 @@ func TestOwnInfoNamesNoTunnel(t *testing.T) {
 	a := newInquirer(t, false)
 	var confirmed []string
 	a.r.cfg.Event = func(e Event) { confirmed = append(confirmed, e.Kind) }
-	a.ask(a.r.publishInfo)
+	a.ask(a.r.mail.publishInfo)
 	var store i2np.DatabaseStore
 	for _, p := range a.sent {
 		if p.to == a.other.Hash() && p.msg.Type == i2np.DatabaseStoreType {
@@ -393,7 +393,7 @@ func TestOwnInfoNamesNoTunnel(t *testing.T) {
 		t.Fatalf("published %v, confirmed to tunnel %d at %v", store.Key, store.ReplyTunnel, store.ReplyGateway)
 	}
 	status := a.message(i2np.DeliveryStatusType, 3, i2np.DeliveryStatus{MessageID: store.ReplyToken, Timestamp: i2p.DateOf(a.now)}.AppendTo(nil))
-	for _, w := range []way{{peer: stranger(3)}, {tunnel: a.r.self.in.tunnels[0]}, {tunnel: a.r.self.in.last}} {
+	for _, w := range []way{{peer: stranger(3)}, {tunnel: a.r.pools.self.in.tunnels[0]}, {tunnel: a.r.pools.self.in.last}} {
 		if a.arrive(w, status); len(confirmed) != 0 {
 			t.Errorf("confirmed by %+v", w)
 		}
@@ -417,12 +417,12 @@ func TestDestinationsAskThroughTunnels(t *testing.T) {
 		}
 	}
 	for _, pl := range []*pool{d.p.in, d.p.out} {
-		if c := a.r.carrier(pl); c != nil {
+		if c := a.r.pools.carrier(pl); c != nil {
 			t.Error("a destination's build has a carrier without hops")
 		}
 	}
-	a.r.isReady = true // and it has lost what it had
-	a.ask(func() { a.r.fetch(d.p, netdb.Need{Router: stranger(70), From: a.other.Hash()}) })
+	a.r.pools.isReady = true // and it has lost what it had
+	a.ask(func() { a.r.mail.fetch(d.p, netdb.Need{Router: stranger(70), From: a.other.Hash()}) })
 	for _, p := range a.sent {
 		if p.msg.Type == i2np.DatabaseLookupType {
 			t.Error("a question on behalf of a destination left from the router")

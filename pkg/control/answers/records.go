@@ -29,13 +29,13 @@ func routerRecord(ri *routerinfo.RouterInfo) control.Record {
 func (a *Answers) Lookup(ctx context.Context, kind string, hash i2p.Hash) (control.Record, error) {
 	switch kind {
 	case control.KindRouterInfo:
-		res, err := a.cfg.Router.Lookup(ctx, hash, i2np.LookupRouterInfo)
+		res, err := a.cfg.Router.Knowledge().Lookup(ctx, hash, i2np.LookupRouterInfo)
 		if err != nil {
 			return control.Record{}, Explain(wrapf(err, "router %s", hash))
 		}
 		return routerRecord(res.RouterInfo), nil
 	case control.KindLeaseSet:
-		res, err := a.cfg.Router.Lookup(ctx, hash, i2np.LookupLeaseSet)
+		res, err := a.cfg.Router.Knowledge().Lookup(ctx, hash, i2np.LookupLeaseSet)
 		if err != nil {
 			return control.Record{}, Explain(wrapf(err, "lease set %s", hash))
 		}

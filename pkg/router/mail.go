@@ -1,0 +1,382 @@
+package router
+
+import (
+	"errors"
+	"time"
+
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/ratchet"
+	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/tally"
+)
+
+// mail is what the parties ask the netDb and publish there, and what the router
+// answers to others.
+type mail struct {
+	*core
+	tunnels *pools
+	unsent  map[i2p.Hash][]i2np.Message // for routers that are being looked up
+	garlic  sourceLimit
+	opener  *ratchet.Router    // of garlic to our identity's key
+	gone    netdb.SegmentStats // of parties that were closed
+}
+
+func newMail(c *core, ps *pools) *mail {
+	rate := c.cfg.Limits.GarlicPerSec
+	return &mail{
+		core: c, tunnels: ps,
+		unsent: make(map[i2p.Hash][]i2np.Message),
+		opener: ratchet.NewRouter(ratchet.RouterConfig{Static: c.cfg.Static, NewPerSecond: int(rate)}),
+		garlic: sourceLimit{
+			rate: rate / 4, burst: rate / 2, allRate: rate, allBurst: rate,
+			maxSources: maxSources, sources: make(map[i2p.Hash]*bucket),
+		},
+	}
+}
+
+// tick does what time asks of a party's part of the netDb.
+func (ml *mail) tick(p *party) time.Time {
+	ml.perform(p, p.segment.Tick(ml.now))
+	return p.segment.Deadline()
+}
+
+// close tells those who wait for a party that there will be no answer.
+func (ml *mail) close(p *party) {
+	tally.AddTotals(&ml.gone, p.segment.Stats())
+	waiting := p.expected.lookups
+	p.expected = newExpected()
+	for _, waiting := range waiting {
+		for _, done := range waiting {
+			done(netdb.Result{Err: ErrStopped})
+		}
+	}
+}
+
+// end lets go of what waits for routers.
+func (ml *mail) end() {
+	for to, waiting := range ml.unsent {
+		release(waiting)
+		delete(ml.unsent, to)
+	}
+}
+
+// open opens garlic that is sealed to our identity's key. The answer to a
+// question that named a tunnel is none, and takes as long to be found out.
+func (ml *mail) open(from i2p.Hash, m i2np.Message) []i2np.Clove {
+	if !ml.garlic.allow(ml.now, from) {
+		ml.counts.GarlicLimited++
+		return nil
+	}
+	body, err := i2np.ParseGarlic(m.Body)
+	if err != nil {
+		ml.counts.Malformed++
+		return nil
+	}
+	opened, err := ml.opener.Open(ml.now, body)
+	if err != nil {
+		if ml.tunnels.astray(m) {
+			ml.counts.Strayed++
+		} else {
+			ml.counts.Undecryptable++
+		}
+		ml.cfg.Log.Debug("garlic not opened", "error", err)
+		return nil
+	}
+	return opened.Cloves
+}
+
+// perform does what a segment of the netDb wants done for its party.
+func (ml *mail) perform(p *party, out netdb.Out) {
+	for _, q := range out.Queries {
+		if !ml.sendQuery(p, q) {
+			ml.later = append(ml.later, func() { ml.perform(p, p.segment.Unsent(ml.now, q)) })
+		}
+	}
+	for _, s := range out.Stores {
+		if !ml.sendStore(p, s) {
+			ml.later = append(ml.later, func() { ml.perform(p, p.segment.StoreUnsent(ml.now, s)) })
+		}
+	}
+	for _, n := range out.Needs {
+		ml.fetch(p, n)
+	}
+	for _, a := range out.Acks {
+		ml.answer(a.To, a.Tunnel, i2np.DeliveryStatusType,
+			i2np.DeliveryStatus{MessageID: a.Token, Timestamp: i2p.DateOf(ml.now)}.AppendTo(nil))
+	}
+	for _, f := range out.Floods {
+		for _, to := range f.To {
+			ml.send(to, ml.message(i2np.DatabaseStoreType, f.Message.AppendTo(nil)))
+		}
+	}
+	for _, res := range out.Results {
+		waiting := p.expected.lookups[res.ID]
+		delete(p.expected.lookups, res.ID)
+		for _, done := range waiting {
+			done(res)
+		}
+	}
+	for _, pub := range out.Published {
+		switch {
+		case errors.Is(pub.Err, netdb.ErrNoFloodfills): // until the reseed, which tells how it goes
+			ml.cfg.Log.Debug("not published", "owner", p.cfg.Name, "error", pub.Err)
+		case pub.Err != nil:
+			ml.cfg.Log.Info("not published", "owner", p.cfg.Name, "error", pub.Err)
+		case pub.Verified:
+			ml.event("verified", pub.Floodfill, 0, p.cfg.Name, "")
+		case pub.Stored:
+			if p.cfg.Published != nil && !p.closed {
+				p.cfg.Published()
+			}
+			ml.event("published", pub.Floodfill, 0, p.cfg.Name, "")
+		}
+	}
+	if len(out.Renew) > 0 && p == ml.tunnels.self {
+		ml.publishInfo()
+	}
+}
+
+// fetch looks up a router that a party's lookup was told of: with the router's
+// own means, so that nothing of it shows at the party's tunnels. The lookup
+// goes on when that one has ended, also without the router, and not when the
+// router becomes known otherwise: whoever named it could have told us of it to
+// see that.
+func (ml *mail) fetch(p *party, n netdb.Need) {
+	id, out := ml.tunnels.self.segment.Fetch(ml.now, n)
+	ml.await(ml.tunnels.self, id, out, func(netdb.Result) {
+		if !p.closed {
+			ml.perform(p, p.segment.Learned(ml.now, n.Router))
+		}
+	})
+}
+
+// await has done called with the result of a lookup, and does what it asks for.
+func (ml *mail) await(p *party, id netdb.LookupID, out netdb.Out, done func(netdb.Result)) {
+	p.expected.lookups[id] = append(p.expected.lookups[id], done)
+	ml.perform(p, out)
+}
+
+// sendQuery sends a DatabaseLookup: through the party's tunnels and sealed for
+// the floodfill, so that only the floodfill sees the question and nobody sees
+// the answer. The router asks directly until it has tunnels, and never later:
+// some of its questions are on behalf of destinations.
+func (ml *mail) sendQuery(p *party, q netdb.Query) bool {
+	m := q.Message(ml.cfg.Hash)
+	in, out := ml.tunnels.best(p.in), ml.tunnels.best(p.out)
+	if in == nil || out == nil {
+		return false
+	}
+	if p == ml.tunnels.self && (in.zeroHop() || out.zeroHop()) {
+		// Still alone: nothing would be hidden by asking ourselves to ask.
+		if ml.tunnels.isReady && (in == p.in.last || out == p.out.last) {
+			return false
+		}
+		p.expected.ask(ml.now, q.Key, q.To.Hash(), way{peer: q.To.Hash()})
+		ml.sendOr(q.To.Hash(), ml.message(i2np.DatabaseLookupType, m.AppendTo(nil)), func() {
+			ml.perform(p, p.segment.Unsent(ml.now, q))
+		})
+		return true
+	}
+	m.From, m.ReplyTunnel, m.ViaTunnel = in.gateway, in.gatewayID, true
+	m.Encryption = i2np.ReplyECIES
+	m.ReplyKey, m.ReplyTag = ml.tunnels.newOneTime(in)
+	p.expected.ask(ml.now, q.Key, q.To.Hash(), way{tunnel: in})
+	sealed, err := ml.garlicTo(q.To, ml.message(i2np.DatabaseLookupType, m.AppendTo(nil)))
+	if err != nil {
+		ml.cfg.Log.Debug("query not sealed", "error", err)
+		return false
+	}
+	ml.tunnels.outbound(out, toRouter(q.To.Hash()), sealed)
+	return true
+}
+
+// sendStore publishes an entry at a floodfill. A store of our own RouterInfo
+// and its confirmation go directly, as it names us anyway: a tunnel of ours in
+// it would be known for ours. What a destination publishes goes through its
+// tunnels both ways.
+func (ml *mail) sendStore(p *party, s netdb.StoreTo) bool {
+	floodfill := s.To.Hash()
+	if p == ml.tunnels.self {
+		s.Message.ReplyGateway, s.Message.ReplyTunnel = ml.cfg.Hash, 0
+		p.expected.store(ml.now, s.Message.ReplyToken, floodfill, way{peer: floodfill})
+		ml.sendOr(floodfill, ml.message(i2np.DatabaseStoreType, s.Message.AppendTo(nil)), func() {
+			ml.perform(p, p.segment.StoreUnsent(ml.now, s))
+		})
+		return true
+	}
+	in, out := ml.tunnels.best(p.in), ml.tunnels.best(p.out)
+	if in == nil || out == nil {
+		return false
+	}
+	s.Message.ReplyGateway, s.Message.ReplyTunnel = in.gateway, in.gatewayID
+	p.expected.store(ml.now, s.Message.ReplyToken, floodfill, way{tunnel: in})
+	m := ml.message(i2np.DatabaseStoreType, s.Message.AppendTo(nil))
+	sealed, err := ml.garlicTo(s.To, m)
+	if err != nil {
+		ml.cfg.Log.Debug("store not sealed", "error", err)
+		return false
+	}
+	ml.tunnels.outbound(out, toRouter(floodfill), sealed)
+	return true
+}
+
+// store handles a DatabaseStore: the answer to a question, or over a session
+// what a peer gives to the router.
+func (ml *mail) store(p *party, w way, m i2np.Message) {
+	s, err := i2np.ParseDatabaseStore(m.Body)
+	if err != nil {
+		ml.counts.Malformed++
+		return
+	}
+	var stored netdb.Stored
+	var out netdb.Out
+	switch {
+	case p.expected.answers(ml.now, s.Key, w):
+		stored, out = p.segment.HandleAnswer(ml.now, s)
+	case w.tunnel == nil:
+		if stored, out = p.segment.HandleStore(ml.now, w.peer, s); stored.Err != nil && ml.tunnels.elsewhere(asking(s.Key)) {
+			ml.counts.Strayed++
+		}
+	default:
+		ml.tunnels.unexpected(asking(s.Key))
+		return
+	}
+	if stored.Err != nil {
+		ml.cfg.Log.Debug("store refused", "owner", p.cfg.Name, "error", stored.Err)
+	}
+	ml.perform(p, out)
+	if stored.RouterInfo != nil {
+		ml.learned(stored.RouterInfo.Hash())
+	}
+}
+
+// learned sends what waited for a router.
+func (ml *mail) learned(router i2p.Hash) {
+	waiting := ml.unsent[router]
+	if waiting == nil {
+		return
+	}
+	delete(ml.unsent, router)
+	for _, m := range waiting {
+		ml.send(router, m)
+	}
+}
+
+const (
+	maxUnsentRouters  = 256
+	maxUnsentMessages = 16
+)
+
+// wantRouter keeps a message for a router that we do not know, and looks the
+// router up. It takes ownership of the message.
+func (ml *mail) wantRouter(to i2p.Hash, m i2np.Message) {
+	waiting, known := ml.unsent[to]
+	if (!known && len(ml.unsent) >= maxUnsentRouters) || len(waiting) >= maxUnsentMessages {
+		ml.counts.Unknown++
+		m.Release()
+		return
+	}
+	ml.unsent[to] = append(waiting, m)
+	if known {
+		return
+	}
+	ml.lookup(ml.tunnels.self, to, i2np.LookupRouterInfo, func(res netdb.Result) {
+		if res.RouterInfo == nil {
+			for _, m := range ml.unsent[to] {
+				m.Release()
+			}
+			delete(ml.unsent, to)
+			return
+		}
+		ml.learned(to)
+	})
+}
+
+// lookup starts a lookup in the loop; done is called in the loop.
+func (ml *mail) lookup(p *party, key i2p.Hash, kind netdb.Kind, done func(netdb.Result)) {
+	id, out := p.segment.Start(ml.now, key, kind)
+	ml.await(p, id, out, done)
+}
+
+func (ml *mail) searchReply(p *party, w way, m i2np.Message) {
+	s, err := i2np.ParseDatabaseSearchReply(m.Body)
+	if err != nil {
+		ml.counts.Malformed++
+		return
+	}
+	if !p.expected.names(ml.now, s.Key, s.From, w) {
+		ml.tunnels.unexpected(asking(s.Key))
+		return
+	}
+	ml.perform(p, p.segment.HandleSearchReply(ml.now, s))
+}
+
+func (ml *mail) deliveryStatus(p *party, w way, m i2np.Message) {
+	s, err := i2np.ParseDeliveryStatus(m.Body)
+	if err != nil {
+		ml.counts.Malformed++
+		return
+	}
+	if p.expected.confirms(ml.now, s.MessageID, w) {
+		_, out := p.segment.HandleDeliveryStatus(ml.now, s.MessageID)
+		ml.perform(p, out)
+		return
+	}
+	ml.tunnels.testReturned(p, w, s.MessageID)
+}
+
+// databaseLookup answers a peer's question, encrypted as it asks for.
+func (ml *mail) databaseLookup(from i2p.Hash, m i2np.Message) {
+	l, err := i2np.ParseDatabaseLookup(m.Body)
+	if err != nil {
+		ml.counts.Malformed++
+		return
+	}
+	reply := ml.tunnels.self.segment.HandleLookup(ml.now, from, l)
+	if reply == nil {
+		return
+	}
+	body := reply.AppendTo(nil)
+	if l.Encryption != i2np.ReplyECIES {
+		ml.answer(reply.To, reply.Tunnel, reply.Type(), body)
+		return
+	}
+	sealed, err := ratchet.SealTagged(ml.rand, l.ReplyKey, l.ReplyTag,
+		[]i2np.Clove{{Message: ml.message(reply.Type(), body)}})
+	if err != nil {
+		ml.cfg.Log.Debug("reply not sealed", "error", err)
+		return
+	}
+	ml.answer(reply.To, reply.Tunnel, i2np.GarlicType, i2np.AppendGarlic(nil, sealed))
+}
+
+// answer sends a message to a router, or into its tunnel where one is named.
+func (ml *mail) answer(to i2p.Hash, tunnel uint32, t i2np.Type, body []byte) {
+	m := ml.message(t, body)
+	if tunnel == 0 {
+		ml.send(to, m)
+		return
+	}
+	ml.toTunnel(to, tunnel, m)
+}
+
+// learn takes a RouterInfo that did not come as a message.
+func (ml *mail) learn(ri *routerinfo.RouterInfo, src netdb.Source) {
+	stored, out := ml.tunnels.self.segment.HandleRouterInfo(ml.now, src, ri)
+	if stored.Err != nil {
+		ml.cfg.Log.Debug("RouterInfo refused", "source", src, "error", stored.Err)
+	}
+	ml.perform(ml.tunnels.self, out)
+	if stored.Change != netdb.Unchanged {
+		ml.learned(ri.Hash())
+	}
+}
+
+// publishInfo makes our RouterInfo anew and publishes it.
+func (ml *mail) publishInfo() {
+	if ri := ml.cfg.Info(); ri != nil {
+		ml.perform(ml.tunnels.self, ml.tunnels.self.segment.PublishRouterInfo(ml.now, ri))
+	}
+}

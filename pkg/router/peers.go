@@ -1,0 +1,68 @@
+package router
+
+import (
+	"sync"
+
+	"i2ptoolkit/pkg/i2p"
+)
+
+// wanted are the peers next to us in a tunnel: their sessions should last.
+// Transports ask from goroutines of their own.
+type wanted struct {
+	mu    sync.RWMutex
+	peers map[i2p.Hash]int
+}
+
+func (w *wanted) add(h i2p.Hash, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.peers[h] += n; w.peers[h] <= 0 {
+		delete(w.peers, h)
+	}
+}
+
+// Peers is what the transports tell the router of its sessions, and ask it. Its
+// methods may be called from any goroutine; none waits for the loop.
+type Peers struct{ r *Router }
+
+// Peers is for the transports.
+func (r *Router) Peers() Peers { return Peers{r} }
+
+// Wants reports whether the session with a peer is to outlive idleness.
+func (ps Peers) Wants(peer i2p.Hash) bool {
+	ps.r.pools.wanted.mu.RLock()
+	defer ps.r.pools.wanted.mu.RUnlock()
+	return ps.r.pools.wanted.peers[peer] > 0
+}
+
+// Up tells of the first session with a peer.
+func (ps Peers) Up(peer i2p.Hash) {
+	r := ps.r
+	r.in.do(func() {
+		r.peers.Connected(r.now, peer)
+		r.db.Proved(peer)
+	})
+}
+
+// Down tells that the last session with a peer has ended.
+func (ps Peers) Down(peer i2p.Hash) {
+	r := ps.r
+	r.in.do(func() { r.pools.peerLost(peer) })
+}
+
+// Stalled tells that a peer acknowledges nothing of what is sent to it,
+// although its session still stands.
+func (ps Peers) Stalled(peer i2p.Hash) {
+	r := ps.r
+	r.in.do(func() { r.pools.peerDoubted(peer) })
+}
+
+// Failed tells that a dial came to nothing: builds through that peer have
+// failed as well, and need not be waited for.
+func (ps Peers) Failed(peer i2p.Hash) {
+	r := ps.r
+	r.in.do(func() {
+		r.peers.ConnectFailed(r.now, peer)
+		r.pools.failBuilds(peer)
+	})
+}
