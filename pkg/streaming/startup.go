@@ -11,6 +11,7 @@ type ramp struct {
 	still  int     // rounds since the rate has grown
 	before float64 // in flight in the last round
 	useful float64 // the most in flight with which the rate has grown
+	deep   bool    // a queue of more than a round trip has stood
 }
 
 // judge takes the rate after a round of startup, and what was in flight: the
@@ -23,7 +24,7 @@ func (r *ramp) judge(rate, inflight float64, queued, deep bool) {
 		more = max(sent/r.useful, 1)
 	}
 	if rate >= r.best*max(1+0.3*(more-1), 1.05) {
-		*r = ramp{best: rate, useful: max(r.useful, sent), before: inflight}
+		*r = ramp{best: rate, useful: max(r.useful, sent), before: inflight, deep: r.deep}
 		return
 	}
 	if r.still++; more < 1.2 && r.still < 3 {
@@ -49,15 +50,17 @@ const (
 // do when a queue grows and not when a hop gathers messages, it is by as much
 // as that makes of what made the rate, a round trip of the moment ago: where
 // jitter makes all round trips longer than the shortest, the product says too
-// little. Otherwise it is to twice the product.
+// little. Otherwise it is to twice the product, and so it is once a queue has
+// stood: as that goes round trips become shorter, and the rate jumps.
 func (c *control) pace() float64 {
 	rtt := c.recent.min()
 	bw := c.bandwidth()
 	most := min(faster, muchSent/c.window)
 	switch {
 	case rtt > 2*c.minRTT+slack && c.window > 2*initialWindow:
+		c.ramp.deep = c.ramp.deep || c.window > 4*initialWindow
 		return 0
-	case c.ramp.still == 0 && !c.longer(rtt) && c.window < (1+most)*bw*max(rtt, c.round.before).Seconds():
+	case c.ramp.still == 0 && !c.ramp.deep && !c.longer(rtt) && c.window < (1+most)*bw*max(rtt, c.round.before).Seconds():
 		return most
 	case c.window >= max(2*bw*c.minRTT.Seconds(), 2*initialWindow):
 		return 0
