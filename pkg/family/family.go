@@ -5,7 +5,6 @@ package family
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -17,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/sign"
@@ -197,7 +197,7 @@ func (f Family) Certificate(from, until time.Time) ([]byte, error) {
 		SerialNumber: big.NewInt(1), Subject: name, NotBefore: from, NotAfter: until,
 		SignatureAlgorithm: x509.ECDSAWithSHA256,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &k.PublicKey, k)
+	der, err := x509.CreateCertificate(draw.From(nil), template, template, &k.PublicKey, k)
 	if err != nil {
 		return nil, fmt.Errorf("family: %w", err)
 	}

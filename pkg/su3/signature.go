@@ -3,12 +3,12 @@ package su3
 import (
 	"bytes"
 	"crypto"
+
 	//lint:ignore SA1019 old files are signed with it; nothing is signed with it here
 	"crypto/dsa"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
 	_ "crypto/sha1"   // of DSA
 	_ "crypto/sha256" // of P-256 and RSA-2048
@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"math/big"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/sign"
 )
 
@@ -144,7 +145,7 @@ func Sign(s Signer, h Header, content []byte) ([]byte, error) {
 
 // rawSign signs a sum as verify wants it, in the fixed length of the type.
 func rawSign(key crypto.Signer, t sign.Type, sum []byte) ([]byte, error) {
-	sig, err := key.Sign(rand.Reader, sum, crypto.Hash(0))
+	sig, err := key.Sign(draw.From(nil), sum, crypto.Hash(0))
 	if err != nil {
 		return nil, err
 	}
