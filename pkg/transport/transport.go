@@ -222,11 +222,6 @@ func (t *Transport) SendTo(hash i2p.Hash, m i2np.Message) bool {
 	return true
 }
 
-// Reaches reports whether a router can be dialled from here.
-func (t *Transport) Reaches(ri *routerinfo.RouterInfo) bool {
-	return len(t.bids(ri)) > 0
-}
-
 // Connected reports whether a session with the peer stands.
 func (t *Transport) Connected(hash i2p.Hash) bool {
 	p := t.peer(hash)
