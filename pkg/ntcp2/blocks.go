@@ -27,10 +27,6 @@ const (
 //	3  data
 const blockHeaderLen = 3
 
-// MaxI2NP is the largest I2NP message, with its short header of 9 bytes, that
-// one block carries. The largest that i2pd takes is a little smaller.
-const MaxI2NP = MaxPayload - blockHeaderLen
-
 // ErrPayload means blocks that do not fit the format or its order.
 var ErrPayload = errors.New("ntcp2: malformed payload")
 

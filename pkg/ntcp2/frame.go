@@ -134,9 +134,6 @@ func (r *Receiver) Need() int {
 	return lengthLen + r.length
 }
 
-// Partial reports whether a frame's length is known and the frame is awaited.
-func (r *Receiver) Partial() bool { return r.length != 0 }
-
 // Frames is the number of valid frames so far, for the Termination block.
 func (r *Receiver) Frames() uint64 { return r.n }
 

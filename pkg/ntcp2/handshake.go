@@ -33,9 +33,6 @@ const (
 	maxPadding3   = 63 // sent within message 3
 )
 
-// MaxHandshake is the most bytes a Handshake ever needs at hand.
-const MaxHandshake = part1Len + maxConfirmed
-
 // protocolName starts the Noise state (NTCP2, KDF for message 1).
 const protocolName = "Noise_XKaesobfse+hs2+hs3_25519_ChaChaPoly_SHA256"
 
@@ -71,14 +68,6 @@ func (e *HandshakeError) Error() string {
 
 // Unwrap returns the cause, one of the sentinels.
 func (e *HandshakeError) Unwrap() error { return e.Err }
-
-// Reason is the Termination reason that fits the error.
-func (e *HandshakeError) Reason() Reason {
-	if errors.Is(e.Err, ErrClockSkew) {
-		return ReasonClockSkew
-	}
-	return ReasonMessage1 + Reason(e.Message-1)
-}
 
 // Peer is what Alice must know of Bob, from his RouterInfo's address.
 type Peer struct {
