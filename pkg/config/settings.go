@@ -64,7 +64,7 @@ func described() []Setting {
 		{Key: "reseed.pins", Doc: "Web servers that are trusted by their key alone: HOST=SHA256 of the key's SPKI, in hex or base64.", Reload: AtOnce},
 
 		{Key: "ntcp2.listen", Flag: "listen", Doc: "What to bind, each as ADDRESS:PORT.", Unset: "follows from host and port", Reload: NextStart},
-		{Key: "ntcp2.max_sessions", Doc: "The most sessions with other routers at a time.", Unit: "sessions", Least: 1, Most: 1 << 16, Reload: NextStart},
+		{Key: "ntcp2.max_sessions", Doc: "The most sessions with other routers at a time.", Unit: "sessions", Least: 1, Most: 1 << 16, Reload: AtOnce},
 
 		{Key: "bandwidth.in", Flag: "bandwidth-in", Doc: "A hard limit of what comes in.", Unit: "KBps (1024 bytes a second)", Most: 1 << 24, Unset: "no limit", Reload: AtOnce},
 		{Key: "bandwidth.out", Flag: "bandwidth-out", Doc: "A hard limit of what goes out.", Unit: "KBps (1024 bytes a second)", Most: 1 << 24, Unset: "no limit", Reload: AtOnce},

@@ -28,7 +28,7 @@ import (
 // Sources are the counts of a router's parts. They are called whenever metrics
 // are asked for, from any goroutine.
 type Sources struct {
-	Transport    func() transport.Stats
+	Lost         func() transport.Stats // what no transport could carry
 	Drivers      func() []transport.DriverStats
 	Router       func() router.Numbers
 	Destinations func() destinations.Stats
@@ -67,7 +67,7 @@ func New(s Sources) *Registry {
 			Name: "i2p_buffers_in_use", Help: "Message buffers that the process holds.",
 		}, func() float64 { return float64(buf.InUse()) }),
 		state(s.Node),
-		newCollector(transportTable(), s.Transport),
+		newParts(transportTable(), transportLabel, byTransport(s)),
 		drivers(s.Drivers),
 		newCollector(routerTable(), s.Router),
 		newCollector(destinationsTable(), s.Destinations),
@@ -95,22 +95,30 @@ func state(node func() Node) prometheus.Collector {
 	}}
 }
 
-// drivers are the sessions of each transport, and what it counts by itself under
-// names of its own.
+// byTransport are the counts of each transport, and of what none could carry.
+func byTransport(s Sources) func() []part[transport.Stats] {
+	return func() []part[transport.Stats] {
+		parts := []part[transport.Stats]{{"none", s.Lost()}}
+		for _, d := range s.Drivers() {
+			parts = append(parts, part[transport.Stats]{d.Name, d.Stats})
+		}
+		return parts
+	}
+}
+
+// drivers tells of what a transport counts beside what all do.
 func drivers(read func() []transport.DriverStats) prometheus.Collector {
-	label := []string{"transport"}
-	desc := func(name, help string) *prometheus.Desc { return prometheus.NewDesc("i2p_"+name, help, label, nil) }
 	return gather{collect: func(each func(prometheus.Metric)) {
 		for _, d := range read() {
-			sessions := desc("transport_driver_sessions", "Sessions with other routers, by transport.")
-			each(prometheus.MustNewConstMetric(sessions, prometheus.GaugeValue, float64(d.Sessions), d.Name))
 			for _, c := range d.Counters {
-				total := desc("transport_"+c.Name+"_total", c.Help)
+				total := prometheus.NewDesc("i2p_transport_"+c.Name+"_total", c.Help, []string{transportLabel}, nil)
 				each(prometheus.MustNewConstMetric(total, prometheus.CounterValue, float64(c.Value), d.Name))
 			}
 		}
 	}}
 }
+
+const transportLabel = "transport"
 
 // Text is the present state of all metrics.
 func (r *Registry) Text() ([]byte, error) {

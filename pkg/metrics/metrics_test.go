@@ -34,12 +34,10 @@ import (
 
 func sources() Sources {
 	return Sources{
-		Transport: func() transport.Stats {
-			return transport.Stats{Sessions: 3, Traffic: transport.Traffic{BytesIn: 1 << 40}}
-		},
+		Lost: func() transport.Stats { return transport.Stats{Dropped: 5} },
 		Drivers: func() []transport.DriverStats {
 			d := ntcp2link.New(ntcp2link.Config{})
-			return []transport.DriverStats{{Name: d.Name(), Stats: transport.Stats{Sessions: 2}, Counters: d.Counters()}}
+			return []transport.DriverStats{{Name: d.Name(), Stats: transport.Stats{Sessions: 3, Traffic: transport.Traffic{BytesIn: 1 << 40}}, Counters: d.Counters()}}
 		},
 		Destinations: func() destinations.Stats { return destinations.Stats{} },
 		Router:       func() router.Numbers { return router.Numbers{Counts: router.Counts{TestsOK: 7}} },
@@ -161,9 +159,9 @@ func TestText(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, line := range []string{
-		"# HELP i2p_transport_sessions Sessions with other routers.", "# TYPE i2p_transport_sessions gauge", "i2p_transport_sessions 3",
-		`i2p_transport_driver_sessions{transport="NTCP2"} 2`, `i2p_transport_junk_total{transport="NTCP2"} 0`,
-		"# TYPE i2p_transport_received_bytes_total counter", "i2p_transport_received_bytes_total 1.099511627776e+12",
+		"# HELP i2p_transport_sessions Sessions with other routers.", "# TYPE i2p_transport_sessions gauge", `i2p_transport_sessions{transport="NTCP2"} 3`, `i2p_transport_dropped_messages_total{transport="none"} 5`,
+		`i2p_transport_junk_total{transport="NTCP2"} 0`,
+		"# TYPE i2p_transport_received_bytes_total counter", `i2p_transport_received_bytes_total{transport="NTCP2"} 1.099511627776e+12`,
 		`i2p_tunnel_tests_total{result="ok"} 7`, `i2p_tunnel_tests_total{result="failed"} 0`,
 		`i2p_tunnels{direction="in",kind="exploratory"} 0`,
 		`i2p_state{state="running"} 1`, `i2p_state{state="starting"} 0`,

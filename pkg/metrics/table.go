@@ -20,10 +20,18 @@ type row struct {
 	fields string // "exploratory,in=ExploratoryIn …": the labels' values, and the field
 }
 
-// collector reads a struct of counts and tells of its fields.
+// part is a struct of counts of which there are several, and what tells it from
+// the others.
+type part[T any] struct {
+	name   string
+	counts T
+}
+
+// collector reads structs of counts and tells of their fields.
 type collector[T any] struct {
-	read    func() T
+	read    func() []part[T]
 	metrics []metric
+	named   bool // there may be several parts, and a label tells which
 }
 
 // metric is one field.
@@ -36,13 +44,21 @@ type metric struct {
 // newCollector panics where the table and the struct do not agree: a field that
 // nobody has described, or a description without a field, is a fault of this package.
 func newCollector[T any](table []row, read func() T) prometheus.Collector {
-	c := &collector[T]{read: read}
+	return newParts(table, "", func() []part[T] { return []part[T]{{counts: read()}} })
+}
+
+// newParts is newCollector for several parts, which a label tells one from the other.
+func newParts[T any](table []row, label string, read func() []part[T]) prometheus.Collector {
+	c := &collector[T]{read: read, named: label != ""}
 	t := reflect.TypeFor[T]()
 	left := leaves(t, "")
 	for _, r := range table {
 		var names []string
 		if r.labels != "" {
 			names = strings.Split(r.labels, ",")
+		}
+		if c.named {
+			names = append(names, label)
 		}
 		desc := prometheus.NewDesc("i2p_"+r.name, r.help, names, nil)
 		for f := range strings.FieldsSeq(r.fields) {
@@ -106,9 +122,14 @@ func (c *collector[T]) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect is prometheus.Collector's.
 func (c *collector[T]) Collect(ch chan<- prometheus.Metric) {
-	v := reflect.ValueOf(c.read())
-	for _, m := range c.metrics {
-		ch <- m.of(v.FieldByIndex(m.index))
+	for _, p := range c.read() {
+		v := reflect.ValueOf(p.counts)
+		for _, m := range c.metrics {
+			if c.named {
+				m.labels = append(slices.Clone(m.labels), p.name)
+			}
+			ch <- m.of(v.FieldByIndex(m.index))
+		}
 	}
 }
 

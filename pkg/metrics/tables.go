@@ -23,6 +23,7 @@ func transportTable() []row {
 		{"transport_refused_connections_total", "Connections beyond the limits.", "", "Refused"},
 		{"transport_refused_peers_total", "Peers that authenticated and were refused.", "", "RefusedPeers"},
 		{"transport_dial_seconds", "How long it took to open a session, from the first message for the peer on.", "", "DialTime"},
+		{"transport_accept_seconds", "How long it took a peer to open a session, from its coming on.", "", "AcceptTime"},
 		{"transport_stalls_total", "Sessions whose peer acknowledged nothing for a while.", "", "Stalls"},
 	}
 }

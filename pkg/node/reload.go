@@ -57,6 +57,7 @@ func (n *Node) sections() []section {
 		{"hidden", always(func(_, _ config.Config) {})}, // what is published says it
 		{"bandwidth.*", always(func(_, to config.Config) { n.transport.SetBandwidth(to.Bandwidth.In<<10, to.Bandwidth.Out<<10) })},
 		{"reseed.*", n.reloadReseed},
+		{"ntcp2.max_sessions", always(func(_, to config.Config) { n.transport.SetSessions(to.NTCP2.MaxSessions) })},
 		{"transit.*", always(func(_, to config.Config) {
 			n.router.Limit(router.Limits{TransitTunnels: transitLimit(to.Transit.MaxTunnels)})
 		})},

@@ -127,6 +127,7 @@ func TestReloadPublishes(t *testing.T) {
 	check("NR", "127.0.0.1")
 	r.to("floodfill=now bandwidth.share=now", func(s *config.Config) { s.Floodfill, s.Bandwidth.Share = true, 40 })
 	check("LfR", "127.0.0.1")
+	r.to("ntcp2.max_sessions=now", func(s *config.Config) { s.NTCP2.MaxSessions = 7 })
 	r.to("host=now", func(s *config.Config) { s.Hosts = []string{"127.0.0.9", "127.0.0.1"} })
 	check("LfR", "127.0.0.9", "127.0.0.1")
 	if got := r.hosts.source(netip.MustParseAddr("127.0.0.5")); got.String() != "127.0.0.9" {

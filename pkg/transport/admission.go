@@ -13,6 +13,7 @@ type Visitor struct {
 	way      *way
 	sequence uint64
 	source   netip.Prefix
+	since    time.Time
 	counted  bool // against its source
 	gone     bool // Leave was called, or it was pushed out
 	junk     bool
@@ -26,7 +27,7 @@ type Visitor struct {
 // sent junk makes room: evict is called then, and must not block.
 func (h *Host) Admit(from netip.Addr, evict func()) *Visitor {
 	t := h.t
-	v := &Visitor{t: t, way: h.way, source: source(from), evict: evict}
+	v := &Visitor{t: t, way: h.way, source: source(from), since: time.Now(), evict: evict}
 	v.random, v.own = t.connRand()
 	local := reserved(from)
 	v.counted = !local || !t.cfg.LocalAllowed

@@ -136,6 +136,9 @@ func (h *Host) Serve(v *Visitor, l Link, ri *routerinfo.RouterInfo, flood bool) 
 		return
 	}
 	h.way.counters.accepted.Add(1)
+	t.mu.Lock()
+	h.way.acceptTime.Observe(time.Since(v.since))
+	t.mu.Unlock()
 	if t.cfg.Events.PeerInfo != nil {
 		t.cfg.Events.PeerInfo(ri, flood)
 	}

@@ -39,7 +39,8 @@ type Stats struct {
 	RefusedPeers uint64 // peers that authenticated and were refused
 	Stalls       uint64 // sessions whose peer acknowledged nothing for a while
 
-	DialTime tally.Durations // from the first message for a peer until its session stood
+	DialTime   tally.Durations // from the first message for a peer until its session stood
+	AcceptTime tally.Durations // from a peer's coming until its session stood
 }
 
 func (c *counters) stats() Stats {
@@ -49,27 +50,6 @@ func (c *counters) stats() Stats {
 		Accepted: c.accepted.Load(), Dialed: c.dialed.Load(), DialsFailed: c.dialsFailed.Load(),
 		Refused: c.refused.Load(), RefusedPeers: c.refusedPeers.Load(), Stalls: c.stalls.Load(),
 	}
-}
-
-func (s *Stats) add(o Stats) {
-	s.Sessions += o.Sessions
-	s.Pending += o.Pending
-	s.Dials += o.Dials
-	s.BytesIn += o.BytesIn
-	s.BytesOut += o.BytesOut
-	s.MessagesIn += o.MessagesIn
-	s.MessagesOut += o.MessagesOut
-	s.Dropped += o.Dropped
-	s.Late += o.Late
-	s.Expired += o.Expired
-	s.Malformed += o.Malformed
-	s.Accepted += o.Accepted
-	s.Dialed += o.Dialed
-	s.DialsFailed += o.DialsFailed
-	s.Refused += o.Refused
-	s.RefusedPeers += o.RefusedPeers
-	s.Stalls += o.Stalls
-	s.DialTime.Add(o.DialTime)
 }
 
 // DriverStats are the totals of one transport.
@@ -86,18 +66,22 @@ func (t *Transport) Drivers() (out []DriverStats) {
 		d := DriverStats{Name: w.name, Stats: w.counters.stats(), Counters: w.Counters()}
 		t.mu.Lock()
 		d.Listen = slices.Clone(w.listens)
-		d.Sessions, d.Pending, d.Dials, d.DialTime = w.sessions, w.pending, w.dials, w.dialTime
+		d.Sessions, d.Pending, d.Dials = w.sessions, w.pending, w.dials
+		d.DialTime, d.AcceptTime = w.dialTime, w.acceptTime
 		t.mu.Unlock()
 		out = append(out, d)
 	}
 	return out
 }
 
+// Lost are the totals of what no transport could carry.
+func (t *Transport) Lost() Stats { return t.lost.stats() }
+
 // Stats returns the totals of all transports, and of what none could carry.
 func (t *Transport) Stats() Stats {
-	all := t.lost.stats()
+	all := t.Lost()
 	for _, d := range t.Drivers() {
-		all.add(d.Stats)
+		tally.Add(&all, d.Stats)
 	}
 	return all
 }

@@ -93,7 +93,7 @@ type way struct {
 	counters counters
 	// Under the transport's mutex.
 	sessions, pending, dials int
-	dialTime                 tally.Durations
+	dialTime, acceptTime     tally.Durations
 }
 
 // New checks the configuration. Nothing runs before Run.
@@ -116,6 +116,13 @@ func New(cfg Config) (*Transport, error) {
 	tr := &Transport{table: t, watch: newWatch(t)}
 	tr.SetBandwidth(cfg.BandwidthIn, cfg.BandwidthOut)
 	return tr, nil
+}
+
+// SetSessions changes the limit of Config; the sessions that stand are kept.
+func (t *Transport) SetSessions(limit int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cfg.Limits.Sessions = limit
 }
 
 // SetBandwidth changes the limits of Config.

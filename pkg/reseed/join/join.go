@@ -206,7 +206,7 @@ func (j *Joiner) sleep(ctx context.Context, d time.Duration) bool {
 func (j *Joiner) rest() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.state.State != control.ReseedRunning {
+	if j.policy.Auto && j.state.State != control.ReseedRunning { // the policy may be another by now
 		j.state.State = control.ReseedEnough
 		if j.state.Last.IsZero() {
 			j.state.Reason = string(enough)
