@@ -200,38 +200,49 @@ func TestStreams(t *testing.T) {
 		}
 	})
 	t.Run("an i2pd client to i2p-tunnel listen", func(t *testing.T) {
-		ctx := gate(t, 6*time.Minute)
-		listen, b32, err := b.Listen(ctx, "--hops", "2")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listen.Close()
-		served := serveTunnel(listen)
-		session, err := n.SAMSession(ctx, n.I2PD[4], TunnelOptions(2, 2))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer session.Close()
-		var s *SAMConn
-		err = Await(ctx, 90*time.Second, "i2pd connects to "+b32, func(ctx context.Context) error {
-			dest, err := session.Lookup(ctx, b32)
-			if err == nil {
-				s, err = session.Connect(ctx, dest)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		exchange(t, ctx, n, s)
-		s.Close()
-		finish(t, ctx, listen)
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
+		clientToListen(t, n, b, TunnelOptions(2, 2))
+	})
+	t.Run("an i2pd client to i2p-tunnel listen with hybrid keys", func(t *testing.T) { // which i2pd 2.59 has
+		options := TunnelOptions(2, 2)
+		options["i2cp.leaseSetEncType"] = "6,4"
+		clientToListen(t, n, b, options, "-O", "i2cp.leaseSetEncType=6")
 	})
 	t.Run("first byte", func(t *testing.T) { firstByte(t, n, b) })
+}
+
+// clientToListen has an i2pd client, opened with options, exchange bytes with i2p-tunnel
+// listen.
+func clientToListen(t *testing.T, n *Network, b *Router, options map[string]string, args ...string) {
+	ctx := gate(t, 6*time.Minute)
+	listen, b32, err := b.Listen(ctx, append([]string{"--hops", "2"}, args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listen.Close()
+	served := serveTunnel(listen)
+	session, err := n.SAMSession(ctx, n.I2PD[4], options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	var s *SAMConn
+	err = Await(ctx, 90*time.Second, "i2pd connects to "+b32, func(ctx context.Context) error {
+		dest, err := session.Lookup(ctx, b32)
+		if err == nil {
+			s, err = session.Connect(ctx, dest)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	exchange(t, ctx, n, s)
+	s.Close()
+	finish(t, ctx, listen)
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
 }
 
 // servePage starts a web server where the network's server tunnel looks for

@@ -156,9 +156,9 @@ type Problem struct {
 func (p Problem) Error() string {
 	switch {
 	case p.Kind == Unknown && p.Similar != "":
-		return fmt.Sprintf("there is no option %s: did you mean %s?", p.Name, p.Similar)
+		return fmt.Sprintf("%s is no option: did you mean %s?", p.Name, p.Similar)
 	case p.Kind == Unknown:
-		return fmt.Sprintf("there is no option %s", p.Name)
+		return p.Name + " is no option"
 	}
 	return p.Name + ": " + p.Text
 }

@@ -65,11 +65,11 @@ func TestProblems(t *testing.T) {
 		kind        Kind
 		text        string
 	}{
-		{"i2cp.dontPublishLeaseset", "true", Unknown, "there is no option i2cp.dontPublishLeaseset: did you mean i2cp.dontPublishLeaseSet?"},
+		{"i2cp.dontPublishLeaseset", "true", Unknown, "i2cp.dontPublishLeaseset is no option: did you mean i2cp.dontPublishLeaseSet?"},
 		{"i2cp.dontPubishLeaseSet", "true", Unknown, "did you mean i2cp.dontPublishLeaseSet?"},
 		{"inbound.lenght", "3", Unknown, "did you mean inbound.length?"},
-		{"length", "3", Unknown, "there is no option length"},
-		{"", "3", Unknown, "there is no option"},
+		{"length", "3", Unknown, "length is no option"},
+		{"", "3", Unknown, " is no option"},
 		{"i2cp.leaseSetOption", "x", Unknown, "did you mean i2cp.leaseSetOption.N?"},
 		{"i2cp.leaseSetOption.N", "x", Unknown, ""},
 		{"inbound.length.0", "1", Unknown, ""},
@@ -134,7 +134,7 @@ func TestSeveralProblems(t *testing.T) {
 	if !slices.Equal(o.Encryption, []i2p.EncryptionType{6}) {
 		t.Errorf("what is spoken of 6,0: %v", o.Encryption)
 	}
-	if rest := problems.But(Moot, Unsupported); len(rest) != 2 || rest.Error() != `inbound.length: "9" is not a number from 0 to 7; there is no option x` {
+	if rest := problems.But(Moot, Unsupported); len(rest) != 2 || rest.Error() != `inbound.length: "9" is not a number from 0 to 7; x is no option` {
 		t.Error(rest)
 	}
 	if err := problems.But(Moot, Unsupported, Invalid, Unknown).Err(); err != nil {
