@@ -43,6 +43,9 @@ func loadKeys(c *cli.Context, path string) (keys *i2p.PrivateKeys, id i2p.Identi
 		return nil, id, err
 	}
 	defer clear(b)
+	if len(b) == 0 {
+		return nil, id, cli.Dataf("%s is empty", cli.InputName(path))
+	}
 	keys, id, err = parseKeys(b)
 	if err != nil {
 		return nil, id, cli.Dataf("%s is no key file: %w", cli.InputName(path), err)

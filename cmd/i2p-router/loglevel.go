@@ -16,6 +16,9 @@ func logLevelCommand() *cli.Command {
 		Flags:       cli.RouterFlags(),
 		Action: func(c *cli.Context) error {
 			args := c.Args().Slice()
+			if len(args) == 1 {
+				args[0] = strings.ToLower(args[0]) // as --log-level takes it
+			}
 			if len(args) == 1 && !slices.Contains(logLevels(), args[0]) {
 				return cli.Usagef("log-level: %q is none of %s", args[0], strings.Join(logLevels(), ", "))
 			}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
@@ -43,7 +45,7 @@ func reseedCommand() *cli.Command {
 			case done.Learned > 0:
 				cli.Notef(c, "%s", done.Reason)
 				return nil
-			case !done.Reached:
+			case !done.Reached && slices.ContainsFunc(done.Servers, func(s control.ReseedServer) bool { return strings.Contains(s.Server, "://") }):
 				return cli.Againf("no RouterInfos: %s", done.Reason)
 			}
 			return fmt.Errorf("no RouterInfos: %s", done.Reason)

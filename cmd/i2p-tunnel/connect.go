@@ -27,7 +27,7 @@ func connectCommand() *cli.Command {
 		Flags: tunnelFlags(cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "give up with status 5 when there is no stream after `DURATION`"},
 			cli.Seconds(0, cli.Forever, cli.DurationFlag{Name: "q", Usage: "hold the end of stdin back until the peer has ended, but for `SECONDS` at most; 0: not at all", DefaultText: "as the peer needs it"})),
 		Action: func(c *cli.Context) error {
-			req, err := target(c)
+			req, name, err := target(c)
 			if err != nil {
 				return err
 			}
@@ -42,11 +42,11 @@ func connectCommand() *cli.Command {
 			}
 			defer session.Close()
 			stream, err := session.Connect(ctx, req)
-			if errors.Is(err, &control.Error{Code: control.NotFound}) {
+			if errors.Is(err, &control.Error{Code: control.NotFound}) && name.Kind != i2p.NameHost {
 				return cli.WithHint(err, "whoever listens there is down, or has not been published yet")
 			}
 			if err != nil {
-				return timedOut(err, "no stream to "+req.Destination)
+				return timedOut(err, "no stream to "+address(name))
 			}
 			cancel()
 			defer stream.Close()
@@ -62,28 +62,36 @@ func connectCommand() *cli.Command {
 	}
 }
 
+// address is what errors call a name: destinations are long.
+func address(n i2p.Name) string {
+	if n.Kind == i2p.NameDestination {
+		return n.Hash.B32()
+	}
+	return n.String()
+}
+
 // target reads DEST[:PORT], or DEST and PORT.
-func target(c *cli.Context) (control.Connect, error) {
+func target(c *cli.Context) (req control.Connect, name i2p.Name, err error) {
 	args := c.Args().Slice()
-	name, err := i2p.ParseName(args[0])
+	name, err = i2p.ParseName(args[0])
 	if at := strings.LastIndexByte(args[0], ':'); err != nil && at > 0 {
 		if _, plainErr := i2p.ParseName(args[0][:at]); plainErr == nil {
-			return control.Connect{}, cli.Usagef("connect: %q is no port", args[0][at+1:])
+			return req, name, cli.Usagef("connect: %q is no port", args[0][at+1:])
 		}
 	}
 	if err != nil {
-		return control.Connect{}, cli.WithHint(cli.Dataf("%w", err), "a destination is a b32 address or base64")
+		return req, name, cli.WithHint(cli.Dataf("%w", err), "a destination is a b32 address or base64")
 	}
-	req := control.Connect{Destination: name.String(), Port: name.Port}
+	req = control.Connect{Destination: name.String(), Port: name.Port}
 	if len(args) == 2 {
 		n, err := strconv.ParseUint(args[1], 10, 16)
 		switch {
 		case err != nil:
-			return control.Connect{}, cli.Usagef("connect: %q is no port", args[1])
+			return req, name, cli.Usagef("connect: %q is no port", args[1])
 		case name.Port != 0:
-			return control.Connect{}, cli.Usagef("connect: two ports, %d and %s", name.Port, args[1])
+			return req, name, cli.Usagef("connect: two ports, %d and %s", name.Port, args[1])
 		}
 		req.Port = uint16(n)
 	}
-	return req, nil
+	return req, name, nil
 }

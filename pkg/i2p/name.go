@@ -164,18 +164,18 @@ const maxHost = 67
 func CheckHost(name string) error {
 	base, ok := strings.CutSuffix(name, hostSuffix)
 	if !ok || len(name) > maxHost || base == "" {
-		return fmt.Errorf("i2p: %q is no host name: expected at most %d characters and .i2p at the end", name, maxHost)
+		return fmt.Errorf("i2p: %s is no host name: expected at most %d characters and .i2p at the end", abridged(name), maxHost)
 	}
 	for label := range strings.SplitSeq(base, ".") {
 		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
-			return fmt.Errorf("i2p: %q is no host name: a label is empty, or has a hyphen at its end", name)
+			return fmt.Errorf("i2p: %s is no host name: a label is empty, or has a hyphen at its end", abridged(name))
 		}
 		if i := strings.IndexFunc(label, notInHost); i >= 0 {
-			return fmt.Errorf("i2p: %q is no host name: expected lower-case letters, digits and hyphens", name)
+			return fmt.Errorf("i2p: %s is no host name: expected lower-case letters, digits and hyphens", abridged(name))
 		}
 	}
 	if base == "b32" || strings.HasSuffix(base, ".b32") {
-		return fmt.Errorf("i2p: %q: names below b32.i2p are addresses", name)
+		return fmt.Errorf("i2p: %s: names below b32.i2p are addresses", abridged(name))
 	}
 	return nil
 }

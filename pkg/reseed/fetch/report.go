@@ -3,6 +3,7 @@ package fetch
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,14 +106,17 @@ func Summary(reports []Report) string {
 		}
 		all, fresh = all+r.Accepted, fresh+r.New
 	}
+	asked := words.Count(len(reports), "server")
+	if slices.ContainsFunc(reports, func(r Report) bool { return !strings.Contains(r.Server, "://") }) {
+		asked = words.Count(len(reports), "source")
+	}
 	switch {
 	case useful == 0:
-		return fmt.Sprintf("no RouterInfos from %s", words.Count(len(reports), "server"))
+		return "no RouterInfos from " + asked
 	case useful == 1:
-		return fmt.Sprintf("%s from 1 of %s", words.Count(fresh, "RouterInfo"), words.Count(len(reports), "server"))
+		return fmt.Sprintf("%s from 1 of %s", words.Count(fresh, "RouterInfo"), asked)
 	}
-	return fmt.Sprintf("%s from %d of %s, %d of them given more than once",
-		words.Count(fresh, "RouterInfo"), useful, words.Count(len(reports), "server"), all-fresh)
+	return fmt.Sprintf("%s from %d of %s, %d of them given more than once", words.Count(fresh, "RouterInfo"), useful, asked, all-fresh)
 }
 
 // Failures says in one line why servers gave nothing: each reason once, with the servers it
