@@ -38,7 +38,11 @@ type Stats struct {
 	Refused      uint64 // connections beyond the limits
 	RefusedPeers uint64 // peers that authenticated and were refused
 	Stalls       uint64 // sessions whose peer acknowledged nothing for a while
+	Times
+}
 
+// Times are how long it took to open sessions.
+type Times struct {
 	DialTime   tally.Durations // from the first message for a peer until its session stood
 	AcceptTime tally.Durations // from a peer's coming until its session stood
 }
