@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -21,6 +22,8 @@ type fakeDriver struct {
 	name  string
 	bid   Bid
 	fails bool
+	local netip.Addr // of its links
+	ends  error      // of its links, once they have sent something
 	host  *Host
 
 	mu    sync.Mutex
@@ -78,7 +81,9 @@ func (l *fakeLink) Wake() {
 }
 func (l *fakeLink) Close(why Reason) { l.closed <- why }
 func (l *fakeLink) Abort()           { l.aborted = true }
-func (l *fakeLink) State() LinkState { return LinkState{MaxMessage: l.d.bid.MaxMessage} }
+func (l *fakeLink) State() LinkState {
+	return LinkState{Local: l.d.local, MaxMessage: l.d.bid.MaxMessage}
+}
 
 func (l *fakeLink) Run(s *Session) {
 	for {
@@ -89,6 +94,10 @@ func (l *fakeLink) Run(s *Session) {
 			m.Release()
 		}
 		l.d.mu.Unlock()
+		if l.d.ends != nil && len(work.Messages) > 0 {
+			s.End(l.d.ends)
+			return
+		}
 		select {
 		case <-l.wake:
 		case <-l.closed:
@@ -105,7 +114,7 @@ func runTable(t *testing.T, drivers []Driver, change func(*Config), f func(*test
 		noLeak(t)
 		time.Sleep(time.Until(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)))
 		cfg := Config{
-			Self: i2p.Hash{1}, Drivers: drivers, Network: noNetwork{}, OurInfo: func() *routerinfo.RouterInfo { return nil },
+			Self: i2p.Hash{1}, Drivers: drivers, Network: &machine{}, OurInfo: func() *routerinfo.RouterInfo { return nil },
 			Events: Events{Deliver: func(_ i2p.Hash, m i2np.Message) { m.Release() }},
 		}
 		if change != nil {
@@ -134,10 +143,24 @@ func runTable(t *testing.T, drivers []Driver, change func(*Config), f func(*test
 	})
 }
 
-// noNetwork is a machine without any.
-type noNetwork struct{ Network }
+// machine has addresses, and nothing to reach from them.
+type machine struct {
+	Network
+	mu    sync.Mutex
+	addrs []netip.Addr
+}
 
-func (noNetwork) Addrs() ([]netip.Addr, error) { return nil, nil }
+func (m *machine) Addrs() ([]netip.Addr, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.addrs), nil
+}
+
+func (m *machine) move(to ...netip.Addr) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.addrs = to
+}
 
 // The lowest bid is tried first, and the next where that comes to nothing.
 func TestBids(t *testing.T) {
@@ -225,4 +248,44 @@ func TestReaddressed(t *testing.T) {
 			t.Errorf("told %d times", told)
 		}
 	})
+}
+
+// When the machine moves, a link that depends on its address is made anew, and one
+// that follows by itself goes on.
+func TestMovesOfLinks(t *testing.T) {
+	here, there := netip.MustParseAddr("23.0.0.1"), netip.MustParseAddr("23.0.0.2")
+	for _, local := range []netip.Addr{here, {}} {
+		d, m := &fakeDriver{name: "X", bid: Bid{1, 1000}, local: local}, &machine{addrs: []netip.Addr{here}}
+		downs := 0
+		change := func(c *Config) {
+			c.Network, c.Events.Down = m, func(i2p.Hash, string, error) { downs++ }
+		}
+		runTable(t, []Driver{d}, change, func(t *testing.T, tr *Transport, ri *routerinfo.RouterInfo) {
+			tr.Send(ri, message(i2np.DataType, 1, 100))
+			synctest.Wait()
+			m.move(there)
+			time.Sleep(2 * addrsEvery)
+			synctest.Wait()
+			_, dials := d.sent()
+			if want := map[bool]int{true: 2, false: 1}[local.IsValid()]; dials != want || downs != 0 || !tr.Connected(ri.Hash()) {
+				t.Errorf("a link from %v: %d dials, expected %d; told %d times that the peer is down", local, dials, want, downs)
+			}
+		})
+	}
+}
+
+// A peer that refuses us is left alone for a while; one whose link just ended is not.
+func TestRefusedAfter(t *testing.T) {
+	for _, end := range []error{errors.New("fake: ended"), fmt.Errorf("fake: banned: %w", ErrRefused)} {
+		d := &fakeDriver{name: "X", bid: Bid{1, 1000}, ends: end}
+		runTable(t, []Driver{d}, nil, func(t *testing.T, tr *Transport, ri *routerinfo.RouterInfo) {
+			tr.Send(ri, message(i2np.DataType, 1, 100))
+			synctest.Wait()
+			err := tr.Send(ri, message(i2np.DataType, 2, 100))
+			if refused := errors.Is(end, ErrRefused); errors.Is(err, ErrBackoff) != refused {
+				t.Errorf("after %v: %v", end, err)
+			}
+			synctest.Wait()
+		})
+	}
 }
