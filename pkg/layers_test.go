@@ -25,7 +25,7 @@ var layers = []struct{ what, names string }{
 	{"primitives", "aescbc buf draw env mailbox tally noise elligator sign"},
 	{"codecs", "i2p routerinfo leaseset i2np su3 datagram control hostrecord family words options"},
 	{"engines", "ntcp2 ratchet tunnel netdb profile streaming vanity"},
-	{"node", "transport transport/ntcp2link netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client"},
+	{"node", "atomicfile transport transport/ntcp2link netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client"},
 	{"doors", "control/server"},
 	{"composition", "config control/answers metrics node devnet cli cli/record processors"},
 }
@@ -74,7 +74,9 @@ func edges() map[string]string {
 
 		"transport/ntcp2link": "transport", // a driver of the table
 
+		"netdbdir":     "atomicfile",
 		"reseed":       "netdbdir",
+		"reseed/serve": "atomicfile",
 		"reseed/fetch": "netdbdir reseed",
 		"reseed/join":  "reseed/fetch",
 	}
@@ -85,7 +87,7 @@ func tools() map[string]string {
 	return map[string]string{
 		"i2p-netdb":  "netdbdir",    // reads directories without a router
 		"i2p-keygen": "sign vanity", // names signature types, and searches for addresses
-		"i2p-reseed": "netdbdir reseed reseed/fetch reseed/serve",
+		"i2p-reseed": "atomicfile netdbdir reseed reseed/fetch reseed/serve",
 	}
 }
 

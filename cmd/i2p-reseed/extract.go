@@ -2,13 +2,12 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
+	"i2ptoolkit/pkg/atomicfile"
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/reseed"
@@ -90,19 +89,7 @@ func extractFile(c *cli.Context, in *input, t *reseed.Trust, now time.Time, path
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	err = copyContent(c, in, t, h, now, f)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		os.Remove(f.Name())
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return atomicfile.Write(path, func(w io.Writer) error { return copyContent(c, in, t, h, now, w) })
 }
 
 // copyContent copies a file's content, whose signature must be good unless --unverified says

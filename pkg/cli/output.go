@@ -7,10 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"i2ptoolkit/pkg/atomicfile"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/mattn/go-isatty"
@@ -174,20 +174,12 @@ func createFile(ctx context.Context, path string, force bool, write func(io.Writ
 		return exists(path)
 	}
 	if force {
-		return replaceFile(path, write)
+		return atomicfile.Write(path, write)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
+	if err = atomicfile.Create(path, write); errors.Is(err, fs.ErrExist) {
 		return exists(path)
 	}
-	if err != nil {
-		return err
-	}
-	if err := fill(f, write); err != nil {
-		os.Remove(path)
-		return err
-	}
-	return nil
+	return err
 }
 
 func exists(path string) error {
@@ -212,31 +204,4 @@ type device struct {
 func (d *device) Write(b []byte) (int, error) {
 	own := bytes.Clone(b) // the caller may go on without what waits
 	return await(d.ctx, func() (int, error) { return d.file.Write(own) })
-}
-
-func replaceFile(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	err = fill(f, write)
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
-}
-
-// fill writes a new file to the disk and closes it.
-func fill(f *os.File, write func(io.Writer) error) error {
-	err := write(f)
-	if err == nil {
-		err = f.Chmod(0o600)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"i2ptoolkit/pkg/atomicfile"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
 )
@@ -20,7 +21,6 @@ import (
 const (
 	filePrefix = "routerInfo-"
 	fileSuffix = ".dat"
-	tempSuffix = ".new"
 )
 
 // Dir is a directory of RouterInfos that we write.
@@ -55,18 +55,8 @@ func (d *Dir) Store(router i2p.Hash, info []byte) error {
 		}
 		d.made[dir] = true
 	}
-	return writeFile(name, info)
-}
-
-// writeFile replaces a file in one step. It is not forced to disk: after a
-// power failure a file may be empty, and then it is skipped and fetched again.
-func writeFile(name string, b []byte) error {
-	temp := name + tempSuffix
-	if err := os.WriteFile(temp, b, 0o600); err != nil {
-		return fmt.Errorf("netdbdir: %w", err)
-	}
-	if err := os.Rename(temp, name); err != nil {
-		os.Remove(temp)
+	// After a power failure a file may be empty; then it is skipped and fetched again.
+	if err := atomicfile.WriteCache(name, info); err != nil {
 		return fmt.Errorf("netdbdir: %w", err)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"i2ptoolkit/pkg/atomicfile"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/routerinfo"
@@ -141,7 +142,7 @@ func TestDamagedFiles(t *testing.T) {
 	write(d.File(all[1].Hash()), nil)                                     // empty after a power failure
 	write(d.File(all[2].Hash()), all[3].Bytes())                          // another router's
 	write(d.File(all[4].Hash()), append(bytes.Clone(raw), raw...))        // too much
-	write(d.File(all[5].Hash())+tempSuffix, raw[:40])                     // half-written
+	write(d.File(all[5].Hash())+atomicfile.CacheSuffix, raw[:40])         // half-written
 	write(filepath.Join(path, "r-", "routerInfo-x.dat"), make([]byte, 9)) // no hash
 	write(filepath.Join(path, "my.info"), []byte("a file of somebody else"))
 	got, n := load(t, path, LoadConfig{})

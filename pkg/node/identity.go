@@ -7,8 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
+	"i2ptoolkit/pkg/atomicfile"
 	"i2ptoolkit/pkg/i2p"
 )
 
@@ -70,48 +70,18 @@ func loadOrCreate(dir, name string, create func() ([]byte, error)) ([]byte, erro
 	if err != nil || dir == "" {
 		return b, err
 	}
-	return b, writeFile(filepath.Join(dir, name), b)
+	return b, atomicfile.WriteBytes(filepath.Join(dir, name), b)
 }
 
-// writeFile puts b under path so that after a crash there is either the old
-// file or the whole new one, readable by its owner alone.
-func writeFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // does nothing once renamed
-	if _, err = f.Write(b); err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
-}
-
-// clearLeftovers removes what writeFile left half-written when a router was
-// killed; it may hold secrets.
+// clearLeftovers removes what was half-written when a router was killed.
 func (n *Node) clearLeftovers() {
 	dir := n.settings().DataDir
 	if dir == "" {
 		return
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		n.log.Warn("half-written files not removed", "error", err)
-	}
-	for _, e := range entries {
-		for _, name := range []string{routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile} {
-			if !strings.HasPrefix(e.Name(), "."+name+".") {
-				continue
-			}
-			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
-				n.log.Warn("half-written file not removed", "error", err)
-			}
+	for _, name := range []string{routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile} {
+		if err := atomicfile.Clear(filepath.Join(dir, name)); err != nil {
+			n.log.Warn("half-written files not removed", "error", err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"i2ptoolkit/pkg/atomicfile"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/noise"
@@ -40,7 +41,7 @@ func (n *Node) renewInfo() *routerinfo.RouterInfo {
 	n.info.Store(ri)
 	n.presented.Store(presented)
 	if dir := n.settings().DataDir; dir != "" {
-		if err := writeFile(filepath.Join(dir, routerInfoFile), ri.Bytes()); err != nil {
+		if err := atomicfile.WriteBytes(filepath.Join(dir, routerInfoFile), ri.Bytes()); err != nil {
 			n.log.Error("RouterInfo not kept", "error", err)
 		}
 	}
@@ -120,7 +121,7 @@ func (n *Node) keepPort() {
 	if _, err := os.Stat(path); err == nil {
 		return
 	}
-	if err := writeFile(path, []byte(strconv.Itoa(int(addrs[0].Port()))+"\n")); err != nil {
+	if err := atomicfile.WriteBytes(path, []byte(strconv.Itoa(int(addrs[0].Port()))+"\n")); err != nil {
 		n.log.Error("port not kept", "error", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"i2ptoolkit/pkg/atomicfile"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/netdbdir"
@@ -200,7 +201,7 @@ func (k *keeper) saveProfiles(what router.Knowledge) {
 	if k.profiles == "" {
 		return
 	}
-	if err := writeFile(k.profiles, what.Profiles()); err != nil {
+	if err := atomicfile.WriteBytes(k.profiles, what.Profiles()); err != nil {
 		k.log.Error("peer profiles not written", "error", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"i2ptoolkit/pkg/atomicfile"
 	"io"
 	"io/fs"
 	"math/bits"
@@ -146,16 +147,7 @@ func LoadSalt(path string) ([]byte, error) {
 func newSalt(path string) ([]byte, error) {
 	salt := make([]byte, 32)
 	rand.Read(salt)
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return nil, fmt.Errorf("serve: %w", err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(salt)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("serve: %w", err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := atomicfile.WriteBytes(path, salt); err != nil {
 		return nil, fmt.Errorf("serve: %w", err)
 	}
 	return salt, nil

@@ -1,0 +1,107 @@
+// Package atomicfile writes files that are there whole or not at all, readable by their owner
+// alone. After a crash or a power failure there is the old file or the new one.
+package atomicfile
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Write puts what write gives under path, in place of what is there.
+func Write(path string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), pattern(path))
+	if err != nil {
+		return err
+	}
+	if err = fill(f, write); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return err
+	}
+	syncDir(path)
+	return nil
+}
+
+// WriteBytes is Write of what is at hand.
+func WriteBytes(path string, b []byte) error { return Write(path, content(b)) }
+
+func content(b []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	}
+}
+
+// Create puts what write gives under path, where nothing may be: the error is fs.ErrExist
+// otherwise. What cannot be written whole is removed.
+func Create(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := fill(f, write); err != nil {
+		os.Remove(path)
+		return err
+	}
+	syncDir(path)
+	return nil
+}
+
+// WriteCache is WriteBytes for what can be had again: it is not forced to the disk, so that
+// after a power failure the file may be empty. A process that is killed leaves one file
+// path+CacheSuffix at most.
+func WriteCache(path string, b []byte) error {
+	temp := path + CacheSuffix
+	err := os.WriteFile(temp, b, 0o600)
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		os.Remove(temp)
+	}
+	return err
+}
+
+// CacheSuffix is what WriteCache writes to before the file is whole.
+const CacheSuffix = ".new"
+
+// Clear removes what Write left half-written when its process was killed; it may hold secrets.
+func Clear(path string) error {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	for _, e := range entries {
+		if half, _ := filepath.Match(pattern(path), e.Name()); half {
+			if e := os.Remove(filepath.Join(filepath.Dir(path), e.Name())); e != nil && !errors.Is(e, fs.ErrNotExist) {
+				err = errors.Join(err, e)
+			}
+		}
+	}
+	return err
+}
+
+func pattern(path string) string { return "." + filepath.Base(path) + ".*" }
+
+// fill writes f to the disk and closes it.
+func fill(f *os.File, write func(io.Writer) error) error {
+	err := write(f)
+	if err == nil {
+		err = f.Chmod(0o600) // whatever the umask
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// syncDir has the disk know under which name a file is. Not every system and file system can;
+// the file itself is safe.
+func syncDir(path string) {
+	if d, err := os.Open(filepath.Dir(path)); err == nil {
+		d.Sync()
+		d.Close()
+	}
+}

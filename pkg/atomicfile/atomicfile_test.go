@@ -1,0 +1,101 @@
+package atomicfile
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+// holds tells what is in a directory: its files' names and contents.
+func holds(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string]string)
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[e.Name()] = string(b)
+		info, err := e.Info()
+		if err == nil && runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", e.Name(), info.Mode())
+		}
+	}
+	return all
+}
+
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	for name, write := range map[string]func(b []byte) error{
+		"durable": func(b []byte) error { return WriteBytes(path, b) },
+		"cache":   func(b []byte) error { return WriteCache(path, b) },
+	} {
+		for _, text := range []string{name, name + " again", ""} {
+			if err := write([]byte(text)); err != nil {
+				t.Fatal(err)
+			}
+			if got := holds(t, dir); len(got) != 1 || got["a"] != text {
+				t.Errorf("%s: there is %q, want a with %q", name, got, text)
+			}
+		}
+	}
+}
+
+var errHalf = errors.New("half of it")
+
+func half(w io.Writer) error {
+	w.Write([]byte("half"))
+	return errHalf
+}
+
+// What fails midway leaves what was there, and nothing else.
+func TestFailure(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	if err := Create(path, half); !errors.Is(err, errHalf) {
+		t.Errorf("error %v, want %v", err, errHalf)
+	}
+	if got := holds(t, dir); len(got) != 0 {
+		t.Errorf("there is %q, want nothing", got)
+	}
+	if err := Create(path, content([]byte("old"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(path, half); !errors.Is(err, errHalf) {
+		t.Errorf("error %v, want %v", err, errHalf)
+	}
+	if err := Create(path, content([]byte("new"))); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("error %v, want %v", err, fs.ErrExist)
+	}
+	if got := holds(t, dir); len(got) != 1 || got["a"] != "old" {
+		t.Errorf("there is %q, want a with old", got)
+	}
+	if err := WriteBytes(filepath.Join(dir, "none", "a"), nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v, want %v", err, fs.ErrNotExist)
+	}
+}
+
+func TestClear(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"keys", ".keys.123", ".keys.9", ".other.1", "keys.1"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Clear(filepath.Join(dir, "keys")); err != nil {
+		t.Error(err)
+	}
+	got := holds(t, dir)
+	if len(got) != 3 || got["keys"] == "" || got[".other.1"] == "" || got["keys.1"] == "" {
+		t.Errorf("there is %q", got)
+	}
+}
