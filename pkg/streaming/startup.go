@@ -15,7 +15,8 @@ type ramp struct {
 }
 
 // judge takes the rate after a round of startup, and what was in flight: the
-// rate follows that as long as there is more to find.
+// rate follows that as long as there is more to find. Once a deep queue has
+// stood, which goes unevenly, the rate must grow by more to say so.
 func (r *ramp) judge(rate, inflight float64, queued, deep bool) {
 	sent := r.before // what made that rate
 	r.before = inflight
@@ -23,11 +24,15 @@ func (r *ramp) judge(rate, inflight float64, queued, deep bool) {
 	if r.useful > 0 {
 		more = max(sent/r.useful, 1)
 	}
-	if rate >= r.best*max(1+0.3*(more-1), 1.05) {
+	grown := max(1+0.3*(more-1), 1.05)
+	if r.deep {
+		grown = max(grown, 1.25)
+	}
+	if rate >= r.best*grown {
 		*r = ramp{best: rate, useful: max(r.useful, sent), before: inflight, deep: r.deep}
 		return
 	}
-	if r.still++; more < 1.2 && r.still < 3 {
+	if r.still++; more < 1.2 && r.still < 3 && !r.deep {
 		return
 	}
 	r.flat++
