@@ -148,12 +148,14 @@ func (l *link) Run(s *transport.Session) {
 	l.mu.Lock()
 	l.session = s
 	l.mu.Unlock()
+	first, rest := l.begin.first, l.begin.rest
+	l.begin.first, l.begin.rest = nil, nil // a session lives long
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		l.write(l.begin.first)
+		l.write(first)
 	}()
-	l.read(l.begin.rest)
+	l.read(rest)
 	<-written
 	l.cancel()
 }
