@@ -72,6 +72,7 @@ func hostVerifyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "verify", Usage: "verify records", ArgsUsage: "[RECORD|FILE|-]",
 		Description: "Each line is one record; comments and lines without a signed command are passed over with -v telling so.\n" +
+			"What is wrong with several is said once, with one of them; --json has all.\n" +
 			"The exit status is 1 if a signature is bad or missing, 3 if a record is damaged.",
 		Flags: []cli.Flag{cli.JSONFlag()},
 		Action: func(c *cli.Context) error {
@@ -80,13 +81,15 @@ func hostVerifyCommand() *cli.Command {
 				return err
 			}
 			status, checked := cli.StatusDone, 0
+			var wrong cli.Grouped
+			defer func() { wrong.Warn(c, "record") }()
 			for i, line := range lines {
 				r, err := hostrecord.Parse(line)
 				if err != nil && len(lines) == 1 {
 					return recordError(err)
 				}
 				if err != nil {
-					cli.Warnf(c, "record %d: %v", i+1, recordError(err))
+					wrong.AddError(fmt.Sprintf("record %d", i+1), err)
 					status, checked = cli.StatusData, checked+1
 					continue
 				}
@@ -99,7 +102,7 @@ func hostVerifyCommand() *cli.Command {
 				if err != nil {
 					status = max(status, statusOfRecord(err))
 				}
-				if err := printJudgement(c, v); err != nil {
+				if err := printJudgement(c, v, &wrong); err != nil {
 					return err
 				}
 			}
@@ -178,12 +181,14 @@ func judge(r hostrecord.Record) (recordVerdict, error) {
 	return v, err
 }
 
-func printJudgement(c *cli.Context, v recordVerdict) error {
+// printJudgement prints a verdict; what is wrong with a record is added to the others', but
+// for JSON, which has all.
+func printJudgement(c *cli.Context, v recordVerdict, wrong *cli.Grouped) error {
 	if c.Bool("json") {
 		return cli.PrintJSON(v)
 	}
 	if !v.Valid {
-		cli.Warnf(c, "%s: %s: %s", v.Host, v.Action, v.Error)
+		wrong.Add(v.Action+v.Error, v.Host, v.Action+": "+v.Error)
 		return nil
 	}
 	text := fmt.Sprintf("%s: %s, signed by %s", v.Host, v.Action, v.B32)
