@@ -98,36 +98,45 @@ type Stats struct {
 }
 
 // Client is a local destination. New starts nothing; Run does.
+//
+// Its methods are many, as one loop owns the whole of a destination. Those that
+// users and the router call wait for the loop or leave it a note; the others are
+// the loop's, and stand by what they are about: sealing and opening (garlic.go),
+// the lease set (leaseset.go), telling it to peers (announce.go), looking peers'
+// up (lookup.go), what time asks for (upkeep.go), users coming and going (life.go).
 type Client struct {
-	cfg     Config
-	dest    i2p.Destination
-	hash    i2p.Hash
-	in      *mailbox.Box[i2np.Message]
-	gates   gates
-	demux   demux
-	sending atomic.Int64  // bytes of payloads that Send has taken
-	ended   chan struct{} // closed by Run
-	host    *sockets.Host // nil without keys
-	keeper  Keeper
-
+	cfg      Config
+	dest     i2p.Destination
+	hash     i2p.Hash
+	in       *mailbox.Box[i2np.Message]
+	ended    chan struct{} // closed by Run
+	gates    gates
+	demux    demux
+	sending  atomic.Int64  // bytes of payloads that Send has taken
+	host     *sockets.Host // nil without keys
+	keeper   Keeper
 	patience time.Duration // of Dial; 0: its caller's
 
-	// The loop's own.
+	loop
+}
+
+// loop is what the loop alone touches.
+type loop struct {
 	now      time.Time // of this turn
 	over     bool      // the loop has ended
 	random   *draw.Source
 	tunnels  Tunnels
+	state    TunnelState
+	newWay   uint32            // an outbound tunnel that has come since the last turn
 	keys     []EncryptionKey   // of our lease sets
 	sessions *ratchet.Sessions // nil until the keys are known
-	remotes  map[i2p.Hash]*remote
-	byStatic map[[32]byte]*remote
-	state    TunnelState
-	newWay   uint32 // an outbound tunnel that has come since the last turn
 	own      ownSet
 	bundle   [1]i2np.Clove // scratch: our lease set
 	pushAt   time.Time     // when a peer may be due to be sent our lease set by itself; zero: none is
 	life     life
-	stats    Stats // but for those of sessions and streams, before the end
+	stats    Stats
+
+	others
 }
 
 const (
@@ -149,15 +158,13 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		cfg:      cfg,
-		random:   cfg.Rand,
 		dest:     cfg.Destination,
 		in:       newInbox(cfg.Gather),
 		ended:    make(chan struct{}),
 		keeper:   cfg.Keeper,
 		gates:    newGates(),
 		patience: cfg.Options.Streaming.ConnectTimeout,
-		remotes:  make(map[i2p.Hash]*remote),
-		byStatic: make(map[[32]byte]*remote),
+		loop:     loop{random: cfg.Rand, others: newOthers()},
 	}
 	if cfg.Keys != nil {
 		c.dest = cfg.Keys.Destination()

@@ -57,12 +57,20 @@ type remote struct {
 	written  bool      // we sent it something
 	stall    time.Time // when the streams last said that nothing gets through
 
+	way
+	told
+}
+
+// way is the path to a remote that is in use.
+type way struct {
 	lease    leaseset.Lease
 	via      uint32 // outbound tunnel
 	badLease map[leaseKey]time.Time
+}
 
-	// Our lease set as the peer has it: when we last sent the one it should
-	// know, and whether it told us that it came.
+// told is our lease set as a peer has it: when we last sent the one it should
+// know, and whether it told us that it came.
+type told struct {
 	sentSet  i2p.Date
 	sentAt   time.Time
 	sentIDs  []ratchet.MessageID
@@ -96,15 +104,6 @@ func (c *Client) update(r *remote, set leaseset.Set) bool {
 		c.byStatic[[32]byte(k.Key)] = r
 	}
 	return true
-}
-
-// unbind forgets the keys of a remote.
-func (c *Client) unbind(r *remote) {
-	for _, k := range r.keys {
-		if c.byStatic[[32]byte(k.Key)] == r {
-			delete(c.byStatic, [32]byte(k.Key))
-		}
-	}
 }
 
 // use has what goes to the peer sealed to one of its keys: that with which it

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
@@ -20,17 +19,6 @@ func (c *Client) tryNewWay(now time.Time) {
 		r.via = way
 		c.revive(now, r)
 	}
-}
-
-// where are the remotes of which something is true, in an order that is always the same.
-func (c *Client) where(is func(*remote) bool) (found []*remote) {
-	for _, r := range c.remotes {
-		if is(r) {
-			found = append(found, r)
-		}
-	}
-	slices.SortFunc(found, func(a, b *remote) int { return a.hash.Compare(b.hash) })
-	return found
 }
 
 // flushAll sends what waited for tunnels.
@@ -57,55 +45,11 @@ func (c *Client) replyEmpty(now time.Time) {
 	}
 }
 
-// remote finds or makes the entry of a destination. It returns nil when all are
-// in use.
-func (c *Client) remote(now time.Time, hash i2p.Hash) *remote {
-	r := c.remotes[hash]
-	if r == nil {
-		if len(c.remotes) >= maxRemotes && !c.evict() {
-			return nil
-		}
-		r = &remote{hash: hash, used: now}
-		c.remotes[hash] = r
-	}
-	return r
-}
-
-// evict forgets the remote that is missed least: strangers can send us any
-// number of lease sets, so those that we never wrote to go first.
-func (c *Client) evict() bool {
-	var worst *remote
-	for _, r := range c.remotes {
-		if !r.lookup && len(r.waiting) == 0 && (worst == nil || r.before(worst)) {
-			worst = r
-		}
-	}
-	if worst == nil {
-		return false
-	}
-	c.forget(worst)
-	return true
-}
-
-func (r *remote) before(o *remote) bool {
-	switch {
-	case r.written != o.written:
-		return o.written
-	case !r.used.Equal(o.used):
-		return r.used.Before(o.used)
-	}
-	return r.hash.Compare(o.hash) < 0
-}
-
-func (c *Client) forget(r *remote) {
-	delete(c.remotes, r.hash)
-	c.unbind(r)
-	c.drop(r.waiting)
-}
-
+// forgetIdle forgets those whom nobody has written to for long.
 func (c *Client) forgetIdle(now time.Time) {
 	for _, r := range c.remotes {
 		if now.Sub(r.used) > remoteIdleAfter && r.lasts(now) <= 0 {
+			c.drop(r.waiting)
 			c.forget(r)
 		}
 	}

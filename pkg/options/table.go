@@ -23,7 +23,7 @@ type Option struct {
 
 // Table is every option that the I2CP overview and the streaming library's page document.
 func Table() []Option {
-	return slices.Concat(tunnelOptions(), destinationOptions(), streamingOptions(), leftOut())
+	return slices.Concat(tunnelOptions(), destinationOptions(), streamingOptions(), leftOut(), leftOutOfStreaming())
 }
 
 // find is the option of a name; nil where there is none.
@@ -304,14 +304,11 @@ func readStreams(r *reading, _, value string) *Problem {
 
 // leftOut are the options that change nothing.
 func leftOut() []Option {
-	const s = "i2p.streaming."
 	const (
 		encrypted  = "this router makes no encrypted lease sets"
 		elsewhere  = "it belongs to the key file"
 		connection = "it says how an I2CP client reaches its router"
-		congestion = "congestion control follows the path that it measures"
 		elgamal    = "it is about ElGamal sessions, which this router does not have"
-		contextual = "it is for a whole Java router"
 		idle       = "an idle destination stays as it is"
 	)
 	return []Option{
@@ -347,6 +344,27 @@ func leftOut() []Option {
 		unsupported("i2cp.SSL", connection, "false"),
 		unsupported("i2cp.username", connection),
 		unsupported("i2cp.password", connection),
+
+		moot("clientMessageTimeout", "it is unused"),
+		moot("crypto.lowTagThreshold", elgamal),
+		moot("crypto.tagsToSend", elgamal),
+		moot("i2cp.fastReceive", "messages are always handed over at once"),
+		moot("i2cp.messageReliability", "messages are always sent as best we can"),
+		moot("i2cp.gzip", "what a packet holds decides whether it is compressed"),
+		moot("i2cp.closeIdleTime", idle),
+		moot("i2cp.reduceIdleTime", idle),
+		moot("i2cp.reduceQuantity", idle),
+	}
+}
+
+// leftOutOfStreaming are those of the streaming library.
+func leftOutOfStreaming() []Option {
+	const (
+		s          = "i2p.streaming."
+		congestion = "congestion control follows the path that it measures"
+		contextual = "it is for a whole Java router"
+	)
+	return []Option{
 		unsupported(s+"congestionAvoidanceGrowthRateFactor", congestion),
 		unsupported(s+"slowStartGrowthRateFactor", congestion),
 		unsupported(s+"initialWindowSize", congestion),
@@ -363,16 +381,6 @@ func leftOut() []Option {
 		unsupported(s+"tcbcache.rttDampening", contextual),
 		unsupported(s+"tcbcache.rttdevDampening", contextual),
 		unsupported(s+"tcbcache.wdwDampening", contextual),
-
-		moot("clientMessageTimeout", "it is unused"),
-		moot("crypto.lowTagThreshold", elgamal),
-		moot("crypto.tagsToSend", elgamal),
-		moot("i2cp.fastReceive", "messages are always handed over at once"),
-		moot("i2cp.messageReliability", "messages are always sent as best we can"),
-		moot("i2cp.gzip", "what a packet holds decides whether it is compressed"),
-		moot("i2cp.closeIdleTime", idle),
-		moot("i2cp.reduceIdleTime", idle),
-		moot("i2cp.reduceQuantity", idle),
 		moot(s+"disableRejectLogging", "what is rejected is counted and not logged"),
 		moot(s+"initialAckDelay", "acknowledgements follow the round trip"),
 		moot(s+"initialResendDelay", "it is a field of the packet that says nothing"),

@@ -23,18 +23,28 @@ type Conn struct {
 	readDeadline  deadline
 	writeDeadline deadline
 
-	mu       sync.Mutex // a leaf
+	mu sync.Mutex // a leaf
+	flow
+	fate
+}
+
+// flow is what is between a Conn's user and the engine.
+type flow struct {
 	in, out  queue
 	consumed int           // read and not yet told to the engine
 	readable chan struct{} // closed when a waiting reader should look again
 	writable chan struct{} // the same for writers
 	arrived  bool          // listed in h.arrive
-	eof      bool          // the peer has closed
-	err      error         // why the stream ended
-	over     bool          // it has
-	closed   bool          // by Close
-	shut     bool          // by CloseWrite
-	abort    bool
+}
+
+// fate is how far a Conn's end has come.
+type fate struct {
+	eof    bool  // the peer has closed
+	err    error // why the stream ended
+	over   bool  // it has
+	closed bool  // by Close
+	shut   bool  // by CloseWrite
+	abort  bool
 }
 
 var (
@@ -57,8 +67,7 @@ func (h *Host) conn(e *streaming.Conn) *Conn {
 		ended:         make(chan struct{}),
 		readDeadline:  makeDeadline(),
 		writeDeadline: makeDeadline(),
-		in:            queue{free: &h.chunks},
-		out:           queue{free: &h.chunks},
+		flow:          flow{in: queue{free: &h.chunks}, out: queue{free: &h.chunks}},
 	}
 	e.Tag = c
 	h.live++

@@ -1,0 +1,83 @@
+package client
+
+import (
+	"slices"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+)
+
+// others are the destinations that a client knows of.
+type others struct {
+	remotes  map[i2p.Hash]*remote
+	byStatic map[[32]byte]*remote // by each of their keys
+}
+
+func newOthers() others {
+	return others{remotes: make(map[i2p.Hash]*remote), byStatic: make(map[[32]byte]*remote)}
+}
+
+// where are the remotes of which something is true, in an order that is always the same.
+func (o *others) where(is func(*remote) bool) (found []*remote) {
+	for _, r := range o.remotes {
+		if is(r) {
+			found = append(found, r)
+		}
+	}
+	slices.SortFunc(found, func(a, b *remote) int { return a.hash.Compare(b.hash) })
+	return found
+}
+
+// remote finds or makes the entry of a destination. It returns nil when all are
+// in use.
+func (o *others) remote(now time.Time, hash i2p.Hash) *remote {
+	r := o.remotes[hash]
+	if r == nil {
+		if len(o.remotes) >= maxRemotes && !o.evict() {
+			return nil
+		}
+		r = &remote{hash: hash, used: now}
+		o.remotes[hash] = r
+	}
+	return r
+}
+
+// evict forgets the remote that is missed least: strangers can send us any
+// number of lease sets, so those that we never wrote to go first.
+func (o *others) evict() bool {
+	var worst *remote
+	for _, r := range o.remotes {
+		if !r.lookup && len(r.waiting) == 0 && (worst == nil || r.before(worst)) {
+			worst = r
+		}
+	}
+	if worst == nil {
+		return false
+	}
+	o.forget(worst)
+	return true
+}
+
+func (r *remote) before(x *remote) bool {
+	switch {
+	case r.written != x.written:
+		return x.written
+	case !r.used.Equal(x.used):
+		return r.used.Before(x.used)
+	}
+	return r.hash.Compare(x.hash) < 0
+}
+
+func (o *others) forget(r *remote) {
+	delete(o.remotes, r.hash)
+	o.unbind(r)
+}
+
+// unbind forgets the keys of a remote.
+func (o *others) unbind(r *remote) {
+	for _, k := range r.keys {
+		if o.byStatic[[32]byte(k.Key)] == r {
+			delete(o.byStatic, [32]byte(k.Key))
+		}
+	}
+}
