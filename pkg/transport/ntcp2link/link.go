@@ -24,6 +24,7 @@ type link struct {
 	state   transport.LinkState
 	session *transport.Session // both goroutines; else under mu
 	begin   beginning
+	refusal refusal
 	send    *ntcp2.Sender
 	recv    *ntcp2.Receiver
 	ctx     context.Context // ends with the link
@@ -36,10 +37,14 @@ type link struct {
 }
 
 // beginning is what the handshake leaves: for the writer message 3, for the reader
-// what was read behind it, and a source of its own.
-type beginning struct {
-	first, rest []byte
-	random      *draw.Source
+// what was read behind it.
+type beginning struct{ first, rest []byte }
+
+// refusal is how the reader refuses a frame that does not authenticate: it reads so
+// many bytes more, for so long.
+type refusal struct {
+	bytes int
+	wait  time.Duration
 }
 
 // word is what the link's goroutines tell each other. The link's mu guards it.
@@ -56,8 +61,9 @@ func (d *Driver) newLink(ctx context.Context, conn net.Conn, r ntcp2.Result, ran
 			Remote: transport.AddrOf(conn.RemoteAddr()), Local: transport.AddrOf(conn.LocalAddr()).Addr(),
 			RTT: r.RTT, Skew: r.Skew, MaxMessage: maxBody,
 		},
-		begin: beginning{first, rest, random.Split()}, // the sender goes on with random
-		wake:  make(chan struct{}, 1),
+		begin:   beginning{first, rest},
+		refusal: refusal{random.Below(4 << 10), random.Between(200*time.Millisecond, 2200*time.Millisecond)},
+		wake:    make(chan struct{}, 1),
 	}
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	tune(conn, d.limits.DeadAfter)
@@ -127,14 +133,14 @@ func lost(err error) *ntcp2.TerminationError {
 
 // ended is the end as the table is told of it.
 func ended(why *ntcp2.TerminationError) error {
-	if why.Remote && refusal(why.Reason) {
+	if why.Remote && final(why.Reason) {
 		return errors.Join(why, transport.ErrRefused)
 	}
 	return why
 }
 
-// refusal reports whether a peer that gives this reason will give it again.
-func refusal(r ntcp2.Reason) bool {
+// final reports whether a peer that gives this reason will give it again.
+func final(r ntcp2.Reason) bool {
 	switch r {
 	case ntcp2.ReasonOptions, ntcp2.ReasonSignatureType, ntcp2.ReasonClockSkew, ntcp2.ReasonMessage3,
 		ntcp2.ReasonSignature, ntcp2.ReasonStaticKey, ntcp2.ReasonBanned:
@@ -149,7 +155,7 @@ func (l *link) Run(s *transport.Session) {
 	l.session = s
 	l.mu.Unlock()
 	first, rest := l.begin.first, l.begin.rest
-	l.begin.first, l.begin.rest = nil, nil // a session lives long
+	l.begin = beginning{} // a session lives long
 	written := make(chan struct{})
 	go func() {
 		defer close(written)

@@ -142,9 +142,8 @@ func (l *link) refuseFrame(err error) {
 	if errors.Is(err, ntcp2.ErrFraming) {
 		reason = ntcp2.ReasonFraming
 	}
-	random := l.begin.random
-	l.conn.SetReadDeadline(time.Now().Add(random.Between(200*time.Millisecond, 2200*time.Millisecond)))
-	discard(l.conn, random.Below(4<<10))
+	l.conn.SetReadDeadline(time.Now().Add(l.refusal.wait))
+	discard(l.conn, l.refusal.bytes)
 	l.end(&ntcp2.TerminationError{Reason: reason, Err: err})
 }
 
