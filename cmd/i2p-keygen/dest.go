@@ -8,6 +8,7 @@ import (
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/sign"
 )
 
@@ -43,6 +44,9 @@ func destCommand() *cli.Command {
 			cli.NoteJava(c, cmp.Or(c.String("output"), "stdout"), keys.Identity)
 			if types != "4" && types != "0" {
 				cli.Notef(c, "hint: open it with -O i2cp.leaseSetEncType=%s", types)
+				if _, problems := options.Parse(options.Default(), map[string]string{"i2cp.leaseSetEncType": types}); len(problems) > 0 {
+					cli.Warnf(c, "this toolkit's router refuses that: %s", problems[0].Text)
+				}
 			}
 			return nil
 		},
