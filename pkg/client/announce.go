@@ -3,6 +3,7 @@ package client
 import (
 	"time"
 
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/ratchet"
@@ -62,7 +63,7 @@ func (c *Client) push(now time.Time, r *remote) (unheard bool) {
 }
 
 // pushBy has pushSet look at the peers at a time, or before.
-func (c *Client) pushBy(at time.Time) { c.pushAt = earliest(c.pushAt, at) }
+func (c *Client) pushBy(at time.Time) { c.pushAt = deadline.Earliest(c.pushAt, at) }
 
 // pushAt is when our lease set should be sent by itself; zero for never.
 func (r *remote) pushAt(now time.Time, set *leaseset.LeaseSet2) time.Time {

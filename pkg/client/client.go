@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
@@ -279,10 +280,10 @@ const shortSleep = 10 * time.Millisecond
 // sleep is how long time asks for nothing.
 func (c *Client) sleep(now time.Time) time.Duration {
 	next := c.askAt(now)
-	next = earliest(next, c.pushAt)
-	next = earliest(next, c.life.next(now, c.cfg.Resumable))
+	next = deadline.Earliest(next, c.pushAt)
+	next = deadline.Earliest(next, c.life.next(now, c.cfg.Resumable))
 	if c.sessions != nil {
-		next = earliest(next, c.sessions.Deadline())
+		next = deadline.Earliest(next, c.sessions.Deadline())
 	}
 	sleep := time.Minute
 	if !next.IsZero() {
@@ -294,14 +295,6 @@ func (c *Client) sleep(now time.Time) time.Duration {
 		}
 	}
 	return sleep
-}
-
-// earliest is the first of two times that are not zero.
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // deliver is called by the router with a message from one of our tunnels.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
@@ -170,7 +171,7 @@ func (c *Client) setDue(now time.Time) time.Time {
 	case standing == 1:
 		return o.changedAt.Add(gatherFew)
 	}
-	return earliest(o.changedAt.Add(gatherMost), now.Add(second-enoughLeft))
+	return deadline.Earliest(o.changedAt.Add(gatherMost), now.Add(second-enoughLeft))
 }
 
 // news reports whether tunnels make another lease set worth making: a lease that

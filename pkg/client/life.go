@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/options"
 )
@@ -49,7 +50,7 @@ func (l *life) next(now time.Time, resumable bool) (at time.Time) {
 	}
 	for _, d := range ends {
 		if end := l.since.Add(d); end.After(now) {
-			at = earliest(at, end)
+			at = deadline.Earliest(at, end)
 		}
 	}
 	return at

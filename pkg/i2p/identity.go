@@ -180,13 +180,6 @@ func newIdentity(signing sign.PublicKey, ct EncryptionType, crypto []byte, r io.
 	return id, err
 }
 
-// NewRouterIdentity makes a router's identity of its keys; padding comes from
-// r, nil is crypto/rand.
-func NewRouterIdentity(signing sign.PublicKey, x25519 [32]byte, r io.Reader) (RouterIdentity, error) {
-	id, err := newIdentity(signing, CryptoX25519, x25519[:], r)
-	return RouterIdentity{id}, err
-}
-
 // NewDestination makes a destination of its keys. Its encryption key is not
 // used any more, since lease sets name theirs, but it takes its place in the
 // format; of type ElGamal it may be nil, and is padding then.

@@ -128,7 +128,7 @@ func (db *DB) StoreRouterInfo(now time.Time, src Source, ri *routerinfo.RouterIn
 			return Unchanged, err
 		}
 	}
-	if src == FromStore && !db.limits.verify.take(now, 1, verifyRate, verifyBurst) {
+	if src == FromStore && !db.limits.verify.Take(now, 1, verifyRate, verifyBurst) {
 		db.stats.Flood++
 		return Unchanged, ErrFlood
 	}

@@ -3,31 +3,9 @@ package netdb
 import (
 	"time"
 
+	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/i2p"
 )
-
-// bucket is a token bucket: rate tokens a second, up to burst.
-type bucket struct {
-	tokens float32
-	at     int64 // milliseconds
-}
-
-func (b *bucket) take(now time.Time, n, rate, burst float32) bool {
-	at := now.UnixMilli()
-	switch {
-	case b.at == 0:
-		b.tokens = burst
-		b.at = at
-	case at > b.at:
-		b.tokens = min(burst, b.tokens+float32(at-b.at)*rate/1000)
-		b.at = at
-	}
-	if b.tokens < n {
-		return false
-	}
-	b.tokens -= n
-	return true
-}
 
 // Rates for routers that nobody asked for. Updates of known routers are not
 // counted by newRouters.
@@ -40,14 +18,14 @@ const (
 
 // limits are the buckets of a DB.
 type limits struct {
-	routers, verify bucket
-	looks           map[uint32]*bucket
+	routers, verify bucket.Bucket
+	looks           map[uint32]*bucket.Bucket
 }
 
 // newRouter takes from the buckets that a router with such a look falls under.
 func (l *limits) newRouter(now time.Time, look uint32) bool {
 	if l.looks == nil {
-		l.looks = make(map[uint32]*bucket)
+		l.looks = make(map[uint32]*bucket.Bucket)
 	}
 	b := l.looks[look]
 	if b == nil {
@@ -55,25 +33,25 @@ func (l *limits) newRouter(now time.Time, look uint32) bool {
 			look = 0
 		}
 		if b = l.looks[look]; b == nil {
-			b = new(bucket)
+			b = new(bucket.Bucket)
 			l.looks[look] = b
 		}
 	}
-	return b.take(now, 1, newLookRate, newLookBurst) && l.routers.take(now, 1, newRoutersRate, newRoutersBurst)
+	return b.Take(now, 1, newLookRate, newLookBurst) && l.routers.Take(now, 1, newRoutersRate, newRoutersBurst)
 }
 
 // peerBuckets limits each of many peers, and forgets those that are idle.
 type peerBuckets struct {
-	rate, burst float32
+	rate, burst float64
 	max         int
-	peers       map[i2p.Hash]*bucket
+	peers       map[i2p.Hash]*bucket.Bucket
 	order       []i2p.Hash
 	next        int
 }
 
-func (p *peerBuckets) take(now time.Time, peer i2p.Hash, n float32) bool {
+func (p *peerBuckets) take(now time.Time, peer i2p.Hash, n float64) bool {
 	if p.peers == nil {
-		p.peers = make(map[i2p.Hash]*bucket)
+		p.peers = make(map[i2p.Hash]*bucket.Bucket)
 	}
 	b := p.peers[peer]
 	if b == nil {
@@ -84,8 +62,8 @@ func (p *peerBuckets) take(now time.Time, peer i2p.Hash, n float32) bool {
 			p.order[p.next] = peer
 			p.next = (p.next + 1) % p.max
 		}
-		b = new(bucket)
+		b = new(bucket.Bucket)
 		p.peers[peer] = b
 	}
-	return b.take(now, n, p.rate, p.burst)
+	return b.Take(now, n, p.rate, p.burst)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -58,7 +59,7 @@ type Segment struct {
 	lastID       LookupID
 	publications []*publication
 	askers       peerBuckets // budget of replies
-	replies      bucket
+	replies      bucket.Bucket
 	nextExplore  time.Time
 	nextSweep    time.Time
 	stats        SegmentStats

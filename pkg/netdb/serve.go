@@ -71,7 +71,7 @@ func (s *Segment) HandleLookup(now time.Time, peer i2p.Hash, m i2np.DatabaseLook
 	} else {
 		size += 32 * len(r.Search.Peers)
 	}
-	if !s.askers.take(now, peer, float32(size)) || !s.replies.take(now, float32(size), repliesRate, repliesBurst) {
+	if !s.askers.take(now, peer, float64(size)) || !s.replies.Take(now, float64(size), repliesRate, repliesBurst) {
 		s.stats.OverBudget++
 		return nil
 	}

@@ -3,28 +3,9 @@ package router
 import (
 	"time"
 
+	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/i2p"
 )
-
-// bucket is a token bucket: rate tokens a second, at most burst of them.
-type bucket struct {
-	tokens float64
-	last   time.Time
-}
-
-func (b *bucket) take(now time.Time, rate, burst float64) bool {
-	if b.last.IsZero() {
-		b.tokens = burst
-	} else if d := now.Sub(b.last).Seconds(); d > 0 {
-		b.tokens = min(burst, b.tokens+d*rate)
-	}
-	b.last = now
-	if b.tokens < 1 {
-		return false
-	}
-	b.tokens--
-	return true
-}
 
 // sourceLimit bounds what each peer may ask of us, and what all of them
 // together may: one peer that floods us with tunnel builds uses up its own
@@ -33,8 +14,8 @@ type sourceLimit struct {
 	rate, burst       float64 // of each source
 	allRate, allBurst float64
 	maxSources        int
-	sources           map[i2p.Hash]*bucket
-	all               bucket
+	sources           map[i2p.Hash]*bucket.Bucket
+	all               bucket.Bucket
 	forgot            time.Time
 	refused           uint64
 }
@@ -50,10 +31,10 @@ func (l *sourceLimit) allow(now time.Time, from i2p.Hash) bool {
 			l.refused++
 			return false
 		}
-		b = new(bucket)
+		b = new(bucket.Bucket)
 		l.sources[from] = b
 	}
-	if b.take(now, l.rate, l.burst) && l.all.take(now, l.allRate, l.allBurst) {
+	if b.Take(now, 1, l.rate, l.burst) && l.all.Take(now, 1, l.allRate, l.allBurst) {
 		return true
 	}
 	l.refused++
@@ -64,7 +45,7 @@ func (l *sourceLimit) allow(now time.Time, from i2p.Hash) bool {
 // new ones.
 func (l *sourceLimit) forget(now time.Time) {
 	for h, b := range l.sources {
-		if b.tokens+now.Sub(b.last).Seconds()*l.rate >= l.burst {
+		if b.Full(now, l.rate, l.burst) {
 			delete(l.sources, h)
 		}
 	}

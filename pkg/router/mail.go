@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
@@ -31,7 +32,7 @@ func newMail(c *core, ps *pools) *mail {
 		opener: ratchet.NewRouter(ratchet.RouterConfig{Static: c.cfg.Static, NewPerSecond: int(rate)}),
 		garlic: sourceLimit{
 			rate: rate / 4, burst: rate / 2, allRate: rate, allBurst: rate,
-			maxSources: maxSources, sources: make(map[i2p.Hash]*bucket),
+			maxSources: maxSources, sources: make(map[i2p.Hash]*bucket.Bucket),
 		},
 	}
 }

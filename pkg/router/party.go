@@ -129,13 +129,6 @@ func (ps *pools) waits(p *party) bool {
 	return p != ps.self && !ps.isReady && p.cfg.Inbound.Hops > 0 && p.cfg.Outbound.Hops > 0
 }
 
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
-		return b
-	}
-	return a
-}
-
 // best is the tunnel to use now: of those that work, one at random, so that a
 // bad one does not stop everything. The router itself falls back on a tunnel
 // without hops until it has others.

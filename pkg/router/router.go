@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -218,9 +219,9 @@ const tickEvery = time.Millisecond
 // tick does what time asks for and returns how long the loop may sleep.
 func (r *Router) tick() time.Duration {
 	next := r.now.Add(time.Minute)
-	next = earliest(next, r.transit.tick())
+	next = deadline.Earliest(next, r.transit.tick())
 	for i := 0; i < len(r.pools.parties); i++ {
-		next = earliest(next, r.tickParty(r.pools.parties[i]))
+		next = deadline.Earliest(next, r.tickParty(r.pools.parties[i]))
 	}
 	if r.now.Sub(r.lastExpire) >= time.Minute {
 		r.lastExpire = r.now
@@ -235,7 +236,7 @@ func (r *Router) tickParty(p *party) time.Time {
 		return time.Time{}
 	}
 	next := r.pools.tick(p)
-	return earliest(next, r.mail.tick(p))
+	return deadline.Earliest(next, r.mail.tick(p))
 }
 
 // sendAll sends what there is to send: first what was carried for others, then

@@ -4,6 +4,7 @@ import (
 	"sort"
 	"time"
 
+	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/ratchet"
@@ -58,7 +59,7 @@ func newTransit(c *core, budget *tunnel.Budget, owned func(uint32) bool) *transi
 		requests: sourceLimit{
 			rate: l.BuildsPerPeer, burst: 2 * l.BuildsPerPeer,
 			allRate: l.BuildsPerSec, allBurst: 2 * l.BuildsPerSec,
-			maxSources: maxSources, sources: make(map[i2p.Hash]*bucket),
+			maxSources: maxSources, sources: make(map[i2p.Hash]*bucket.Bucket),
 		},
 	}
 }

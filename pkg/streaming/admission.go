@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/i2p"
 )
 
@@ -11,8 +12,7 @@ import (
 // floods), and knows the SYNs that were.
 type admission struct {
 	limits Limits
-	tokens float64 // signatures that may be checked
-	at     instant
+	checks bucket.Bucket // of signatures
 
 	total rate
 	peers map[i2p.Hash]*rate
@@ -35,7 +35,6 @@ const (
 
 func (a *admission) init(l Limits) {
 	a.limits = l
-	a.tokens = float64(2 * min(l.SYNsPerSecond, 1<<30))
 	a.peers = make(map[i2p.Hash]*rate)
 	a.seen = [2]map[[16]byte]struct{}{{}, {}}
 }
@@ -43,13 +42,7 @@ func (a *admission) init(l Limits) {
 // verify takes a token for a signature to check.
 func (a *admission) verify(now instant) bool {
 	perSecond := float64(min(a.limits.SYNsPerSecond, 1<<30))
-	a.tokens = min(a.tokens+perSecond*(now-a.at).Seconds(), 2*perSecond)
-	a.at = now
-	if a.tokens < 1 {
-		return false
-	}
-	a.tokens--
-	return true
+	return a.checks.Take(time.Unix(0, int64(now)), 1, perSecond, 2*perSecond)
 }
 
 // incoming counts a stream whose SYN was verified, and says whether it is

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/ntcp2"
 	"i2ptoolkit/pkg/routerinfo"
@@ -113,7 +114,7 @@ func (w *writer) adapt(took time.Duration) {
 // sleep waits until there is something to do, which time asks for at due.
 func (w *writer) sleep(now, due time.Time) {
 	if w.progress.owed || w.stalls {
-		due = earlier(due, w.progress.next)
+		due = deadline.Earliest(due, w.progress.next)
 	}
 	if due.Before(w.fires) || !now.Before(w.fires) {
 		w.timer.Reset(due.Sub(now))
@@ -140,13 +141,6 @@ func (w *writer) look(now time.Time) *ntcp2.TerminationError {
 		w.session.Stall(stalls)
 	}
 	return nil
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // writeBatch seals messages into frames and writes them in one piece, behind
