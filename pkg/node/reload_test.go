@@ -196,6 +196,7 @@ func TestReloadParts(t *testing.T) {
 	awaitKnown(t, r.Node, 3)
 	r.to("reseed.urls=now reseed.threshold=now reseed.certs=now reseed.roots=now", func(s *config.Config) { s.Reseed = from; s.Reseed.Threshold = 5 })
 	awaitKnown(t, r.Node, 8)
+	await(t, "the search's end", func() bool { return r.Status().Reseed.Learned == 5 })
 	r.to("reseed.enabled=now", func(s *config.Config) { s.Reseed.Enabled = false })
 	if st := r.Status().Reseed; st.State != control.ReseedOff || st.Learned != 5 {
 		t.Errorf("%+v", st)
