@@ -93,7 +93,7 @@ func messagesFor(b *testing.B, m *mesh, made *tunnel.Build, id uint32) func() i2
 		b.Fatal(err)
 	}
 	return func() i2np.Message {
-		to := tunnel.Delivery{Kind: tunnel.DeliverTunnel, Router: stranger(4), Tunnel: 5, Message: m.message(i2np.GarlicType, 5, inner)}
+		to := tunnel.Delivery{Kind: tunnel.ToTunnel, Router: stranger(4), Tunnel: 5, Message: m.message(i2np.GarlicType, 5, inner)}
 		outs, err := out.Send(nil, m.now, to)
 		if err != nil || len(outs) != 1 {
 			b.Fatal(len(outs), err)

@@ -236,11 +236,11 @@ func (ps *pools) outboundAll(t *ownTunnel, ds []tunnel.Delivery) {
 }
 
 func toRouter(h i2p.Hash) tunnel.Delivery {
-	return tunnel.Delivery{Kind: tunnel.DeliverRouter, Router: h}
+	return tunnel.Delivery{Kind: tunnel.ToRouter, Router: h}
 }
 
 func toTunnel(gateway i2p.Hash, id uint32) tunnel.Delivery {
-	return tunnel.Delivery{Kind: tunnel.DeliverTunnel, Router: gateway, Tunnel: id}
+	return tunnel.Delivery{Kind: tunnel.ToTunnel, Router: gateway, Tunnel: id}
 }
 
 // receive takes a message that reached us through a tunnel of ours, and gives
@@ -255,7 +255,7 @@ func (ps *pools) receive(t *ownTunnel, m i2np.Message, arrived func(i2np.Message
 	}
 	for i := range ps.came {
 		d := &ps.came[i]
-		if d.Kind == tunnel.DeliverLocal && !t.pool.party.closed {
+		if d.Kind == tunnel.ToLocal && !t.pool.party.closed {
 			arrived(d.Message)
 		} else {
 			ps.counts.Unknown++

@@ -266,7 +266,7 @@ func (t *transit) leave(e *tunnel.Endpoint, m i2np.Message) {
 	}
 	for i := range t.arrived {
 		d := &t.arrived[i]
-		if d.Kind == tunnel.DeliverLocal {
+		if d.Kind == tunnel.ToLocal {
 			t.counts.Unknown++ // an endpoint has no local destination
 			d.Message.Release()
 		} else {

@@ -93,7 +93,7 @@ func TestBatchAlone(t *testing.T) {
 				}
 			default:
 				m := i2np.Message{Type: i2np.DataType, ID: 1, Body: bytes.Repeat([]byte{byte(i)}, r.IntN(3000))}
-				outs, err := alone.creators[i].Send(nil, epoch, Delivery{Kind: DeliverRouter, Router: i2p.HashOf(nil), Message: m})
+				outs, err := alone.creators[i].Send(nil, epoch, Delivery{Kind: ToRouter, Router: i2p.HashOf(nil), Message: m})
 				if err != nil {
 					t.Fatal(err)
 				}

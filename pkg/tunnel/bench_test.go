@@ -63,7 +63,7 @@ func BenchmarkOutbound(b *testing.B) {
 			o := NewOutbound(OutboundConfig{Layers: benchLayers(3), Rand: seeded(1)})
 			m := i2np.Message{Type: i2np.GarlicType, ID: 1, Body: make([]byte, size)}
 			var outs []Out
-			ds := []Delivery{{Kind: DeliverTunnel, Tunnel: 1, Message: m}}
+			ds := []Delivery{{Kind: ToTunnel, Tunnel: 1, Message: m}}
 			b.SetBytes(int64(size))
 			b.ReportAllocs()
 			for b.Loop() {

@@ -89,7 +89,7 @@ func (a *assembler) handle(dst []Delivery, now time.Time, body []byte, owner *bu
 			a.counts.Bad++
 			break // what stands before it is sound
 		}
-		if a.local && f.number == 0 && f.kind != DeliverLocal {
+		if a.local && f.number == 0 && f.kind != ToLocal {
 			a.counts.Dropped++ // it would leave through the creator, and show it
 			continue
 		}
@@ -127,7 +127,7 @@ type ownedFragment struct {
 // instructions of a tunnel delivery leave room for a TunnelGateway's header.
 func (f *ownedFragment) keep(body []byte, owner *buf.Buf) {
 	f.owner = owner
-	if f.whole() && f.kind == DeliverTunnel {
+	if f.whole() && f.kind == ToTunnel {
 		end := f.at + len(f.data)
 		f.raw = body[f.at-i2np.TunnelGatewayHeaderLen : end : end]
 	}

@@ -52,7 +52,7 @@ func TestFlow(t *testing.T) {
 			for _, size := range flowSizes {
 				m := w.message(size)
 				want := m.AppendStandard(nil)
-				outs, err := out.Send(nil, w.now, Delivery{Kind: DeliverTunnel, Router: gateway, Tunnel: id, Message: m})
+				outs, err := out.Send(nil, w.now, Delivery{Kind: ToTunnel, Router: gateway, Tunnel: id, Message: m})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -74,7 +74,7 @@ func TestRouterDelivery(t *testing.T) {
 	o := w.outbound(2)
 	m := w.message(300)
 	want := m.AppendStandard(nil)
-	outs, err := o.Send(nil, w.now, Delivery{Kind: DeliverRouter, Router: w.us, Message: m})
+	outs, err := o.Send(nil, w.now, Delivery{Kind: ToRouter, Router: w.us, Message: m})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestRouterDelivery(t *testing.T) {
 	w.carry(outs, nil, func(d Delivery) {
 		n++
 		f := d.Forward(w.now, 0)
-		if d.Kind != DeliverRouter || f.To != w.us {
+		if d.Kind != ToRouter || f.To != w.us {
 			t.Errorf("%+v", d)
 		}
 		same(t, f.Message, want)
@@ -110,7 +110,7 @@ func TestBatch(t *testing.T) {
 			size = 17 + r.IntN(5000)
 		}
 		m := w.message(size)
-		ds, want = append(ds, Delivery{Kind: DeliverRouter, Router: w.us, Message: m}), append(want, m.AppendStandard(nil))
+		ds, want = append(ds, Delivery{Kind: ToRouter, Router: w.us, Message: m}), append(want, m.AppendStandard(nil))
 		total += size + 35
 	}
 	outs, err := out.Send(nil, w.now, ds...)
@@ -171,7 +171,7 @@ func TestDisorder(t *testing.T) {
 		for range 1 + r.IntN(4) {
 			m := w.message(17 + r.IntN(12_000))
 			want[m.ID] = m.AppendStandard(nil)
-			ds = append(ds, Delivery{Kind: DeliverTunnel, Router: w.us, Tunnel: 5, Message: m})
+			ds = append(ds, Delivery{Kind: ToTunnel, Router: w.us, Tunnel: 5, Message: m})
 		}
 		outs, err := o.Send(nil, w.now, ds...)
 		if err != nil {
@@ -290,7 +290,7 @@ func TestFragmentNonsense(t *testing.T) {
 	a.parts.close()
 	// A local endpoint takes no delivery to others.
 	a = assembler{local: true}
-	m := plain(fragment{address: address{kind: DeliverRouter}, last: true, data: make([]byte, 16)})
+	m := plain(fragment{address: address{kind: ToRouter}, last: true, data: make([]byte, 16)})
 	if ds, _ := a.handle(nil, epoch, m.Body, m.Owner); len(ds) != 0 || a.counts.Dropped != 1 {
 		t.Errorf("%d deliveries, %+v", len(ds), a.counts)
 	}

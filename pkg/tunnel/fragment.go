@@ -27,33 +27,34 @@ const (
 	flagExtended  = 0x04
 )
 
-// DeliveryKind says where a message that leaves a tunnel goes.
-type DeliveryKind byte
+// Target says where a message that leaves a tunnel goes.
+type Target byte
 
-// The delivery types of tunnel messages. Those of garlic cloves differ.
+// The delivery types of tunnel messages (Tunnel Message Specification). Those of
+// garlic cloves, i2np.DeliveryKind, have other numbers.
 const (
-	DeliverLocal  DeliveryKind = 0
-	DeliverTunnel DeliveryKind = 1
-	DeliverRouter DeliveryKind = 2
+	ToLocal  Target = 0
+	ToTunnel Target = 1
+	ToRouter Target = 2
 )
 
-// String returns a word for the kind.
-func (k DeliveryKind) String() string {
-	switch k {
-	case DeliverLocal:
+// String returns a word for the target.
+func (t Target) String() string {
+	switch t {
+	case ToLocal:
 		return "local"
-	case DeliverTunnel:
+	case ToTunnel:
 		return "tunnel"
-	case DeliverRouter:
+	case ToRouter:
 		return "router"
 	}
-	return fmt.Sprintf("delivery %d", byte(k))
+	return fmt.Sprintf("delivery %d", byte(t))
 }
 
 // address is the part of first-fragment delivery instructions that says
 // where to.
 type address struct {
-	kind   DeliveryKind
+	kind   Target
 	router i2p.Hash
 	tunnel uint32
 }
@@ -61,9 +62,9 @@ type address struct {
 // len is the number of bytes up to the message ID or size.
 func (a *address) len() int {
 	switch a.kind {
-	case DeliverTunnel:
+	case ToTunnel:
 		return 1 + 4 + 32
-	case DeliverRouter:
+	case ToRouter:
 		return 1 + 32
 	}
 	return 1
@@ -76,11 +77,11 @@ func (a *address) put(b []byte, fragmented bool) int {
 		b[0] |= flagFragments
 	}
 	n := 1
-	if a.kind == DeliverTunnel {
+	if a.kind == ToTunnel {
 		binary.BigEndian.PutUint32(b[n:], a.tunnel)
 		n += 4
 	}
-	if a.kind != DeliverLocal {
+	if a.kind != ToLocal {
 		n += copy(b[n:], a.router[:])
 	}
 	return n
@@ -116,14 +117,14 @@ func parseFragment(b []byte, at int) (fragment, int, error) {
 	case flag&(flagDelay|flagExtended) != 0 || flag>>5 == 3:
 		return fragment{}, 0, fmt.Errorf("tunnel: delivery instructions %#02x, which nobody sends", flag)
 	default:
-		f.kind, f.last = DeliveryKind(flag>>5), flag&flagFragments == 0
+		f.kind, f.last = Target(flag>>5), flag&flagFragments == 0
 		if n = f.address.len(); len(p) < n+wholeTrailer {
 			return fragment{}, 0, fmt.Errorf("tunnel: delivery instructions: %w", i2np.ErrShort)
 		}
-		if f.kind == DeliverTunnel {
+		if f.kind == ToTunnel {
 			f.tunnel = binary.BigEndian.Uint32(p[1:])
 		}
-		if f.kind != DeliverLocal {
+		if f.kind != ToLocal {
 			copy(f.router[:], p[n-len(f.router):])
 		}
 	}

@@ -13,8 +13,8 @@ import (
 func FuzzFragment(f *testing.F) {
 	for _, x := range []fragment{
 		{last: true, data: []byte("whole")},
-		{address: address{kind: DeliverTunnel, router: i2p.HashOf(nil), tunnel: 9}, id: 5, data: []byte("first")},
-		{address: address{kind: DeliverRouter, router: i2p.HashOf(nil)}, last: true, data: []byte("whole")},
+		{address: address{kind: ToTunnel, router: i2p.HashOf(nil), tunnel: 9}, id: 5, data: []byte("first")},
+		{address: address{kind: ToRouter, router: i2p.HashOf(nil)}, last: true, data: []byte("whole")},
 		{number: 63, last: true, id: 5, data: []byte("last")},
 	} {
 		f.Add(x.appendTo(nil))
@@ -108,7 +108,7 @@ func FuzzBuildMessage(f *testing.F) {
 // decrypted tunnel message, twice with different fills.
 func FuzzTunnelMessage(f *testing.F) {
 	std := i2np.Message{Type: i2np.DataType, Body: []byte("body")}.AppendStandard(nil)
-	whole := fragment{last: true, address: address{kind: DeliverTunnel}, data: std}
+	whole := fragment{last: true, address: address{kind: ToTunnel}, data: std}
 	first := fragment{id: 5, data: std[:10]}
 	second := fragment{id: 5, number: 1, last: true, data: std[10:]}
 	f.Add(whole.appendTo(nil), first.appendTo(nil))

@@ -48,7 +48,7 @@ func (g *Gateway) Add(dst []Out, now time.Time, messages ...[]byte) ([]Out, erro
 func (g *Gateway) add(s *sealing, dst []Out, now time.Time, messages [][]byte) ([]Out, error) {
 	var failed error
 	first := len(dst)
-	local := address{kind: DeliverLocal}
+	local := address{kind: ToLocal}
 	for _, raw := range messages {
 		_, rest, err := i2np.ParseStandard(raw)
 		if err == nil && len(rest) > 0 {

@@ -71,7 +71,7 @@ func (t *Inbound) direct(dst []Delivery, m i2np.Message) ([]Delivery, error) {
 		m.Release()
 		return dst, err
 	}
-	return t.deliver(dst, &address{kind: DeliverLocal}, g.Message, nil, m.Owner), nil
+	return t.deliver(dst, &address{kind: ToLocal}, g.Message, nil, m.Owner), nil
 }
 
 // Gateway names the router and tunnel ID that messages are sent to: what

@@ -13,9 +13,9 @@ import (
 
 // Delivery is a message at the end of a tunnel, or on its way there.
 type Delivery struct {
-	Kind    DeliveryKind
-	Router  i2p.Hash // of DeliverRouter and DeliverTunnel
-	Tunnel  uint32   // of DeliverTunnel
+	Kind    Target
+	Router  i2p.Hash // of ToRouter and ToTunnel
+	Tunnel  uint32   // of ToTunnel
 	Message i2np.Message
 
 	// raw is the message with its standard header and, before that, room
@@ -27,7 +27,7 @@ type Delivery struct {
 // to Router: the message itself, or a TunnelGateway with the given ID that
 // wraps it. The Delivery is used up.
 func (d *Delivery) Forward(now time.Time, id uint32) Out {
-	if d.Kind != DeliverTunnel {
+	if d.Kind != ToTunnel {
 		return Out{To: d.Router, Message: d.Message}
 	}
 	m := i2np.Message{
