@@ -4,12 +4,10 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	crand "crypto/rand"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
-	"math/rand/v2"
 	"runtime"
 	"strconv"
 	"sync"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/klauspost/compress/flate"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/routerinfo"
@@ -64,9 +63,6 @@ func (cfg *BuildConfig) complete() error {
 	if cfg.MaxAge == 0 {
 		cfg.MaxAge = DefaultBuildAge
 	}
-	if cfg.Rand == nil {
-		cfg.Rand = crand.Reader
-	}
 	switch {
 	case cfg.Bundles < 1 || cfg.Bundles > maxBundles:
 		return fmt.Errorf("reseed: %d bundles, expected 1 to %d", cfg.Bundles, maxBundles)
@@ -92,7 +88,7 @@ type Report struct {
 // than a sample of them, so that a netDb of any size can be offered.
 type Builder struct {
 	cfg    BuildConfig
-	random *rand.Rand
+	random *draw.Source
 	least  profile.Version
 	pool   []candidate
 	report Report
@@ -112,14 +108,10 @@ func NewBuilder(cfg BuildConfig) (*Builder, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	var seed [32]byte
-	if _, err := io.ReadFull(cfg.Rand, seed[:]); err != nil {
-		return nil, fmt.Errorf("reseed: random source: %w", err)
-	}
 	if err := CheckVersion(cfg.MinVersion); err != nil {
 		return nil, fmt.Errorf("reseed: %w", err)
 	}
-	b := &Builder{cfg: cfg, random: rand.New(rand.NewChaCha8(seed)), least: profile.ParseVersion(cfg.MinVersion)}
+	b := &Builder{cfg: cfg, random: draw.From(cfg.Rand), least: profile.ParseVersion(cfg.MinVersion)}
 	b.report.Rejected = make(map[string]int)
 	return b, nil
 }
@@ -144,7 +136,7 @@ func (b *Builder) Add(ri *routerinfo.RouterInfo) {
 	c := candidate{ri: ri, prefixes: sum.Prefixes, floodfill: sum.Flags&profile.Floodfill != 0}
 	if len(b.pool) < b.limit() {
 		b.pool = append(b.pool, c)
-	} else if at := b.random.IntN(b.report.Eligible); at < len(b.pool) { // reservoir sampling: each is as likely
+	} else if at := b.random.Below(b.report.Eligible); at < len(b.pool) { // reservoir sampling: each is as likely
 		b.pool[at] = c
 	}
 }

@@ -3,12 +3,10 @@ package fetch
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"maps"
-	mathrand "math/rand/v2"
 	"time"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/routerinfo"
 )
@@ -58,11 +56,7 @@ func shuffled(cfg Config) ([]string, error) {
 	if len(out) == 0 {
 		return nil, errors.New("fetch: there are no servers to ask")
 	}
-	var seed [32]byte
-	if _, err := io.ReadFull(cfg.Rand, seed[:]); err != nil {
-		return nil, fmt.Errorf("fetch: %w", err)
-	}
-	mathrand.New(mathrand.NewChaCha8(seed)).Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+	draw.From(cfg.Rand).Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
 	return out, nil
 }
 

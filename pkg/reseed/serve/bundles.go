@@ -3,12 +3,12 @@ package serve
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"i2ptoolkit/pkg/atomicfile"
+	"i2ptoolkit/pkg/draw"
 	"io"
 	"io/fs"
 	"math/bits"
@@ -146,7 +146,7 @@ func LoadSalt(path string) ([]byte, error) {
 
 func newSalt(path string) ([]byte, error) {
 	salt := make([]byte, 32)
-	rand.Read(salt)
+	draw.Fill(nil, salt)
 	if err := atomicfile.WriteBytes(path, salt); err != nil {
 		return nil, fmt.Errorf("serve: %w", err)
 	}
