@@ -12,6 +12,7 @@
 package netdb
 
 import (
+	"cmp"
 	"io"
 	"time"
 
@@ -101,18 +102,10 @@ type Stats struct {
 
 // New makes an empty DB.
 func New(cfg Config, now time.Time) *DB {
-	if cfg.MaxRouters == 0 {
-		cfg.MaxRouters = DefaultMaxRouters
-	}
-	if cfg.MaxBytes == 0 {
-		cfg.MaxBytes = DefaultMaxBytes
-	}
-	if cfg.MaxFloodfills == 0 {
-		cfg.MaxFloodfills = DefaultMaxFloodfills
-	}
-	if cfg.MinVersion == 0 {
-		cfg.MinVersion = profile.Version(0<<16 | 9<<8 | 58)
-	}
+	cfg.MaxRouters = cmp.Or(cfg.MaxRouters, DefaultMaxRouters)
+	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, DefaultMaxBytes)
+	cfg.MaxFloodfills = cmp.Or(cfg.MaxFloodfills, DefaultMaxFloodfills)
+	cfg.MinVersion = cmp.Or(cfg.MinVersion, profile.Version(0<<16|9<<8|58))
 	db := &DB{
 		cfg: cfg, rand: draw.From(cfg.Rand), started: now,
 		routers:  make(map[i2p.Hash]*entry),

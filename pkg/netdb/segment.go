@@ -1,6 +1,7 @@
 package netdb
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"time"
@@ -111,21 +112,12 @@ func (o *Out) add(p Out) {
 
 // NewSegment makes an empty segment.
 func NewSegment(cfg SegmentConfig) *Segment {
-	def := func(v *int, d int) {
-		if *v == 0 {
-			*v = d
-		}
-	}
-	def(&cfg.MaxLookups, DefaultMaxLookups)
-	def(&cfg.MaxQueries, DefaultMaxQueries)
-	def(&cfg.Parallel, DefaultParallel)
-	def(&cfg.MaxLeaseSets, DefaultMaxLeaseSets)
-	if cfg.Patience == 0 {
-		cfg.Patience = DefaultPatience
-	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = DefaultTimeout
-	}
+	cfg.MaxLookups = cmp.Or(cfg.MaxLookups, DefaultMaxLookups)
+	cfg.MaxQueries = cmp.Or(cfg.MaxQueries, DefaultMaxQueries)
+	cfg.Parallel = cmp.Or(cfg.Parallel, DefaultParallel)
+	cfg.MaxLeaseSets = cmp.Or(cfg.MaxLeaseSets, DefaultMaxLeaseSets)
+	cfg.Patience = cmp.Or(cfg.Patience, DefaultPatience)
+	cfg.Timeout = cmp.Or(cfg.Timeout, DefaultTimeout)
 	s := &Segment{cfg: cfg, rand: draw.From(cfg.Rand)}
 	s.sets = newLeaseSets(cfg.MaxLeaseSets)
 	s.askers = peerBuckets{rate: askerRate, burst: askerBurst, max: askersTracked}

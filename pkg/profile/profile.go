@@ -80,12 +80,8 @@ type record struct {
 
 // New makes an empty table.
 func New(cfg Config) *Table {
-	if cfg.MaxPeers == 0 {
-		cfg.MaxPeers = DefaultMaxPeers
-	}
-	if cfg.HalfLife == 0 {
-		cfg.HalfLife = DefaultHalfLife
-	}
+	cfg.MaxPeers = cmp.Or(cfg.MaxPeers, DefaultMaxPeers)
+	cfg.HalfLife = cmp.Or(cfg.HalfLife, DefaultHalfLife)
 	return &Table{cfg: cfg, rand: draw.From(cfg.Rand), peers: make(map[i2p.Hash]*record)}
 }
 

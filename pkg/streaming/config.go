@@ -1,6 +1,7 @@
 package streaming
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"math"
@@ -126,21 +127,13 @@ func (c *Config) defaults() {
 	orDefault(&c.ReceiveBuffer, 1<<20)
 	orDefault(&c.SendBuffer, 256<<10)
 	orDefault(&c.MaxKeepAlives, 8)
-	if c.InitialRTO == 0 {
-		c.InitialRTO = 9 * time.Second
-	}
-	if c.HalfOpen == 0 {
-		c.HalfOpen = 10 * time.Minute
-	}
-	if c.MaxSilence == 0 {
-		c.MaxSilence = 3 * time.Minute
-	}
+	c.InitialRTO = cmp.Or(c.InitialRTO, 9*time.Second)
+	c.HalfOpen = cmp.Or(c.HalfOpen, 10*time.Minute)
+	c.MaxSilence = cmp.Or(c.MaxSilence, 3*time.Minute)
 	if c.PathRTT == nil {
 		c.PathRTT = func() time.Duration { return 0 }
 	}
-	if c.KeepAlive == 0 {
-		c.KeepAlive = 90 * time.Second
-	}
+	c.KeepAlive = cmp.Or(c.KeepAlive, 90*time.Second)
 	l := &c.Limits
 	orDefault(&l.Streams, 2048)
 	orDefault(&l.SYNsPerSecond, 500)

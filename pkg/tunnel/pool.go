@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"cmp"
 	"i2ptoolkit/pkg/draw"
 	"io"
 	"slices"
@@ -34,17 +35,11 @@ type PoolConfig struct {
 }
 
 func (c *PoolConfig) fill() {
-	for _, d := range []struct {
-		field *time.Duration
-		value time.Duration
-	}{
-		{&c.BuildTimeout, 13 * time.Second}, {&c.LateReply, 40 * time.Second}, {&c.Renew, 75 * time.Second},
-		{&c.TestEvery, time.Minute}, {&c.TestTimeout, 10 * time.Second},
-	} {
-		if *d.field == 0 {
-			*d.field = d.value
-		}
-	}
+	c.BuildTimeout = cmp.Or(c.BuildTimeout, 13*time.Second)
+	c.LateReply = cmp.Or(c.LateReply, 40*time.Second)
+	c.Renew = cmp.Or(c.Renew, 75*time.Second)
+	c.TestEvery = cmp.Or(c.TestEvery, time.Minute)
+	c.TestTimeout = cmp.Or(c.TestTimeout, 10*time.Second)
 	if c.MaxBuilding <= 0 {
 		c.MaxBuilding = 4
 	}
