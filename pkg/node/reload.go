@@ -100,28 +100,12 @@ func (n *Node) reload(ctx context.Context) (control.Reloaded, error) {
 		return control.Reloaded{}, control.Errorf(control.BadData, "%v", err)
 	}
 	out := control.Reloaded{Changed: []control.Change{}}
-	holds := make(map[string]control.Holds)
 	asked, now := n.set.asked, n.settings()
-	from := now
 	changed := asked.Changed(to)
 	to.Port = now.Port // until the next start
-	var apply []func()
-	for _, s := range n.sections() {
-		mine := slices.DeleteFunc(slices.Clone(changed), func(c config.Setting) bool { return !covers(s.keys, c.Key) })
-		if len(mine) == 0 {
-			continue
-		}
-		f, err := s.prepare(ctx, from, to)
-		if err != nil {
-			return control.Reloaded{}, control.Errorf(control.BadData, "%v", err)
-		}
-		if f == nil {
-			continue
-		}
-		apply = append(apply, f)
-		for _, c := range mine {
-			holds[c.Key] = control.HoldsNow
-		}
+	apply, holds, err := n.prepare(ctx, changed, now, to)
+	if err != nil {
+		return control.Reloaded{}, control.Errorf(control.BadData, "%v", err)
 	}
 	publish := false
 	for _, c := range changed {
@@ -149,6 +133,30 @@ func (n *Node) reload(ctx context.Context) (control.Reloaded, error) {
 	}
 	n.tellReload(out)
 	return out, nil
+}
+
+// prepare finds what is to be done for the settings that have changed, and which
+// of them hold by that. Nothing has changed yet.
+func (n *Node) prepare(ctx context.Context, changed []config.Setting, from, to config.Config) (apply []func(), holds map[string]control.Holds, err error) {
+	holds = make(map[string]control.Holds)
+	for _, s := range n.sections() {
+		mine := slices.DeleteFunc(slices.Clone(changed), func(c config.Setting) bool { return !covers(s.keys, c.Key) })
+		if len(mine) == 0 {
+			continue
+		}
+		f, err := s.prepare(ctx, from, to)
+		if err != nil {
+			return nil, nil, err
+		}
+		if f == nil {
+			continue
+		}
+		apply = append(apply, f)
+		for _, c := range mine {
+			holds[c.Key] = control.HoldsNow
+		}
+	}
+	return apply, holds, nil
 }
 
 // tellReload has the log say what came of a reload.
