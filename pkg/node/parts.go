@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -26,7 +27,10 @@ func (p *parts) run(name string, f func(context.Context) error) {
 		if err := f(p.ctx); err != nil && p.ctx.Err() == nil {
 			p.mu.Lock()
 			if p.err == nil {
-				p.err = fmt.Errorf("%s: %w", name, err)
+				p.err = err
+				if !strings.HasPrefix(err.Error(), name+": ") { // most errors say whose they are
+					p.err = fmt.Errorf("%s: %w", name, err)
+				}
 			}
 			p.mu.Unlock()
 			p.cancel()
