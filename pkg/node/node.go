@@ -27,10 +27,10 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/metrics"
 	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/presence"
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/router"
-	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/transport"
 )
 
@@ -78,11 +78,9 @@ type Node struct {
 	listening  chan struct{} // closed once others can reach us, and we have said how
 	loaded     chan struct{} // closed once the netDb has been read
 	hosts      *hosts
-	pressure   atomic.Uint32 // the level of congestion that we publish
 	events     *answers.Hub
 	started    time.Time
-	info       atomic.Pointer[routerinfo.RouterInfo]
-	presented  atomic.Pointer[routerinfo.RouterInfo] // the same, a little older
+	presence   *presence.Presence
 	lines      metrics.LineCounter
 	server     atomic.Pointer[server.Server] // nil before Run, and where there is no socket
 	metrics    func() *metrics.Registry      // made when somebody asks for the first time
@@ -129,6 +127,7 @@ func New(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.hash = n.id.keys.Identity.Hash()
+	n.presence = n.newPresence()
 	if n.keeper, err = newKeeper(s.DataDir, n.hash, n.log, cfg.Now); err != nil {
 		return nil, err
 	}
@@ -146,7 +145,7 @@ func New(cfg Config) (*Node, error) {
 	n.Answers = answers.New(answers.Config{
 		Router: n.router, Transport: n.transport, Joiner: n.joiner, Hub: n.events, Now: cfg.Now,
 		Settings: n.settings,
-		Info:     n.info.Load, Standing: n.standing,
+		Info:     n.presence.Current, Standing: n.standing,
 	})
 	return n, nil
 }
@@ -154,7 +153,7 @@ func New(cfg Config) (*Node, error) {
 // standing is what the answers tell of the node itself.
 func (n *Node) standing() answers.Standing {
 	at := answers.Standing{
-		Hash: n.hash.String(), Caps: n.caps(), AddressLost: n.hosts.notes(), LogLevel: n.LogLevel(),
+		Hash: n.hash.String(), Caps: n.presence.Caps(), AddressLost: n.hosts.notes(), LogLevel: n.LogLevel(),
 		Stopping: n.stopping.Load(),
 	}
 	select {
@@ -194,7 +193,7 @@ func (n *Node) newRouter() {
 	n.profiles = n.keeper.loadProfiles(profile.Config{Rand: part.Rand})
 	db := netdb.New(netdb.Config{
 		Self: n.hash, NetID: s.NetID, Profiles: n.profiles, Rand: part.Rand,
-		Own:        func() *routerinfo.RouterInfo { return n.info.Load() },
+		Own:        n.presence.Current,
 		SamePrefix: s.Testnet, Floodfill: s.Floodfill,
 	}, n.started)
 	in, out := exploratory(s)

@@ -169,7 +169,7 @@ func (n *Node) tellReload(r control.Reloaded) {
 
 // publishAnew has a RouterInfo of the present moment published, once there is one.
 func (n *Node) publishAnew() {
-	if n.info.Load() != nil {
+	if n.presence.Current() != nil {
 		n.renewInfo()
 		n.router.Republish()
 	}

@@ -112,12 +112,12 @@ func TestReloadPublishes(t *testing.T) {
 	check := func(caps string, hosts ...string) {
 		t.Helper()
 		var got []string
-		for _, a := range r.info.Load().Addresses() {
+		for _, a := range r.presence.Current().Addresses() {
 			if ap := a.AddrPort(); ap.IsValid() {
 				got = append(got, ap.Addr().String())
 			}
 		}
-		if c := r.info.Load().Caps().Text; c != caps || !slices.Equal(got, hosts) {
+		if c := r.presence.Current().Caps().Text; c != caps || !slices.Equal(got, hosts) {
 			t.Errorf("published are %s at %v, expected %s at %v", c, got, caps, hosts)
 		}
 		if c := r.Status().Caps; c != caps {

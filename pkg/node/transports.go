@@ -31,7 +31,7 @@ func (n *Node) newTransport() (*transport.Transport, error) {
 		Self: n.hash, NetID: byte(s.NetID), Drivers: drivers, Network: network,
 		Limits:      transport.Limits{Sessions: s.NTCP2.MaxSessions},
 		BandwidthIn: s.Bandwidth.In << 10, BandwidthOut: s.Bandwidth.Out << 10,
-		OurInfo:      func() *routerinfo.RouterInfo { return n.presented.Load() },
+		OurInfo:      n.presence.Presented,
 		Wanted:       func(peer i2p.Hash) bool { return n.router.Peers().Wants(peer) },
 		LocalAllowed: s.Testnet,
 		Events:       n.transportEvents(),

@@ -1,0 +1,136 @@
+// Package presence is what a router says of itself: its RouterInfo, made from
+// its settings, the addresses that its transports publish, and the load of its
+// links.
+package presence
+
+import (
+	"net/netip"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// Terms are the settings that a RouterInfo tells of.
+type Terms struct {
+	Hidden    bool // says no address
+	Floodfill bool
+	In, Out   int  // bandwidth limits in KB per second; 0 is none
+	Share     int  // percent of them for tunnels of others
+	Refuses   bool // takes on no tunnels of others
+}
+
+// Config is what a Presence is made of. All functions are called from those that
+// call the Presence.
+type Config struct {
+	Keys    *i2p.PrivateKeys
+	NetID   int
+	Version string // the API level
+	Now     func() time.Time
+	Terms   func() Terms
+	Hosts   func() []netip.Addr // at which we can be reached
+	// Addresses are what the transports publish, at those hosts or at none.
+	Addresses func([]netip.Addr) []routerinfo.Address
+}
+
+// Presence makes our RouterInfo. It may be used by several goroutines.
+type Presence struct {
+	cfg       Config
+	level     atomic.Uint32 // of congestion
+	current   atomic.Pointer[routerinfo.RouterInfo]
+	presented atomic.Pointer[routerinfo.RouterInfo]
+	other     time.Time // since when the load has asked for another level
+}
+
+// New makes a Presence that has no RouterInfo yet.
+func New(cfg Config) *Presence { return &Presence{cfg: cfg} }
+
+// presentedEarlier is by how much the RouterInfo that peers get with a session
+// is older than the published one, which says the same. A floodfill passes a
+// stored RouterInfo on only where it is newer than what it has (network
+// database, "Flooding"), and the session with it begins before the store.
+const presentedEarlier = time.Second
+
+// Renew makes a RouterInfo of the present moment, to be used from now on.
+func (p *Presence) Renew() (*routerinfo.RouterInfo, error) {
+	now := p.cfg.Now()
+	ri, err := p.build(now)
+	if err != nil {
+		return nil, err
+	}
+	presented, err := p.build(now.Add(-presentedEarlier))
+	if err != nil {
+		return nil, err
+	}
+	p.current.Store(ri)
+	p.presented.Store(presented)
+	return ri, nil
+}
+
+// Current is our RouterInfo as it is published, nil before the first Renew.
+func (p *Presence) Current() *routerinfo.RouterInfo { return p.current.Load() }
+
+// Presented is our RouterInfo as peers get it with a session.
+func (p *Presence) Presented() *routerinfo.RouterInfo { return p.presented.Load() }
+
+func (p *Presence) build(now time.Time) (*routerinfo.RouterInfo, error) {
+	var hosts []netip.Addr
+	if !p.cfg.Terms().Hidden {
+		hosts = p.cfg.Hosts()
+	}
+	return routerinfo.Build(routerinfo.BuildConfig{
+		Keys: p.cfg.Keys, Published: i2p.DateOf(now), Addresses: p.cfg.Addresses(hosts),
+		Options: map[string]string{
+			"caps": p.Caps(), "netId": strconv.Itoa(p.cfg.NetID), "router.version": p.cfg.Version,
+		},
+	})
+}
+
+// Caps are our capabilities: the bandwidth class, whether we are a floodfill,
+// whether we can be reached (network database, Router Capabilities), and how
+// congested we are (proposal 162).
+func (p *Presence) Caps() string {
+	t := p.cfg.Terms()
+	caps := string(bandwidthClass(t.In, t.Out, t.Share))
+	if t.Floodfill {
+		caps += "f"
+	}
+	switch {
+	case t.Hidden:
+		caps += "HU"
+	case len(p.cfg.Hosts()) == 0:
+		caps += "U"
+	default:
+		caps += "R"
+	}
+	switch level := byte(p.level.Load()); {
+	case t.Refuses:
+		caps += "G"
+	case level != none:
+		caps += string(level)
+	}
+	return caps
+}
+
+// bandwidthClass is the letter for what transit may use, in KB per second.
+func bandwidthClass(in, out, share int) byte {
+	least := in
+	if least == 0 || (out != 0 && out < least) {
+		least = out
+	}
+	if least == 0 { // no limit
+		return 'X'
+	}
+	shared := least * share / 100
+	for _, c := range []struct {
+		below int
+		class byte
+	}{{12, 'K'}, {48, 'L'}, {64, 'M'}, {128, 'N'}, {256, 'O'}, {2000, 'P'}} {
+		if shared < c.below {
+			return c.class
+		}
+	}
+	return 'X'
+}
