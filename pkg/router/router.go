@@ -1,7 +1,9 @@
-// Package router is the core of an I2P router: it takes the messages of the
-// transport, dispatches them, carries tunnels for others within limits, and
-// builds the tunnels of its own parties, which are the router itself
-// (exploratory tunnels) and the local destinations.
+// Package router is the core of an I2P router. Router takes the messages of the
+// transports and hands each to whom it concerns: transit carries tunnels for
+// others within limits; pools builds the tunnels of the router's own parties,
+// which are the router itself (exploratory tunnels) and the local destinations;
+// mail asks the netDb and publishes for them, and answers others. What they want
+// sent Router passes to the transports.
 //
 // One goroutine, the loop in Run, owns all state. Everything else reaches it
 // through the inbox.
