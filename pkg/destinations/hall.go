@@ -38,6 +38,7 @@ type Hall struct {
 
 	mu        sync.Mutex // a leaf
 	ctx       context.Context
+	ended     bool // nothing more is opened
 	residents map[*resident]struct{}
 	keys      map[i2p.Hash]*resident // those that were opened by keys
 	opened    int                    // ever
@@ -84,7 +85,8 @@ func (h *Hall) Run(ctx context.Context) error {
 	h.ctx = ctx
 	h.mu.Unlock()
 	<-ctx.Done()
-	h.mu.Lock() // what is opened from now on finds that it ended
+	h.mu.Lock()
+	h.ended = true
 	h.mu.Unlock()
 	h.running.Wait()
 	return nil
@@ -179,7 +181,7 @@ func (h *Hall) claim(hash i2p.Hash) (l *resident, free <-chan struct{}) {
 func (h *Hall) settle(r Request) (*Local, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.ctx == nil || h.ctx.Err() != nil {
+	if h.ctx == nil || h.ended || h.ctx.Err() != nil {
 		return nil, ErrStopped
 	}
 	hash, named := r.hash()

@@ -1,7 +1,6 @@
 package options
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -211,7 +210,7 @@ func FuzzParse(f *testing.F) {
 		o, problems := Parse(Default(), map[string]string{name: value})
 		for _, p := range problems {
 			if p.Kind == 0 || p.Error() == "" {
-				t.Error(fmt.Sprintf("%+v", p))
+				t.Errorf("%+v", p)
 			}
 		}
 		if o.Inbound.Length < 0 || o.Inbound.Length > MaxLength || o.Inbound.Quantity < MinQuantity || len(o.Encryption) == 0 {
