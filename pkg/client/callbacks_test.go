@@ -17,7 +17,9 @@ type asked struct {
 	done *func(leaseset.Record, error)
 }
 
-func (a asked) LookupLeaseSet(_ i2p.Hash, _ i2p.Date, done func(leaseset.Record, error)) { *a.done = done }
+func (a asked) LookupLeaseSet(_ i2p.Hash, _ i2p.Date, done func(leaseset.Record, error)) {
+	*a.done = done
+}
 
 func (a asked) Publish(leaseset.Record) {}
 
