@@ -1,6 +1,9 @@
 package control
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Code names why a request failed, for programs.
 type Code string
@@ -40,4 +43,21 @@ func Errorf(code Code, format string, args ...any) *Error {
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code
+}
+
+// Codes are the codes for what some part of a router returns.
+type Codes []struct {
+	Err  error
+	Code Code
+}
+
+// Explain gives an error the code of the first that it is. One that is none of them, and nil,
+// stay as they are.
+func (cs Codes) Explain(err error) error {
+	for _, c := range cs {
+		if errors.Is(err, c.Err) {
+			return Errorf(c.Code, "%v", err)
+		}
+	}
+	return err
 }

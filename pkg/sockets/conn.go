@@ -17,11 +17,10 @@ type Conn struct {
 	local, remote Addr
 	touched       bool // under h.mu
 
-	established   chan struct{}
-	halfCloses    bool          // before established is closed
-	ended         chan struct{} // closed when the engine has done with it
-	readDeadline  deadline
-	writeDeadline deadline
+	established chan struct{}
+	halfCloses  bool          // before established is closed
+	ended       chan struct{} // closed when the engine has done with it
+	deadlines
 
 	mu sync.Mutex // a leaf
 	flow
@@ -61,13 +60,12 @@ func (h *Host) conn(e *streaming.Conn) *Conn {
 	local, remote := e.Ports()
 	c := &Conn{
 		h: h, e: e,
-		local:         Addr{h.local.Destination, local},
-		remote:        Addr{e.Remote(), remote},
-		established:   make(chan struct{}),
-		ended:         make(chan struct{}),
-		readDeadline:  makeDeadline(),
-		writeDeadline: makeDeadline(),
-		flow:          flow{in: queue{free: &h.chunks}, out: queue{free: &h.chunks}},
+		local:       Addr{h.local.Destination, local},
+		remote:      Addr{e.Remote(), remote},
+		established: make(chan struct{}),
+		ended:       make(chan struct{}),
+		deadlines:   makeDeadlines(),
+		flow:        flow{in: queue{free: &h.chunks}, out: queue{free: &h.chunks}},
 	}
 	e.Tag = c
 	h.live++
@@ -247,25 +245,6 @@ func (c *Conn) HalfCloses() bool {
 
 // RemoteAddr is the peer's destination and port, an Addr.
 func (c *Conn) RemoteAddr() net.Addr { return c.remote }
-
-// SetDeadline sets both deadlines.
-func (c *Conn) SetDeadline(t time.Time) error {
-	c.readDeadline.set(t)
-	c.writeDeadline.set(t)
-	return nil
-}
-
-// SetReadDeadline sets the time when Read gives up.
-func (c *Conn) SetReadDeadline(t time.Time) error {
-	c.readDeadline.set(t)
-	return nil
-}
-
-// SetWriteDeadline sets the time when Write gives up.
-func (c *Conn) SetWriteDeadline(t time.Time) error {
-	c.writeDeadline.set(t)
-	return nil
-}
 
 // Stats returns the stream's figures, or none after its end.
 func (c *Conn) Stats() streaming.Stats {

@@ -5,6 +5,30 @@ import (
 	"time"
 )
 
+// deadlines are those of a net.Conn or a net.PacketConn.
+type deadlines struct{ reading, writing deadline }
+
+func makeDeadlines() deadlines { return deadlines{makeDeadline(), makeDeadline()} }
+
+// SetDeadline sets both deadlines.
+func (d *deadlines) SetDeadline(t time.Time) error {
+	d.reading.set(t)
+	d.writing.set(t)
+	return nil
+}
+
+// SetReadDeadline sets the time when reading gives up.
+func (d *deadlines) SetReadDeadline(t time.Time) error {
+	d.reading.set(t)
+	return nil
+}
+
+// SetWriteDeadline sets the time when writing gives up.
+func (d *deadlines) SetWriteDeadline(t time.Time) error {
+	d.writing.set(t)
+	return nil
+}
+
 // deadline closes a channel at a time that can be moved.
 type deadline struct {
 	mu      sync.Mutex

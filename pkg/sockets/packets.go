@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/i2p"
@@ -30,9 +29,8 @@ type PacketConfig struct {
 // with their sender's address; of raw ones nobody can tell whose they are. What
 // is wrong with a datagram that came is found by whoever reads it.
 type PacketConn struct {
-	cfg           PacketConfig
-	readDeadline  deadline
-	writeDeadline deadline
+	cfg PacketConfig
+	deadlines
 
 	mu       sync.Mutex // a leaf
 	queue    [][]byte   // framed
@@ -78,7 +76,7 @@ func NewPacketConn(cfg PacketConfig) (*PacketConn, error) {
 	if cfg.Counts == nil {
 		cfg.Counts = new(PacketCounts)
 	}
-	return &PacketConn{cfg: cfg, readDeadline: makeDeadline(), writeDeadline: makeDeadline()}, nil
+	return &PacketConn{cfg: cfg, deadlines: makeDeadlines()}, nil
 }
 
 // Arrive takes a framed payload that came for the port. It copies it and does
@@ -108,7 +106,7 @@ func (p *PacketConn) ReadFrom(b []byte) (n int, from net.Addr, err error) {
 		if wait != nil {
 			select {
 			case <-wait:
-			case <-p.readDeadline.wait():
+			case <-p.reading.wait():
 			}
 			continue
 		}
@@ -125,7 +123,7 @@ func (p *PacketConn) ReadFrom(b []byte) (n int, from net.Addr, err error) {
 // take is the next payload, or what is to be waited for.
 func (p *PacketConn) take() (framed []byte, wait <-chan struct{}, err error) {
 	select {
-	case <-p.readDeadline.wait():
+	case <-p.reading.wait():
 		return nil, nil, os.ErrDeadlineExceeded
 	default:
 	}
@@ -160,7 +158,7 @@ func (p *PacketConn) read(framed []byte) (payload []byte, from Addr, err error) 
 // not mean that it arrives.
 func (p *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	select {
-	case <-p.writeDeadline.wait():
+	case <-p.writing.wait():
 		return 0, os.ErrDeadlineExceeded
 	default:
 	}
@@ -205,22 +203,3 @@ func (p *PacketConn) Close() error {
 
 // LocalAddr is our destination and port.
 func (p *PacketConn) LocalAddr() net.Addr { return p.cfg.Local }
-
-// SetDeadline sets both deadlines.
-func (p *PacketConn) SetDeadline(t time.Time) error {
-	p.readDeadline.set(t)
-	p.writeDeadline.set(t)
-	return nil
-}
-
-// SetReadDeadline sets the time when ReadFrom gives up.
-func (p *PacketConn) SetReadDeadline(t time.Time) error {
-	p.readDeadline.set(t)
-	return nil
-}
-
-// SetWriteDeadline sets the time when WriteTo gives up.
-func (p *PacketConn) SetWriteDeadline(t time.Time) error {
-	p.writeDeadline.set(t)
-	return nil
-}

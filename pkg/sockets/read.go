@@ -18,7 +18,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		}
 		select {
 		case <-wait:
-		case <-c.readDeadline.wait():
+		case <-c.reading.wait():
 			return 0, os.ErrDeadlineExceeded
 		}
 	}
@@ -28,7 +28,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 // a channel to wait on.
 func (c *Conn) tryRead(take func(q *queue) int) (n int, wait <-chan struct{}, err error) {
 	select {
-	case <-c.readDeadline.wait():
+	case <-c.reading.wait():
 		return 0, nil, os.ErrDeadlineExceeded
 	default:
 	}
@@ -86,7 +86,7 @@ func (c *Conn) WriteTo(w io.Writer) (total int64, err error) {
 		}
 		select {
 		case <-wait:
-		case <-c.readDeadline.wait():
+		case <-c.reading.wait():
 			return total, os.ErrDeadlineExceeded
 		}
 	}

@@ -23,7 +23,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 		}
 		select {
 		case <-wait:
-		case <-c.writeDeadline.wait():
+		case <-c.writing.wait():
 			return n, os.ErrDeadlineExceeded
 		}
 	}
@@ -44,7 +44,7 @@ func (c *Conn) ReadFrom(r io.Reader) (total int64, err error) {
 		if room <= 0 {
 			select {
 			case <-wait:
-			case <-c.writeDeadline.wait():
+			case <-c.writing.wait():
 				return total, os.ErrDeadlineExceeded
 			}
 			continue
@@ -83,7 +83,7 @@ func (c *Conn) ReadFrom(r io.Reader) (total int64, err error) {
 // how much that was. Where it was less than there was to put, wait is to be waited on.
 func (c *Conn) tryWrite(put func(q *queue, room int) int) (n int, wait <-chan struct{}, err error) {
 	select {
-	case <-c.writeDeadline.wait():
+	case <-c.writing.wait():
 		return 0, nil, os.ErrDeadlineExceeded
 	default:
 	}

@@ -4,13 +4,10 @@ package answers
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/control"
-	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/routerinfo"
@@ -54,43 +51,3 @@ func New(cfg Config) *Answers { return &Answers{cfg: cfg, started: cfg.Now()} }
 
 // Events subscribes to what the hub publishes.
 func (a *Answers) Events(ctx context.Context) <-chan control.Event { return a.cfg.Hub.subscribe(ctx) }
-
-// Explain gives an error the code that the control API has for it, and that the
-// tools turn into an exit status.
-func Explain(err error) error {
-	if err == nil {
-		return nil
-	}
-	code, ok := codeOf(err)
-	if !ok {
-		return err
-	}
-	return control.Errorf(code, "%v", err)
-}
-
-func codeOf(err error) (control.Code, bool) {
-	var already *control.Error
-	if errors.As(err, &already) {
-		return already.Code, true
-	}
-	for _, c := range []struct {
-		err  error
-		code control.Code
-	}{
-		{netdb.ErrNotFound, control.NotFound},
-		{netdb.ErrNoAnswer, control.Timeout},
-		{netdb.ErrNoFloodfills, control.Unreachable},
-		{netdb.ErrBusy, control.Busy},
-		{router.ErrStopped, control.Stopping},
-		{context.DeadlineExceeded, control.Timeout},
-	} {
-		if errors.Is(err, c.err) {
-			return c.code, true
-		}
-	}
-	return "", false
-}
-
-func wrapf(err error, format string, args ...any) error {
-	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
-}

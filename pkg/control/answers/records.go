@@ -2,10 +2,13 @@ package answers
 
 import (
 	"context"
+	"fmt"
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -25,19 +28,29 @@ func routerRecord(ri *routerinfo.RouterInfo) control.Record {
 	return control.Record{Kind: control.KindRouterInfo, Hash: ri.Hash().String(), StoreType: i2np.StoreRouterInfo, Data: ri.Bytes()}
 }
 
+// lookupCodes are the codes of a lookup that failed.
+var lookupCodes = control.Codes{
+	{netdb.ErrNotFound, control.NotFound},
+	{netdb.ErrNoAnswer, control.Timeout},
+	{netdb.ErrNoFloodfills, control.Unreachable},
+	{netdb.ErrBusy, control.Busy},
+	{router.ErrStopped, control.Stopping},
+	{context.DeadlineExceeded, control.Timeout},
+}
+
 // Lookup asks the network for a record.
 func (a *Answers) Lookup(ctx context.Context, kind string, hash i2p.Hash) (control.Record, error) {
 	switch kind {
 	case control.KindRouterInfo:
 		res, err := a.cfg.Router.Knowledge().Lookup(ctx, hash, i2np.LookupRouterInfo)
 		if err != nil {
-			return control.Record{}, Explain(wrapf(err, "router %s", hash))
+			return control.Record{}, lookupCodes.Explain(fmt.Errorf("router %s: %w", hash, err))
 		}
 		return routerRecord(res.RouterInfo), nil
 	case control.KindLeaseSet:
 		res, err := a.cfg.Router.Knowledge().Lookup(ctx, hash, i2np.LookupLeaseSet)
 		if err != nil {
-			return control.Record{}, Explain(wrapf(err, "lease set %s", hash))
+			return control.Record{}, lookupCodes.Explain(fmt.Errorf("lease set %s: %w", hash, err))
 		}
 		return control.Record{
 			Kind: kind, Hash: hash.String(), StoreType: res.LeaseSet.StoreType(), Data: res.LeaseSet.Bytes(),

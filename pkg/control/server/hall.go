@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/destinations"
@@ -26,67 +25,51 @@ func (h Hall) OpenDestination(ctx context.Context, cfg DestinationConfig) (Desti
 	}
 	d, err := h.Destinations.Open(ctx, destinations.Request{Keys: cfg.Keys, Options: asked})
 	if err != nil {
-		return nil, coded(err)
+		return nil, codes.Explain(err)
 	}
 	return local{d}, nil
 }
 
-// coded gives an error of the hall's the code that the tools turn into an exit status.
-func coded(err error) error {
-	for _, c := range []struct {
-		kind error
-		code control.Code
-	}{
-		{destinations.ErrInUse, control.InUse},
-		{destinations.ErrStopped, control.Stopping},
-		{destinations.ErrClosed, control.Stopping},
-		{destinations.ErrNoTunnels, control.NoTunnels},
-		{destinations.ErrTimeout, control.Timeout},
-		{destinations.ErrNotFound, control.NotFound},
-		{destinations.ErrUnreachable, control.Unreachable},
-		{destinations.ErrBusy, control.Busy},
-		{destinations.ErrEncryption, control.Unsupported},
-		{destinations.ErrLeaseSet, control.Unsupported},
-		{destinations.ErrReset, control.Reset},
-		{destinations.ErrTaken, control.InUse},
-	} {
-		if errors.Is(err, c.kind) {
-			return control.Errorf(c.code, "%v", err)
-		}
-	}
-	return err
+// codes are those of the hall's errors, which the tools turn into exit statuses.
+var codes = control.Codes{
+	{destinations.ErrInUse, control.InUse},
+	{destinations.ErrStopped, control.Stopping},
+	{destinations.ErrClosed, control.Stopping},
+	{destinations.ErrNoTunnels, control.NoTunnels},
+	{destinations.ErrTimeout, control.Timeout},
+	{destinations.ErrNotFound, control.NotFound},
+	{destinations.ErrUnreachable, control.Unreachable},
+	{destinations.ErrBusy, control.Busy},
+	{destinations.ErrEncryption, control.Unsupported},
+	{destinations.ErrLeaseSet, control.Unsupported},
+	{destinations.ErrReset, control.Reset},
+	{destinations.ErrTaken, control.InUse},
 }
 
 // local is a destination of the hall's, as the server wants it.
 type local struct{ *destinations.Local }
 
 func (l local) Ready(ctx context.Context) error {
-	if err := l.Local.Ready(ctx); err != nil {
-		return coded(err)
-	}
-	return nil
+	return codes.Explain(l.Local.Ready(ctx))
 }
 
 func (l local) Dial(ctx context.Context, to i2p.Destination, port uint16) (Stream, error) {
 	c, err := l.Local.Dial(ctx, to, port)
 	if err != nil {
-		return nil, coded(err)
+		return nil, codes.Explain(err)
 	}
 	return remote{c}, nil
 }
 
 func (l local) Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destination, error) {
 	d, err := l.Local.Resolve(ctx, hash)
-	if err != nil {
-		return d, coded(err)
-	}
-	return d, nil
+	return d, codes.Explain(err)
 }
 
 func (l local) Listen(port uint16) (Listener, error) {
 	ln, err := l.Local.Listen(port)
 	if err != nil {
-		return nil, coded(err)
+		return nil, codes.Explain(err)
 	}
 	return listener{ln}, nil
 }
