@@ -72,19 +72,7 @@ func (s *signer) asked() []Wanted {
 // newKept is a client whose lease sets the signer makes.
 func (e *ether) newKept(t *testing.T, s *signer, seed byte) *Client {
 	t.Helper()
-	gateway := i2p.HashOf([]byte{seed})
-	c, err := New(Config{Destination: s.keys.Destination(), Keeper: s, OpenTunnels: func(to Callbacks) Tunnels {
-		to.Changed(oneTunnel(gateway))
-		e.mu.Lock()
-		e.tell[e.clients[gateway]] = to
-		e.mu.Unlock()
-		return etherTunnels{e, to}
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.clients[gateway] = c
-	return c
+	return e.with(t, seed, Config{Destination: s.keys.Destination(), Keeper: s})
 }
 
 // withKept runs f with a client whose keys are elsewhere, beside another. It begins

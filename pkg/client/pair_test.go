@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/buf/buftest"
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
@@ -63,7 +63,7 @@ func oneTunnel(gateway i2p.Hash) TunnelState {
 	}
 }
 
-// newClient makes a client with one tunnel each way.
+// newClient makes a client with keys of its own.
 func (e *ether) newClient(t *testing.T, seed byte, asked options.Options) *Client {
 	t.Helper()
 	random := rand.NewChaCha8([32]byte{seed})
@@ -71,14 +71,21 @@ func (e *ether) newClient(t *testing.T, seed byte, asked options.Options) *Clien
 	if err != nil {
 		t.Fatal(err)
 	}
+	return e.with(t, seed, Config{Env: env.Env{Rand: draw.From(random)}, Keys: keys, Options: asked})
+}
+
+// with makes a client with one tunnel each way.
+func (e *ether) with(t *testing.T, seed byte, cfg Config) *Client {
+	t.Helper()
 	gateway := i2p.HashOf([]byte{seed})
-	c, err := New(Config{Env: env.Env{Rand: draw.From(random)}, Keys: keys, Options: asked, OpenTunnels: func(to Callbacks) Tunnels {
+	cfg.OpenTunnels = func(to Callbacks) Tunnels {
 		to.Changed(oneTunnel(gateway))
 		e.mu.Lock()
 		e.tell[e.clients[gateway]] = to
 		e.mu.Unlock()
 		return etherTunnels{e, to}
-	}})
+	}
+	c, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +157,7 @@ func pair(t *testing.T, f func(t *testing.T, e *ether, a, b *Client)) {
 
 // pairWith is pair with clients that were asked for something.
 func pairWith(t *testing.T, ofA, ofB options.Options, f func(t *testing.T, e *ether, a, b *Client)) {
-	held := buf.InUse()
+	buftest.NoLeak(t)
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)))
 		e := &ether{clients: map[i2p.Hash]*Client{}, sets: map[i2p.Hash]leaseset.Record{}, log: map[i2p.Hash][]i2np.Message{}, tell: map[*Client]Callbacks{}}
@@ -183,9 +190,6 @@ func pairWith(t *testing.T, ofA, ofB options.Options, f func(t *testing.T, e *et
 		})
 		f(t, e, a, b)
 	})
-	if n := buf.InUse(); n != held {
-		t.Errorf("%d buffers were never released", n-held)
-	}
 }
 
 // echo sends size bytes over a new stream and wants them back.

@@ -27,14 +27,3 @@ func message(typ i2np.Type, id uint32, size int) i2np.Message {
 	}
 	return i2np.Message{Type: typ, ID: id, Expiration: i2p.DateOf(time.Now().Add(time.Minute)), Body: o.Bytes(), Owner: o}
 }
-
-// noLeak fails the test when buffers stay lent.
-func noLeak(t testing.TB) {
-	t.Helper()
-	before := buf.InUse()
-	t.Cleanup(func() {
-		if n := buf.InUse(); n != before {
-			t.Errorf("%d buffers are still lent", n-before)
-		}
-	})
-}

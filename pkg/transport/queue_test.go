@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"i2ptoolkit/pkg/buf/buftest"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 )
@@ -19,7 +20,7 @@ type testQueue struct {
 }
 
 func newTestQueue(t *testing.T, l Limits) *testQueue {
-	noLeak(t)
+	buftest.NoLeak(t)
 	q := &testQueue{t: t, limits: l.withDefaults(), now: time.Minute}
 	t.Cleanup(func() { q.drop() })
 	return q

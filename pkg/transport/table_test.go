@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"i2ptoolkit/pkg/buf/buftest"
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -111,7 +112,7 @@ func (l *fakeLink) Run(s *Session) {
 func runTable(t *testing.T, drivers []Driver, change func(*Config), f func(*testing.T, *Transport, *routerinfo.RouterInfo)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		noLeak(t)
+		buftest.NoLeak(t)
 		time.Sleep(time.Until(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)))
 		cfg := Config{
 			Self: i2p.Hash{1}, Drivers: drivers, Network: &machine{}, OurInfo: func() *routerinfo.RouterInfo { return nil },

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/buf/buftest"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/noise"
@@ -42,12 +43,7 @@ type network struct {
 }
 
 func newNetwork(t testing.TB, n int) *network {
-	before := buf.InUse()
-	t.Cleanup(func() {
-		if after := buf.InUse(); after != before {
-			t.Errorf("%d buffers in use at the end, %d at the start", after, before)
-		}
-	})
+	buftest.NoLeak(t)
 	w := &network{t: t, now: epoch, rand: seeded(1), routers: map[i2p.Hash]*router{}, us: i2p.HashOf([]byte("us"))}
 	for i := range n {
 		r := &router{hash: i2p.HashOf([]byte{byte(i)}), rand: seeded(byte(i + 10)),

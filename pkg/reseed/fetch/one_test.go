@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"archive/zip"
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -80,21 +79,11 @@ func routers(t testing.TB, seed byte, n, netID int) []*routerinfo.RouterInfo {
 
 func zipOf(t testing.TB, infos []*routerinfo.RouterInfo) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for _, ri := range infos {
-		w, err := z.Create("routerInfo-" + ri.Hash().String() + ".dat")
-		if err == nil {
-			_, err = w.Write(ri.Bytes())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
+	b, err := reseedtest.Zip(infos...)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return b.Bytes()
+	return b
 }
 
 func (s signer) bundle(t testing.TB, made time.Time, infos []*routerinfo.RouterInfo) []byte {

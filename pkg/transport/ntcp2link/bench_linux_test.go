@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/buf/buftest"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/transport"
@@ -49,7 +50,7 @@ func onLoopback(tb testing.TB, seed byte, change func(*settings)) *node {
 // The whole way over real TCP, with the leak checks. On a busy machine messages
 // may wait too long and be dropped: it sends until enough have arrived.
 func TestLoopback(t *testing.T) {
-	noLeak(t)
+	buftest.NoLeak(t)
 	var got atomic.Int64
 	all := make(chan struct{})
 	const count = 5000

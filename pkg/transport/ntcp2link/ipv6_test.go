@@ -5,13 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"i2ptoolkit/pkg/buf/buftest"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/transport"
 )
 
 // An IPv6 session on the loopback address.
 func TestIPv6(t *testing.T) {
-	noLeak(t)
+	buftest.NoLeak(t)
 	l, err := transport.Internet{}.Listen(t.Context(), netip.MustParseAddrPort("[::1]:0"))
 	if err != nil {
 		t.Skip("no IPv6 here: ", err)

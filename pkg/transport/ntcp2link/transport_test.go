@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"i2ptoolkit/pkg/buf/buftest"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/ntcp2"
@@ -21,7 +22,7 @@ import (
 func inBubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		noLeak(t)
+		buftest.NoLeak(t)
 		time.Sleep(time.Until(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)))
 		f(t)
 	})
