@@ -97,7 +97,8 @@ type Result struct {
 
 // Need is a router whose RouterInfo a lookup of a destination's segment wants;
 // the router's own segment is to look it up (Segment.Fetch), so that nothing of
-// it shows at the destination's tunnels. Once the DB has it, Learned is called.
+// it shows at the destination's tunnels. Learned is called once that lookup has
+// ended, and not when the router becomes known otherwise.
 type Need struct {
 	Router i2p.Hash
 	From   i2p.Hash // the floodfill that named it
@@ -179,11 +180,11 @@ func (s *Segment) Cancel(id LookupID) {
 }
 
 // Unsent tells that a query could not be sent, so the next floodfill is asked
-// at once.
+// at once; whether an entry of ours can be found is asked later.
 func (s *Segment) Unsent(now time.Time, q Query) Out {
 	var out Out
 	if q.Verify {
-		s.verifyUnsent(now, q, &out)
+		s.verifyUnsent(now, q)
 		return out
 	}
 	for _, l := range s.lookups {

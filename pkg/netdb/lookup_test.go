@@ -522,6 +522,35 @@ func TestUnsent(t *testing.T) {
 	}
 }
 
+// A verification that cannot be sent, for want of tunnels, asks for nothing at
+// once: whoever sends what it is given would never come to an end.
+func TestVerificationUnsent(t *testing.T) {
+	p := profile.New(profile.Config{Rand: seeded(3)})
+	w := clientWorld(t, Config{Profiles: p})
+	w.floodfills(newForge(t), 30)
+	set := leaseSetOf(t, newDestination(t, 4), testTime)
+	st := w.seg.PublishLeaseSet(w.now, set).Stores[0]
+	w.seg.HandleDeliveryStatus(w.now, st.Message.ReplyToken)
+	known := p.Len()
+	for range 5 {
+		w.now = w.seg.Deadline()
+		out := w.seg.Tick(w.now)
+		if len(out.Queries) != 1 || !out.Queries[0].Verify || out.Queries[0].To.Hash() == st.To.Hash() {
+			t.Fatalf("%+v", out)
+		}
+		if more := w.seg.Unsent(w.now, out.Queries[0]); len(more.Queries)+len(more.Stores) > 0 || !w.seg.Deadline().After(w.now) {
+			t.Fatalf("it is not waited: %+v", more)
+		}
+	}
+	if p.Len() != known {
+		t.Error("floodfills are blamed for what was never sent")
+	}
+	w.run(time.Minute)
+	if len(w.pubs) == 0 || !w.pubs[len(w.pubs)-1].Verified {
+		t.Fatalf("%+v", w.pubs)
+	}
+}
+
 func TestDeterministic(t *testing.T) {
 	run := func() string {
 		f := newForge(t)

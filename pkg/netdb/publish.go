@@ -244,11 +244,12 @@ func (s *Segment) verifyMissed(now time.Time, key, from i2p.Hash, out *Out) bool
 	return false
 }
 
-// verifyUnsent takes a verification that could not be sent.
-func (s *Segment) verifyUnsent(now time.Time, q Query, out *Out) {
+// verifyUnsent takes a verification that could not be sent: there may be no tunnel
+// for it, so it waits a while, and nobody is blamed.
+func (s *Segment) verifyUnsent(now time.Time, q Query) {
 	for _, p := range s.publications {
 		if p.key == q.Key && p.state == verifying && p.verifier == q.To.Hash() {
-			s.verify(now, p, out)
+			p.state, p.at = resting, now.Add(confirmPatience)
 		}
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"i2ptoolkit/pkg/i2p"
 )
 
-// Learned tells that a RouterInfo has come into the DB: lookups that were told
-// of the router go on with it.
+// Learned tells that the lookup of a router that was needed has ended: lookups
+// that wait for it go on.
 func (s *Segment) Learned(now time.Time, router i2p.Hash) Out {
 	var out Out
 	s.learned(now, router, &out)
