@@ -28,7 +28,6 @@ type Visitor struct {
 func (h *Host) Admit(from netip.Addr, evict func()) *Visitor {
 	t := h.t
 	v := &Visitor{t: t, way: h.way, source: source(from), since: time.Now(), evict: evict}
-	v.random, v.own = t.connRand()
 	local := reserved(from)
 	v.counted = !local || !t.cfg.LocalAllowed
 
@@ -53,6 +52,7 @@ func (h *Host) Admit(from netip.Addr, evict func()) *Visitor {
 		h.way.counters.refused.Add(1)
 		return nil
 	}
+	v.random, v.own = t.connRand()
 	return v
 }
 
