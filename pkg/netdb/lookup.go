@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
@@ -441,14 +442,7 @@ func (s *Segment) lookupDeadline() time.Time {
 		if w := l.lastSent().Add(2 * s.cfg.Patience); len(l.awaited) > 0 && w.After(l.handled) && w.Before(at) {
 			at = w
 		}
-		d = sooner(d, at)
+		d = deadline.Earliest(d, at)
 	}
 	return d
-}
-
-func sooner(a, b time.Time) time.Time {
-	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
-		return b
-	}
-	return a
 }

@@ -74,8 +74,7 @@ func (w *world) take(out Out) {
 				}
 				ff.sets[st.Message.Key] = set
 			}
-			_, more := w.seg.HandleDeliveryStatus(w.now, st.Message.ReplyToken)
-			w.take(more)
+			w.take(w.seg.HandleDeliveryStatus(w.now, st.Message.ReplyToken))
 		})
 	}
 	for _, r := range out.Results {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
@@ -145,9 +146,9 @@ func (s *Segment) storeNext(now time.Time, p *publication, out *Out) {
 	out.Stores = append(out.Stores, StoreTo{p.to, i2np.DatabaseStore{Key: p.key, Type: p.kind, ReplyToken: p.token, Data: p.data}})
 }
 
-// HandleDeliveryStatus takes the message ID of a DeliveryStatus; it reports
-// whether it confirmed a publication.
-func (s *Segment) HandleDeliveryStatus(now time.Time, id uint32) (bool, Out) {
+// HandleDeliveryStatus takes the message ID of a DeliveryStatus, which may confirm
+// a publication.
+func (s *Segment) HandleDeliveryStatus(now time.Time, id uint32) Out {
 	var out Out
 	for _, p := range s.publications {
 		if p.state != storing || p.token != id {
@@ -164,9 +165,9 @@ func (s *Segment) HandleDeliveryStatus(now time.Time, id uint32) (bool, Out) {
 			s.settle(now, p)
 		}
 		out.Published = append(out.Published, Published{Key: p.key, Floodfill: h, Stored: true})
-		return true, out
+		return out
 	}
-	return false, out
+	return out
 }
 
 func (s *Segment) queried(now time.Time, h i2p.Hash, answered bool) {
@@ -296,7 +297,7 @@ func (s *Segment) tickPublications(now time.Time, out *Out) {
 func (s *Segment) publishDeadline() time.Time {
 	var d time.Time
 	for _, p := range s.publications {
-		d = sooner(d, p.at)
+		d = deadline.Earliest(d, p.at)
 	}
 	return d
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/bucket"
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -322,10 +323,10 @@ func (s *Segment) Tick(now time.Time) Out {
 
 // Deadline is when Tick has something to do; zero before the first Tick.
 func (s *Segment) Deadline() time.Time {
-	d := sooner(s.lookupDeadline(), s.publishDeadline())
-	d = sooner(d, s.nextSweep)
+	d := deadline.Earliest(s.lookupDeadline(), s.publishDeadline())
+	d = deadline.Earliest(d, s.nextSweep)
 	if s.cfg.Explore {
-		d = sooner(d, s.nextExplore)
+		d = deadline.Earliest(d, s.nextExplore)
 	}
 	return d
 }

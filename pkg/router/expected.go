@@ -42,7 +42,7 @@ type oneTime struct {
 
 // question is what a floodfill was asked, or asked to store.
 type question struct {
-	floodfill i2p.Hash
+	floodfill i2p.Hash // that was asked
 	way       way // of its answer
 	expires   time.Time
 }
@@ -50,7 +50,7 @@ type question struct {
 const (
 	maxOneTime   = 4096 // of one party
 	maxQuestions = 4096
-	maxAsked     = 64 // for one key
+	maxAsked     = 64 // for one key: the last ones
 	answerLife   = time.Minute
 )
 
@@ -81,32 +81,36 @@ func (e *expected) ask(now time.Time, key, floodfill i2p.Hash, w way) {
 	if len(qs) == 0 && len(e.asked) >= maxQuestions {
 		e.expire(now)
 	}
-	if len(qs) >= maxAsked || len(qs) == 0 && len(e.asked) >= maxQuestions {
+	if len(qs) == 0 && len(e.asked) >= maxQuestions {
 		return
 	}
-	e.asked[key] = append(qs, question{floodfill, w, now.Add(answerLife)})
+	qs = append(qs, question{floodfill, w, now.Add(answerLife)})
+	e.asked[key] = qs[max(0, len(qs)-maxAsked):]
 }
+
+// open reports whether a question waits for what comes in a way.
+func (q question) open(now time.Time, w way) bool { return q.way == w && now.Before(q.expires) }
 
 // answers reports whether an entry comes as it was asked for. A DatabaseStore
 // does not say who sends it.
 func (e *expected) answers(now time.Time, key i2p.Hash, w way) bool {
-	return slices.ContainsFunc(e.asked[key], func(q question) bool { return q.way == w && now.Before(q.expires) })
+	return slices.ContainsFunc(e.asked[key], func(q question) bool { return q.open(now, w) })
 }
 
 // names reports whether the search reply of a floodfill comes as it was asked for.
 func (e *expected) names(now time.Time, key, floodfill i2p.Hash, w way) bool {
 	return slices.ContainsFunc(e.asked[key], func(q question) bool {
-		return q.floodfill == floodfill && q.way == w && now.Before(q.expires)
+		return q.floodfill == floodfill && q.open(now, w)
 	})
 }
 
 // store expects the confirmation of a store.
-func (e *expected) store(now time.Time, token uint32, floodfill i2p.Hash, w way) {
+func (e *expected) store(now time.Time, token uint32, w way) {
 	if len(e.stores) >= maxQuestions {
 		e.expire(now)
 	}
 	if len(e.stores) < maxQuestions {
-		e.stores[token] = question{floodfill, w, now.Add(answerLife)}
+		e.stores[token] = question{way: w, expires: now.Add(answerLife)}
 	}
 }
 
@@ -114,7 +118,7 @@ func (e *expected) store(now time.Time, token uint32, floodfill i2p.Hash, w way)
 // and expects it no more.
 func (e *expected) confirms(now time.Time, token uint32, w way) bool {
 	q, ok := e.stores[token]
-	if !ok || q.way != w || !now.Before(q.expires) {
+	if !ok || !q.open(now, w) {
 		return false
 	}
 	delete(e.stores, token)

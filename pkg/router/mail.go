@@ -201,7 +201,7 @@ func (ml *mail) sendStore(p *party, s netdb.StoreTo) bool {
 	floodfill := s.To.Hash()
 	if p == ml.tunnels.self {
 		s.Message.ReplyGateway, s.Message.ReplyTunnel = ml.cfg.Hash, 0
-		p.expected.store(ml.now, s.Message.ReplyToken, floodfill, way{peer: floodfill})
+		p.expected.store(ml.now, s.Message.ReplyToken, way{peer: floodfill})
 		ml.sendOr(floodfill, ml.message(i2np.DatabaseStoreType, s.Message.AppendTo(nil)), func() {
 			ml.perform(p, p.segment.StoreUnsent(ml.now, s))
 		})
@@ -212,7 +212,7 @@ func (ml *mail) sendStore(p *party, s netdb.StoreTo) bool {
 		return false
 	}
 	s.Message.ReplyGateway, s.Message.ReplyTunnel = in.gateway, in.gatewayID
-	p.expected.store(ml.now, s.Message.ReplyToken, floodfill, way{tunnel: in})
+	p.expected.store(ml.now, s.Message.ReplyToken, way{tunnel: in})
 	m := ml.message(i2np.DatabaseStoreType, s.Message.AppendTo(nil))
 	sealed, err := ml.garlicTo(s.To, m)
 	if err != nil {
@@ -321,8 +321,7 @@ func (ml *mail) deliveryStatus(p *party, w way, m i2np.Message) {
 		return
 	}
 	if p.expected.confirms(ml.now, s.MessageID, w) {
-		_, out := p.segment.HandleDeliveryStatus(ml.now, s.MessageID)
-		ml.perform(p, out)
+		ml.perform(p, p.segment.HandleDeliveryStatus(ml.now, s.MessageID))
 		return
 	}
 	ml.tunnels.testReturned(p, w, s.MessageID)

@@ -429,3 +429,20 @@ func TestDestinationsAskThroughTunnels(t *testing.T) {
 		}
 	}
 }
+
+// TestManyQuestions: of more questions for one key than are kept, the last ones can be answered.
+func TestManyQuestions(t *testing.T) {
+	e, now, key := newExpected(), meshStart, i2p.HashOf([]byte("key"))
+	floodfill := func(n int) i2p.Hash { return i2p.HashOf([]byte{byte(n)}) }
+	for n := range maxAsked + 10 {
+		e.ask(now, key, floodfill(n), way{peer: floodfill(n)})
+	}
+	if n := len(e.asked[key]); n != maxAsked {
+		t.Errorf("%d are kept", n)
+	}
+	for n := range maxAsked + 10 {
+		if open := e.names(now, key, floodfill(n), way{peer: floodfill(n)}); open != (n >= 10) {
+			t.Errorf("question %d: open is %v", n, open)
+		}
+	}
+}

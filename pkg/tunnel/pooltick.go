@@ -1,6 +1,10 @@
 package tunnel
 
-import "time"
+import (
+	"time"
+
+	"i2ptoolkit/pkg/deadline"
+)
 
 // A dropped inbound tunnel is listened to for some time more: those who send
 // into it may be late, and hops keep it for longer.
@@ -241,11 +245,7 @@ func (p *Pool) length(q Quota) int {
 // never.
 func (p *Pool) Deadline(now time.Time) time.Time {
 	var next time.Time
-	at := func(t time.Time) {
-		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
-			next = t
-		}
-	}
+	at := func(t time.Time) { next = deadline.Earliest(next, t) }
 	for _, t := range p.tunnels {
 		end, _ := p.end(t)
 		at(end)
