@@ -43,7 +43,7 @@ type oneTime struct {
 // question is what a floodfill was asked, or asked to store.
 type question struct {
 	floodfill i2p.Hash // that was asked
-	way       way // of its answer
+	way       way      // of its answer
 	expires   time.Time
 }
 

@@ -80,7 +80,7 @@ func (k Knowledge) Serve(floodfill bool) { k.r.within(func() { k.r.db.Serve(floo
 func (k Knowledge) Lookup(ctx context.Context, hash i2p.Hash, kind netdb.Kind) (netdb.Result, error) {
 	results := make(chan netdb.Result, 1)
 	r := k.r
-	if !r.in.do(func() { r.mail.lookup(r.pools.self, hash, kind, func(res netdb.Result) { results <- res }) }) {
+	if !r.in.Call(func() { r.mail.lookup(r.pools.self, hash, kind, func(res netdb.Result) { results <- res }) }) {
 		return netdb.Result{}, ErrStopped
 	}
 	select {
@@ -94,5 +94,5 @@ func (k Knowledge) Lookup(ctx context.Context, hash i2p.Hash, kind netdb.Kind) (
 // Learn takes a RouterInfo that came otherwise than as a message; it does not
 // wait.
 func (k Knowledge) Learn(ri *routerinfo.RouterInfo, src netdb.Source) {
-	k.r.in.do(func() { k.r.mail.learn(ri, src) })
+	k.r.in.Call(func() { k.r.mail.learn(ri, src) })
 }

@@ -38,7 +38,7 @@ func (ps Peers) Wants(peer i2p.Hash) bool {
 // Up tells of the first session with a peer.
 func (ps Peers) Up(peer i2p.Hash) {
 	r := ps.r
-	r.in.do(func() {
+	r.in.Call(func() {
 		r.peers.Connected(r.now, peer)
 		r.db.Proved(peer)
 	})
@@ -47,21 +47,21 @@ func (ps Peers) Up(peer i2p.Hash) {
 // Down tells that the last session with a peer has ended.
 func (ps Peers) Down(peer i2p.Hash) {
 	r := ps.r
-	r.in.do(func() { r.pools.peerLost(peer) })
+	r.in.Call(func() { r.pools.peerLost(peer) })
 }
 
 // Stalled tells that a peer acknowledges nothing of what is sent to it,
 // although its session still stands.
 func (ps Peers) Stalled(peer i2p.Hash) {
 	r := ps.r
-	r.in.do(func() { r.pools.peerDoubted(peer) })
+	r.in.Call(func() { r.pools.peerDoubted(peer) })
 }
 
 // Failed tells that a dial came to nothing: builds through that peer have
 // failed as well, and need not be waited for.
 func (ps Peers) Failed(peer i2p.Hash) {
 	r := ps.r
-	r.in.do(func() {
+	r.in.Call(func() {
 		r.peers.ConnectFailed(r.now, peer)
 		r.pools.failBuilds(peer)
 	})

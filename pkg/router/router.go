@@ -19,6 +19,7 @@ import (
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/mailbox"
 	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/profile"
@@ -108,11 +109,17 @@ type Event struct {
 	Detail string
 }
 
+// arrival is a message from a peer.
+type arrival struct {
+	from i2p.Hash
+	msg  i2np.Message
+}
+
 // Router takes what comes, has it handled by those whom it concerns, and sends
 // what they want sent. New starts nothing; Run does.
 type Router struct {
 	*core
-	in      inbox
+	in      *mailbox.Box[arrival] // the only way into the loop
 	transit *transit
 	pools   *pools
 	mail    *mail
@@ -148,7 +155,9 @@ func New(cfg Config) *Router {
 		cfg.Event = func(Event) {}
 	}
 	c := &core{cfg: cfg, rand: cfg.Rand, now: cfg.Now(), db: cfg.DB, peers: cfg.Profiles}
-	r := &Router{core: c, in: newInbox(cfg.Limits.Inbox, cfg.Gather)}
+	r := &Router{core: c, in: mailbox.New(mailbox.Config[arrival]{
+		Limit: cfg.Limits.Inbox, Gather: cfg.Gather, Drop: func(a arrival) { a.msg.Release() },
+	})}
 	budget := tunnel.NewBudget(0)
 	r.transit = newTransit(c, budget, func(id uint32) bool { return r.pools.owns(id) })
 	r.pools = newPools(c, budget, r.transit.carries)
@@ -159,7 +168,7 @@ func New(cfg Config) *Router {
 const maxSources = 8192
 
 // Deliver is the transport's way in. It takes ownership of the message.
-func (r *Router) Deliver(from i2p.Hash, m i2np.Message) { r.in.message(from, m) }
+func (r *Router) Deliver(from i2p.Hash, m i2np.Message) { r.in.Post(arrival{from, m}) }
 
 // Ready is closed once exploratory tunnels stand both ways.
 func (r *Router) Ready() <-chan struct{} { return r.pools.ready }
@@ -182,15 +191,16 @@ func (r *Router) Run(ctx context.Context) error {
 	}
 }
 
-// end lets go of everything, and answers those who still wait.
+// end lets go of everything, and answers those who still wait: what they ask is
+// done first, while the parties are open.
 func (r *Router) end() {
 	r.ended.Lock()
 	defer r.ended.Unlock()
+	r.in.Close()
 	for n := len(r.pools.parties); n > 0; n-- {
 		r.closeParty(r.pools.parties[n-1])
 	}
 	r.transit.close()
-	r.in.Close()
 	r.sendAll()
 	r.mail.end()
 }

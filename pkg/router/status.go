@@ -96,7 +96,7 @@ func (r *Router) Tunnels() []TunnelInfo {
 // Start has the router begin to build tunnels and to publish itself. Before,
 // it only listens: the netDb is being loaded.
 func (r *Router) Start() {
-	r.in.do(func() {
+	r.in.Call(func() {
 		r.started = true
 		r.mail.publishInfo()
 	})
@@ -104,7 +104,7 @@ func (r *Router) Start() {
 
 // Republish has our RouterInfo, which has changed, published at once.
 func (r *Router) Republish() {
-	r.in.do(func() {
+	r.in.Call(func() {
 		if r.started {
 			r.mail.publishInfo()
 		}
@@ -112,12 +112,12 @@ func (r *Router) Republish() {
 }
 
 // StopTransit takes on no more tunnels of others.
-func (r *Router) StopTransit() { r.in.do(func() { r.transit.stopping = true }) }
+func (r *Router) StopTransit() { r.in.Call(func() { r.transit.stopping = true }) }
 
 // Limit changes the limits that may change while the router runs; zero fields
 // stay as they are.
 func (r *Router) Limit(l Limits) {
-	r.in.do(func() {
+	r.in.Call(func() {
 		if l.TransitTunnels != 0 {
 			r.cfg.Limits.TransitTunnels = l.TransitTunnels
 		}

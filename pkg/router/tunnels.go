@@ -18,7 +18,7 @@ type Tunnels struct {
 // OpenTunnels makes a pair of pools for a local destination.
 func (r *Router) OpenTunnels(cfg TunnelsConfig) *Tunnels {
 	t := &Tunnels{r: r, p: &party{cfg: cfg, closed: true}}
-	r.in.do(func() {
+	r.in.Call(func() {
 		*t.p = *r.pools.newParty(cfg, true)
 		t.p.in.party, t.p.out.party = t.p, t.p
 		r.pools.parties = append(r.pools.parties, t.p)
@@ -30,7 +30,7 @@ func (r *Router) OpenTunnels(cfg TunnelsConfig) *Tunnels {
 // Send passes messages through the outbound tunnel via, or another where that
 // one has gone, into a tunnel of somebody's. It takes ownership.
 func (t *Tunnels) Send(via uint32, gateway i2p.Hash, id uint32, messages []i2np.Message) {
-	if !t.r.in.do(func() { t.send(via, toTunnel(gateway, id), messages) }) {
+	if !t.r.in.Call(func() { t.send(via, toTunnel(gateway, id), messages) }) {
 		release(messages)
 	}
 }
@@ -69,7 +69,7 @@ func (t *Tunnels) send(via uint32, to tunnel.Delivery, messages []i2np.Message) 
 // published later than the date where it is not zero. done is called from the loop and must
 // not block.
 func (t *Tunnels) LookupLeaseSet(hash i2p.Hash, than i2p.Date, done func(leaseset.Record, error)) {
-	ok := t.r.in.do(func() {
+	ok := t.r.in.Call(func() {
 		if t.p.closed {
 			done(nil, ErrStopped)
 			return
@@ -85,7 +85,7 @@ func (t *Tunnels) LookupLeaseSet(hash i2p.Hash, than i2p.Date, done func(leasese
 // Publish stores a lease set in the netDb through these tunnels and verifies
 // that it can be found there.
 func (t *Tunnels) Publish(set leaseset.Record) {
-	t.r.in.do(func() {
+	t.r.in.Call(func() {
 		if !t.p.closed {
 			t.r.mail.perform(t.p, t.p.segment.PublishLeaseSet(t.r.now, set))
 		}
@@ -95,7 +95,7 @@ func (t *Tunnels) Publish(set leaseset.Record) {
 // Withdraw stores a lease set that ends at once, in place of the one that was
 // published: it says that the destination is not there any more.
 func (t *Tunnels) Withdraw(set leaseset.Record) {
-	t.r.in.do(func() {
+	t.r.in.Call(func() {
 		if !t.p.closed {
 			t.r.mail.perform(t.p, t.p.segment.WithdrawLeaseSet(t.r.now, set))
 		}
@@ -105,7 +105,7 @@ func (t *Tunnels) Withdraw(set leaseset.Record) {
 // Suspect says that what is sent through these tunnels, or should come through
 // them, seems to get lost: they are tested now.
 func (t *Tunnels) Suspect() {
-	t.r.in.do(func() {
+	t.r.in.Call(func() {
 		if !t.p.closed {
 			t.p.policy.Suspect(t.r.now)
 		}
@@ -115,7 +115,7 @@ func (t *Tunnels) Suspect() {
 // Rest ends the building and testing of tunnels: those that stand serve until
 // they expire, for a destination that only says farewell.
 func (t *Tunnels) Rest() {
-	t.r.in.do(func() {
+	t.r.in.Call(func() {
 		t.p.resting = true
 		t.p.policy.Rest()
 	})
@@ -123,7 +123,7 @@ func (t *Tunnels) Rest() {
 
 // Resume ends what Rest began.
 func (t *Tunnels) Resume() {
-	t.r.in.do(func() {
+	t.r.in.Call(func() {
 		t.p.resting = false
 		t.p.policy.Resume()
 	})
@@ -131,7 +131,7 @@ func (t *Tunnels) Resume() {
 
 // Reshape has the pools keep tunnels of other shapes from now on.
 func (t *Tunnels) Reshape(in, out Shape) {
-	t.r.in.do(func() {
+	t.r.in.Call(func() {
 		if t.p.closed {
 			return
 		}
@@ -148,7 +148,7 @@ func (r *Router) Reshape(in, out Shape) { (&Tunnels{r: r, p: r.pools.self}).Resh
 
 // Close gives the tunnels up.
 func (t *Tunnels) Close() {
-	t.r.in.do(func() { t.r.closeParty(t.p) })
+	t.r.in.Call(func() { t.r.closeParty(t.p) })
 }
 
 func (r *Router) closeParty(p *party) {

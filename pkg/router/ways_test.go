@@ -70,7 +70,7 @@ func (a *inquirer) arrive(w way, m i2np.Message) {
 		body := i2np.AppendTunnelGateway(nil, w.tunnel.gatewayID, m)
 		a.r.Deliver(stranger(9), a.message(i2np.TunnelGatewayType, 77, body).Own())
 	default: // what the gateway and the hops do is not ours
-		a.r.in.do(func() { a.r.arrived(w.tunnel, m.Own()) })
+		a.r.in.Call(func() { a.r.arrived(w.tunnel, m.Own()) })
 	}
 	a.step()
 }
@@ -85,7 +85,7 @@ func (a *inquirer) ask(f func()) {
 		}
 	}
 	a.sent = nil
-	a.r.in.do(f)
+	a.r.in.Call(f)
 	a.step()
 }
 
