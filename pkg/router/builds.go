@@ -10,7 +10,6 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/routerinfo"
-	"i2ptoolkit/pkg/tally"
 	"i2ptoolkit/pkg/tunnel"
 )
 
@@ -46,7 +45,7 @@ func (ps *pools) launch(pl *pool, ref uint64, length int) bool {
 	if carrier == nil {
 		return false
 	}
-	cfg := tunnel.Config{Inbound: pl.inbound, Hops: hops, Us: ps.cfg.Hash, Rand: ps.rand, Budget: ps.budget, Long: needsLong(infos)}
+	cfg := tunnel.Config{Inbound: pl.inbound, Hops: hops, Us: ps.cfg.Hash, Rand: ps.rand, Budget: ps.budget, Counts: &ps.ends, Long: needsLong(infos)}
 	if !pl.inbound {
 		cfg.Reply = tunnel.ReplyTo{Gateway: carrier.gateway, Tunnel: carrier.gatewayID}
 	}
@@ -196,7 +195,7 @@ func (ps *pools) zeroHopTunnel(pl *pool, ref uint64) *ownTunnel {
 		return t
 	}
 	t.gateway, t.gatewayID = ps.cfg.Hash, t.id
-	t.in = tunnel.NewInbound(tunnel.InboundConfig{Gateway: ps.cfg.Hash, GatewayID: t.id, ID: t.id, Budget: ps.budget})
+	t.in = tunnel.NewInbound(tunnel.InboundConfig{Gateway: ps.cfg.Hash, GatewayID: t.id, ID: t.id, Budget: ps.budget, Counts: &ps.ends})
 	return t
 }
 
@@ -394,7 +393,6 @@ func (ps *pools) forget(t *ownTunnel) {
 	if t.in != nil {
 		delete(ps.inbound, t.id)
 		t.in.Close()
-		tally.Add(&ps.gone, t.in.Stats())
 	}
 	if h, ok := t.neighbour(); ok {
 		ps.wanted.add(h, -1)

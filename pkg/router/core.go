@@ -10,6 +10,7 @@ import (
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/ratchet"
 	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/tunnel"
 )
 
 // core is what transit, pools and mail have in common: the settings, the time
@@ -21,6 +22,7 @@ type core struct {
 	db     *netdb.DB
 	peers  *profile.Table
 	counts Counts
+	ends   tunnel.EndpointStats // of all tunnels that end here
 	tray   []outgoing
 	later  []func() // calls that would disturb what calls for them
 }

@@ -19,9 +19,8 @@ type pools struct {
 	wanted  wanted
 	pace    *tunnel.BuildLimit
 	asked   neighbours
-	out     []tunnel.Out         // scratch
-	came    []tunnel.Delivery    // scratch
-	gone    tunnel.EndpointStats // of tunnels that have ended
+	out     []tunnel.Out      // scratch
+	came    []tunnel.Delivery // scratch
 
 	ready   chan struct{} // closed once exploratory tunnels stand both ways
 	isReady bool

@@ -50,18 +50,12 @@ func (r *Router) Counts() Numbers {
 		n.InboxDropped = r.in.Dropped()
 		n.Transit = len(r.transit.hops)
 		n.DB, n.Profiles, n.Garlic = r.db.Stats(), r.peers.Stats(), r.mail.opener.Stats()
-		n.Segments, n.Endpoints = r.mail.gone, r.transit.endpoints()
-		tally.Add(&n.Endpoints, r.pools.gone)
+		n.Segments, n.Endpoints = r.mail.gone, r.ends
 		for _, p := range r.pools.parties {
 			if p != r.pools.self && !p.resting {
 				n.Parties++
 			}
 			tally.Add(&n.Segments, p.segment.Stats())
-			for _, t := range p.in.tunnels {
-				if t.in != nil {
-					tally.Add(&n.Endpoints, t.in.Stats())
-				}
-			}
 			if p == r.pools.self {
 				n.ExploratoryIn, n.ExploratoryOut = len(p.in.tunnels), len(p.out.tunnels)
 				continue

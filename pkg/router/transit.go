@@ -8,7 +8,6 @@ import (
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/ratchet"
-	"i2ptoolkit/pkg/tally"
 	"i2ptoolkit/pkg/tunnel"
 )
 
@@ -25,8 +24,7 @@ type transit struct {
 	batch    tunnel.Batch  // work that forward completes
 	out      []tunnel.Out  // what the last forward returned
 	arrived  []tunnel.Delivery
-	stopping bool                 // no more tunnels
-	gone     tunnel.EndpointStats // of endpoints that have ended
+	stopping bool // no more tunnels
 }
 
 // transitHop is our part in one tunnel of somebody's: exactly one of the
@@ -143,7 +141,7 @@ func (t *transit) accept(from i2p.Hash, req *tunnel.Request) bool {
 	case tunnel.RoleGateway:
 		h.gateway = req.NewGateway(t.rand)
 	case tunnel.RoleEndpoint:
-		h.endpoint, h.next = req.NewEndpoint(t.budget), i2p.Hash{}
+		h.endpoint, h.next = req.NewEndpoint(t.budget, &t.ends), i2p.Hash{}
 	default:
 		h.participant = req.NewParticipant(t.rand)
 	}
@@ -177,21 +175,9 @@ func (t *transit) tick() time.Time {
 	return next
 }
 
-// endpoints are the counts of all endpoints that there were.
-func (t *transit) endpoints() tunnel.EndpointStats {
-	all := t.gone
-	for _, h := range t.oldest {
-		if h.endpoint != nil {
-			tally.Add(&all, h.endpoint.Stats())
-		}
-	}
-	return all
-}
-
 func (t *transit) drop(h *transitHop) {
 	if h.endpoint != nil {
 		h.endpoint.Close()
-		tally.Add(&t.gone, h.endpoint.Stats())
 	}
 	delete(t.hops, h.id)
 	if t.perPeer[h.from]--; t.perPeer[h.from] <= 0 {

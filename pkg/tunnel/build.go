@@ -40,8 +40,9 @@ type Config struct {
 	Tunnel    uint32  // inbound: the ID that we receive with; 0 is drawn
 	Long      bool    // records of 528 bytes, for hops older than 0.9.51
 	Bandwidth Bandwidth
-	Rand      io.Reader // nil is crypto/rand
-	Budget    *Budget   // inbound: of fragments, may be nil
+	Rand      io.Reader      // nil is crypto/rand
+	Budget    *Budget        // inbound: of fragments, may be nil
+	Counts    *EndpointStats // inbound: to count in, may be nil
 }
 
 // Build is a tunnel that was asked for and not yet agreed to.

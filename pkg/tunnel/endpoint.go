@@ -34,7 +34,14 @@ type assembler struct {
 	sum    [sha256.Size]byte
 	frags  []ownedFragment // scratch
 	local  bool            // only local deliveries are allowed
-	counts EndpointStats
+	counts *EndpointStats
+}
+
+func newAssembler(local bool, budget *Budget, counts *EndpointStats) assembler {
+	if counts == nil {
+		counts = new(EndpointStats)
+	}
+	return assembler{local: local, parts: reassembly{budget: budget}, counts: counts}
 }
 
 // open checks a TunnelData body as it came in.
@@ -175,7 +182,8 @@ func (a *assembler) deliver(dst []Delivery, to *address, message, raw []byte, ow
 // EndpointConfig describes an outbound tunnel to its last hop.
 type EndpointConfig struct {
 	Keys   LayerKeys
-	Budget *Budget // of fragments, shared; may be nil
+	Budget *Budget        // of fragments, shared; may be nil
+	Counts *EndpointStats // to count in, shared; nil: its own
 }
 
 // Endpoint is the last hop of an outbound tunnel: it decrypts tunnel messages
@@ -187,7 +195,7 @@ type Endpoint struct {
 
 // NewEndpoint makes an endpoint.
 func NewEndpoint(cfg EndpointConfig) *Endpoint {
-	return &Endpoint{layer: layer{keys: cfg.Keys}, assembler: assembler{parts: reassembly{budget: cfg.Budget}}}
+	return &Endpoint{layer: layer{keys: cfg.Keys}, assembler: newAssembler(false, cfg.Budget, cfg.Counts)}
 }
 
 // Handle takes ownership of a TunnelData message and appends the messages
@@ -215,4 +223,4 @@ func (e *Endpoint) Expire(now time.Time) { e.counts.Expired += uint64(e.parts.ex
 func (e *Endpoint) Close() { e.parts.close() }
 
 // Stats returns the counters.
-func (e *Endpoint) Stats() EndpointStats { return e.counts }
+func (e *Endpoint) Stats() EndpointStats { return *e.counts }

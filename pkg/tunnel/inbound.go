@@ -15,7 +15,8 @@ type InboundConfig struct {
 	Gateway   i2p.Hash
 	GatewayID uint32
 	ID        uint32
-	Budget    *Budget // of fragments, shared; may be nil
+	Budget    *Budget        // of fragments, shared; may be nil
+	Counts    *EndpointStats // to count in, shared; nil: its own
 }
 
 // Inbound is the creator's end of an inbound tunnel.
@@ -34,7 +35,7 @@ func NewInbound(cfg InboundConfig) *Inbound {
 		gateway:   cfg.Gateway,
 		gatewayID: cfg.GatewayID,
 		id:        cfg.ID,
-		assembler: assembler{local: true, parts: reassembly{budget: cfg.Budget}},
+		assembler: newAssembler(true, cfg.Budget, cfg.Counts),
 	}
 }
 
@@ -91,4 +92,4 @@ func (t *Inbound) Expire(now time.Time) { t.counts.Expired += uint64(t.parts.exp
 func (t *Inbound) Close() { t.parts.close() }
 
 // Stats returns the counters.
-func (t *Inbound) Stats() EndpointStats { return t.counts }
+func (t *Inbound) Stats() EndpointStats { return *t.counts }

@@ -80,7 +80,7 @@ func (w *network) accept(r *router, m i2np.Message) (*Request, i2np.Message) {
 		case RoleGateway:
 			r.gateways[q.ReceiveTunnel] = q.NewGateway(r.rand)
 		case RoleEndpoint:
-			r.endpoints[q.ReceiveTunnel] = q.NewEndpoint(nil)
+			r.endpoints[q.ReceiveTunnel] = q.NewEndpoint(nil, nil)
 		}
 	}
 	if err != nil {

@@ -103,6 +103,7 @@ func (b *Build) NewInbound() (*Inbound, error) {
 		GatewayID: b.hops[0].receive,
 		ID:        b.ours,
 		Budget:    b.cfg.Budget,
+		Counts:    b.cfg.Counts,
 	}), nil
 }
 

@@ -206,6 +206,6 @@ func (r *Request) NewGateway(rand io.Reader) *Gateway {
 }
 
 // NewEndpoint makes the engine of an accepted request in this role.
-func (r *Request) NewEndpoint(budget *Budget) *Endpoint {
-	return NewEndpoint(EndpointConfig{Keys: r.Keys, Budget: budget})
+func (r *Request) NewEndpoint(budget *Budget, counts *EndpointStats) *Endpoint {
+	return NewEndpoint(EndpointConfig{Keys: r.Keys, Budget: budget, Counts: counts})
 }
