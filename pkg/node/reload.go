@@ -51,12 +51,11 @@ func (n *Node) sections() []section {
 	}
 	return []section{
 		{"log_level", n.reloadLogLevel},
-		{"bootstrap", n.reloadBootstrap},
 		{"floodfill", always(func(_, to config.Config) { n.router.Knowledge().Serve(to.Floodfill) })},
 		{"host", n.reloadHosts},
 		{"hidden", always(func(_, _ config.Config) {})}, // what is published says it
 		{"bandwidth.*", always(func(_, to config.Config) { n.transport.SetBandwidth(to.Bandwidth.In<<10, to.Bandwidth.Out<<10) })},
-		{"reseed.*", n.reloadReseed},
+		{"bootstrap reseed.*", n.reloadReseed},
 		{"ntcp2.max_sessions", always(func(_, to config.Config) { n.transport.SetSessions(to.NTCP2.MaxSessions) })},
 		{"transit.*", always(func(_, to config.Config) {
 			n.router.Limit(router.Limits{TransitTunnels: transitLimit(to.Transit.MaxTunnels)})
@@ -102,7 +101,12 @@ func (n *Node) reload(ctx context.Context) (control.Reloaded, error) {
 	out := control.Reloaded{Changed: []control.Change{}}
 	asked, now := n.set.asked, n.settings()
 	changed := asked.Changed(to)
-	to.Port = now.Port // until the next start
+	for _, c := range changed { // no part is to see what does not hold yet
+		if c.Reload == config.NextStart {
+			c.Copy(&to, now)
+		}
+	}
+	to.Port = now.Port // one that was drawn
 	apply, holds, err := n.prepare(ctx, changed, now, to)
 	if err != nil {
 		return control.Reloaded{}, control.Errorf(control.BadData, "%v", err)
@@ -183,9 +187,9 @@ func (n *Node) reloadLogLevel(_ context.Context, _, to config.Config) (func(), e
 	return func() { n.cfg.Level.Set(level) }, nil
 }
 
-// reloadBootstrap reads what is newly named.
-func (n *Node) reloadBootstrap(ctx context.Context, from, to config.Config) (func(), error) {
-	policy, err := n.reseedPolicy(to) // it depends on whether there is a bootstrap
+// reloadReseed changes how routers are found, and reads what is newly named.
+func (n *Node) reloadReseed(ctx context.Context, from, to config.Config) (func(), error) {
+	policy, err := n.reseedPolicy(to)
 	return func() {
 		for _, path := range to.Bootstrap {
 			if !slices.Contains(from.Bootstrap, path) {
@@ -202,11 +206,6 @@ func (n *Node) reloadHosts(_ context.Context, from, to config.Config) (func(), e
 		return nil, nil
 	}
 	return func() { n.hosts.ask(to.PublishedHosts()) }, nil
-}
-
-func (n *Node) reloadReseed(_ context.Context, _, to config.Config) (func(), error) {
-	policy, err := n.reseedPolicy(to)
-	return func() { n.joiner.Change(policy) }, err
 }
 
 // exploratory are the shapes of the router's own tunnels.

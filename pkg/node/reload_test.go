@@ -87,7 +87,12 @@ func TestReload(t *testing.T) {
 		t.Errorf("what does not take effect is not named: %s", r.log.String())
 	}
 	r.to("port=next_start", func(*config.Config) {}) // still
-	r.to("", func(s *config.Config) { s.Port = 0 })  // back to what holds
+	r.to("netid=next_start port=next_start reseed.threshold=now", func(s *config.Config) { s.NetID, s.Reseed.Threshold = 98, 33 })
+	if p := r.joiner.Policy(); p.Client.NetID != testNetID || p.Threshold != 33 {
+		t.Errorf("reseeding is for network %d, with a threshold of %d", p.Client.NetID, p.Threshold)
+	}
+	r.to("port=next_start", func(s *config.Config) { s.NetID = testNetID })
+	r.to("", func(s *config.Config) { s.Port = 0 }) // back to what holds
 
 	r.refused(control.BadData, "line 3: no such key", func(*config.Config) { r.err = errors.New("line 3: no such key") })
 	r.refused(control.BadData, "log_level", func(s *config.Config) { s.LogLevel = "loud" })
@@ -97,7 +102,7 @@ func TestReload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{`i2p_config_reloads_total{result="done"} 5`, `i2p_config_reloads_total{result="refused"} 4`, "i2p_config_last_reload_successful 0"} {
+	for _, line := range []string{`i2p_config_reloads_total{result="done"} 7`, `i2p_config_reloads_total{result="refused"} 4`, "i2p_config_last_reload_successful 0"} {
 		if !slices.Contains(strings.Split(string(families), "\n"), line) {
 			t.Errorf("the metrics have no %s", line)
 		}
