@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"i2ptoolkit/pkg/buf/buftest"
 	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/sign"
@@ -253,6 +254,12 @@ func TestPing(t *testing.T) {
 	w.idle(time.Second)
 	if len(a.pongs) != 1 || a.pongs[0] != "are you there?" {
 		t.Errorf("%q", a.pongs)
+	}
+	a.mux.Shutdown()
+	a.mux.Flush(w.now)
+	buftest.NoLeak(t)
+	if _, err := a.mux.Ping(w.now, b.keys.Destination(), streaming.OpenOptions{}, nil); !errors.Is(err, streaming.ErrMuxClosed) {
+		t.Error(err)
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 // Ping asks a destination for an echo of at most 32 bytes, which arrives as
 // the event Pong with the id returned (Streaming, "Ping / Pong").
 func (m *Mux) Ping(now time.Time, to i2p.Destination, o OpenOptions, payload []byte) (uint32, error) {
+	if m.closed {
+		return 0, ErrMuxClosed
+	}
 	if len(payload) > pongPayload {
 		return 0, fmt.Errorf("streaming: a ping of %d bytes, %d are echoed", len(payload), pongPayload)
 	}
