@@ -175,6 +175,7 @@ func New(cfg Config) (*Client, error) {
 		}
 	}
 	c.hash = c.dest.Hash()
+	c.demux.open()
 	switch {
 	case c.keeper != nil:
 	case cfg.Keys != nil:
@@ -215,6 +216,7 @@ func (c *Client) Run(ctx context.Context) error {
 			break
 		}
 	}
+	c.demux.close()
 	if c.host != nil {
 		c.host.Shutdown(c.cfg.Now())
 	}

@@ -24,8 +24,14 @@ var ErrTaken = errors.New("client: the protocol's port has a handler already")
 // of the protocol, or of the port, or of all that has none. Streams are those
 // of protocol 6 that nobody else takes.
 type demux struct {
-	mu       sync.Mutex // a leaf
-	handlers map[target]*Handler
+	mu       sync.Mutex          // a leaf
+	handlers map[target]*handler // nil while the destination has no user
+}
+
+// handler is a Handler, and who is told that it is none any more.
+type handler struct {
+	take Handler
+	gone func() // may be nil
 }
 
 // target is a protocol, or 0 for any, and a port of ours, or 0 for any (I2CP
@@ -37,18 +43,19 @@ type target struct {
 
 // Handle has h called with what arrives for a protocol and port of ours. 0 is
 // any protocol, or every port that has no handler of its own. It lasts until
-// stop, or until the destination is retired.
-func (c *Client) Handle(protocol byte, port uint16, h Handler) (stop func(), err error) {
+// stop, or until the destination is retired or ends: then gone is called, which
+// may be nil.
+func (c *Client) Handle(protocol byte, port uint16, h Handler, gone func()) (stop func(), err error) {
 	d, at := &c.demux, target{protocol, port}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.handlers == nil {
+		return nil, ErrClosed
+	}
 	if d.handlers[at] != nil {
 		return nil, fmt.Errorf("%w: protocol %d, port %d", ErrTaken, protocol, port)
 	}
-	if d.handlers == nil {
-		d.handlers = make(map[target]*Handler)
-	}
-	mine := &h
+	mine := &handler{h, gone}
 	d.handlers[at] = mine
 	return func() {
 		d.mu.Lock()
@@ -59,11 +66,24 @@ func (c *Client) Handle(protocol byte, port uint16, h Handler) (stop func(), err
 	}, nil
 }
 
-// clear forgets all handlers.
-func (d *demux) clear() {
+// open lets handlers come.
+func (d *demux) open() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	clear(d.handlers)
+	d.handlers = make(map[target]*handler)
+}
+
+// close forgets all handlers, and takes no more.
+func (d *demux) close() {
+	d.mu.Lock()
+	gone := d.handlers
+	d.handlers = nil
+	d.mu.Unlock()
+	for _, h := range gone {
+		if h.gone != nil {
+			h.gone()
+		}
+	}
 }
 
 // find is the handler that takes what arrives; nil where there is none. Where
@@ -76,7 +96,7 @@ func (d *demux) find(h datagram.Header, streams bool) Handler {
 			continue
 		}
 		if mine := d.handlers[at]; mine != nil {
-			return *mine
+			return mine.take
 		}
 	}
 	return nil

@@ -120,7 +120,7 @@ func TestKeptElsewhere(t *testing.T) {
 			if err := c.Send(other.Destination(), h.AppendStored(nil, body)); err != nil {
 				t.Error(err)
 			}
-		}); err != nil {
+		}, nil); err != nil {
 			t.Fatal(err)
 		}
 		back := make(chan string, 1)
@@ -129,7 +129,7 @@ func TestKeptElsewhere(t *testing.T) {
 			back <- string(body)
 		}
 		for _, protocol := range []byte{datagram.Streaming, datagram.Raw} {
-			if _, err := other.Handle(protocol, 0, take); err != nil {
+			if _, err := other.Handle(protocol, 0, take, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

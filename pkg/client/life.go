@@ -68,7 +68,7 @@ func (c *Client) Retire() {
 		}
 		c.life.resting, c.life.since = true, now
 		c.gates.pass(c.gates.retired)
-		c.demux.clear()
+		c.demux.close()
 		if c.host != nil {
 			c.host.Retire()
 		}
@@ -89,6 +89,7 @@ func (c *Client) Resume(asked options.Options) (resumed bool) {
 		resumed = true
 		c.life.resting = false
 		c.gates.shut(c.gates.retired)
+		c.demux.open()
 		if c.host != nil {
 			c.host.Resume()
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/options"
@@ -180,6 +181,29 @@ func TestElGamalOnly(t *testing.T) {
 		}
 		if took := time.Since(begun); took > time.Second {
 			t.Errorf("after %v", took)
+		}
+	})
+}
+
+// TestHandlersEnd: the handlers of one user are told that they are none any more, and the next
+// one has the protocols to himself.
+func TestHandlersEnd(t *testing.T) {
+	pair(t, func(t *testing.T, e *ether, a, _ *Client) {
+		told := 0
+		if _, err := a.Handle(200, 5, func(datagram.Header, []byte) {}, func() { told++ }); err != nil {
+			t.Fatal(err)
+		}
+		a.Retire()
+		if _, err := a.Handle(200, 6, func(datagram.Header, []byte) {}, nil); !errors.Is(err, ErrClosed) || told != 1 {
+			t.Errorf("%v, told %d times", err, told)
+		}
+		if !a.Resume(a.cfg.Options) {
+			t.Fatal("not resumed")
+		}
+		for _, port := range []uint16{5, 6} {
+			if _, err := a.Handle(200, port, func(datagram.Header, []byte) {}, nil); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }

@@ -34,7 +34,7 @@ const (
 	stallLife     = 30 * time.Second // how long any news is worth another try
 	conversation  = 3 * time.Minute  // since the last data to it
 	pushDelay     = 300 * time.Millisecond
-	pushResend    = 500 * time.Millisecond // doubled each time, up to leaseSetResend
+	pushResend    = 500 * time.Millisecond // doubled each time, up to maxPushPause
 	maxPushPause  = 10 * time.Second
 	maxPushes     = 4 // of the same lease set, to a peer that never confirmed one
 	pushesAtOnce  = 32

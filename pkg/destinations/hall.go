@@ -92,13 +92,6 @@ func (h *Hall) Run(ctx context.Context) error {
 	return nil
 }
 
-// Len is the number of destinations, those without a user included.
-func (h *Hall) Len() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.residents)
-}
-
 // Request says what destination is to be opened.
 type Request struct {
 	// Keys are the destination's. Without them it is Destination where Keeper

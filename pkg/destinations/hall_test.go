@@ -170,7 +170,7 @@ func TestOneKeyOnce(t *testing.T) {
 		if third.resident == second.resident {
 			t.Error("it has the keys that it had, and was asked for others")
 		}
-		if n := h.Len(); n != 1 {
+		if n := h.Stats().Destinations; n != 1 {
 			t.Errorf("%d destinations", n)
 		}
 	})
@@ -185,14 +185,27 @@ func TestEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ended := make(chan error, 1)
+		ended := make(chan error, 2)
 		go func() {
 			_, err := l.Accept()
 			ended <- err
 		}()
+		p, err := d.ListenPacket(datagram.Raw, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			_, _, err := p.ReadFrom(make([]byte, 10))
+			ended <- err
+		}()
 		n.closeHalls()
 		<-d.Done()
-		if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		for range 2 {
+			if err := <-ended; !errors.Is(err, net.ErrClosed) {
+				t.Error(err)
+			}
+		}
+		if _, err := d.ListenPacket(datagram.Raw, 4); !errors.Is(err, ErrClosed) {
 			t.Error(err)
 		}
 		if _, err := h.Open(t.Context(), Request{Options: asked()}); !errors.Is(err, ErrStopped) {
@@ -261,7 +274,7 @@ func TestDemux(t *testing.T) {
 		}
 		took := make(chan target, 1)
 		for _, at := range []target{{200, 5}, {200, 0}, {0, 6}, {0, 0}} {
-			stop, err := to.Handle(at.protocol, at.port, func(datagram.Header, []byte) { took <- at })
+			stop, err := to.Handle(at.protocol, at.port, func(datagram.Header, []byte) { took <- at }, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

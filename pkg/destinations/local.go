@@ -63,16 +63,18 @@ func (d *Local) ListenPacket(protocol byte, port uint16) (*sockets.PacketConn, e
 	if err != nil {
 		return nil, err
 	}
-	if stop, err = d.client.Handle(protocol, port, p.Arrive); err != nil {
+	if stop, err = d.client.Handle(protocol, port, p.Arrive, func() { p.End() }); err != nil {
 		return nil, failure(d, err)
 	}
 	return p, nil
 }
 
 // Handle has h called with what arrives for a protocol and port, framed as it
-// came. 0 is any protocol, and every port without a handler of its own.
-func (d *Local) Handle(protocol byte, port uint16, h client.Handler) (stop func(), err error) {
-	stop, err = d.client.Handle(protocol, port, h)
+// came. 0 is any protocol, and every port without a handler of its own. It lasts
+// until stop, or until the destination is closed or ends: then gone is called,
+// which may be nil.
+func (d *Local) Handle(protocol byte, port uint16, h client.Handler, gone func()) (stop func(), err error) {
+	stop, err = d.client.Handle(protocol, port, h, gone)
 	return stop, failure(d, err)
 }
 

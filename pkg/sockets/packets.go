@@ -189,16 +189,24 @@ func (p *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 
 // Close ends the PacketConn, and whoever waits for a datagram.
 func (p *PacketConn) Close() error {
-	p.mu.Lock()
-	if p.closed {
-		p.mu.Unlock()
+	if !p.End() {
 		return net.ErrClosed
+	}
+	p.cfg.Closed()
+	return nil
+}
+
+// End is Close where it is known that nothing arrives any more: Closed is not
+// called. It reports whether this is the end.
+func (p *PacketConn) End() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
 	}
 	p.closed, p.queue, p.bytes = true, nil, 0
 	signal(&p.readable)
-	p.mu.Unlock()
-	p.cfg.Closed()
-	return nil
+	return true
 }
 
 // LocalAddr is our destination and port.
