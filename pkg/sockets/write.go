@@ -55,7 +55,7 @@ func (c *Conn) ReadFrom(r io.Reader) (total int64, err error) {
 		total += int64(n)
 		if n > 0 {
 			_, _, err = c.tryWrite(func(q *queue, _ int) int {
-				if n > smallChunk {
+				if n > chunkLen/2 { // else its room would wait with it
 					q.give(chunk)
 					chunk = nil
 				} else {
