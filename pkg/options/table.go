@@ -202,11 +202,11 @@ func readService(r *reading, _, value string) *Problem {
 	if !found || !strings.HasPrefix(key, "_") || record == "" {
 		return invalid("%q is no service record such as _smtp._tcp=1 86400 0 0 25 NAME.b32.i2p", value)
 	}
-	if !r.cleared {
-		r.cleared, r.Services = true, map[string]string{}
-	}
 	if _, err := i2p.NewMapping(map[string]string{key: record}); err != nil {
 		return invalid("%v", err)
+	}
+	if !r.cleared {
+		r.cleared, r.Services = true, map[string]string{}
 	}
 	r.Services[key] = record
 	return nil
