@@ -13,7 +13,6 @@ import (
 	crand "crypto/rand"
 	"encoding/binary"
 	"io"
-	"math"
 	"math/bits"
 	"math/rand/v2"
 	"strconv"
@@ -86,9 +85,6 @@ func (s *Source) Nonzero32() uint32 {
 	}
 	panic("draw: the source of randomness is stuck")
 }
-
-// Nonzero64 draws any number but 0.
-func (s *Source) Nonzero64() uint64 { return 1 + s.below(math.MaxUint64) }
 
 // Below draws a number from 0 to n-1, each as likely as the others. It panics where there is
 // none.

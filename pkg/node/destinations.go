@@ -8,10 +8,10 @@ import (
 
 // newHall makes the hall of the router's destinations, on which every door stands.
 func (n *Node) newHall() {
-	n.hall = destinations.New(destinations.Config{
+	hall := destinations.New(destinations.Config{
 		OpenTunnels: n.router.OpenTunnels, Env: n.env,
 	})
-	n.Hall = server.Hall{Destinations: n.hall, Defaults: n.destinationDefaults}
+	n.Hall = server.Hall{Destinations: hall, Defaults: n.destinationDefaults}
 }
 
 // destinationDefaults is what holds for a destination that does not say otherwise.

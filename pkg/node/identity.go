@@ -20,11 +20,6 @@ const (
 	routerInfoFile = "router.info"
 )
 
-// identity is what makes a router the same router after a restart.
-type identity struct {
-	keys *i2p.PrivateKeys
-}
-
 // errElGamal refuses keys of a kind that routers had long ago: no floodfill would keep the
 // RouterInfo, and no router would build a tunnel through us.
 var errElGamal = errors.New("the keys of an ElGamal router, which no router accepts any more: " +
@@ -33,8 +28,7 @@ var errElGamal = errors.New("the keys of an ElGamal router, which no router acce
 // loadIdentity reads the identity out of dir, or draws a new one and keeps it
 // there. An empty dir keeps nothing. A damaged file is an error and is never
 // replaced: a lost identity should be the owner's decision.
-func loadIdentity(dir string, random io.Reader) (*identity, error) {
-	var id identity
+func loadIdentity(dir string, random io.Reader) (*i2p.PrivateKeys, error) {
 	raw, err := loadOrCreate(dir, routerKeysFile, func() ([]byte, error) {
 		k, err := i2p.GenerateRouter(random)
 		if err != nil {
@@ -55,8 +49,7 @@ func loadIdentity(dir string, random io.Reader) (*identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, routerKeysFile), err)
 	}
-	id.keys = keys
-	return &id, nil
+	return keys, nil
 }
 
 func loadOrCreate(dir, name string, create func() ([]byte, error)) ([]byte, error) {

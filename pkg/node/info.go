@@ -10,6 +10,7 @@ import (
 
 	"i2ptoolkit/pkg/atomicfile"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/presence"
 	"i2ptoolkit/pkg/routerinfo"
@@ -17,11 +18,13 @@ import (
 
 // routerStatic is the key that garlic and build records for the router are
 // sealed to: the encryption key of its identity.
-func routerStatic(id *identity) noise.KeyPair { return noise.NewKeyPair([32]byte(id.keys.Crypto)) }
+func routerStatic(keys *i2p.PrivateKeys) noise.KeyPair {
+	return noise.NewKeyPair([32]byte(keys.Crypto))
+}
 
 func (n *Node) newPresence() *presence.Presence {
 	return presence.New(presence.Config{
-		Keys: n.id.keys, NetID: n.settings().NetID, Version: control.APILevel, Now: n.cfg.Now,
+		Keys: n.keys, NetID: n.settings().NetID, Version: control.APILevel, Now: n.cfg.Now,
 		Terms: func() presence.Terms {
 			s := n.settings()
 			return presence.Terms{

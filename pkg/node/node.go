@@ -21,7 +21,6 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
-	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2p"
@@ -67,7 +66,7 @@ type Node struct {
 	set        heldSettings
 	log        *slog.Logger
 	env        *env.Whole
-	id         *identity
+	keys       *i2p.PrivateKeys
 	hash       i2p.Hash
 	profiles   *profile.Table
 	router     *router.Router
@@ -89,8 +88,6 @@ type Node struct {
 	stopNow  chan struct{}
 	stopOnce [2]sync.Once
 	stopping atomic.Bool
-
-	hall *destinations.Hall
 }
 
 // New makes a node. It reads or creates the router's identity, so that what is
@@ -123,10 +120,10 @@ func New(cfg Config) (*Node, error) {
 			return nil, err
 		}
 	}
-	if n.id, err = loadIdentity(s.DataDir, n.env.Part("identity").Rand); err != nil {
+	if n.keys, err = loadIdentity(s.DataDir, n.env.Part("identity").Rand); err != nil {
 		return nil, err
 	}
-	n.hash = n.id.keys.Identity.Hash()
+	n.hash = n.keys.Identity.Hash()
 	n.presence = n.newPresence()
 	if n.keeper, err = newKeeper(s.DataDir, n.hash, n.log, cfg.Now); err != nil {
 		return nil, err
@@ -143,7 +140,7 @@ func New(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.Answers = answers.New(answers.Config{
-		Router: n.router, Transport: n.transport, Joiner: n.joiner, Hub: n.events, Now: cfg.Now,
+		Router: n.router, Transport: n.transport, Joiner: n.joiner, Hub: n.events, Now: cfg.Now, Started: n.started,
 		Settings: n.settings,
 		Info:     n.presence.Current, Standing: n.standing,
 	})
@@ -198,7 +195,7 @@ func (n *Node) newRouter() {
 	}, n.started)
 	in, out := exploratory(s)
 	n.router = router.New(router.Config{
-		Env: part, Hash: n.hash, Static: routerStatic(n.id), Transport: n.transport, DB: db, Profiles: n.profiles,
+		Env: part, Hash: n.hash, Static: routerStatic(n.keys), Transport: n.transport, DB: db, Profiles: n.profiles,
 		Limits: router.Limits{TransitTunnels: transitLimit(s.Transit.MaxTunnels)}, Testnet: s.Testnet,
 		Inbound: in, Outbound: out,
 		Info: n.renewInfo,

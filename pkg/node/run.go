@@ -38,7 +38,7 @@ func (n *Node) Run(ctx context.Context) error {
 	inUse, closeHall := context.WithCancel(work)
 	defer closeHall()
 	hall := newParts(inUse, cancel)
-	hall.run("destinations", n.hall.Run)
+	hall.run("destinations", n.Hall.Destinations.Run)
 	parts := newParts(work, cancel)
 	parts.run("transport", n.transport.Run)
 	parts.run("router", n.router.Run)

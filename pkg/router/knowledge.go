@@ -27,10 +27,17 @@ func (r *Router) within(f func()) {
 	f()
 }
 
-// Router gives a RouterInfo, or nil.
-func (k Knowledge) Router(h i2p.Hash) (ri *routerinfo.RouterInfo) {
-	k.r.within(func() { ri = k.r.db.Router(h) })
-	return ri
+// Infos gives the RouterInfos of those that are known.
+func (k Knowledge) Infos(hashes []i2p.Hash) map[i2p.Hash]*routerinfo.RouterInfo {
+	infos := make(map[i2p.Hash]*routerinfo.RouterInfo, len(hashes))
+	k.r.within(func() {
+		for _, h := range hashes {
+			if ri := k.r.db.Router(h); ri != nil {
+				infos[h] = ri
+			}
+		}
+	})
+	return infos
 }
 
 // Routers gives all RouterInfos in the order of their hashes.

@@ -21,6 +21,7 @@ type Config struct {
 	Joiner    *join.Joiner
 	Hub       *Hub
 	Now       func() time.Time
+	Started   time.Time
 	Settings  func() config.Config
 	Info      func() *routerinfo.RouterInfo // that is published; nil where there is none yet
 	// Standing says what the router alone knows of itself: who it is and how its
@@ -41,13 +42,12 @@ type Standing struct {
 // Answers are what a router says of itself. Its methods may be called from any
 // goroutine.
 type Answers struct {
-	cfg     Config
-	started time.Time
-	rates   rates
+	cfg   Config
+	rates rates
 }
 
-// New makes the answers of a router that starts now.
-func New(cfg Config) *Answers { return &Answers{cfg: cfg, started: cfg.Now()} }
+// New makes the answers of a router.
+func New(cfg Config) *Answers { return &Answers{cfg: cfg} }
 
 // Events subscribes to what the hub publishes.
 func (a *Answers) Events(ctx context.Context) <-chan control.Event { return a.cfg.Hub.subscribe(ctx) }

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"time"
 
+	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/router"
+	"i2ptoolkit/pkg/transport"
 	"i2ptoolkit/pkg/words"
 )
 
@@ -62,7 +65,10 @@ func (n needs) noReseed() string {
 // Lacks says why there are no tunnels, as far as that is known; empty: there are, or soon
 // will be.
 func (a *Answers) Lacks() string {
-	c, t, s, at := a.cfg.Router.Counts(), a.cfg.Transport.Stats(), a.cfg.Settings(), a.cfg.Standing()
+	return a.lacks(a.cfg.Router.Counts(), a.cfg.Transport.Stats(), a.cfg.Settings(), a.cfg.Standing())
+}
+
+func (a *Answers) lacks(c router.Numbers, t transport.Stats, s config.Config, at Standing) string {
 	if !at.Loaded || at.Stopping || c.ExploratoryIn > 0 && c.ExploratoryOut > 0 {
 		return ""
 	}

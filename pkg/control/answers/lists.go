@@ -5,19 +5,26 @@ import (
 	"slices"
 
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/i2p"
 )
 
 // Peers lists the sessions.
 func (a *Answers) Peers() []control.Peer {
+	peers := a.cfg.Transport.Peers()
+	hashes := make([]i2p.Hash, len(peers))
+	for i := range peers {
+		hashes[i] = peers[i].Hash
+	}
+	infos := a.cfg.Router.Knowledge().Infos(hashes)
 	var out []control.Peer
-	for _, p := range a.cfg.Transport.Peers() {
+	for _, p := range peers {
 		c := control.Peer{
 			Router: p.Hash.String(), Transport: p.Transport, Address: p.Addr.String(),
 			Direction: Direction(p.Inbound), Version: p.Version, Since: p.Since.UTC(),
 			BytesIn: p.BytesIn, BytesOut: p.BytesOut, MessagesIn: p.MessagesIn, MessagesOut: p.MessagesOut,
 			Queued: p.Waiting,
 		}
-		if ri := a.cfg.Router.Knowledge().Router(p.Hash); ri != nil {
+		if ri := infos[p.Hash]; ri != nil {
 			c.Caps, c.Version = ri.Caps().Text, ri.Version()
 		}
 		out = append(out, c)

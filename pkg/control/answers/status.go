@@ -12,8 +12,8 @@ func (a *Answers) Status() control.Status {
 	now, s, at := a.cfg.Now(), a.cfg.Settings(), a.cfg.Standing()
 	c, t := a.cfg.Router.Counts(), a.cfg.Transport.Stats()
 	out := control.Status{
-		Version: control.Version(), APILevel: control.APILevel, State: a.State(),
-		Started: a.started.UTC(), UptimeSeconds: int64(now.Sub(a.started) / time.Second),
+		Version: control.Version(), APILevel: control.APILevel, State: a.state(at),
+		Started: a.cfg.Started.UTC(), UptimeSeconds: int64(now.Sub(a.cfg.Started) / time.Second),
 		Router: at.Hash, NetID: s.NetID, Caps: at.Caps,
 		Floodfill: s.Floodfill, Hidden: s.Hidden, Testnet: s.Testnet, DataDir: s.DataDir,
 		Addresses: a.published(""), AddressLost: at.AddressLost,
@@ -31,14 +31,16 @@ func (a *Answers) Status() control.Status {
 		Reseed:   a.cfg.Joiner.Status(),
 		LogLevel: at.LogLevel,
 	}
-	out.Lacks = a.Lacks()
+	out.Lacks = a.lacks(c, t, s, at)
 	out.Traffic.RateIn, out.Traffic.RateOut = a.rates.add(now, t.BytesIn, t.BytesOut)
 	return out
 }
 
 // State is where the router stands between start and stop.
-func (a *Answers) State() control.State {
-	if a.cfg.Standing().Stopping {
+func (a *Answers) State() control.State { return a.state(a.cfg.Standing()) }
+
+func (a *Answers) state(at Standing) control.State {
+	if at.Stopping {
 		return control.StateStopping
 	}
 	select {
