@@ -78,6 +78,15 @@ func readSettings(c *cli.Context) (config.Config, error) {
 	return s, nil
 }
 
+// rereadSettings is readSettings of a router that runs. Standard input has nothing more to give: it
+// would be read as a file in which nothing is set.
+func rereadSettings(c *cli.Context) (config.Config, error) {
+	if path, _ := cli.ConfigPath(c.String("config")); path == "-" {
+		return config.Config{}, errors.New("the configuration came from standard input, which cannot be read again")
+	}
+	return readSettings(c)
+}
+
 // maxConfig bounds what is read as a configuration file.
 const maxConfig = 4 << 20
 

@@ -40,7 +40,7 @@ func runCommand() *cli.Command {
 				Settings: s,
 				Log:      slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 				Level:    level,
-				Reread:   func() (config.Config, error) { return readSettings(c) },
+				Reread:   func() (config.Config, error) { return rereadSettings(c) },
 				Ready:    told.ready,
 			})
 		},
