@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -82,6 +83,18 @@ func Load(ctx context.Context, path string, cfg LoadConfig, each func(*routerinf
 		return Loaded{}, fmt.Errorf("netdbdir: %s: %w", path, ErrSpecial)
 	}
 	return loadFile(ctx, path, info.Size(), cfg, each)
+}
+
+// OpenFile opens a regular file, and no other: the error is a *fs.PathError that wraps ErrSpecial.
+func OpenFile(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: ErrSpecial}
+	}
+	return os.Open(path)
 }
 
 func loadFile(ctx context.Context, name string, size int64, cfg LoadConfig, each func(*routerinfo.RouterInfo)) (Loaded, error) {

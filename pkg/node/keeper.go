@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -206,8 +205,10 @@ func (k *keeper) saveProfiles(what router.Knowledge) {
 	}
 }
 
+// readLimited reads a regular file. A pipe would keep a router waiting that is to start, reload or
+// stop.
 func readLimited(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := netdbdir.OpenFile(path)
 	if err != nil {
 		return nil, err
 	}

@@ -163,11 +163,13 @@ func TestReseedNow(t *testing.T) {
 func TestReseedSettings(t *testing.T) {
 	junk := writeTemp(t, "junk", []byte("junk"))
 	for name, change := range map[string]func(*config.Reseed){
-		"reseed.certs: " + junk:           func(r *config.Reseed) { r.Certs = []string{junk} },
-		"reseed.certs: stat /nonexistent": func(r *config.Reseed) { r.Certs = []string{"/nonexistent"} },
-		"reseed.roots: " + junk:           func(r *config.Reseed) { r.Roots = junk },
-		"reseed.pins: ":                   func(r *config.Reseed) { r.Pins = []string{"a=b"} },
-		"reseed.proxy: ":                  func(r *config.Reseed) { r.Proxy = "ftp://a" },
+		"reseed.certs: " + junk:                          func(r *config.Reseed) { r.Certs = []string{junk} },
+		"reseed.certs: stat /nonexistent":                func(r *config.Reseed) { r.Certs = []string{"/nonexistent"} },
+		"reseed.roots: " + junk:                          func(r *config.Reseed) { r.Roots = junk },
+		"reseed.certs: open " + os.DevNull + ": neither": func(r *config.Reseed) { r.Certs = []string{os.DevNull} }, // nor a pipe
+		"reseed.roots: open " + os.DevNull + ": neither": func(r *config.Reseed) { r.Roots = os.DevNull },
+		"reseed.pins: ":                                  func(r *config.Reseed) { r.Pins = []string{"a=b"} },
+		"reseed.proxy: ":                                 func(r *config.Reseed) { r.Proxy = "ftp://a" },
 	} {
 		s := settings("")
 		change(&s.Reseed)

@@ -11,11 +11,11 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/reseed"
 )
 
@@ -62,7 +62,8 @@ type Config struct {
 
 	Known map[i2p.Hash]i2p.Date // what Fetch need not learn unless it is newer, and counts as there; may be nil
 	Each  func(Report)          // is told of each server as soon as it is done with; may be nil
-	// Open opens a source that is no directory; nil: os.Open.
+	// Open opens a source that is neither a directory nor a zip, and "-", whatever has that name;
+	// nil: netdbdir.OpenFile, for who cannot wait for a pipe.
 	Open func(path string) (io.ReadCloser, error)
 
 	Now  func() time.Time                                                     // nil: time.Now
@@ -85,7 +86,7 @@ func (c Config) complete() (Config, error) {
 		c.Each = func(Report) {}
 	}
 	if c.Open == nil {
-		c.Open = func(path string) (io.ReadCloser, error) { return os.Open(path) }
+		c.Open = func(path string) (io.ReadCloser, error) { return netdbdir.OpenFile(path) }
 	}
 	if c.Now == nil {
 		c.Now = time.Now

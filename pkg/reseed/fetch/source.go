@@ -27,7 +27,7 @@ func Source(ctx context.Context, cfg Config, path string) (Report, []*routerinfo
 		return Report{Server: path}, nil, err
 	}
 	o := begin(cfg, path)
-	if info, err := os.Stat(path); err == nil && (info.IsDir() || info.Mode().IsRegular() && isZip(path)) {
+	if info, err := os.Stat(path); path != "-" && err == nil && (info.IsDir() || info.Mode().IsRegular() && isZip(path)) {
 		return o.netDb(ctx)
 	}
 	body, err := readSource(cfg, path)

@@ -85,6 +85,32 @@ func TestMissingSource(t *testing.T) {
 	}
 }
 
+// TestSpecialSource: a pipe or a device is not waited for, unless whoever asks opens it.
+func TestSpecialSource(t *testing.T) {
+	report, _, err := Source(t.Context(), Config{}, os.DevNull)
+	if !errors.Is(err, netdbdir.ErrSpecial) || report.Result != Local || report.Reason != netdbdir.ErrSpecial.Error() {
+		t.Errorf("%+v, %v", report, err)
+	}
+	infos := routers(t, 1, 1, 2)
+	report, got, err := Source(t.Context(), Config{Open: contentOf(infos[0].Bytes())}, os.DevNull)
+	if err != nil || len(got) != 1 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// TestNamedHyphen: a directory of that name does not stand before what Open has for it.
+func TestNamedHyphen(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("-", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	infos := routers(t, 1, 1, 2)
+	report, got, err := Source(t.Context(), Config{Open: contentOf(infos[0].Bytes())}, "-")
+	if err != nil || len(got) != 1 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
 // contentOf opens the same whatever is named.
 func contentOf(b []byte) func(string) (io.ReadCloser, error) {
 	return func(string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
