@@ -8,11 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // Write puts what write gives under path, in place of what is there.
 func Write(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), pattern(path))
+	f, err := temporary(path)
 	if err != nil {
 		return err
 	}
@@ -70,20 +72,32 @@ func WriteCache(path string, b []byte) error {
 // CacheSuffix is what WriteCache writes to before the file is whole.
 const CacheSuffix = ".new"
 
-// Clear removes what Write left half-written when its process was killed; it may hold secrets.
-func Clear(path string) error {
-	entries, err := os.ReadDir(filepath.Dir(path))
+// Clear removes what Write left half-written of files in dir when its process was killed; it may
+// hold secrets.
+func Clear(dir string, names ...string) error {
+	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
-		if half, _ := filepath.Match(pattern(path), e.Name()); half {
-			if e := os.Remove(filepath.Join(filepath.Dir(path), e.Name())); e != nil && !errors.Is(e, fs.ErrNotExist) {
-				err = errors.Join(err, e)
-			}
+		if !slices.ContainsFunc(names, func(name string) bool { return isHalf(e.Name(), name) }) {
+			continue
+		}
+		if e := os.Remove(filepath.Join(dir, e.Name())); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
 		}
 	}
 	return err
 }
 
-func pattern(path string) string { return "." + filepath.Base(path) + ".*" }
+// temporary makes a file to write to before it gets its name: the same with a dot before it, and
+// digits, which os.CreateTemp puts in place of the asterisk.
+func temporary(path string) (*os.File, error) {
+	return os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+}
+
+// isHalf tells what temporary made from what others keep beside a file, such as .name.bak.
+func isHalf(entry, name string) bool {
+	digits, ok := strings.CutPrefix(entry, "."+name+".")
+	return ok && digits != "" && strings.Trim(digits, "0123456789") == ""
+}
 
 // fill writes f to the disk and closes it.
 func fill(f *os.File, write func(io.Writer) error) error {

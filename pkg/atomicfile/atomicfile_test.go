@@ -4,9 +4,11 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -86,16 +88,16 @@ func TestFailure(t *testing.T) {
 
 func TestClear(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"keys", ".keys.123", ".keys.9", ".other.1", "keys.1"} {
+	for _, name := range []string{"keys", ".keys.123", ".keys.9", ".info.4", ".other.1", "keys.1", ".keys.bak", ".keys.1.swp", ".keys."} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := Clear(filepath.Join(dir, "keys")); err != nil {
+	if err := Clear(dir, "keys", "info"); err != nil {
 		t.Error(err)
 	}
-	got := holds(t, dir)
-	if len(got) != 3 || got["keys"] == "" || got[".other.1"] == "" || got["keys.1"] == "" {
-		t.Errorf("there is %q", got)
+	got := slices.Sorted(maps.Keys(holds(t, dir)))
+	if want := []string{".keys.", ".keys.1.swp", ".keys.bak", ".other.1", "keys", "keys.1"}; !slices.Equal(got, want) {
+		t.Errorf("there is %q, want %q", got, want)
 	}
 }

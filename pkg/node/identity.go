@@ -72,9 +72,7 @@ func (n *Node) clearLeftovers() {
 	if dir == "" {
 		return
 	}
-	for _, name := range []string{routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile} {
-		if err := atomicfile.Clear(filepath.Join(dir, name)); err != nil {
-			n.log.Warn("half-written files not removed", "error", err)
-		}
+	if err := atomicfile.Clear(dir, routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile); err != nil {
+		n.log.Warn("half-written files not removed", "error", err)
 	}
 }
