@@ -14,12 +14,17 @@ import (
 
 // Write puts what write gives under path, in place of what is there.
 func Write(path string, write func(io.Writer) error) error {
+	return put(path, write, os.Rename)
+}
+
+// put has a file written under another name before move gives it its own.
+func put(path string, write func(io.Writer) error, move func(from, to string) error) error {
 	f, err := temporary(path)
 	if err != nil {
 		return err
 	}
 	if err = fill(f, write); err == nil {
-		err = os.Rename(f.Name(), path)
+		err = move(f.Name(), path)
 	}
 	if err != nil {
 		os.Remove(f.Name())
@@ -42,16 +47,27 @@ func content(b []byte) func(io.Writer) error {
 // Create puts what write gives under path, where nothing may be: the error is fs.ErrExist
 // otherwise. What cannot be written whole is removed.
 func Create(path string, write func(io.Writer) error) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	return put(path, write, func(from, to string) error { return moveNew(from, to, os.Link) })
+}
+
+// moveNew is os.Rename to where nothing may be. A link is refused where there is something; file
+// systems that have no links are asked to make an empty file first, so that nobody else does.
+func moveNew(from, to string, link func(from, to string) error) error {
+	err := link(from, to)
+	switch {
+	case err == nil:
+		return os.Remove(from)
+	case errors.Is(err, fs.ErrExist):
+		return err
+	}
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	if err := fill(f, write); err != nil {
-		os.Remove(path)
-		return err
+	if err = errors.Join(f.Close(), os.Rename(from, to)); err != nil {
+		os.Remove(to)
 	}
-	syncDir(path)
-	return nil
+	return err
 }
 
 // WriteCache is WriteBytes for what can be had again: it is not forced to the disk, so that
@@ -88,9 +104,14 @@ func Clear(dir string, names ...string) error {
 }
 
 // temporary makes a file to write to before it gets its name: the same with a dot before it, and
-// digits, which os.CreateTemp puts in place of the asterisk.
+// digits, which os.CreateTemp puts in place of the asterisk. Errors name the file that was asked for.
 func temporary(path string) (*os.File, error) {
-	return os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		at.Path = path
+	}
+	return f, err
 }
 
 // isHalf tells what temporary made from what others keep beside a file, such as .name.bak.

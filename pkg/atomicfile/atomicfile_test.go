@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -81,8 +82,46 @@ func TestFailure(t *testing.T) {
 	if got := holds(t, dir); len(got) != 1 || got["a"] != "old" {
 		t.Errorf("there is %q, want a with old", got)
 	}
-	if err := WriteBytes(filepath.Join(dir, "none", "a"), nil); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("error %v, want %v", err, fs.ErrNotExist)
+	lost := filepath.Join(dir, "none", "a")
+	if err := WriteBytes(lost, nil); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), lost) {
+		t.Errorf("error %v, want %v of %s", err, fs.ErrNotExist, lost)
+	}
+}
+
+// While a new file is written it has no name yet, under which others would find a part of it.
+func TestCreate(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	err := Create(path, func(w io.Writer) error {
+		if _, err := io.WriteString(w, "half, "); err != nil {
+			return err
+		}
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("error %v, want %v", err, fs.ErrNotExist)
+		}
+		_, err := io.WriteString(w, "all")
+		return err
+	})
+	if got := holds(t, dir); err != nil || len(got) != 1 || got["a"] != "half, all" {
+		t.Errorf("there is %q, error %v", got, err)
+	}
+}
+
+// Not every file system has links: nothing is replaced there either.
+func TestCreateWithoutLinks(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	move := func(from, to string) error {
+		return moveNew(from, to, func(string, string) error { return errors.ErrUnsupported })
+	}
+	if err := put(path, content([]byte("old")), move); err != nil {
+		t.Error(err)
+	}
+	if err := put(path, content([]byte("new")), move); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("error %v, want %v", err, fs.ErrExist)
+	}
+	if got := holds(t, dir); len(got) != 1 || got["a"] != "old" {
+		t.Errorf("there is %q, want a with old", got)
 	}
 }
 
