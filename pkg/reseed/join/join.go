@@ -55,6 +55,8 @@ type Policy struct {
 	Sources   []string // files and directories, read before a server is asked
 	Auto      bool     // ask without being told to
 	Threshold int      // that is, while fewer routers are known
+
+	number int // of the policies that a Joiner has had
 }
 
 // Config is what a Joiner is made of.
@@ -72,13 +74,12 @@ type Joiner struct {
 	turn    chan struct{} // holds one token: one try at a time
 	changed chan struct{} // holds one token once the policy has changed
 
-	mu       sync.Mutex
-	policy   Policy
-	policies int // that there have been
-	state    control.Reseed
-	last     situation
-	same     int // tries in a row that came to nothing in the same way
-	stats    Stats
+	mu     sync.Mutex
+	policy Policy
+	state  control.Reseed
+	last   situation // of the policy's tries
+	same   int       // of them in a row that came to nothing in the same way
+	stats  Stats
 }
 
 // Stats count tries by what came of them.
@@ -126,8 +127,8 @@ func New(cfg Config) *Joiner {
 func (j *Joiner) setPolicy(p Policy) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	p.number = j.policy.number + 1
 	j.policy, j.last, j.same = p, "", 0
-	j.policies++
 	j.state.Next = time.Time{}
 	if j.state.Servers == nil {
 		j.state.Servers = []control.ReseedServer{}
@@ -233,7 +234,7 @@ func (j *Joiner) try(ctx context.Context, p Policy, all bool) (control.Reseed, e
 		return control.Reseed{}, context.Cause(ctx)
 	}
 	defer func() { <-j.turn }()
-	before, policy := j.begin()
+	before := j.begin()
 	reports, known := j.read(ctx, p)
 	if len(p.Servers) > 0 && (all || len(known) < p.Threshold) {
 		client := p.Client
@@ -242,10 +243,10 @@ func (j *Joiner) try(ctx context.Context, p Policy, all bool) (control.Reseed, e
 		reports = append(reports, asked...)
 	}
 	if ctx.Err() != nil {
-		j.restore(before)
+		j.restore(p, before)
 		return control.Reseed{}, context.Cause(ctx)
 	}
-	return j.end(p, policy, reports), nil
+	return j.end(p, reports), nil
 }
 
 // read learns what files and directories have.
@@ -266,17 +267,21 @@ func (j *Joiner) read(ctx context.Context, p Policy) ([]fetch.Report, map[i2p.Ha
 	return reports, known
 }
 
-func (j *Joiner) begin() (before control.Reseed, policy int) {
+func (j *Joiner) begin() (before control.Reseed) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	before = j.state
 	j.state.State, j.state.Servers = control.ReseedRunning, []control.ReseedServer{}
-	return before, j.policies
+	return before
 }
 
-func (j *Joiner) restore(before control.Reseed) {
+// restore forgets a try that was broken off. What another policy has said meanwhile stays.
+func (j *Joiner) restore(p Policy, before control.Reseed) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if p.number != j.policy.number {
+		before.State, before.Reason, before.Next = j.state.State, j.state.Reason, j.state.Next
+	}
 	j.state = before
 }
 
@@ -298,7 +303,7 @@ func reseedServer(r fetch.Report) control.ReseedServer {
 
 // end judges a try, and says how things stand where that has changed. Where the policy is
 // another meanwhile, it has had no try.
-func (j *Joiner) end(p Policy, policy int, reports []fetch.Report) control.Reseed {
+func (j *Joiner) end(p Policy, reports []fetch.Report) control.Reseed {
 	now, known := p.Client.Now(), j.cfg.Known()
 	s := judge(reports, known, p.Threshold)
 	servers, learned := make([]control.ReseedServer, len(reports)), 0
@@ -308,11 +313,15 @@ func (j *Joiner) end(p Policy, policy int, reports []fetch.Report) control.Resee
 	}
 	j.mu.Lock()
 	news := s != j.last || s == enough
-	if j.same++; s != j.last {
-		j.same = 0
+	if p.number == j.policy.number {
+		if j.same++; s != j.last {
+			j.same = 0
+		}
+		j.last = s
 	}
-	j.last = s
 	j.stats.count(s, reports, now)
+	j.mu.Unlock()
+	j.tell(s, news, known, reports) // first: who sees the state finds the log's line
 	state := control.Reseed{
 		State: control.ReseedOff, Reason: fetch.Summary(reports), Reached: s != unreached,
 		Last: now.UTC(), Learned: learned, Servers: servers,
@@ -320,20 +329,18 @@ func (j *Joiner) end(p Policy, policy int, reports []fetch.Report) control.Resee
 	if s == unreached || s == useless {
 		state.Reason = string(s)
 	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if j.policy.Auto {
 		state.State = control.ReseedWaiting
 		if s == enough {
 			state.State = control.ReseedEnough
 		}
-		if policy == j.policies {
+		if p.number == j.policy.number {
 			state.Next = now.Add(j.pause(s)).UTC()
 		}
 	}
-	j.mu.Unlock()
-	j.tell(s, news, known, reports) // first: who sees the state finds the log's line
-	j.mu.Lock()
 	j.state = state
-	j.mu.Unlock()
 	return state
 }
 

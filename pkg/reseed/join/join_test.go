@@ -229,6 +229,81 @@ func TestTooFew(t *testing.T) {
 	})
 }
 
+// TestChangeMeanwhile: a policy that begins during a try has the last word, and has had no try.
+func TestChangeMeanwhile(t *testing.T) {
+	for name, change := range map[string]func(c *newcomer, to Policy){
+		"while a server is asked": func(c *newcomer, to Policy) {
+			c.once(func() { c.Change(to) })
+		},
+		"while the log is written": func(c *newcomer, to Policy) {
+			var first sync.Once
+			c.cfg.Event = func(string) { first.Do(func() { c.Change(to) }) }
+		},
+		"while another try is under way": func(c *newcomer, to Policy) {
+			c.turn <- struct{}{}
+			go func() {
+				synctest.Wait()
+				c.Change(to)
+				<-c.turn
+			}()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newNewcomer(new(reseed.Trust))
+				change(c, c.Policy())
+				if st, err := c.try(t.Context(), c.Policy(), false); err != nil || !st.Next.IsZero() {
+					t.Errorf("the new policy has to wait: %+v, %v", st, err)
+				}
+				st, err := c.try(t.Context(), c.Policy(), false)
+				if wait := time.Until(st.Next); err != nil || wait <= 0 || wait > 6*time.Second {
+					t.Errorf("after its first try it waits for %v: %+v, %v", wait, st, err)
+				}
+			})
+			synctest.Test(t, func(t *testing.T) {
+				c := newNewcomer(new(reseed.Trust))
+				without := c.Policy()
+				without.Auto = false
+				change(c, without)
+				if st, err := c.try(t.Context(), c.Policy(), false); err != nil || st.State != control.ReseedOff || !st.Next.IsZero() || len(st.Servers) != 3 {
+					t.Errorf("the new policy reseeds only when told: %+v, %v", st, err)
+				}
+			})
+		})
+	}
+}
+
+// TestChangeBrokenOff: the same where the try does not come to its end.
+func TestChangeBrokenOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		c := newNewcomer(new(reseed.Trust))
+		if _, err := c.try(ctx, c.Policy(), false); err != nil {
+			t.Fatal(err)
+		}
+		before, without := c.Status(), c.Policy()
+		without.Auto = false
+		c.once(func() { c.Change(without); cancel() })
+		if _, err := c.try(ctx, c.Policy(), false); err == nil {
+			t.Error("the try was not broken off")
+		}
+		if st := c.Status(); st.State != control.ReseedOff || !st.Next.IsZero() || !st.Last.Equal(before.Last) || len(st.Servers) != 3 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// once has something done when a server is asked for the first time.
+func (c *newcomer) once(do func()) {
+	var first sync.Once
+	offline := *c.answer.Load()
+	answer := func() (net.Conn, error) {
+		first.Do(do)
+		return offline()
+	}
+	c.answer.Store(&answer)
+}
+
 // TestJitter: routers that start together do not ask together.
 func TestJitter(t *testing.T) {
 	c := newNewcomer(nil)
