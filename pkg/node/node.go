@@ -73,7 +73,7 @@ type Node struct {
 	transport  *transport.Transport
 	keeper     *keeper
 	joiner     *join.Joiner
-	reseedRand *draw.Source  // shuffles its servers
+	reseedRand *draw.Source  // shuffles its servers, and varies its pauses
 	listening  chan struct{} // closed once others can reach us, and we have said how
 	loaded     chan struct{} // closed once the netDb has been read
 	hosts      *hosts

@@ -6,13 +6,13 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	mathrand "math/rand/v2"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/reseed/fetch"
 	"i2ptoolkit/pkg/routerinfo"
@@ -372,7 +372,7 @@ func (j *Joiner) pause(s situation) time.Duration {
 	case useless, tooFew:
 		d = pauses[min(j.same, len(pauses)-1)]
 	}
-	return time.Duration(float64(d) * (0.8 + 0.4*mathrand.Float64()))
+	return draw.From(j.policy.Client.Rand).Between(d*4/5, d*6/5)
 }
 
 // tell logs what is new, and has every try followed.
