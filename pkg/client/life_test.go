@@ -189,6 +189,7 @@ func TestElGamalOnly(t *testing.T) {
 // one has the protocols to himself.
 func TestHandlersEnd(t *testing.T) {
 	pair(t, func(t *testing.T, e *ether, a, _ *Client) {
+		a.look(func(time.Time) { a.cfg.Resumable = true })
 		told := 0
 		if _, err := a.Handle(200, 5, func(datagram.Header, []byte) {}, func() { told++ }); err != nil {
 			t.Fatal(err)
