@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -93,20 +92,10 @@ func describe(id i2p.Identity) keyInfo {
 		B32:            id.Hash().B32(),
 		B33:            b33,
 		SignatureType:  id.SigType().String(),
-		EncryptionType: encryptionName(id.CryptoType()),
+		EncryptionType: id.CryptoType().String(),
 		JavaSends:      id.JavaSends(),
 		Bytes:          len(id.Bytes()),
 	}
-}
-
-func encryptionName(t i2p.EncryptionType) string {
-	switch t {
-	case i2p.CryptoElGamal:
-		return "ElGamal"
-	case i2p.CryptoX25519:
-		return "X25519"
-	}
-	return strconv.Itoa(int(t))
 }
 
 func printInfo(info keyInfo) error {
