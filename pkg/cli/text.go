@@ -22,6 +22,9 @@ func Text(err error) string {
 	text := err.Error()
 	visit(err, func(e error) {
 		said := e.Error()
+		if inner := errors.Unwrap(e); inner != nil && inner.Error() == said {
+			return // what says it is yet to come
+		}
 		plain, ok := plainly(e)
 		if !ok {
 			if plain = strings.TrimPrefix(said, packageOf(said)); plain == said {

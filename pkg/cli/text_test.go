@@ -38,6 +38,7 @@ func TestText(t *testing.T) {
 		{Dataf("k is no key file: %w", fmt.Errorf("i2p: private keys: %w", io.ErrUnexpectedEOF)), "k is no key file: private keys: it ends too early"},
 		{fmt.Errorf("i2p: no such file"), "no such file"},
 		{Dataf("su3.key: %w", errors.New("su3: too short")), "su3.key: too short"},
+		{fmt.Errorf("a.i2p: %w", Dataf("%w", errors.New("i2p: too short"))), "a.i2p: too short"},
 		{fmt.Errorf("f: %w", json.Unmarshal([]byte("what"), &number)), "f: no JSON at byte 1"},
 		{json.Unmarshal([]byte(`{"unit":"x"}`), &object), "unit: a string is not expected there"},
 		{fmt.Errorf("--x: %w", parseErr), `--x: "x" is no number`},
