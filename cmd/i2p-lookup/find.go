@@ -30,12 +30,9 @@ type answer struct {
 // find looks a name up. A destination in base64 needs no router, nor does a b32 address of
 // which no more than its hash is wanted, unless its lease set is asked for.
 func find(ctx context.Context, router *client.Client, name string, wantSet, wantHash bool, timeout time.Duration) (answer, error) {
-	n, err := cli.ParseName(name)
-	if errors.Is(err, i2p.ErrName) {
-		err = cli.Dataf("%w", i2p.ErrName) // the name is said already
-	}
+	n, err := i2p.ParseName(name)
 	if err != nil {
-		return answer{}, err
+		return answer{}, cli.Dataf("%w", errors.Unwrap(err)) // the name is said already
 	}
 	if n.Kind == i2p.NameDestination && !wantSet {
 		return ofDestination(name, n.Destination), nil

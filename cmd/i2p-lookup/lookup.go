@@ -18,9 +18,6 @@ const (
 )
 
 func lookup(c *cli.Context) error {
-	if c.NArg() == 0 {
-		return cli.WithHint(cli.Usagef("a name is missing"), "see i2p-lookup --help")
-	}
 	if c.Bool("b32") && c.Bool("hash") || c.Bool("leaseset") && (c.Bool("b32") || c.Bool("hash")) {
 		return cli.Usagef("--b32, --hash and --leaseset exclude each other")
 	}
@@ -153,7 +150,7 @@ func (p *printer) failed(j *job) error {
 	}
 	cli.Warnf(p.c, "%s: %v", j.name, j.err)
 	if p.c.Bool("json") {
-		return cli.PrintJSON(answer{Name: j.name, Error: j.err.Error()})
+		return cli.PrintJSON(answer{Name: j.name, Error: cli.Text(j.err)})
 	}
 	if p.c.Bool("leaseset") {
 		return nil

@@ -27,13 +27,15 @@ type Name struct {
 	Blinded     BlindedAddress
 	Host        string // in lower case
 
-	// Port is what stood behind a colon, 0 where nothing did. Who has no use for a port
-	// refuses a Name with one.
+	// Port is what stood behind a colon, 0 where nothing did. Who has no use for a port refuses
+	// a Name with one, or passes over it to tell of what is named.
 	Port uint16
 }
 
 // ErrName means that a text names nothing: it is of no kind, or a damaged one of some kind.
 var ErrName = errors.New("neither a host name that ends in .i2p, nor a b32 address, nor a destination or hash in base64")
+
+var errPort = errors.New("the port is no number from 1 to 65535")
 
 // schemes are cut off in front of a name, as browsers and links have them.
 var schemes = []string{"http://", "https://", "i2p://"}
@@ -48,7 +50,8 @@ const (
 
 // ParseName reads a name as it is found anywhere: in any case (but for base64, whose letters
 // count), with or without a dot at its end or a port behind it, out of a link with its path,
-// an address without ".b32.i2p", a destination with or without ".i2p".
+// an address without ".b32.i2p", a destination with or without ".i2p". Errors put the text in
+// front of what errors.Unwrap gives, for who has said it already.
 func ParseName(text string) (Name, error) {
 	s, link := cutScheme(text)
 	if link {
@@ -64,7 +67,7 @@ func ParseName(text string) (Name, error) {
 	if hasPort {
 		p, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || p == 0 {
-			return Name{}, fmt.Errorf("%s: the port is no number from 1 to 65535", abridged(text))
+			return Name{}, fmt.Errorf("%s: %w", abridged(text), errPort)
 		}
 		n.Port = uint16(p)
 	}

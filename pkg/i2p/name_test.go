@@ -94,6 +94,8 @@ func TestParseNameRefuses(t *testing.T) {
 			t.Errorf("%q was taken for %+v", text, n)
 		} else if n != (Name{}) {
 			t.Errorf("%q: %+v beside the error %v", text, n, err)
+		} else if why := errors.Unwrap(err); why == nil || err.Error() != abridged(text)+": "+why.Error() {
+			t.Errorf("%q: %v does not come apart into the text and why", text, err)
 		}
 	}
 	if _, err := ParseName("example"); !errors.Is(err, ErrName) {
