@@ -52,7 +52,7 @@ func draw(all map[string][]*source) []byte {
 		}
 		row(head, strings.TrimSpace(text))
 	}
-	b.WriteString(line + "```\n")
+	b.WriteString(line + "```\n" + words)
 	for i, l := range slices.Backward(layers) {
 		fmt.Fprintf(&b, "\n## %s%s\n", strings.ToUpper(l.what[:1]), l.what[1:])
 		switch i {
@@ -67,6 +67,21 @@ func draw(all map[string][]*source) []byte {
 	describe(&b, all, strings.Fields(forTests))
 	return b.Bytes()
 }
+
+// words are those that all packages use for one thing each.
+const words = `
+## Words for what comes
+
+Each is used for one thing, in all packages.
+
+| word | what it means |
+|---|---|
+| ` + "`Handle`" + ` | the owner of a state works in what came, in its own goroutine, and says what follows from it; it borrows, unless its comment says more |
+| ` + "`Deliver`" + ` | what came goes on to its next owner, from any goroutine and without waiting: into a mailbox, or a func given at construction; a message goes with its ownership |
+| ` + "`Take`" + ` | what waits is fetched: from a mailbox, a queue, a bucket |
+| ` + "`Receive`" + ` | the user of a stream is given bytes |
+| ` + "`Accept`" + ` | what a stranger asks for is let in: a connection, a stream |
+`
 
 // describe lists packages with what they say of themselves, and what of their own layer they import.
 func describe(b *bytes.Buffer, all map[string][]*source, names []string) {
