@@ -49,13 +49,13 @@ func (r *Router) direct(from i2p.Hash, m i2np.Message) {
 	m.Release()
 }
 
-// arrived handles a message that came out of an inbound tunnel of ours. What
+// handleInbound handles a message that came out of an inbound tunnel of ours. What
 // its party waits for through that tunnel is handled here, other garlic is the
 // party's. It takes ownership.
 //
 // A message id seen here says nothing about the same id elsewhere: no state
 // is shared between contexts (CVE-2023-36325).
-func (r *Router) arrived(t *ownTunnel, m i2np.Message) {
+func (r *Router) handleInbound(t *ownTunnel, m i2np.Message) {
 	if err := m.CheckExpiration(r.now); err != nil {
 		r.counts.Expired++
 		m.Release()
@@ -139,7 +139,7 @@ func (r *Router) tunnelData(m i2np.Message) {
 		return
 	}
 	if in := r.pools.inbound[d.Tunnel]; in != nil {
-		r.pools.receive(in, m, func(out i2np.Message) { r.arrived(in, out) })
+		r.pools.handle(in, m, func(out i2np.Message) { r.handleInbound(in, out) })
 		return
 	}
 	r.transit.data(d.Tunnel, m)
@@ -156,7 +156,7 @@ func (r *Router) tunnelGateway(m i2np.Message) {
 	case in == nil:
 		r.transit.enter(g.Tunnel, g.Message)
 	case in.zeroHop():
-		r.pools.receive(in, m, func(out i2np.Message) { r.arrived(in, out) })
+		r.pools.handle(in, m, func(out i2np.Message) { r.handleInbound(in, out) })
 		return // ownership moved on
 	default:
 		r.counts.Unknown++

@@ -243,9 +243,9 @@ func toTunnel(gateway i2p.Hash, id uint32) tunnel.Delivery {
 	return tunnel.Delivery{Kind: tunnel.ToTunnel, Router: gateway, Tunnel: id}
 }
 
-// receive takes a message that reached us through a tunnel of ours, and gives
-// what came out of it to arrived, with its ownership. It takes ownership.
-func (ps *pools) receive(t *ownTunnel, m i2np.Message, arrived func(i2np.Message)) {
+// handle handles a message that came through a tunnel of ours, and gives
+// what came out of it to deliver, with its ownership. It takes ownership.
+func (ps *pools) handle(t *ownTunnel, m i2np.Message, deliver func(i2np.Message)) {
 	t.messages++
 	t.bytes += uint64(len(m.Body))
 	var err error
@@ -256,7 +256,7 @@ func (ps *pools) receive(t *ownTunnel, m i2np.Message, arrived func(i2np.Message
 	for i := range ps.came {
 		d := &ps.came[i]
 		if d.Kind == tunnel.ToLocal && !t.pool.party.closed {
-			arrived(d.Message)
+			deliver(d.Message)
 		} else {
 			ps.counts.Unknown++
 			d.Message.Release()

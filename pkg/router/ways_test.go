@@ -61,8 +61,8 @@ func (a *inquirer) open(in, out Shape) *Tunnels {
 	})
 }
 
-// arrive has a message come in some way.
-func (a *inquirer) arrive(w way, m i2np.Message) {
+// deliver has a message come in some way.
+func (a *inquirer) deliver(w way, m i2np.Message) {
 	switch {
 	case w.tunnel == nil:
 		a.r.Deliver(w.peer, m.Own())
@@ -70,7 +70,7 @@ func (a *inquirer) arrive(w way, m i2np.Message) {
 		body := i2np.AppendTunnelGateway(nil, w.tunnel.gatewayID, m)
 		a.r.Deliver(stranger(9), a.message(i2np.TunnelGatewayType, 77, body).Own())
 	default: // what the gateway and the hops do is not ours
-		a.r.in.Call(func() { a.r.arrived(w.tunnel, m.Own()) })
+		a.r.in.Call(func() { a.r.handleInbound(w.tunnel, m.Own()) })
 	}
 	a.step()
 }
@@ -204,7 +204,7 @@ func (a *inquirer) built(inbound bool) (awaited, *Tunnels) {
 // or opened.
 func (a *inquirer) tested(sealed bool) awaited {
 	reply, t := a.built(false)
-	a.arrive(reply.way, reply.answer)
+	a.deliver(reply.way, reply.answer)
 	before := a.r.counts.TestsOK
 	w, m := a.throughGateway()
 	if len(t.p.expected.tests) == 0 {
@@ -263,7 +263,7 @@ func TestAnswersComeAsAsked(t *testing.T) {
 					continue
 				}
 				before := a.r.counts.Strayed
-				a.arrive(w, want.answer)
+				a.deliver(w, want.answer)
 				if a.r.counts.Strayed != before+1 {
 					t.Errorf("through %+v: %d strays were counted", w, a.r.counts.Strayed-before)
 				}
@@ -271,7 +271,7 @@ func TestAnswersComeAsAsked(t *testing.T) {
 			if want.taken() {
 				t.Error("an answer was taken that came in another way than was asked for")
 			}
-			a.arrive(want.way, want.answer)
+			a.deliver(want.way, want.answer)
 			if !want.taken() {
 				t.Error("the answer was not taken in the way that was asked for")
 			}
@@ -320,21 +320,21 @@ func TestTunnelsDoNotAnswer(t *testing.T) {
 	for name, c := range map[string]i2np.Clove{"a question": question, "a message for a router": forward, "for a tunnel": into} {
 		a.sent = nil
 		for _, w := range []way{{tunnel: tunnel}, {tunnel: a.r.pools.self.in.last}, {tunnel: a.dest.p.in.tunnels[0]}} {
-			a.arrive(w, a.sealedForRouter(c))
-			a.arrive(w, c.Message)
+			a.deliver(w, a.sealedForRouter(c))
+			a.deliver(w, c.Message)
 		}
 		answers := a.sentTo(asker)
 		for _, p := range []*party{a.r.pools.self, a.dest.p} {
 			key++
 			w := a.lookup(p, stranger(key), func(netdb.Result) {})
-			a.arrive(w, a.seal(p, c))
+			a.deliver(w, a.seal(p, c))
 			answers += a.sentTo(asker)
 		}
 		if answers != 0 {
 			t.Errorf("%s that came through a tunnel had %d answers", name, answers)
 		}
 		a.sent = nil
-		if a.arrive(way{peer: stranger(2)}, a.sealedForRouter(c)); a.sentTo(asker) != 1 {
+		if a.deliver(way{peer: stranger(2)}, a.sealedForRouter(c)); a.sentTo(asker) != 1 {
 			t.Errorf("%s that came over a session had %d answers", name, a.sentTo(asker))
 		}
 	}
@@ -351,23 +351,23 @@ func TestUnaskedRouterInfo(t *testing.T) {
 		store := i2np.DatabaseStore{Key: marker.Hash(), Data: i2np.CompressRouterInfo(marker.Bytes())}
 		answer := a.message(i2np.DatabaseStoreType, 5, store.AppendTo(nil))
 		if early {
-			a.arrive(way{peer: a.other.Hash()}, answer)
+			a.deliver(way{peer: a.other.Hash()}, answer)
 		}
 		key := stranger(60)
 		w := a.lookup(a.dest.p, key, func(netdb.Result) {})
 		named := i2np.DatabaseSearchReply{Key: key, From: a.other.Hash(), Peers: []i2p.Hash{marker.Hash()}}
-		a.arrive(w, a.message(i2np.DatabaseSearchReplyType, 5, named.AppendTo(nil)))
+		a.deliver(w, a.message(i2np.DatabaseSearchReplyType, 5, named.AppendTo(nil)))
 		asked := a.r.pools.self.expected.asked[marker.Hash()]
 		if len(asked) != 1 || asked[0].way.tunnel == nil || asked[0].way.tunnel.zeroHop() {
 			t.Fatalf("told before %v: the router was looked up %d times, or not through a tunnel", early, len(asked))
 		}
-		a.arrive(way{peer: a.other.Hash()}, answer)
+		a.deliver(way{peer: a.other.Hash()}, answer)
 		a.r.Knowledge().Learn(marker, netdb.FromSession)
 		a.step()
 		if n := a.sentTo(marker.Hash()); n != 0 || !a.r.db.Has(marker.Hash()) {
 			t.Errorf("told before %v: the destination asked it %d times", early, n)
 		}
-		if a.arrive(asked[0].way, answer); a.sentTo(marker.Hash()) != 1 {
+		if a.deliver(asked[0].way, answer); a.sentTo(marker.Hash()) != 1 {
 			t.Errorf("told before %v: when the lookup had ended, it was asked %d times", early, a.sentTo(marker.Hash()))
 		}
 	}
@@ -394,11 +394,11 @@ func TestOwnInfoNamesNoTunnel(t *testing.T) {
 	}
 	status := a.message(i2np.DeliveryStatusType, 3, i2np.DeliveryStatus{MessageID: store.ReplyToken, Timestamp: i2p.DateOf(a.now)}.AppendTo(nil))
 	for _, w := range []way{{peer: stranger(3)}, {tunnel: a.r.pools.self.in.tunnels[0]}, {tunnel: a.r.pools.self.in.last}} {
-		if a.arrive(w, status); len(confirmed) != 0 {
+		if a.deliver(w, status); len(confirmed) != 0 {
 			t.Errorf("confirmed by %+v", w)
 		}
 	}
-	if a.arrive(way{peer: a.other.Hash()}, status); len(confirmed) != 1 || confirmed[0] != "published" {
+	if a.deliver(way{peer: a.other.Hash()}, status); len(confirmed) != 1 || confirmed[0] != "published" {
 		t.Errorf("not confirmed by the floodfill: %q", confirmed)
 	}
 }
