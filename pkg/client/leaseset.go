@@ -39,7 +39,7 @@ func (c *Client) tunnelsChanged(now time.Time, s TunnelState) {
 		}
 	}
 	c.state = s
-	c.arrive()
+	c.openGates()
 }
 
 // tendSet asks for a new lease set when the tunnels have changed, and publishes
@@ -104,7 +104,7 @@ func (c *Client) kept(now time.Time, want Wanted, k Kept) {
 		}
 	}
 	c.cfg.Log.Debug("lease set made", "leases", len(k.Set.Leases()))
-	c.arrive()
+	c.openGates()
 }
 
 // confirmed is told that a floodfill has what was published.
@@ -114,7 +114,7 @@ func (c *Client) confirmed() {
 		return
 	}
 	c.own.confirmed = true
-	c.arrive()
+	c.openGates()
 }
 
 // setStands reports that we have a lease set that a peer can use.

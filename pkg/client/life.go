@@ -106,7 +106,7 @@ func (c *Client) Resume(asked options.Options) (resumed bool) {
 			o.confirmed = false
 			c.gates.shut(c.gates.ready)
 		}
-		c.arrive()
+		c.openGates()
 	})
 	return resumed
 }
