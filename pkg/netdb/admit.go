@@ -140,11 +140,11 @@ func (db *DB) StoreRouterInfo(now time.Time, src Source, ri *routerinfo.RouterIn
 		}
 	}
 	e.raw = pack(ri.Bytes())
-	return db.take(now, e, old)
+	return db.insert(now, e, old)
 }
 
-// take puts a checked entry into the table and makes room for it.
-func (db *DB) take(now time.Time, e, old *entry) (Change, error) {
+// insert puts a checked entry into the table and makes room for it.
+func (db *DB) insert(now time.Time, e, old *entry) (Change, error) {
 	if old == nil && !db.makeRoom(now, e) {
 		db.stats.Full++
 		return Unchanged, ErrFull

@@ -362,8 +362,8 @@ func (s *Segment) judge(now time.Time, l *lookup) {
 	}
 }
 
-// arrived ends the lookups for a key whose entry has come.
-func (s *Segment) arrived(now time.Time, key i2p.Hash, ri *routerinfo.RouterInfo, set leaseset.Record, out *Out) {
+// found ends the lookups for a key whose entry has come.
+func (s *Segment) found(now time.Time, key i2p.Hash, ri *routerinfo.RouterInfo, set leaseset.Record, out *Out) {
 	for _, l := range slices.Clone(s.lookups) {
 		wants := l.kind == i2np.LookupRouterInfo && ri != nil || l.kind == i2np.LookupLeaseSet && set != nil || l.kind == i2np.LookupAny
 		if l.key != key || !wants {

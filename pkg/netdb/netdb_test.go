@@ -359,7 +359,7 @@ func TestFloodOfFakes(t *testing.T) {
 			return err
 		}
 		e := &entry{sum: sum, raw: raw, heard: now.Unix(), src: src, verified: true}
-		_, err := db.take(now, e, db.routers[sum.Hash])
+		_, err := db.insert(now, e, db.routers[sum.Hash])
 		return err
 	}
 	random := func(version profile.Version) profile.Summary {

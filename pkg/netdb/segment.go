@@ -249,7 +249,7 @@ func (s *Segment) HandleRouterInfo(now time.Time, src Source, ri *routerinfo.Rou
 		return st, out
 	}
 	if src == FromReply {
-		s.arrived(now, h, st.RouterInfo, nil, &out)
+		s.found(now, h, st.RouterInfo, nil, &out)
 		s.learned(now, h, &out)
 	}
 	return st, out
@@ -279,7 +279,7 @@ func (s *Segment) storeLeaseSet(now time.Time, from origin, m i2np.DatabaseStore
 		return st
 	}
 	if st.LeaseSet = s.sets.get(now, m.Key); from.asked {
-		s.arrived(now, m.Key, nil, st.LeaseSet, out)
+		s.found(now, m.Key, nil, st.LeaseSet, out)
 	}
 	return st
 }
@@ -289,7 +289,7 @@ func (s *Segment) StoreLeaseSet(now time.Time, set leaseset.Record) (Change, Out
 	var out Out
 	change, err := s.sets.store(now, set, false)
 	if err == nil {
-		s.arrived(now, set.Hash(), nil, s.sets.get(now, set.Hash()), &out)
+		s.found(now, set.Hash(), nil, s.sets.get(now, set.Hash()), &out)
 	}
 	return change, out, err
 }
