@@ -63,7 +63,7 @@ func (d *Local) ListenPacket(protocol byte, port uint16) (*sockets.PacketConn, e
 	if err != nil {
 		return nil, err
 	}
-	if stop, err = d.client.Handle(protocol, port, p.Arrive, func() { p.End() }); err != nil {
+	if stop, err = d.client.Handle(protocol, port, p.Deliver, func() { p.End() }); err != nil {
 		return nil, failure(d, err)
 	}
 	return p, nil

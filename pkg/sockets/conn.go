@@ -33,7 +33,7 @@ type flow struct {
 	consumed int           // read and not yet told to the engine
 	readable chan struct{} // closed when a waiting reader should look again
 	writable chan struct{} // the same for writers
-	arrived  bool          // listed in h.arrive
+	waking   bool          // listed in h.wake
 }
 
 // fate is how far a Conn's end has come.
@@ -111,31 +111,32 @@ func (c *Conn) sync() {
 	}
 }
 
-// received takes what arrived; it reports whether a reader is to be woken.
-func (c *Conn) received(data []byte) bool {
+// receive is given the next bytes; it reports whether a reader is to be woken.
+func (c *Conn) receive(data []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.in.put(data)
-	return c.arrival()
+	return c.toWake()
 }
 
-// receivedEnd is received for the peer's CLOSE.
-func (c *Conn) receivedEnd() bool {
+// receiveEnd is receive for the peer's CLOSE.
+func (c *Conn) receiveEnd() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.eof = true
-	return c.arrival()
+	return c.toWake()
 }
 
-func (c *Conn) arrival() bool {
-	first := !c.arrived
-	c.arrived = true
+// toWake notes that a reader is to be woken, and reports whether that is new.
+func (c *Conn) toWake() bool {
+	first := !c.waking
+	c.waking = true
 	return first
 }
 
 func (c *Conn) wakeReader() {
 	c.mu.Lock()
-	c.arrived = false
+	c.waking = false
 	signal(&c.readable)
 	c.mu.Unlock()
 }

@@ -42,15 +42,15 @@ func (e events) Established(ec *streaming.Conn) {
 
 func (e events) Receive(ec *streaming.Conn, data []byte) {
 	c := ec.Tag.(*Conn)
-	if c.received(data) {
-		e.h.arrive = append(e.h.arrive, c)
+	if c.receive(data) {
+		e.h.wake = append(e.h.wake, c)
 	}
 }
 
 func (e events) ReceiveEnd(ec *streaming.Conn) {
 	c := ec.Tag.(*Conn)
-	if c.receivedEnd() {
-		e.h.arrive = append(e.h.arrive, c)
+	if c.receiveEnd() {
+		e.h.wake = append(e.h.wake, c)
 	}
 }
 

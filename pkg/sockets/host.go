@@ -69,7 +69,7 @@ type Host struct {
 	mux    *streaming.Mux // the owner's
 	local  Addr
 	done   chan struct{} // closed by Shutdown
-	arrive []*Conn       // the owner's: streams that got data in this round
+	wake   []*Conn       // the owner's: streams that got data in this round
 	chunks chunks
 	drains []chan struct{}
 	pings  map[uint32]chan struct{} // the owner's
@@ -149,11 +149,11 @@ func (h *Host) Flush(now time.Time) {
 	for _, b := range h.mux.Flush(now) {
 		h.cfg.Send(b.Hash, b.Packets)
 	}
-	for _, c := range h.arrive {
+	for _, c := range h.wake {
 		c.wakeReader()
 	}
-	clear(h.arrive)
-	h.arrive = h.arrive[:0]
+	clear(h.wake)
+	h.wake = h.wake[:0]
 	h.drained()
 }
 

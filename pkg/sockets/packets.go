@@ -79,9 +79,9 @@ func NewPacketConn(cfg PacketConfig) (*PacketConn, error) {
 	return &PacketConn{cfg: cfg, deadlines: makeDeadlines()}, nil
 }
 
-// Arrive takes a framed payload that came for the port. It copies it and does
+// Deliver takes a framed payload that came for the port. It copies it and does
 // not block.
-func (p *PacketConn) Arrive(_ datagram.Header, framed []byte) {
+func (p *PacketConn) Deliver(_ datagram.Header, framed []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {

@@ -67,7 +67,7 @@ func (o *owner) run(ctx context.Context) {
 	}
 }
 
-func (o *owner) arrive(payloads [][]byte) {
+func (o *owner) deliver(payloads [][]byte) {
 	for _, p := range payloads {
 		o.Post(p)
 	}
@@ -119,10 +119,10 @@ func (w *world) send(to i2p.Hash, payloads []*buf.Buf) {
 		return
 	}
 	if w.latency == 0 {
-		h.arrive(copies)
+		h.deliver(copies)
 		return
 	}
-	time.AfterFunc(w.latency, func() { h.arrive(copies) })
+	time.AfterFunc(w.latency, func() { h.deliver(copies) })
 }
 
 func (w *world) end() {
