@@ -127,7 +127,7 @@ func (db *DB) Stats() Stats {
 }
 
 // Len is the number of routers known; with At, Find and Router it makes a DB a
-// profile.Source.
+// profile.Routers.
 func (db *DB) Len() int { return len(db.list) }
 
 // At gives the summary of one of the Len routers; the order has no meaning.
@@ -262,5 +262,5 @@ func (db *DB) remove(e *entry) {
 
 // proven tells whether a router has shown itself to be a living one.
 func (db *DB) proven(e *entry) bool {
-	return e.src == FromSession || (db.cfg.Profiles != nil && db.cfg.Profiles.Real(e.sum.Hash))
+	return e.src == FromSession || (db.cfg.Profiles != nil && db.cfg.Profiles.Proven(e.sum.Hash))
 }

@@ -29,9 +29,6 @@ const maxTimes = 3
 // is none.
 const maxNewer = 6
 
-// Kind is what a lookup looks for.
-type Kind = i2np.LookupKind
-
 // LookupID names a lookup within its segment.
 type LookupID uint64
 
@@ -41,7 +38,7 @@ type Query struct {
 	ID      LookupID
 	To      *routerinfo.RouterInfo
 	Key     i2p.Hash
-	Kind    Kind
+	Kind    i2np.LookupKind
 	Exclude []i2p.Hash
 	// Verify is set on a query that checks a publication; ID is 0 then.
 	Verify bool
@@ -87,7 +84,7 @@ type Asked struct {
 type Result struct {
 	ID         LookupID
 	Key        i2p.Hash
-	Kind       Kind
+	Kind       i2np.LookupKind
 	Err        error                  // nil: found
 	RouterInfo *routerinfo.RouterInfo // of a RouterInfo lookup
 	LeaseSet   leaseset.Record        // of a lease set lookup
@@ -98,7 +95,7 @@ type Result struct {
 
 // Need is a router whose RouterInfo a lookup of a destination's segment wants;
 // the router's own segment is to look it up (Segment.Fetch), so that nothing of
-// it shows at the destination's tunnels. Learned is called once that lookup has
+// it shows at the destination's tunnels. FetchEnded is called once that lookup has
 // ended, and not when the router becomes known otherwise.
 type Need struct {
 	Router i2p.Hash
@@ -109,7 +106,7 @@ type Need struct {
 type lookup struct {
 	id      LookupID
 	key     i2p.Hash
-	kind    Kind
+	kind    i2np.LookupKind
 	started time.Time
 	search  *search
 	asked   []Asked
@@ -126,16 +123,16 @@ type lookup struct {
 	older int             // answers with one
 }
 
-// Start begins a lookup, or joins the one under way for the same key. The
+// LookUp begins a lookup, or joins the one under way for the same key. The
 // result comes from this or a later call.
-func (s *Segment) Start(now time.Time, key i2p.Hash, kind Kind) (LookupID, Out) {
+func (s *Segment) LookUp(now time.Time, key i2p.Hash, kind i2np.LookupKind) (LookupID, Out) {
 	return s.start(now, &lookup{key: key, kind: kind})
 }
 
-// StartNewer begins a lookup of a lease set that was published later than the
+// LookUpNewer begins a lookup of a lease set that was published later than the
 // one known, as that seems to be no use any more. Floodfills that have no newer
 // one do not end it; where none has, its result is what they have.
-func (s *Segment) StartNewer(now time.Time, key i2p.Hash, than i2p.Date) (LookupID, Out) {
+func (s *Segment) LookUpNewer(now time.Time, key i2p.Hash, than i2p.Date) (LookupID, Out) {
 	return s.start(now, &lookup{key: key, kind: i2np.LookupLeaseSet, than: than})
 }
 
@@ -180,9 +177,9 @@ func (s *Segment) Cancel(id LookupID) {
 	})
 }
 
-// Unsent tells that a query could not be sent, so the next floodfill is asked
+// QueryUnsent tells that a query could not be sent, so the next floodfill is asked
 // at once; whether an entry of ours can be found is asked later.
-func (s *Segment) Unsent(now time.Time, q Query) Out {
+func (s *Segment) QueryUnsent(now time.Time, q Query) Out {
 	var out Out
 	if q.Verify {
 		s.verifyUnsent(now, q)
@@ -340,7 +337,7 @@ func (s *Segment) end(now time.Time, l *lookup, err error, out *Out) {
 	}
 	out.Results = append(out.Results, r)
 	if l.kind == i2np.LookupRouterInfo {
-		s.learned(now, l.key, out) // whoever waited for it goes on without
+		s.fetchEnded(now, l.key, out) // whoever waited for it goes on without
 	}
 }
 

@@ -24,7 +24,7 @@ type world struct {
 	queue   []pending
 	results map[LookupID]Result
 	asked   []i2p.Hash
-	stores  []StoreTo
+	stores  []Store
 	pubs    []Published
 	renew   int
 	lose    func(to i2p.Hash) bool
@@ -171,8 +171,8 @@ func TestLookupFindsLeaseSet(t *testing.T) {
 	for _, h := range w.seg.cfg.DB.ClosestFloodfills(testTime, set.Hash(), 3, nil) {
 		w.flood[h].sets[set.Hash()] = set
 	}
-	id, out := w.seg.Start(w.now, set.Hash(), i2np.LookupLeaseSet)
-	if again, more := w.seg.Start(w.now, set.Hash(), i2np.LookupLeaseSet); again != id || len(more.Queries) != 0 {
+	id, out := w.seg.LookUp(w.now, set.Hash(), i2np.LookupLeaseSet)
+	if again, more := w.seg.LookUp(w.now, set.Hash(), i2np.LookupLeaseSet); again != id || len(more.Queries) != 0 {
 		t.Fatal("a second lookup of the same key")
 	}
 	w.take(out)
@@ -183,7 +183,7 @@ func TestLookupFindsLeaseSet(t *testing.T) {
 	}
 	// What nobody has is asked of ten floodfills, none twice, and reported.
 	w.asked = nil
-	id, out = w.seg.Start(w.now, i2p.HashOf([]byte("nothing")), i2np.LookupLeaseSet)
+	id, out = w.seg.LookUp(w.now, i2p.HashOf([]byte("nothing")), i2np.LookupLeaseSet)
 	w.take(out)
 	w.run(20 * time.Second)
 	if r := w.results[id]; !errors.Is(r.Err, ErrNotFound) || len(r.Trace) != DefaultMaxQueries {
@@ -212,14 +212,14 @@ func TestLookupNewer(t *testing.T) {
 	for _, h := range closest {
 		w.flood[h].sets[old.Hash()] = old
 	}
-	id, out := w.seg.StartNewer(w.now, old.Hash(), old.Published())
+	id, out := w.seg.LookUpNewer(w.now, old.Hash(), old.Published())
 	w.take(out)
 	w.run(20 * time.Second)
 	if r := w.results[id]; r.Err != nil || r.LeaseSet.Published() != old.Published() || r.Took > time.Second {
 		t.Errorf("nobody has a newer one: %+v", r)
 	}
 	w.flood[closest[3]].sets[old.Hash()] = fresh
-	id, out = w.seg.StartNewer(w.now, old.Hash(), old.Published())
+	id, out = w.seg.LookUpNewer(w.now, old.Hash(), old.Published())
 	w.take(out)
 	w.run(20 * time.Second)
 	if r := w.results[id]; r.Err != nil || r.LeaseSet.Published() != fresh.Published() || r.Took > time.Second {
@@ -234,7 +234,7 @@ func TestLookupRetriesTheOnlyFloodfill(t *testing.T) {
 	w.flood[only].sets[set.Hash()] = set
 	lost := 0
 	w.lose = func(i2p.Hash) bool { lost++; return lost <= 2 }
-	id, out := w.seg.Start(w.now, set.Hash(), i2np.LookupLeaseSet)
+	id, out := w.seg.LookUp(w.now, set.Hash(), i2np.LookupLeaseSet)
 	w.take(out)
 	w.run(10 * time.Second)
 	if r, ok := w.results[id]; !ok || r.Err != nil || len(r.Trace) != 3 {
@@ -244,7 +244,7 @@ func TestLookupRetriesTheOnlyFloodfill(t *testing.T) {
 
 func TestLookupWithoutFloodfills(t *testing.T) {
 	w := clientWorld(t, Config{})
-	_, out := w.seg.Start(w.now, i2p.Hash{1}, i2np.LookupLeaseSet)
+	_, out := w.seg.LookUp(w.now, i2p.Hash{1}, i2np.LookupLeaseSet)
 	if len(out.Results) != 1 || !errors.Is(out.Results[0].Err, ErrNoFloodfills) {
 		t.Fatal(out)
 	}
@@ -264,7 +264,7 @@ func TestLookupFollowsNames(t *testing.T) {
 		w.flood[h].names = []i2p.Hash{stranger.Hash()}
 		w.flood[h].routers[stranger.Hash()] = stranger
 	}
-	id, out := w.seg.Start(w.now, set.Hash(), i2np.LookupLeaseSet)
+	id, out := w.seg.LookUp(w.now, set.Hash(), i2np.LookupLeaseSet)
 	w.take(out)
 	w.run(5 * time.Second)
 	if r, ok := w.results[id]; !ok || r.Err != nil {
@@ -276,7 +276,7 @@ func TestLookupFollowsNames(t *testing.T) {
 	for _, h := range known {
 		mustStore(t, c.seg.cfg.DB, FromReseed, w.seg.cfg.DB.Router(h))
 	}
-	_, out = c.seg.Start(c.now, set.Hash(), i2np.LookupLeaseSet)
+	_, out = c.seg.LookUp(c.now, set.Hash(), i2np.LookupLeaseSet)
 	if len(out.Queries) != 2 {
 		t.Fatal(out)
 	}
@@ -285,7 +285,7 @@ func TestLookupFollowsNames(t *testing.T) {
 		t.Fatal(out)
 	}
 	mustStore(t, c.seg.cfg.DB, FromReply, stranger)
-	if out = c.seg.Learned(c.now, stranger.Hash()); len(out.Queries) != 1 || out.Queries[0].To.Hash() != stranger.Hash() {
+	if out = c.seg.FetchEnded(c.now, stranger.Hash()); len(out.Queries) != 1 || out.Queries[0].To.Hash() != stranger.Hash() {
 		t.Fatal(out)
 	}
 }
@@ -294,7 +294,7 @@ func TestSearchRepliesAreNotTrusted(t *testing.T) {
 	w := clientWorld(t, Config{})
 	w.floodfills(newForge(t), 30)
 	key := i2p.HashOf([]byte("x"))
-	_, out := w.seg.Start(w.now, key, i2np.LookupLeaseSet)
+	_, out := w.seg.LookUp(w.now, key, i2np.LookupLeaseSet)
 	many := make([]i2p.Hash, 255)
 	for i := range many {
 		many[i] = i2p.HashOf([]byte{byte(i)})
@@ -364,7 +364,7 @@ func TestEclipse(t *testing.T) {
 				if in < 900 {
 					t.Fatalf("only %d of the forged are in: no attack", in)
 				}
-				id, out := w.seg.Start(w.now, set.Hash(), i2np.LookupLeaseSet)
+				id, out := w.seg.LookUp(w.now, set.Hash(), i2np.LookupLeaseSet)
 				w.take(out)
 				w.run(DefaultTimeout)
 				r := w.results[id]
@@ -449,7 +449,7 @@ func TestPublishRouterInfo(t *testing.T) {
 	if len(w.stores) != 2 || w.stores[0].To.Hash() != first || w.stores[0].Message.ReplyToken == w.stores[1].Message.ReplyToken {
 		t.Fatalf("%d stores to %d floodfills", len(w.stores), len(all))
 	}
-	if len(w.pubs) != 1 || !w.pubs[0].Stored || w.renew != 0 || len(w.asked) != 0 {
+	if len(w.pubs) != 1 || !w.pubs[0].Confirmed || w.renew != 0 || len(w.asked) != 0 {
 		t.Fatalf("%+v, %d lookups", w.pubs, len(w.asked))
 	}
 	w.run(45 * time.Minute)
@@ -496,7 +496,7 @@ func TestPublishWaitsForFloodfills(t *testing.T) {
 	}
 	w.floodfills(f, 1)
 	w.run(30 * time.Second)
-	if last := w.pubs[len(w.pubs)-1]; !last.Stored || len(w.stores) != 1 {
+	if last := w.pubs[len(w.pubs)-1]; !last.Confirmed || len(w.stores) != 1 {
 		t.Fatalf("%+v", w.pubs)
 	}
 }
@@ -505,11 +505,11 @@ func TestUnsent(t *testing.T) {
 	p := profile.New(profile.Config{Rand: seeded(3)})
 	w := clientWorld(t, Config{Profiles: p})
 	w.floodfills(newForge(t), 30)
-	id, out := w.seg.Start(w.now, i2p.Hash{1}, i2np.LookupLeaseSet)
+	id, out := w.seg.LookUp(w.now, i2p.Hash{1}, i2np.LookupLeaseSet)
 	n := 0
 	for len(out.Queries) > 0 {
 		n++
-		o := w.seg.Unsent(w.now, out.Queries[0])
+		o := w.seg.QueryUnsent(w.now, out.Queries[0])
 		out.Queries = append(out.Queries[1:], o.Queries...)
 		w.take(Out{Results: o.Results})
 	}
@@ -537,7 +537,7 @@ func TestVerificationUnsent(t *testing.T) {
 		if len(out.Queries) != 1 || !out.Queries[0].Verify || out.Queries[0].To.Hash() == st.To.Hash() {
 			t.Fatalf("%+v", out)
 		}
-		if more := w.seg.Unsent(w.now, out.Queries[0]); len(more.Queries)+len(more.Stores) > 0 || !w.seg.Deadline().After(w.now) {
+		if more := w.seg.QueryUnsent(w.now, out.Queries[0]); len(more.Queries)+len(more.Stores) > 0 || !w.seg.Deadline().After(w.now) {
 			t.Fatalf("it is not waited: %+v", more)
 		}
 	}
@@ -577,7 +577,7 @@ func FuzzSearchReply(f *testing.F) {
 			return
 		}
 		s := NewSegment(SegmentConfig{DB: w.seg.cfg.DB, Destination: true, Rand: seeded(2)})
-		_, out := s.Start(testTime, m.Key, i2np.LookupExploration)
+		_, out := s.LookUp(testTime, m.Key, i2np.LookupExploration)
 		for _, q := range out.Queries {
 			m.From = q.To.Hash()
 			if o := s.HandleSearchReply(testTime, m); len(o.Needs) > maxFound {

@@ -482,7 +482,7 @@ func TestSegmentsAreApart(t *testing.T) {
 		if !errors.Is(st.Err, ErrKind) || db.Has(ri.Hash()) {
 			t.Fatal("a RouterInfo sent to a destination is in the router's table")
 		}
-		for _, kind := range []Kind{i2np.LookupLeaseSet, i2np.LookupAny} {
+		for _, kind := range []i2np.LookupKind{i2np.LookupLeaseSet, i2np.LookupAny} {
 			ask := func(key i2p.Hash) *Reply {
 				return router.HandleLookup(testTime, i2p.Hash{5}, i2np.DatabaseLookup{Key: key, From: i2p.Hash{5}, Kind: kind})
 			}
@@ -536,7 +536,7 @@ func TestServe(t *testing.T) {
 	if _, out := s.HandleStore(testTime, i2p.Hash{6}, m); len(out.Floods) != 0 {
 		t.Fatal("flooded twice")
 	}
-	ask := func(key i2p.Hash, kind Kind, exclude ...i2p.Hash) *Reply {
+	ask := func(key i2p.Hash, kind i2np.LookupKind, exclude ...i2p.Hash) *Reply {
 		return s.HandleLookup(testTime, i2p.Hash{5}, i2np.DatabaseLookup{Key: key, From: i2p.Hash{5}, Kind: kind, Exclude: exclude})
 	}
 	if r := ask(set.Hash(), i2np.LookupLeaseSet); r.Store == nil || r.Store.Type != leaseset.TypeLeaseSet2 {

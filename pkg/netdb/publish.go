@@ -23,10 +23,10 @@ const (
 	renewJitter     = 10 * time.Minute
 )
 
-// StoreTo is a DatabaseStore to be sent to a floodfill. Of the reply fields the
+// Store is a DatabaseStore to be sent to a floodfill. Of the reply fields the
 // token is set; the shell adds the tunnel and gateway where the confirmation is
 // to come, and wraps the message.
-type StoreTo struct {
+type Store struct {
 	To      *routerinfo.RouterInfo
 	Message i2np.DatabaseStore
 }
@@ -35,7 +35,7 @@ type StoreTo struct {
 type Published struct {
 	Key       i2p.Hash
 	Floodfill i2p.Hash // the last one that it was stored at
-	Stored    bool     // a floodfill has confirmed it
+	Confirmed bool     // a floodfill has it, by its DeliveryStatus
 	Verified  bool     // another one gave it back
 	Err       error    // a round of floodfills has failed; another follows
 }
@@ -143,7 +143,7 @@ func (s *Segment) storeNext(now time.Time, p *publication, out *Out) {
 	p.token = s.rand.Nonzero32()
 	p.stores++
 	p.state, p.sent, p.at = storing, now, now.Add(confirmPatience)
-	out.Stores = append(out.Stores, StoreTo{p.to, i2np.DatabaseStore{Key: p.key, Type: p.kind, ReplyToken: p.token, Data: p.data}})
+	out.Stores = append(out.Stores, Store{p.to, i2np.DatabaseStore{Key: p.key, Type: p.kind, ReplyToken: p.token, Data: p.data}})
 }
 
 // HandleDeliveryStatus takes the message ID of a DeliveryStatus, which may confirm
@@ -164,7 +164,7 @@ func (s *Segment) HandleDeliveryStatus(now time.Time, id uint32) Out {
 		case p.kind == i2np.StoreRouterInfo && !s.cfg.VerifyRouterInfo:
 			s.settle(now, p)
 		}
-		out.Published = append(out.Published, Published{Key: p.key, Floodfill: h, Stored: true})
+		out.Published = append(out.Published, Published{Key: p.key, Floodfill: h, Confirmed: true})
 		return out
 	}
 	return out
@@ -227,7 +227,7 @@ func (s *Segment) verified(now time.Time, key i2p.Hash, published i2p.Date, vali
 			return true
 		}
 		s.settle(now, p)
-		out.Published = append(out.Published, Published{Key: key, Floodfill: p.verifier, Stored: true, Verified: true})
+		out.Published = append(out.Published, Published{Key: key, Floodfill: p.verifier, Confirmed: true, Verified: true})
 		return true
 	}
 	return false
@@ -256,7 +256,7 @@ func (s *Segment) verifyUnsent(now time.Time, q Query) {
 }
 
 // StoreUnsent tells that a store could not be sent: another floodfill is tried.
-func (s *Segment) StoreUnsent(now time.Time, st StoreTo) Out {
+func (s *Segment) StoreUnsent(now time.Time, st Store) Out {
 	var out Out
 	for _, p := range s.publications {
 		if p.state == storing && p.token == st.Message.ReplyToken {

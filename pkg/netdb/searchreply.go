@@ -8,15 +8,15 @@ import (
 	"i2ptoolkit/pkg/i2p"
 )
 
-// Learned tells that the lookup of a router that was needed has ended: lookups
+// FetchEnded tells that the lookup of a router that was needed has ended: lookups
 // that wait for it go on.
-func (s *Segment) Learned(now time.Time, router i2p.Hash) Out {
+func (s *Segment) FetchEnded(now time.Time, router i2p.Hash) Out {
 	var out Out
-	s.learned(now, router, &out)
+	s.fetchEnded(now, router, &out)
 	return out
 }
 
-func (s *Segment) learned(now time.Time, router i2p.Hash, out *Out) {
+func (s *Segment) fetchEnded(now time.Time, router i2p.Hash, out *Out) {
 	for _, l := range slices.Clone(s.lookups) {
 		if i := slices.Index(l.awaited, router); i >= 0 {
 			l.awaited = slices.Delete(l.awaited, i, i+1)

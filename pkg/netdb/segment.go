@@ -78,7 +78,7 @@ type SegmentStats struct {
 // Out is what a call makes the shell do.
 type Out struct {
 	Queries   []Query
-	Stores    []StoreTo
+	Stores    []Store
 	Needs     []Need
 	Acks      []Ack
 	Floods    []Flood
@@ -250,7 +250,7 @@ func (s *Segment) HandleRouterInfo(now time.Time, src Source, ri *routerinfo.Rou
 	}
 	if src == FromReply {
 		s.found(now, h, st.RouterInfo, nil, &out)
-		s.learned(now, h, &out)
+		s.fetchEnded(now, h, &out)
 	}
 	return st, out
 }

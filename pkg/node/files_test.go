@@ -272,7 +272,7 @@ func TestProfiles(t *testing.T) {
 	stop()
 	b, stop := start(t, Config{Settings: settings(dir)})
 	stop()
-	if p, ok := b.profiles.Get(time.Now(), peer); !ok || !b.profiles.Real(peer) {
+	if p, ok := b.profiles.Get(time.Now(), peer); !ok || !b.profiles.Proven(peer) {
 		t.Errorf("the profile is lost: %+v, %v", p, ok)
 	}
 }

@@ -43,7 +43,7 @@ func (r *record) appendTo(b []byte) []byte {
 	for _, v := range []float32{r.accepted, r.rejected, r.expired, r.carried, r.failed, r.answered, r.silent, r.latency, r.speed} {
 		b = strconv.AppendFloat(append(b, ' '), float64(v), 'g', 5, 32)
 	}
-	if r.real {
+	if r.proven {
 		return append(b, " real\n"...)
 	}
 	return append(b, " -\n"...)
@@ -100,8 +100,8 @@ func parseRecord(line []byte) (h i2p.Hash, r record, ok bool) {
 		*p = float32(v)
 	}
 	r.refusals = uint8(min(refusals, 255))
-	r.real = string(f[16]) == "real"
-	return h, r, r.real || string(f[16]) == "-"
+	r.proven = string(f[16]) == "real"
+	return h, r, r.proven || string(f[16]) == "-"
 }
 
 // List gives every profile, best score first.

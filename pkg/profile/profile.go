@@ -75,7 +75,7 @@ type record struct {
 	rejectedAt  int64 // last build rejected
 	silentAt    int64 // last query unanswered; not kept in the file
 	refusals    uint8 // failed dials since the last session
-	real        bool  // it answered something that only a living router can
+	proven      bool  // it answered something that only a living router can
 }
 
 // New makes an empty table.
@@ -105,7 +105,7 @@ func (t *Table) Stats() Stats {
 // Connected records a session with the peer, whoever dialled.
 func (t *Table) Connected(now time.Time, peer i2p.Hash) {
 	r := t.touch(now, peer)
-	r.connectedAt, r.refusals, r.real = now.Unix(), 0, true
+	r.connectedAt, r.refusals, r.proven = now.Unix(), 0, true
 }
 
 // ConnectFailed records a dial that brought no session.
@@ -123,7 +123,7 @@ func (t *Table) BuildAccepted(now time.Time, peer i2p.Hash, took time.Duration) 
 	r := t.touch(now, peer)
 	t.stranger(now, r, 1)
 	r.accepted++
-	r.rejectedAt, r.real = 0, true
+	r.rejectedAt, r.proven = 0, true
 	r.sample(took)
 }
 
@@ -132,7 +132,7 @@ func (t *Table) BuildRejected(now time.Time, peer i2p.Hash) {
 	r := t.touch(now, peer)
 	t.stranger(now, r, 1)
 	r.rejected++
-	r.rejectedAt, r.real = now.Unix(), true
+	r.rejectedAt, r.proven = now.Unix(), true
 }
 
 // BuildExpired records that no reply came to a build of so many hops: any of
@@ -171,13 +171,13 @@ func (t *Table) Queried(now time.Time, peer i2p.Hash, answered bool) {
 	}
 	r.answered++
 	r.silent /= 2 // it may have been starting, or away
-	r.real = true
+	r.proven = true
 }
 
-// Real tells whether the peer has ever behaved as only a living router can.
-func (t *Table) Real(peer i2p.Hash) bool {
+// Proven tells whether the peer has ever behaved as only a living router can.
+func (t *Table) Proven(peer i2p.Hash) bool {
 	r := t.peers[peer]
-	return r != nil && r.real
+	return r != nil && r.proven
 }
 
 // Unreachable tells whether dials to the peer failed too lately to try again.
@@ -222,7 +222,7 @@ type Profile struct {
 	Latency                     time.Duration
 	Speed                       float64 // bytes per second
 	Score                       float64
-	Real, Unreachable           bool
+	Proven, Unreachable         bool
 	LastConnected, Updated      time.Time
 }
 
@@ -237,7 +237,7 @@ func (t *Table) Get(now time.Time, peer i2p.Hash) (Profile, bool) {
 		Peer: peer, Accepted: float64(r.accepted), Rejected: float64(r.rejected), Expired: float64(r.expired),
 		Carried: float64(r.carried), Failed: float64(r.failed), Answered: float64(r.answered), Silent: float64(r.silent),
 		Latency: time.Duration(float64(r.latency) * float64(time.Millisecond)), Speed: float64(r.speed),
-		Score: r.score(now.Unix()), Real: r.real, Unreachable: r.unreachable(now.Unix()), Updated: time.Unix(r.seen, 0),
+		Score: r.score(now.Unix()), Proven: r.proven, Unreachable: r.unreachable(now.Unix()), Updated: time.Unix(r.seen, 0),
 	}
 	if r.connectedAt != 0 {
 		p.LastConnected = time.Unix(r.connectedAt, 0)
@@ -314,8 +314,8 @@ func (r *record) decay(now int64, halfLife time.Duration) {
 	r.at = now
 }
 
-// evict drops an eighth of the table: routers that never proved real first,
-// then those not heard of for longest.
+// evict drops an eighth of the table: those never proven first, then those not
+// heard of for longest.
 func (t *Table) evict() {
 	type old struct {
 		peer i2p.Hash
@@ -326,8 +326,8 @@ func (t *Table) evict() {
 		all = append(all, old{peer, r})
 	}
 	slices.SortFunc(all, func(a, b old) int {
-		if a.r.real != b.r.real {
-			if b.r.real {
+		if a.r.proven != b.r.proven {
+			if b.r.proven {
 				return -1
 			}
 			return 1
@@ -343,7 +343,7 @@ func (t *Table) evict() {
 // stranger keeps the success rate of routers met for the first time. In a
 // network full of fakes it falls, and selection turns to those known.
 func (t *Table) stranger(now time.Time, r *record, answered float64) {
-	if r.real {
+	if r.proven {
 		return
 	}
 	if at := now.Unix(); at > t.strangersAt {

@@ -204,7 +204,7 @@ func TestClientTierIsTheFastGroup(t *testing.T) {
 	}
 	seen := map[int]int{}
 	for range 300 {
-		for _, i := range src.choose(table, 3, Constraints{Tier: Client}) {
+		for _, i := range src.choose(table, 3, Constraints{Use: Client}) {
 			if !in[peer(i)] {
 				t.Fatalf("router %d is not of the fast group", i)
 			}
@@ -302,7 +302,7 @@ func TestUnreachableBacksOff(t *testing.T) {
 	if !table.Unreachable(testTime.Add(119*time.Minute), p) || table.Unreachable(testTime.Add(121*time.Minute), p) {
 		t.Fatal("many failed dials")
 	}
-	if table.Connected(testTime.Add(time.Second), p); table.Unreachable(testTime.Add(2*time.Second), p) || !table.Real(p) {
+	if table.Connected(testTime.Add(time.Second), p); table.Unreachable(testTime.Add(2*time.Second), p) || !table.Proven(p) {
 		t.Fatal("after a session")
 	}
 }
@@ -360,7 +360,7 @@ func TestBounded(t *testing.T) {
 	for i := range 10_000 {
 		table.BuildExpired(testTime.Add(time.Duration(i)*time.Second), peer(1+i), 3)
 	}
-	if table.Len() > 100 || !table.Real(peer(0)) || table.Evicted() == 0 {
+	if table.Len() > 100 || !table.Proven(peer(0)) || table.Evicted() == 0 {
 		t.Fatalf("%d profiles", table.Len())
 	}
 }
@@ -471,7 +471,7 @@ func BenchmarkSelectClient(b *testing.B) {
 	}
 	for b.Loop() {
 		src.gave = src.gave[:0]
-		table.Select(testTime, src, 3, Constraints{Tier: Client})
+		table.Select(testTime, src, 3, Constraints{Use: Client})
 	}
 }
 

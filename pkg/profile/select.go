@@ -9,9 +9,9 @@ import (
 	"i2ptoolkit/pkg/routerinfo"
 )
 
-// Source is the set of routers to choose from; netdb.DB is one. The order of
+// Routers is the set of routers to choose from; netdb.DB is one. The order of
 // At must not depend on a map.
-type Source interface {
+type Routers interface {
 	Len() int
 	At(i int) *Summary
 	Find(peer i2p.Hash) *Summary
@@ -19,20 +19,20 @@ type Source interface {
 	Router(peer i2p.Hash) *routerinfo.RouterInfo
 }
 
-// Tier says what a tunnel is for (peer selection, "Peer Selection for Client
+// Use says what a tunnel is for (peer selection, "Peer Selection for Client
 // Tunnels" and "… for Exploratory Tunnels").
-type Tier byte
+type Use byte
 
 // The tiers.
 const (
-	Exploratory Tier = iota // any router, so that new ones become known
-	Client                  // the fast ones
+	Exploratory Use = iota // any router, so that new ones become known
+	Client                 // the fast ones
 )
 
 // Constraints of a selection. The zero value asks for exploratory hops under
 // the rules of the live network.
 type Constraints struct {
-	Tier       Tier
+	Use        Use
 	Exclude    map[i2p.Hash]struct{} // never these
 	Avoid      map[i2p.Hash]struct{} // these only if there are no others
 	MinVersion Version               // 0: 0.9.58
@@ -63,7 +63,7 @@ type candidate struct {
 
 // Select chooses up to n different routers at random under the constraints; the
 // order says nothing. It returns fewer where there are not enough.
-func (t *Table) Select(now time.Time, src Source, n int, c Constraints) []*routerinfo.RouterInfo {
+func (t *Table) Select(now time.Time, src Routers, n int, c Constraints) []*routerinfo.RouterInfo {
 	if n <= 0 || src.Len() == 0 {
 		return nil
 	}
@@ -93,13 +93,13 @@ func (t *Table) Select(now time.Time, src Source, n int, c Constraints) []*route
 }
 
 // pools gives the sets to choose from, in turn; later ones are for want of better.
-func (t *Table) pools(now time.Time, src Source, n int, c *Constraints) []func() []candidate {
+func (t *Table) pools(now time.Time, src Routers, n int, c *Constraints) []func() []candidate {
 	var pools []func() []candidate
-	known := t.gather(now, src, c, t.group(c.Tier))
+	known := t.gather(now, src, c, t.group(c.Use))
 	enough := len(known) >= max(fewFast, 2*n)
 	// Where strangers mostly fail, in a hostile or broken network, exploratory
 	// tunnels too go mostly through routers that are known.
-	if enough && (c.Tier == Client || t.rand.Unit() > 2*t.StrangerRate()) {
+	if enough && (c.Use == Client || t.rand.Unit() > 2*t.StrangerRate()) {
 		pools = append(pools, func() []candidate { return known })
 	}
 	pools = append(pools, func() []candidate { return t.sample(now, src, c) })
@@ -155,12 +155,12 @@ func (t *Table) draft(pool []candidate, taken []Summary, c *Constraints) int {
 }
 
 // gather makes candidates of the named peers.
-func (t *Table) gather(now time.Time, src Source, c *Constraints, peers []i2p.Hash) []candidate {
+func (t *Table) gather(now time.Time, src Routers, c *Constraints, peers []i2p.Hash) []candidate {
 	pool := make([]candidate, 0, len(peers))
 	for _, h := range peers {
 		pool = t.consider(now, pool, src.Find(h), c)
 	}
-	if c.Tier == Client { // within the fast group nobody is preferred
+	if c.Use == Client { // within the fast group nobody is preferred
 		for i := range pool {
 			pool[i].weight = 1
 		}
@@ -169,7 +169,7 @@ func (t *Table) gather(now time.Time, src Source, c *Constraints, peers []i2p.Ha
 }
 
 // whole makes candidates of every router of the source.
-func (t *Table) whole(now time.Time, src Source, c *Constraints) []candidate {
+func (t *Table) whole(now time.Time, src Routers, c *Constraints) []candidate {
 	pool := make([]candidate, 0, src.Len())
 	for i := range src.Len() {
 		pool = t.consider(now, pool, src.At(i), c)
@@ -179,7 +179,7 @@ func (t *Table) whole(now time.Time, src Source, c *Constraints) []candidate {
 
 // sample makes candidates of some routers drawn at random, or of all in a
 // small source.
-func (t *Table) sample(now time.Time, src Source, c *Constraints) []candidate {
+func (t *Table) sample(now time.Time, src Routers, c *Constraints) []candidate {
 	if src.Len() <= wholePool {
 		return t.whole(now, src, c)
 	}
@@ -220,13 +220,13 @@ func (t *Table) weight(now time.Time, s *Summary, c *Constraints) float64 {
 	case s.Flags&(CongestionD|CongestionE) != 0:
 		w *= weightD
 	}
-	if c.Tier == Client && c.Bandwidth == 0 && s.Bandwidth < 'M' {
+	if c.Use == Client && c.Bandwidth == 0 && s.Bandwidth < 'M' {
 		w *= weightSlow
 	}
 	if t.Unreachable(now, s.Hash) {
 		w *= weightRefuse
 	}
-	if c.Tier == Client && slices.Contains(t.fast, s.Hash) {
+	if c.Use == Client && slices.Contains(t.fast, s.Hash) {
 		w *= weightFast
 	}
 	return w
@@ -245,9 +245,9 @@ func (s *Summary) usable(c *Constraints) bool {
 		s.Bandwidth >= least
 }
 
-// group is the group that a tier draws on.
-func (t *Table) group(tier Tier) []i2p.Hash {
-	if tier == Client {
+// group is the group that a use draws on.
+func (t *Table) group(use Use) []i2p.Hash {
+	if use == Client {
 		return t.fast
 	}
 	return t.capable

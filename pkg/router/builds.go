@@ -151,13 +151,13 @@ func (ps *pools) unsent(b *build) {
 // avoid are taken only for want of others.
 func (ps *pools) chooseHops(pl *pool, n int, avoid map[i2p.Hash]struct{}) []*routerinfo.RouterInfo {
 	c := profile.Constraints{
-		Tier:       profile.Client,
+		Use:        profile.Client,
 		Exclude:    map[i2p.Hash]struct{}{ps.cfg.Hash: {}},
 		Avoid:      avoid,
 		SamePrefix: ps.cfg.Testnet,
 	}
 	if pl.party == ps.self {
-		c.Tier = profile.Exploratory
+		c.Use = profile.Exploratory
 	}
 	hops := ps.leastDoubtful(n, c)
 	profile.Order(pl.party.order, hops)

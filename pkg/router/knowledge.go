@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 
+	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/routerinfo"
@@ -84,7 +85,7 @@ func (k Knowledge) Serve(floodfill bool) { k.r.within(func() { k.r.db.Serve(floo
 
 // Lookup looks a router or a lease set up for the router itself, and returns
 // how it went.
-func (k Knowledge) Lookup(ctx context.Context, hash i2p.Hash, kind netdb.Kind) (netdb.Result, error) {
+func (k Knowledge) Lookup(ctx context.Context, hash i2p.Hash, kind i2np.LookupKind) (netdb.Result, error) {
 	results := make(chan netdb.Result, 1)
 	r := k.r
 	if !r.in.Call(func() { r.mail.lookup(r.pools.self, hash, kind, func(res netdb.Result) { results <- res }) }) {

@@ -92,7 +92,7 @@ func (ml *mail) open(from i2p.Hash, m i2np.Message) []i2np.Clove {
 func (ml *mail) perform(p *party, out netdb.Out) {
 	for _, q := range out.Queries {
 		if !ml.sendQuery(p, q) {
-			ml.later = append(ml.later, func() { ml.perform(p, p.segment.Unsent(ml.now, q)) })
+			ml.later = append(ml.later, func() { ml.perform(p, p.segment.QueryUnsent(ml.now, q)) })
 		}
 	}
 	for _, s := range out.Stores {
@@ -127,7 +127,7 @@ func (ml *mail) perform(p *party, out netdb.Out) {
 			ml.cfg.Log.Info("not published", "owner", p.cfg.Name, "error", pub.Err)
 		case pub.Verified:
 			ml.event("verified", pub.Floodfill, 0, p.cfg.Name, "")
-		case pub.Stored:
+		case pub.Confirmed:
 			if p.cfg.Published != nil && !p.closed {
 				p.cfg.Published()
 			}
@@ -148,7 +148,7 @@ func (ml *mail) fetch(p *party, n netdb.Need) {
 	id, out := ml.tunnels.self.segment.Fetch(ml.now, n)
 	ml.await(ml.tunnels.self, id, out, func(netdb.Result) {
 		if !p.closed {
-			ml.perform(p, p.segment.Learned(ml.now, n.Router))
+			ml.perform(p, p.segment.FetchEnded(ml.now, n.Router))
 		}
 	})
 }
@@ -176,7 +176,7 @@ func (ml *mail) sendQuery(p *party, q netdb.Query) bool {
 		}
 		p.expected.ask(ml.now, q.Key, q.To.Hash(), way{peer: q.To.Hash()})
 		ml.sendOr(q.To.Hash(), ml.message(i2np.DatabaseLookupType, m.AppendTo(nil)), func() {
-			ml.perform(p, p.segment.Unsent(ml.now, q))
+			ml.perform(p, p.segment.QueryUnsent(ml.now, q))
 		})
 		return true
 	}
@@ -197,7 +197,7 @@ func (ml *mail) sendQuery(p *party, q netdb.Query) bool {
 // and its confirmation go directly, as it names us anyway: a tunnel of ours in
 // it would be known for ours. What a destination publishes goes through its
 // tunnels both ways.
-func (ml *mail) sendStore(p *party, s netdb.StoreTo) bool {
+func (ml *mail) sendStore(p *party, s netdb.Store) bool {
 	floodfill := s.To.Hash()
 	if p == ml.tunnels.self {
 		s.Message.ReplyGateway, s.Message.ReplyTunnel = ml.cfg.Hash, 0
@@ -296,8 +296,8 @@ func (ml *mail) wantRouter(to i2p.Hash, m i2np.Message) {
 }
 
 // lookup starts a lookup in the loop; done is called in the loop.
-func (ml *mail) lookup(p *party, key i2p.Hash, kind netdb.Kind, done func(netdb.Result)) {
-	id, out := p.segment.Start(ml.now, key, kind)
+func (ml *mail) lookup(p *party, key i2p.Hash, kind i2np.LookupKind, done func(netdb.Result)) {
+	id, out := p.segment.LookUp(ml.now, key, kind)
 	ml.await(p, id, out, done)
 }
 

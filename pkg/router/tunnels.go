@@ -74,7 +74,7 @@ func (t *Tunnels) LookupLeaseSet(hash i2p.Hash, than i2p.Date, done func(leasese
 			done(nil, ErrStopped)
 			return
 		}
-		id, out := t.p.segment.StartNewer(t.r.now, hash, than)
+		id, out := t.p.segment.LookUpNewer(t.r.now, hash, than)
 		t.r.mail.await(t.p, id, out, func(res netdb.Result) { done(res.LeaseSet, res.Err) })
 	})
 	if !ok {
