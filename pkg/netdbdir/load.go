@@ -1,7 +1,6 @@
 package netdbdir
 
 import (
-	"archive/zip"
 	"context"
 	"errors"
 	"fmt"
@@ -21,9 +20,8 @@ import (
 // Limits of what is read.
 const (
 	maxFile    = 4096    // bytes of a RouterInfo; the largest seen are half of it
-	maxEntries = 250_000 // files of a directory or a zip that are looked at
-	maxZip     = 256 << 20
-	batch      = 256 // files that a worker takes at once
+	maxEntries = 250_000 // files of a directory that are looked at, or that a zip may have
+	batch      = 256     // files that a worker takes at once
 )
 
 // LoadConfig of Load.
@@ -69,9 +67,6 @@ func (l *Loaded) add(o Loaded) {
 // router.info. each is called for one after the other, in the order of the
 // files' names, by one goroutine. A damaged file is counted and left out.
 func Load(ctx context.Context, path string, cfg LoadConfig, each func(*routerinfo.RouterInfo)) (Loaded, error) {
-	if cfg.Workers <= 0 {
-		cfg.Workers = 2
-	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return Loaded{}, fmt.Errorf("netdbdir: %w", err)
@@ -104,11 +99,12 @@ func loadFile(ctx context.Context, name string, size int64, cfg LoadConfig, each
 	}
 	defer f.Close()
 	var magic [4]byte
-	if n, _ := io.ReadFull(f, magic[:]); n == 4 && string(magic[:]) == "PK\x03\x04" {
-		if size > maxZip {
-			return Loaded{}, fmt.Errorf("netdbdir: zip of %d bytes, at most %d are read", size, maxZip)
+	if n, _ := io.ReadFull(f, magic[:]); IsZip(magic[:n]) {
+		counts, err := loadZip(ctx, f, size, cfg, each)
+		if err != nil {
+			err = fmt.Errorf("netdbdir: %s: %w", name, err)
 		}
-		return loadZip(ctx, f, size, cfg, each)
+		return counts, err
 	}
 	b, err := readFile(name)
 	if err != nil {
@@ -173,52 +169,6 @@ func readFile(name string) ([]byte, error) {
 	return slices.Clone(buf[:n]), nil
 }
 
-func readLimited(r io.Reader) ([]byte, error) {
-	var buf [maxFile + 1]byte
-	n, err := io.ReadFull(r, buf[:])
-	if err == nil {
-		return nil, errTooLong
-	}
-	if err != io.EOF && err != io.ErrUnexpectedEOF {
-		return nil, err
-	}
-	return slices.Clone(buf[:n]), nil
-}
-
-// loadZip reads the RouterInfos of a zip, wherever in it they lie. Names serve
-// only to recognise them; nothing is written, and sizes are not believed.
-func loadZip(ctx context.Context, r io.ReaderAt, size int64, cfg LoadConfig, each func(*routerinfo.RouterInfo)) (Loaded, error) {
-	z, err := zip.NewReader(r, size)
-	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
-		return Loaded{}, fmt.Errorf("netdbdir: %w", err)
-	}
-	for _, f := range z.File { // nothing is written by these names; yet who makes them means no good
-		if !filepath.IsLocal(f.Name) || strings.ContainsAny(f.Name, "\\\x00") {
-			return Loaded{}, fmt.Errorf("netdbdir: zip with the file %.80q, which leads out of it", f.Name)
-		}
-	}
-	var total Loaded
-	files := slices.DeleteFunc(slices.Clone(z.File), func(f *zip.File) bool {
-		return strings.HasSuffix(f.Name, "/") || cfg.foreign(&total, f.Name, path.Base(f.Name))
-	})
-	order(cfg, files)
-	if len(files) > maxEntries {
-		total.Skipped = len(files) - maxEntries
-		files = files[:maxEntries]
-	}
-	counts, err := parallel(ctx, len(files), cfg, func(i int) (string, []byte, error) {
-		f, err := files[i].Open()
-		if err != nil {
-			return files[i].Name, nil, err
-		}
-		defer f.Close()
-		b, err := readLimited(f)
-		return files[i].Name, b, err
-	}, each)
-	total.add(counts)
-	return total, err
-}
-
 // foreign tells whether a file's name is none that RouterInfos have, and counts it.
 func (cfg LoadConfig) foreign(counts *Loaded, name, base string) bool {
 	if wanted(base) {
@@ -265,17 +215,21 @@ type passed struct {
 // parallel has n files read and parsed by workers in batches, and gives them to
 // each in order. A worker is never more than a few batches ahead.
 func parallel(ctx context.Context, n int, cfg LoadConfig, read func(int) (string, []byte, error), each func(*routerinfo.RouterInfo)) (Loaded, error) {
+	workers := cfg.Workers
+	if workers <= 0 {
+		workers = 2
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	defer cancel()
 
 	batches := (n + batch - 1) / batch
-	done := make([]chan result, cfg.Workers) // worker w has the batches w, w+Workers, …
+	done := make([]chan result, workers) // worker w has the batches w, w+workers, …
 	for w := range done {
 		done[w] = make(chan result, 2)
 		wait.Go(func() {
-			for at := w; at < batches; at += cfg.Workers {
+			for at := w; at < batches; at += workers {
 				select {
 				case done[w] <- readBatch(ctx, at*batch, min(n, (at+1)*batch), cfg.Verify, read):
 				case <-ctx.Done():
@@ -287,7 +241,7 @@ func parallel(ctx context.Context, n int, cfg LoadConfig, read func(int) (string
 	var total Loaded
 	for at := range batches {
 		select {
-		case r := <-done[at%cfg.Workers]:
+		case r := <-done[at%workers]:
 			for i, ri := range r.routers {
 				if cfg.Max > 0 && total.Routers+i >= cfg.Max {
 					r.counts.Skipped += len(r.routers) - i + n - min(n, (at+1)*batch)

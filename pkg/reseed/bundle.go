@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/su3"
 	"i2ptoolkit/pkg/words"
@@ -217,7 +217,7 @@ func shown(name string) string {
 // checkEntry refuses what somebody must have meant. In a zip of our user's own, folders are
 // nothing special, but names that lead out of it are.
 func (cfg OpenConfig) checkEntry(f *zip.File) error {
-	if cfg.Own && (!filepath.IsLocal(f.Name) || strings.ContainsAny(f.Name, "\\\x00")) {
+	if cfg.Own && netdbdir.LeadsOut(f.Name) {
 		return fmt.Errorf("%w: file %.80q, which leads out of the archive", ErrHostile, f.Name)
 	}
 	if !cfg.Own && (strings.ContainsAny(f.Name, "/\\\x00") || f.Name == ".." || f.Name == ".") {

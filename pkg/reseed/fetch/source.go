@@ -67,7 +67,7 @@ func (o *outcome) file(body []byte) {
 		if o.report.Result == Hostile { // whoever named the file means well
 			o.report.Result = Malformed
 		}
-	case len(body) > 4 && string(body[:2]) == "PK":
+	case netdbdir.IsZip(body):
 		open.Own = true
 		o.open(body, open)
 	default:
@@ -112,8 +112,8 @@ func isZip(path string) bool {
 	}
 	defer f.Close()
 	var magic [4]byte
-	_, err = io.ReadFull(f, magic[:])
-	return err == nil && string(magic[:]) == "PK\x03\x04"
+	n, _ := io.ReadFull(f, magic[:])
+	return netdbdir.IsZip(magic[:n])
 }
 
 // netDb reads a netDb directory, or a zip of one, whatever else is in it.
