@@ -11,6 +11,7 @@ import (
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/cli/record"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/words"
 )
@@ -83,11 +84,21 @@ func fromPaths(ctx context.Context, c *cli.Context, paths []string, take func(*r
 
 // fromPath reads a file, directory or zip.
 func fromPath(ctx context.Context, c *cli.Context, path string, take func(*routerinfo.RouterInfo)) error {
-	name := cli.InputName(path)
-	counts, err := load(ctx, c, path, take, func(file string, why error) { cli.Verbosef(c, "%s: passed over: %v", file, why) })
+	counts, err := load(ctx, c, path, take, passed(c))
 	if err != nil {
 		return err
 	}
+	tell(c, cli.InputName(path), counts)
+	return ctx.Err()
+}
+
+// passed tells of a file that is passed over, with -v.
+func passed(c *cli.Context) func(string, error) {
+	return func(file string, why error) { cli.Verbosef(c, "%s: passed over: %v", file, why) }
+}
+
+// tell says how many files of a directory or zip were no use.
+func tell(c *cli.Context, name string, counts netdbdir.Loaded) {
 	if bad := counts.Junk + counts.Misnamed; bad > 0 {
 		cli.Warnf(c, "%s: %d of %s %s damaged or misnamed", name, bad, words.Count(counts.Files, "file"), words.Verb(bad, "is", "are"))
 	}
@@ -97,7 +108,6 @@ func fromPath(ctx context.Context, c *cli.Context, path string, take func(*route
 	if counts.Skipped > 0 {
 		cli.Warnf(c, "%s: %s too many passed over", name, words.Count(counts.Skipped, "file"))
 	}
-	return ctx.Err()
 }
 
 // lister prints RouterInfos as they come: a netDb has too many to wait for the last.

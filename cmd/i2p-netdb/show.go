@@ -37,41 +37,32 @@ func showCommand() *cli.Command {
 }
 
 func showPath(c *cli.Context, path string, out *printer) error {
-	several, err := isCollection(c, path)
+	take := func(ri *routerinfo.RouterInfo) { out.print(record.OfRouter(ri, true)) }
+	if info, err := os.Stat(path); path != "-" && err == nil && info.IsDir() {
+		return fromPath(c.Context, c, path, take)
+	}
+	in, err := cli.PeekInput(c, path)
 	if err != nil {
 		return err
 	}
-	if several {
-		return fromPath(c.Context, c, path, func(ri *routerinfo.RouterInfo) { out.print(record.OfRouter(ri, true)) })
-	}
-	b, err := cli.ReadInput(c, path, maxRecord)
-	if err != nil {
+	defer in.Close()
+	if in.Zip {
+		counts, err := loadZip(c.Context, in, take, passed(c))
+		if err == nil {
+			tell(c, in.Name, counts)
+		}
 		return err
+	}
+	b, err := in.ReadAll(maxRecord)
+	if err != nil {
+		return cli.BadData(in.Name, err)
 	}
 	shown, err := record.Guess(b, time.Now())
 	if err != nil {
-		return cli.Dataf("%s: %w", cli.InputName(path), err)
+		return cli.Dataf("%s: %w", in.Name, err)
 	}
 	out.print(shown)
 	return nil
-}
-
-// isCollection tells directories and zips from files of one entry, and from what can be read
-// only once.
-func isCollection(c *cli.Context, path string) (bool, error) {
-	if path == "-" {
-		return false, nil
-	}
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
-		return err == nil && info.IsDir(), err
-	}
-	s, err := openStream(c, path)
-	if err != nil {
-		return false, err
-	}
-	defer s.Close()
-	return s.zip, nil
 }
 
 // printer prints entries, with a line between them in text.

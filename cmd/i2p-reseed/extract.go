@@ -38,7 +38,7 @@ func extractCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			in, err := openInput(c, args[0])
+			in, err := cli.PeekInput(c, args[0])
 			if err != nil {
 				return err
 			}
@@ -46,7 +46,7 @@ func extractCommand() *cli.Command {
 			if dir := c.String("routers"); dir != "" {
 				return extractRouters(c, in, t, now, dir)
 			}
-			if in.zip {
+			if in.Zip {
 				return cli.WithHint(cli.Dataf("%s is a zip, no su3 file", in.Name), "--routers DIR takes the RouterInfos out")
 			}
 			return extract(c, in, t, now)
@@ -56,13 +56,13 @@ func extractCommand() *cli.Command {
 
 // extract writes the content. What goes to a file goes to one beside it until it is
 // verified; what goes to stdout is kept in memory.
-func extract(c *cli.Context, in *input, t *reseed.Trust, now time.Time) error {
+func extract(c *cli.Context, in *cli.Peeked, t *reseed.Trust, now time.Time) error {
 	if path := c.String("output"); path == "" && cli.IsTerminal(os.Stdout) {
 		return cli.WithHint(cli.Usagef("the content may be binary, and stdout is a terminal"), "name a file with -o FILE, or insist with -o -")
 	} else if path != "" && path != "-" {
 		return extractFile(c, in, t, now, path)
 	}
-	h, err := in.header()
+	h, err := peekHeader(in)
 	if err != nil {
 		return err
 	}
@@ -80,12 +80,12 @@ func extract(c *cli.Context, in *input, t *reseed.Trust, now time.Time) error {
 // maxInMemory bounds what waits for its signature in memory.
 const maxInMemory = 32 << 20
 
-func extractFile(c *cli.Context, in *input, t *reseed.Trust, now time.Time, path string) error {
+func extractFile(c *cli.Context, in *cli.Peeked, t *reseed.Trust, now time.Time, path string) error {
 	info, err := os.Lstat(path)
 	if err == nil && (!c.Bool("force") || !info.Mode().IsRegular()) {
 		return cli.WithHint(fmt.Errorf("%s exists already", path), "--force replaces a file")
 	}
-	h, err := in.header()
+	h, err := peekHeader(in)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func extractFile(c *cli.Context, in *input, t *reseed.Trust, now time.Time, path
 
 // copyContent copies a file's content, whose signature must be good unless --unverified says
 // otherwise.
-func copyContent(c *cli.Context, in *input, t *reseed.Trust, h su3.Header, now time.Time, w io.Writer) error {
+func copyContent(c *cli.Context, in *cli.Peeked, t *reseed.Trust, h su3.Header, now time.Time, w io.Writer) error {
 	if c.Bool("unverified") {
 		r, err := su3.NewReader(in)
 		if err == nil {
@@ -115,8 +115,8 @@ func copyContent(c *cli.Context, in *input, t *reseed.Trust, h su3.Header, now t
 }
 
 // extractRouters writes a bundle's RouterInfos as a netDb directory has them.
-func extractRouters(c *cli.Context, in *input, t *reseed.Trust, now time.Time, dir string) error {
-	b, err := in.bundle()
+func extractRouters(c *cli.Context, in *cli.Peeked, t *reseed.Trust, now time.Time, dir string) error {
+	b, err := in.ReadAll(reseed.MaxBundle)
 	if err != nil {
 		return cli.BadData(in.Name, err)
 	}

@@ -71,27 +71,27 @@ type contents struct {
 }
 
 func inspect(c *cli.Context, path string) (contents, error) {
-	in, err := openInput(c, path)
+	in, err := cli.PeekInput(c, path)
 	if err != nil {
 		return contents{}, err
 	}
 	defer in.Close()
 	shown := contents{File: path, Kind: "zip"}
-	if !in.zip {
-		h, err := in.header()
+	if !in.Zip {
+		h, err := peekHeader(in)
 		if err != nil {
 			return contents{}, err
 		}
 		shown.describe(h)
 		if h.ContentType != su3.Reseed || h.FileType != su3.ZIP {
-			return shown, in.checkLength(h)
+			return shown, checkLength(in, h)
 		}
 	}
-	b, err := in.bundle()
+	b, err := in.ReadAll(reseed.MaxBundle)
 	if err != nil {
 		return contents{}, cli.BadData(in.Name, err)
 	}
-	if in.zip {
+	if in.Zip {
 		shown.ContentBytes = int64(len(b))
 	}
 	now := time.Now()

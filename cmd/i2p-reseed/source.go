@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"fmt"
 	"io"
 	"os"
 	"time"
@@ -12,57 +10,18 @@ import (
 	"i2ptoolkit/pkg/su3"
 )
 
-// input is a file, or stdin, whose kind is known from its beginning.
-type input struct {
-	Name string // for errors
-	*bufio.Reader
-	io.Closer
-	zip bool // no su3, but a zip as su3 reseed files have in them
-}
-
-// openInput opens a file, or stdin for "-", and tells what it is.
-func openInput(c *cli.Context, path string) (*input, error) {
-	f, err := cli.OpenInput(c, path)
-	if err != nil {
-		return nil, err
-	}
-	in := &input{Name: cli.InputName(path), Reader: bufio.NewReaderSize(f, 64<<10), Closer: f}
-	magic, err := in.Peek(4)
-	if err != nil && err != io.EOF {
-		in.Close()
-		return nil, err
-	}
-	in.zip = string(magic) == "PK\x03\x04" || string(magic) == "PK\x05\x06"
-	return in, nil
-}
-
-// bundle reads the whole of a reseed bundle.
-func (in *input) bundle() ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(in, reseed.MaxBundle+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(b) > reseed.MaxBundle {
-		return nil, fmt.Errorf("more than the %d bytes that a bundle may have", reseed.MaxBundle)
-	}
-	return b, nil
-}
-
-// header reads a su3 file's header, and leaves it to be read again.
-func (in *input) header() (su3.Header, error) {
+// peekHeader reads a su3 file's header, and leaves it to be read again.
+func peekHeader(in *cli.Peeked) (su3.Header, error) {
 	b, err := in.Peek(su3.MaxHeader)
 	if err != nil && err != io.EOF {
 		return su3.Header{}, err
 	}
 	h, _, err := su3.ParseHeader(b)
-	if err != nil {
-		return su3.Header{}, cli.BadData(in.Name, err)
-	}
-	return h, nil
+	return h, cli.BadData(in.Name, err)
 }
 
 // checkLength reads a file to its end, which must be where the header has it.
-func (in *input) checkLength(h su3.Header) error {
+func checkLength(in *cli.Peeked, h su3.Header) error {
 	n, err := io.Copy(io.Discard, in)
 	if err != nil {
 		return err

@@ -66,15 +66,15 @@ type verdict struct {
 // verify judges a file; the error says why the answer is no.
 func verify(c *cli.Context, path string, t *reseed.Trust, now time.Time) (verdict, error) {
 	v := verdict{File: path}
-	in, err := openInput(c, path)
+	in, err := cli.PeekInput(c, path)
 	if err != nil {
 		return v, err
 	}
 	defer in.Close()
-	if in.zip {
+	if in.Zip {
 		return v, cli.Dataf("%s: a zip, which nobody has signed", in.Name)
 	}
-	h, err := in.header()
+	h, err := peekHeader(in)
 	if err != nil {
 		return v, err
 	}
@@ -116,8 +116,8 @@ func useless(v verdict) error {
 }
 
 // verifyBundle reads a reseed bundle whose signature must be good.
-func verifyBundle(c *cli.Context, in *input, t *reseed.Trust, now time.Time) (reseed.Bundle, error) {
-	b, err := in.bundle()
+func verifyBundle(c *cli.Context, in *cli.Peeked, t *reseed.Trust, now time.Time) (reseed.Bundle, error) {
+	b, err := in.ReadAll(reseed.MaxBundle)
 	if err != nil {
 		return reseed.Bundle{}, err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"i2ptoolkit/pkg/netdbdir"
 )
 
 // StandardInput is what errors call stdin.
@@ -23,7 +26,9 @@ func InputName(path string) string {
 
 // OpenInput opens a file, or stdin for "-". Waiting for it, as for a pipe that nobody writes
 // to, ends with the program's context.
-func OpenInput(c *Context, path string) (io.ReadCloser, error) {
+func OpenInput(c *Context, path string) (io.ReadCloser, error) { return openInput(c, path) }
+
+func openInput(c *Context, path string) (*input, error) {
 	if path == "-" {
 		return &input{ctx: c.Context, file: os.Stdin}, nil
 	}
@@ -45,7 +50,7 @@ type input struct {
 
 func (in *input) Read(b []byte) (int, error) {
 	if in.err == nil && in.buf == nil {
-		if info, err := in.file.Stat(); err == nil && info.Mode().IsRegular() {
+		if _, ok := in.regular(); ok {
 			if in.ctx.Err() != nil {
 				return 0, context.Cause(in.ctx)
 			}
@@ -66,12 +71,87 @@ func (in *input) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+// regular gives the size of a file that can be read in any order, and keeps nobody waiting.
+func (in *input) regular() (size int64, ok bool) {
+	info, err := in.file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return 0, false
+	}
+	return info.Size(), true
+}
+
 // Close closes a file, but not stdin.
 func (in *input) Close() error {
 	if in.file == os.Stdin {
 		return nil
 	}
 	return in.file.Close()
+}
+
+// Peeked is an input whose kind is known by its beginning, before any of it is read.
+type Peeked struct {
+	Name string // for errors
+	Zip  bool
+	*bufio.Reader
+	input *input
+	copy  *os.File // of what can be read only once, for Section
+}
+
+// maxPeek bounds what of a Peeked can be looked at.
+const maxPeek = 64 << 10
+
+// PeekInput is OpenInput for what may be of several kinds.
+func PeekInput(c *Context, path string) (*Peeked, error) {
+	in, err := openInput(c, path)
+	if err != nil {
+		return nil, err
+	}
+	p := &Peeked{Name: InputName(path), Reader: bufio.NewReaderSize(in, maxPeek), input: in}
+	beginning, err := p.Peek(4)
+	if err != nil && err != io.EOF {
+		in.Close()
+		return nil, err
+	}
+	p.Zip = netdbdir.IsZip(beginning)
+	return p, nil
+}
+
+// Close closes the input, but not stdin.
+func (p *Peeked) Close() error {
+	if p.copy != nil {
+		p.copy.Close()
+		os.Remove(p.copy.Name())
+	}
+	return p.input.Close()
+}
+
+// ReadAll reads what is left, up to limit bytes: more is an error.
+func (p *Peeked) ReadAll(limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(p, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		b, err = nil, fmt.Errorf("more than %d bytes", limit)
+	}
+	return b, err
+}
+
+// Section gives what is left for reading in any order, as zips need it. Of a pipe or a terminal
+// it copies one byte more than limit at most to a file, which is there until Close.
+func (p *Peeked) Section(limit int64) (*io.SectionReader, error) {
+	if size, ok := p.input.regular(); ok {
+		at, err := p.input.file.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return nil, err
+		}
+		at -= int64(p.Buffered())
+		return io.NewSectionReader(p.input.file, at, size-at), nil
+	}
+	f, err := os.CreateTemp("", "i2p-*")
+	if err != nil {
+		return nil, err
+	}
+	p.copy = f
+	n, err := io.Copy(f, io.LimitReader(p, limit+1))
+	return io.NewSectionReader(f, 0, n), err
 }
 
 // ReadInput reads a whole file, or stdin for "-", up to limit bytes: more is bad data.
