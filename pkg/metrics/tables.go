@@ -34,7 +34,7 @@ func routerTable() []row {
 			"malformed=Malformed expired=Expired unknown=Unknown undecryptable=Undecryptable strayed=Strayed inbox_full=InboxDropped builds_limit=BuildsLimited garlic_limit=GarlicLimited"},
 		{"destinations", "Local destinations that are in use.", "", "Parties"},
 		{"profile_peers", "Routers of which something was learnt.", "", "Profiles.Peers"},
-		{"profile_group_peers", "Of these, those of a group to choose hops from.", "group", "fast=Profiles.Fast capable=Profiles.Capable"},
+		{"profile_group_peers", "Of these, those of a group to choose hops from.", "group", "fast=Profiles.Fast high_capacity=Profiles.HighCapacity"},
 		{"profile_evicted_total", "Routers that were forgotten for want of room.", "", "Profiles.Evicted"},
 	})
 }

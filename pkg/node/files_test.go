@@ -292,7 +292,7 @@ func TestDamagedProfiles(t *testing.T) {
 		"empty":       {nil, 0, "not read"},
 		"junk":        {bytes.Repeat([]byte{0xff, '\n'}, 500), 0, "not read"},
 		"cut":         {whole[:len(whole)-20], 19, "lines=1"},
-		"a bad line":  {bytes.Replace(whole, []byte(" real\n"), []byte(" NaN\n"), 1), 19, "lines=1"},
+		"a bad line":  {bytes.Replace(whole, []byte(" proven\n"), []byte(" NaN\n"), 1), 19, "lines=1"},
 		"whole":       {whole, 20, ""},
 		"too long":    {append(slices.Clone(whole), make([]byte, profilesMax)...), 0, "too long"},
 		"a directory": {nil, 0, "not read"},

@@ -2,7 +2,6 @@ package profile
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -13,13 +12,16 @@ import (
 )
 
 const (
-	fileHeader = "i2p-profiles 1"
-	fileFields = 15
+	fileHeader = "i2p-profiles 2"
 	fileMaxAge = 7 * 24 * time.Hour
+	fileProven = "proven"
+	fileNot    = "-"
 )
 
 // AppendTo writes the table as text: a header line and one line for each
-// router that was heard of within a week, sorted by hash.
+// router that was heard of within a week, sorted by hash. A line has the hash,
+// the times, the failed dials, the counts, the latency, and whether the router
+// is proven.
 func (t *Table) AppendTo(b []byte, now time.Time) []byte {
 	b = append(b, fileHeader...)
 	b = append(b, '\n')
@@ -37,16 +39,18 @@ func (t *Table) AppendTo(b []byte, now time.Time) []byte {
 }
 
 func (r *record) appendTo(b []byte) []byte {
-	for _, v := range []int64{r.at, r.seen, r.connectedAt, r.refusedAt, r.rejectedAt, int64(r.refusals)} {
-		b = strconv.AppendInt(append(b, ' '), v, 10)
+	for _, v := range r.times() {
+		b = strconv.AppendInt(append(b, ' '), *v, 10)
 	}
-	for _, v := range []float32{r.accepted, r.rejected, r.expired, r.carried, r.failed, r.answered, r.silent, r.latency, r.speed} {
-		b = strconv.AppendFloat(append(b, ' '), float64(v), 'g', 5, 32)
+	b = strconv.AppendInt(append(b, ' '), int64(r.dials.failures), 10)
+	for _, v := range append(r.counts(), &r.latency) {
+		b = strconv.AppendFloat(append(b, ' '), float64(*v), 'g', 5, 32)
 	}
+	proven := fileNot
 	if r.proven {
-		return append(b, " real\n"...)
+		proven = fileProven
 	}
-	return append(b, " -\n"...)
+	return append(append(append(b, ' '), proven...), '\n')
 }
 
 // Parse reads what AppendTo wrote. Lines that are damaged are left out and
@@ -67,9 +71,9 @@ func Parse(cfg Config, b []byte, now time.Time) (t *Table, skipped int, err erro
 		}
 		// A clock that was wrong when the file was written must not keep
 		// a peer banned.
-		at := now.Unix()
-		r.at, r.seen, r.connectedAt = min(r.at, at), min(r.seen, at), min(r.connectedAt, at)
-		r.refusedAt, r.rejectedAt = min(r.refusedAt, at), min(r.rejectedAt, at)
+		for _, at := range r.times() {
+			*at = min(*at, now.Unix())
+		}
 		t.peers[h] = &r
 	}
 	return t, skipped, nil
@@ -77,42 +81,31 @@ func Parse(cfg Config, b []byte, now time.Time) (t *Table, skipped int, err erro
 
 func parseRecord(line []byte) (h i2p.Hash, r record, ok bool) {
 	f := bytes.Fields(line)
-	if len(f) != 2+fileFields {
+	times, counts := r.times(), append(r.counts(), &r.latency)
+	if len(f) != 1+len(times)+1+len(counts)+1 {
 		return h, r, false
 	}
 	h, err := i2p.ParseHash(string(f[0]))
 	if err != nil {
 		return h, r, false
 	}
-	var refusals int64
-	for i, p := range []*int64{&r.at, &r.seen, &r.connectedAt, &r.refusedAt, &r.rejectedAt, &refusals} {
+	var failures int64
+	for i, p := range append(times, &failures) {
 		v, err := strconv.ParseInt(string(f[1+i]), 10, 64)
 		if err != nil || v < 0 {
 			return h, r, false
 		}
 		*p = v
 	}
-	for i, p := range []*float32{&r.accepted, &r.rejected, &r.expired, &r.carried, &r.failed, &r.answered, &r.silent, &r.latency, &r.speed} {
-		v, err := strconv.ParseFloat(string(f[7+i]), 32)
+	for i, p := range counts {
+		v, err := strconv.ParseFloat(string(f[2+len(times)+i]), 32)
 		if err != nil || math.IsNaN(v) || v < 0 || v > 1e12 {
 			return h, r, false
 		}
 		*p = float32(v)
 	}
-	r.refusals = uint8(min(refusals, 255))
-	r.proven = string(f[16]) == "real"
-	return h, r, r.proven || string(f[16]) == "-"
-}
-
-// List gives every profile, best score first.
-func (t *Table) List(now time.Time) []Profile {
-	all := make([]Profile, 0, len(t.peers))
-	for h := range t.peers {
-		p, _ := t.Get(now, h)
-		all = append(all, p)
-	}
-	slices.SortFunc(all, func(a, b Profile) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), a.Peer.Compare(b.Peer))
-	})
-	return all
+	r.dials.failures = uint8(min(failures, 255))
+	last := string(f[len(f)-1])
+	r.proven = last == fileProven
+	return h, r, r.proven || last == fileNot
 }

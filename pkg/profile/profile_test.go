@@ -23,9 +23,9 @@ func peer(n int) i2p.Hash {
 	return i2p.HashOf(b[:])
 }
 
-// fakeSource is a source whose RouterInfos are all one: selection looks at the
+// fakeRouters have one RouterInfo for all: selection looks at the
 // summaries only.
-type fakeSource struct {
+type fakeRouters struct {
 	list []Summary
 	at   map[i2p.Hash]int
 	ri   *routerinfo.RouterInfo
@@ -33,15 +33,15 @@ type fakeSource struct {
 	bad  map[i2p.Hash]bool
 }
 
-func (f *fakeSource) Len() int          { return len(f.list) }
-func (f *fakeSource) At(i int) *Summary { return &f.list[i] }
-func (f *fakeSource) Find(h i2p.Hash) *Summary {
+func (f *fakeRouters) Len() int          { return len(f.list) }
+func (f *fakeRouters) At(i int) *Summary { return &f.list[i] }
+func (f *fakeRouters) Find(h i2p.Hash) *Summary {
 	if i, ok := f.at[h]; ok {
 		return &f.list[i]
 	}
 	return nil
 }
-func (f *fakeSource) Router(h i2p.Hash) *routerinfo.RouterInfo {
+func (f *fakeRouters) Router(h i2p.Hash) *routerinfo.RouterInfo {
 	if f.bad[h] {
 		return nil
 	}
@@ -49,7 +49,7 @@ func (f *fakeSource) Router(h i2p.Hash) *routerinfo.RouterInfo {
 	return f.ri
 }
 
-func newSource(tb testing.TB, n int) *fakeSource {
+func newRouters(tb testing.TB, n int) *fakeRouters {
 	tb.Helper()
 	keys, err := i2p.GenerateRouter(seeded(9))
 	if err != nil {
@@ -59,11 +59,11 @@ func newSource(tb testing.TB, n int) *fakeSource {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	f := &fakeSource{ri: ri, at: make(map[i2p.Hash]int)}
+	f := &fakeRouters{ri: ri, at: make(map[i2p.Hash]int)}
 	for i := range n {
 		f.list = append(f.list, Summary{
 			Hash: peer(i), Published: i2p.DateOf(testTime), Version: 0<<16 | 9<<8 | 68, Bandwidth: 'O',
-			Flags:    X25519 | Published | Reachable | NTCP2v4 | ShortBuild,
+			Flags:    X25519 | Published | Reachable,
 			Prefixes: [3]uint32{1<<24 | uint32(i+1)},
 		})
 		f.at[peer(i)] = i
@@ -71,7 +71,7 @@ func newSource(tb testing.TB, n int) *fakeSource {
 	return f
 }
 
-func (f *fakeSource) choose(t *Table, n int, c Constraints) []int {
+func (f *fakeRouters) choose(t *Table, n int, c Constraints) []int {
 	f.gave = nil
 	t.Select(testTime, f, n, c)
 	var out []int
@@ -82,9 +82,9 @@ func (f *fakeSource) choose(t *Table, n int, c Constraints) []int {
 }
 
 func TestSelectConstraints(t *testing.T) {
-	src := newSource(t, 40)
-	for i := range src.list {
-		s := &src.list[i]
+	routers := newRouters(t, 40)
+	for i := range routers.list {
+		s := &routers.list[i]
 		switch i {
 		case 0:
 			s.Version = 9<<8 | 57
@@ -111,7 +111,7 @@ func TestSelectConstraints(t *testing.T) {
 	table := New(Config{Rand: seeded(1)})
 	exclude := map[i2p.Hash]struct{}{peer(8): {}, peer(9): {}}
 	for range 200 {
-		got := src.choose(table, 6, Constraints{Exclude: exclude})
+		got := routers.choose(table, 6, Constraints{Exclude: exclude})
 		if len(got) != 6 {
 			t.Fatalf("%d chosen", len(got))
 		}
@@ -133,40 +133,40 @@ func TestSelectConstraints(t *testing.T) {
 		}
 	}
 	// On a test network everybody is a neighbour.
-	for i := range src.list {
-		src.list[i].Prefixes = [3]uint32{1<<24 | 127<<8}
+	for i := range routers.list {
+		routers.list[i].Prefixes = [3]uint32{1<<24 | 127<<8}
 	}
-	if got := src.choose(table, 6, Constraints{}); len(got) != 1 {
+	if got := routers.choose(table, 6, Constraints{}); len(got) != 1 {
 		t.Fatalf("%d of one /16", len(got))
 	}
-	if got := src.choose(table, 6, Constraints{SamePrefix: true}); len(got) != 6 {
+	if got := routers.choose(table, 6, Constraints{SamePrefix: true}); len(got) != 6 {
 		t.Fatalf("%d on a test network", len(got))
 	}
-	if got := src.choose(table, 3, Constraints{With: []Summary{src.list[10]}}); len(got) != 0 {
+	if got := routers.choose(table, 3, Constraints{With: []Summary{routers.list[10]}}); len(got) != 0 {
 		t.Fatal("relatives of one chosen before")
 	}
 }
 
 func TestSelectAvoidsAsLongAsItCan(t *testing.T) {
-	src, table := newSource(t, 5), New(Config{Rand: seeded(1)})
+	routers, table := newRouters(t, 5), New(Config{Rand: seeded(1)})
 	avoid := map[i2p.Hash]struct{}{peer(0): {}, peer(1): {}, peer(2): {}}
 	for range 50 {
-		got := src.choose(table, 2, Constraints{Avoid: avoid})
+		got := routers.choose(table, 2, Constraints{Avoid: avoid})
 		if len(got) != 2 || got[0] < 3 || got[1] < 3 {
 			t.Fatal(got)
 		}
-		if got := src.choose(table, 4, Constraints{Avoid: avoid}); len(got) != 4 {
+		if got := routers.choose(table, 4, Constraints{Avoid: avoid}); len(got) != 4 {
 			t.Fatal(got)
 		}
 	}
-	src.bad = map[i2p.Hash]bool{peer(3): true}
-	if got := src.choose(table, 5, Constraints{}); len(got) != 4 {
+	routers.bad = map[i2p.Hash]bool{peer(3): true}
+	if got := routers.choose(table, 5, Constraints{}); len(got) != 4 {
 		t.Fatalf("%v with one that cannot be used", got)
 	}
 }
 
 func TestSelectPrefersWhatWorks(t *testing.T) {
-	src, table := newSource(t, 20), New(Config{Rand: seeded(1)})
+	routers, table := newRouters(t, 20), New(Config{Rand: seeded(1)})
 	for i := range 10 {
 		for range 10 {
 			table.BuildExpired(testTime, peer(i), 1)
@@ -175,7 +175,7 @@ func TestSelectPrefersWhatWorks(t *testing.T) {
 	}
 	good := 0
 	for range 300 {
-		for _, i := range src.choose(table, 2, Constraints{}) {
+		for _, i := range routers.choose(table, 2, Constraints{}) {
 			if i >= 10 {
 				good++
 			}
@@ -187,14 +187,14 @@ func TestSelectPrefersWhatWorks(t *testing.T) {
 }
 
 func TestClientTierIsTheFastGroup(t *testing.T) {
-	src, table := newSource(t, 3000), New(Config{Rand: seeded(1)})
+	routers, table := newRouters(t, 3000), New(Config{Rand: seeded(1)})
 	for i := range 100 {
 		for range 5 {
 			table.BuildAccepted(testTime, peer(i), time.Second)
 		}
-		table.TunnelCarried(testTime, peer(i), float64(1000*i))
 	}
-	fast := table.Fast(testTime)
+	table.regroup(testTime)
+	fast := table.groups.fast
 	if len(fast) != fastPeers {
 		t.Fatalf("%d are fast", len(fast))
 	}
@@ -204,7 +204,7 @@ func TestClientTierIsTheFastGroup(t *testing.T) {
 	}
 	seen := map[int]int{}
 	for range 300 {
-		for _, i := range src.choose(table, 3, Constraints{Use: Client}) {
+		for _, i := range routers.choose(table, 3, Constraints{Use: Client}) {
 			if !in[peer(i)] {
 				t.Fatalf("router %d is not of the fast group", i)
 			}
@@ -216,7 +216,7 @@ func TestClientTierIsTheFastGroup(t *testing.T) {
 	}
 	strangers := 0
 	for range 200 {
-		for _, i := range src.choose(table, 3, Constraints{}) {
+		for _, i := range routers.choose(table, 3, Constraints{}) {
 			if i >= 100 {
 				strangers++
 			}
@@ -230,7 +230,7 @@ func TestClientTierIsTheFastGroup(t *testing.T) {
 // The botnet of fakes: strangers never answer, so even exploratory tunnels go
 // mostly through routers that are known.
 func TestStrangersThatNeverAnswer(t *testing.T) {
-	src, table := newSource(t, 5000), New(Config{Rand: seeded(1)})
+	routers, table := newRouters(t, 5000), New(Config{Rand: seeded(1)})
 	for i := range 50 {
 		for range 5 {
 			table.BuildAccepted(testTime, peer(i), time.Second)
@@ -239,12 +239,12 @@ func TestStrangersThatNeverAnswer(t *testing.T) {
 	for i := range 400 {
 		table.BuildExpired(testTime, peer(1000+i), 1)
 	}
-	if r := table.StrangerRate(); r > 0.2 {
+	if r := table.strangers.rate(); r > 0.2 {
 		t.Fatalf("stranger rate %.2f", r)
 	}
 	known := 0
 	for range 300 {
-		for _, i := range src.choose(table, 2, Constraints{}) {
+		for _, i := range routers.choose(table, 2, Constraints{}) {
 			if i < 50 {
 				known++
 			}
@@ -268,7 +268,8 @@ func TestCongestion(t *testing.T) {
 		"old E": {CongestionE, 16 * time.Minute, 0.25},
 	} {
 		s := Summary{Published: i2p.DateOf(testTime.Add(-tc.age)), Flags: tc.flags}
-		if got := table.weight(testTime, &s, &Constraints{}); got != tc.want {
+		choice := selection{table: table, now: testTime}
+		if got := choice.weight(&s); got != tc.want {
 			t.Errorf("%s: weight %v, want %v", name, got, tc.want)
 		}
 	}
@@ -280,11 +281,15 @@ func TestScoreDecays(t *testing.T) {
 	for range 10 {
 		table.BuildExpired(testTime, p, 1)
 	}
-	before, after := table.Score(testTime, p), table.Score(testTime.Add(24*time.Hour), p)
+	score := func(now time.Time) float64 {
+		p, _ := table.Get(now, p)
+		return p.Score
+	}
+	before, after := score(testTime), score(testTime.Add(24*time.Hour))
 	if before > 0.05 || after < 0.4 {
 		t.Fatalf("%.3f, a day later %.3f", before, after)
 	}
-	if table.Score(testTime, p) != before {
+	if score(testTime) != before {
 		t.Fatal("looking changes the score")
 	}
 }
@@ -360,7 +365,7 @@ func TestBounded(t *testing.T) {
 	for i := range 10_000 {
 		table.BuildExpired(testTime.Add(time.Duration(i)*time.Second), peer(1+i), 3)
 	}
-	if table.Len() > 100 || !table.Proven(peer(0)) || table.Evicted() == 0 {
+	if table.Len() > 100 || !table.Proven(peer(0)) || table.Stats().Evicted == 0 {
 		t.Fatalf("%d profiles", table.Len())
 	}
 }
@@ -386,7 +391,7 @@ func TestFile(t *testing.T) {
 	if b := table.AppendTo(nil, testTime); !bytes.Equal(a, b) {
 		t.Fatal("written again, the file differs")
 	}
-	damaged := strings.Replace(string(a), " real", " rea", 1) + "half a li"
+	damaged := strings.Replace(string(a), " proven", " prove", 1) + "half a li"
 	if table, skipped, err = Parse(Config{}, []byte(damaged), testTime); err != nil || skipped != 2 || table.Len() != 49 {
 		t.Fatal(skipped, err, table.Len())
 	}
@@ -453,7 +458,7 @@ func TestSummarize(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := Summarize(ri)
-	want := Reachable | Floodfill | CongestionE | Published | NTCP2v4 | NTCP2v6 | X25519 | ShortBuild | Introduced
+	want := Reachable | Floodfill | CongestionE | Published | X25519
 	if s.Flags != want || s.Bandwidth != 'P' || s.Version != 9<<8|68 || s.Family == 0 || s.Hash != ri.Hash() {
 		t.Fatalf("%+v", s)
 	}
@@ -463,22 +468,22 @@ func TestSummarize(t *testing.T) {
 }
 
 func BenchmarkSelectClient(b *testing.B) {
-	src, table := newSource(b, 55_000), New(Config{Rand: seeded(1)})
+	routers, table := newRouters(b, 55_000), New(Config{Rand: seeded(1)})
 	for i := range 200 {
 		for range 5 {
 			table.BuildAccepted(testTime, peer(i), time.Second)
 		}
 	}
 	for b.Loop() {
-		src.gave = src.gave[:0]
-		table.Select(testTime, src, 3, Constraints{Use: Client})
+		routers.gave = routers.gave[:0]
+		table.Select(testTime, routers, 3, Constraints{Use: Client})
 	}
 }
 
 func BenchmarkSelectExploratory(b *testing.B) {
-	src, table := newSource(b, 55_000), New(Config{Rand: seeded(1)})
+	routers, table := newRouters(b, 55_000), New(Config{Rand: seeded(1)})
 	for b.Loop() {
-		src.gave = src.gave[:0]
-		table.Select(testTime, src, 3, Constraints{})
+		routers.gave = routers.gave[:0]
+		table.Select(testTime, routers, 3, Constraints{})
 	}
 }

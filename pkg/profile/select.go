@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/routerinfo"
 )
@@ -43,72 +44,62 @@ type Constraints struct {
 }
 
 const (
-	minVersion   = Version(0<<16 | 9<<8 | 58)
-	samplePool   = 384 // positions looked at in a big source
-	wholePool    = 768 // a source up to this size is looked at as a whole
-	freshE       = 15 * time.Minute
-	weightD      = 0.5
-	weightE      = 0.1
-	weightSlow   = 0.3
-	fewFast      = 8
-	weightFast   = 8
-	weightRefuse = 0.02
+	minVersion        = Version(0<<16 | 9<<8 | 58)
+	samplePool        = 384 // positions looked at in a big source
+	wholePool         = 768 // a source up to this size is looked at as a whole
+	freshE            = 15 * time.Minute
+	weightD           = 0.5
+	weightE           = 0.1
+	weightSlow        = 0.3
+	fewFast           = 8
+	weightFast        = 8
+	weightUnreachable = 0.02
 )
-
-type candidate struct {
-	s      *Summary
-	weight float64
-	avoid  bool
-}
 
 // Select chooses up to n different routers at random under the constraints; the
 // order says nothing. It returns fewer where there are not enough.
-func (t *Table) Select(now time.Time, src Routers, n int, c Constraints) []*routerinfo.RouterInfo {
-	if n <= 0 || src.Len() == 0 {
+func (t *Table) Select(now time.Time, from Routers, n int, c Constraints) []*routerinfo.RouterInfo {
+	if n <= 0 || from.Len() == 0 {
 		return nil
 	}
-	if c.MinVersion == 0 {
-		c.MinVersion = minVersion
-	}
+	c.MinVersion = cmp.Or(c.MinVersion, minVersion)
 	t.regroup(now)
-	taken := slices.Clone(c.With)
-	var chosen []*routerinfo.RouterInfo
-	for _, gather := range t.pools(now, src, n, &c) {
-		for pool := gather(); len(chosen) < n; {
-			i := t.draft(pool, taken, &c)
-			if i < 0 {
-				break
-			}
-			s := *pool[i].s
-			pool[i].weight = 0
-			if ri := src.Router(s.Hash); ri != nil {
-				taken, chosen = append(taken, s), append(chosen, ri)
-			}
-		}
-		if len(chosen) == n {
+	s := &selection{Constraints: c, table: t, now: now, from: from, taken: slices.Clone(c.With)}
+	for _, gather := range s.pools(n) {
+		if s.fill(n, gather()); len(s.chosen) == n {
 			break
 		}
 	}
-	return chosen
+	return s.chosen
 }
 
-// pools gives the sets to choose from, in turn; later ones are for want of better.
-func (t *Table) pools(now time.Time, src Routers, n int, c *Constraints) []func() []candidate {
-	var pools []func() []candidate
-	known := t.gather(now, src, c, t.group(c.Use))
+// selection is one choice of hops.
+type selection struct {
+	Constraints
+	table  *Table
+	now    time.Time
+	from   Routers
+	taken  []Summary // of the same tunnel
+	chosen []*routerinfo.RouterInfo
+}
+
+// pools gives the sets to choose n from, in turn; later ones are for want of better.
+func (s *selection) pools(n int) []func() pool {
+	var pools []func() pool
+	known := s.group()
 	enough := len(known) >= max(fewFast, 2*n)
 	// Where strangers mostly fail, in a hostile or broken network, exploratory
 	// tunnels too go mostly through routers that are known.
-	if enough && (c.Use == Client || t.rand.Unit() > 2*t.StrangerRate()) {
-		pools = append(pools, func() []candidate { return known })
+	if enough && (s.Use == Client || s.table.rand.Unit() > 2*s.table.strangers.rate()) {
+		pools = append(pools, func() pool { return known })
 	}
-	pools = append(pools, func() []candidate { return t.sample(now, src, c) })
-	if src.Len() > wholePool {
-		pools = append(pools, func() []candidate { return t.whole(now, src, c) })
+	pools = append(pools, s.sample)
+	if s.from.Len() > wholePool {
+		pools = append(pools, s.whole)
 	}
 	// Last of all those that are to be avoided.
-	return append(pools, func() []candidate {
-		all := t.whole(now, src, c)
+	return append(pools, func() pool {
+		all := s.whole()
 		for i := range all {
 			all[i].avoid = false
 		}
@@ -116,117 +107,103 @@ func (t *Table) pools(now time.Time, src Routers, n int, c *Constraints) []func(
 	})
 }
 
-// draft picks one of the pool by weight, or -1 where none fits.
-func (t *Table) draft(pool []candidate, taken []Summary, c *Constraints) int {
-	fits := func(x *candidate) bool {
-		if x.weight <= 0 || x.avoid {
-			return false
+// fill chooses of a pool until there are n.
+func (s *selection) fill(n int, p pool) {
+	for len(s.chosen) < n {
+		i := p.draft(s.table.rand, s.fits)
+		if i < 0 {
+			return
 		}
-		return !slices.ContainsFunc(taken, func(o Summary) bool {
-			return o.Hash == x.s.Hash || (!c.SamePrefix && x.s.Related(&o))
-		})
+		hop := *p[i].hop
+		p[i].weight = 0
+		if ri := s.from.Router(hop.Hash); ri != nil {
+			s.taken, s.chosen = append(s.taken, hop), append(s.chosen, ri)
+		}
 	}
-	for range pool {
-		var total float64
-		for i := range pool {
-			if !pool[i].avoid {
-				total += pool[i].weight
-			}
-		}
-		if total <= 0 {
-			return -1
-		}
-		at, i := t.rand.Unit()*total, 0
-		for j := range pool {
-			if pool[j].avoid || pool[j].weight <= 0 {
-				continue
-			}
-			i = j
-			if at -= pool[j].weight; at < 0 {
-				break
-			}
-		}
-		if fits(&pool[i]) {
-			return i
-		}
-		pool[i].weight = 0
-	}
-	return -1
 }
 
-// gather makes candidates of the named peers.
-func (t *Table) gather(now time.Time, src Routers, c *Constraints, peers []i2p.Hash) []candidate {
-	pool := make([]candidate, 0, len(peers))
+// fits tells whether a router may be in a tunnel with those taken.
+func (s *selection) fits(hop *Summary) bool {
+	return !slices.ContainsFunc(s.taken, func(o Summary) bool {
+		return o.Hash == hop.Hash || (!s.SamePrefix && hop.Related(&o))
+	})
+}
+
+// group makes candidates of the peers known for this use.
+func (s *selection) group() pool {
+	peers := s.table.groups.of(s.Use)
+	p := make(pool, 0, len(peers))
 	for _, h := range peers {
-		pool = t.consider(now, pool, src.Find(h), c)
+		p = s.consider(p, s.from.Find(h))
 	}
-	if c.Use == Client { // within the fast group nobody is preferred
-		for i := range pool {
-			pool[i].weight = 1
+	if s.Use == Client { // within the fast group nobody is preferred
+		for i := range p {
+			p[i].weight = 1
 		}
 	}
-	return pool
+	return p
 }
 
-// whole makes candidates of every router of the source.
-func (t *Table) whole(now time.Time, src Routers, c *Constraints) []candidate {
-	pool := make([]candidate, 0, src.Len())
-	for i := range src.Len() {
-		pool = t.consider(now, pool, src.At(i), c)
+// whole makes candidates of all routers.
+func (s *selection) whole() pool {
+	p := make(pool, 0, s.from.Len())
+	for i := range s.from.Len() {
+		p = s.consider(p, s.from.At(i))
 	}
-	return pool
+	return p
 }
 
-// sample makes candidates of some routers drawn at random, or of all in a
-// small source.
-func (t *Table) sample(now time.Time, src Routers, c *Constraints) []candidate {
-	if src.Len() <= wholePool {
-		return t.whole(now, src, c)
+// sample makes candidates of some routers drawn at random, or of all where they
+// are few.
+func (s *selection) sample() pool {
+	if s.from.Len() <= wholePool {
+		return s.whole()
 	}
 	at := make([]int, samplePool)
 	for i := range at {
-		at[i] = t.rand.Below(src.Len())
+		at[i] = s.table.rand.Below(s.from.Len())
 	}
 	slices.Sort(at)
-	pool := make([]candidate, 0, samplePool)
+	p := make(pool, 0, samplePool)
 	for _, i := range slices.Compact(at) {
-		pool = t.consider(now, pool, src.At(i), c)
+		p = s.consider(p, s.from.At(i))
 	}
-	return pool
+	return p
 }
 
 // consider adds a router to the pool unless a constraint forbids it.
-func (t *Table) consider(now time.Time, pool []candidate, s *Summary, c *Constraints) []candidate {
-	if s == nil || !s.usable(c) {
-		return pool
+func (s *selection) consider(p pool, hop *Summary) pool {
+	if hop == nil || !hop.usable(&s.Constraints) {
+		return p
 	}
-	if _, no := c.Exclude[s.Hash]; no {
-		return pool
+	if _, no := s.Exclude[hop.Hash]; no {
+		return p
 	}
-	if c.Accept != nil && !c.Accept(s) {
-		return pool
+	if s.Accept != nil && !s.Accept(hop) {
+		return p
 	}
-	_, avoid := c.Avoid[s.Hash]
-	return append(pool, candidate{s, t.weight(now, s, c), avoid})
+	_, avoid := s.Avoid[hop.Hash]
+	return append(p, candidate{hop, s.weight(hop), avoid})
 }
 
 // weight ranks a usable router: by its score, and lower where it says itself
 // that it is congested (proposal 162) or slow.
-func (t *Table) weight(now time.Time, s *Summary, c *Constraints) float64 {
-	w := t.Score(now, s.Hash)
+func (s *selection) weight(hop *Summary) float64 {
+	r, _ := s.table.today(s.now, hop.Hash)
+	w := r.score(s.now.Unix())
 	switch {
-	case s.Flags&CongestionE != 0 && now.Sub(s.Published.Time()) < freshE:
+	case hop.Flags&CongestionE != 0 && s.now.Sub(hop.Published.Time()) < freshE:
 		w *= weightE
-	case s.Flags&(CongestionD|CongestionE) != 0:
+	case hop.Flags&(CongestionD|CongestionE) != 0:
 		w *= weightD
 	}
-	if c.Use == Client && c.Bandwidth == 0 && s.Bandwidth < 'M' {
+	if s.Use == Client && s.Bandwidth == 0 && hop.Bandwidth < 'M' {
 		w *= weightSlow
 	}
-	if t.Unreachable(now, s.Hash) {
-		w *= weightRefuse
+	if r.dials.unreachable(s.now.Unix()) {
+		w *= weightUnreachable
 	}
-	if c.Use == Client && slices.Contains(t.fast, s.Hash) {
+	if s.Use == Client && slices.Contains(s.table.groups.fast, hop.Hash) {
 		w *= weightFast
 	}
 	return w
@@ -235,71 +212,53 @@ func (t *Table) weight(now time.Time, s *Summary, c *Constraints) float64 {
 // usable tells whether a router may be a hop at all. A router with the G flag
 // is not asked until it publishes without (proposal 162).
 func (s *Summary) usable(c *Constraints) bool {
-	least := c.Bandwidth
-	if least == 0 {
-		least = 'L'
-	}
+	least := cmp.Or(c.Bandwidth, 'L')
 	return s.Version >= c.MinVersion &&
 		s.Flags&(Hidden|Unreachable|CongestionG) == 0 &&
 		s.Flags&X25519 != 0 && s.Flags&Published != 0 &&
 		s.Bandwidth >= least
 }
 
-// group is the group that a use draws on.
-func (t *Table) group(use Use) []i2p.Hash {
-	if use == Client {
-		return t.fast
-	}
-	return t.capable
+// candidate is a router that may be chosen; one without weight is out.
+type candidate struct {
+	hop    *Summary
+	weight float64
+	avoid  bool
 }
 
-// regroup sorts the peers into groups every 45 s: capable ones by how often
-// they take part, and of these the fast ones.
-func (t *Table) regroup(now time.Time) {
-	if at := now.Unix(); t.grouped && at-t.groupedAt < int64(regroupInterval/time.Second) && at >= t.groupedAt {
-		return
-	}
-	t.grouped, t.groupedAt = true, now.Unix()
-	type member struct {
-		peer            i2p.Hash
-		capacity, speed float64
-	}
-	var all []member
-	for peer, r := range t.peers {
-		if c := t.today(r, now); c.accepted >= 0.5 && !c.unreachable(now.Unix()) {
-			if s := c.score(now.Unix()); s >= 0.25 {
-				all = append(all, member{peer, s * float64(min(c.accepted, 20)), c.rate()})
+func (c *candidate) in() bool { return c.weight > 0 && !c.avoid }
+
+type pool []candidate
+
+// draft picks one that fits at random by weight, or -1 where none does. Those
+// that it finds not to fit it leaves without weight.
+func (p pool) draft(rand *draw.Source, fits func(*Summary) bool) int {
+	for range p {
+		var total float64
+		for i := range p {
+			if p[i].in() {
+				total += p[i].weight
 			}
 		}
+		if total <= 0 {
+			return -1
+		}
+		at, i := rand.Unit()*total, 0
+		for j := range p {
+			if !p[j].in() {
+				continue
+			}
+			i = j
+			if at -= p[j].weight; at < 0 {
+				break
+			}
+		}
+		if fits(p[i].hop) {
+			return i
+		}
+		p[i].weight = 0
 	}
-	slices.SortFunc(all, func(a, b member) int {
-		return cmp.Or(cmp.Compare(b.capacity, a.capacity), a.peer.Compare(b.peer))
-	})
-	all = all[:min(len(all), capablePeers)]
-	t.capable, t.fast = t.capable[:0], t.fast[:0]
-	for _, m := range all {
-		t.capable = append(t.capable, m.peer)
-	}
-	slices.SortFunc(all, func(a, b member) int {
-		return cmp.Or(cmp.Compare(b.speed, a.speed), cmp.Compare(b.capacity, a.capacity), a.peer.Compare(b.peer))
-	})
-	for _, m := range all[:min(len(all), fastPeers)] {
-		t.fast = append(t.fast, m.peer)
-	}
-}
-
-// rate orders peers by speed: what they carried, else how soon they answered.
-func (r *record) rate() float64 {
-	if r.latency == 0 {
-		return float64(r.speed)
-	}
-	return float64(r.speed) + 1e5/float64(r.latency+50)
-}
-
-// Fast lists the group that client tunnels are built from, best first.
-func (t *Table) Fast(now time.Time) []i2p.Hash {
-	t.regroup(now)
-	return slices.Clone(t.fast)
+	return -1
 }
 
 // Order sorts hops by their XOR distance from a key that the owner of a pool

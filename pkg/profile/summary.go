@@ -42,7 +42,7 @@ type Flags uint16
 
 // The flags.
 const (
-	Reachable   Flags = 1 << iota // R
+	Reachable   Flags = 1 << iota // R; for Look alone
 	Unreachable                   // U
 	Hidden                        // H
 	Floodfill                     // f
@@ -50,11 +50,7 @@ const (
 	CongestionE                   //
 	CongestionG                   //
 	Published                     // an address with host and port
-	NTCP2v4                       // an NTCP2 address that can be dialled
-	NTCP2v6                       //
 	X25519                        // its encryption key is X25519
-	ShortBuild                    // at least 0.9.51: takes short tunnel build records
-	Introduced                    // SSU2 without an address: reached through introducers
 )
 
 // Summary is the small part of a RouterInfo that selection needs. It holds no
@@ -88,7 +84,6 @@ func Summarize(ri *routerinfo.RouterInfo) Summary {
 	set(caps.Congestion == 'E', CongestionE)
 	set(caps.Congestion == 'G', CongestionG)
 	set(ri.Identity().CryptoType() == i2p.CryptoX25519, X25519)
-	set(s.Version >= 0<<16|9<<8|51, ShortBuild)
 	if f := ri.Family(); f != "" {
 		h := fnv.New32a()
 		h.Write([]byte(f))
@@ -103,23 +98,9 @@ func Summarize(ri *routerinfo.RouterInfo) Summary {
 func (s *Summary) address(a *routerinfo.Address) {
 	at := a.AddrPort()
 	if !at.IsValid() {
-		if a.Style == routerinfo.StyleSSU2 {
-			s.Flags |= Introduced
-		}
 		return
 	}
 	s.Flags |= Published
-	if a.IsNTCP2() {
-		_, key := a.StaticKey()
-		_, iv := a.IV()
-		switch {
-		case !key || !iv:
-		case at.Addr().Is4():
-			s.Flags |= NTCP2v4
-		default:
-			s.Flags |= NTCP2v6
-		}
-	}
 	p := prefix(at.Addr())
 	for i := range s.Prefixes {
 		if s.Prefixes[i] == p {
