@@ -102,7 +102,7 @@ func (c *Conn) ackSegment(now instant, g *segment) {
 			c.wasLate(now) // the first transmission arrived
 		}
 	}
-	c.m.drop(g.data)
+	c.m.memory.putUnacked(g.data)
 	g.data = nil
 	s.delivered++
 }

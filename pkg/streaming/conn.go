@@ -36,9 +36,8 @@ type Conn struct {
 	heard, spoke instant // the last packets
 	keepAlives   int     // unanswered
 	endAt        instant // when a closing or lingering stream is given up
-	dirty        bool
-	deadline     instant
-	heapIndex    int // -1: not in the heap
+	retired      bool    // not counted any more
+	turn         turn
 	stats        Stats
 }
 
@@ -124,7 +123,7 @@ func (c *Conn) Write(p []byte) int {
 		return 0
 	}
 	c.snd.queue = append(c.snd.queue, p[:n]...)
-	c.m.touch(c)
+	c.m.agenda.touch(c)
 	return n
 }
 
@@ -135,7 +134,7 @@ func (c *Conn) Read(n int) {
 		return
 	}
 	c.rcv.unread -= n
-	c.m.memory -= n
+	c.m.memory.received -= n
 	if c.rcv.unread <= c.m.cfg.ReceiveBuffer {
 		c.rcv.burst = 0
 	}
@@ -143,7 +142,7 @@ func (c *Conn) Read(n int) {
 		c.rcv.choking = false
 		c.rcv.unchokes = unchokeRepeats
 		c.rcv.ackNow = true
-		c.m.touch(c)
+		c.m.agenda.touch(c)
 	}
 }
 
@@ -154,7 +153,7 @@ func (c *Conn) CloseWrite() {
 		return
 	}
 	c.snd.fin = finWanted
-	c.m.touch(c)
+	c.m.agenda.touch(c)
 }
 
 // Close closes both directions: what was written is still delivered, what
@@ -202,7 +201,7 @@ func (c *Conn) end(now instant) {
 		return
 	}
 	if c.rcv.ended {
-		c.m.remember(c, now)
+		c.peer.learn(now, &c.rtt)
 		c.state = lingering
 		c.endAt = now + lingerTime
 		c.m.release(c)

@@ -21,7 +21,7 @@ func (m *Mux) Handle(now time.Time, payload []byte) {
 		return
 	}
 	m.counters.In++
-	if m.closed {
+	if m.phase == closed {
 		return
 	}
 	if p.Flags.Has(Echo) {
@@ -29,7 +29,7 @@ func (m *Mux) Handle(now time.Time, payload []byte) {
 		return
 	}
 	if p.SendStreamID != 0 {
-		if c := m.conns[p.SendStreamID]; c != nil {
+		if c := m.streams.byID[p.SendStreamID]; c != nil {
 			c.handle(now, at, &p, raw)
 		} else {
 			m.counters.UnknownStream++
@@ -54,7 +54,7 @@ func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packe
 		m.counters.WrongRecipient++
 		return
 	}
-	for _, c := range m.remote[p.ReceiveStreamID] {
+	for _, c := range m.streams.remote[p.ReceiveStreamID] {
 		if c.peer.hash == p.From.Hash() {
 			c.repeatedSYN(at)
 			return
@@ -62,7 +62,7 @@ func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packe
 	}
 	// A retired destination does not say no: the peer may have old leases, and
 	// reach the same destination elsewhere when it retries.
-	if m.retired || m.alive >= m.cfg.Limits.Streams || !m.admit.verify(at) {
+	if m.phase != serving || m.streams.alive >= m.cfg.Limits.Streams || !m.admit.verify(at) {
 		m.counters.Refused++
 		return
 	}
@@ -75,7 +75,7 @@ func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packe
 		m.counters.BadSignature++
 		return
 	}
-	peer := m.peerOf(at, p.From)
+	peer := m.peers.of(at, p.From)
 	if !m.admit.incoming(at, peer.hash) {
 		m.refuse(peer, h, p)
 		return
@@ -84,7 +84,7 @@ func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packe
 	c.incoming, c.key = true, key
 	c.localPort, c.farPort = h.To, h.From
 	c.remoteID = p.ReceiveStreamID
-	m.remote[c.remoteID] = append(m.remote[c.remoteID], c)
+	m.streams.addRemote(c)
 	c.state = open
 	c.negotiate(p)
 	if !m.cfg.Events.Accept(c) {
@@ -96,7 +96,7 @@ func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packe
 	}
 	m.counters.Accepted++
 	m.admit.see(p.Signature)
-	m.touch(c)
+	m.agenda.touch(c)
 	c.heard = at
 	c.stats.PacketsIn++
 	c.data(at, p)
@@ -121,34 +121,19 @@ func (m *Mux) follow(now time.Time, at instant, h datagram.Header, p *Packet, ra
 		return
 	}
 	// The packet does not say who sent it: the stream id must do.
-	if conns := m.remote[p.ReceiveStreamID]; len(conns) == 1 {
+	if conns := m.streams.remote[p.ReceiveStreamID]; len(conns) == 1 {
 		conns[0].handle(now, at, p, raw)
 		return
 	} else if len(conns) > 1 {
 		m.counters.UnknownStream++
 		return
 	}
-	for len(m.orphans) > 0 && (at-m.orphans[0].at > orphanLife || len(m.orphans) >= maxOrphans) {
-		m.orphans = m.orphans[1:]
-		m.counters.UnknownStream++
-	}
-	m.orphans = append(m.orphans, orphan{p.ReceiveStreamID, at, h.From, bytes.Clone(raw)})
+	m.counters.UnknownStream += uint64(m.orphans.keep(at, p.ReceiveStreamID, h.From, raw))
 }
 
 // adopt hands the packets that came before their SYN to its stream.
 func (m *Mux) adopt(now time.Time, at instant, c *Conn, port uint16) {
-	left := m.orphans[:0]
-	var ours []orphan
-	for _, o := range m.orphans {
-		if o.id == c.remoteID && o.from == port {
-			ours = append(ours, o)
-		} else {
-			left = append(left, o)
-		}
-	}
-	clear(m.orphans[len(left):])
-	m.orphans = left
-	for _, o := range ours {
+	for _, o := range m.orphans.take(c.remoteID, port) {
 		if p, err := ParsePacket(o.bytes); err == nil {
 			c.handle(now, at, &p, o.bytes)
 		}
@@ -171,7 +156,7 @@ func (c *Conn) repeatedSYN(at instant) {
 	c.stats.Duplicates++
 	s := &c.snd
 	c.rcv.ackNow = true
-	c.m.touch(c)
+	c.m.agenda.touch(c)
 	if s.una == 0 && s.nxt > 0 {
 		if g := &s.outstanding()[0]; !g.lost && !g.acked && at-g.sentAt > 500*time.Millisecond {
 			g.lost = true
@@ -202,7 +187,7 @@ func (c *Conn) handle(now time.Time, at instant, p *Packet, raw []byte) {
 	}
 	c.heard, c.keepAlives = at, 0
 	c.stats.PacketsIn++
-	m.touch(c)
+	m.agenda.touch(c)
 	if p.Flags.Has(Reset) {
 		if c.rcv.ended && (len(c.snd.outstanding()) == 0 || c.snd.fin == finSent && c.snd.lostOnlyFin()) {
 			c.finish(nil) // i2pd resets, once both sides have said what they had to say

@@ -8,10 +8,13 @@ import (
 	"i2ptoolkit/pkg/i2p"
 )
 
+// pongPayload is how much of a ping is echoed.
+const pongPayload = 32
+
 // Ping asks a destination for an echo of at most 32 bytes, which arrives as
 // the event Pong with the id returned (Streaming, "Ping / Pong").
 func (m *Mux) Ping(now time.Time, to i2p.Destination, o OpenOptions, payload []byte) (uint32, error) {
-	if m.closed {
+	if m.phase == closed {
 		return 0, ErrMuxClosed
 	}
 	if len(payload) > pongPayload {
@@ -24,7 +27,7 @@ func (m *Mux) Ping(now time.Time, to i2p.Destination, o OpenOptions, payload []b
 		p.Offline = off.OfflineSignature
 	}
 	h := datagram.Header{Protocol: datagram.Streaming, From: o.LocalPort, To: o.Port}
-	m.emitTo(m.peerOf(m.instant(now), to), h, &p, true)
+	m.emitTo(m.peers.of(m.instant(now), to), h, &p, true)
 	return id, nil
 }
 
@@ -45,5 +48,5 @@ func (m *Mux) echo(now time.Time, h datagram.Header, p *Packet, raw []byte) {
 		return
 	}
 	pong := Packet{ReceiveStreamID: p.SendStreamID, Flags: Echo, Payload: p.Payload[:min(len(p.Payload), pongPayload)]}
-	m.emitTo(m.peerOf(at, p.From), datagram.Header{Protocol: datagram.Streaming, From: h.To, To: h.From}, &pong, false)
+	m.emitTo(m.peers.of(at, p.From), datagram.Header{Protocol: datagram.Streaming, From: h.To, To: h.From}, &pong, false)
 }

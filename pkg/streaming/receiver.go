@@ -16,7 +16,6 @@ type receiver struct {
 	ended     bool   // the peer's CLOSE came in order
 	placeless placelessEnd
 	discard   bool // nobody reads any more
-	released  bool // not counted any more
 
 	ackNow    bool
 	ackAt     instant
@@ -92,10 +91,10 @@ func (c *Conn) data(now instant, p *Packet) {
 			break
 		}
 		r.held -= len(s.data)
-		c.m.memory -= len(s.data)
+		c.m.memory.received -= len(s.data)
 		r.burst = min(r.burst+len(s.data), c.m.cfg.Reassembly*c.mtu)
 		c.deliver(now, s.data, s.flags)
-		c.m.put(s.data)
+		c.m.memory.put(s.data)
 		*s = slot{}
 		r.advance()
 	}
@@ -140,7 +139,7 @@ func (r *receiver) full(c *Conn, now instant, p *Packet) bool {
 	if p.SequenceNum == r.next {
 		over = r.unread+n > 2*c.m.cfg.ReceiveBuffer+r.burst
 	}
-	if over = over || c.m.memory+n > c.m.cfg.Limits.Memory; !over {
+	if over = over || c.m.memory.received+n > c.m.cfg.Limits.Memory; !over {
 		return false
 	}
 	if p.SequenceNum == r.next && now >= r.dripAt {
@@ -175,10 +174,10 @@ func (c *Conn) hold(now instant, p *Packet) {
 	if !r.gap() || p.SequenceNum > r.highest {
 		r.gapAcks = 4 // a new gap
 	}
-	*s = slot{data: append(c.m.get(), p.Payload...), flags: p.Flags, have: true}
+	*s = slot{data: append(c.m.memory.get(), p.Payload...), flags: p.Flags, have: true}
 	r.newAt = now
 	r.held += len(p.Payload)
-	c.m.memory += len(p.Payload)
+	c.m.memory.received += len(p.Payload)
 	r.highest = max(r.highest, p.SequenceNum+1)
 	r.unacked++
 	c.planAck(now, p)
@@ -192,7 +191,7 @@ func (c *Conn) deliver(now instant, payload []byte, flags Flags) {
 	}
 	if len(payload) > 0 {
 		r.unread += len(payload)
-		c.m.memory += len(payload)
+		c.m.memory.received += len(payload)
 		c.stats.Received += uint64(len(payload))
 		c.m.cfg.Events.Receive(c, payload)
 		if r.unread > c.m.cfg.ReceiveBuffer+r.burst && !r.choking {

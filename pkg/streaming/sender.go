@@ -179,7 +179,7 @@ func (c *Conn) mayExtend(now instant) bool {
 // peer keeps behind a gap, and what there is memory for. All streams share
 // that; each may have as much as is left, so that there is always some.
 func (c *Conn) reach() int {
-	room := max((c.m.cfg.Limits.Unacked-c.m.unacked)/c.m.cfg.MTU, minReach)
+	room := max((c.m.cfg.Limits.Unacked-c.m.memory.unacked)/c.m.cfg.MTU, minReach)
 	return min(int(c.snd.farWindow), c.m.cfg.MaxWindow, room)
 }
 
@@ -194,8 +194,7 @@ func (c *Conn) extend() *segment {
 	}
 	n := min(size, s.queued())
 	if n > 0 {
-		seg.data = append(c.m.get(), s.queue[s.read:s.read+n]...)
-		c.m.unacked += c.m.cfg.MTU
+		seg.data = append(c.m.memory.getUnacked(), s.queue[s.read:s.read+n]...)
 		s.read += n
 		if s.read == len(s.queue) {
 			s.queue, s.read = s.queue[:0], 0

@@ -1,8 +1,6 @@
 package streaming
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
@@ -117,19 +115,15 @@ func (c *Conn) mayBeGone() bool {
 // has come.
 func (m *Mux) Revive(now time.Time, peer i2p.Hash) {
 	at := m.instant(now)
-	var stalled []*Conn
-	for _, c := range m.conns {
-		if c.peer.hash == peer {
-			stalled = append(stalled, c)
+	for _, c := range m.streams.all() {
+		if c.peer.hash != peer {
+			continue
 		}
-	}
-	slices.SortFunc(stalled, func(a, b *Conn) int { return cmp.Compare(a.localID, b.localID) })
-	for _, c := range stalled {
 		if c.snd.timeouts > 0 || at-c.snd.timerFrom > c.rtt.smoothed {
 			c.revive(at)
 		}
 		c.rcv.ackNow = true // the last acknowledgement may be lost as well
-		m.touch(c)
+		m.agenda.touch(c)
 	}
 }
 
@@ -145,7 +139,7 @@ func (c *Conn) revive(now instant) {
 	if first && s.lost >= muchLost {
 		c.cc.restart(1, s.lost, s.delivered)
 	}
-	c.m.touch(c)
+	c.m.agenda.touch(c)
 }
 
 // giveUp ends a stream whose packets are not acknowledged. A peer that had
