@@ -1,6 +1,7 @@
 package ntcp2link
 
 import (
+	"math"
 	"net"
 	"syscall"
 	"time"
@@ -53,6 +54,30 @@ func tcpAcknowledged(conn net.Conn) (bytes uint64, all, known bool) {
 		}
 	})
 	return bytes, all, known
+}
+
+// tcpFlow tells how a TCP connection fares.
+func tcpFlow(conn net.Conn) (f flow, known bool) {
+	control(conn, func(fd int) {
+		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil {
+			return
+		}
+		known = true
+		f = flow{
+			sent: info.Bytes_sent, resent: info.Bytes_retrans, packets: info.Data_segs_out,
+			delivered: info.Delivered, rate: float64(info.Delivery_rate) / float64(info.Snd_mss),
+			rtt: time.Duration(info.Rtt) * time.Microsecond, shortest: time.Duration(info.Min_rtt) * time.Microsecond,
+		}
+	})
+	return f, known
+}
+
+// boundRate has a TCP connection send at most so many bytes a second.
+func boundRate(conn net.Conn, rate float64) {
+	control(conn, func(fd int) {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE, int(min(rate, math.MaxInt32)))
+	})
 }
 
 func control(conn net.Conn, f func(fd int)) {

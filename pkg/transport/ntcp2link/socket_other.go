@@ -16,3 +16,9 @@ func acknowledger(net.Conn) func() { return func() {} }
 
 // tcpAcknowledged knows nothing.
 func tcpAcknowledged(net.Conn) (bytes uint64, all, known bool) { return 0, false, false }
+
+// tcpFlow knows nothing.
+func tcpFlow(net.Conn) (flow, bool) { return flow{}, false }
+
+// boundRate leaves the rate to the system.
+func boundRate(net.Conn, float64) {}

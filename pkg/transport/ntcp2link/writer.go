@@ -39,6 +39,8 @@ type writer struct {
 	deadline time.Time // of writes
 	batch    []i2np.Message
 	target   int // how much is taken out of the queue at once
+	ceiling  ceiling
+	unjudged int // bytes written since the ceiling was looked at
 }
 
 // write is the link's writer. It sends what is queued at once, never waits for
@@ -72,7 +74,9 @@ func (l *link) write(first []byte) {
 			l.end(why)
 		case !todo.Idle() || len(w.first) > 0:
 			err := w.writeBatch(todo)
-			w.adapt(time.Since(now))
+			took := time.Since(now)
+			w.adapt(took)
+			w.bound(now.Add(took))
 			if err != nil { // a frame may be cut: nothing can follow it
 				l.end(lost(err))
 			}
@@ -108,6 +112,17 @@ func (w *writer) adapt(took time.Duration) {
 		w.target = max(w.target/2, batchLeast)
 	case took < slowWrite/4:
 		w.target = min(2*w.target, batchTarget)
+	}
+}
+
+// bound keeps the rate of bulk to what the line carries.
+func (w *writer) bound(now time.Time) {
+	if w.unjudged < leastSent || now.Sub(w.ceiling.at) < leastSpan {
+		return
+	}
+	w.unjudged = 0
+	if f, known := tcpFlow(w.conn); known && w.ceiling.judge(now, f) {
+		boundRate(w.conn, w.ceiling.rate)
 	}
 }
 
@@ -157,6 +172,7 @@ func (w *writer) writeBatch(todo transport.Work) error {
 		out = w.send.Seal(ntcp2.AppendDateTime(ntcp2.Begin(out), w.d.host.Now()), at)
 	}
 	out = w.sealMessages(out, todo.Messages)
+	w.unjudged += len(out)
 	err := w.writeAll(out)
 	if cap(out) <= keptBuffer {
 		*lent = out[:0]

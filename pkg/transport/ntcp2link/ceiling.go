@@ -1,0 +1,86 @@
+package ntcp2link
+
+import "time"
+
+// ceiling bounds the rate of a connection to what its line was seen to carry.
+//
+// The BBR that systems have today keeps up to twice in flight what a line holds. Where the
+// queue before the line is shorter than that, as it is before most, the queue overflows
+// for as long as there is more to send: a tenth of the packets is lost, and each of them
+// holds back what came behind it for a round trip, at times for several. Later versions
+// of BBR bound what is in flight by what was lost (draft-ietf-ccwg-bbr, 5.5.10); this is
+// the same from outside. Losses alone say nothing: only those beside a queue are its
+// overflow.
+type ceiling struct {
+	rate   float64 // bytes per second; 0 is no bound
+	growth float64 // of rate in the next span, where that is clean
+	full   bool    // the queue overflowed in the last span
+	at     time.Time
+	last   flow
+}
+
+// flow is what the system tells of a connection.
+type flow struct {
+	sent, resent  uint64  // bytes since it began; sent counts what is resent
+	packets       uint32  // that these were sent in
+	delivered     uint32  // packets since it began that the peer is known to have
+	rate          float64 // packets per second that got through lately
+	rtt, shortest time.Duration
+}
+
+const (
+	// overflow is the share of lost bytes that a full queue is told by.
+	overflow = 0.03
+	// underLine leaves room for the queue to drain.
+	underLine = 0.97
+	// mostFall is what is left of the bound after one span at least: what a span
+	// tells of the rate is little where the sender had paused in it.
+	mostFall = 0.8
+
+	leastGrowth = 0.01
+	mostGrowth  = 0.16
+
+	// leastSent is what says something, in bytes of a span.
+	leastSent = 64 << 10
+	// leastSpan and mostSpan are about what is judged at once: two round trips.
+	leastSpan = 200 * time.Millisecond
+	mostSpan  = 2 * time.Second
+)
+
+// judge ends a span, where that is long enough, and reports whether the bound has changed.
+func (c *ceiling) judge(now time.Time, f flow) (changed bool) {
+	length := now.Sub(c.at)
+	if length < min(max(2*f.rtt, leastSpan), mostSpan) {
+		return false
+	}
+	sent, resent := float64(f.sent-c.last.sent), float64(f.resent-c.last.resent)
+	size := sent / float64(f.packets-c.last.packets)
+	got := size * float64(f.delivered-c.last.delivered) / length.Seconds()
+	began := c.at.IsZero()
+	c.at, c.last = now, f
+	if began || sent < leastSent || length > 4*mostSpan {
+		return false
+	}
+	before, full := c.rate, c.full
+	queued := f.rtt > f.shortest+max(f.shortest/16, 5*time.Millisecond)
+	c.full = queued && resent > overflow*sent
+	switch {
+	case c.full && c.rate == 0:
+		c.lower(max(got, size*f.rate)) // it was not full for all of the span
+	case c.full || full && queued:
+		c.lower(min(max(got, c.rate*mostFall), c.rate))
+	case got < c.rate*9/10: // nothing that binds
+	case !queued:
+		c.rate *= 1 + c.growth
+		c.growth = min(2*c.growth, mostGrowth)
+	case c.growth > 2*leastGrowth: // that was too quick
+		c.rate /= 1 + c.growth/2
+		c.growth = leastGrowth
+	case resent < overflow/8*sent: // the queue may be that of others
+		c.rate *= 1 + leastGrowth/2
+	}
+	return c.rate != before
+}
+
+// lower sets the bound below the rate at which a full queue empties.
+func (c *ceiling) lower(line float64) { c.rate, c.growth = line*underLine, leastGrowth }

@@ -1,0 +1,108 @@
+package ntcp2link
+
+import (
+	"testing"
+	"time"
+)
+
+// line is a model of a line with a queue before it, and of a BBR that always has something to
+// send: with so much in flight that a short queue overflows.
+type line struct {
+	rate  float64 // bytes per second
+	queue float64 // bytes that wait at most
+	loss  float64 // share that is lost by itself
+	trip  time.Duration
+
+	waits    float64
+	sent     float64
+	resent   float64
+	got      float64
+	overflow float64
+}
+
+const packet = 1100
+
+// run sends for so long, and returns what arrived, and the share of what was sent that the
+// queue had no room for.
+func (l *line) run(c *ceiling, begin time.Time, length time.Duration) (rate, lost float64) {
+	const tick = 10 * time.Millisecond
+	got, sent, over := l.got, l.sent, l.overflow
+	for at := tick; at <= length; at += tick {
+		most := 1.15 * l.rate
+		if inflight := 2 * l.rate * l.trip.Seconds(); l.rate*l.trip.Seconds()+l.waits > inflight {
+			most = l.rate
+		}
+		if c.rate > 0 {
+			most = min(most, c.rate)
+		}
+		in, out := most*tick.Seconds(), l.rate*tick.Seconds()
+		l.sent += in
+		lost := in * l.loss
+		l.waits += in - lost
+		carried := min(l.waits, out)
+		l.waits -= carried
+		l.got += carried
+		if spill := l.waits - l.queue; spill > 0 {
+			l.waits = l.queue
+			l.overflow += spill
+			lost += spill
+		}
+		l.resent += lost
+		c.judge(begin.Add(at), flow{
+			sent: uint64(l.sent), resent: uint64(l.resent), packets: uint32(l.sent / packet), delivered: uint32(l.got / packet),
+			rate: l.rate / packet, rtt: l.trip + time.Duration(l.waits/l.rate*float64(time.Second)), shortest: l.trip,
+		})
+	}
+	return (l.got - got) / length.Seconds(), (l.overflow - over) / (l.sent - sent)
+}
+
+// TestCeiling: a queue that is shorter than what BBR has in flight overflows no more, and the
+// line stays in use, also when it gets faster or slower.
+func TestCeiling(t *testing.T) {
+	l := &line{rate: 1.2e6, queue: 128 << 10, trip: 200 * time.Millisecond}
+	free := *l
+	if _, lost := free.run(&ceiling{at: time.Unix(1e10, 0)}, time.Unix(0, 0), 20*time.Second); lost < overflow {
+		t.Fatalf("without a bound only %.3f are lost: the model shows nothing", lost)
+	}
+	var c ceiling
+	now := time.Unix(1e9, 0)
+	for _, rate := range []float64{l.rate, 4 * l.rate, l.rate / 2} {
+		l.rate = rate
+		l.run(&c, now, 10*time.Second) // to learn it
+		now = now.Add(10 * time.Second)
+		got, lost := l.run(&c, now, 20*time.Second)
+		now = now.Add(20 * time.Second)
+		t.Logf("a line of %.2f MB/s carried %.3f of it, and %.4f of what was sent overflowed", rate/1e6, got/rate, lost)
+		if got < 0.93*rate || lost > 0.01 {
+			t.Errorf("a line of %.2f MB/s carried %.2f, and %.3f of what was sent overflowed", rate/1e6, got/1e6, lost)
+		}
+	}
+}
+
+// TestNoCeiling: losses without a queue are no overflow, however many they are.
+func TestNoCeiling(t *testing.T) {
+	for _, loss := range []float64{0.01, 0.05, 0.2} {
+		l := &line{rate: 1.2e6, queue: 128 << 10, trip: 200 * time.Millisecond, loss: loss}
+		c := ceiling{}
+		now := time.Unix(1e9, 0)
+		for range 100 {
+			l.waits = 0 // there is no more to send than the line carries
+			l.run(&c, now, 100*time.Millisecond)
+			now = now.Add(100 * time.Millisecond)
+		}
+		if c.rate != 0 {
+			t.Errorf("%.2f lost without a queue: bound to %.2f MB/s", loss, c.rate/1e6)
+		}
+	}
+}
+
+// TestCeilingIdle: what a connection did before it was idle is no span.
+func TestCeilingIdle(t *testing.T) {
+	var c ceiling
+	now := time.Unix(1e9, 0)
+	c.judge(now, flow{})
+	idle := flow{sent: 10 << 20, resent: 5 << 20, packets: 1e4, delivered: 100, rate: 10, rtt: 400 * time.Millisecond, shortest: 200 * time.Millisecond}
+	if c.judge(now.Add(time.Minute), idle) || c.rate != 0 {
+		t.Errorf("bound to %v by what was sent in a minute", c.rate)
+	}
+}
