@@ -5,6 +5,7 @@ import (
 
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/sign"
+	"i2ptoolkit/pkg/tally"
 )
 
 // Conn is one stream of a Mux. Its methods belong to the Mux's owner.
@@ -105,7 +106,7 @@ func (c *Conn) Stats() Stats {
 	s.RTT, s.MinRTT, s.RTO = c.rtt.smoothed, c.cc.minRTT, c.rtt.rto(c.snd.timeouts)
 	s.Window, s.InFlight = int(c.snd.window(&c.cc)), c.snd.inflight
 	s.Rate = c.cc.bandwidth() * float64(c.mtu)
-	s.Unread, s.Queued, s.Reassembly = c.rcv.unread, c.snd.queued(), c.rcv.held
+	s.Unread, s.Queued, s.Reassembly = c.rcv.intake.unread, c.snd.queued(), c.rcv.order.held
 	return s
 }
 
@@ -133,15 +134,8 @@ func (c *Conn) Read(n int) {
 	if c.state == gone {
 		return
 	}
-	c.rcv.unread -= n
-	c.m.memory.received -= n
-	if c.rcv.unread <= c.m.cfg.ReceiveBuffer {
-		c.rcv.burst = 0
-	}
-	if c.rcv.choking && c.rcv.unread <= c.m.cfg.ReceiveBuffer/2 {
-		c.rcv.choking = false
-		c.rcv.unchokes = unchokeRepeats
-		c.rcv.ackNow = true
+	if c.rcv.intake.read(n) {
+		c.rcv.acks.now = true
 		c.m.agenda.touch(c)
 	}
 }
@@ -163,21 +157,25 @@ func (c *Conn) Close() {
 	if c.state == gone {
 		return
 	}
-	if c.rcv.unread > 0 {
+	if c.rcv.intake.unread > 0 {
 		c.Reset()
 		return
 	}
-	c.rcv.discard = true
+	c.rcv.end.discard = true
 	c.CloseWrite()
 }
 
 // Reset ends the stream at once and tells the peer.
 func (c *Conn) Reset() {
-	if c.state == gone {
-		return
+	c.abort(ErrAborted)
+}
+
+// abort ends the stream at once, tells the peer, and says why.
+func (c *Conn) abort(why error) {
+	if c.state != gone {
+		c.sendReset()
+		c.finish(why)
 	}
-	c.sendReset()
-	c.finish(ErrAborted)
 }
 
 // sendReset queues a RESET. i2pd minds a RESET only where it has the next
@@ -187,11 +185,7 @@ func (c *Conn) sendReset() {
 		return
 	}
 	p := Packet{SendStreamID: c.remoteID, ReceiveStreamID: c.localID, SequenceNum: c.snd.nxt, Flags: Reset}
-	if c.rcv.next > 0 {
-		p.AckThrough = c.rcv.next - 1
-	} else {
-		p.Flags |= NoAck
-	}
+	c.rcv.order.acknowledge(&p)
 	c.m.emit(c, &p, true)
 }
 
@@ -200,13 +194,13 @@ func (c *Conn) end(now instant) {
 	if c.state != open || !c.snd.finished() {
 		return
 	}
-	if c.rcv.ended {
+	if c.rcv.end.came {
 		c.peer.learn(now, &c.rtt)
 		c.state = lingering
 		c.endAt = now + lingerTime
-		c.m.release(c)
+		c.release()
 		c.m.cfg.Events.Closed(c, nil)
-	} else if c.rcv.discard && c.endAt == never {
+	} else if c.rcv.end.discard && c.endAt == never {
 		c.endAt = now + closingTime
 	}
 }
@@ -217,12 +211,29 @@ func (c *Conn) finish(err error) {
 		return
 	}
 	told := c.state == lingering
-	c.state = gone
-	c.m.release(c)
-	c.m.forget(c)
+	c.leave()
 	if !told {
 		c.m.cfg.Events.Closed(c, err)
 	}
+}
+
+// leave takes the stream out of the Mux.
+func (c *Conn) leave() {
+	c.state = gone
+	c.release()
+	tally.Add(&c.m.counters.Traffic, c.stats.Totals)
+	c.m.streams.remove(c)
+	c.m.agenda.remove(c)
+}
+
+// release gives back what the stream holds, at its end.
+func (c *Conn) release() {
+	c.snd.release(&c.m.memory)
+	c.rcv.order.release()
+	if c.state == gone {
+		c.rcv.intake.release()
+	}
+	c.m.streams.retire(c)
 }
 
 // transmit sends what is due. It is called once for all that happened since
@@ -235,7 +246,7 @@ func (c *Conn) transmit(now instant) {
 	if c.state != lingering {
 		c.sendSegments(now)
 	}
-	if c.state != gone && (c.rcv.ackNow || now >= c.rcv.ackAt) {
+	if c.state != gone && c.rcv.acks.due(now) {
 		c.sendAck(now)
 	}
 	if s := &c.snd; c.state == open && s.wantRoom && s.queued() <= c.m.cfg.SendBuffer/2 {
@@ -249,13 +260,13 @@ func (c *Conn) next(now instant) instant {
 	if c.state == gone {
 		return never
 	}
-	at := min(c.rcv.ackAt, c.rcv.placeless.at, c.endAt)
+	at := min(c.rcv.acks.at, c.rcv.end.at, c.endAt)
 	if c.state == lingering {
 		return at
 	}
 	at = min(at, c.sendDeadline(now))
 	if c.state == open {
-		at = min(at, c.keepAliveAt(), c.idleAt(), c.rcv.quietAt)
+		at = min(at, c.keepAliveAt(), c.idleAt(), c.rcv.lull.quietAt)
 	}
 	return at
 }
@@ -264,13 +275,13 @@ func (c *Conn) next(now instant) instant {
 // nothing, and what our application has not read is not the peer's fault.
 func (c *Conn) idleAt() instant {
 	limit := c.m.cfg.Idle
-	if half := c.m.cfg.HalfOpen; c.snd.finished() && !c.rcv.ended && (limit == 0 || half < limit) {
+	if half := c.m.cfg.HalfOpen; c.snd.finished() && !c.rcv.end.came && (limit == 0 || half < limit) {
 		limit = half
 	}
-	if limit <= 0 || c.rcv.unread > 0 || c.snd.queued() > 0 || c.snd.una != c.snd.nxt {
+	if limit <= 0 || c.rcv.intake.unread > 0 || c.snd.queued() > 0 || c.snd.una != c.snd.nxt {
 		return never
 	}
-	return max(c.rcv.newAt, c.snd.deliveredAt) + limit
+	return max(c.rcv.lull.newAt, c.snd.deliveredAt) + limit
 }
 
 func (c *Conn) keepAliveAt() instant {
@@ -282,7 +293,7 @@ func (c *Conn) expire(now instant) {
 	if now >= c.endAt {
 		var err error
 		if c.state != lingering {
-			if err = ErrTimeout; c.rcv.discard && c.snd.finished() {
+			if err = ErrTimeout; c.rcv.end.discard && c.snd.finished() {
 				err = nil
 			}
 		}
@@ -292,18 +303,15 @@ func (c *Conn) expire(now instant) {
 	if c.state == lingering {
 		return
 	}
-	if now >= c.rcv.placeless.at {
+	if now >= c.rcv.end.at {
 		c.endPlaceless()
 	}
-	if now >= c.rcv.quietAt {
-		if c.rcv.quietAt = never; c.state == open && !c.rcv.ended {
-			c.m.cfg.Events.Quiet(c.peer.hash)
-		}
+	if c.rcv.lull.quiet(now) && c.state == open && !c.rcv.end.came {
+		c.m.cfg.Events.Quiet(c.peer.hash)
 	}
 	c.expireSends(now)
 	if c.state == open && now >= c.idleAt() {
-		c.sendReset()
-		c.finish(ErrIdle)
+		c.abort(ErrIdle)
 		return
 	}
 	if c.state != open || now < c.keepAliveAt() {
@@ -313,5 +321,5 @@ func (c *Conn) expire(now instant) {
 		c.finish(ErrTimeout)
 		return
 	}
-	c.rcv.ackNow, c.rcv.ask = true, true
+	c.rcv.acks.now, c.rcv.acks.ask = true, true
 }

@@ -88,9 +88,7 @@ func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packe
 	c.state = open
 	c.negotiate(p)
 	if !m.cfg.Events.Accept(c) {
-		c.state = gone
-		m.release(c)
-		m.forget(c)
+		c.leave()
 		m.refuse(peer, h, p)
 		return
 	}
@@ -99,7 +97,7 @@ func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packe
 	m.agenda.touch(c)
 	c.heard = at
 	c.stats.PacketsIn++
-	c.data(at, p)
+	c.handleData(at, p)
 	m.adopt(now, at, c, h.From)
 }
 
@@ -155,7 +153,7 @@ func (c *Conn) negotiate(p *Packet) {
 func (c *Conn) repeatedSYN(at instant) {
 	c.stats.Duplicates++
 	s := &c.snd
-	c.rcv.ackNow = true
+	c.rcv.acks.now = true
 	c.m.agenda.touch(c)
 	if s.una == 0 && s.nxt > 0 {
 		if g := &s.outstanding()[0]; !g.lost && !g.acked && at-g.sentAt > 500*time.Millisecond {
@@ -189,7 +187,7 @@ func (c *Conn) handle(now time.Time, at instant, p *Packet, raw []byte) {
 	c.stats.PacketsIn++
 	m.agenda.touch(c)
 	if p.Flags.Has(Reset) {
-		if c.rcv.ended && (len(c.snd.outstanding()) == 0 || c.snd.fin == finSent && c.snd.lostOnlyFin()) {
+		if c.rcv.end.came && (len(c.snd.outstanding()) == 0 || c.snd.fin == finSent && c.snd.lostOnlyFin()) {
 			c.finish(nil) // i2pd resets, once both sides have said what they had to say
 		} else {
 			c.finish(ErrReset)
@@ -198,7 +196,7 @@ func (c *Conn) handle(now time.Time, at instant, p *Packet, raw []byte) {
 	}
 	if c.state == lingering {
 		if p.SequenceNum != 0 {
-			c.rcv.ackNow = true
+			c.rcv.acks.now = true
 		}
 		return
 	}
@@ -220,16 +218,16 @@ func (c *Conn) handle(now time.Time, at instant, p *Packet, raw []byte) {
 	}
 	if p.SequenceNum == 0 && !p.Flags.Has(Synchronize) { // a plain ack
 		if p.Flags.Has(DelayRequested) && p.Delay == 0 {
-			c.rcv.ackNow = true
+			c.rcv.acks.now = true
 		}
-		if p.Flags.Has(Close) && !c.rcv.placeless.seen {
-			c.rcv.placeless.seen = true
-			c.planEnd(at)
+		if p.Flags.Has(Close) && !c.rcv.end.placeless {
+			c.rcv.end.placeless = true
+			c.rcv.end.plan(at, c.rcv.order.incomplete(), &c.rtt)
 		}
 		return
 	}
-	c.data(at, p)
-	c.planEnd(at)
+	c.handleData(at, p)
+	c.rcv.end.plan(at, c.rcv.order.incomplete(), &c.rtt)
 }
 
 // answered takes the answer to our SYN.

@@ -116,7 +116,7 @@ func (m *Mux) newConn(now instant, p *peer) *Conn {
 	c.cc = newControl(float64(m.cfg.MaxWindow))
 	c.snd.farWindow = float64(min(farDefault, m.cfg.MaxWindow))
 	c.snd.lossAt, c.snd.reorder = never, firstReorder
-	c.rcv.ackAt, c.rcv.placeless.at, c.rcv.quietAt, c.rcv.rateAt = never, never, never, now
+	c.rcv = newReceiver(now, &m.cfg, &m.memory)
 	c.rtt.initial = m.cfg.InitialRTO
 	guess := p.guess(now)
 	if guess == 0 {
@@ -132,36 +132,6 @@ func (m *Mux) newConn(now instant, p *peer) *Conn {
 // firstMargin is what a first answer may take beyond two round trips: the peer
 // checks signatures, and may have to look for a way back.
 const firstMargin = 500 * time.Millisecond
-
-// release gives back what a stream holds, at its end.
-func (m *Mux) release(c *Conn) {
-	s, r := &c.snd, &c.rcv
-	for _, g := range s.outstanding() {
-		m.memory.putUnacked(g.data)
-	}
-	s.segs, s.head, s.queue, s.read, s.lost, s.inflight = nil, 0, nil, 0, 0, 0
-	s.una = s.nxt
-	for i := range r.ring {
-		if r.ring[i].have {
-			m.memory.put(r.ring[i].data)
-		}
-	}
-	r.ring, r.highest = nil, r.next
-	m.memory.received -= r.held
-	r.held = 0
-	if c.state == gone {
-		m.memory.received -= r.unread
-		r.unread = 0
-	}
-	m.streams.retire(c)
-}
-
-// forget removes a stream that is gone.
-func (m *Mux) forget(c *Conn) {
-	tally.Add(&m.counters.Traffic, c.stats.Totals)
-	m.streams.remove(c)
-	m.agenda.remove(c)
-}
 
 // Deadline is when Tick must be called; the zero time where nothing waits.
 func (m *Mux) Deadline() time.Time {

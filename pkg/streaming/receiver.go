@@ -1,302 +1,232 @@
 package streaming
 
-import (
-	"encoding/binary"
-	"time"
-)
+import "time"
 
-// receiver puts a peer's packets in order and decides when to acknowledge.
+// receiver is what comes from the peer.
 type receiver struct {
-	next      uint32 // the first sequence number that is missing
-	highest   uint32 // one beyond the highest that came
-	ring      []slot // packets from next on, by sequence number modulo length
-	held      int    // bytes in ring
-	unread    int    // bytes given to the application and not yet read
-	burst     int    // of these, what a filled gap released at once
-	ended     bool   // the peer's CLOSE came in order
-	placeless placelessEnd
-	discard   bool // nobody reads any more
+	order  reassembly
+	acks   acks
+	intake intake
+	end    farEnd
+	lull   lull
+}
 
-	ackNow    bool
-	ackAt     instant
-	unacked   int // packets in order since our last ack
-	gapAcks   int // acks that a new gap is still worth at once
-	ask       bool
-	rateAt    instant // start of the present measurement of packets a round trip
-	rateCount int
-	perTrip   int
+func newReceiver(now instant, cfg *Config, m *memory) receiver {
+	return receiver{
+		order:  reassembly{memory: m},
+		acks:   acks{at: never, trip: tripCount{since: now}},
+		intake: intake{limit: cfg.ReceiveBuffer, memory: m},
+		end:    farEnd{at: never},
+		lull:   lull{quietAt: never},
+	}
+}
 
-	choking  bool
-	unchokes int // acks that still say that we do not choke any more
-	dripAt   instant
-
+// lull looks at a peer's silence.
+type lull struct {
 	newAt     instant // when something new came
 	quietAt   instant // when the silence of a peer that sent much is worth a look
 	stalledAt instant // when the peer was last found to miss our acknowledgements
 }
 
-type slot struct {
-	data  []byte
-	flags Flags
-	have  bool
-}
-
 const (
-	unchokeRepeats = 3
-	maxAckDelay    = 25 * time.Millisecond
-	minAckDelay    = time.Millisecond
-	// An ack that the peer asks for waits a moment for the application's answer,
-	// to travel with it: that spares every hop a message.
-	minAskedDelay = time.Millisecond
-	maxAskedDelay = 5 * time.Millisecond
-	firstAckDelay = 10 * time.Millisecond // before a round trip was measured
-	// dripPause: a peer that minds no choke (i2pd) gives up when nothing is
-	// acknowledged for 90 s, so a packet now and then is taken over the limit.
-	dripPause = 10 * time.Second
-)
-
-// data takes a packet that has a sequence number.
-func (c *Conn) data(now instant, p *Packet) {
-	r := &c.rcv
-	if p.Flags.Has(DelayRequested) && p.Delay == 0 {
-		r.ackAt = min(r.ackAt, now+min(max(c.rtt.smoothed/16, minAskedDelay), maxAskedDelay))
-	}
-	if r.discard && len(p.Payload) > 0 && p.SequenceNum >= r.next {
-		c.Reset()
-		return
-	}
-	if r.ended && r.placeless.seen && len(p.Payload) > 0 && p.SequenceNum >= r.next {
-		c.truncated()
-		return
-	}
-	switch {
-	case p.SequenceNum < r.next:
-		c.repeated(now)
-		return
-	case r.full(c, now, p):
-		c.m.counters.Dropped++
-		r.ackNow = true
-		return
-	case p.SequenceNum > r.next:
-		c.hold(now, p)
-		return
-	}
-	r.newAt = now
-	c.deliver(now, p.Payload, p.Flags)
-	r.advance()
-	r.highest = max(r.highest, r.next)
-	for len(r.ring) > 0 && c.state != gone {
-		s := r.at(r.next)
-		if !s.have {
-			break
-		}
-		r.held -= len(s.data)
-		c.m.memory.received -= len(s.data)
-		r.burst = min(r.burst+len(s.data), c.m.cfg.Reassembly*c.mtu)
-		c.deliver(now, s.data, s.flags)
-		c.m.memory.put(s.data)
-		*s = slot{}
-		r.advance()
-	}
-	c.planAck(now, p)
-}
-
-// leastQuiet is how long nothing new must have come, a round trip at least,
-// before what comes again means more than that a packet was sent twice.
-const leastQuiet = 500 * time.Millisecond
-
-// repeated takes note of a packet that had come before. Where the peer goes on
-// so, and sends nothing new, our acknowledgements do not get through.
-func (c *Conn) repeated(now instant) {
-	r := &c.rcv
-	c.stats.Duplicates++
-	r.ackNow = true
-	if quiet := max(c.rtt.smoothed, leastQuiet); now-r.newAt >= quiet && now-r.stalledAt >= quiet {
-		r.stalledAt = now
-		c.m.cfg.Events.Stalled(c.peer.hash)
-	}
-}
-
-func (r *receiver) advance() {
-	r.next++
-	r.unacked++
-}
-
-func (r *receiver) at(seq uint32) *slot { return &r.ring[seq&uint32(len(r.ring)-1)] }
-
-// gap reports whether something is missing before what came.
-func (r *receiver) gap() bool { return r.highest > r.next }
-
-// full reports whether the packet has no place. Twice the receive buffer is
-// taken, since a peer hears of our choking a round trip late; and what a gap
-// has held up, since the application could not read it sooner.
-func (r *receiver) full(c *Conn, now instant, p *Packet) bool {
-	n := len(p.Payload)
-	if n == 0 {
-		return false
-	}
-	over := r.unread+r.held+n > 2*c.m.cfg.ReceiveBuffer+c.m.cfg.Reassembly*c.mtu
-	if p.SequenceNum == r.next {
-		over = r.unread+n > 2*c.m.cfg.ReceiveBuffer+r.burst
-	}
-	if over = over || c.m.memory.received+n > c.m.cfg.Limits.Memory; !over {
-		return false
-	}
-	if p.SequenceNum == r.next && now >= r.dripAt {
-		r.dripAt = now + dripPause
-		return r.unread > 8*c.m.cfg.ReceiveBuffer
-	}
-	return true
-}
-
-// hold keeps a packet that came before its turn.
-func (c *Conn) hold(now instant, p *Packet) {
-	r := &c.rcv
-	ahead := int(p.SequenceNum - r.next)
-	if ahead >= c.m.cfg.Reassembly {
-		c.m.counters.Dropped++
-		return
-	}
-	for ahead >= len(r.ring) {
-		old := r.ring
-		r.ring = make([]slot, max(64, 2*len(old)))
-		for i := range old {
-			seq := r.next + uint32(i)
-			*r.at(seq) = old[seq&uint32(len(old)-1)]
-		}
-	}
-	s := r.at(p.SequenceNum)
-	if s.have {
-		c.repeated(now)
-		return
-	}
-	c.stats.OutOfOrder++
-	if !r.gap() || p.SequenceNum > r.highest {
-		r.gapAcks = 4 // a new gap
-	}
-	*s = slot{data: append(c.m.memory.get(), p.Payload...), flags: p.Flags, have: true}
-	r.newAt = now
-	r.held += len(p.Payload)
-	c.m.memory.received += len(p.Payload)
-	r.highest = max(r.highest, p.SequenceNum+1)
-	r.unacked++
-	c.planAck(now, p)
-}
-
-// deliver hands the next packet in order to the application.
-func (c *Conn) deliver(now instant, payload []byte, flags Flags) {
-	r := &c.rcv
-	if r.ended {
-		return
-	}
-	if len(payload) > 0 {
-		r.unread += len(payload)
-		c.m.memory.received += len(payload)
-		c.stats.Received += uint64(len(payload))
-		c.m.cfg.Events.Receive(c, payload)
-		if r.unread > c.m.cfg.ReceiveBuffer+r.burst && !r.choking {
-			r.choking, r.ackNow, r.unchokes = true, true, 0
-			c.stats.Chokes++
-		}
-	}
-	if flags.Has(Close) {
-		r.ended, r.ackNow = true, true
-		c.m.cfg.Events.ReceiveEnd(c)
-	}
-}
-
-// A peer that has sent so many packets in a round trip, and then nothing more
-// for so long, may have paused; or what it sends is lost on our side, which it
-// cannot know.
-const (
+	// leastQuiet is how long nothing new must have come, a round trip at least,
+	// before what comes again means more than that a packet was sent twice.
+	leastQuiet = 500 * time.Millisecond
+	// A peer that has sent so many packets in a round trip, and then nothing more
+	// for so long, may have paused; or what it sends is lost on our side, which it
+	// cannot know.
 	busyPerTrip  = 3
 	leastSilence = 2 * time.Second
 )
 
-// planAck decides when what came is acknowledged: every second packet of a
-// slow stream, some ten times a round trip in a fast one, at once where
-// something is missing.
-func (c *Conn) planAck(now instant, p *Packet) {
-	r := &c.rcv
-	if now-r.rateAt >= max(c.rtt.smoothed, 5*time.Millisecond) {
-		r.perTrip, r.rateCount, r.rateAt = r.rateCount, 0, now
+// repeated reports whether what comes again shows that our acknowledgements do
+// not get through.
+func (l *lull) repeated(now instant, rtt time.Duration) bool {
+	quiet := max(rtt, leastQuiet)
+	if now-l.newAt < quiet || now-l.stalledAt < quiet {
+		return false
 	}
-	r.rateCount++
-	if r.quietAt = never; r.perTrip >= busyPerTrip {
-		r.quietAt = now + max(4*c.rtt.smoothed, leastSilence)
+	l.stalledAt = now
+	return true
+}
+
+// expect says when silence is worth a look, after so many packets in a round
+// trip.
+func (l *lull) expect(now instant, perTrip int, rtt time.Duration) {
+	if l.quietAt = never; perTrip >= busyPerTrip {
+		l.quietAt = now + max(4*rtt, leastSilence)
 	}
-	if r.unchokes > 0 && len(p.Payload) > 0 {
-		r.unchokes = 0
+}
+
+// quiet reports once that it is.
+func (l *lull) quiet(now instant) bool {
+	if now < l.quietAt {
+		return false
+	}
+	l.quietAt = never
+	return true
+}
+
+// full reports whether a packet has no place. Twice the receive buffer is
+// taken, since a peer hears of our choking a round trip late; and what a gap
+// has held up, since the application could not read it sooner: that is no more
+// than most. limit is what all streams may keep.
+func (r *receiver) full(now instant, p *Packet, limit, most int) bool {
+	in, n := &r.intake, len(p.Payload)
+	if n == 0 {
+		return false
+	}
+	over := in.unread+r.order.held+n > 2*in.limit+most
+	turn := p.SequenceNum == r.order.next
+	if turn {
+		over = in.unread+n > 2*in.limit+in.burst
+	}
+	over = over || in.memory.received+n > limit
+	return over && !(turn && in.drip(now))
+}
+
+// plan is told that a packet was taken.
+func (r *receiver) plan(now instant, p *Packet, rtt time.Duration) {
+	r.acks.trip.add(now, rtt)
+	r.lull.expect(now, r.acks.trip.last, rtt)
+	if len(p.Payload) > 0 {
+		r.intake.unchokes = 0
+	}
+	r.acks.plan(now, p.Flags, r.order.gap(), rtt)
+}
+
+// addTo has a packet tell the peer what came. Where that is all that there is
+// to say, a plain ack is spared.
+func (r *receiver) addTo(p *Packet) {
+	r.order.acknowledge(p)
+	if r.intake.choking {
+		p.Flags |= DelayRequested
+		p.Delay = chokeDelay
+	}
+	if !r.order.incomplete() && r.intake.unchokes == 0 {
+		r.acks.sent()
+	}
+}
+
+// plainAck has a packet say nothing else. The list of what is missing is
+// written into b, and returned.
+func (r *receiver) plainAck(now instant, p *Packet, rtt time.Duration, b []byte) []byte {
+	p.AckThrough = r.order.next - 1
+	if r.order.gap() {
+		b, p.AckThrough = r.order.nacks(b)
+		p.NACKs = b
 	}
 	switch {
-	case r.gap() && r.gapAcks > 0:
-		r.gapAcks--
-		r.ackNow = true
-	case r.unacked >= min(max(r.perTrip/10, 2), 32):
-		r.ackNow = true
-	case p.Flags&(Synchronize|Close) != 0:
-		r.ackNow = true
-	case r.ackAt == never:
-		d := firstAckDelay
-		if c.rtt.smoothed > 0 {
-			d = min(max(c.rtt.smoothed/8, minAckDelay), maxAckDelay)
+	case r.intake.choking:
+		p.Flags, p.Delay = DelayRequested, chokeDelay
+	case r.intake.unchokes > 0:
+		p.Flags, p.Delay = DelayRequested, 1
+		r.intake.unchokes--
+	case r.acks.ask:
+		p.Flags = DelayRequested
+	}
+	r.acks.ask = false
+	r.acks.sent()
+	if r.intake.unchokes > 0 {
+		r.acks.at = now + max(rtt, 50*time.Millisecond)
+	}
+	return b
+}
+
+// handleData handles a packet that has a sequence number.
+func (c *Conn) handleData(now instant, p *Packet) {
+	r, rtt := &c.rcv, c.rtt.smoothed
+	if p.Flags.Has(DelayRequested) && p.Delay == 0 {
+		r.acks.asked(now, rtt)
+	}
+	if len(p.Payload) > 0 && p.SequenceNum >= r.order.next {
+		if r.end.discard {
+			c.Reset()
+			return
 		}
-		r.ackAt = now + d
+		if r.end.came && r.end.placeless {
+			c.abort(ErrTruncated)
+			return
+		}
+	}
+	ahead := int64(p.SequenceNum) - int64(r.order.next)
+	most := c.m.cfg.Reassembly * c.mtu // bytes that a gap may hold up
+	switch {
+	case ahead < 0:
+		c.repeated(now)
+		return
+	case r.full(now, p, c.m.cfg.Limits.Memory, most):
+		c.m.counters.Dropped++
+		r.acks.now = true
+		return
+	case ahead >= int64(c.m.cfg.Reassembly):
+		c.m.counters.Dropped++
+		return
+	case ahead > 0:
+		kept, newGap := r.order.hold(p)
+		if !kept {
+			c.repeated(now)
+			return
+		}
+		if newGap {
+			r.acks.gaps = gapWorth
+		}
+		c.stats.OutOfOrder++
+		r.acks.count++
+	default:
+		c.receive(p.Payload, p.Flags)
+		r.order.advance()
+		r.acks.count++
+		for s, ok := r.order.pop(); ok; s, ok = r.order.pop() {
+			r.intake.burst = min(r.intake.burst+len(s.data), most)
+			c.receive(s.data, s.flags)
+			c.m.memory.put(s.data)
+			r.acks.count++
+		}
+	}
+	r.lull.newAt = now
+	r.plan(now, p, rtt)
+}
+
+// repeated takes note of a packet that had come before. Where the peer goes on
+// so, and sends nothing new, our acknowledgements do not get through.
+func (c *Conn) repeated(now instant) {
+	c.stats.Duplicates++
+	c.rcv.acks.now = true
+	if c.rcv.lull.repeated(now, c.rtt.smoothed) {
+		c.m.cfg.Events.Stalled(c.peer.hash)
 	}
 }
 
-// acked notes that a packet with an acknowledgement goes out.
-func (r *receiver) acked() {
-	r.ackNow, r.ackAt, r.unacked = false, never, 0
-}
-
-// nacks appends what is missing below the sequence number that through is
-// returned as. The NACK count is one byte: beyond 255 nothing is acknowledged.
-// Where so many are missing in a row, that is what came before them.
-func (r *receiver) nacks(b []byte) (nacks []byte, through uint32) {
-	through = r.next - 1
-	for seq, n := r.next, 0; seq < r.highest; seq++ {
-		if r.at(seq).have {
-			through = seq
-			continue
-		}
-		if n++; n > maxNACKs {
-			break
-		}
-		b = binary.BigEndian.AppendUint32(b, seq)
+// receive gives the application what is next in order.
+func (c *Conn) receive(payload []byte, flags Flags) {
+	r := &c.rcv
+	if r.end.came {
+		return
 	}
-	for len(b) > 0 && binary.BigEndian.Uint32(b[len(b)-nackLen:]) > through {
-		b = b[:len(b)-nackLen]
+	if len(payload) > 0 {
+		choke := r.intake.give(len(payload))
+		c.stats.Received += uint64(len(payload))
+		c.m.cfg.Events.Receive(c, payload)
+		if choke {
+			r.acks.now = true
+			c.stats.Chokes++
+		}
 	}
-	return b, through
+	if flags.Has(Close) {
+		r.end.came, r.acks.now = true, true
+		c.m.cfg.Events.ReceiveEnd(c)
+	}
 }
 
 // sendAck sends a plain ack.
 func (c *Conn) sendAck(now instant) {
-	r := &c.rcv
-	if c.remoteID == 0 || r.next == 0 {
-		r.acked()
+	if c.remoteID == 0 || c.rcv.order.next == 0 {
+		c.rcv.acks.sent()
 		return
 	}
-	p := Packet{SendStreamID: c.remoteID, ReceiveStreamID: c.localID, AckThrough: r.next - 1}
-	if r.gap() {
-		c.m.nacks, p.AckThrough = r.nacks(c.m.nacks[:0])
-		p.NACKs = c.m.nacks
-	}
-	switch {
-	case r.choking:
-		p.Flags, p.Delay = DelayRequested, chokeDelay
-	case r.unchokes > 0:
-		p.Flags, p.Delay = DelayRequested, 1
-		r.unchokes--
-	case r.ask:
-		p.Flags = DelayRequested
-	}
-	r.ask = false
-	r.acked()
-	if r.unchokes > 0 {
-		r.ackAt = now + max(c.rtt.smoothed, 50*time.Millisecond)
-	}
+	p := Packet{SendStreamID: c.remoteID, ReceiveStreamID: c.localID}
+	c.m.nacks = c.rcv.plainAck(now, &p, c.rtt.smoothed, c.m.nacks[:0])
 	c.stats.AcksPlain++
 	c.spoke = now
 	c.m.emit(c, &p, false)

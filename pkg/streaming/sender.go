@@ -102,6 +102,15 @@ func (s *sender) room(cc *control) bool {
 	return float64(s.inflight) < s.window(cc) || s.lost > 0 && s.unnamed
 }
 
+// release gives back what waits, at the end of the stream.
+func (s *sender) release(m *memory) {
+	for _, g := range s.outstanding() {
+		m.putUnacked(g.data)
+	}
+	s.segs, s.head, s.queue, s.read, s.lost, s.inflight = nil, 0, nil, 0, 0, 0
+	s.una = s.nxt
+}
+
 // outstanding are the segments from una on.
 func (s *sender) outstanding() []segment { return s.segs[s.head:] }
 
@@ -253,7 +262,7 @@ func (c *Conn) send(now instant, seg *segment) {
 
 // emitSegment writes a segment's packet.
 func (c *Conn) emitSegment(now instant, seg *segment) {
-	s, r := &c.snd, &c.rcv
+	s := &c.snd
 	p := Packet{
 		SendStreamID:    c.remoteID,
 		ReceiveStreamID: c.localID,
@@ -261,11 +270,6 @@ func (c *Conn) emitSegment(now instant, seg *segment) {
 		ResendDelay:     byte(min(c.rtt.rto(s.timeouts)/time.Second, 255)),
 		Flags:           seg.flags,
 		Payload:         seg.data,
-	}
-	if r.next > 0 {
-		p.AckThrough = r.next - 1
-	} else {
-		p.Flags |= NoAck
 	}
 	signed := seg.flags != 0
 	if seg.flags.Has(Synchronize) {
@@ -284,13 +288,7 @@ func (c *Conn) emitSegment(now instant, seg *segment) {
 	} else if c.asksAck(now, seg) {
 		p.Flags |= DelayRequested
 	}
-	if r.choking {
-		p.Flags |= DelayRequested
-		p.Delay = chokeDelay
-	}
-	if !r.gap() && r.next > 0 && !p.Flags.Has(NoAck) && r.unchokes == 0 {
-		r.acked() // this packet says it
-	}
+	c.rcv.addTo(&p)
 	c.spoke = now
 	c.m.emit(c, &p, signed)
 }

@@ -97,7 +97,7 @@ func (c *Conn) timeout(now instant) {
 
 // silence is how long a peer may acknowledge nothing before it is given up.
 func (c *Conn) silence() time.Duration {
-	if c.rcv.ended || c.rcv.discard {
+	if c.rcv.end.over() {
 		return min(c.m.cfg.MaxSilence, closedSilence)
 	}
 	return c.m.cfg.MaxSilence
@@ -106,7 +106,7 @@ func (c *Conn) silence() time.Duration {
 // mayBeGone reports whether the peer has all but our CLOSE, and has sent its own.
 func (c *Conn) mayBeGone() bool {
 	s := &c.snd
-	return (c.rcv.ended || c.rcv.discard) && s.fin == finSent && s.lostOnlyFin()
+	return c.rcv.end.over() && s.fin == finSent && s.lostOnlyFin()
 }
 
 // Revive says that there is a new path to a destination, as the old one did
@@ -122,7 +122,7 @@ func (m *Mux) Revive(now time.Time, peer i2p.Hash) {
 		if c.snd.timeouts > 0 || at-c.snd.timerFrom > c.rtt.smoothed {
 			c.revive(at)
 		}
-		c.rcv.ackNow = true // the last acknowledgement may be lost as well
+		c.rcv.acks.now = true // the last acknowledgement may be lost as well
 		m.agenda.touch(c)
 	}
 }
@@ -146,7 +146,7 @@ func (c *Conn) revive(now instant) {
 // sent its CLOSE and got ours may be gone in good order.
 func (c *Conn) giveUp() {
 	s := &c.snd
-	if c.rcv.ended && s.fin == finSent && s.lostOnlyFin() {
+	if c.rcv.end.came && s.fin == finSent && s.lostOnlyFin() {
 		c.finish(nil)
 		return
 	}
