@@ -10,6 +10,7 @@ import (
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/words"
 )
 
 // maxText bounds what sign and verify read.
@@ -112,7 +113,7 @@ func decode(w io.Writer, in io.Reader) error {
 // skipMark is a text without the byte order mark that it may begin with.
 func skipMark(in io.Reader) io.Reader {
 	buffered := bufio.NewReader(in)
-	if b, _ := buffered.Peek(3); len(b) == 3 && len(cli.Unmarked(b)) == 0 {
+	if b, _ := buffered.Peek(3); len(b) == 3 && len(words.Unmarked(b)) == 0 {
 		buffered.Discard(3)
 	}
 	return buffered

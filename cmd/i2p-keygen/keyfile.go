@@ -9,6 +9,7 @@ import (
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/words"
 )
 
 // maxKeyFile bounds what is read as a key file: the largest, in hex, is well below.
@@ -54,7 +55,7 @@ func loadKeys(c *cli.Context, path string) (keys *i2p.PrivateKeys, id i2p.Identi
 }
 
 func parseKeys(b []byte) (*i2p.PrivateKeys, i2p.Identity, error) {
-	text := bytes.TrimSpace(cli.Unmarked(b))
+	text := bytes.TrimSpace(words.Unmarked(b))
 	if raw, err := hex.DecodeString(string(text)); err == nil && len(raw) > 0 {
 		b = raw
 	} else if raw, err := i2p.DecodeBase64(string(text)); err == nil && len(raw) > 0 {

@@ -10,6 +10,7 @@ import (
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control/client"
+	"i2ptoolkit/pkg/words"
 )
 
 const (
@@ -75,7 +76,7 @@ func names(c *cli.Context, each func(string) bool) error {
 		lines := bufio.NewScanner(in)
 		lines.Buffer(make([]byte, maxName), maxName)
 		for lines.Scan() {
-			if name := strings.TrimSpace(string(cli.Unmarked(lines.Bytes()))); name != "" && !each(name) {
+			if name := strings.TrimSpace(string(words.Unmarked(lines.Bytes()))); name != "" && !each(name) {
 				return nil
 			}
 		}

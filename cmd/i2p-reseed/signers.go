@@ -154,12 +154,12 @@ func loadSigner(c *cli.Context, now time.Time) (su3.Signer, error) {
 }
 
 func (g generation) load(c *cli.Context) (su3.Signer, error) {
-	key, err := cli.ReadText(c, g.Key, maxKeyFile)
+	key, err := cli.ReadInput(c, g.Key, maxKeyFile)
 	if err != nil {
 		return su3.Signer{}, err
 	}
 	defer clear(key)
-	certificate, err := cli.ReadText(c, g.Certificate, maxKeyFile)
+	certificate, err := cli.ReadInput(c, g.Certificate, maxKeyFile)
 	if err != nil {
 		return su3.Signer{}, err
 	}

@@ -63,7 +63,7 @@ func addTrust(c *cli.Context, t *reseed.Trust, path string) error {
 	if info, err := os.Stat(path); path != "-" && err == nil && info.IsDir() {
 		return cli.BadData(cli.InputName(path), t.AddDir(path))
 	}
-	text, err := cli.ReadText(c, path, maxKeyFile)
+	text, err := cli.ReadInput(c, path, maxKeyFile)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"os"
 
 	"i2ptoolkit/pkg/netdbdir"
+	"i2ptoolkit/pkg/words"
 )
 
 // StandardInput is what errors call stdin.
@@ -180,8 +180,5 @@ func ReadInput(c *Context, path string, limit int64) ([]byte, error) {
 // that editors and consoles of some systems begin it with.
 func ReadText(c *Context, path string, limit int64) ([]byte, error) {
 	b, err := ReadInput(c, path, limit)
-	return Unmarked(b), err
+	return words.Unmarked(b), err
 }
-
-// Unmarked is text without a byte order mark.
-func Unmarked(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\ufeff")) }

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"i2ptoolkit/pkg/reseed/fetch"
 	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/words"
 )
 
 // newJoiner reads the certificates that the settings name.
@@ -78,7 +78,7 @@ func reseedClient(s config.Config) (c fetch.Config, err error) {
 		if err != nil {
 			return c, fmt.Errorf("reseed.roots: %w", err)
 		}
-		if c.RootCAs = x509.NewCertPool(); !c.RootCAs.AppendCertsFromPEM(bytes.TrimPrefix(text, []byte("\ufeff"))) {
+		if c.RootCAs = x509.NewCertPool(); !c.RootCAs.AppendCertsFromPEM(words.Unmarked(text)) {
 			return c, fmt.Errorf("reseed.roots: %s: no certificate in PEM", s.Reseed.Roots)
 		}
 	}

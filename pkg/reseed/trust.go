@@ -1,7 +1,6 @@
 package reseed
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -26,6 +25,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/su3"
+	"i2ptoolkit/pkg/words"
 )
 
 var (
@@ -144,7 +144,7 @@ func (t *Trust) Add(text []byte) error {
 // parseCertificates gives the signers of a PEM text, and what is wrong with the others: there
 // is something of either.
 func parseCertificates(text []byte) (good []KnownSigner, bad []error) {
-	text = unmarked(text)
+	text = words.Unmarked(text)
 	for {
 		var block *pem.Block
 		if block, text = pem.Decode(text); block == nil {
@@ -178,10 +178,6 @@ func parseCertificate(der []byte) (KnownSigner, error) {
 	}
 	return KnownSigner{c.Subject.CommonName, c.PublicKey, c.NotBefore, c.NotAfter}, nil
 }
-
-// unmarked is PEM without the byte order marks that some editors begin files with, be it in
-// the middle of files that were joined.
-func unmarked(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\ufeff"), nil) }
 
 const maxCertificate = 64 << 10 // bytes of a file
 
@@ -318,7 +314,7 @@ func subject(id string) pkix.Name {
 
 // LoadSigner reads a key, in PKCS #8, PKCS #1 or SEC 1, and its certificate.
 func LoadSigner(keyPEM, certificatePEM []byte) (su3.Signer, *x509.Certificate, error) {
-	block, _ := pem.Decode(unmarked(certificatePEM))
+	block, _ := pem.Decode(words.Unmarked(certificatePEM))
 	if block == nil || block.Type != "CERTIFICATE" {
 		return su3.Signer{}, nil, errors.New("reseed: no certificate in PEM")
 	}
@@ -326,7 +322,7 @@ func LoadSigner(keyPEM, certificatePEM []byte) (su3.Signer, *x509.Certificate, e
 	if err != nil {
 		return su3.Signer{}, nil, fmt.Errorf("reseed: certificate: %w", err)
 	}
-	key, err := parseKey(unmarked(keyPEM))
+	key, err := parseKey(words.Unmarked(keyPEM))
 	if err != nil {
 		return su3.Signer{}, nil, err
 	}

@@ -1,7 +1,8 @@
-// Package words writes numbers as people read them.
+// Package words writes numbers as people read them, and reads text as their editors leave it.
 package words
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 )
@@ -64,4 +65,17 @@ func Span(d time.Duration) string {
 		return text
 	}
 	return "0 s"
+}
+
+// mark is the byte order mark, U+FEFF.
+var mark = []byte("\ufeff")
+
+// Unmarked is text without byte order marks: some editors and consoles begin files with one,
+// and files that were joined have them in the middle, too.
+func Unmarked(text []byte) []byte {
+	text = bytes.TrimPrefix(text, mark)
+	if !bytes.Contains(text, mark) {
+		return text // without a copy, as of keys
+	}
+	return bytes.ReplaceAll(text, mark, nil)
 }

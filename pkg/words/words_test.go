@@ -40,3 +40,19 @@ func TestSpan(t *testing.T) {
 		}
 	}
 }
+
+func TestUnmarked(t *testing.T) {
+	const mark = "\ufeff"
+	for text, want := range map[string]string{
+		"":                        "",
+		"plain":                   "plain",
+		mark:                      "",
+		mark + "one":              "one",
+		mark + "a\n" + mark + "b": "a\nb",
+		mark[:2]:                  mark[:2],
+	} {
+		if got := string(Unmarked([]byte(text))); got != want {
+			t.Errorf("%q becomes %q", text, got)
+		}
+	}
+}

@@ -17,6 +17,7 @@ import (
 
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/su3"
+	"i2ptoolkit/pkg/words"
 )
 
 // explain turns the error of a request into a result and a line for people. The line names no
@@ -191,7 +192,7 @@ func (r *request) explainStatus(status int, header http.Header) string {
 
 // explainBody finds what is no su3 file before it is taken for a damaged one.
 func explainBody(body []byte, header http.Header) (Result, string) {
-	start := bytes.TrimLeft(body[:min(len(body), 512)], "\xef\xbb\xbf \t\r\n")
+	start := bytes.TrimSpace(words.Unmarked(body[:min(len(body), 512)]))
 	switch {
 	case bytes.HasPrefix(body, []byte("I2Psu3")):
 		return "", ""

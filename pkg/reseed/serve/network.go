@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"i2ptoolkit/pkg/words"
 )
 
 // key is a client network: the first address of its prefix. IPv4 is mapped into IPv6;
@@ -87,16 +89,13 @@ func (p prefixes) contains(a netip.Addr) bool {
 	return false
 }
 
-// byteOrderMark begins the texts of some editors.
-const byteOrderMark = "\ufeff"
-
 // ParsePrefixes reads a block list: a prefix or a single address a line; # begins a
 // comment.
 func ParsePrefixes(r io.Reader) ([]netip.Prefix, error) {
 	var all []netip.Prefix
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
-		text, _, _ := strings.Cut(strings.TrimPrefix(lines.Text(), byteOrderMark), "#")
+		text, _, _ := strings.Cut(string(words.Unmarked(lines.Bytes())), "#")
 		if text = strings.TrimSpace(text); text == "" {
 			continue
 		}

@@ -18,6 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"i2ptoolkit/pkg/words"
 )
 
 // MaxHeader is how many bytes a request's header may have. Routers send some 100, and
@@ -153,10 +155,10 @@ func loadCertificate(certFile, keyFile string, now time.Time) (*tls.Certificate,
 	return &cert, leaf.NotAfter, nil
 }
 
-// readPEM reads a file without the byte order mark that it may begin with.
+// readPEM reads a file without byte order marks.
 func readPEM(name string) ([]byte, error) {
 	b, err := os.ReadFile(name)
-	return bytes.TrimPrefix(b, []byte(byteOrderMark)), err
+	return words.Unmarked(b), err
 }
 
 // Pauses of Run after a Reload that failed.
