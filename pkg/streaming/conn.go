@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
-	"i2ptoolkit/pkg/sign"
-	"i2ptoolkit/pkg/tally"
 )
 
 // Conn is one stream of a Mux. Its methods belong to the Mux's owner.
@@ -16,49 +14,27 @@ import (
 type Conn struct {
 	Tag any // the owner's
 
-	m         *Mux
-	peer      *peer
-	key       sign.PublicKey // of the peer's signatures, once its SYN came
-	localID   uint32
-	remoteID  uint32
-	localPort uint16
-	farPort   uint16
-	incoming  bool
-	// halfCloses: see HalfCloses.
-	halfCloses bool
-	state      state
-	mtu        int
+	m    *Mux
+	peer *peer
+	name
+	terms
+	life
 
-	snd sender
-	rcv receiver
-	rtt roundTrip
-	cc  control
-
-	heard, spoke instant // the last packets
-	keepAlives   int     // unanswered
-	endAt        instant // when a closing or lingering stream is given up
-	retired      bool    // not counted any more
-	turn         turn
-	stats        Stats
+	snd   sender
+	rcv   receiver
+	rtt   roundTrip
+	cc    control
+	vigil vigil
+	turn  turn
+	stats Totals
 }
 
-type state uint8
-
-const (
-	opening state = iota
-	open
-	lingering // both directions are closed; retransmissions are acknowledged
-	gone
-)
-
-const (
-	// openingTime is how long a peer may take to answer our SYN.
-	openingTime = 3 * time.Minute
-	lingerTime  = 20 * time.Second
-	// closingTime is how long a stream that the application closed waits for
-	// the peer's CLOSE after ours was acknowledged.
-	closingTime = 60 * time.Second
-)
+// name is what tells a stream from others.
+type name struct {
+	localID, remoteID  uint32 // remoteID is 0 until the peer's SYN came
+	localPort, farPort uint16
+	incoming           bool
+}
 
 // Stats are one stream's figures.
 type Stats struct {
@@ -102,7 +78,7 @@ func (c *Conn) HalfCloses() bool { return c.halfCloses }
 
 // Stats returns the stream's figures.
 func (c *Conn) Stats() Stats {
-	s := c.stats
+	s := Stats{Totals: c.stats}
 	s.RTT, s.MinRTT, s.RTO = c.rtt.smoothed, c.cc.minRTT, c.rtt.rto(c.snd.timeouts)
 	s.Window, s.InFlight = int(c.snd.window(&c.cc)), c.snd.inflight
 	s.Rate = c.cc.bandwidth() * float64(c.mtu)
@@ -166,160 +142,4 @@ func (c *Conn) Close() {
 }
 
 // Reset ends the stream at once and tells the peer.
-func (c *Conn) Reset() {
-	c.abort(ErrAborted)
-}
-
-// abort ends the stream at once, tells the peer, and says why.
-func (c *Conn) abort(why error) {
-	if c.state != gone {
-		c.sendReset()
-		c.finish(why)
-	}
-}
-
-// sendReset queues a RESET. i2pd minds a RESET only where it has the next
-// sequence number.
-func (c *Conn) sendReset() {
-	if c.remoteID == 0 {
-		return
-	}
-	p := Packet{SendStreamID: c.remoteID, ReceiveStreamID: c.localID, SequenceNum: c.snd.nxt, Flags: Reset}
-	c.rcv.order.acknowledge(&p)
-	c.m.emit(c, &p, true)
-}
-
-// end moves on where both directions have closed.
-func (c *Conn) end(now instant) {
-	if c.state != open || !c.snd.finished() {
-		return
-	}
-	if c.rcv.end.came {
-		c.peer.learn(now, &c.rtt)
-		c.state = lingering
-		c.endAt = now + lingerTime
-		c.release()
-		c.m.cfg.Events.Closed(c, nil)
-	} else if c.rcv.end.discard && c.endAt == never {
-		c.endAt = now + closingTime
-	}
-}
-
-// finish forgets the stream.
-func (c *Conn) finish(err error) {
-	if c.state == gone {
-		return
-	}
-	told := c.state == lingering
-	c.leave()
-	if !told {
-		c.m.cfg.Events.Closed(c, err)
-	}
-}
-
-// leave takes the stream out of the Mux.
-func (c *Conn) leave() {
-	c.state = gone
-	c.release()
-	tally.Add(&c.m.counters.Traffic, c.stats.Totals)
-	c.m.streams.remove(c)
-	c.m.agenda.remove(c)
-}
-
-// release gives back what the stream holds, at its end.
-func (c *Conn) release() {
-	c.snd.release(&c.m.memory)
-	c.rcv.order.release()
-	if c.state == gone {
-		c.rcv.intake.release()
-	}
-	c.m.streams.retire(c)
-}
-
-// transmit sends what is due. It is called once for all that happened since
-// the last Flush.
-func (c *Conn) transmit(now instant) {
-	if c.state == gone {
-		return
-	}
-	c.end(now)
-	if c.state != lingering {
-		c.sendSegments(now)
-	}
-	if c.state != gone && c.rcv.acks.due(now) {
-		c.sendAck(now)
-	}
-	if s := &c.snd; c.state == open && s.wantRoom && s.queued() <= c.m.cfg.SendBuffer/2 {
-		s.wantRoom = false
-		c.m.cfg.Events.Writable(c)
-	}
-}
-
-// next is when transmit or expire must be called again.
-func (c *Conn) next(now instant) instant {
-	if c.state == gone {
-		return never
-	}
-	at := min(c.rcv.acks.at, c.rcv.end.at, c.endAt)
-	if c.state == lingering {
-		return at
-	}
-	at = min(at, c.sendDeadline(now))
-	if c.state == open {
-		at = min(at, c.keepAliveAt(), c.idleAt(), c.rcv.lull.quietAt)
-	}
-	return at
-}
-
-// idleAt is when a stream ends on which nothing is said. Keep-alives say
-// nothing, and what our application has not read is not the peer's fault.
-func (c *Conn) idleAt() instant {
-	limit := c.m.cfg.Idle
-	if half := c.m.cfg.HalfOpen; c.snd.finished() && !c.rcv.end.came && (limit == 0 || half < limit) {
-		limit = half
-	}
-	if limit <= 0 || c.rcv.intake.unread > 0 || c.snd.queued() > 0 || c.snd.una != c.snd.nxt {
-		return never
-	}
-	return max(c.rcv.lull.newAt, c.snd.deliveredAt) + limit
-}
-
-func (c *Conn) keepAliveAt() instant {
-	return max(c.heard, c.spoke) + c.m.cfg.KeepAlive
-}
-
-// expire does what the passing of time asks for; transmit follows.
-func (c *Conn) expire(now instant) {
-	if now >= c.endAt {
-		var err error
-		if c.state != lingering {
-			if err = ErrTimeout; c.rcv.end.discard && c.snd.finished() {
-				err = nil
-			}
-		}
-		c.finish(err)
-		return
-	}
-	if c.state == lingering {
-		return
-	}
-	if now >= c.rcv.end.at {
-		c.endPlaceless()
-	}
-	if c.rcv.lull.quiet(now) && c.state == open && !c.rcv.end.came {
-		c.m.cfg.Events.Quiet(c.peer.hash)
-	}
-	c.expireSends(now)
-	if c.state == open && now >= c.idleAt() {
-		c.abort(ErrIdle)
-		return
-	}
-	if c.state != open || now < c.keepAliveAt() {
-		return
-	}
-	if c.keepAlives++; c.keepAlives > c.m.cfg.MaxKeepAlives {
-		c.finish(ErrTimeout)
-		return
-	}
-	c.rcv.acks.now, c.rcv.acks.ask = true, true
-}
+func (c *Conn) Reset() { c.abort(ErrAborted) }

@@ -37,16 +37,3 @@ func (e *farEnd) plan(now instant, incomplete bool, rtt *roundTrip) {
 		e.at = now + min(max(rtt.smoothed+4*rtt.vary, minPlacelessWait), maxPlacelessWait)
 	}
 }
-
-// endPlaceless takes a CLOSE without a place for the end, or gives the stream up
-// where what came before it has not come.
-func (c *Conn) endPlaceless() {
-	e := &c.rcv.end
-	e.at = never
-	if c.rcv.order.incomplete() {
-		c.abort(ErrTruncated) // its end we cannot vouch for
-		return
-	}
-	e.came = true
-	c.m.cfg.Events.ReceiveEnd(c)
-}

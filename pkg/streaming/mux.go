@@ -69,7 +69,7 @@ func (m *Mux) instant(now time.Time) instant { return now.Sub(m.epoch) }
 func (m *Mux) Counters() Counters {
 	c := m.counters
 	for _, s := range m.streams.byID {
-		tally.Add(&c.Traffic, s.stats.Totals)
+		tally.Add(&c.Traffic, s.stats)
 	}
 	return c
 }
@@ -112,7 +112,10 @@ func (m *Mux) newConn(now instant, p *peer) *Conn {
 	for m.streams.byID[id] != nil {
 		id = m.random.Nonzero32()
 	}
-	c := &Conn{m: m, peer: p, localID: id, mtu: m.cfg.MTU, turn: turn{index: -1}, endAt: never, heard: now, spoke: now}
+	c := &Conn{
+		m: m, peer: p, name: name{localID: id}, terms: terms{mtu: m.cfg.MTU}, life: life{endAt: never},
+		vigil: vigil{heard: now, spoke: now}, turn: turn{index: -1},
+	}
 	c.cc = newControl(float64(m.cfg.MaxWindow))
 	c.snd.farWindow = float64(min(farDefault, m.cfg.MaxWindow))
 	c.snd.lossAt, c.snd.reorder = never, firstReorder

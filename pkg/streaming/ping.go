@@ -31,7 +31,7 @@ func (m *Mux) Ping(now time.Time, to i2p.Destination, o OpenOptions, payload []b
 	return id, nil
 }
 
-// echo answers a ping, or takes a pong.
+// echo handles a ping or a pong.
 func (m *Mux) echo(now time.Time, h datagram.Header, p *Packet, raw []byte) {
 	at := m.instant(now)
 	if p.SendStreamID == 0 {
@@ -42,8 +42,7 @@ func (m *Mux) echo(now time.Time, h datagram.Header, p *Packet, raw []byte) {
 	if m.cfg.NoPong || !p.Flags.Has(FromIncluded|SignatureIncluded) || !m.admit.verify(at) {
 		return
 	}
-	key, err := signerOf(p, now)
-	if err != nil || !verified(p, raw, key) {
+	if _, ok := authentic(p, raw, now); !ok {
 		m.counters.BadSignature++
 		return
 	}

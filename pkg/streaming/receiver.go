@@ -228,6 +228,6 @@ func (c *Conn) sendAck(now instant) {
 	p := Packet{SendStreamID: c.remoteID, ReceiveStreamID: c.localID}
 	c.m.nacks = c.rcv.plainAck(now, &p, c.rtt.smoothed, c.m.nacks[:0])
 	c.stats.AcksPlain++
-	c.spoke = now
+	c.vigil.spoke = now
 	c.m.emit(c, &p, false)
 }

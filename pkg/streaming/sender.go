@@ -289,7 +289,7 @@ func (c *Conn) emitSegment(now instant, seg *segment) {
 		p.Flags |= DelayRequested
 	}
 	c.rcv.addTo(&p)
-	c.spoke = now
+	c.vigil.spoke = now
 	c.m.emit(c, &p, signed)
 }
 

@@ -44,6 +44,13 @@ func signerOf(p *Packet, now time.Time) (sign.PublicKey, error) {
 	return p.Offline.Transient, nil
 }
 
+// authentic checks the signature of a packet that has a From, and finds whose
+// it is.
+func authentic(p *Packet, raw []byte, now time.Time) (key sign.PublicKey, ok bool) {
+	key, err := signerOf(p, now)
+	return key, err == nil && verified(p, raw, key)
+}
+
 // verified checks the signature of the packet p, parsed from raw.
 func verified(p *Packet, raw []byte, key sign.PublicKey) bool {
 	n := key.Type().SignatureLen()

@@ -25,13 +25,10 @@ func (s *streams) addRemote(c *Conn) {
 	s.remote[c.remoteID] = append(s.remote[c.remoteID], c)
 }
 
-// retire does not count a stream any more. It may linger.
+// retire counts a stream no more. It may linger.
 func (s *streams) retire(c *Conn) {
-	if !c.retired {
-		c.retired = true
-		c.peer.streams--
-		s.alive--
-	}
+	c.peer.streams--
+	s.alive--
 }
 
 // remove forgets a stream.

@@ -1,0 +1,120 @@
+package streaming
+
+import (
+	"bytes"
+	"time"
+
+	"i2ptoolkit/pkg/datagram"
+)
+
+// synchronize handles the SYN of a new incoming stream.
+func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packet, raw []byte) {
+	if !p.Flags.Has(FromIncluded|SignatureIncluded) || p.ReceiveStreamID == 0 || p.Flags&(Reset|Echo) != 0 {
+		m.counters.Malformed++
+		return
+	}
+	// Streaming specification, "Replay prevention".
+	if p.NACKCount() == synNACKs && !bytes.Equal(p.NACKs, m.hash[:]) {
+		m.counters.WrongRecipient++
+		return
+	}
+	for _, c := range m.streams.remote[p.ReceiveStreamID] {
+		if c.peer.hash == p.From.Hash() {
+			c.repeatedSYN(at)
+			return
+		}
+	}
+	// A retired destination does not say no: the peer may have old leases, and
+	// reach the same destination elsewhere when it retries.
+	if m.phase != serving || m.streams.alive >= m.cfg.Limits.Streams || !m.admit.verify(at) {
+		m.counters.Refused++
+		return
+	}
+	if m.admit.seenBefore(at, p.Signature) {
+		m.counters.Replayed++
+		return
+	}
+	key, ok := authentic(p, raw, now)
+	if !ok {
+		m.counters.BadSignature++
+		return
+	}
+	peer := m.peers.of(at, p.From)
+	if !m.admit.incoming(at, peer.hash) {
+		m.refuse(peer, h, p)
+		return
+	}
+	c := m.newConn(at, peer)
+	c.incoming, c.key = true, key
+	c.localPort, c.farPort = h.To, h.From
+	c.remoteID = p.ReceiveStreamID
+	m.streams.addRemote(c)
+	c.state = open
+	c.settle(p)
+	c.snd.farDelay = p.ResendDelay
+	if !m.cfg.Events.Accept(c) {
+		c.leave()
+		m.refuse(peer, h, p)
+		return
+	}
+	m.counters.Accepted++
+	m.admit.see(p.Signature)
+	m.agenda.touch(c)
+	c.vigil.hear(at)
+	c.stats.PacketsIn++
+	c.handleData(at, p)
+	m.adopt(now, at, c, h.From)
+}
+
+// refuse answers a SYN over a limit.
+func (m *Mux) refuse(to *peer, h datagram.Header, p *Packet) {
+	m.counters.Refused++
+	if !m.cfg.Limits.Reset {
+		return
+	}
+	r := Packet{SendStreamID: p.ReceiveStreamID, Flags: Reset}
+	m.emitTo(to, datagram.Header{Protocol: datagram.Streaming, From: h.To, To: h.From}, &r, true)
+}
+
+// follow handles a packet of a stream whose initiator does not know our id yet.
+// Where its SYN has not come it is kept for a short while.
+func (m *Mux) follow(now time.Time, at instant, h datagram.Header, p *Packet, raw []byte) {
+	if p.ReceiveStreamID == 0 || p.SequenceNum == 0 && !p.Flags.Has(Close) {
+		m.counters.UnknownStream++
+		return
+	}
+	// The packet does not say who sent it: the stream id must do.
+	if conns := m.streams.remote[p.ReceiveStreamID]; len(conns) == 1 {
+		conns[0].handle(now, at, p, raw)
+		return
+	} else if len(conns) > 1 {
+		m.counters.UnknownStream++
+		return
+	}
+	m.counters.UnknownStream += uint64(m.orphans.keep(at, p.ReceiveStreamID, h.From, raw))
+}
+
+// adopt hands the packets that came before their SYN to its stream.
+func (m *Mux) adopt(now time.Time, at instant, c *Conn, port uint16) {
+	for _, o := range m.orphans.take(c.remoteID, port) {
+		if p, err := ParsePacket(o.bytes); err == nil {
+			c.handle(now, at, &p, o.bytes)
+		}
+	}
+}
+
+// repeatedSYN answers a SYN that came again: our answer may be lost.
+func (c *Conn) repeatedSYN(at instant) {
+	c.stats.Duplicates++
+	s := &c.snd
+	c.rcv.acks.now = true
+	c.m.agenda.touch(c)
+	if s.una == 0 && s.nxt > 0 {
+		if g := &s.outstanding()[0]; !g.lost && !g.acked && at-g.sentAt > 500*time.Millisecond {
+			g.lost = true
+			s.lost++
+			s.inflight--
+			s.force = 1
+		}
+	}
+}

@@ -1,0 +1,205 @@
+package streaming
+
+import (
+	"time"
+
+	"i2ptoolkit/pkg/tally"
+)
+
+// life is how far a stream has come.
+type life struct {
+	state state
+	endAt instant // when an opening, closing or lingering stream is given up
+}
+
+type state uint8
+
+const (
+	opening state = iota
+	open
+	lingering // both directions are closed; retransmissions are acknowledged
+	gone
+)
+
+const (
+	// openingTime is how long a peer may take to answer our SYN.
+	openingTime = 3 * time.Minute
+	lingerTime  = 20 * time.Second
+	// closingTime is how long a stream that the application closed waits for
+	// the peer's CLOSE after ours was acknowledged.
+	closingTime = 60 * time.Second
+)
+
+// vigil looks whether the peer lives.
+type vigil struct {
+	heard, spoke instant // the last packets
+	unanswered   int     // keep-alives
+}
+
+func (v *vigil) hear(now instant) { v.heard, v.unanswered = now, 0 }
+
+// at is when a sign of life is due.
+func (v *vigil) at(every time.Duration) instant { return max(v.heard, v.spoke) + every }
+
+// abort ends the stream at once, tells the peer, and says why.
+func (c *Conn) abort(why error) {
+	if c.state != gone {
+		c.sendReset()
+		c.finish(why)
+	}
+}
+
+// sendReset queues a RESET. i2pd minds a RESET only where it has the next
+// sequence number.
+func (c *Conn) sendReset() {
+	if c.remoteID == 0 {
+		return
+	}
+	p := Packet{SendStreamID: c.remoteID, ReceiveStreamID: c.localID, SequenceNum: c.snd.nxt, Flags: Reset}
+	c.rcv.order.acknowledge(&p)
+	c.m.emit(c, &p, true)
+}
+
+// end moves on where both directions have closed.
+func (c *Conn) end(now instant) {
+	if c.state != open || !c.snd.finished() {
+		return
+	}
+	if c.rcv.end.came {
+		c.peer.learn(now, &c.rtt)
+		c.state = lingering
+		c.endAt = now + lingerTime
+		c.release()
+		c.m.cfg.Events.Closed(c, nil)
+	} else if c.rcv.end.discard && c.endAt == never {
+		c.endAt = now + closingTime
+	}
+}
+
+// finish forgets the stream.
+func (c *Conn) finish(err error) {
+	if c.state == gone {
+		return
+	}
+	told := c.state == lingering
+	c.leave()
+	if !told {
+		c.m.cfg.Events.Closed(c, err)
+	}
+}
+
+// leave takes the stream out of the Mux.
+func (c *Conn) leave() {
+	if c.state != lingering {
+		c.release()
+	}
+	c.state = gone
+	c.rcv.intake.release()
+	tally.Add(&c.m.counters.Traffic, c.stats)
+	c.m.streams.remove(c)
+	c.m.agenda.remove(c)
+}
+
+// release gives back what the stream holds, where all was said.
+func (c *Conn) release() {
+	c.snd.release(&c.m.memory)
+	c.rcv.order.release()
+	c.m.streams.retire(c)
+}
+
+// transmit sends what is due. It is called once for all that happened since
+// the last Flush.
+func (c *Conn) transmit(now instant) {
+	if c.state == gone {
+		return
+	}
+	c.end(now)
+	if c.state != lingering {
+		c.sendSegments(now)
+	}
+	if c.state != gone && c.rcv.acks.due(now) {
+		c.sendAck(now)
+	}
+	if s := &c.snd; c.state == open && s.wantRoom && s.queued() <= c.m.cfg.SendBuffer/2 {
+		s.wantRoom = false
+		c.m.cfg.Events.Writable(c)
+	}
+}
+
+// next is when transmit or expire must be called again.
+func (c *Conn) next(now instant) instant {
+	if c.state == gone {
+		return never
+	}
+	at := min(c.rcv.acks.at, c.rcv.end.at, c.endAt)
+	if c.state == lingering {
+		return at
+	}
+	at = min(at, c.sendDeadline(now))
+	if c.state == open {
+		at = min(at, c.vigil.at(c.m.cfg.KeepAlive), c.idleAt(), c.rcv.lull.quietAt)
+	}
+	return at
+}
+
+// idleAt is when a stream ends on which nothing is said. Keep-alives say
+// nothing, and what our application has not read is not the peer's fault.
+func (c *Conn) idleAt() instant {
+	limit := c.m.cfg.Idle
+	if half := c.m.cfg.HalfOpen; c.snd.finished() && !c.rcv.end.came && (limit == 0 || half < limit) {
+		limit = half
+	}
+	if limit <= 0 || c.rcv.intake.unread > 0 || c.snd.queued() > 0 || c.snd.una != c.snd.nxt {
+		return never
+	}
+	return max(c.rcv.lull.newAt, c.snd.deliveredAt) + limit
+}
+
+// expire does what the passing of time asks for; transmit follows.
+func (c *Conn) expire(now instant) {
+	if now >= c.endAt {
+		var err error
+		if c.state != lingering {
+			if err = ErrTimeout; c.rcv.end.discard && c.snd.finished() {
+				err = nil
+			}
+		}
+		c.finish(err)
+		return
+	}
+	if c.state == lingering {
+		return
+	}
+	if now >= c.rcv.end.at {
+		c.endPlaceless()
+	}
+	if c.rcv.lull.quiet(now) && c.state == open && !c.rcv.end.came {
+		c.m.cfg.Events.Quiet(c.peer.hash)
+	}
+	c.expireSends(now)
+	if c.state == open && now >= c.idleAt() {
+		c.abort(ErrIdle)
+		return
+	}
+	if c.state != open || now < c.vigil.at(c.m.cfg.KeepAlive) {
+		return
+	}
+	if c.vigil.unanswered++; c.vigil.unanswered > c.m.cfg.MaxKeepAlives {
+		c.finish(ErrTimeout)
+		return
+	}
+	c.rcv.acks.now, c.rcv.acks.ask = true, true
+}
+
+// endPlaceless takes a CLOSE without a place for the end, or gives the stream up
+// where what came before it has not come.
+func (c *Conn) endPlaceless() {
+	e := &c.rcv.end
+	e.at = never
+	if c.rcv.order.incomplete() {
+		c.abort(ErrTruncated) // its end we cannot vouch for
+		return
+	}
+	e.came = true
+	c.m.cfg.Events.ReceiveEnd(c)
+}
