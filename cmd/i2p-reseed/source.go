@@ -36,7 +36,7 @@ func checkLength(in *cli.Peeked, h su3.Header) error {
 // trustFlags name the certificates that signers are known by.
 func trustFlags(more ...cli.Flag) []cli.Flag {
 	return append([]cli.Flag{
-		&cli.StringSliceFlag{Name: "certs", Usage: "trust the signers whose certificates are in `DIR`, or the one in a file, and no others"},
+		&cli.StringSliceFlag{Name: "certs", Usage: "trust the signers whose certificates are in `DIR`, or the one in a file, and no others; without, those whom Java I2P or i2pd trust"},
 		&cli.StringFlag{Name: "at", Usage: "judge certificates and ages as of `TIME`, such as 2025-04-01T12:00:00Z, or of the end of a day such as 2025-04-01"},
 	}, more...)
 }

@@ -59,7 +59,7 @@ func described() []Setting {
 		{Key: "reseed.sources", Flag: "reseed", Doc: "su3 files, zips and netDb directories, which are read before a server is asked.", Reload: AtOnce},
 		{Key: "reseed.proxy", Flag: "reseed-proxy", Doc: "The proxy through which servers are reached: socks5://, socks5h://, http:// or https://.", Unset: "none", Reload: AtOnce},
 		{Key: "reseed.threshold", Doc: "The router reseeds while it knows fewer others than this.", Unit: "routers", Most: 1 << 16, Reload: AtOnce},
-		{Key: "reseed.certs", Doc: "Certificates of signers who are trusted, in files and directories.", Unset: "those of the known servers", Reload: AtOnce},
+		{Key: "reseed.certs", Doc: "Certificates of signers who are trusted, in files and directories.", Unset: "those whom Java I2P or i2pd trust", Reload: AtOnce},
 		{Key: "reseed.roots", Doc: "A file with the certificates by which web servers are trusted.", Unset: "the system's", Reload: AtOnce},
 		{Key: "reseed.pins", Doc: "Web servers that are trusted by their key alone: HOST=SHA256 of the key's SPKI, in hex or base64.", Reload: AtOnce},
 

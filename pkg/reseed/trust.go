@@ -55,7 +55,8 @@ func (s KnownSigner) Fingerprint() string {
 //go:embed signers.txt
 var signers string
 
-// KnownSigners are those that are built in, the expired ones too.
+// KnownSigners are those that are built in, the expired ones too: whom Java I2P or i2pd trust,
+// also where no server of theirs is among Servers.
 func KnownSigners() []KnownSigner {
 	var all []KnownSigner
 	for line := range strings.Lines(signers) {
