@@ -34,7 +34,7 @@ func BenchmarkClosestFloodfills(b *testing.B) {
 	db := filled(55_000)
 	key := i2p.Hash{1, 2, 3}
 	for b.Loop() {
-		db.ClosestFloodfills(testTime, key, 3, nil)
+		db.closestFloodfills(testTime, key, 3, nil)
 	}
 }
 
@@ -42,7 +42,7 @@ func BenchmarkClosestRouters(b *testing.B) {
 	db := filled(55_000)
 	key := i2p.Hash{1, 2, 3}
 	for b.Loop() {
-		db.ClosestRouters(testTime, key, 16, nil)
+		db.closest(&db.records.near, testTime, key, 16, nil)
 	}
 }
 

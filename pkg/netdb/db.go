@@ -13,9 +13,11 @@ package netdb
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"time"
 
+	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/profile"
@@ -27,11 +29,7 @@ const (
 	DefaultMaxRouters    = 65536
 	DefaultMaxBytes      = 48 << 20
 	DefaultMaxFloodfills = 2500
-	parsedRouters        = 512 // RouterInfos kept in parsed form
 )
-
-// MinFloodfillVersion is the oldest API level that a floodfill is asked at.
-const MinFloodfillVersion = profile.Version(0<<16 | 9<<8 | 59)
 
 // Config of a DB.
 type Config struct {
@@ -39,7 +37,7 @@ type Config struct {
 	NetID int
 	// Own gives our current RouterInfo, which is not in the table.
 	Own      func() *routerinfo.RouterInfo
-	Profiles *profile.Table // nil: peers are not judged
+	Profiles *profile.Table // nil: one of its own
 	Rand     io.Reader      // nil: crypto/rand
 	// SamePrefix lifts the limits by /16 and version: on a test network all
 	// routers have one address and one version.
@@ -58,35 +56,12 @@ type DB struct {
 	rand    *draw.Source
 	started time.Time
 
-	routers    map[i2p.Hash]*entry
-	list       []*entry // all of them, in no meaning order; entry.pos is the place
-	byHash     table    // all of them
-	floodfills table    // those that lookups and stores may go to
-	bytes      int
-
-	prefixes map[uint32]int // routers for each address prefix
-	clusters map[uint32]int // routers for each look (version, capabilities)
-	limits   limits
-
-	parsed     map[i2p.Hash]*routerinfo.RouterInfo
-	parsedRing []i2p.Hash // in the order in which they came
-	parsedNext int
-
-	changed map[i2p.Hash]struct{} // to be written
-	removed map[i2p.Hash]struct{} // to be deleted from disk
-
-	stats Stats
-}
-
-// entry is one router, kept small: tens of thousands of these are in memory.
-type entry struct {
-	sum      profile.Summary
-	raw      []byte // packed
-	heard    int64  // Unix seconds of the last acceptance
-	pos      int32
-	src      Source
-	came     ways
-	verified bool // the signature was checked
+	records    records
+	floodfills table // those of the records that lookups and stores may go to
+	gate       gate
+	parsed     parsed
+	unwritten  unwritten
+	stats      Stats
 }
 
 // Stats counts what the DB holds and what it refused.
@@ -95,9 +70,7 @@ type Stats struct {
 	Bytes               int // of RouterInfos as kept
 
 	Added, Updated, Unchanged, Expired, Evicted uint64
-
-	BadSignature, BadKey, BadNetID, FromFuture, TooOld, BadVersion, Unusable uint64 // refused: see the errors
-	Crowded, Flood, Full                                                     uint64 // refused for want of room
+	Refused
 }
 
 // New makes an empty DB.
@@ -106,14 +79,19 @@ func New(cfg Config, now time.Time) *DB {
 	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, DefaultMaxBytes)
 	cfg.MaxFloodfills = cmp.Or(cfg.MaxFloodfills, DefaultMaxFloodfills)
 	cfg.MinVersion = cmp.Or(cfg.MinVersion, profile.Version(0<<16|9<<8|58))
-	db := &DB{
-		cfg: cfg, rand: draw.From(cfg.Rand), started: now,
-		routers:  make(map[i2p.Hash]*entry),
-		prefixes: make(map[uint32]int), clusters: make(map[uint32]int),
-		parsed:  make(map[i2p.Hash]*routerinfo.RouterInfo),
-		changed: make(map[i2p.Hash]struct{}), removed: make(map[i2p.Hash]struct{}),
+	if cfg.Profiles == nil {
+		cfg.Profiles = profile.New(profile.Config{Rand: cfg.Rand})
 	}
-	return db
+	return &DB{
+		cfg: cfg, rand: draw.From(cfg.Rand), started: now,
+		records: records{of: make(map[i2p.Hash]*entry)},
+		gate: gate{
+			netID: cfg.NetID, minVersion: cfg.MinVersion, samePrefix: cfg.SamePrefix, room: cfg.MaxRouters,
+			prefixes: make(map[uint32]int), looks: make(map[uint32]int), newLooks: make(map[uint32]*bucket.Bucket),
+		},
+		parsed:    parsed{of: make(map[i2p.Hash]*routerinfo.RouterInfo)},
+		unwritten: unwritten{changed: make(map[i2p.Hash]struct{}), removed: make(map[i2p.Hash]struct{})},
+	}
 }
 
 // Serve begins or ends to be a floodfill.
@@ -122,30 +100,30 @@ func (db *DB) Serve(floodfill bool) { db.cfg.Floodfill = floodfill }
 // Stats returns the counters.
 func (db *DB) Stats() Stats {
 	s := db.stats
-	s.Routers, s.Floodfills, s.Bytes = len(db.list), db.floodfills.n, db.bytes
+	s.Routers, s.Floodfills, s.Bytes = db.Len(), db.floodfills.n, db.records.bytes
 	return s
 }
 
-// Len is the number of routers known; with At, Find and Router it makes a DB a
+// Len is the number of routers known; with At, Find and Router it makes a DB
 // profile.Routers.
-func (db *DB) Len() int { return len(db.list) }
+func (db *DB) Len() int { return len(db.records.list) }
 
 // At gives the summary of one of the Len routers; the order has no meaning.
-func (db *DB) At(i int) *profile.Summary { return &db.list[i].sum }
+func (db *DB) At(i int) *profile.Summary { return &db.records.list[i].sum }
 
 // Find gives the summary of a router, or nil.
 func (db *DB) Find(router i2p.Hash) *profile.Summary {
-	if e := db.routers[router]; e != nil {
+	if e := db.records.of[router]; e != nil {
 		return &e.sum
 	}
 	return nil
 }
 
-// heardOf tells whether a router is known, and not only because we were told.
-func (db *DB) heardOf(router i2p.Hash) bool {
-	e := db.routers[router]
-	return e != nil && !e.came.told()
-}
+// Has tells whether a router is known.
+func (db *DB) Has(router i2p.Hash) bool { return db.records.of[router] != nil }
+
+// Hashes lists the routers known, sorted.
+func (db *DB) Hashes() []i2p.Hash { return db.records.hashes() }
 
 // Router gives a RouterInfo, or nil. One that came from disk is verified here,
 // when it is first used.
@@ -153,11 +131,11 @@ func (db *DB) Router(router i2p.Hash) *routerinfo.RouterInfo {
 	if router == db.cfg.Self && db.cfg.Own != nil {
 		return db.cfg.Own()
 	}
-	e := db.routers[router]
+	e := db.records.of[router]
 	if e == nil {
 		return nil
 	}
-	if ri := db.parsed[router]; ri != nil {
+	if ri := db.parsed.of[router]; ri != nil {
 		return ri
 	}
 	ri, err := routerinfo.Parse(unpack(e.raw))
@@ -170,97 +148,134 @@ func (db *DB) Router(router i2p.Hash) *routerinfo.RouterInfo {
 		return nil
 	}
 	e.verified = true
-	db.keepParsed(ri)
+	db.parsed.keep(ri)
 	return ri
 }
 
-// keepParsed remembers the parsed form of the RouterInfos used last.
-func (db *DB) keepParsed(ri *routerinfo.RouterInfo) {
-	h := ri.Hash()
-	if _, ok := db.parsed[h]; ok {
-		db.parsed[h] = ri
-		return
+// StoreRouterInfo offers a RouterInfo to the table. An error says why it is
+// refused, and wraps one of those of this package. The cheap checks come first:
+// the signature is the last.
+func (db *DB) StoreRouterInfo(now time.Time, src Source, ri *routerinfo.RouterInfo) (Change, error) {
+	sum := profile.Summarize(ri)
+	change, err := db.store(now, src, ri, sum)
+	if err != nil {
+		db.stats.Refused.count(err)
+		return Unchanged, fmt.Errorf("netdb: RouterInfo %s: %w", sum.Hash, err)
 	}
-	if len(db.parsedRing) < parsedRouters {
-		db.parsedRing = append(db.parsedRing, h)
-	} else {
-		delete(db.parsed, db.parsedRing[db.parsedNext])
-		db.parsedRing[db.parsedNext] = h
-		db.parsedNext = (db.parsedNext + 1) % parsedRouters
-	}
-	db.parsed[h] = ri
+	return change, nil
 }
 
-// put makes a router part of the table, in place of an older RouterInfo of it.
+func (db *DB) store(now time.Time, src Source, ri *routerinfo.RouterInfo, sum profile.Summary) (Change, error) {
+	if sum.Hash == db.cfg.Self {
+		return Unchanged, ErrOwn
+	}
+	old := db.records.of[sum.Hash]
+	if old != nil && sum.Published <= old.sum.Published {
+		db.seen(src, sum.Published, old)
+		return Unchanged, nil
+	}
+	if err := db.gate.check(now, src, &sum, ri.NetID(), len(ri.Bytes())); err != nil {
+		return Unchanged, err
+	}
+	if old == nil {
+		if err := db.gate.admit(now, src, &sum); err != nil {
+			return Unchanged, err
+		}
+	}
+	if err := db.gate.verify(now, src, ri); err != nil {
+		return Unchanged, err
+	}
+	return db.insert(now, &entry{sum: sum, raw: pack(ri.Bytes()), heard: now.Unix(), src: src, verified: src != FromDisk})
+}
+
+// seen notes that a RouterInfo no newer than ours has come.
+func (db *DB) seen(src Source, published i2p.Date, old *entry) {
+	db.stats.Unchanged++
+	if published == old.sum.Published {
+		old.came.add(src)
+	}
+	if src > old.src && src == FromSession {
+		old.src = src
+		db.refile(old)
+	}
+}
+
+// insert puts a checked entry into the table and makes room for it.
+func (db *DB) insert(now time.Time, e *entry) (Change, error) {
+	old := db.records.of[e.sum.Hash]
+	if old == nil && !db.makeRoom(now, e) {
+		return Unchanged, ErrFull
+	}
+	e.came.add(e.src)
+	db.put(e)
+	db.unwritten.changes(e)
+	if old != nil {
+		db.stats.Updated++
+		return Updated, nil
+	}
+	db.stats.Added++
+	return Added, nil
+}
+
+// put makes an entry part of the table, in place of an older one of its router.
 func (db *DB) put(e *entry) {
-	if old := db.routers[e.sum.Hash]; old != nil {
-		db.uncount(old)
-		e.pos = old.pos
-		db.list[e.pos] = e
-		if e.src < old.src {
-			e.src = old.src
-		}
-		delete(db.parsed, e.sum.Hash)
-	} else {
-		e.pos = int32(len(db.list))
-		db.list = append(db.list, e)
+	if old := db.records.put(e); old != nil {
+		db.gate.uncount(&old.sum)
+		db.floodfills.remove(old.sum.Hash)
+		db.parsed.drop(old.sum.Hash)
+		e.came |= old.came
+		e.src = max(e.src, old.src)
 	}
-	db.routers[e.sum.Hash] = e
-	db.byHash.insert(e)
-	db.count(e)
-}
-
-func (db *DB) count(e *entry) {
-	db.bytes += len(e.raw)
-	for _, p := range e.sum.Prefixes {
-		if p != 0 {
-			db.prefixes[p]++
-		}
-	}
-	if e.sum.Prefixes[0] == 0 {
-		db.prefixes[0]++
-	}
-	db.clusters[e.sum.Look()]++
-	if db.eligible(e) && (db.floodfills.n < db.cfg.MaxFloodfills || db.proven(e)) {
-		db.floodfills.insert(e)
-	}
-}
-
-func (db *DB) uncount(e *entry) {
-	db.bytes -= len(e.raw)
-	for _, p := range e.sum.Prefixes {
-		if p != 0 {
-			less(db.prefixes, p)
-		}
-	}
-	if e.sum.Prefixes[0] == 0 {
-		less(db.prefixes, 0)
-	}
-	less(db.clusters, e.sum.Look())
-	db.floodfills.remove(e.sum.Hash)
-}
-
-func less(m map[uint32]int, k uint32) {
-	if m[k]--; m[k] <= 0 {
-		delete(m, k)
+	db.gate.count(&e.sum)
+	if db.floodfills.n < db.cfg.MaxFloodfills || db.proven(e) {
+		db.refile(e)
 	}
 }
 
 // remove forgets a router.
 func (db *DB) remove(e *entry) {
-	last := db.list[len(db.list)-1]
-	db.list[e.pos], last.pos = last, e.pos
-	db.list[len(db.list)-1] = nil
-	db.list = db.list[:len(db.list)-1]
-	delete(db.routers, e.sum.Hash)
-	delete(db.parsed, e.sum.Hash)
-	db.byHash.remove(e.sum.Hash)
-	db.uncount(e)
-	delete(db.changed, e.sum.Hash)
-	db.removed[e.sum.Hash] = struct{}{}
+	db.records.remove(e)
+	db.gate.uncount(&e.sum)
+	db.floodfills.remove(e.sum.Hash)
+	db.parsed.drop(e.sum.Hash)
+	db.unwritten.removes(e.sum.Hash)
+}
+
+// refile puts an entry where it belongs after its standing has changed: a
+// floodfill left out while it was unproven comes in.
+func (db *DB) refile(e *entry) {
+	if e.eligible() {
+		db.floodfills.insert(e)
+	}
 }
 
 // proven tells whether a router has shown itself to be a living one.
 func (db *DB) proven(e *entry) bool {
-	return e.src == FromSession || (db.cfg.Profiles != nil && db.cfg.Profiles.Proven(e.sum.Hash))
+	return e.src == FromSession || db.cfg.Profiles.Proven(e.sum.Hash)
+}
+
+// Proved tells the DB that a router was found to be alive (a session, an answer).
+func (db *DB) Proved(router i2p.Hash) {
+	if e := db.records.of[router]; e != nil {
+		db.refile(e)
+	}
+}
+
+// queried judges a floodfill by whether it answered.
+func (db *DB) queried(now time.Time, floodfill i2p.Hash, answered bool) {
+	db.cfg.Profiles.Queried(now, floodfill, answered)
+	if answered {
+		db.Proved(floodfill)
+	}
+}
+
+// Drain gives up to limit RouterInfos that changed since they were last
+// written, and the routers whose files are to be deleted. What it returns it
+// forgets: the caller writes.
+func (db *DB) Drain(limit int) (write []File, remove []i2p.Hash) {
+	hashes, remove := db.unwritten.take(limit)
+	for _, h := range hashes {
+		write = append(write, File{h, unpack(db.records.of[h].raw)})
+	}
+	return write, remove
 }

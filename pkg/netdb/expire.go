@@ -1,11 +1,6 @@
 package netdb
 
-import (
-	"slices"
-	"time"
-
-	"i2ptoolkit/pkg/i2p"
-)
+import "time"
 
 // Ages at which RouterInfos expire (network database, "RouterInfo
 // Expiration"): the more routers, the sooner.
@@ -14,6 +9,13 @@ const (
 	expireFloodfill = time.Hour
 	expireKeep      = 90 // with so few routers none expires
 	expireFewFF     = 5  // and with so few floodfills none of them
+
+	settling = time.Hour // after the start nothing expires (network database, "RouterInfo Expiration")
+)
+
+const (
+	incumbent   = 2 * time.Hour // a router refreshed within this keeps its place
+	evictSample = 32
 )
 
 // Expire drops RouterInfos that are too old, and returns how many. It is to be
@@ -22,10 +24,10 @@ func (db *DB) Expire(now time.Time) int {
 	if now.Sub(db.started) < settling {
 		return 0
 	}
-	limit := db.lifetime()
+	limit := lifetime(db.Len(), db.cfg.Floodfill)
 	var drop []*entry
-	left, ffs := len(db.list), db.floodfills.n
-	for _, e := range db.list {
+	left, ffs := db.Len(), db.floodfills.n
+	for _, e := range db.records.list {
 		if left <= expireKeep {
 			break
 		}
@@ -33,7 +35,7 @@ func (db *DB) Expire(now time.Time) int {
 		if db.proven(e) { // those that work stay as long as it is allowed
 			own = maxAge
 		}
-		ff := db.eligible(e)
+		ff := e.eligible()
 		if now.Sub(e.sum.Published.Time()) <= own || (ff && ffs <= expireFewFF) {
 			continue
 		}
@@ -49,53 +51,44 @@ func (db *DB) Expire(now time.Time) int {
 	return len(drop)
 }
 
-// lifetime is the age that a RouterInfo may reach in a table of this size.
-func (db *DB) lifetime() time.Duration {
-	if db.cfg.Floodfill {
+// lifetime is the age that a RouterInfo may reach in a table of so many.
+func lifetime(n int, floodfill bool) time.Duration {
+	if floodfill {
 		return expireFloodfill
 	}
-	return expireMin + (maxAge-expireMin)*expireKeep/time.Duration(max(len(db.list), expireKeep))
+	return expireMin + (maxAge-expireMin)*expireKeep/time.Duration(max(n, expireKeep))
 }
 
-// File is a RouterInfo to be written to disk.
-type File struct {
-	Hash  i2p.Hash
-	Bytes []byte
+// makeRoom evicts the least worthy of some routers drawn at random while the
+// table is full. It reports false where the newcomer is the least worthy.
+func (db *DB) makeRoom(now time.Time, e *entry) bool {
+	worth := func(e *entry) int64 { return e.worth(now, db.proven(e)) }
+	for db.Len() >= db.cfg.MaxRouters || db.records.bytes+len(e.raw) > db.cfg.MaxBytes {
+		if db.Len() == 0 {
+			return false
+		}
+		var worst *entry
+		for range evictSample {
+			if x := db.records.list[db.rand.Below(db.Len())]; worst == nil || worth(x) < worth(worst) {
+				worst = x
+			}
+		}
+		if worth(worst) >= worth(e) {
+			return false
+		}
+		db.remove(worst)
+		db.stats.Evicted++
+	}
+	return true
 }
 
-// Drain gives up to limit RouterInfos that changed since they were last
-// written, and the routers whose files are to be deleted. What it returns it
-// forgets: the caller writes.
-func (db *DB) Drain(limit int) (write []File, remove []i2p.Hash) {
-	hashes := make([]i2p.Hash, 0, len(db.changed))
-	for h := range db.changed {
-		hashes = append(hashes, h)
+// worth ranks routers for eviction: proven ones go last, then those that came by
+// a better way; among equals those not refreshed for long go first, and a
+// newcomer never drives out one that was refreshed lately.
+func (e *entry) worth(now time.Time, proven bool) int64 {
+	w := int64(e.src)
+	if proven {
+		w += 16
 	}
-	slices.SortFunc(hashes, func(a, b i2p.Hash) int { return a.Compare(b) })
-	for _, h := range hashes[:min(limit, len(hashes))] {
-		write = append(write, File{h, unpack(db.routers[h].raw)})
-		delete(db.changed, h)
-	}
-	for h := range db.removed {
-		remove = append(remove, h)
-	}
-	slices.SortFunc(remove, func(a, b i2p.Hash) int { return a.Compare(b) })
-	clear(db.removed)
-	return write, remove
-}
-
-// Changed is the number of RouterInfos that wait to be written.
-func (db *DB) Changed() int { return len(db.changed) }
-
-// Has tells whether a router is known.
-func (db *DB) Has(router i2p.Hash) bool { return db.routers[router] != nil }
-
-// Hashes lists the routers known, sorted.
-func (db *DB) Hashes() []i2p.Hash {
-	all := make([]i2p.Hash, 0, len(db.list))
-	for _, e := range db.list {
-		all = append(all, e.sum.Hash)
-	}
-	slices.SortFunc(all, func(a, b i2p.Hash) int { return a.Compare(b) })
-	return all
+	return w<<40 + min(e.heard, now.Add(-incumbent).Unix())
 }

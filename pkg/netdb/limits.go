@@ -7,39 +7,6 @@ import (
 	"i2ptoolkit/pkg/i2p"
 )
 
-// Rates for routers that nobody asked for. Updates of known routers are not
-// counted by newRouters.
-const (
-	newRoutersRate, newRoutersBurst = 20, 5000
-	newLookRate, newLookBurst       = 4, 2000 // for each look (version and capabilities)
-	verifyRate, verifyBurst         = 500, 5000
-	looksTracked                    = 1024
-)
-
-// limits are the buckets of a DB.
-type limits struct {
-	routers, verify bucket.Bucket
-	looks           map[uint32]*bucket.Bucket
-}
-
-// newRouter takes from the buckets that a router with such a look falls under.
-func (l *limits) newRouter(now time.Time, look uint32) bool {
-	if l.looks == nil {
-		l.looks = make(map[uint32]*bucket.Bucket)
-	}
-	b := l.looks[look]
-	if b == nil {
-		if len(l.looks) >= looksTracked { // a forger with so many versions shares one bucket
-			look = 0
-		}
-		if b = l.looks[look]; b == nil {
-			b = new(bucket.Bucket)
-			l.looks[look] = b
-		}
-	}
-	return b.Take(now, 1, newLookRate, newLookBurst) && l.routers.Take(now, 1, newRoutersRate, newRoutersBurst)
-}
-
 // peerBuckets limits each of many peers, and forgets those that are idle.
 type peerBuckets struct {
 	rate, burst float64

@@ -149,7 +149,7 @@ func (s *Segment) start(now time.Time, l *lookup) (LookupID, Out) {
 		}
 	}
 	s.lastID++
-	l.id, l.started, l.search = s.lastID, now, s.newSearch(l.key)
+	l.id, l.started, l.search = s.lastID, now, newSearch(s.cfg.DB, l.key, s.cfg.Destination)
 	l.search.exclude(l.key) // a router is not asked for itself
 	if len(s.lookups) >= s.cfg.MaxLookups {
 		s.stats.Busy++
@@ -245,7 +245,7 @@ func (s *Segment) pick(now time.Time, l *lookup) *routerinfo.RouterInfo {
 			return ri
 		}
 	}
-	return l.search.next(now, s.cfg.DB)
+	return l.search.next(now)
 }
 
 // again is a floodfill to be asked once more because nobody else is left: the
@@ -343,18 +343,13 @@ func (s *Segment) end(now time.Time, l *lookup, err error, out *Out) {
 
 // judge tells the profiles which floodfills answered.
 func (s *Segment) judge(now time.Time, l *lookup) {
-	p := s.cfg.DB.cfg.Profiles
-	if p == nil {
-		return
-	}
 	for i := range l.asked {
 		a := &l.asked[i]
 		switch {
 		case a.Answer != NoAnswer:
-			p.Queried(now, a.Floodfill, true)
-			s.cfg.DB.Proved(a.Floodfill)
+			s.cfg.DB.queried(now, a.Floodfill, true)
 		case !a.Unsent && now.Sub(a.At) >= s.cfg.Patience && l.older == 0: // else it may have answered
-			p.Queried(now, a.Floodfill, false)
+			s.cfg.DB.queried(now, a.Floodfill, false)
 		}
 	}
 }

@@ -67,7 +67,7 @@ func (w *world) take(out Out) {
 				if err != nil {
 					w.tb.Fatal(err)
 				}
-				for _, h := range w.seg.cfg.DB.FloodTargets(w.now, st.Message.Key, true, i2p.Hash{}) {
+				for _, h := range w.seg.cfg.DB.floodTargets(w.now, st.Message.Key, true, i2p.Hash{}) {
 					if o := w.flood[h]; o != nil && !o.swallow && !o.silent {
 						o.sets[st.Message.Key] = set
 					}
@@ -168,7 +168,7 @@ func TestLookupFindsLeaseSet(t *testing.T) {
 	w := clientWorld(t, Config{Profiles: profile.New(profile.Config{Rand: seeded(3)})})
 	w.floodfills(newForge(t), 100)
 	set := leaseSetOf(t, newDestination(t, 4), testTime)
-	for _, h := range w.seg.cfg.DB.ClosestFloodfills(testTime, set.Hash(), 3, nil) {
+	for _, h := range w.seg.cfg.DB.closestFloodfills(testTime, set.Hash(), 3, nil) {
 		w.flood[h].sets[set.Hash()] = set
 	}
 	id, out := w.seg.LookUp(w.now, set.Hash(), i2np.LookupLeaseSet)
@@ -208,7 +208,7 @@ func TestLookupNewer(t *testing.T) {
 	w.floodfills(newForge(t), 20)
 	dest := newDestination(t, 4)
 	old, fresh := leaseSetOf(t, dest, testTime.Add(-time.Minute)), leaseSetOf(t, dest, testTime)
-	closest := w.seg.cfg.DB.ClosestFloodfills(testTime, old.Hash(), 4, nil)
+	closest := w.seg.cfg.DB.closestFloodfills(testTime, old.Hash(), 4, nil)
 	for _, h := range closest {
 		w.flood[h].sets[old.Hash()] = old
 	}
@@ -339,7 +339,7 @@ func TestEclipse(t *testing.T) {
 				w := clientWorld(t, Config{Profiles: p})
 				db := w.seg.cfg.DB
 				honest := w.floodfills(honestForge, 200)
-				closest := db.ClosestFloodfills(testTime, set.Hash(), 3, nil)
+				closest := db.closestFloodfills(testTime, set.Hash(), 3, nil)
 				for _, h := range closest {
 					w.flood[h].sets[set.Hash()] = set
 				}
@@ -402,7 +402,7 @@ func TestNoCrowdByChance(t *testing.T) {
 	}
 	crowds := 0
 	for i := range 2000 {
-		if db.crowdAt(i2p.HashOf([]byte{byte(i), byte(i >> 8)})) <= 256 {
+		if db.floodfills.crowdAt(i2p.HashOf([]byte{byte(i), byte(i >> 8)})) <= 256 {
 			crowds++
 		}
 	}
@@ -442,7 +442,7 @@ func TestPublishRouterInfo(t *testing.T) {
 	own := f.router(t, routerConfig{})
 	w.seg.cfg.DB.cfg.Self = own.Hash()
 	all := w.floodfills(f, 10)
-	first := w.seg.cfg.DB.ClosestFloodfills(w.now, own.Hash(), 1, nil)[0]
+	first := w.seg.cfg.DB.closestFloodfills(w.now, own.Hash(), 1, nil)[0]
 	w.flood[first].silent = true
 	w.take(w.seg.PublishRouterInfo(w.now, own))
 	w.run(20 * time.Second)
@@ -476,7 +476,7 @@ func TestPublishLeaseSetIsVerified(t *testing.T) {
 	// One that swallows it is found out.
 	w.stores, w.asked, w.pubs = nil, nil, nil
 	newer := leaseSetOf(t, newDestination(t, 4), testTime.Add(time.Minute))
-	first := w.seg.cfg.DB.ClosestFloodfills(w.now, set.Hash(), 1, nil)[0]
+	first := w.seg.cfg.DB.closestFloodfills(w.now, set.Hash(), 1, nil)[0]
 	w.flood[first].swallow = true
 	w.take(w.seg.PublishLeaseSet(w.now, newer))
 	w.run(2 * time.Minute)

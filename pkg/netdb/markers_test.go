@@ -58,10 +58,9 @@ func TestToldIsNotAsked(t *testing.T) {
 		}
 		ri := f.router(t, routerConfig{caps: "XfR"})
 		mustStore(t, db, told, ri)
-		s := NewSegment(SegmentConfig{DB: db, Rand: seeded(2), Destination: true})
 		asked := func() (all int, it bool) {
-			search := s.newSearch(key)
-			for to := search.next(testTime, db); to != nil; to = search.next(testTime, db) {
+			search := newSearch(db, key, true)
+			for to := search.next(testTime); to != nil; to = search.next(testTime) {
 				all++
 				it = it || to.Hash() == ri.Hash()
 			}
@@ -80,7 +79,7 @@ func TestToldIsNotAsked(t *testing.T) {
 	// Where there are no others, there is no choice.
 	only := f.router(t, routerConfig{caps: "XfR"})
 	mustStore(t, db, FromSession, only)
-	if to := NewSegment(SegmentConfig{DB: db, Rand: seeded(2), Destination: true}).newSearch(key).next(testTime, db); to == nil {
+	if to := newSearch(db, key, true).next(testTime); to == nil {
 		t.Error("without others nobody is asked")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -307,7 +308,7 @@ func TestExpire(t *testing.T) {
 		t.Fatal("expired within the first hour")
 	}
 	n := db.Expire(testTime)
-	limit := db.lifetime()
+	limit := lifetime(db.Len(), false)
 	for i := range db.Len() {
 		if s := db.At(i); testTime.Sub(s.Published.Time()) > 8*time.Hour && s.Hash != kept {
 			t.Fatalf("%s old, limit %s", testTime.Sub(s.Published.Time()), limit)
@@ -332,11 +333,11 @@ func TestDrain(t *testing.T) {
 	mustStore(t, db, FromDisk, f.router(t, routerConfig{})) // is on disk already
 	write, _ := db.Drain(7)
 	more, _ := db.Drain(7)
-	if len(write) != 7 || len(more) != 3 || db.Changed() != 0 {
+	if len(write) != 7 || len(more) != 3 || len(db.unwritten.changed) != 0 {
 		t.Fatal(len(write), len(more))
 	}
 	for _, w := range append(write, more...) {
-		if i2p.Hash(w.Hash) != want[0] && !containsHash(want, w.Hash) {
+		if i2p.Hash(w.Hash) != want[0] && !slices.Contains(want, w.Hash) {
 			t.Fatal("unknown router")
 		}
 		if ri, err := routerinfo.Parse(w.Bytes); err != nil || ri.Hash() != w.Hash || ri.Verify() != nil {
@@ -352,14 +353,16 @@ func TestFloodOfFakes(t *testing.T) {
 	r := rand.New(rand.NewChaCha8([32]byte{7}))
 	raw := make([]byte, 500)
 	offer := func(now time.Time, src Source, sum profile.Summary) error {
-		if err := db.check(now, src, &sum, 2, 500); err != nil {
-			return err
+		err := db.gate.check(now, src, &sum, 2, 500)
+		if err == nil {
+			err = db.gate.admit(now, src, &sum)
 		}
-		if err := db.admit(now, src, &sum); err != nil {
-			return err
+		if err == nil {
+			_, err = db.insert(now, &entry{sum: sum, raw: raw, heard: now.Unix(), src: src, verified: true})
 		}
-		e := &entry{sum: sum, raw: raw, heard: now.Unix(), src: src, verified: true}
-		_, err := db.insert(now, e, db.routers[sum.Hash])
+		if err != nil {
+			db.stats.Refused.count(err)
+		}
 		return err
 	}
 	random := func(version profile.Version) profile.Summary {
@@ -410,7 +413,7 @@ func TestFloodOfFakes(t *testing.T) {
 	if taken > 3000 || st.Crowded == 0 || st.Flood == 0 || st.Full == 0 {
 		t.Fatalf("%d fakes taken, %+v", taken, st)
 	}
-	if n := db.prefixes[1<<24|77]; n > prefixMin {
+	if n := db.gate.prefixes[1<<24|77]; n > prefixMin {
 		t.Fatalf("%d fakes of one /16", n)
 	}
 	for _, h := range known {
@@ -559,12 +562,12 @@ func TestServe(t *testing.T) {
 		t.Fatal(near)
 	}
 	for _, h := range ask(i2p.Hash{8}, i2np.LookupLeaseSet, near...).Search.Peers {
-		if containsHash(near, h) {
+		if slices.Contains(near, h) {
 			t.Fatal("names an excluded peer")
 		}
 	}
 	for _, h := range ask(i2p.Hash{8}, i2np.LookupExploration).Search.Peers {
-		if !containsHash(plain, h) {
+		if !slices.Contains(plain, h) {
 			t.Fatal("exploration names a floodfill")
 		}
 	}
@@ -585,9 +588,9 @@ func TestFloodTargetsNearMidnight(t *testing.T) {
 		mustStore(t, db, FromStore, f.router(t, routerConfig{}))
 	}
 	key := i2p.HashOf([]byte("key"))
-	noon := db.FloodTargets(testTime, key, false, i2p.Hash{})
-	late := db.FloodTargets(testTime.Add(12*time.Hour-30*time.Minute), key, false, i2p.Hash{})
-	lateLS := db.FloodTargets(testTime.Add(12*time.Hour-30*time.Minute), key, true, i2p.Hash{})
+	noon := db.floodTargets(testTime, key, false, i2p.Hash{})
+	late := db.floodTargets(testTime.Add(12*time.Hour-30*time.Minute), key, false, i2p.Hash{})
+	lateLS := db.floodTargets(testTime.Add(12*time.Hour-30*time.Minute), key, true, i2p.Hash{})
 	if len(noon) != 3 || len(late) < 4 || len(late) > 5 || len(lateLS) != 3 {
 		t.Fatal(len(noon), len(late), len(lateLS))
 	}

@@ -112,9 +112,9 @@ func (s *Segment) publish(now time.Time, p *publication) Out {
 
 // round begins with the closest floodfills anew.
 func (s *Segment) round(now time.Time, p *publication, out *Out) {
-	p.search, p.stores, p.verifiers, p.stored = s.newSearch(p.key), 0, 0, nil
+	p.search, p.stores, p.verifiers, p.stored = newSearch(s.cfg.DB, p.key, s.cfg.Destination), 0, 0, nil
 	p.search.exclude(p.key)
-	p.checks = s.newSearch(p.key)
+	p.checks = newSearch(s.cfg.DB, p.key, s.cfg.Destination)
 	s.storeNext(now, p, out)
 }
 
@@ -122,7 +122,7 @@ func (s *Segment) round(now time.Time, p *publication, out *Out) {
 func (s *Segment) storeNext(now time.Time, p *publication, out *Out) {
 	p.to = nil
 	if p.stores < maxStores {
-		p.to = p.search.next(now, s.cfg.DB)
+		p.to = p.search.next(now)
 	}
 	if p.to == nil {
 		if len(p.stored) > 0 { // it is somewhere, and there is nobody else
@@ -156,7 +156,7 @@ func (s *Segment) HandleDeliveryStatus(now time.Time, id uint32) Out {
 		}
 		h := p.to.Hash()
 		p.stored = append(p.stored, h)
-		s.queried(now, h, true)
+		s.cfg.DB.queried(now, h, true)
 		p.state, p.at = resting, now.Add(s.rand.Between(verifyAfter, verifyAfter+verifyJitter))
 		switch {
 		case p.last:
@@ -170,15 +170,6 @@ func (s *Segment) HandleDeliveryStatus(now time.Time, id uint32) Out {
 	return out
 }
 
-func (s *Segment) queried(now time.Time, h i2p.Hash, answered bool) {
-	if p := s.cfg.DB.cfg.Profiles; p != nil {
-		p.Queried(now, h, answered)
-		if answered {
-			s.cfg.DB.Proved(h)
-		}
-	}
-}
-
 func (s *Segment) settle(now time.Time, p *publication) {
 	p.state, p.at = settled, time.Time{}
 	if p.kind == i2np.StoreRouterInfo {
@@ -189,14 +180,13 @@ func (s *Segment) settle(now time.Time, p *publication) {
 // verify asks the floodfill that should have got the entry by now: close to the
 // key, but not one that it was stored at, nor the one that was asked last.
 func (s *Segment) verify(now time.Time, p *publication, out *Out) {
-	clear(p.checks.tried)
-	clear(p.checks.prefixes)
+	p.checks.again()
 	for _, h := range p.stored {
 		p.checks.exclude(h)
 	}
 	p.checks.exclude(p.key)
 	p.checks.exclude(p.verifier)
-	to := p.checks.next(now, s.cfg.DB)
+	to := p.checks.next(now)
 	if to == nil {
 		s.settle(now, p)
 		return
@@ -221,7 +211,7 @@ func (s *Segment) verified(now time.Time, key i2p.Hash, published i2p.Date, vali
 		if p.key != key || p.state != verifying || !valid {
 			continue
 		}
-		s.queried(now, p.verifier, true)
+		s.cfg.DB.queried(now, p.verifier, true)
 		if published < p.published {
 			s.storeNext(now, p, out)
 			return true
@@ -237,7 +227,7 @@ func (s *Segment) verified(now time.Time, key i2p.Hash, published i2p.Date, vali
 func (s *Segment) verifyMissed(now time.Time, key, from i2p.Hash, out *Out) bool {
 	for _, p := range s.publications {
 		if p.key == key && p.state == verifying && p.verifier == from {
-			s.queried(now, from, true)
+			s.cfg.DB.queried(now, from, true)
 			s.storeNext(now, p, out)
 			return true
 		}
@@ -274,12 +264,12 @@ func (s *Segment) tickPublications(now time.Time, out *Out) {
 		}
 		switch p.state {
 		case storing:
-			s.queried(now, p.to.Hash(), false)
+			s.cfg.DB.queried(now, p.to.Hash(), false)
 			s.storeNext(now, p, out)
 		case resting:
 			s.verify(now, p, out)
 		case verifying:
-			s.queried(now, p.verifier, false)
+			s.cfg.DB.queried(now, p.verifier, false)
 			if p.verifiers++; p.verifiers < maxVerifiers {
 				s.verify(now, p, out)
 			} else {

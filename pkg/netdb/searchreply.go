@@ -82,10 +82,10 @@ func (s *Segment) follow(now time.Time, l *lookup, from i2p.Hash, peers []i2p.Ha
 		if l.needs >= maxNeeds {
 			return
 		}
-		if h == s.cfg.DB.cfg.Self || s.cfg.DB.heardOf(h) || slices.Contains(l.awaited, h) || h == l.key {
+		if h == s.cfg.DB.cfg.Self || s.cfg.DB.records.heard(h) || slices.Contains(l.awaited, h) || h == l.key {
 			continue
 		}
-		if closest := s.cfg.DB.ClosestFloodfills(now, l.key, 3, nil); len(closest) == 3 && !closer(routingKey, h, closest[2]) {
+		if closest := s.cfg.DB.closestFloodfills(now, l.key, 3, nil); len(closest) == 3 && !closer(routingKey, h, closest[2]) {
 			continue // it would not be asked any sooner than those we know
 		}
 		l.needs++
@@ -112,7 +112,7 @@ func (s *Segment) need(now time.Time, n Need, out *Out) {
 // explored takes the routers that an exploration named, and has the new ones fetched.
 func (s *Segment) explored(now time.Time, l *lookup, from i2p.Hash, peers []i2p.Hash, out *Out) {
 	for _, h := range peers {
-		if len(l.found) < maxFound && h != s.cfg.DB.cfg.Self && !s.cfg.DB.heardOf(h) && !slices.Contains(l.found, h) {
+		if len(l.found) < maxFound && h != s.cfg.DB.cfg.Self && !s.cfg.DB.records.heard(h) && !slices.Contains(l.found, h) {
 			l.found = append(l.found, h)
 			s.need(now, Need{h, from}, out)
 		}

@@ -83,7 +83,7 @@ func (s *Segment) HandleLookup(now time.Time, peer i2p.Hash, m i2np.DatabaseLook
 func (s *Segment) serve(now time.Time, m i2np.DatabaseLookup) *i2np.DatabaseStore {
 	db := s.cfg.DB
 	if m.Kind == i2np.LookupRouterInfo || m.Kind == i2np.LookupAny {
-		e := db.routers[m.Key]
+		e := db.records.of[m.Key]
 		if m.Key == db.cfg.Self || (db.cfg.Floodfill && e != nil && e.came.stored()) {
 			if ri := db.Router(m.Key); ri != nil {
 				return &i2np.DatabaseStore{Key: m.Key, Type: i2np.StoreRouterInfo, Data: i2np.CompressRouterInfo(ri.Bytes())}
@@ -106,15 +106,15 @@ func (s *Segment) searchReply(now time.Time, m i2np.DatabaseLookup) *i2np.Databa
 	}
 	no := func(h i2p.Hash) bool {
 		_, ok := excluded[h]
-		return ok || h == m.From || h == db.cfg.Self || db.routers[h].came.sought()
+		return ok || h == m.From || h == db.cfg.Self || db.records.of[h].came.sought()
 	}
 	r := &i2np.DatabaseSearchReply{Key: m.Key, From: db.cfg.Self}
 	if m.Kind == i2np.LookupExploration {
-		r.Peers = db.ClosestRouters(now, m.Key, exploreHashes, func(h i2p.Hash) bool {
-			return no(h) || db.routers[h].sum.Flags&(profile.Floodfill|profile.Hidden) != 0
+		r.Peers = db.closest(&db.records.near, now, RoutingKey(m.Key, now), exploreHashes, func(h i2p.Hash) bool {
+			return no(h) || db.records.of[h].sum.Flags&(profile.Floodfill|profile.Hidden) != 0
 		})
 	} else {
-		r.Peers = db.ClosestFloodfills(now, m.Key, replyHashes, no)
+		r.Peers = db.closestFloodfills(now, m.Key, replyHashes, no)
 	}
 	return r
 }

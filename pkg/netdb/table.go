@@ -7,6 +7,12 @@ import (
 	"i2ptoolkit/pkg/i2p"
 )
 
+// Where a crowd begins.
+const (
+	crowdSlack = 4
+	crowdBits  = 64
+)
+
 // table keeps entries in the order of their hashes, in one bucket for each
 // first byte, and walks them by XOR distance from a key.
 type table struct {
@@ -93,4 +99,37 @@ func commonBits(a, b i2p.Hash) int {
 		n += 8
 	}
 	return n
+}
+
+// crowdAt finds a crowd around a routing key: it returns the number of common
+// bits from which on floodfills belong to it, or more than 256 where there is
+// none. Honest hashes are spread evenly, so n/2^c of n are expected to share c
+// bits with any key; four times that and four more hardly ever happens by chance.
+func (t *table) crowdAt(routingKey i2p.Hash) int {
+	var at [crowdBits + 1]int
+	n := t.n
+	expected := float64(n)
+	inBucket := t.buckets[routingKey[0]]
+	for _, e := range inBucket {
+		at[min(commonBits(e.sum.Hash, routingKey), crowdBits)]++
+	}
+	// Up to 7 common bits, whole buckets are counted.
+	for d := 1; d < 256; d++ {
+		c := commonBits(i2p.Hash{byte(d)}, i2p.Hash{})
+		at[c] += len(t.buckets[int(routingKey[0])^d])
+	}
+	within := n
+	for c := 0; c < crowdBits; c++ {
+		if float64(within) > crowdSlack+crowdSlack*expected {
+			// Honest ones around it belong to no crowd: go on to where
+			// it begins, as long as most lie still closer.
+			for ; c < crowdBits && 4*(within-at[c]) > 3*within; c++ {
+				within -= at[c]
+			}
+			return c
+		}
+		within -= at[c]
+		expected /= 2
+	}
+	return 257
 }

@@ -1,0 +1,147 @@
+package netdb
+
+import (
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+const (
+	otherDay   = 15 * time.Minute // around midnight: look in the other day's keyspace too
+	crowdLimit = 2                // unproven floodfills of a crowd asked in one search
+)
+
+// search chooses the floodfills of one lookup or publication, one after the
+// other. Purely taking the closest would let whoever forges routers near a key
+// have every query. So it takes turns between the closest of all and the
+// closest that has proven itself; it asks at most two unproven ones of a crowd
+// (a region that holds far more floodfills than chance would put there), and no
+// two of one address range while there are others.
+//
+// For a destination it asks nobody whom we were only told of: else who tells a
+// router of a floodfill near a key, and the router alone, would see which
+// destination that asks for the key is there. Without others it does.
+type search struct {
+	db       *DB
+	key      i2p.Hash
+	heard    bool // leave out those whom we were only told of
+	tried    map[i2p.Hash]struct{}
+	prefixes map[uint32]struct{}
+	turn     int
+	crowd    int
+}
+
+func newSearch(db *DB, key i2p.Hash, forDestination bool) *search {
+	return &search{
+		db: db, key: key, heard: forDestination,
+		tried: make(map[i2p.Hash]struct{}), prefixes: make(map[uint32]struct{}),
+	}
+}
+
+// exclude makes sure that a router is not chosen.
+func (s *search) exclude(h i2p.Hash) { s.tried[h] = struct{}{} }
+
+// again begins with the closest once more.
+func (s *search) again() {
+	clear(s.tried)
+	clear(s.prefixes)
+}
+
+// next chooses a floodfill, or nil where none is left.
+func (s *search) next(now time.Time) *routerinfo.RouterInfo {
+	routingKey := RoutingKey(s.key, s.day(now))
+	provenFirst := s.turn%2 == 1
+	for {
+		e := s.choose(now, routingKey, provenFirst, true)
+		if e == nil && provenFirst {
+			e = s.choose(now, routingKey, false, true)
+		}
+		if e == nil { // rather one of a range used before than none
+			e = s.choose(now, routingKey, false, false)
+		}
+		if e == nil && s.heard && s.turn == 0 {
+			s.heard = false
+			continue
+		}
+		if e == nil {
+			return nil
+		}
+		s.exclude(e.sum.Hash)
+		ri := s.db.Router(e.sum.Hash)
+		if ri == nil {
+			continue // its signature was bad, and it is gone
+		}
+		for _, p := range e.sum.Prefixes {
+			s.prefixes[p] = struct{}{}
+		}
+		s.turn++
+		return ri
+	}
+}
+
+// day is the day whose keyspace the next choice is made in: around midnight
+// the entry may be where the other day puts it.
+func (s *search) day(now time.Time) time.Time {
+	if s.turn%4 != 2 {
+		return now
+	}
+	switch left := untilMidnight(now); {
+	case left < otherDay:
+		return now.Add(otherDay)
+	case left > 24*time.Hour-otherDay:
+		return now.Add(-otherDay)
+	}
+	return now
+}
+
+// choose gives the closest to the key of those left: of the proven ones, and in a
+// fresh range of addresses, where that is asked. One that is silent is for want of others.
+func (s *search) choose(now time.Time, routingKey i2p.Hash, proven, fresh bool) *entry {
+	db := s.db
+	crowd := db.floodfills.crowdAt(routingKey)
+	var found, quiet *entry
+	db.floodfills.walk(routingKey, func(e *entry) bool {
+		if _, tried := s.tried[e.sum.Hash]; tried || e.sum.Hash == db.cfg.Self {
+			return true
+		}
+		if s.heard && e.came.told() {
+			return true
+		}
+		real := db.proven(e)
+		if (proven && !real) || (fresh && s.related(e)) {
+			return true
+		}
+		if commonBits(e.sum.Hash, routingKey) >= crowd && !real && s.crowd >= crowdLimit {
+			return true
+		}
+		if !db.cfg.Profiles.Responsive(now, e.sum.Hash) {
+			if quiet == nil {
+				quiet = e
+			}
+			return true
+		}
+		found = e
+		return false
+	})
+	if found == nil && !fresh {
+		found = quiet
+	}
+	if found != nil && commonBits(found.sum.Hash, routingKey) >= crowd && !db.proven(found) {
+		s.crowd++
+	}
+	return found
+}
+
+// related tells whether a router of the same address range was chosen already.
+func (s *search) related(e *entry) bool {
+	if s.db.cfg.SamePrefix {
+		return false
+	}
+	for _, p := range e.sum.Prefixes {
+		if _, used := s.prefixes[p]; used && p != 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,58 @@
+package netdb
+
+// Source says how a RouterInfo came to us; later ones are trusted more when
+// room is short.
+type Source byte
+
+// The sources.
+const (
+	FromStore   Source = iota // sent or flooded to us unasked
+	FromDisk                  // our own netDb directory
+	FromReply                 // the answer to a lookup of ours
+	FromReseed                // a signed bundle, or what the user gave
+	FromSession               // from the router itself, over a session with it
+)
+
+func (s Source) String() string {
+	if int(s) < len(sourceNames) {
+		return sourceNames[s]
+	}
+	return "unknown"
+}
+
+var sourceNames = [...]string{"store", "disk", "reply", "reseed", "session"}
+
+// ways are the sources that a router has come from, one bit each.
+type ways uint8
+
+func (w *ways) add(src Source) { *w |= 1 << src }
+
+func (w ways) any(srcs ...Source) bool {
+	for _, src := range srcs {
+		if w&(1<<src) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// stored: it was given to us, so it may be served.
+func (w ways) stored() bool { return w.any(FromStore, FromSession) }
+
+// sought: we know of it only because we asked, perhaps for a destination to
+// which alone it was named. Whom others can have us name must not depend on it.
+func (w ways) sought() bool { return w == 1<<FromReply }
+
+// told: we know of it only because somebody told us, perhaps nobody but us.
+// Whom a destination asks must not depend on it.
+func (w ways) told() bool { return !w.any(FromDisk, FromReply, FromReseed) }
+
+// Change says what a stored entry did.
+type Change byte
+
+// The changes.
+const (
+	Unchanged Change = iota // we have it, or a newer one
+	Added
+	Updated
+)
