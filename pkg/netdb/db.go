@@ -207,8 +207,8 @@ func (db *DB) insert(now time.Time, e *entry) (Change, error) {
 		return Unchanged, ErrFull
 	}
 	e.came.add(e.src)
+	db.unwritten.has(e)
 	db.put(e)
-	db.unwritten.changes(e)
 	if old != nil {
 		db.stats.Updated++
 		return Updated, nil
@@ -238,7 +238,7 @@ func (db *DB) remove(e *entry) {
 	db.gate.uncount(&e.sum)
 	db.floodfills.remove(e.sum.Hash)
 	db.parsed.drop(e.sum.Hash)
-	db.unwritten.removes(e.sum.Hash)
+	db.unwritten.lacks(e.sum.Hash)
 }
 
 // refile puts an entry where it belongs after its standing has changed: a

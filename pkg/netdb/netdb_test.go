@@ -346,6 +346,19 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// TestDrainUpdates: what is newer than on disk is written, however it came.
+func TestDrainUpdates(t *testing.T) {
+	f := newForge(t)
+	for src := FromStore; src <= FromSession; src++ {
+		db, id := newDB(Config{}), f.identity()
+		mustStore(t, db, FromDisk, f.router(t, routerConfig{identity: id, published: testTime.Add(-time.Hour)}))
+		mustStore(t, db, src, f.router(t, routerConfig{identity: id}))
+		if write, _ := db.Drain(10); (len(write) == 1) != (src != FromDisk) {
+			t.Errorf("%d to be written after an update from %s", len(write), src)
+		}
+	}
+}
+
 // SECURITY 4: a flood of fake RouterInfos. Memory is bounded, honest routers stay.
 func TestFloodOfFakes(t *testing.T) {
 	p := profile.New(profile.Config{Rand: seeded(3)})

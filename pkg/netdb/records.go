@@ -121,14 +121,15 @@ type unwritten struct {
 	removed map[i2p.Hash]struct{} // to be deleted
 }
 
-func (u *unwritten) changes(e *entry) {
+// has tells of an entry that comes into the table, by the way that it comes.
+func (u *unwritten) has(e *entry) {
 	if e.src != FromDisk {
 		u.changed[e.sum.Hash] = struct{}{}
 	}
 	delete(u.removed, e.sum.Hash)
 }
 
-func (u *unwritten) removes(h i2p.Hash) {
+func (u *unwritten) lacks(h i2p.Hash) {
 	delete(u.changed, h)
 	u.removed[h] = struct{}{}
 }
