@@ -61,8 +61,8 @@ func TestBuildBombing(t *testing.T) {
 	if got := r.transit.perPeer[honest]; got != seconds {
 		t.Errorf("another peer got %d of its %d tunnels", got, seconds)
 	}
-	if len(party.p.in.tunnels) != 2 || len(party.p.out.tunnels) != 2 {
-		t.Errorf("our own: %d in, %d out, expected 2 of each", len(party.p.in.tunnels), len(party.p.out.tunnels))
+	if len(party.p.in.tunnels()) != 2 || len(party.p.out.tunnels()) != 2 {
+		t.Errorf("our own: %d in, %d out, expected 2 of each", len(party.p.in.tunnels()), len(party.p.out.tunnels()))
 	}
 }
 
@@ -217,9 +217,9 @@ func TestTableBounds(t *testing.T) {
 		to := stranger(i)
 		r.mail.wantRouter(to, m.message(i2np.DeliveryStatusType, 1, i2np.DeliveryStatus{}.AppendTo(nil)).Own())
 		r.transit.requests.allow(m.now, to)
-		r.mail.garlic.allow(m.now, to)
+		r.garlic.limit.allow(m.now, to)
 		if i < maxOneTime+100 {
-			r.pools.newOneTime(r.pools.self.in.last)
+			r.newOneTime(r.parties.self.in.last)
 		}
 	}
 	for range maxUnsentMessages + 5 {
@@ -232,15 +232,15 @@ func TestTableBounds(t *testing.T) {
 		"routers that messages wait for": {len(r.mail.unsent), maxUnsentRouters},
 		"messages for one router":        {len(r.mail.unsent[stranger(0)]), maxUnsentMessages},
 		"sources of build requests":      {len(r.transit.requests.sources), maxSources},
-		"sources of garlic":              {len(r.mail.garlic.sources), maxSources},
-		"one-time keys":                  {len(r.pools.self.expected.tags), maxOneTime},
+		"sources of garlic":              {len(r.garlic.limit.sources), maxSources},
+		"one-time keys":                  {len(r.parties.self.expected.tags), maxOneTime},
 	} {
 		if c[0] > c[1] {
 			t.Errorf("%s: %d, at most %d", name, c[0], c[1])
 		}
 	}
 	m.run(3*time.Minute, nil)
-	if len(r.mail.unsent) > 0 || len(r.pools.self.expected.tags) > 8 {
-		t.Errorf("after three minutes messages wait for %d routers, and %d keys for answers", len(r.mail.unsent), len(r.pools.self.expected.tags))
+	if len(r.mail.unsent) > 0 || len(r.parties.self.expected.tags) > 8 {
+		t.Errorf("after three minutes messages wait for %d routers, and %d keys for answers", len(r.mail.unsent), len(r.parties.self.expected.tags))
 	}
 }

@@ -1,36 +1,41 @@
 package router
 
 import (
-	"cmp"
-	"maps"
-	"slices"
-	"time"
+	"errors"
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
-	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/tunnel"
 )
 
-// build is a tunnel of ours whose hops have not all answered yet.
-type build struct {
-	*tunnel.Build
-	pool    *pool
-	ref     uint64 // the policy's name for the tunnel
-	started time.Time
-	reply   way    // how its reply must come
-	asks    []*ask // of each pair of neighbours
+// builds are the tunnels of ours whose hops have not all answered yet.
+type builds struct {
+	*core
+	parties *parties
+	paths   *paths
+	ends    *ends
+	waiting map[awaited]*build
 }
 
-// launch asks hops to become a tunnel. It reports false when there are not
+// build is how one of them is asked for.
+type build struct {
+	*tunnel.Build
+	tunnel *ownTunnel
+	reply  awaited
+	asks   []*ask // of each pair of neighbours
+}
+
+func newBuilds(c *core, parties *parties, paths *paths, ends *ends) *builds {
+	return &builds{core: c, parties: parties, paths: paths, ends: ends, waiting: make(map[awaited]*build)}
+}
+
+// start asks hops to become a tunnel. It reports false when there are not
 // enough of them, or no way to ask.
-func (ps *pools) launch(pl *pool, ref uint64, length int) bool {
-	if length == 0 {
-		return ps.established(ps.zeroHopTunnel(pl, ref))
-	}
-	infos := ps.choosePath(pl, length)
-	if len(infos) < length {
+func (bs *builds) start(t *ownTunnel) bool {
+	d := t.direction()
+	infos := bs.paths.choose(d, t.Hops())
+	if len(infos) < t.Hops() {
 		return false
 	}
 	hops := make([]tunnel.Hop, len(infos))
@@ -41,36 +46,42 @@ func (ps *pools) launch(pl *pool, ref uint64, length int) bool {
 		}
 		hops[i] = tunnel.Hop{Router: ri.Hash(), Static: static}
 	}
-	carrier := ps.carrier(pl)
+	carrier := bs.paths.carrier(d)
 	if carrier == nil {
 		return false
 	}
-	cfg := tunnel.Config{Inbound: pl.inbound, Hops: hops, Us: ps.cfg.Hash, Rand: ps.rand, Budget: ps.budget, Counts: &ps.ends, Long: needsLong(infos)}
-	if !pl.inbound {
+	cfg := tunnel.Config{
+		Inbound: d.inbound, Hops: hops, Us: bs.cfg.Hash, Rand: bs.rand,
+		Budget: bs.ends.budget, Counts: &bs.endpoints, Long: needsLong(infos),
+	}
+	if !d.inbound {
 		cfg.Reply = tunnel.ReplyTo{Gateway: carrier.gateway, Tunnel: carrier.gatewayID}
 	}
-	b, err := tunnel.NewBuild(ps.now, cfg)
+	made, err := tunnel.NewBuild(bs.now, cfg)
 	if err != nil {
-		ps.cfg.Log.Warn("tunnel build not made", "error", err)
+		bs.cfg.Log.Warn("tunnel build not made", "error", err)
 		return false
 	}
 	// The last hop of an inbound tunnel takes us for the next one. The endpoint
 	// of an outbound one sends its reply into the tunnel that we named.
-	made := &build{Build: b, pool: pl, ref: ref, started: ps.now, reply: way{peer: hops[length-1].Router}}
-	if !pl.inbound {
-		made.reply = way{tunnel: carrier}
+	b := &build{Build: made, tunnel: t, reply: awaited{made.ReplyID(), way{tunnel: carrier}}}
+	if d.inbound {
+		b.reply.way = way{peer: infos[len(infos)-1].Hash()}
 	}
-	pl.party.expected.builds[b.ReplyID()] = made
-	if key, ok := b.ReplyGarlic(); ok {
-		carrier.pool.party.expected.seal(ps.now, key.Tag, key.Key, carrier)
+	if key, ok := made.ReplyGarlic(); ok {
+		carrier.party.expected.seal(bs.now, key.Tag, key.Key, carrier)
 	}
-	if !ps.sendBuild(made, infos[0], carrier) {
-		delete(pl.party.expected.builds, b.ReplyID())
+	t.build, bs.waiting[b.reply] = b, b
+	if !bs.send(b, infos[0], carrier) {
+		bs.forget(t)
 		return false
 	}
-	made.asks = ps.asked.note(ps.now, ps.asked.pairs(infos, pl.inbound))
+	b.asks = bs.paths.asked.note(bs.now, bs.paths.asked.pairs(infos, d.inbound))
 	return true
 }
+
+// errTaken: a reply that came so late that somebody else has the id.
+var errTaken = errors.New("the tunnel's id is taken")
 
 // needsLong reports whether a hop is too old for short records (0.9.51).
 func needsLong(infos []*routerinfo.RouterInfo) bool {
@@ -82,357 +93,143 @@ func needsLong(infos []*routerinfo.RouterInfo) bool {
 	return false
 }
 
-// carrier is the tunnel of the other direction that a build needs: its request
-// leaves, or its reply comes, through it. A destination without one borrows
-// the router's. Where all of the router's fail as well, its own builds go as
-// those of a router without tunnels do: sent into tunnels that lead nowhere,
-// none would ever replace them. A destination's wait until there are others.
-func (ps *pools) carrier(pl *pool) *ownTunnel {
-	opposite := func(p *party) *pool {
-		if pl.inbound {
-			return p.out
-		}
-		return p.in
-	}
-	both := [...]*party{pl.party, ps.self}
-	for _, p := range both {
-		if t := ps.draw(ps.undoubted(opposite(p).usable(ps.now, true))); t != nil {
-			return t
-		}
-	}
-	// Which of those work nobody knows: any may.
-	var any []*ownTunnel
-	for _, p := range both {
-		any = append(any, opposite(p).usable(ps.now, false)...)
-	}
-	working := slices.ContainsFunc(any, func(t *ownTunnel) bool { return !t.failing })
-	if t := ps.draw(any); t != nil && working {
-		return t
-	}
-	if pl.party != ps.self {
-		return nil // straight from us, the hop that sees it would know whose it is
-	}
-	return opposite(ps.self).last
-}
-
-// sendBuild sends the request of an outbound tunnel straight to its first hop,
+// send sends the request of an outbound tunnel straight to its first hop,
 // that of an inbound one through the carrier, sealed for the gateway so that
 // the carrier's endpoint does not see it.
-func (ps *pools) sendBuild(b *build, first *routerinfo.RouterInfo, carrier *ownTunnel) bool {
+func (bs *builds) send(b *build, first *routerinfo.RouterInfo, carrier *ownTunnel) bool {
 	m := b.Message()
 	if !b.Inbound() || carrier.zeroHop() {
-		ps.sendOr(first.Hash(), m, func() { ps.unsent(b) })
+		bs.sendOr(first.Hash(), m, func() { bs.unsent(b) })
 		return true
 	}
 	if carrier.out.EndRouter() != first.Hash() && m.Type == i2np.ShortTunnelBuildType {
-		sealed, err := ps.garlicTo(first, m)
+		sealed, err := bs.garlicTo(first, m)
 		m.Release()
 		if err != nil {
-			ps.cfg.Log.Debug("tunnel build not sealed", "error", err)
+			bs.cfg.Log.Debug("tunnel build not sealed", "error", err)
 			return false
 		}
 		m = sealed
 	}
-	ps.outbound(carrier, toRouter(first.Hash()), m)
+	bs.ends.enter(carrier, toRouter(first.Hash(), m))
 	return true
+}
+
+// forget waits for a tunnel's hops no more. It returns its build, or nil where
+// they have all answered.
+func (bs *builds) forget(t *ownTunnel) *build {
+	b := t.build
+	if b != nil {
+		t.build = nil
+		delete(bs.waiting, b.reply)
+	}
+	return b
 }
 
 // unsent gives up on a build that nobody has received.
-func (ps *pools) unsent(b *build) {
-	if waiting := b.pool.party.expected.builds; waiting[b.ReplyID()] == b {
-		delete(waiting, b.ReplyID())
-		ps.asked.withdraw(b.asks)
-		ps.failed(b)
+func (bs *builds) unsent(b *build) {
+	if b.tunnel.build == b {
+		bs.forget(b.tunnel)
+		bs.paths.asked.withdraw(b.asks)
+		bs.failed(b)
 	}
 }
 
-// chooseHops selects routers for a tunnel, in the order of message flow. The
-// hop next to us should have a session with us or be easy to reach. Those to
-// avoid are taken only for want of others.
-func (ps *pools) chooseHops(pl *pool, n int, avoid map[i2p.Hash]struct{}) []*routerinfo.RouterInfo {
-	c := profile.Constraints{
-		Use:        profile.Client,
-		Exclude:    map[i2p.Hash]struct{}{ps.cfg.Hash: {}},
-		Avoid:      avoid,
-		SamePrefix: ps.cfg.Testnet,
-	}
-	if pl.party == ps.self {
-		c.Use = profile.Exploratory
-	}
-	hops := ps.leastDoubtful(n, c)
-	profile.Order(pl.party.order, hops)
-	if pl.inbound {
-		// The same routers are next to us in both directions.
-		for i, j := 0, len(hops)-1; i < j; i, j = i+1, j-1 {
-			hops[i], hops[j] = hops[j], hops[i]
-		}
-	}
-	return hops
-}
-
-// leastDoubtful selects n hops: where there are too few that nothing is known
-// against, those that failed least. What c avoids is avoided too.
-func (ps *pools) leastDoubtful(n int, c profile.Constraints) []*routerinfo.RouterInfo {
-	avoid := c.Avoid
-	for limit := 0; ; limit = 2*limit + 1 {
-		doubted, most := ps.doubts.above(ps.now, limit)
-		c.Avoid = maps.Clone(doubted)
-		maps.Copy(c.Avoid, avoid)
-		hops := ps.peers.Select(ps.now, ps.db, n, c)
-		if limit >= most || !slices.ContainsFunc(hops, func(ri *routerinfo.RouterInfo) bool {
-			_, bad := doubted[ri.Hash()]
-			return bad
-		}) {
-			return hops
+// unreachable gives up on builds whose first hop cannot be reached.
+func (bs *builds) unreachable(peer i2p.Hash) {
+	for _, p := range bs.parties.list {
+		for _, t := range p.pool.Builds(false) {
+			if b := t.build; b != nil && b.FirstHop().Router == peer {
+				bs.unsent(b)
+			}
 		}
 	}
 }
 
-func (ps *pools) zeroHopTunnel(pl *pool, ref uint64) *ownTunnel {
-	t := &ownTunnel{pool: pl, ref: ref, id: ps.freeID(), created: ps.now, expires: ps.now.Add(tunnel.Lifetime)}
-	if !pl.inbound {
-		t.out = tunnel.NewOutbound(tunnel.OutboundConfig{EndRouter: ps.cfg.Hash, Rand: ps.rand})
-		return t
-	}
-	t.gateway, t.gatewayID = ps.cfg.Hash, t.id
-	t.in = tunnel.NewInbound(tunnel.InboundConfig{Gateway: ps.cfg.Hash, GatewayID: t.id, ID: t.id, Budget: ps.budget, Counts: &ps.ends})
-	return t
-}
+func (bs *builds) failed(b *build) { b.tunnel.party.pool.BuildFailed(bs.now, b.tunnel) }
 
-// freeID draws a tunnel id that is not in use here.
-func (ps *pools) freeID() uint32 {
-	for {
-		id := ps.rand.Nonzero32()
-		if ps.inbound[id] == nil && !ps.carried(id) {
-			return id
+// expects reports whether a reply is waited for, in whatever way.
+func (bs *builds) expects(id uint32) bool {
+	for a := range bs.waiting {
+		if a.id == id {
+			return true
 		}
 	}
+	return false
 }
 
-// building finds the build whose reply a message may be, for any party: what
-// is asked for one may come through a tunnel that it borrowed.
-func (ps *pools) building(w way, m i2np.Message) *build {
-	for _, p := range ps.parties {
-		if b := p.expected.builds[m.ID]; b != nil && b.reply == w && m.Type == b.ReplyType() {
-			return b
-		}
+// reply handles what may be the answer to a build of ours. It borrows the
+// message and reports false when it is not. A tunnel that it returns stands.
+func (bs *builds) reply(w way, m i2np.Message) (made *ownTunnel, ok bool) {
+	b := bs.waiting[awaited{m.ID, w}]
+	if b == nil || m.Type != b.ReplyType() {
+		return nil, false
 	}
-	return nil
-}
-
-// buildReply handles what may be the answer to a build of ours. It borrows the
-// message and reports false when it is not.
-func (ps *pools) buildReply(w way, m i2np.Message) bool {
-	b := ps.building(w, m)
-	if b == nil {
-		return false
-	}
-	delete(b.pool.party.expected.builds, m.ID)
+	bs.forget(b.tunnel)
 	reply, err := b.HandleReply(m)
 	if err != nil {
-		ps.cfg.Log.Debug("build reply of no use", "error", err)
-		ps.counts.Malformed++
-		ps.failed(b)
-		return true
+		bs.cfg.Log.Debug("build reply of no use", "error", err)
+		bs.counts.Malformed++
+		bs.failed(b)
+		return nil, true
 	}
-	ps.asked.settle(b.asks, answered)
-	took := ps.now.Sub(b.started)
+	bs.paths.asked.settle(b.asks, answered)
+	took := bs.now.Sub(b.tunnel.Started())
 	for i, h := range b.Hops() {
 		if reply.Codes[i] == tunnel.Accept {
-			ps.peers.BuildAccepted(ps.now, h.Router, took)
-			ps.db.Proved(h.Router)
+			bs.peers.BuildAccepted(bs.now, h.Router, took)
+			bs.db.Proved(h.Router)
 		} else {
-			ps.peers.BuildRejected(ps.now, h.Router)
+			bs.peers.BuildRejected(bs.now, h.Router)
 		}
 	}
 	if !reply.Accepted {
-		ps.counts.BuildsRefused++
-		ps.failed(b)
-		return true
+		bs.counts.BuildsRefused++
+		bs.failed(b)
+		return nil, true
 	}
-	ps.accepted(b)
-	return true
+	bs.counts.BuildsAccepted++
+	bs.counts.BuildTook.Observe(took)
+	if err := bs.finish(b); err != nil {
+		bs.cfg.Log.Warn("tunnel not made", "error", err)
+		bs.failed(b)
+		return nil, true
+	}
+	return b.tunnel, true
 }
 
-func (ps *pools) accepted(b *build) {
-	ps.counts.BuildsAccepted++
-	ps.counts.BuildTook.Observe(ps.now.Sub(b.started))
-	t := &ownTunnel{pool: b.pool, ref: b.ref, created: ps.now, expires: b.started.Add(tunnel.Lifetime), rtt: ps.now.Sub(b.started)}
+// finish makes our end of a tunnel that all hops have agreed to.
+func (bs *builds) finish(b *build) (err error) {
+	t := b.tunnel
 	for _, h := range b.Hops() {
 		t.hops = append(t.hops, h.Router)
 	}
-	ps.doubts.trust(t.hops) // all have answered
-	var err error
-	if b.Inbound() {
-		t.in, err = b.NewInbound()
-		t.id = b.ReceiveTunnel()
-		if err == nil {
-			t.gateway, t.gatewayID = t.in.Gateway()
-		}
-	} else {
+	bs.paths.doubts.trust(t.hops) // all have answered
+	if !b.Inbound() {
+		t.id = bs.ends.freeID()
 		t.out, err = b.NewOutbound()
-		t.id = ps.freeID()
+		return err
 	}
-	if err != nil || (b.Inbound() && (ps.inbound[t.id] != nil || ps.carried(t.id))) {
-		ps.cfg.Log.Warn("tunnel not made", "error", err)
-		ps.failed(b)
+	if t.id = b.ReceiveTunnel(); !bs.ends.free(t.id) {
+		return errTaken
+	}
+	if t.in, err = b.NewInbound(); err == nil {
+		t.gateway, t.gatewayID = t.in.Gateway()
+	}
+	return err
+}
+
+// overdue notes that a tunnel's hops have not answered in time.
+func (bs *builds) overdue(t *ownTunnel) {
+	b := t.build
+	if b == nil {
 		return
 	}
-	if !ps.established(t) && t.in != nil {
-		t.in.Close()
-	}
-}
-
-// established takes a tunnel into use. It reports false where its pool does not
-// want it any more.
-func (ps *pools) established(t *ownTunnel) bool {
-	p := t.pool.party
-	if !p.policy.Built(ps.now, t.ref) {
-		return false
-	}
-	if t.in != nil {
-		ps.inbound[t.id] = t
-	}
-	t.pool.tunnels = append(t.pool.tunnels, t)
-	if h, ok := t.neighbour(); ok {
-		ps.wanted.add(h, 1)
-	}
-	ps.event("tunnel_up", i2p.Hash{}, t.id, p.cfg.Name, "")
-	ps.changed(p)
-	return true
-}
-
-// neighbour is the hop next to us.
-func (t *ownTunnel) neighbour() (i2p.Hash, bool) {
-	switch {
-	case t.zeroHop():
-		return i2p.Hash{}, false
-	case t.in != nil:
-		return t.hops[len(t.hops)-1], true
-	}
-	return t.hops[0], true
-}
-
-func (ps *pools) failed(b *build) { b.pool.party.policy.BuildFailed(ps.now, b.ref) }
-
-// pending finds a party's build by its policy's name.
-func (ps *pools) pending(p *party, ref uint64) *build {
-	for _, b := range p.expected.builds {
-		if b.ref == ref {
-			return b
-		}
-	}
-	return nil
-}
-
-// failBuilds gives up on builds whose first hop cannot be reached.
-func (ps *pools) failBuilds(peer i2p.Hash) {
-	for _, p := range ps.parties {
-		var over []*build
-		for _, b := range p.expected.builds {
-			if b.FirstHop().Router == peer && !b.Inbound() {
-				over = append(over, b)
-			}
-		}
-		slices.SortFunc(over, func(a, b *build) int { return cmp.Compare(a.ref, b.ref) })
-		for _, b := range over {
-			ps.unsent(b)
-		}
-	}
-}
-
-// act does what a pool's policy wants done.
-func (ps *pools) act(p *party, a tunnel.Action) {
-	pl := p.out
-	if a.Inbound {
-		pl = p.in
-	}
-	switch a.Kind {
-	case tunnel.ActionBuild:
-		if !ps.launch(pl, a.ID, a.Hops) {
-			p.policy.BuildFailed(ps.now, a.ID)
-		}
-	case tunnel.ActionTimeout:
-		if b := ps.pending(p, a.ID); b != nil {
-			ps.counts.BuildsExpired++
-			ps.asked.settle(b.asks, silent)
-			for _, h := range b.Hops() {
-				if !ps.asked.blameless(ps.now, b, h.Router) {
-					ps.peers.BuildExpired(ps.now, h.Router, len(b.Hops()))
-				}
-			}
-		}
-	case tunnel.ActionTest:
-		ps.test(p, a)
-	case tunnel.ActionTestTimeout:
-		ps.testTimeout(p, a.Test)
-	case tunnel.ActionDrop:
-		if b := ps.pending(p, a.ID); b != nil {
-			delete(p.expected.builds, b.ReplyID())
-			return
-		}
-		ps.drop(pl, a.ID)
-	}
-}
-
-// drop takes a tunnel out of use.
-func (ps *pools) drop(pl *pool, ref uint64) {
-	for i, t := range pl.tunnels {
-		if t.ref == ref {
-			pl.tunnels = append(pl.tunnels[:i:i], pl.tunnels[i+1:]...)
-			ps.forget(t)
-			ps.event("tunnel_down", i2p.Hash{}, t.id, pl.party.cfg.Name, "")
-			ps.changed(pl.party)
-			return
-		}
-	}
-}
-
-// forget removes a tunnel from the tables and lets its buffers go.
-func (ps *pools) forget(t *ownTunnel) {
-	if t.in != nil {
-		delete(ps.inbound, t.id)
-		t.in.Close()
-	}
-	if h, ok := t.neighbour(); ok {
-		ps.wanted.add(h, -1)
-	}
-}
-
-// peerLost gives up the tunnels that begin next to us with a router whose
-// session has ended: what is sent into them would open a new session, to a
-// router that has most likely forgotten the tunnel. Those in which it is a
-// farther hop are doubtful.
-func (ps *pools) peerLost(peer i2p.Hash) {
-	for _, p := range ps.parties {
-		for _, pl := range []*pool{p.in, p.out} {
-			for _, t := range append([]*ownTunnel(nil), pl.tunnels...) {
-				if h, ok := t.neighbour(); ok && h == peer {
-					p.policy.Lost(t.ref)
-					ps.drop(pl, t.ref)
-				}
-			}
-		}
-	}
-	ps.peerDoubted(peer)
-}
-
-// peerDoubted has the tunnels through a router tested now, and used after
-// others until they have proved themselves.
-func (ps *pools) peerDoubted(peer i2p.Hash) {
-	ps.doubts.add(ps.now, peer)
-	for _, p := range ps.parties {
-		doubts := false
-		for _, pl := range []*pool{p.in, p.out} {
-			for _, t := range pl.tunnels {
-				if slices.Contains(t.hops, peer) {
-					p.policy.Doubt(ps.now, t.ref)
-					t.failing, doubts = true, true
-				}
-			}
-		}
-		if doubts {
-			ps.changed(p)
+	bs.counts.BuildsExpired++
+	bs.paths.asked.settle(b.asks, silent)
+	for _, h := range b.Hops() {
+		if !bs.paths.asked.blameless(bs.now, b.asks, h.Router) {
+			bs.peers.BuildExpired(bs.now, h.Router, len(b.Hops()))
 		}
 	}
 }

@@ -23,7 +23,7 @@ func (m *mesh) destination(i int) (tunnels *Tunnels, arrived *[]i2np.Message) {
 		},
 	})
 	m.run(5*time.Second, nil)
-	if len(tunnels.p.in.tunnels) != 1 {
+	if len(tunnels.p.in.tunnels()) != 1 {
 		m.t.Fatal("the destination has no inbound tunnel")
 	}
 	return tunnels, arrived
@@ -31,7 +31,7 @@ func (m *mesh) destination(i int) (tunnels *Tunnels, arrived *[]i2np.Message) {
 
 // downTunnel sends a message into a destination's inbound tunnel.
 func (m *mesh) downTunnel(i int, to *Tunnels, msg i2np.Message) {
-	in := to.p.in.tunnels[0]
+	in := to.p.in.tunnels()[0]
 	body := i2np.AppendTunnelGateway(nil, in.gatewayID, msg)
 	m.routers[i].Deliver(stranger(9), m.message(i2np.TunnelGatewayType, 77, body).Own())
 	m.step()
@@ -97,7 +97,7 @@ func TestLinkingThroughNetDB(t *testing.T) {
 		learnt, own := m.leaseSet(), m.leaseSet()
 
 		r.now = m.now
-		dest.p.expected.ask(m.now, learnt.Hash(), stranger(5), way{tunnel: dest.p.in.tunnels[0]})
+		dest.p.expected.ask(m.now, learnt.Hash(), stranger(5), way{tunnel: dest.p.in.tunnels()[0]})
 		store := i2np.DatabaseStore{Key: learnt.Hash(), Type: learnt.StoreType(), Data: learnt.Bytes()}
 		m.downTunnel(0, dest, m.message(i2np.DatabaseStoreType, 8, store.AppendTo(nil)))
 		dest.Publish(own)

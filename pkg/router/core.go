@@ -13,18 +13,18 @@ import (
 	"i2ptoolkit/pkg/tunnel"
 )
 
-// core is what transit, pools and mail have in common: the settings, the time
-// of the turn, who is known, the counts, and what the turn has to do yet.
+// core is what the parts of a router have in common: the settings, the time of
+// the turn, who is known, the counts, and what the turn has to do yet.
 type core struct {
-	cfg    Config
-	rand   *draw.Source
-	now    time.Time
-	db     *netdb.DB
-	peers  *profile.Table
-	counts Counts
-	ends   tunnel.EndpointStats // of all tunnels that end here
-	tray   []outgoing
-	later  []func() // calls that would disturb what calls for them
+	cfg       Config
+	rand      *draw.Source
+	now       time.Time
+	db        *netdb.DB
+	peers     *profile.Table
+	counts    Counts
+	endpoints tunnel.EndpointStats // of all tunnels that end here
+	tray      []outgoing
+	later     []func() // calls that would disturb what calls for them
 }
 
 // outgoing is a message to be sent to a router, over its session or a new one.
@@ -68,6 +68,16 @@ func (c *core) garlicTo(ri *routerinfo.RouterInfo, m i2np.Message) (i2np.Message
 		return i2np.Message{}, err
 	}
 	return c.message(i2np.GarlicType, i2np.AppendGarlic(nil, body)), nil
+}
+
+// notTaken counts an answer that did not come as it was asked for: it strayed
+// where it is one that somebody waits for.
+func (c *core) notTaken(strayed bool) {
+	if strayed {
+		c.counts.Strayed++
+	} else {
+		c.counts.Unknown++
+	}
 }
 
 func (c *core) event(kind string, peer i2p.Hash, id uint32, owner, detail string) {

@@ -1,165 +1,156 @@
 package router
 
 import (
+	"time"
+
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/tunnel"
 )
 
-// direct handles a message that came over a session with a peer, or that we
-// sent to ourselves. It takes ownership.
-func (r *Router) direct(from i2p.Hash, m i2np.Message) {
-	if err := m.CheckExpiration(r.now); err != nil {
-		r.counts.Expired++
-		m.Release()
-		return
-	}
-	over := way{peer: from}
-	switch m.Type {
-	case i2np.TunnelDataType:
-		r.tunnelData(m)
-		return // ownership moved on
-	case i2np.TunnelGatewayType:
-		r.tunnelGateway(m)
-		return
-	case i2np.ShortTunnelBuildType, i2np.VariableTunnelBuildType:
-		if r.pools.buildReply(over, m) {
-			break
-		}
-		if r.pools.elsewhere(building(m.ID)) {
-			r.counts.Strayed++
-		}
-		if req := r.transit.request(from, m); req != nil {
-			r.pools.noteTransit(from, req)
-		}
-	case i2np.OutboundTunnelBuildReplyType, i2np.VariableTunnelBuildReplyType:
-		r.pools.unexpected(building(m.ID)) // they come through tunnels
-	case i2np.GarlicType:
-		r.cloves(from, r.mail.open(from, m))
-	case i2np.DatabaseStoreType:
-		r.mail.store(r.pools.self, over, m)
-	case i2np.DatabaseLookupType:
-		r.mail.databaseLookup(from, m)
-	case i2np.DatabaseSearchReplyType:
-		r.mail.searchReply(r.pools.self, over, m)
-	case i2np.DeliveryStatusType:
-		r.mail.deliveryStatus(r.pools.self, over, m)
-	default:
-		r.counts.Unknown++
-	}
-	m.Release()
+// dispatcher takes what comes, has it handled by those whom it concerns, and
+// sends what they want sent.
+type dispatcher struct {
+	*core
+	parties *parties
+	paths   *paths
+	ends    *ends
+	transit *transit
+	pools   *pools
+	garlic  *opener
+	mail    *mail
+	looped  []i2np.Message // sent to ourselves
+	spare   []outgoing     // an empty tray
+
+	started bool // tunnels may be built
+	expired time.Time
+	ticked  time.Time
 }
 
-// handleInbound handles a message that came out of an inbound tunnel of ours. What
-// its party waits for through that tunnel is handled here, other garlic is the
-// party's. It takes ownership.
-//
-// A message id seen here says nothing about the same id elsewhere: no state
-// is shared between contexts (CVE-2023-36325).
-func (r *Router) handleInbound(t *ownTunnel, m i2np.Message) {
-	if err := m.CheckExpiration(r.now); err != nil {
-		r.counts.Expired++
-		m.Release()
-		return
-	}
-	switch deliver := t.pool.party.cfg.Deliver; {
-	case m.Type != i2np.GarlicType:
-		r.reply(t, m)
-	case r.pools.tagged(t, m, func(c i2np.Message) { r.reply(t, c) }):
-	case deliver != nil:
-		if r.pools.astray(m) {
-			r.counts.Strayed++
-		}
-		deliver(m)
-		return // ownership moved on
-	default:
-		// Nobody but those who answer has business with our exploratory
-		// tunnels. Were garlic for our identity opened here, whoever knows a
-		// tunnel could find out whose it is.
-		r.counts.Strayed++
-	}
-	m.Release()
+func newDispatcher(cfg Config) *dispatcher {
+	c := &core{cfg: cfg, rand: cfg.Rand, now: cfg.Now(), db: cfg.DB, peers: cfg.Profiles}
+	d := &dispatcher{core: c, parties: newParties(c)}
+	budget := tunnel.NewBudget(0)
+	d.transit = newTransit(c, budget, func(id uint32) bool { return d.ends.owns(id) })
+	d.ends = newEnds(c, budget, d.transit.carries)
+	d.paths = newPaths(c, d.parties)
+	d.pools = newPools(c, d.parties, d.paths, d.ends)
+	d.garlic = newOpener(c, d.parties)
+	d.mail = newMail(c, d.parties, d.paths, d.ends)
+	return d
 }
 
-// reply handles what may be the answer to a question that named a tunnel of
-// ours. It borrows the message.
-func (r *Router) reply(t *ownTunnel, m i2np.Message) {
-	p, through := t.pool.party, way{tunnel: t}
-	switch m.Type {
-	case i2np.OutboundTunnelBuildReplyType, i2np.VariableTunnelBuildReplyType,
-		i2np.ShortTunnelBuildType, i2np.VariableTunnelBuildType:
-		if !r.pools.buildReply(through, m) {
-			r.pools.unexpected(building(m.ID))
-		}
-	case i2np.DatabaseStoreType:
-		r.mail.store(p, through, m)
-	case i2np.DatabaseSearchReplyType:
-		r.mail.searchReply(p, through, m)
-	case i2np.DeliveryStatusType:
-		r.mail.deliveryStatus(p, through, m)
-	default:
-		r.counts.Unknown++
+// take handles a message from a peer. It takes ownership.
+func (d *dispatcher) take(from i2p.Hash, m i2np.Message) {
+	d.direct(from, m)
+	if len(d.tray) > 0 || d.transit.full() {
+		d.sendAll()
 	}
 }
 
-// cloves handles what garlic held. Cloves are views into the garlic message,
-// so whatever is passed on is copied. A peer can make us forward no more than
-// the garlic limit lets in, and no clove is itself garlic with cloves to
-// forward: those of a nested garlic are only looked at locally.
-func (r *Router) cloves(from i2p.Hash, cloves []i2np.Clove) {
-	for _, c := range cloves {
-		m := c.Message
-		switch c.Delivery.Kind {
-		case i2np.DeliverLocal:
-			if m.Type == i2np.GarlicType || m.Type == i2np.TunnelDataType {
-				r.counts.Unknown++
-				continue
-			}
-			r.direct(from, m.Own())
-		case i2np.DeliverRouter:
-			if c.Delivery.To != r.cfg.Hash && m.CheckExpiration(r.now) == nil {
-				r.send(c.Delivery.To, m.Own())
-			}
-		case i2np.DeliverTunnel:
-			if m.CheckExpiration(r.now) == nil {
-				r.toTunnel(c.Delivery.To, c.Delivery.Tunnel, m)
-			}
-		default:
-			r.counts.Unknown++
+// tickEvery is how often the time is looked at under load, when the loop turns
+// far more often.
+const tickEvery = time.Millisecond
+
+// rest does what remains of a turn: it sends what has gathered, and does what
+// time asks for. It returns how long the loop may sleep.
+func (d *dispatcher) rest() time.Duration {
+	d.sendAll() // before tick closes tunnels
+	if wait := tickEvery - d.now.Sub(d.ticked); wait > 0 {
+		return min(wait, tickEvery)
+	}
+	d.ticked = d.now
+	next := d.tick()
+	d.sendAll()
+	return max(next.Sub(d.now), tickEvery)
+}
+
+// tick does what time asks for and returns when it will ask again.
+func (d *dispatcher) tick() time.Time {
+	next := deadline.Earliest(d.now.Add(time.Minute), d.transit.tick())
+	for i := 0; i < len(d.parties.list); i++ {
+		next = deadline.Earliest(next, d.tickParty(d.parties.list[i]))
+	}
+	if d.now.Sub(d.expired) >= time.Minute {
+		d.expired = d.now
+		d.db.Expire(d.now)
+		d.pools.expire()
+	}
+	return next
+}
+
+func (d *dispatcher) tickParty(p *party) time.Time {
+	if p.closed || !d.started {
+		return time.Time{}
+	}
+	next := d.pools.tick(p)
+	return deadline.Earliest(next, d.mail.tick(p))
+}
+
+func (d *dispatcher) closeParty(p *party) {
+	if !p.closed {
+		p.closed = true
+		d.pools.close(p)
+		d.mail.close(p)
+	}
+}
+
+// end closes all parties, and lets go of what waits.
+func (d *dispatcher) end() {
+	for n := len(d.parties.list); n > 0; n-- {
+		d.closeParty(d.parties.list[n-1])
+	}
+	d.transit.close()
+	d.sendAll()
+	d.mail.end()
+}
+
+// sendAll sends what there is to send: first what was carried for others, then
+// what was put on the tray meanwhile, so that messages leave in the order in
+// which they came.
+func (d *dispatcher) sendAll() {
+	for {
+		carried := d.transit.forward()
+		tray, looped, later := d.tray, d.looped, d.later
+		if len(carried)+len(tray)+len(looped)+len(later) == 0 {
+			return
+		}
+		d.tray, d.looped, d.later = d.spare[:0], nil, nil
+		for i := range carried {
+			d.transmit(carried[i].To, carried[i].Message, nil)
+		}
+		for i := range tray {
+			d.transmit(tray[i].to, tray[i].msg, tray[i].failed)
+		}
+		clear(tray)
+		d.spare = tray
+		for _, m := range looped {
+			d.direct(d.cfg.Hash, m)
+		}
+		for _, f := range later {
+			f()
 		}
 	}
 }
 
-// tunnelData handles a message between two hops of a tunnel: one of ours, or
-// one that we carry. It takes ownership.
-func (r *Router) tunnelData(m i2np.Message) {
-	d, err := i2np.ParseTunnelData(m.Body)
-	if err != nil {
-		r.counts.Malformed++
-		m.Release()
+// transmit passes a message to a router, over its session or a new one. It takes
+// ownership; failed is called where there is no way, unless it is nil.
+func (d *dispatcher) transmit(to i2p.Hash, m i2np.Message, failed func()) {
+	if to == d.cfg.Hash {
+		d.looped = append(d.looped, m)
 		return
 	}
-	if in := r.pools.inbound[d.Tunnel]; in != nil {
-		r.pools.handle(in, m, func(out i2np.Message) { r.handleInbound(in, out) })
-		return
+	sent := true
+	if d.cfg.Transport.Connected(to) {
+		sent = d.cfg.Transport.SendTo(to, m)
+	} else if ri := d.db.Router(to); ri == nil {
+		d.mail.wantRouter(to, m)
+	} else if err := d.cfg.Transport.Send(ri, m); err != nil {
+		d.cfg.Log.Debug("message not sent", "type", m.Type, "error", err)
+		sent = false
 	}
-	r.transit.data(d.Tunnel, m)
-}
-
-// tunnelGateway handles a message that enters a tunnel at us. It takes
-// ownership.
-func (r *Router) tunnelGateway(m i2np.Message) {
-	g, err := i2np.ParseTunnelGateway(m.Body)
-	in := r.pools.inbound[g.Tunnel]
-	switch {
-	case err != nil:
-		r.counts.Malformed++
-	case in == nil:
-		r.transit.enter(g.Tunnel, g.Message)
-	case in.zeroHop():
-		r.pools.handle(in, m, func(out i2np.Message) { r.handleInbound(in, out) })
-		return // ownership moved on
-	default:
-		r.counts.Unknown++
+	if !sent && failed != nil {
+		failed()
 	}
-	m.Release()
 }

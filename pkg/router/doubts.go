@@ -54,21 +54,3 @@ func (d doubts) trust(hops []i2p.Hash) {
 		delete(d, h)
 	}
 }
-
-// doubt notes that one of some hops seems to have gone. All tunnels through
-// them are tested now.
-func (ps *pools) doubt(hops []i2p.Hash) {
-	fresh := slices.DeleteFunc(slices.Clone(hops), func(h i2p.Hash) bool { return ps.now.Before(ps.doubts[h].until) })
-	for _, h := range hops {
-		ps.doubts.add(ps.now, h)
-	}
-	for _, p := range ps.parties {
-		for _, pl := range [...]*pool{p.in, p.out} {
-			for _, t := range pl.tunnels {
-				if slices.ContainsFunc(t.hops, func(h i2p.Hash) bool { return slices.Contains(fresh, h) }) {
-					p.policy.Recheck(ps.now, t.ref)
-				}
-			}
-		}
-	}
-}

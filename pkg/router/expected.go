@@ -4,10 +4,8 @@ import (
 	"slices"
 	"time"
 
-	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
-	"i2ptoolkit/pkg/ratchet"
 )
 
 // way is how a message reached us: through an inbound tunnel of ours, or over a
@@ -21,13 +19,17 @@ type way struct {
 	peer   i2p.Hash // of the session, where tunnel is nil
 }
 
-// expected are the answers that a party waits for. No party sees another's.
+// awaited is how a message must come that is waited for, and its message id.
+type awaited struct {
+	id  uint32
+	way way
+}
+
+// expected is what a party waits for of the netDb. No party sees another's.
 type expected struct {
 	tags    map[[8]byte]oneTime
 	asked   map[i2p.Hash][]question // by the key that was asked for
 	stores  map[uint32]question     // by the token that confirms them
-	builds  map[uint32]*build       // by the message id of their reply
-	tests   map[uint32]test         // by the message id of their status
 	lookups map[netdb.LookupID][]func(netdb.Result)
 }
 
@@ -59,8 +61,6 @@ func newExpected() expected {
 		tags:    make(map[[8]byte]oneTime),
 		asked:   make(map[i2p.Hash][]question),
 		stores:  make(map[uint32]question),
-		builds:  make(map[uint32]*build),
-		tests:   make(map[uint32]test),
 		lookups: make(map[netdb.LookupID][]func(netdb.Result)),
 	}
 }
@@ -146,79 +146,14 @@ func (e *expected) expire(now time.Time) {
 	}
 }
 
-// newOneTime draws a key and tag for an answer through a tunnel, and expects it.
-func (ps *pools) newOneTime(via *ownTunnel) (key [32]byte, tag [8]byte) {
-	ps.rand.Fill(key[:])
-	ps.rand.Fill(tag[:])
-	via.pool.party.expected.seal(ps.now, tag, key, via)
+// asking reports whether an entry was asked for, in whatever way.
+func (e *expected) asking(key i2p.Hash) bool { return len(e.asked[key]) > 0 }
+
+// newOneTime draws a key and tag for an answer through a tunnel, and has the
+// tunnel's party expect it.
+func (c *core) newOneTime(via *ownTunnel) (key [32]byte, tag [8]byte) {
+	c.rand.Fill(key[:])
+	c.rand.Fill(tag[:])
+	via.party.expected.seal(c.now, tag, key, via)
 	return key, tag
-}
-
-// tagged opens a garlic message that came through a tunnel of ours, sealed with
-// a one-time key that we gave away for that tunnel, and handles the answers that
-// it holds, with reply. It reports false for any other message.
-func (ps *pools) tagged(t *ownTunnel, m i2np.Message, reply func(i2np.Message)) bool {
-	tag, body, ok := garlicTag(m)
-	if !ok {
-		return false
-	}
-	e := &t.pool.party.expected
-	k, ok := e.tags[tag]
-	if !ok || k.via != t || !ps.now.Before(k.expires) {
-		return false
-	}
-	opened, err := ratchet.OpenTagged(k.key, body)
-	if err != nil {
-		ps.counts.Undecryptable++
-		return true
-	}
-	delete(e.tags, tag)
-	for _, c := range opened.Cloves {
-		switch {
-		case c.Delivery.Kind != i2np.DeliverLocal: // we forward for nobody who was asked by a tunnel
-			ps.counts.Unknown++
-		case c.Message.CheckExpiration(ps.now) != nil:
-			ps.counts.Expired++
-		default:
-			reply(c.Message)
-		}
-	}
-	return true
-}
-
-func garlicTag(m i2np.Message) (tag [8]byte, body []byte, ok bool) {
-	body, err := i2np.ParseGarlic(m.Body)
-	if err != nil || len(body) < len(tag) {
-		return tag, nil, false
-	}
-	return [8]byte(body), body, true
-}
-
-// astray reports whether garlic is the answer to a question of ours that named
-// another way.
-func (ps *pools) astray(m i2np.Message) bool {
-	tag, _, ok := garlicTag(m)
-	return ok && ps.elsewhere(func(e *expected) bool { _, ok := e.tags[tag]; return ok })
-}
-
-// elsewhere reports whether some party expects an answer.
-func (ps *pools) elsewhere(expects func(*expected) bool) bool {
-	return slices.ContainsFunc(ps.parties, func(p *party) bool { return expects(&p.expected) })
-}
-
-func building(id uint32) func(*expected) bool {
-	return func(e *expected) bool { return e.builds[id] != nil }
-}
-
-func asking(key i2p.Hash) func(*expected) bool {
-	return func(e *expected) bool { return len(e.asked[key]) > 0 }
-}
-
-// unexpected counts an answer that is not taken.
-func (ps *pools) unexpected(expects func(*expected) bool) {
-	if ps.elsewhere(expects) {
-		ps.counts.Strayed++
-	} else {
-		ps.counts.Unknown++
-	}
 }

@@ -17,17 +17,6 @@ type Knowledge struct{ r *Router }
 // Knowledge is what the router knows of others.
 func (r *Router) Knowledge() Knowledge { return Knowledge{r} }
 
-// within runs f where nothing else uses the router's state: in the loop, or
-// once that has ended.
-func (r *Router) within(f func()) {
-	if r.in.Do(f) {
-		return
-	}
-	r.ended.Lock()
-	defer r.ended.Unlock()
-	f()
-}
-
 // Infos gives the RouterInfos of those that are known.
 func (k Knowledge) Infos(hashes []i2p.Hash) map[i2p.Hash]*routerinfo.RouterInfo {
 	infos := make(map[i2p.Hash]*routerinfo.RouterInfo, len(hashes))
@@ -88,7 +77,7 @@ func (k Knowledge) Serve(floodfill bool) { k.r.within(func() { k.r.db.Serve(floo
 func (k Knowledge) Lookup(ctx context.Context, hash i2p.Hash, kind i2np.LookupKind) (netdb.Result, error) {
 	results := make(chan netdb.Result, 1)
 	r := k.r
-	if !r.in.Call(func() { r.mail.lookup(r.pools.self, hash, kind, func(res netdb.Result) { results <- res }) }) {
+	if !r.in.Call(func() { r.mail.lookup(r.parties.self, hash, kind, func(res netdb.Result) { results <- res }) }) {
 		return netdb.Result{}, ErrStopped
 	}
 	select {

@@ -20,6 +20,8 @@ type sourceLimit struct {
 	refused           uint64
 }
 
+const maxSources = 8192
+
 func (l *sourceLimit) allow(now time.Time, from i2p.Hash) bool {
 	b := l.sources[from]
 	if b == nil {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
@@ -17,23 +16,17 @@ import (
 // answers to others.
 type mail struct {
 	*core
-	tunnels *pools
+	parties *parties
+	paths   *paths
+	ends    *ends
 	unsent  map[i2p.Hash][]i2np.Message // for routers that are being looked up
-	garlic  sourceLimit
-	opener  *ratchet.Router    // of garlic to our identity's key
-	gone    netdb.SegmentStats // of parties that were closed
+	gone    netdb.SegmentStats          // of parties that were closed
 }
 
-func newMail(c *core, ps *pools) *mail {
-	rate := c.cfg.Limits.GarlicPerSec
+func newMail(c *core, parties *parties, paths *paths, ends *ends) *mail {
 	return &mail{
-		core: c, tunnels: ps,
+		core: c, parties: parties, paths: paths, ends: ends,
 		unsent: make(map[i2p.Hash][]i2np.Message),
-		opener: ratchet.NewRouter(ratchet.RouterConfig{Static: c.cfg.Static, NewPerSecond: int(rate)}),
-		garlic: sourceLimit{
-			rate: rate / 4, burst: rate / 2, allRate: rate, allBurst: rate,
-			maxSources: maxSources, sources: make(map[i2p.Hash]*bucket.Bucket),
-		},
 	}
 }
 
@@ -63,29 +56,14 @@ func (ml *mail) end() {
 	}
 }
 
-// open opens garlic that is sealed to our identity's key. The answer to a
-// question that named a tunnel is none, and takes as long to be found out.
-func (ml *mail) open(from i2p.Hash, m i2np.Message) []i2np.Clove {
-	if !ml.garlic.allow(ml.now, from) {
-		ml.counts.GarlicLimited++
-		return nil
-	}
-	body, err := i2np.ParseGarlic(m.Body)
-	if err != nil {
-		ml.counts.Malformed++
-		return nil
-	}
-	opened, err := ml.opener.Open(ml.now, body)
-	if err != nil {
-		if ml.tunnels.astray(m) {
-			ml.counts.Strayed++
-		} else {
-			ml.counts.Undecryptable++
-		}
-		ml.cfg.Log.Debug("garlic not opened", "error", err)
-		return nil
-	}
-	return opened.Cloves
+// publishing reports whether a store of some party's waits for its confirmation.
+func (ml *mail) publishing(id uint32) bool {
+	return ml.parties.expect(func(e *expected) bool { _, ok := e.stores[id]; return ok })
+}
+
+// asking reports whether some party asked for an entry.
+func (ml *mail) asking(key i2p.Hash) bool {
+	return ml.parties.expect(func(e *expected) bool { return e.asking(key) })
 }
 
 // perform does what a segment of the netDb wants done for its party.
@@ -134,7 +112,7 @@ func (ml *mail) perform(p *party, out netdb.Out) {
 			ml.event("published", pub.Floodfill, 0, p.cfg.Name, "")
 		}
 	}
-	if len(out.Renew) > 0 && p == ml.tunnels.self {
+	if len(out.Renew) > 0 && p == ml.parties.self {
 		ml.publishInfo()
 	}
 }
@@ -145,8 +123,8 @@ func (ml *mail) perform(p *party, out netdb.Out) {
 // router becomes known otherwise: whoever named it could have told us of it to
 // see that.
 func (ml *mail) fetch(p *party, n netdb.Need) {
-	id, out := ml.tunnels.self.segment.Fetch(ml.now, n)
-	ml.await(ml.tunnels.self, id, out, func(netdb.Result) {
+	id, out := ml.parties.self.segment.Fetch(ml.now, n)
+	ml.await(ml.parties.self, id, out, func(netdb.Result) {
 		if !p.closed {
 			ml.perform(p, p.segment.FetchEnded(ml.now, n.Router))
 		}
@@ -165,13 +143,13 @@ func (ml *mail) await(p *party, id netdb.LookupID, out netdb.Out, done func(netd
 // some of its questions are on behalf of destinations.
 func (ml *mail) sendQuery(p *party, q netdb.Query) bool {
 	m := q.Message(ml.cfg.Hash)
-	in, out := ml.tunnels.best(p.in), ml.tunnels.best(p.out)
+	in, out := ml.paths.best(&p.in), ml.paths.best(&p.out)
 	if in == nil || out == nil {
 		return false
 	}
-	if p == ml.tunnels.self && (in.zeroHop() || out.zeroHop()) {
+	if p == ml.parties.self && (in.zeroHop() || out.zeroHop()) {
 		// Still alone: nothing would be hidden by asking ourselves to ask.
-		if ml.tunnels.isReady && (in == p.in.last || out == p.out.last) {
+		if ml.parties.isReady && (in == p.in.last || out == p.out.last) {
 			return false
 		}
 		p.expected.ask(ml.now, q.Key, q.To.Hash(), way{peer: q.To.Hash()})
@@ -182,14 +160,14 @@ func (ml *mail) sendQuery(p *party, q netdb.Query) bool {
 	}
 	m.From, m.ReplyTunnel, m.ViaTunnel = in.gateway, in.gatewayID, true
 	m.Encryption = i2np.ReplyECIES
-	m.ReplyKey, m.ReplyTag = ml.tunnels.newOneTime(in)
+	m.ReplyKey, m.ReplyTag = ml.newOneTime(in)
 	p.expected.ask(ml.now, q.Key, q.To.Hash(), way{tunnel: in})
 	sealed, err := ml.garlicTo(q.To, ml.message(i2np.DatabaseLookupType, m.AppendTo(nil)))
 	if err != nil {
 		ml.cfg.Log.Debug("query not sealed", "error", err)
 		return false
 	}
-	ml.tunnels.outbound(out, toRouter(q.To.Hash()), sealed)
+	ml.ends.enter(out, toRouter(q.To.Hash(), sealed))
 	return true
 }
 
@@ -199,7 +177,7 @@ func (ml *mail) sendQuery(p *party, q netdb.Query) bool {
 // tunnels both ways.
 func (ml *mail) sendStore(p *party, s netdb.Store) bool {
 	floodfill := s.To.Hash()
-	if p == ml.tunnels.self {
+	if p == ml.parties.self {
 		s.Message.ReplyGateway, s.Message.ReplyTunnel = ml.cfg.Hash, 0
 		p.expected.store(ml.now, s.Message.ReplyToken, way{peer: floodfill})
 		ml.sendOr(floodfill, ml.message(i2np.DatabaseStoreType, s.Message.AppendTo(nil)), func() {
@@ -207,7 +185,7 @@ func (ml *mail) sendStore(p *party, s netdb.Store) bool {
 		})
 		return true
 	}
-	in, out := ml.tunnels.best(p.in), ml.tunnels.best(p.out)
+	in, out := ml.paths.best(&p.in), ml.paths.best(&p.out)
 	if in == nil || out == nil {
 		return false
 	}
@@ -219,7 +197,7 @@ func (ml *mail) sendStore(p *party, s netdb.Store) bool {
 		ml.cfg.Log.Debug("store not sealed", "error", err)
 		return false
 	}
-	ml.tunnels.outbound(out, toRouter(floodfill), sealed)
+	ml.ends.enter(out, toRouter(floodfill, sealed))
 	return true
 }
 
@@ -237,11 +215,11 @@ func (ml *mail) store(p *party, w way, m i2np.Message) {
 	case p.expected.answers(ml.now, s.Key, w):
 		stored, out = p.segment.HandleAnswer(ml.now, s)
 	case w.tunnel == nil:
-		if stored, out = p.segment.HandleStore(ml.now, w.peer, s); stored.Err != nil && ml.tunnels.elsewhere(asking(s.Key)) {
+		if stored, out = p.segment.HandleStore(ml.now, w.peer, s); stored.Err != nil && ml.asking(s.Key) {
 			ml.counts.Strayed++
 		}
 	default:
-		ml.tunnels.unexpected(asking(s.Key))
+		ml.notTaken(ml.asking(s.Key))
 		return
 	}
 	if stored.Err != nil {
@@ -283,7 +261,7 @@ func (ml *mail) wantRouter(to i2p.Hash, m i2np.Message) {
 	if known {
 		return
 	}
-	ml.lookup(ml.tunnels.self, to, i2np.LookupRouterInfo, func(res netdb.Result) {
+	ml.lookup(ml.parties.self, to, i2np.LookupRouterInfo, func(res netdb.Result) {
 		if res.RouterInfo == nil {
 			for _, m := range ml.unsent[to] {
 				m.Release()
@@ -308,23 +286,20 @@ func (ml *mail) searchReply(p *party, w way, m i2np.Message) {
 		return
 	}
 	if !p.expected.names(ml.now, s.Key, s.From, w) {
-		ml.tunnels.unexpected(asking(s.Key))
+		ml.notTaken(ml.asking(s.Key))
 		return
 	}
 	ml.perform(p, p.segment.HandleSearchReply(ml.now, s))
 }
 
-func (ml *mail) deliveryStatus(p *party, w way, m i2np.Message) {
-	s, err := i2np.ParseDeliveryStatus(m.Body)
-	if err != nil {
-		ml.counts.Malformed++
-		return
+// confirmed takes a DeliveryStatus that may confirm a store of a party's, and
+// reports false where it does not.
+func (ml *mail) confirmed(p *party, w way, id uint32) bool {
+	if !p.expected.confirms(ml.now, id, w) {
+		return false
 	}
-	if p.expected.confirms(ml.now, s.MessageID, w) {
-		ml.perform(p, p.segment.HandleDeliveryStatus(ml.now, s.MessageID))
-		return
-	}
-	ml.tunnels.testReturned(p, w, s.MessageID)
+	ml.perform(p, p.segment.HandleDeliveryStatus(ml.now, id))
+	return true
 }
 
 // databaseLookup answers a peer's question, encrypted as it asks for.
@@ -334,7 +309,7 @@ func (ml *mail) databaseLookup(from i2p.Hash, m i2np.Message) {
 		ml.counts.Malformed++
 		return
 	}
-	reply := ml.tunnels.self.segment.HandleLookup(ml.now, from, l)
+	reply := ml.parties.self.segment.HandleLookup(ml.now, from, l)
 	if reply == nil {
 		return
 	}
@@ -364,11 +339,11 @@ func (ml *mail) answer(to i2p.Hash, tunnel uint32, t i2np.Type, body []byte) {
 
 // learn takes a RouterInfo that did not come as a message.
 func (ml *mail) learn(ri *routerinfo.RouterInfo, src netdb.Source) {
-	stored, out := ml.tunnels.self.segment.HandleRouterInfo(ml.now, src, ri)
+	stored, out := ml.parties.self.segment.HandleRouterInfo(ml.now, src, ri)
 	if stored.Err != nil {
 		ml.cfg.Log.Debug("RouterInfo refused", "source", src, "error", stored.Err)
 	}
-	ml.perform(ml.tunnels.self, out)
+	ml.perform(ml.parties.self, out)
 	if stored.Change != netdb.Unchanged {
 		ml.learned(ri.Hash())
 	}
@@ -377,6 +352,6 @@ func (ml *mail) learn(ri *routerinfo.RouterInfo, src netdb.Source) {
 // publishInfo makes our RouterInfo anew and publishes it.
 func (ml *mail) publishInfo() {
 	if ri := ml.cfg.Info(); ri != nil {
-		ml.perform(ml.tunnels.self, ml.tunnels.self.segment.PublishRouterInfo(ml.now, ri))
+		ml.perform(ml.parties.self, ml.parties.self.segment.PublishRouterInfo(ml.now, ri))
 	}
 }

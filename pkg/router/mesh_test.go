@@ -213,8 +213,8 @@ func TestMesh(t *testing.T) {
 	m := newMesh(t, 8, nil)
 	m.run(20*time.Second, nil)
 	for i, r := range m.routers {
-		if !r.pools.isReady || r.counts.Malformed != 0 || r.counts.Undecryptable != 0 {
-			t.Errorf("router %d: ready %v, %+v", i, r.pools.isReady, r.counts)
+		if !r.parties.isReady || r.counts.Malformed != 0 || r.counts.Undecryptable != 0 {
+			t.Errorf("router %d: ready %v, %+v", i, r.parties.isReady, r.counts)
 		}
 	}
 }
@@ -225,14 +225,14 @@ func TestAllTunnelsFail(t *testing.T) {
 	m := newMesh(t, 8, nil)
 	m.run(20*time.Second, nil)
 	r := m.routers[0]
-	for _, pl := range []*pool{r.pools.self.in, r.pools.self.out} {
-		if c := r.pools.carrier(&pool{party: r.pools.self, inbound: !pl.inbound}); c == nil || c.zeroHop() {
+	for _, d := range []*direction{&r.parties.self.in, &r.parties.self.out} {
+		if c := r.paths.carrier(d.opposite(d.party)); c == nil || c.zeroHop() {
 			t.Error("a build does not go through the tunnels that there are")
 		}
-		for _, own := range pl.tunnels {
-			own.failing = true
+		for _, own := range d.tunnels() {
+			d.party.pool.Doubt(m.now, own)
 		}
-		if c := r.pools.carrier(&pool{party: r.pools.self, inbound: !pl.inbound}); c == nil || !c.zeroHop() {
+		if c := r.paths.carrier(d.opposite(d.party)); c == nil || !c.zeroHop() {
 			t.Error("a build goes through a tunnel that fails")
 		}
 	}

@@ -6,7 +6,6 @@ import (
 
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/routerinfo"
-	"i2ptoolkit/pkg/tunnel"
 )
 
 // Routers bound what one neighbour may ask of them, and drop what exceeds it
@@ -23,20 +22,6 @@ const (
 	probes      = 3  // beyond the share, before any is answered
 	maxAsks     = 64 // of a pair that are remembered
 )
-
-// pathDraws is how many paths are drawn at most to find one whose neighbours
-// were asked for little.
-const pathDraws = 8
-
-// Between two builds that most likely ask too much there is a pause, for pools
-// that have a tunnel and for others: the bound may begin anew at any time.
-const (
-	patientProbe = 10 * time.Second
-	urgentProbe  = time.Second
-)
-
-// fewRouters is how many make a network so small that hops are hard to spread.
-const fewRouters = 32
 
 // pair is two routers that are next to each other in a tunnel, in any order.
 type pair [2]i2p.Hash
@@ -212,25 +197,6 @@ func (n *neighbours) note(now time.Time, pairs []pair) []*ask {
 	return out
 }
 
-// noteTransit counts a tunnel of others through us with ours: those next to us
-// do as well. Among many routers our own seldom meet at one, and nobody shall
-// steer them by what he sends through us.
-func (ps *pools) noteTransit(from i2p.Hash, req *tunnel.Request) {
-	if ps.db.Len() > fewRouters {
-		return
-	}
-	var pairs []pair
-	if req.Role != tunnel.RoleGateway {
-		pairs = append(pairs, pairOf(from, ps.cfg.Hash))
-	}
-	if req.Role != tunnel.RoleEndpoint {
-		pairs = append(pairs, pairOf(ps.cfg.Hash, req.NextRouter))
-	}
-	for _, a := range ps.asked.note(ps.now, pairs) {
-		a.outcome = answered
-	}
-}
-
 // withdraw forgets a build's asks, which nobody received.
 func (n *neighbours) withdraw(asks []*ask) {
 	for _, a := range asks {
@@ -256,60 +222,9 @@ func (n *neighbours) settle(asks []*ask, o outcome) {
 
 // blameless reports whether a hop of a build may have been silent only because
 // of how much it was asked for: it has answered others of the same neighbour.
-func (n *neighbours) blameless(now time.Time, b *build, hop i2p.Hash) bool {
-	return slices.ContainsFunc(b.asks, func(a *ask) bool {
+func (n *neighbours) blameless(now time.Time, asks []*ask, hop i2p.Hash) bool {
+	return slices.ContainsFunc(asks, func(a *ask) bool {
 		return a.crowded && slices.Contains(a.pair[:], hop) &&
 			slices.ContainsFunc(n.recent(now, a.pair), func(o *ask) bool { return o.outcome == answered })
 	})
 }
-
-// choosePath draws hops for a tunnel, in the order of message flow, whose
-// neighbours have been asked for the least of late. It returns none where all
-// have had their share and drop what exceeds it: then the pool waits, and tries
-// it now and then, more often where it has no tunnel that lasts.
-func (ps *pools) choosePath(pl *pool, n int) (best []*routerinfo.RouterInfo) {
-	var least strain
-	doubtful, _ := ps.doubts.above(ps.now, 0)
-	avoid := make(map[i2p.Hash]struct{})
-	for i := range pathDraws {
-		hops := ps.chooseHops(pl, n, avoid)
-		if len(hops) < n {
-			return hops
-		}
-		pairs := ps.asked.pairs(hops, pl.inbound)
-		s := ps.asked.weigh(ps.now, pairs)
-		s.doubtful = slices.ContainsFunc(hops, func(ri *routerinfo.RouterInfo) bool {
-			_, doubted := doubtful[ri.Hash()]
-			return doubted
-		})
-		if s.over == 0 && (i == 0 || !s.doubtful) {
-			return hops
-		}
-		if best == nil || s.less(least) {
-			best, least = hops, s
-		}
-		avoid[ps.asked.worst(ps.now, pairs).other(ps.cfg.Hash, ps.rand.Nonzero32())] = struct{}{}
-	}
-	if lasts := ps.lasts(pl); least.lost || least.held && lasts {
-		pause := patientProbe
-		if !lasts {
-			pause = urgentProbe
-		}
-		if ps.now.Sub(ps.asked.probed) < pause {
-			return nil
-		}
-		ps.asked.probed = ps.now
-	}
-	return best
-}
-
-// lasts reports whether a tunnel of the pool works and does so for a while.
-func (ps *pools) lasts(pl *pool) bool {
-	return slices.ContainsFunc(ps.undoubted(pl.tunnels), func(t *ownTunnel) bool {
-		return !t.failing && t.expires.Sub(ps.now) > lastMoments
-	})
-}
-
-// lastMoments is how long before the end of its last tunnel a pool asks for
-// another whatever it takes.
-const lastMoments = 30 * time.Second

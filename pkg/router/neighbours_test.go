@@ -69,7 +69,7 @@ func (l *javaLimits) drop(from, to i2p.Hash, m i2np.Message) bool {
 func javaMesh(t *testing.T, seed byte, n int) (*mesh, *javaLimits) {
 	m := newSeededMesh(t, seed, n, nil)
 	for _, r := range m.routers[1:] {
-		r.pools.asked.share = 1 << 20
+		r.paths.asked.share = 1 << 20
 	}
 	return m, newJavaLimits(m, m.routers[0].cfg.Hash)
 }
@@ -107,7 +107,7 @@ func TestJavaLimits(t *testing.T) {
 				if d.standing(m.now) > 0 {
 					first = min(first, passed)
 				}
-				if d.standing(m.now) >= 3 && r.pools.self.standing(m.now) >= 2 {
+				if d.standing(m.now) >= 3 && r.parties.self.standing(m.now) >= 2 {
 					all = min(all, passed)
 				}
 			}
@@ -137,7 +137,7 @@ func TestCrowdedIsNotBlamed(t *testing.T) {
 		t.Fatalf("blamed before anything happened: %+v", before)
 	}
 	m.drop = func(_, _ i2p.Hash, msg i2np.Message) bool { return msg.Type == i2np.ShortTunnelBuildType }
-	for _, a := range r.pools.asked.note(m.now, slices.Repeat([]pair{pairOf(r.cfg.Hash, hop)}, askShare)) {
+	for _, a := range r.paths.asked.note(m.now, slices.Repeat([]pair{pairOf(r.cfg.Hash, hop)}, askShare)) {
 		a.outcome = answered
 	}
 	m.openDestination(r, Shape{Hops: 1, Quantity: 1})

@@ -30,9 +30,9 @@ func (r *Router) Peers() Peers { return Peers{r} }
 
 // Wants reports whether the session with a peer is to outlive idleness.
 func (ps Peers) Wants(peer i2p.Hash) bool {
-	ps.r.pools.wanted.mu.RLock()
-	defer ps.r.pools.wanted.mu.RUnlock()
-	return ps.r.pools.wanted.peers[peer] > 0
+	ps.r.ends.wanted.mu.RLock()
+	defer ps.r.ends.wanted.mu.RUnlock()
+	return ps.r.ends.wanted.peers[peer] > 0
 }
 
 // Up tells of the first session with a peer.
@@ -63,6 +63,6 @@ func (ps Peers) Failed(peer i2p.Hash) {
 	r := ps.r
 	r.in.Call(func() {
 		r.peers.ConnectFailed(r.now, peer)
-		r.pools.failBuilds(peer)
+		r.pools.builds.unreachable(peer)
 	})
 }

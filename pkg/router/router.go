@@ -1,12 +1,26 @@
-// Package router is the core of an I2P router. Router takes the messages of the
-// transports and hands each to whom it concerns: transit carries tunnels for
-// others within limits; pools builds the tunnels of the router's own parties,
-// which are the router itself (exploratory tunnels) and the local destinations;
-// mail asks the netDb and publishes for them, and answers others. What they want
-// sent Router passes to the transports.
+// Package router is the core of an I2P router. A Router is a loop around a
+// dispatcher, which takes the messages of the transports and hands each to whom
+// it concerns:
+//
+//	transit  carries tunnels for others, within limits
+//	pools    keeps the tunnels of the router's own parties: the router itself
+//	         (exploratory tunnels) and the local destinations. Its builds and
+//	         tests are on their way, paths chooses whom to go through, and ends
+//	         are our ends of the tunnels
+//	opener   opens the garlic that is for the router
+//	mail     asks the netDb and publishes for the parties, and answers others
 //
 // One goroutine, the loop in Run, owns all state. Everything else reaches it
 // through the inbox.
+//
+// Messages to be sent lie on one tray until the dispatcher passes them to the
+// transports, and are not returned. What is sent is often made deep below: an
+// answer ends a lookup, whoever waited for it asks the next question, which goes
+// through a tunnel. All on the way up would do nothing but append what they were
+// given to what they have, and the tray is just that slice, made once. Nor may
+// they send at once: what cannot be sent is told to its part, which must be done
+// with its state by then. Only transit returns what it carried, for it encrypts
+// the messages of a turn together.
 package router
 
 import (
@@ -15,7 +29,6 @@ import (
 	"sync"
 	"time"
 
-	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -25,7 +38,6 @@ import (
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/tally"
-	"i2ptoolkit/pkg/tunnel"
 )
 
 // Transport is what the router needs of its transports. No method blocks.
@@ -115,27 +127,19 @@ type arrival struct {
 	msg  i2np.Message
 }
 
-// Router takes what comes, has it handled by those whom it concerns, and sends
-// what they want sent. New starts nothing; Run does.
+// Router is a dispatcher in a loop, and the way in to it. New starts nothing;
+// Run does.
 type Router struct {
-	*core
-	in      *mailbox.Box[arrival] // the only way into the loop
-	transit *transit
-	pools   *pools
-	mail    *mail
-	looped  []i2np.Message // sent to ourselves
-	spare   []outgoing     // an empty tray
-
-	ended      sync.Mutex // held by who uses what is left after Run
-	started    bool       // tunnels may be built
-	lastExpire time.Time
-	ticked     time.Time
+	*dispatcher
+	in    *mailbox.Box[arrival] // the only way into the loop
+	ended sync.Mutex            // held by who uses what is left after Run
 }
 
 // ErrStopped is the answer to whoever asks a router that has ended.
 var ErrStopped = errors.New("router: stopped")
 
-// Counts are totals since the start.
+// Counts are totals since the start. They are one table, whichever part counts:
+// the metrics list it field by field, and a reader wants it whole.
 type Counts struct {
 	BuildsAccepted, BuildsRefused, BuildsExpired uint64
 	TransitAccepted, TransitRefused              uint64
@@ -154,24 +158,16 @@ func New(cfg Config) *Router {
 	if cfg.Event == nil {
 		cfg.Event = func(Event) {}
 	}
-	c := &core{cfg: cfg, rand: cfg.Rand, now: cfg.Now(), db: cfg.DB, peers: cfg.Profiles}
-	r := &Router{core: c, in: mailbox.New(mailbox.Config[arrival]{
+	return &Router{dispatcher: newDispatcher(cfg), in: mailbox.New(mailbox.Config[arrival]{
 		Limit: cfg.Limits.Inbox, Gather: cfg.Gather, Drop: func(a arrival) { a.msg.Release() },
 	})}
-	budget := tunnel.NewBudget(0)
-	r.transit = newTransit(c, budget, func(id uint32) bool { return r.pools.owns(id) })
-	r.pools = newPools(c, budget, r.transit.carries)
-	r.mail = newMail(c, r.pools)
-	return r
 }
-
-const maxSources = 8192
 
 // Deliver is the transport's way in. It takes ownership of the message.
 func (r *Router) Deliver(from i2p.Hash, m i2np.Message) { r.in.Post(arrival{from, m}) }
 
 // Ready is closed once exploratory tunnels stand both ways.
-func (r *Router) Ready() <-chan struct{} { return r.pools.ready }
+func (r *Router) Ready() <-chan struct{} { return r.parties.ready }
 
 // Run works until ctx ends.
 func (r *Router) Run(ctx context.Context) error {
@@ -191,111 +187,29 @@ func (r *Router) Run(ctx context.Context) error {
 	}
 }
 
+// turn is one turn of the loop: what was taken out of the inbox, and what time
+// asks for. It returns how long the loop may sleep.
+func (r *Router) turn() time.Duration {
+	r.in.Each(func(a arrival) { r.take(a.from, a.msg) })
+	return r.rest()
+}
+
 // end lets go of everything, and answers those who still wait: what they ask is
 // done first, while the parties are open.
 func (r *Router) end() {
 	r.ended.Lock()
 	defer r.ended.Unlock()
 	r.in.Close()
-	for n := len(r.pools.parties); n > 0; n-- {
-		r.closeParty(r.pools.parties[n-1])
-	}
-	r.transit.close()
-	r.sendAll()
-	r.mail.end()
+	r.dispatcher.end()
 }
 
-// turn is one turn of the loop: what was taken out of the inbox, and what time
-// asks for. It returns how long the loop may sleep.
-func (r *Router) turn() time.Duration {
-	r.in.Each(func(a arrival) {
-		r.direct(a.from, a.msg)
-		if len(r.tray) > 0 || r.transit.full() {
-			r.sendAll()
-		}
-	})
-	r.sendAll() // before tick closes tunnels
-	if wait := tickEvery - r.now.Sub(r.ticked); wait > 0 {
-		return min(wait, tickEvery)
-	}
-	r.ticked = r.now
-	sleep := r.tick()
-	r.sendAll()
-	return sleep
-}
-
-// tickEvery is how often the time is looked at under load, when the loop turns
-// far more often.
-const tickEvery = time.Millisecond
-
-// tick does what time asks for and returns how long the loop may sleep.
-func (r *Router) tick() time.Duration {
-	next := r.now.Add(time.Minute)
-	next = deadline.Earliest(next, r.transit.tick())
-	for i := 0; i < len(r.pools.parties); i++ {
-		next = deadline.Earliest(next, r.tickParty(r.pools.parties[i]))
-	}
-	if r.now.Sub(r.lastExpire) >= time.Minute {
-		r.lastExpire = r.now
-		r.db.Expire(r.now)
-		r.pools.expire()
-	}
-	return max(next.Sub(r.now), tickEvery)
-}
-
-func (r *Router) tickParty(p *party) time.Time {
-	if p.closed || !r.started {
-		return time.Time{}
-	}
-	next := r.pools.tick(p)
-	return deadline.Earliest(next, r.mail.tick(p))
-}
-
-// sendAll sends what there is to send: first what was carried for others, then
-// what was put on the tray meanwhile, so that messages leave in the order in
-// which they came.
-func (r *Router) sendAll() {
-	for {
-		carried := r.transit.forward()
-		tray, looped, later := r.tray, r.looped, r.later
-		if len(carried)+len(tray)+len(looped)+len(later) == 0 {
-			return
-		}
-		r.tray, r.looped, r.later = r.spare[:0], nil, nil
-		for i := range carried {
-			r.transmit(carried[i].To, carried[i].Message, nil)
-		}
-		for i := range tray {
-			r.transmit(tray[i].to, tray[i].msg, tray[i].failed)
-		}
-		clear(tray)
-		r.spare = tray
-		for _, m := range looped {
-			r.direct(r.cfg.Hash, m)
-		}
-		for _, f := range later {
-			f()
-		}
-	}
-}
-
-// transmit passes a message to a router, over its session or a new one. It takes
-// ownership; failed is called where there is no way, unless it is nil.
-func (r *Router) transmit(to i2p.Hash, m i2np.Message, failed func()) {
-	if to == r.cfg.Hash {
-		r.looped = append(r.looped, m)
+// within runs f where nothing else uses the router's state: in the loop, or
+// once that has ended.
+func (r *Router) within(f func()) {
+	if r.in.Do(f) {
 		return
 	}
-	sent := true
-	if r.cfg.Transport.Connected(to) {
-		sent = r.cfg.Transport.SendTo(to, m)
-	} else if ri := r.db.Router(to); ri == nil {
-		r.mail.wantRouter(to, m)
-	} else if err := r.cfg.Transport.Send(ri, m); err != nil {
-		r.cfg.Log.Debug("message not sent", "type", m.Type, "error", err)
-		sent = false
-	}
-	if !sent && failed != nil {
-		failed()
-	}
+	r.ended.Lock()
+	defer r.ended.Unlock()
+	f()
 }

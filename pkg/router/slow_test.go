@@ -44,22 +44,22 @@ func TestPeerStalled(t *testing.T) {
 	m := newMesh(t, 8, nil)
 	m.run(20*time.Second, nil)
 	r := m.routers[0]
-	own := r.pools.self.out.tunnels[0]
+	own := r.parties.self.out.tunnels()[0]
 	stalled := own.hops[0]
 	r.Peers().Stalled(stalled)
 	m.step()
-	for _, pl := range []*pool{r.pools.self.in, r.pools.self.out} {
-		for _, o := range pl.tunnels {
-			if o.failing != slices.Contains(o.hops, stalled) {
-				t.Errorf("a tunnel through %v: failing %v", o.hops, o.failing)
+	for _, d := range []*direction{&r.parties.self.in, &r.parties.self.out} {
+		for _, o := range d.tunnels() {
+			if o.Failing() != slices.Contains(o.hops, stalled) {
+				t.Errorf("a tunnel through %v: failing %v", o.hops, o.Failing())
 			}
 		}
 	}
-	if !own.failing || !slices.Contains(r.pools.self.out.tunnels, own) {
+	if !own.Failing() || !slices.Contains(r.parties.self.out.tunnels(), own) {
 		t.Error("the tunnel is not doubted, or dropped")
 	}
 	m.run(10*time.Second, nil)
-	if own.failing && slices.Contains(r.pools.self.out.tunnels, own) {
+	if own.Failing() && slices.Contains(r.parties.self.out.tunnels(), own) {
 		t.Error("the tunnel has not been tested")
 	}
 }

@@ -49,19 +49,19 @@ func (r *Router) Counts() Numbers {
 		n.Counts = r.counts
 		n.InboxDropped = r.in.Dropped()
 		n.Transit = len(r.transit.hops)
-		n.DB, n.Profiles, n.Garlic = r.db.Stats(), r.peers.Stats(), r.mail.opener.Stats()
-		n.Segments, n.Endpoints = r.mail.gone, r.ends
-		for _, p := range r.pools.parties {
-			if p != r.pools.self && !p.resting {
+		n.DB, n.Profiles, n.Garlic = r.db.Stats(), r.peers.Stats(), r.garlic.router.Stats()
+		n.Segments, n.Endpoints = r.mail.gone, r.endpoints
+		for _, p := range r.parties.list {
+			if p != r.parties.self && !p.resting {
 				n.Parties++
 			}
 			tally.Add(&n.Segments, p.segment.Stats())
-			if p == r.pools.self {
-				n.ExploratoryIn, n.ExploratoryOut = len(p.in.tunnels), len(p.out.tunnels)
+			if p == r.parties.self {
+				n.ExploratoryIn, n.ExploratoryOut = len(p.in.tunnels()), len(p.out.tunnels())
 				continue
 			}
-			n.ClientIn += len(p.in.tunnels)
-			n.ClientOut += len(p.out.tunnels)
+			n.ClientIn += len(p.in.tunnels())
+			n.ClientOut += len(p.out.tunnels())
 		}
 	})
 	return n
@@ -71,15 +71,13 @@ func (r *Router) Counts() Numbers {
 func (r *Router) Tunnels() []TunnelInfo {
 	var out []TunnelInfo
 	r.within(func() {
-		for _, p := range r.pools.parties {
-			for _, pl := range []*pool{p.in, p.out} {
-				for _, t := range pl.tunnels {
-					out = append(out, TunnelInfo{
-						Owner: p.cfg.Name, Own: true, Client: p != r.pools.self, Inbound: pl.inbound,
-						ID: t.id, Hops: t.hops, Failing: t.failing, RTT: t.rtt,
-						Created: t.created, Expires: t.expires, Messages: t.messages, Bytes: t.bytes,
-					})
-				}
+		for _, p := range r.parties.list {
+			for _, t := range p.tunnels() {
+				out = append(out, TunnelInfo{
+					Owner: p.cfg.Name, Own: true, Client: p != r.parties.self, Inbound: t.Inbound(),
+					ID: t.id, Hops: t.hops, Failing: t.Failing(), RTT: t.RTT(),
+					Created: t.Created(), Expires: t.Expires(), Messages: t.messages, Bytes: t.bytes,
+				})
 			}
 		}
 		out = append(out, r.transit.list()...)

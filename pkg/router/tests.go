@@ -1,7 +1,7 @@
 package router
 
 import (
-	"time"
+	"maps"
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -9,91 +9,83 @@ import (
 	"i2ptoolkit/pkg/tunnel"
 )
 
-// test is a message on its way out through one tunnel of ours and back in
-// through another.
-type test struct {
-	id      uint64 // the policy's name for it
-	out, in *ownTunnel
-	sent    time.Time
+// tests are the messages that are on their way out through one tunnel of ours
+// and back in through another, and what comes of them.
+type tests struct {
+	*core
+	paths *paths
+	ends  *ends
+	sent  map[awaited]*tunnel.Test[*ownTunnel]
 }
 
-// test sends a DeliveryStatus around, sealed with a one-time key so that
+func newTests(c *core, paths *paths, ends *ends) *tests {
+	return &tests{core: c, paths: paths, ends: ends, sent: make(map[awaited]*tunnel.Test[*ownTunnel])}
+}
+
+// start sends a DeliveryStatus around, sealed with a one-time key so that
 // neither the endpoint nor the gateway can tell it from other garlic.
-func (ps *pools) test(p *party, a tunnel.Action) {
-	out, in := p.out.find(a.ID), p.in.find(a.Back)
-	if out == nil || in == nil {
-		p.policy.TestFailed(ps.now, a.Test)
-		return
-	}
-	status := ps.message(i2np.DeliveryStatusType, nil)
-	status.Body = i2np.DeliveryStatus{MessageID: status.ID, Timestamp: i2p.DateOf(ps.now)}.AppendTo(nil)
-	key, tag := ps.newOneTime(in)
-	body, err := ratchet.SealTagged(ps.rand, key, tag, []i2np.Clove{{Message: status}})
+func (ts *tests) start(x *tunnel.Test[*ownTunnel]) bool {
+	status := ts.message(i2np.DeliveryStatusType, nil)
+	status.Body = i2np.DeliveryStatus{MessageID: status.ID, Timestamp: i2p.DateOf(ts.now)}.AppendTo(nil)
+	key, tag := ts.newOneTime(x.In)
+	body, err := ratchet.SealTagged(ts.rand, key, tag, []i2np.Clove{{Message: status}})
 	if err != nil {
-		p.policy.TestFailed(ps.now, a.Test)
-		return
+		return false
 	}
-	p.expected.tests[status.ID] = test{a.Test, out, in, ps.now}
-	ps.outbound(out, toTunnel(in.gateway, in.gatewayID), ps.message(i2np.GarlicType, i2np.AppendGarlic(nil, body)))
+	ts.sent[awaited{status.ID, way{tunnel: x.In}}] = x
+	ts.ends.enter(x.Out, toTunnel(x.In.gateway, x.In.gatewayID, ts.message(i2np.GarlicType, i2np.AppendGarlic(nil, body))))
+	return true
 }
 
-func (pl *pool) find(ref uint64) *ownTunnel {
-	for _, t := range pl.tunnels {
-		if t.ref == ref {
-			return t
+// expects reports whether a test's return is waited for, in whatever way.
+func (ts *tests) expects(id uint32) bool {
+	for a := range ts.sent {
+		if a.id == id {
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
-// testReturned takes a DeliveryStatus that may be a test's.
-func (ps *pools) testReturned(p *party, w way, id uint32) {
-	t, ok := p.expected.tests[id]
-	if !ok || w.tunnel != t.in {
-		ps.unexpected(func(e *expected) bool {
-			_, test := e.tests[id]
-			_, store := e.stores[id]
-			return test || store
-		})
-		return
+// returned takes a DeliveryStatus that may be a test's, and reports false where
+// it is none. changed says that a tunnel has proved itself which seemed to fail.
+func (ts *tests) returned(w way, id uint32) (p *party, changed, ok bool) {
+	x, ok := ts.sent[awaited{id, w}]
+	if !ok {
+		return nil, false, false
 	}
-	delete(p.expected.tests, id)
-	ps.counts.TestsOK++
-	rtt := ps.now.Sub(t.sent)
-	p.policy.TestOK(ps.now, t.id, rtt)
-	recovered := t.out.failing || t.in.failing
-	for _, own := range []*ownTunnel{t.out, t.in} {
-		own.failing, own.rtt = false, rtt
-		ps.doubts.trust(own.hops)
-		for _, h := range own.hops {
-			ps.peers.TunnelTested(ps.now, h, true, rtt, len(own.hops))
+	delete(ts.sent, awaited{id, w})
+	ts.counts.TestsOK++
+	changed = x.Out.Failing() || x.In.Failing()
+	p = x.In.party
+	p.pool.TestOK(ts.now, x)
+	rtt := ts.now.Sub(x.Sent)
+	for _, t := range [...]*ownTunnel{x.Out, x.In} {
+		ts.paths.doubts.trust(t.hops)
+		for _, h := range t.hops {
+			ts.peers.TunnelTested(ts.now, h, true, rtt, len(t.hops))
 		}
 	}
-	if recovered {
-		ps.changed(p)
-	}
+	return p, changed, true
 }
 
-// testTimeout gives a test up. Until another one says more, both its tunnels
-// are used after those that nothing is known against.
-func (ps *pools) testTimeout(p *party, name uint64) {
-	for id, t := range p.expected.tests {
-		if t.id != name {
+// lost gives a test up. Until another one says more, both its tunnels are used
+// after those that nothing is known against.
+func (ts *tests) lost(x *tunnel.Test[*ownTunnel]) {
+	maps.DeleteFunc(ts.sent, func(_ awaited, o *tunnel.Test[*ownTunnel]) bool { return o == x })
+	ts.counts.TestsFailed++
+	for _, t := range [...]*ownTunnel{x.Out, x.In} {
+		if !t.Failing() {
 			continue
 		}
-		delete(p.expected.tests, id)
-		ps.counts.TestsFailed++
-		for _, own := range []*ownTunnel{t.out, t.in} {
-			if !p.policy.Failing(own.ref) {
-				continue
-			}
-			own.failing = true
-			ps.doubt(own.hops)
-			for _, h := range own.hops {
-				ps.peers.TunnelTested(ps.now, h, false, 0, len(own.hops))
-			}
+		ts.paths.doubt(t.hops)
+		for _, h := range t.hops {
+			ts.peers.TunnelTested(ts.now, h, false, 0, len(t.hops))
 		}
-		ps.changed(p)
-		return
 	}
+}
+
+// forget waits for none of a party's.
+func (ts *tests) forget(p *party) {
+	maps.DeleteFunc(ts.sent, func(_ awaited, x *tunnel.Test[*ownTunnel]) bool { return x.In.party == p })
 }

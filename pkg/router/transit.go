@@ -141,7 +141,7 @@ func (t *transit) accept(from i2p.Hash, req *tunnel.Request) bool {
 	case tunnel.RoleGateway:
 		h.gateway = req.NewGateway(t.rand)
 	case tunnel.RoleEndpoint:
-		h.endpoint, h.next = req.NewEndpoint(t.budget, &t.ends), i2p.Hash{}
+		h.endpoint, h.next = req.NewEndpoint(t.budget, &t.endpoints), i2p.Hash{}
 	default:
 		h.participant = req.NewParticipant(t.rand)
 	}

@@ -19,9 +19,7 @@ type Tunnels struct {
 func (r *Router) OpenTunnels(cfg TunnelsConfig) *Tunnels {
 	t := &Tunnels{r: r, p: &party{cfg: cfg, closed: true}}
 	r.in.Call(func() {
-		*t.p = *r.pools.newParty(cfg, true)
-		t.p.in.party, t.p.out.party = t.p, t.p
-		r.pools.parties = append(r.pools.parties, t.p)
+		r.pools.open(t.p, cfg, true)
 		r.tickParty(t.p)
 	})
 	return t
@@ -30,7 +28,7 @@ func (r *Router) OpenTunnels(cfg TunnelsConfig) *Tunnels {
 // Send passes messages through the outbound tunnel via, or another where that
 // one has gone, into a tunnel of somebody's. It takes ownership.
 func (t *Tunnels) Send(via uint32, gateway i2p.Hash, id uint32, messages []i2np.Message) {
-	if !t.r.in.Call(func() { t.send(via, toTunnel(gateway, id), messages) }) {
+	if !t.r.in.Call(func() { t.send(via, gateway, id, messages) }) {
 		release(messages)
 	}
 }
@@ -41,16 +39,16 @@ func release(messages []i2np.Message) {
 	}
 }
 
-func (t *Tunnels) send(via uint32, to tunnel.Delivery, messages []i2np.Message) {
+func (t *Tunnels) send(via uint32, gateway i2p.Hash, id uint32, messages []i2np.Message) {
 	var use *ownTunnel
 	if !t.p.closed {
-		for _, o := range t.p.out.tunnels {
+		for _, o := range t.p.out.tunnels() {
 			if o.id == via {
 				use = o
 			}
 		}
 		if use == nil {
-			use = t.r.pools.best(t.p.out)
+			use = t.r.paths.best(&t.p.out)
 		}
 	}
 	if use == nil {
@@ -59,10 +57,9 @@ func (t *Tunnels) send(via uint32, to tunnel.Delivery, messages []i2np.Message) 
 	}
 	ds := make([]tunnel.Delivery, len(messages))
 	for i, m := range messages {
-		ds[i] = to
-		ds[i].Message = m
+		ds[i] = toTunnel(gateway, id, m)
 	}
-	t.r.pools.outboundAll(use, ds)
+	t.r.ends.enter(use, ds...)
 }
 
 // LookupLeaseSet asks the netDb through these tunnels, for a lease set that was
@@ -107,7 +104,7 @@ func (t *Tunnels) Withdraw(set leaseset.Record) {
 func (t *Tunnels) Suspect() {
 	t.r.in.Call(func() {
 		if !t.p.closed {
-			t.p.policy.Suspect(t.r.now)
+			t.p.pool.Suspect(t.r.now)
 		}
 	})
 }
@@ -117,7 +114,7 @@ func (t *Tunnels) Suspect() {
 func (t *Tunnels) Rest() {
 	t.r.in.Call(func() {
 		t.p.resting = true
-		t.p.policy.Rest()
+		t.p.pool.Rest()
 	})
 }
 
@@ -125,7 +122,7 @@ func (t *Tunnels) Rest() {
 func (t *Tunnels) Resume() {
 	t.r.in.Call(func() {
 		t.p.resting = false
-		t.p.policy.Resume()
+		t.p.pool.Resume()
 	})
 }
 
@@ -135,26 +132,14 @@ func (t *Tunnels) Reshape(in, out Shape) {
 		if t.p.closed {
 			return
 		}
-		t.p.cfg.Inbound, t.p.cfg.Outbound = in, out
-		for _, a := range t.p.policy.Reshape(in.quota(), out.quota()) {
-			t.r.pools.act(t.p, a)
-		}
-		t.r.pools.changed(t.p)
+		t.r.pools.reshape(t.p, in, out)
 	})
 }
 
 // Reshape has the router's own pools keep tunnels of other shapes from now on.
-func (r *Router) Reshape(in, out Shape) { (&Tunnels{r: r, p: r.pools.self}).Reshape(in, out) }
+func (r *Router) Reshape(in, out Shape) { (&Tunnels{r: r, p: r.parties.self}).Reshape(in, out) }
 
 // Close gives the tunnels up.
 func (t *Tunnels) Close() {
 	t.r.in.Call(func() { t.r.closeParty(t.p) })
-}
-
-func (r *Router) closeParty(p *party) {
-	if !p.closed {
-		p.closed = true
-		r.pools.close(p)
-		r.mail.close(p)
-	}
 }

@@ -40,8 +40,8 @@ func newInquirer(t *testing.T, alone bool) *inquirer {
 	a.dest = a.open(Shape{Quantity: 2}, Shape{Quantity: 2})
 	a.second = a.open(Shape{Quantity: 1}, Shape{Quantity: 1})
 	a.run(10*time.Second, nil)
-	if len(a.dest.p.in.tunnels) != 2 || len(a.second.p.in.tunnels) != 1 || a.r.pools.isReady == alone {
-		t.Fatalf("the destinations have %d and %d tunnels, the router is ready: %v", len(a.dest.p.in.tunnels), len(a.second.p.in.tunnels), a.r.pools.isReady)
+	if len(a.dest.p.in.tunnels()) != 2 || len(a.second.p.in.tunnels()) != 1 || a.r.parties.isReady == alone {
+		t.Fatalf("the destinations have %d and %d tunnels, the router is ready: %v", len(a.dest.p.in.tunnels()), len(a.second.p.in.tunnels()), a.r.parties.isReady)
 	}
 	a.drop = func(from, to i2p.Hash, m i2np.Message) bool {
 		if a.letOut && from == a.r.cfg.Hash {
@@ -79,7 +79,7 @@ func (a *inquirer) deliver(w way, m i2np.Message) {
 func (a *inquirer) ask(f func()) {
 	a.run(time.Second, nil) // what it asks by itself is over
 	a.tags = make(map[[8]byte]oneTime)
-	for _, p := range a.r.pools.parties {
+	for _, p := range a.r.parties.list {
 		for tag, k := range p.expected.tags {
 			a.tags[tag] = k
 		}
@@ -106,8 +106,8 @@ func (a *inquirer) seal(p *party, cloves ...i2np.Clove) i2np.Message {
 	return i2np.Message{}
 }
 
-// awaited is an answer that a router waits for, and the way in which it is to come.
-type awaited struct {
+// awaitedAnswer is an answer that a router waits for, and the way in which it is to come.
+type awaitedAnswer struct {
 	answer i2np.Message
 	way    way
 	taken  func() bool
@@ -123,7 +123,7 @@ func (a *inquirer) lookup(p *party, key i2p.Hash, done func(netdb.Result)) way {
 }
 
 // answered makes the answer to what a party asks: an entry, or that there is none.
-func (a *inquirer) answered(p *party, sealed, entry bool) awaited {
+func (a *inquirer) answered(p *party, sealed, entry bool) awaitedAnswer {
 	taken := false
 	set := a.leaseSet()
 	w := a.lookup(p, set.Hash(), func(r netdb.Result) {
@@ -136,7 +136,7 @@ func (a *inquirer) answered(p *party, sealed, entry bool) awaited {
 	if sealed {
 		m = a.seal(p, i2np.Clove{Message: m})
 	}
-	return awaited{m, w, func() bool { a.run(3*time.Second, nil); return taken }}
+	return awaitedAnswer{m, w, func() bool { a.run(3*time.Second, nil); return taken }}
 }
 
 func storeOf(set leaseset.Record) []byte {
@@ -144,16 +144,16 @@ func storeOf(set leaseset.Record) []byte {
 }
 
 // confirmed makes the confirmation of what a destination publishes.
-func (a *inquirer) confirmed() awaited {
+func (a *inquirer) confirmed() awaitedAnswer {
 	a.ask(func() { a.r.mail.perform(a.dest.p, a.dest.p.segment.PublishLeaseSet(a.r.now, a.leaseSet())) })
 	for token, q := range a.dest.p.expected.stores {
-		return awaited{
+		return awaitedAnswer{
 			a.message(i2np.DeliveryStatusType, 3, i2np.DeliveryStatus{MessageID: token, Timestamp: i2p.DateOf(a.now)}.AppendTo(nil)),
 			q.way, func() bool { return a.published > 0 },
 		}
 	}
 	a.t.Fatal("nothing was stored")
-	return awaited{}
+	return awaitedAnswer{}
 }
 
 // reply waits for what the other router sends to an inbound tunnel of ours, or
@@ -185,29 +185,29 @@ func (a *inquirer) throughGateway() (way, i2np.Message) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return way{tunnel: a.r.pools.inbound[g.Tunnel]}, m
+	return way{tunnel: a.r.ends.inbound[g.Tunnel]}, m
 }
 
 // built makes the reply to a destination's build through one hop.
-func (a *inquirer) built(inbound bool) (awaited, *Tunnels) {
+func (a *inquirer) built(inbound bool) (awaitedAnswer, *Tunnels) {
 	if inbound {
 		t := a.open(Shape{Hops: 1, Quantity: 1}, Shape{Quantity: 1})
 		m := a.reply(i2np.ShortTunnelBuildType)
-		return awaited{m, way{peer: a.other.Hash()}, func() bool { return len(t.p.in.tunnels) == 1 }}, t
+		return awaitedAnswer{m, way{peer: a.other.Hash()}, func() bool { return len(t.p.in.tunnels()) == 1 }}, t
 	}
 	t := a.open(Shape{Quantity: 2}, Shape{Hops: 1, Quantity: 1})
 	w, m := a.throughGateway()
-	return awaited{m, w, func() bool { return len(t.p.out.tunnels) == 1 }}, t
+	return awaitedAnswer{m, w, func() bool { return len(t.p.out.tunnels()) == 1 }}, t
 }
 
 // tested makes what comes back of a destination's tunnel test, sealed as it is
 // or opened.
-func (a *inquirer) tested(sealed bool) awaited {
+func (a *inquirer) tested(sealed bool) awaitedAnswer {
 	reply, t := a.built(false)
 	a.deliver(reply.way, reply.answer)
 	before := a.r.counts.TestsOK
 	w, m := a.throughGateway()
-	if len(t.p.expected.tests) == 0 {
+	if len(a.r.pools.tests.sent) == 0 {
 		a.t.Fatal("no test is under way")
 	}
 	if !sealed {
@@ -218,18 +218,18 @@ func (a *inquirer) tested(sealed bool) awaited {
 		}
 		m = opened.Cloves[0].Message
 	}
-	return awaited{m, w, func() bool { return a.r.counts.TestsOK > before }}
+	return awaitedAnswer{m, w, func() bool { return a.r.counts.TestsOK > before }}
 }
 
 // TestAnswersComeAsAsked: every answer is taken in the way that its question
 // named and in no other; what comes otherwise is counted.
 func TestAnswersComeAsAsked(t *testing.T) {
-	type question func(*inquirer) awaited
+	type question func(*inquirer) awaitedAnswer
 	dest := func(sealed, entry bool) question {
-		return func(a *inquirer) awaited { return a.answered(a.dest.p, sealed, entry) }
+		return func(a *inquirer) awaitedAnswer { return a.answered(a.dest.p, sealed, entry) }
 	}
 	own := func(sealed, entry bool) question {
-		return func(a *inquirer) awaited { return a.answered(a.r.pools.self, sealed, entry) }
+		return func(a *inquirer) awaitedAnswer { return a.answered(a.r.parties.self, sealed, entry) }
 	}
 	for name, c := range map[string]struct {
 		alone bool
@@ -246,16 +246,16 @@ func TestAnswersComeAsAsked(t *testing.T) {
 		"entry asked for directly":          {true, own(false, true)},
 		"search reply asked for directly":   {true, own(false, false)},
 		"confirmation of a store":           {false, (*inquirer).confirmed},
-		"tunnel test":                       {false, func(a *inquirer) awaited { return a.tested(true) }},
-		"status of a tunnel test":           {false, func(a *inquirer) awaited { return a.tested(false) }},
-		"build reply of an outbound tunnel": {false, func(a *inquirer) awaited { w, _ := a.built(false); return w }},
-		"build reply of an inbound tunnel":  {false, func(a *inquirer) awaited { w, _ := a.built(true); return w }},
+		"tunnel test":                       {false, func(a *inquirer) awaitedAnswer { return a.tested(true) }},
+		"status of a tunnel test":           {false, func(a *inquirer) awaitedAnswer { return a.tested(false) }},
+		"build reply of an outbound tunnel": {false, func(a *inquirer) awaitedAnswer { w, _ := a.built(false); return w }},
+		"build reply of an inbound tunnel":  {false, func(a *inquirer) awaitedAnswer { w, _ := a.built(true); return w }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newInquirer(t, c.alone)
 			want := c.ask(a)
 			wrong := []way{{peer: a.other.Hash()}, {peer: stranger(8)}}
-			for _, t := range a.r.pools.inbound {
+			for _, t := range a.r.ends.inbound {
 				wrong = append(wrong, way{tunnel: t})
 			}
 			for _, w := range wrong {
@@ -307,7 +307,7 @@ func (a *inquirer) sentTo(to i2p.Hash) (n int) {
 // have the router whose it is act under its own name.
 func TestTunnelsDoNotAnswer(t *testing.T) {
 	a := newInquirer(t, false)
-	tunnel := a.r.pools.self.in.tunnels[0]
+	tunnel := a.r.parties.self.in.tunnels()[0]
 	asker := stranger(1)
 	forward := i2np.Clove{
 		Delivery: i2np.DeliveryInstructions{Kind: i2np.DeliverRouter, To: asker},
@@ -319,12 +319,12 @@ func TestTunnelsDoNotAnswer(t *testing.T) {
 	key := 50
 	for name, c := range map[string]i2np.Clove{"a question": question, "a message for a router": forward, "for a tunnel": into} {
 		a.sent = nil
-		for _, w := range []way{{tunnel: tunnel}, {tunnel: a.r.pools.self.in.last}, {tunnel: a.dest.p.in.tunnels[0]}} {
+		for _, w := range []way{{tunnel: tunnel}, {tunnel: a.r.parties.self.in.last}, {tunnel: a.dest.p.in.tunnels()[0]}} {
 			a.deliver(w, a.sealedForRouter(c))
 			a.deliver(w, c.Message)
 		}
 		answers := a.sentTo(asker)
-		for _, p := range []*party{a.r.pools.self, a.dest.p} {
+		for _, p := range []*party{a.r.parties.self, a.dest.p} {
 			key++
 			w := a.lookup(p, stranger(key), func(netdb.Result) {})
 			a.deliver(w, a.seal(p, c))
@@ -357,7 +357,7 @@ func TestUnaskedRouterInfo(t *testing.T) {
 		w := a.lookup(a.dest.p, key, func(netdb.Result) {})
 		named := i2np.DatabaseSearchReply{Key: key, From: a.other.Hash(), Peers: []i2p.Hash{marker.Hash()}}
 		a.deliver(w, a.message(i2np.DatabaseSearchReplyType, 5, named.AppendTo(nil)))
-		asked := a.r.pools.self.expected.asked[marker.Hash()]
+		asked := a.r.parties.self.expected.asked[marker.Hash()]
 		if len(asked) != 1 || asked[0].way.tunnel == nil || asked[0].way.tunnel.zeroHop() {
 			t.Fatalf("told before %v: the router was looked up %d times, or not through a tunnel", early, len(asked))
 		}
@@ -393,7 +393,7 @@ func TestOwnInfoNamesNoTunnel(t *testing.T) {
 		t.Fatalf("published %v, confirmed to tunnel %d at %v", store.Key, store.ReplyTunnel, store.ReplyGateway)
 	}
 	status := a.message(i2np.DeliveryStatusType, 3, i2np.DeliveryStatus{MessageID: store.ReplyToken, Timestamp: i2p.DateOf(a.now)}.AppendTo(nil))
-	for _, w := range []way{{peer: stranger(3)}, {tunnel: a.r.pools.self.in.tunnels[0]}, {tunnel: a.r.pools.self.in.last}} {
+	for _, w := range []way{{peer: stranger(3)}, {tunnel: a.r.parties.self.in.tunnels()[0]}, {tunnel: a.r.parties.self.in.last}} {
 		if a.deliver(w, status); len(confirmed) != 0 {
 			t.Errorf("confirmed by %+v", w)
 		}
@@ -416,12 +416,12 @@ func TestDestinationsAskThroughTunnels(t *testing.T) {
 			t.Errorf("%v left from a router without tunnels", p.msg.Type)
 		}
 	}
-	for _, pl := range []*pool{d.p.in, d.p.out} {
-		if c := a.r.pools.carrier(pl); c != nil {
+	for _, d := range []*direction{&d.p.in, &d.p.out} {
+		if c := a.r.paths.carrier(d); c != nil {
 			t.Error("a destination's build has a carrier without hops")
 		}
 	}
-	a.r.pools.isReady = true // and it has lost what it had
+	a.r.parties.isReady = true // and it has lost what it had
 	a.ask(func() { a.r.mail.fetch(d.p, netdb.Need{Router: stranger(70), From: a.other.Hash()}) })
 	for _, p := range a.sent {
 		if p.msg.Type == i2np.DatabaseLookupType {

@@ -9,8 +9,8 @@
 //	          Outbound   --TunnelData-->  Participant  --TunnelData-->  Endpoint
 //	          Inbound   <--TunnelData--   Participant <--TunnelData--   Gateway
 //
-// A Batch does the work of many hops together, which is faster. Pool says
-// when to build, test and drop. Garlic wrapping is not done here:
+// A Batch does the work of many hops together, which is faster. Pool holds a
+// destination's tunnels, and says when to build, test and drop them. Garlic wrapping is not done here:
 // Build and Request name the keys for it.
 //
 // No type here is safe for concurrent use, except ReplayFilter and Budget:

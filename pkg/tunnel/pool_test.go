@@ -10,15 +10,30 @@ import (
 	"time"
 )
 
+// pooled is a tunnel that nobody has.
+type pooled struct {
+	Member
+	n int
+}
+
+// testPool makes a pool that numbers its tunnels.
+func testPool(cfg PoolConfig) *Pool[*pooled] {
+	n := 0
+	return NewPool(cfg, func() *pooled {
+		n++
+		return &pooled{n: n}
+	})
+}
+
 // poolWorld runs a pool against a network in which builds take a while and
 // succeed with some probability.
 type poolWorld struct {
 	t       *testing.T
-	p       *Pool
+	p       *Pool[*pooled]
 	now     time.Time
 	r       *rand.Rand
 	success float64
-	broken  map[uint64]bool // tunnels that lose all messages
+	broken  map[*pooled]bool // tunnels that lose all messages
 
 	events []poolEvent
 	trace  []string
@@ -36,9 +51,9 @@ type poolEvent struct {
 func newPoolWorld(t *testing.T, cfg PoolConfig) *poolWorld {
 	t.Helper()
 	cfg.Rand = seeded(1)
-	p := NewPool(cfg)
+	p := testPool(cfg)
 	return &poolWorld{t: t, p: p, now: epoch, r: rand.New(seeded(2)), success: 1,
-		broken: map[uint64]bool{}, drops: map[DropReason]int{}, lens: map[int]int{}}
+		broken: map[*pooled]bool{}, drops: map[DropReason]int{}, lens: map[int]int{}}
 }
 
 func (w *poolWorld) after(d time.Duration, do func()) {
@@ -78,32 +93,47 @@ func (w *poolWorld) run(d time.Duration, check func()) {
 	}
 }
 
-func (w *poolWorld) do(as []Action) {
+// line is an action in the trace.
+func line(a Action[*pooled]) string {
+	if a.Test != nil {
+		return fmt.Sprint("{", a.Kind, a.Test.Out.n, a.Test.In.n, "}")
+	}
+	return fmt.Sprint("{", a.Kind, a.Tunnel.n, a.Tunnel.inbound, a.Tunnel.hops, a.Reason, "}")
+}
+
+func (w *poolWorld) do(as []Action[*pooled]) {
 	for _, a := range as {
-		w.trace = append(w.trace, fmt.Sprint(w.now.Sub(epoch), a))
+		w.trace = append(w.trace, fmt.Sprint(w.now.Sub(epoch), line(a)))
 		switch a.Kind {
 		case ActionBuild:
 			w.builds++
-			w.lens[a.Hops]++
+			w.lens[a.Tunnel.Hops()]++
 			if gap := w.now.Sub(w.last[0]); gap < 250*time.Millisecond {
 				w.t.Fatalf("%d builds within %v", urgentBurst+1, gap)
 			}
 			w.last = [urgentBurst]time.Time(append(w.last[1:], w.now))
 			switch x := w.r.Float64(); {
 			case x < w.success:
-				w.after(time.Duration(w.r.IntN(4000))*time.Millisecond, func() { w.p.Built(w.now, a.ID) })
+				w.after(time.Duration(w.r.IntN(4000))*time.Millisecond, func() { w.p.Built(w.now, a.Tunnel) })
 			case w.r.IntN(2) == 0:
-				w.after(time.Second, func() { w.p.BuildFailed(w.now, a.ID) })
+				w.after(time.Second, func() { w.p.BuildFailed(w.now, a.Tunnel) })
 			}
 		case ActionTest:
-			if !w.broken[a.ID] && !w.broken[a.Back] {
-				w.after(300*time.Millisecond, func() { w.p.TestOK(w.now, a.Test, 300*time.Millisecond) })
+			if !w.broken[a.Test.Out] && !w.broken[a.Test.In] {
+				w.after(300*time.Millisecond, func() { w.p.TestOK(w.now, a.Test) })
 			}
 		case ActionDrop:
 			w.drops[a.Reason]++
 		}
 	}
 }
+
+// standing are the tunnels of both directions.
+func (w *poolWorld) standing() []*pooled {
+	return slices.Concat(w.p.Standing(false), w.p.Standing(true))
+}
+
+func (w *poolWorld) building() []*pooled { return slices.Concat(w.p.Builds(false), w.p.Builds(true)) }
 
 func quota(n int) PoolConfig {
 	q := Quota{Tunnels: n, Hops: 3}
@@ -116,7 +146,7 @@ func TestPoolKeepsItsTunnels(t *testing.T) {
 	renewed := map[time.Duration]int{}
 	w.run(2*time.Hour, func() {
 		for _, in := range []bool{false, true} {
-			if n := len(w.p.Usable(w.now, in)); n < 3 || n > 6 {
+			if n := len(w.p.way(in).usable(w.now)); n < 3 || n > 6 {
 				t.Fatalf("at %v: %d tunnels", w.now.Sub(epoch), n)
 			}
 		}
@@ -129,15 +159,14 @@ func TestPoolKeepsItsTunnels(t *testing.T) {
 	if w.drops[DropNoReply]+w.drops[DropTests] > 0 {
 		t.Errorf("drops %v", w.drops)
 	}
-	for _, s := range w.p.Tunnels() {
-		if s.RTT == 0 && s.Built && w.now.Sub(s.Started) > 2*time.Minute {
-			t.Errorf("tunnel %d was never tested", s.ID)
+	for _, s := range w.standing() {
+		if s.rtt == 0 && w.now.Sub(s.Created()) > 2*time.Minute {
+			t.Errorf("tunnel %d was never tested", s.n)
 		}
 	}
-	for _, a := range w.p.Close() {
-		if a.Kind != ActionDrop {
-			t.Error(a)
-		}
+	all := append(w.standing(), w.building()...)
+	if dropped := w.p.Close(); len(dropped) != len(all) || len(w.standing())+len(w.building()) > 0 {
+		t.Errorf("%d of %d tunnels and builds dropped", len(dropped), len(all))
 	}
 	if n := w.p.cfg.Limit.inFlight; n != 0 {
 		t.Errorf("%d builds in flight after Close", n)
@@ -149,13 +178,13 @@ func TestPoolRests(t *testing.T) {
 	w := newPoolWorld(t, quota(3))
 	w.run(time.Minute, nil)
 	w.p.Rest()
-	builds, standing := w.builds, len(w.p.Usable(w.now, true))
+	builds, standing := w.builds, len(w.p.way(true).usable(w.now))
 	w.run(5*time.Minute, nil)
-	if n := len(w.p.Usable(w.now, true)); n != standing || w.builds != builds {
+	if n := len(w.p.way(true).usable(w.now)); n != standing || w.builds != builds {
 		t.Errorf("%d of %d tunnels left, %d builds", n, standing, w.builds-builds)
 	}
 	w.run(15*time.Minute, nil)
-	if n := len(w.p.Tunnels()); n != 0 || w.builds != builds || !w.p.Deadline(w.now).IsZero() {
+	if n := len(w.standing()) + len(w.building()); n != 0 || w.builds != builds || !w.p.Deadline(w.now).IsZero() {
 		t.Errorf("%d tunnels, %d builds, next at %v", n, w.builds-builds, w.p.Deadline(w.now))
 	}
 }
@@ -184,7 +213,7 @@ func TestPoolUnderAttack(t *testing.T) {
 			if lacked {
 				none += w.now.Sub(last)
 			}
-			last, lacked = w.now, len(w.p.Usable(w.now, true)) == 0
+			last, lacked = w.now, len(w.p.way(true).usable(w.now)) == 0
 			if n := w.p.cfg.Limit.inFlight; n > 8 || n < 0 {
 				t.Fatalf("%d builds in flight", n)
 			}
@@ -208,7 +237,7 @@ func TestPoolBacksOff(t *testing.T) {
 	}
 	w.success = 1
 	w.run(time.Minute, nil)
-	if a, b := len(w.p.Usable(w.now, true)), len(w.p.Usable(w.now, false)); a < 2 || b < 2 {
+	if a, b := len(w.p.way(true).usable(w.now)), len(w.p.way(false).usable(w.now)); a < 2 || b < 2 {
 		t.Errorf("%d and %d tunnels a minute after", a, b)
 	}
 }
@@ -218,11 +247,11 @@ func TestPoolBacksOff(t *testing.T) {
 func TestPoolSlowBuilds(t *testing.T) {
 	w := newPoolWorld(t, PoolConfig{Outbound: Quota{Tunnels: 2, Hops: 3}})
 	w.success = 0
-	var lost []uint64
+	var lost []*pooled
 	w.run(2*time.Second, func() {
-		for _, t := range w.p.tunnels {
-			if !slices.Contains(lost, t.id) {
-				lost = append(lost, t.id)
+		for _, t := range w.building() {
+			if !slices.Contains(lost, t) {
+				lost = append(lost, t)
 			}
 		}
 		w.events = nil // nobody ever answers
@@ -232,11 +261,11 @@ func TestPoolSlowBuilds(t *testing.T) {
 	}
 	w.success = 1
 	w.run(6*time.Second, nil)
-	if n := len(w.p.Usable(w.now, false)); n != 2 || w.builds != 4 {
+	if n := len(w.p.way(false).usable(w.now)); n != 2 || w.builds != 4 {
 		t.Errorf("%d tunnels after 8 s and %d builds, not 2 and 4", n, w.builds)
 	}
-	for _, id := range lost {
-		if p := w.p.find(id); p == nil || p.timedOut {
+	for _, p := range lost {
+		if p.state != building {
 			t.Error("a build was not waited for any longer")
 		}
 	}
@@ -249,22 +278,22 @@ func TestPoolSlowBuilds(t *testing.T) {
 func TestPoolReplacesBrokenTunnels(t *testing.T) {
 	w := newPoolWorld(t, quota(2))
 	w.run(30*time.Second, nil)
-	bad := w.p.Usable(w.now, true)[0]
+	bad := w.p.way(true).usable(w.now)[0]
 	w.broken[bad] = true
 	w.run(4*time.Minute, nil)
-	if slices.Contains(w.p.Usable(w.now, true), bad) {
+	if slices.Contains(w.p.way(true).usable(w.now), bad) {
 		t.Error("the broken tunnel is still in use")
 	}
 	if w.drops[DropTests] > 2 {
 		t.Errorf("%d tunnels dropped for one broken", w.drops[DropTests])
 	}
 	// With all of them broken the last one stays.
-	for _, s := range w.p.Tunnels() {
-		w.broken[s.ID] = true
+	for _, p := range append(w.standing(), w.building()...) {
+		w.broken[p] = true
 	}
 	w.success = 0
 	w.run(3*time.Minute, nil)
-	if a, b := len(w.p.Usable(w.now, true)), len(w.p.Usable(w.now, false)); a != 1 || b != 1 {
+	if a, b := len(w.p.way(true).usable(w.now)), len(w.p.way(false).usable(w.now)); a != 1 || b != 1 {
 		t.Errorf("%d and %d tunnels, one each expected", a, b)
 	}
 }
@@ -275,12 +304,12 @@ func TestPoolBlame(t *testing.T) {
 	for i := range 20 {
 		w := newPoolWorld(t, quota(3))
 		w.run(30*time.Second+time.Duration(i)*5*time.Second, nil)
-		good := w.p.Usable(w.now, true)
+		good := w.p.way(true).usable(w.now)
 		bad := good[i%3]
 		w.broken[bad] = true
 		w.p.Suspect(w.now)
 		w.run(suspectPause, nil)
-		if slices.Contains(w.p.Usable(w.now, true), bad) {
+		if slices.Contains(w.p.way(true).usable(w.now), bad) {
 			t.Errorf("run %d: after %v a broken tunnel is still in use", i, suspectPause)
 		}
 		if w.drops[DropTests] != 1 {
@@ -294,18 +323,81 @@ func TestPoolBlame(t *testing.T) {
 func TestPoolDoubt(t *testing.T) {
 	w := newPoolWorld(t, quota(3))
 	w.run(30*time.Second, nil)
-	ids := w.p.Usable(w.now, false)
-	bad, good := ids[0], ids[1]
+	all := w.p.way(false).usable(w.now)
+	bad, good := all[0], all[1]
 	w.broken[bad] = true
 	w.p.Doubt(w.now, bad)
 	w.p.Doubt(w.now, good)
-	w.p.Doubt(w.now, 12345)
-	if last := w.p.Usable(w.now, false); last[0] != ids[2] {
-		t.Errorf("order of use %v: %d and %d are doubtful", last, bad, good)
+	if last := w.p.way(false).usable(w.now); last[0] != all[2] {
+		t.Errorf("%d is used first: %d and %d are doubtful", last[0].n, bad.n, good.n)
 	}
 	w.run(5*time.Second, nil)
-	if now := w.p.Usable(w.now, false); slices.Contains(now, bad) || !slices.Contains(now, good) {
-		t.Errorf("%v in use, %d is broken and %d is not", now, bad, good)
+	if now := w.p.way(false).usable(w.now); slices.Contains(now, bad) || !slices.Contains(now, good) {
+		t.Errorf("%d in use, the broken one: %v", len(now), slices.Contains(now, bad))
+	}
+}
+
+// TestPoolFailing: one test may be lost. A tunnel comes after others when two in
+// a row are, or one where there was reason to doubt it, until one comes back.
+func TestPoolFailing(t *testing.T) {
+	p := testPool(quota(1))
+	now := epoch
+	for _, a := range p.Tick(now) {
+		p.Built(now, a.Tunnel)
+	}
+	out, in := p.Standing(false)[0], p.Standing(true)[0]
+	fail := func(ok bool) {
+		t.Helper()
+		now = now.Add(p.cfg.TestEvery * 5 / 4)
+		as := p.Tick(now)
+		i := slices.IndexFunc(as, func(a Action[*pooled]) bool { return a.Kind == ActionTest })
+		if i < 0 {
+			t.Fatal("no test was due")
+		}
+		if now = now.Add(time.Second); ok {
+			p.TestOK(now, as[i].Test)
+		} else {
+			p.TestFailed(now, as[i].Test)
+		}
+	}
+	expect := func(failing bool) {
+		t.Helper()
+		if out.Failing() != failing || in.Failing() != failing {
+			t.Errorf("failing: %v and %v", out.Failing(), in.Failing())
+		}
+	}
+	fail(false)
+	expect(false)
+	fail(true)
+	p.Recheck(now, out)
+	p.Recheck(now, in)
+	expect(false)
+	fail(false)
+	expect(true)
+	fail(true)
+	expect(false)
+	p.Doubt(now, out)
+	p.Doubt(now, in)
+	expect(true)
+	if fail(true); out.RTT() != time.Second {
+		t.Errorf("the last test took %v", out.RTT())
+	}
+	expect(false)
+}
+
+// TestPoolListsStay: a list of tunnels is still what it was when the pool has
+// changed meanwhile.
+func TestPoolListsStay(t *testing.T) {
+	w := newPoolWorld(t, quota(4))
+	w.run(time.Minute, nil)
+	list := w.p.Standing(true)
+	want := slices.Clone(list)
+	for _, p := range list[:2] {
+		w.p.Lost(p)
+	}
+	w.run(time.Minute, nil)
+	if now := w.p.Standing(true); !slices.Equal(list, want) || len(now) < 4 || slices.Contains(now, want[0]) || slices.Contains(now, want[1]) {
+		t.Errorf("of %d tunnels two were lost: %d in the old list, %d now", len(want), len(list), len(now))
 	}
 }
 
@@ -330,10 +422,10 @@ func TestPoolSuspects(t *testing.T) {
 
 func TestPoolLateReply(t *testing.T) {
 	w := newPoolWorld(t, quota(1))
-	var first uint64
+	var first *pooled
 	for _, a := range w.p.Tick(w.now) {
-		if a.Kind == ActionBuild && first == 0 {
-			first = a.ID
+		if a.Kind == ActionBuild && first == nil {
+			first = a.Tunnel
 		}
 	}
 	w.success = 0
@@ -341,12 +433,13 @@ func TestPoolLateReply(t *testing.T) {
 	if !w.p.Built(w.now, first) || w.p.Built(w.now, first) {
 		t.Error("a reply after 20 s is to be taken, once")
 	}
-	if w.p.Built(w.now, 12345) {
-		t.Error("an unknown build was taken")
-	}
 	w.p.BuildFailed(w.now, first) // of no effect
-	if len(w.p.Usable(w.now, false))+len(w.p.Usable(w.now, true)) != 1 {
+	if len(w.p.way(false).usable(w.now))+len(w.p.way(true).usable(w.now)) != 1 {
 		t.Error("one usable tunnel expected")
+	}
+	w.p.Lost(first)
+	if w.p.Built(w.now, first) {
+		t.Error("a tunnel that was lost was taken")
 	}
 }
 
@@ -370,11 +463,11 @@ func TestPoolLengths(t *testing.T) {
 
 func TestBuildLimitIsShared(t *testing.T) {
 	limit := NewBuildLimit(0, 5)
-	var pools []*Pool
+	var pools []*Pool[*pooled]
 	for i := range 10 {
 		cfg := quota(2)
 		cfg.Limit, cfg.Rand = limit, seeded(byte(i))
-		p := NewPool(cfg)
+		p := testPool(cfg)
 		pools = append(pools, p)
 	}
 	builds := 0
@@ -422,26 +515,26 @@ func TestBuildLimitBurst(t *testing.T) {
 // one that stays are renewed all the same.
 func TestUrgentBuilds(t *testing.T) {
 	limit := NewBuildLimit(0, 0)
-	pool := func(seed int) *Pool {
+	pool := func(seed int) *Pool[*pooled] {
 		cfg := quota(2)
 		cfg.Limit, cfg.Rand = limit, seeded(byte(seed))
-		p := NewPool(cfg)
+		p := testPool(cfg)
 		return p
 	}
 	const step, buildTime = 50 * time.Millisecond, 2 * time.Second
 	replies := map[time.Time][]func(){}
-	tick := func(p *Pool, now time.Time) {
+	tick := func(p *Pool[*pooled], now time.Time) {
 		for _, a := range p.Tick(now) {
 			switch a.Kind {
 			case ActionBuild:
 				at := now.Add(buildTime)
-				replies[at] = append(replies[at], func() { p.Built(at, a.ID) })
+				replies[at] = append(replies[at], func() { p.Built(at, a.Tunnel) })
 			case ActionTest:
-				p.TestOK(now, a.Test, time.Millisecond)
+				p.TestOK(now, a.Test)
 			}
 		}
 	}
-	steady, others, none := pool(0), []*Pool(nil), time.Duration(0)
+	steady, others, none := pool(0), []*Pool[*pooled](nil), time.Duration(0)
 	for i := range int(time.Hour / step) {
 		now := epoch.Add(time.Duration(i) * step)
 		for _, reply := range replies[now] {
@@ -455,10 +548,10 @@ func TestUrgentBuilds(t *testing.T) {
 			others[0].Close()
 			others = others[1:]
 		}
-		for _, p := range append([]*Pool{steady}, others...) { // in the order of their opening, as the router does
+		for _, p := range append([]*Pool[*pooled]{steady}, others...) { // in the order of their opening, as the router does
 			tick(p, now)
 		}
-		if len(steady.Usable(now, true)) == 0 || len(steady.Usable(now, false)) == 0 {
+		if len(steady.way(true).usable(now)) == 0 || len(steady.way(false).usable(now)) == 0 {
 			none += step
 		}
 	}

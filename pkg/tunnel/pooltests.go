@@ -5,18 +5,94 @@ import (
 	"time"
 )
 
-// TestOK says that a test message came back.
-func (p *Pool) TestOK(now time.Time, test uint64, rtt time.Duration) {
-	if x, ok := p.takeTest(test); ok {
-		for _, id := range [...]uint64{x.out, x.in} {
-			if t := p.find(id); t != nil {
-				t.failures, t.suspect, t.testAt = 0, false, now.Add(p.cfg.TestEvery*3/4+p.jitter(p.cfg.TestEvery/2))
-				if t.rtt == 0 {
-					t.rtt = rtt
-				}
-				t.rtt += (rtt - t.rtt) / 4
+// Test is a message on its way out through one tunnel of a pool and back in
+// through another.
+type Test[T Tunnel] struct {
+	Out, In  T
+	Sent     time.Time
+	deadline time.Time
+}
+
+// tests are those of a pool that are on their way.
+type tests[T Tunnel] struct {
+	running   []*Test[T]
+	suspected time.Time // the last Suspect
+}
+
+// has reports whether a tunnel is being tested.
+func (ts *tests[T]) has(t T) bool {
+	return slices.ContainsFunc(ts.running, func(x *Test[T]) bool { return x.Out == t || x.In == t })
+}
+
+// end reports false where a test has ended before.
+func (ts *tests[T]) end(x *Test[T]) bool {
+	i := slices.Index(ts.running, x)
+	if i < 0 {
+		return false
+	}
+	ts.running = slices.Delete(ts.running, i, i+1)
+	return true
+}
+
+// endTests ends tests that take too long, and drops tunnels that failed theirs
+// while there are others.
+func (p *Pool[T]) endTests(now time.Time, as []Action[T]) []Action[T] {
+	for _, x := range slices.Clone(p.tests.running) {
+		if !now.Before(x.deadline) {
+			p.TestFailed(now, x)
+			as = append(as, Action[T]{Kind: ActionTestTimeout, Test: x})
+		}
+	}
+	for i := range p.ways {
+		w := &p.ways[i]
+		for _, t := range w.standing {
+			if t.member().failures >= p.cfg.TestFailures && len(w.usable(now)) > 1 {
+				p.remove(t)
+				as = append(as, Action[T]{Kind: ActionDrop, Tunnel: t, Reason: DropTests})
 			}
 		}
+	}
+	return as
+}
+
+// startTests starts the tests that are due.
+func (p *Pool[T]) startTests(now time.Time, as []Action[T]) []Action[T] {
+	for i := range p.ways {
+		w := &p.ways[i]
+		for _, t := range w.standing {
+			if !p.testable(now, t) || now.Before(t.member().testAt) {
+				continue
+			}
+			back, ok := p.way(!w.inbound).counterpart(now, &p.tests)
+			if !ok {
+				continue
+			}
+			x := &Test[T]{Out: t, In: back, Sent: now}
+			if w.inbound {
+				x.Out, x.In = back, t
+			}
+			x.deadline = now.Add(x.patience(p.cfg.TestTimeout))
+			p.tests.running = append(p.tests.running, x)
+			as = append(as, Action[T]{Kind: ActionTest, Test: x})
+		}
+	}
+	return as
+}
+
+// testable reports whether a tunnel is to be tested when its time comes.
+func (p *Pool[T]) testable(now time.Time, t T) bool {
+	m := t.member()
+	return !p.resting && p.cfg.TestEvery > 0 && m.hops > 0 && m.usable(now) && !p.tests.has(t)
+}
+
+// TestOK says that a test message came back.
+func (p *Pool[T]) TestOK(now time.Time, x *Test[T]) {
+	if !p.tests.end(x) {
+		return
+	}
+	for _, t := range [...]T{x.Out, x.In} {
+		next := now.Add(p.cfg.TestEvery*3/4 + p.random.Between(0, p.cfg.TestEvery/2))
+		t.member().passed(now.Sub(x.Sent), next)
 	}
 }
 
@@ -24,37 +100,18 @@ func (p *Pool) TestOK(now time.Time, test uint64, rtt time.Duration) {
 // that out by itself. As either tunnel may be to blame, both are tested again
 // with others; only the second failure in a row ends one. A failure beside one
 // that has failed already says nothing about the other.
-func (p *Pool) TestFailed(now time.Time, test uint64) {
-	x, ok := p.takeTest(test)
-	if !ok {
+func (p *Pool[T]) TestFailed(now time.Time, x *Test[T]) {
+	if !p.tests.end(x) {
 		return
 	}
-	out, in := p.find(x.out), p.find(x.in)
-	if out == nil || in == nil { // one has gone meanwhile
-		for _, t := range [...]*poolTunnel{out, in} {
-			if t != nil {
-				t.testAt = now
-			}
-		}
+	out, in := x.Out.member(), x.In.member()
+	if out.state == gone || in.state == gone { // it says nothing about the other
+		out.testAt, in.testAt = now, now
 		return
 	}
 	blameOut, blameIn := in.failures == 0, out.failures == 0
-	if blameOut {
-		out.failures++
-	}
-	if blameIn {
-		in.failures++
-	}
-	for _, t := range [...]*poolTunnel{out, in} {
-		t.testAt = now.Add(p.jitter(retestWithin)) // with another one
-	}
-}
-
-// Failing reports whether a tunnel should come after others: its tests failed
-// twice, or once where there was reason to doubt it. One test alone may be lost.
-func (p *Pool) Failing(id uint64) bool {
-	t := p.find(id)
-	return t != nil && (t.failures > 1 || t.failures == 1 && t.suspect)
+	out.failed(blameOut, now.Add(p.random.Between(0, retestWithin)))
+	in.failed(blameIn, now.Add(p.random.Between(0, retestWithin)))
 }
 
 // retestWithin is how soon after a failed test its tunnels are tested again.
@@ -65,40 +122,28 @@ const suspectPause = 10 * time.Second
 
 // Suspect says that what goes through the pool's tunnels seems to get lost.
 // Unless that was said a moment ago, all are tested now.
-func (p *Pool) Suspect(now time.Time) {
-	if now.Sub(p.suspected) < suspectPause {
+func (p *Pool[T]) Suspect(now time.Time) {
+	if now.Sub(p.tests.suspected) < suspectPause {
 		return
 	}
-	p.suspected = now
-	for _, t := range p.tunnels {
-		if t.built {
-			t.recheck(now)
+	p.tests.suspected = now
+	for i := range p.ways {
+		for _, t := range p.ways[i].standing {
+			t.member().recheck(now)
 		}
 	}
 }
 
-// recheck has a tunnel tested now.
-func (t *poolTunnel) recheck(now time.Time) {
-	t.suspect = true
-	if t.testAt.After(now) {
-		t.testAt = now
-	}
-}
+// Recheck has a tunnel that stands tested now: one of its hops may have gone.
+func (p *Pool[T]) Recheck(now time.Time, t T) { t.member().recheck(now) }
 
-// Recheck has a tunnel tested now: one of its hops may have gone.
-func (p *Pool) Recheck(now time.Time, id uint64) {
-	if t := p.find(id); t != nil && t.built {
-		t.recheck(now)
-	}
-}
-
-// Doubt says that a tunnel probably does not work any more, for instance
-// because one of its hops has gone away. It is tested now, and ends if that
-// fails.
-func (p *Pool) Doubt(now time.Time, id uint64) {
-	if t := p.find(id); t != nil && t.built && t.hops > 0 {
-		t.failures = max(t.failures, p.cfg.TestFailures-1)
-		t.recheck(now)
+// Doubt says that a tunnel that stands probably does not work any more, for
+// instance because one of its hops has gone away. It is tested now, and ends if
+// that fails.
+func (p *Pool[T]) Doubt(now time.Time, t T) {
+	if m := t.member(); m.hops > 0 {
+		m.failures, m.failing = max(m.failures, p.cfg.TestFailures-1), true
+		m.recheck(now)
 	}
 }
 
@@ -111,29 +156,21 @@ const (
 	suspicionFactor = 2
 )
 
-// patience is how long a test of two tunnels may take: much longer than
-// others did, or than it took to build them.
-func (p *Pool) patience(a, b *poolTunnel) time.Duration {
-	var usual time.Duration
-	for _, t := range [...]*poolTunnel{a, b} {
-		if t.rtt > 0 {
-			usual = max(usual, t.rtt)
-		} else {
-			usual = max(usual, t.building)
-		}
+// patience is how long a test may take: much longer than others of its tunnels
+// did, or than it took to build them.
+func (x *Test[T]) patience(limit time.Duration) time.Duration {
+	out, in := x.Out.member(), x.In.member()
+	usual := max(out.usual(), in.usual())
+	if (out.suspect || in.suspect) && out.failures+in.failures == 0 {
+		return min(max(leastSuspicion, suspicionFactor*usual), limit)
 	}
-	if (a.suspect || b.suspect) && a.failures+b.failures == 0 {
-		return min(max(leastSuspicion, suspicionFactor*usual), p.cfg.TestTimeout)
-	}
-	return min(max(leastPatience, patienceFactor*usual), p.cfg.TestTimeout)
+	return min(max(leastPatience, patienceFactor*usual), limit)
 }
 
-func (p *Pool) takeTest(id uint64) (poolTest, bool) {
-	for i, x := range p.tests {
-		if x.id == id {
-			p.tests = slices.Delete(p.tests, i, i+1)
-			return x, true
-		}
+// usual is how long a message most likely takes, as far as is known.
+func (m *Member) usual() time.Duration {
+	if m.rtt > 0 {
+		return m.rtt
 	}
-	return poolTest{}, false
+	return m.took
 }

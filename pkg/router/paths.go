@@ -1,0 +1,218 @@
+package router
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/profile"
+	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/tunnel"
+)
+
+// paths chooses whom to go through: the hops of a tunnel that is to be built,
+// and the tunnel to use of those that stand. It avoids routers that seem to have
+// gone, and those that were asked for much of late.
+type paths struct {
+	*core
+	parties *parties
+	asked   neighbours
+	doubts  doubts
+}
+
+func newPaths(c *core, ps *parties) *paths {
+	return &paths{core: c, parties: ps, asked: newNeighbours(c.cfg.Hash), doubts: make(doubts)}
+}
+
+// pathDraws is how many paths are drawn at most to find one whose neighbours
+// were asked for little.
+const pathDraws = 8
+
+// Between two builds that most likely ask too much there is a pause, for pools
+// that have a tunnel and for others: the bound may begin anew at any time.
+const (
+	patientProbe = 10 * time.Second
+	urgentProbe  = time.Second
+)
+
+// choose draws hops for a tunnel, in the order of message flow, whose
+// neighbours have been asked for the least of late. It returns none where all
+// have had their share and drop what exceeds it: then the pool waits, and tries
+// it now and then, more often where it has no tunnel that lasts.
+func (pt *paths) choose(d *direction, n int) (best []*routerinfo.RouterInfo) {
+	var least strain
+	doubtful, _ := pt.doubts.above(pt.now, 0)
+	avoid := make(map[i2p.Hash]struct{})
+	for i := range pathDraws {
+		hops := pt.hops(d, n, avoid)
+		if len(hops) < n {
+			return hops
+		}
+		pairs := pt.asked.pairs(hops, d.inbound)
+		s := pt.asked.weigh(pt.now, pairs)
+		s.doubtful = slices.ContainsFunc(hops, func(ri *routerinfo.RouterInfo) bool {
+			_, doubted := doubtful[ri.Hash()]
+			return doubted
+		})
+		if s.over == 0 && (i == 0 || !s.doubtful) {
+			return hops
+		}
+		if best == nil || s.less(least) {
+			best, least = hops, s
+		}
+		avoid[pt.asked.worst(pt.now, pairs).other(pt.cfg.Hash, pt.rand.Nonzero32())] = struct{}{}
+	}
+	if lasts := pt.lasts(d); least.lost || least.held && lasts {
+		pause := patientProbe
+		if !lasts {
+			pause = urgentProbe
+		}
+		if pt.now.Sub(pt.asked.probed) < pause {
+			return nil
+		}
+		pt.asked.probed = pt.now
+	}
+	return best
+}
+
+// hops selects routers for a tunnel, in the order of message flow. The hop
+// next to us should have a session with us or be easy to reach. Those to
+// avoid are taken only for want of others.
+func (pt *paths) hops(d *direction, n int, avoid map[i2p.Hash]struct{}) []*routerinfo.RouterInfo {
+	c := profile.Constraints{
+		Use:        profile.Client,
+		Exclude:    map[i2p.Hash]struct{}{pt.cfg.Hash: {}},
+		Avoid:      avoid,
+		SamePrefix: pt.cfg.Testnet,
+	}
+	if d.party == pt.parties.self {
+		c.Use = profile.Exploratory
+	}
+	hops := pt.leastDoubtful(n, c)
+	profile.Order(d.party.order, hops)
+	if d.inbound {
+		slices.Reverse(hops) // the same routers are next to us in both directions
+	}
+	return hops
+}
+
+// leastDoubtful selects n hops: where there are too few that nothing is known
+// against, those that failed least. What c avoids is avoided too.
+func (pt *paths) leastDoubtful(n int, c profile.Constraints) []*routerinfo.RouterInfo {
+	avoid := c.Avoid
+	for limit := 0; ; limit = 2*limit + 1 {
+		doubted, most := pt.doubts.above(pt.now, limit)
+		c.Avoid = maps.Clone(doubted)
+		maps.Copy(c.Avoid, avoid)
+		hops := pt.peers.Select(pt.now, pt.db, n, c)
+		if limit >= most || !slices.ContainsFunc(hops, func(ri *routerinfo.RouterInfo) bool {
+			_, bad := doubted[ri.Hash()]
+			return bad
+		}) {
+			return hops
+		}
+	}
+}
+
+// fewRouters is how many make a network so small that hops are hard to spread.
+const fewRouters = 32
+
+// noteTransit counts a tunnel of others through us with ours: those next to us
+// do as well. Among many routers our own seldom meet at one, and nobody shall
+// steer them by what he sends through us.
+func (pt *paths) noteTransit(from i2p.Hash, req *tunnel.Request) {
+	if pt.db.Len() > fewRouters {
+		return
+	}
+	var pairs []pair
+	if req.Role != tunnel.RoleGateway {
+		pairs = append(pairs, pairOf(from, pt.cfg.Hash))
+	}
+	if req.Role != tunnel.RoleEndpoint {
+		pairs = append(pairs, pairOf(pt.cfg.Hash, req.NextRouter))
+	}
+	for _, a := range pt.asked.note(pt.now, pairs) {
+		a.outcome = answered
+	}
+}
+
+// best is the tunnel to use now: of those that work, one at random, so that a
+// bad one does not stop everything. The router itself falls back on a tunnel
+// without hops until it has others.
+func (pt *paths) best(d *direction) *ownTunnel {
+	working := d.usable(pt.now, true)
+	for _, ts := range [...][]*ownTunnel{pt.undoubted(working), working, d.usable(pt.now, false)} {
+		if t := pt.draw(ts); t != nil {
+			return t
+		}
+	}
+	return d.last
+}
+
+// carrier is the tunnel of the other direction that a build needs: its request
+// leaves, or its reply comes, through it. A destination without one borrows
+// the router's. Where all of the router's fail as well, its own builds go as
+// those of a router without tunnels do: sent into tunnels that lead nowhere,
+// none would ever replace them. A destination's wait until there are others.
+func (pt *paths) carrier(d *direction) *ownTunnel {
+	self := pt.parties.self
+	both := [...]*direction{d.opposite(d.party), d.opposite(self)}
+	for _, o := range both {
+		if t := pt.draw(pt.undoubted(o.usable(pt.now, true))); t != nil {
+			return t
+		}
+	}
+	// Which of those work nobody knows: any may.
+	var any []*ownTunnel
+	for _, o := range both {
+		any = append(any, o.usable(pt.now, false)...)
+	}
+	working := slices.ContainsFunc(any, func(t *ownTunnel) bool { return !t.Failing() })
+	if t := pt.draw(any); t != nil && working {
+		return t
+	}
+	if d.party != self {
+		return nil // straight from us, the hop that sees it would know whose it is
+	}
+	return d.opposite(self).last
+}
+
+func (pt *paths) draw(ts []*ownTunnel) *ownTunnel {
+	if len(ts) == 0 {
+		return nil
+	}
+	return ts[pt.rand.Below(len(ts))]
+}
+
+// undoubted are the tunnels without a hop that seems to have gone.
+func (pt *paths) undoubted(ts []*ownTunnel) []*ownTunnel {
+	return slices.DeleteFunc(slices.Clone(ts), func(t *ownTunnel) bool { return pt.doubts.holds(pt.now, t.hops) })
+}
+
+// lastMoments is how long before the end of its last tunnel a pool asks for
+// another whatever it takes.
+const lastMoments = 30 * time.Second
+
+// lasts reports whether a tunnel of the pool works and does so for a while.
+func (pt *paths) lasts(d *direction) bool {
+	return slices.ContainsFunc(pt.undoubted(d.tunnels()), func(t *ownTunnel) bool {
+		return !t.Failing() && t.Expires().Sub(pt.now) > lastMoments
+	})
+}
+
+// doubt notes that one of some hops seems to have gone. All tunnels through
+// them are tested now.
+func (pt *paths) doubt(hops []i2p.Hash) {
+	fresh := slices.DeleteFunc(slices.Clone(hops), func(h i2p.Hash) bool { return pt.now.Before(pt.doubts[h].until) })
+	for _, h := range hops {
+		pt.doubts.add(pt.now, h)
+	}
+	for _, p := range pt.parties.list {
+		for _, t := range p.tunnels() {
+			if slices.ContainsFunc(t.hops, func(h i2p.Hash) bool { return slices.Contains(fresh, h) }) {
+				p.pool.Recheck(pt.now, t)
+			}
+		}
+	}
+}
