@@ -1,7 +1,9 @@
 package netdb
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -64,12 +66,12 @@ func (t *leaseSets) evict(now time.Time) {
 	if t.expire(now) > 0 {
 		return
 	}
-	all := t.list(now)
-	slices.SortStableFunc(all, func(a, b leaseset.Record) int {
-		return a.Expires().Time().Compare(b.Expires().Time())
+	keys := slices.Collect(maps.Keys(t.sets))
+	slices.SortFunc(keys, func(a, b i2p.Hash) int {
+		return cmp.Or(cmp.Compare(t.sets[a].set.Expires(), t.sets[b].set.Expires()), a.Compare(b))
 	})
-	for _, s := range all[:max(1, len(all)/8)] {
-		delete(t.sets, s.Hash())
+	for _, key := range keys[:max(1, len(keys)/8)] {
+		delete(t.sets, key)
 	}
 }
 
@@ -91,17 +93,10 @@ func (t *leaseSets) get(now time.Time, key i2p.Hash) leaseset.Record {
 	return nil
 }
 
-func (t *leaseSets) list(now time.Time) []leaseset.Record {
-	keys := make([]i2p.Hash, 0, len(t.sets))
-	for key := range t.sets {
-		keys = append(keys, key)
+// stored gives a lease set that may be given to others.
+func (t *leaseSets) stored(now time.Time, key i2p.Hash) leaseset.Record {
+	if !t.sets[key].stored {
+		return nil
 	}
-	slices.SortFunc(keys, func(a, b i2p.Hash) int { return a.Compare(b) })
-	out := make([]leaseset.Record, 0, len(keys))
-	for _, key := range keys {
-		if set := t.get(now, key); set != nil {
-			out = append(out, set)
-		}
-	}
-	return out
+	return t.get(now, key)
 }

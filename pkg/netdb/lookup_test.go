@@ -186,7 +186,7 @@ func TestLookupFindsLeaseSet(t *testing.T) {
 	id, out = w.seg.LookUp(w.now, i2p.HashOf([]byte("nothing")), i2np.LookupLeaseSet)
 	w.take(out)
 	w.run(20 * time.Second)
-	if r := w.results[id]; !errors.Is(r.Err, ErrNotFound) || len(r.Trace) != DefaultMaxQueries {
+	if r := w.results[id]; !errors.Is(r.Err, ErrNotFound) || len(r.Trace) != maxQueries {
 		t.Fatalf("%v after %d", r.Err, len(r.Trace))
 	}
 	seen := map[i2p.Hash]bool{}
@@ -366,7 +366,7 @@ func TestEclipse(t *testing.T) {
 				}
 				id, out := w.seg.LookUp(w.now, set.Hash(), i2np.LookupLeaseSet)
 				w.take(out)
-				w.run(DefaultTimeout)
+				w.run(lookupTimeout)
 				r := w.results[id]
 				if r.Err != nil {
 					t.Fatalf("%v after %d queries", r.Err, len(r.Trace))
@@ -513,7 +513,7 @@ func TestUnsent(t *testing.T) {
 		out.Queries = append(out.Queries[1:], o.Queries...)
 		w.take(Out{Results: o.Results})
 	}
-	if r := w.results[id]; !errors.Is(r.Err, ErrUnsent) || n != DefaultMaxQueries {
+	if r := w.results[id]; !errors.Is(r.Err, ErrUnsent) || n != maxQueries {
 		t.Fatalf("%v after %d", r.Err, n)
 	}
 	if p.Len() != 0 {

@@ -2,7 +2,6 @@ package netdb
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"time"
 
@@ -16,18 +15,8 @@ import (
 	"i2ptoolkit/pkg/tally"
 )
 
-// Defaults of a Segment.
-const (
-	DefaultMaxLookups   = 128
-	DefaultMaxQueries   = 10
-	DefaultParallel     = 2
-	DefaultPatience     = 2 * time.Second
-	DefaultTimeout      = 15 * time.Second
-	DefaultMaxLeaseSets = 4096
-
-	maxRouterInfo = 4096 // bytes; the largest seen are half of it
-	maxStoreType  = i2np.StoreMetaLeaseSet
-)
+// DefaultMaxLeaseSets is how many a Segment holds.
+const DefaultMaxLeaseSets = 4096
 
 // SegmentConfig of a Segment.
 type SegmentConfig struct {
@@ -37,32 +26,20 @@ type SegmentConfig struct {
 	// through its tunnels stays in it, and it fetches no RouterInfos itself.
 	Destination bool
 	// Explore has Tick start explorations; for the router's own segment.
-	Explore bool
-	// VerifyRouterInfo checks publications of our RouterInfo too. It is off
-	// by default, as everywhere since 0.9.7.1: the check shows who asks.
-	VerifyRouterInfo bool
-
-	MaxLookups   int           // at once; 0: DefaultMaxLookups
-	MaxQueries   int           // for one lookup; 0: DefaultMaxQueries
-	Parallel     int           // queries of one lookup that are waited for at once; 0: DefaultParallel
-	Patience     time.Duration // after this the next floodfill is asked; 0: DefaultPatience
-	Timeout      time.Duration // of a lookup; 0: DefaultTimeout
-	MaxLeaseSets int           // 0: DefaultMaxLeaseSets
+	Explore      bool
+	MaxLeaseSets int // 0: DefaultMaxLeaseSets
 }
 
 // Segment is one context's part of the netDb: its lease sets, its lookups and
 // what it publishes.
 type Segment struct {
-	cfg  SegmentConfig
-	rand *draw.Source
-
+	cfg          SegmentConfig
+	rand         *draw.Source
 	sets         leaseSets
-	lookups      []*lookup // in the order in which they began
-	lastID       LookupID
-	publications []*publication
-	askers       peerBuckets // budget of replies
-	replies      bucket.Bucket
-	nextExplore  time.Time
+	lookups      lookups
+	publications publications
+	explorer     explorer
+	server       server
 	nextSweep    time.Time
 	stats        SegmentStats
 }
@@ -113,233 +90,140 @@ func (o *Out) add(p Out) {
 
 // NewSegment makes an empty segment.
 func NewSegment(cfg SegmentConfig) *Segment {
-	cfg.MaxLookups = cmp.Or(cfg.MaxLookups, DefaultMaxLookups)
-	cfg.MaxQueries = cmp.Or(cfg.MaxQueries, DefaultMaxQueries)
-	cfg.Parallel = cmp.Or(cfg.Parallel, DefaultParallel)
-	cfg.MaxLeaseSets = cmp.Or(cfg.MaxLeaseSets, DefaultMaxLeaseSets)
-	cfg.Patience = cmp.Or(cfg.Patience, DefaultPatience)
-	cfg.Timeout = cmp.Or(cfg.Timeout, DefaultTimeout)
 	s := &Segment{cfg: cfg, rand: draw.From(cfg.Rand)}
-	s.sets = newLeaseSets(cfg.MaxLeaseSets)
-	s.askers = peerBuckets{rate: askerRate, burst: askerBurst, max: askersTracked}
+	s.sets = newLeaseSets(cmp.Or(cfg.MaxLeaseSets, DefaultMaxLeaseSets))
+	s.lookups = lookups{db: cfg.DB, destination: cfg.Destination, stats: &s.stats}
+	s.publications = publications{db: cfg.DB, destination: cfg.Destination, rand: s.rand}
+	s.server = server{db: cfg.DB, sets: &s.sets, askers: askers{buckets: make(map[i2p.Hash]*bucket.Bucket)}}
 	return s
 }
 
 // Stats returns the counters.
 func (s *Segment) Stats() SegmentStats {
 	st := s.stats
-	st.LeaseSets, st.Active, st.Publications = len(s.sets.sets), len(s.lookups), len(s.publications)
+	st.LeaseSets, st.Active, st.Publications = len(s.sets.sets), len(s.lookups.list), len(s.publications.list)
 	return st
 }
 
-// Stored is what became of a DatabaseStore.
-type Stored struct {
-	Change     Change
-	RouterInfo *routerinfo.RouterInfo // as the DB has it now
-	LeaseSet   leaseset.Record        // as the segment has it now
-	Err        error                  // why it was refused
+// LookUp begins a lookup, or joins the one under way for the same key. The
+// result comes from this or a later call.
+func (s *Segment) LookUp(now time.Time, key i2p.Hash, kind i2np.LookupKind) (LookupID, Out) {
+	return s.lookups.start(now, &lookup{key: key, kind: kind})
 }
 
-// HandleStore takes a DatabaseStore that was not asked for, or not so that it
-// would come like this; peer is the router whose session it came over. It ends
-// no lookup: else somebody who was asked through a tunnel could send it to find
-// out who asked him.
-func (s *Segment) HandleStore(now time.Time, peer i2p.Hash, m i2np.DatabaseStore) (Stored, Out) {
-	st, out := s.store(now, origin{peer: peer}, m)
-	if st.Err != nil || m.ReplyToken == 0 {
-		return st, out
+// LookUpNewer begins a lookup of a lease set that was published later than the
+// one known, as that seems to be no use any more. Floodfills that have no newer
+// one do not end it; where none has, its result is what they have.
+func (s *Segment) LookUpNewer(now time.Time, key i2p.Hash, than i2p.Date) (LookupID, Out) {
+	return s.lookups.start(now, &lookup{key: key, kind: i2np.LookupLeaseSet, wish: wish{than: than}})
+}
+
+// Fetch looks a RouterInfo up, asking first the router that named it.
+func (s *Segment) Fetch(now time.Time, n Need) (LookupID, Out) { return s.lookups.fetch(now, n) }
+
+// FetchEnded tells that the lookup of a router that was needed has ended: lookups
+// that wait for it go on.
+func (s *Segment) FetchEnded(now time.Time, router i2p.Hash) Out {
+	return s.lookups.fetchEnded(now, router)
+}
+
+// QueryUnsent tells that a query could not be sent, so the next floodfill is asked
+// at once; whether an entry of ours can be found is asked later.
+func (s *Segment) QueryUnsent(now time.Time, q Query) Out {
+	if q.Verify {
+		s.publications.queryUnsent(now, q)
+		return Out{}
 	}
-	out.Acks = append(out.Acks, Ack{m.ReplyGateway, m.ReplyTunnel, m.ReplyToken})
-	if s.cfg.DB.cfg.Floodfill && st.Change != Unchanged && s.floodable(now, st) {
-		flood := i2np.DatabaseStore{Key: m.Key, Type: m.Type, Data: m.Data}
-		to := s.cfg.DB.floodTargets(now, m.Key, m.Type != i2np.StoreRouterInfo, peer)
-		out.Floods = append(out.Floods, Flood{to, flood})
+	return s.lookups.unsent(now, q)
+}
+
+// PublishRouterInfo publishes our RouterInfo, in place of an older one.
+func (s *Segment) PublishRouterInfo(now time.Time, ri *routerinfo.RouterInfo) Out {
+	return s.publications.publish(now, ofRouterInfo(ri))
+}
+
+// PublishLeaseSet publishes a lease set of ours, in place of an older one.
+func (s *Segment) PublishLeaseSet(now time.Time, set leaseset.Record) Out {
+	return s.publications.publish(now, ofLeaseSet(set))
+}
+
+// WithdrawLeaseSet publishes a lease set that takes an older one back: it is
+// stored, and not looked for afterwards. As the specification knows no
+// revocation of a LeaseSet2, it is one that ends at once.
+func (s *Segment) WithdrawLeaseSet(now time.Time, set leaseset.Record) Out {
+	e := ofLeaseSet(set)
+	e.last = true
+	return s.publications.publish(now, e)
+}
+
+// StoreUnsent tells that a store could not be sent: another floodfill is tried.
+func (s *Segment) StoreUnsent(now time.Time, st Store) Out {
+	return s.publications.storeUnsent(now, st)
+}
+
+// HandleSearchReply takes a DatabaseSearchReply.
+func (s *Segment) HandleSearchReply(now time.Time, m i2np.DatabaseSearchReply) Out {
+	out, verified := s.publications.missed(now, m.Key, m.From)
+	more, asked := s.lookups.reply(now, m)
+	if out.add(more); !verified && !asked {
+		s.stats.Unasked++
 	}
-	return st, out
+	return out
 }
 
-// HandleAnswer takes a DatabaseStore that came as the answer to a query of this
-// segment, in the way that the query named. Its reply fields are ignored.
-func (s *Segment) HandleAnswer(now time.Time, m i2np.DatabaseStore) (Stored, Out) {
-	return s.store(now, origin{asked: true}, m)
+// HandleDeliveryStatus takes the message ID of a DeliveryStatus, which may confirm
+// a publication.
+func (s *Segment) HandleDeliveryStatus(now time.Time, id uint32) Out {
+	return s.publications.confirmed(now, id)
 }
 
-// origin is whence a DatabaseStore came: a peer's session, or an answer.
-type origin struct {
-	asked bool
-	peer  i2p.Hash
-}
-
-func (s *Segment) store(now time.Time, from origin, m i2np.DatabaseStore) (Stored, Out) {
-	var out Out
-	var st Stored
+// HandleLookup answers a DatabaseLookup, or returns nil where none is due. peer
+// is the router whose session it came over, zero for a tunnel.
+//
+// A router that is no floodfill gives its own RouterInfo and the names of
+// floodfills, and nothing of what it has learnt. A floodfill gives what was
+// stored at it. Whatever a destination's segment holds is never given: a direct
+// lookup for it runs as one for any unknown key does.
+func (s *Segment) HandleLookup(now time.Time, peer i2p.Hash, m i2np.DatabaseLookup) *Reply {
+	if s.cfg.Destination {
+		s.stats.NotServed++
+		return nil
+	}
+	r, within := s.server.answer(now, peer, m)
 	switch {
-	case m.Type == i2np.StoreRouterInfo:
-		st = s.storeRouterInfo(now, from, m, &out)
-	case m.Type > maxStoreType || m.Type&1 == 0:
-		st.Err = fmt.Errorf("netdb: DatabaseStore of type %d: %w", m.Type, ErrKind)
+	case r != nil:
+		s.stats.Served++
+	case within:
+		s.stats.NotServed++
 	default:
-		st = s.storeLeaseSet(now, from, m, &out)
+		s.stats.OverBudget++
 	}
-	if st.Err != nil {
-		s.stats.Refused++
-	} else {
-		s.stats.Stored++
-	}
-	return st, out
-}
-
-// floodable: neither an old RouterInfo nor an expired lease set is flooded.
-func (s *Segment) floodable(now time.Time, st Stored) bool {
-	if st.RouterInfo != nil {
-		return now.Sub(st.RouterInfo.Published().Time()) <= floodMaxAge
-	}
-	return st.LeaseSet.Expires().Time().After(now)
-}
-
-func (s *Segment) storeRouterInfo(now time.Time, from origin, m i2np.DatabaseStore, out *Out) Stored {
-	if s.cfg.Destination { // nobody has business sending us these there
-		return Stored{Err: fmt.Errorf("netdb: RouterInfo at a destination: %w", ErrKind)}
-	}
-	raw, err := i2np.DecompressRouterInfo(m.Data, maxRouterInfo)
-	if err != nil {
-		return Stored{Err: err}
-	}
-	ri, err := routerinfo.Parse(raw)
-	if err != nil {
-		return Stored{Err: err}
-	}
-	if ri.Hash() != m.Key {
-		s.cfg.DB.stats.BadKey++
-		return Stored{Err: fmt.Errorf("netdb: RouterInfo %s under %s: %w", ri.Hash(), m.Key, ErrKey)}
-	}
-	src := FromStore
-	switch {
-	case from.asked:
-		src = FromReply
-	case from.peer == m.Key:
-		src = FromSession
-	}
-	st, more := s.HandleRouterInfo(now, src, ri)
-	out.add(more)
-	return st
-}
-
-// HandleRouterInfo takes a RouterInfo that did not come as a DatabaseStore:
-// from a handshake, a RouterInfo block or a bundle. Only one that is FromReply
-// ends the lookups for it.
-func (s *Segment) HandleRouterInfo(now time.Time, src Source, ri *routerinfo.RouterInfo) (Stored, Out) {
-	var out Out
-	var st Stored
-	h := ri.Hash()
-	if h == s.cfg.DB.cfg.Self {
-		if src == FromReply && s.verified(now, h, ri.Published(), ri.Verify() == nil, &out) {
-			return Stored{RouterInfo: ri}, out
-		}
-		return Stored{Err: ErrOwn}, out
-	}
-	if st.Change, st.Err = s.cfg.DB.StoreRouterInfo(now, src, ri); st.Err != nil {
-		return st, out
-	}
-	if st.RouterInfo = ri; st.Change == Unchanged {
-		st.RouterInfo = s.cfg.DB.Router(h)
-	}
-	if st.RouterInfo == nil {
-		st.Err = fmt.Errorf("netdb: RouterInfo %s: %w", h, ErrSignature)
-		return st, out
-	}
-	if src == FromReply {
-		s.found(now, h, st.RouterInfo, nil, &out)
-		s.fetchEnded(now, h, &out)
-	}
-	return st, out
-}
-
-func (s *Segment) storeLeaseSet(now time.Time, from origin, m i2np.DatabaseStore, out *Out) Stored {
-	floodfill := s.cfg.DB.cfg.Floodfill && !s.cfg.Destination && !from.asked
-	if !floodfill && !from.asked {
-		return Stored{Err: fmt.Errorf("netdb: lease set that nobody asked for: %w", ErrKind)}
-	}
-	set, err := leaseset.Parse(m.Type, m.Data)
-	if err != nil {
-		return Stored{Err: err}
-	}
-	if set.Hash() != m.Key {
-		return Stored{Err: fmt.Errorf("netdb: lease set %s under %s: %w", set.Hash(), m.Key, ErrKey)}
-	}
-	if from.asked && s.publishes(m.Key) { // our own, come back to be compared
-		s.verified(now, m.Key, set.Published(), set.Verify(now) == nil, out)
-		return Stored{LeaseSet: set}
-	}
-	if u, ok := set.(interface{ Unpublished() bool }); ok && u.Unpublished() && floodfill {
-		return Stored{Err: fmt.Errorf("netdb: unpublished lease set at a floodfill: %w", ErrKind)}
-	}
-	st := Stored{}
-	if st.Change, st.Err = s.sets.store(now, set, floodfill); st.Err != nil {
-		return st
-	}
-	if st.LeaseSet = s.sets.get(now, m.Key); from.asked {
-		s.found(now, m.Key, nil, st.LeaseSet, out)
-	}
-	return st
-}
-
-// StoreLeaseSet takes a lease set that came otherwise than as a DatabaseStore.
-func (s *Segment) StoreLeaseSet(now time.Time, set leaseset.Record) (Change, Out, error) {
-	var out Out
-	change, err := s.sets.store(now, set, false)
-	if err == nil {
-		s.found(now, set.Hash(), nil, s.sets.get(now, set.Hash()), &out)
-	}
-	return change, out, err
+	return r
 }
 
 // LeaseSet gives a lease set of this segment that has not expired, or nil.
 func (s *Segment) LeaseSet(now time.Time, key i2p.Hash) leaseset.Record { return s.sets.get(now, key) }
 
-// LeaseSets lists the lease sets of this segment, sorted by key.
-func (s *Segment) LeaseSets(now time.Time) []leaseset.Record { return s.sets.list(now) }
-
 // Tick does what is due.
 func (s *Segment) Tick(now time.Time) Out {
-	var out Out
-	s.tickLookups(now, &out)
-	s.tickPublications(now, &out)
+	out := s.lookups.tick(now)
+	out.add(s.publications.tick(now))
 	if !now.Before(s.nextSweep) {
 		s.sets.expire(now)
 		s.nextSweep = now.Add(time.Minute)
 	}
-	if s.cfg.Explore && !now.Before(s.nextExplore) {
-		if !s.nextExplore.IsZero() && s.cfg.DB.floodfills.n > 0 {
-			for range s.explorations() {
-				_, more := s.Explore(now)
-				out.add(more)
-			}
+	if s.cfg.Explore {
+		for _, key := range s.explorer.tick(now, s.rand, s.cfg.DB) {
+			_, more := s.LookUp(now, key, i2np.LookupExploration)
+			out.add(more)
 		}
-		s.nextExplore = now.Add(s.explorePause())
 	}
 	return out
 }
 
 // Deadline is when Tick has something to do; zero before the first Tick.
 func (s *Segment) Deadline() time.Time {
-	d := deadline.Earliest(s.lookupDeadline(), s.publishDeadline())
+	d := deadline.Earliest(s.lookups.deadline(), s.publications.deadline())
 	d = deadline.Earliest(d, s.nextSweep)
-	if s.cfg.Explore {
-		d = deadline.Earliest(d, s.nextExplore)
-	}
-	return d
-}
-
-// explorations is how many random keys are asked for at once: more while few
-// routers are known.
-func (s *Segment) explorations() int { return min(max(800/max(s.cfg.DB.Len(), 1), 1), 9) }
-
-// explorePause is one to four minutes; half of that while few routers are known.
-func (s *Segment) explorePause() time.Duration {
-	p := s.rand.Between(time.Minute, 4*time.Minute)
-	if s.cfg.DB.Len() < 2500 {
-		p /= 2
-	}
-	return p
+	return deadline.Earliest(d, s.explorer.next)
 }

@@ -3,6 +3,7 @@ package netdb
 import (
 	"time"
 
+	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/profile"
@@ -42,64 +43,62 @@ func (r *Reply) AppendTo(b []byte) []byte {
 	return r.Search.AppendTo(b)
 }
 
-// HandleLookup answers a DatabaseLookup, or returns nil where none is due. peer
-// is the router whose session it came over, zero for a tunnel.
-//
-// A router that is no floodfill gives its own RouterInfo and the names of
-// floodfills, and nothing of what it has learnt. A floodfill gives what was
-// stored at it. Whatever a destination's segment holds is never given: a direct
-// lookup for it runs as one for any unknown key does.
-func (s *Segment) HandleLookup(now time.Time, peer i2p.Hash, m i2np.DatabaseLookup) *Reply {
-	if s.cfg.Destination || m.Key.IsZero() || (!m.ViaTunnel && m.From == s.cfg.DB.cfg.Self) {
-		s.stats.NotServed++
-		return nil
+// server answers the lookups of others, from the DB and from the lease sets that
+// were stored with the router.
+type server struct {
+	db      *DB
+	sets    *leaseSets
+	askers  askers
+	replies bucket.Bucket
+}
+
+// answer gives the reply that is due, or nil; within tells whether the budget
+// allows it. peer is the router whose session the lookup came over, zero for a tunnel.
+func (s *server) answer(now time.Time, peer i2p.Hash, m i2np.DatabaseLookup) (r *Reply, within bool) {
+	if m.Key.IsZero() || (!m.ViaTunnel && m.From == s.db.cfg.Self) {
+		return nil, true
 	}
-	if m.Kind == i2np.LookupExploration && !s.cfg.DB.cfg.Floodfill {
-		s.stats.NotServed++
-		return nil
+	if m.Kind == i2np.LookupExploration && !s.db.cfg.Floodfill {
+		return nil, true
 	}
-	r := &Reply{To: m.From, Tunnel: m.ReplyTunnel, Lookup: m}
-	if r.Store = s.serve(now, m); r.Store == nil {
+	r = &Reply{To: m.From, Tunnel: m.ReplyTunnel, Lookup: m}
+	size := 74
+	if r.Store = s.entry(now, m); r.Store != nil {
+		size += len(r.Store.Data)
+	} else {
 		r.Search = s.searchReply(now, m)
+		size += 32 * len(r.Search.Peers)
 	}
 	if peer.IsZero() {
 		peer = m.From
 	}
-	size := 74
-	if r.Store != nil {
-		size += len(r.Store.Data)
-	} else {
-		size += 32 * len(r.Search.Peers)
-	}
 	if !s.askers.take(now, peer, float64(size)) || !s.replies.Take(now, float64(size), repliesRate, repliesBurst) {
-		s.stats.OverBudget++
-		return nil
+		return nil, false
 	}
-	s.stats.Served++
-	return r
+	return r, true
 }
 
-// serve finds an entry that may be given.
-func (s *Segment) serve(now time.Time, m i2np.DatabaseLookup) *i2np.DatabaseStore {
-	db := s.cfg.DB
+// entry finds an entry that may be given.
+func (s *server) entry(now time.Time, m i2np.DatabaseLookup) *i2np.DatabaseStore {
 	if m.Kind == i2np.LookupRouterInfo || m.Kind == i2np.LookupAny {
-		e := db.records.of[m.Key]
-		if m.Key == db.cfg.Self || (db.cfg.Floodfill && e != nil && e.came.stored()) {
-			if ri := db.Router(m.Key); ri != nil {
+		e := s.db.records.of[m.Key]
+		if m.Key == s.db.cfg.Self || (s.db.cfg.Floodfill && e != nil && e.came.stored()) {
+			if ri := s.db.Router(m.Key); ri != nil {
 				return &i2np.DatabaseStore{Key: m.Key, Type: i2np.StoreRouterInfo, Data: i2np.CompressRouterInfo(ri.Bytes())}
 			}
 		}
 	}
-	if db.cfg.Floodfill && (m.Kind == i2np.LookupLeaseSet || m.Kind == i2np.LookupAny) {
-		if h, ok := s.sets.sets[m.Key]; ok && h.stored && h.set.Expires().Time().After(now) {
-			return &i2np.DatabaseStore{Key: m.Key, Type: h.set.StoreType(), Data: h.set.Bytes()}
+	if s.db.cfg.Floodfill && (m.Kind == i2np.LookupLeaseSet || m.Kind == i2np.LookupAny) {
+		if set := s.sets.stored(now, m.Key); set != nil {
+			return &i2np.DatabaseStore{Key: m.Key, Type: set.StoreType(), Data: set.Bytes()}
 		}
 	}
 	return nil
 }
 
-func (s *Segment) searchReply(now time.Time, m i2np.DatabaseLookup) *i2np.DatabaseSearchReply {
-	db := s.cfg.DB
+// searchReply names routers that may have the entry.
+func (s *server) searchReply(now time.Time, m i2np.DatabaseLookup) *i2np.DatabaseSearchReply {
+	db := s.db
 	excluded := make(map[i2p.Hash]struct{}, len(m.Exclude))
 	for _, h := range m.Exclude {
 		excluded[h] = struct{}{}
@@ -117,4 +116,28 @@ func (s *Segment) searchReply(now time.Time, m i2np.DatabaseLookup) *i2np.Databa
 		r.Peers = db.closestFloodfills(now, m.Key, replyHashes, no)
 	}
 	return r
+}
+
+// askers limits each of many routers, and forgets those that asked first.
+type askers struct {
+	buckets map[i2p.Hash]*bucket.Bucket
+	order   []i2p.Hash
+	next    int
+}
+
+// take takes n bytes of what a router may be sent.
+func (a *askers) take(now time.Time, peer i2p.Hash, n float64) bool {
+	b := a.buckets[peer]
+	if b == nil {
+		if len(a.order) < askersTracked {
+			a.order = append(a.order, peer)
+		} else {
+			delete(a.buckets, a.order[a.next])
+			a.order[a.next] = peer
+			a.next = (a.next + 1) % askersTracked
+		}
+		b = new(bucket.Bucket)
+		a.buckets[peer] = b
+	}
+	return b.Take(now, n, askerRate, askerBurst)
 }

@@ -1,0 +1,157 @@
+package netdb
+
+import (
+	"slices"
+	"time"
+
+	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// Times of publishing.
+const (
+	confirmPatience = 5 * time.Second  // until a floodfill confirms a store
+	verifyAfter     = 10 * time.Second // network database, "LeaseSet Storage Verification"
+	verifyJitter    = 3 * time.Second
+	maxStores       = 8 // floodfills tried in one round
+	maxVerifiers    = 2 // asked in vain before the entry is stored again
+	roundPause      = 15 * time.Second
+	renewAfter      = 30 * time.Minute // a RouterInfo is published anew in 30 to 40 minutes
+	renewJitter     = 10 * time.Minute
+)
+
+// publication is one entry that we publish, and where that stands.
+type publication struct {
+	entry  published
+	state  publishState
+	at     time.Time // when the state is to change by itself; zero for never
+	round  round
+	verify verification
+}
+
+// published is an entry of ours.
+type published struct {
+	key  i2p.Hash
+	kind byte
+	data []byte // as a DatabaseStore carries it
+	date i2p.Date
+	last bool // nothing follows once it is stored: the entry is taken back
+}
+
+func ofRouterInfo(ri *routerinfo.RouterInfo) published {
+	return published{
+		key: ri.Hash(), kind: i2np.StoreRouterInfo, data: i2np.CompressRouterInfo(ri.Bytes()), date: ri.Published(),
+	}
+}
+
+func ofLeaseSet(set leaseset.Record) published {
+	return published{key: set.Hash(), kind: set.StoreType(), data: set.Bytes(), date: set.Published()}
+}
+
+// round is one pass over the floodfills closest to a key, until one confirms.
+type round struct {
+	search    *search
+	stores    int
+	to        *routerinfo.RouterInfo
+	token     uint32
+	confirmed []i2p.Hash
+}
+
+// verification asks other floodfills for what was stored.
+type verification struct {
+	search *search
+	by     i2p.Hash // the floodfill that is or was asked last
+	silent int
+}
+
+// publishState is where a publication stands.
+//
+//	storing --confirmed--> resting --10 s--> verifying --it is there--> settled
+//	   ^  |                                      |
+//	   |  +--no floodfill left--> paused         |
+//	   +------------ not there ------------------+
+type publishState byte
+
+const (
+	storing   publishState = iota // a store is sent, its confirmation is waited for
+	resting                       // stored; floodfills are passing it on
+	verifying                     // another floodfill is asked for it
+	settled
+	paused // a round has failed
+)
+
+// begin begins with the closest floodfills anew.
+func (p *publication) begin(db *DB, forDestination bool) {
+	p.round = round{search: newSearch(db, p.entry.key, forDestination)}
+	p.round.search.exclude(p.entry.key)
+	p.verify = verification{search: newSearch(db, p.entry.key, forDestination), by: p.verify.by}
+}
+
+// store stores the entry at the next floodfill, or gives nil where there is none.
+func (p *publication) store(now time.Time, rand *draw.Source) *Store {
+	r := &p.round
+	r.to = nil
+	if r.stores < maxStores {
+		r.to = r.search.next(now)
+	}
+	if r.to == nil {
+		return nil
+	}
+	r.token = rand.Nonzero32()
+	r.stores++
+	p.state, p.at = storing, now.Add(confirmPatience)
+	return &Store{r.to, i2np.DatabaseStore{Key: p.entry.key, Type: p.entry.kind, ReplyToken: r.token, Data: p.entry.data}}
+}
+
+// pause waits after a round that has failed: a shorter while where it is for want
+// of any floodfill.
+func (p *publication) pause(now time.Time) {
+	p.state, p.at = paused, now.Add(roundPause)
+	if p.round.stores == 0 {
+		p.at = now.Add(roundPause / 5)
+	}
+}
+
+// confirm takes the confirmation of a store, which names the floodfill.
+func (p *publication) confirm(now time.Time, rand *draw.Source) (floodfill i2p.Hash) {
+	floodfill = p.round.to.Hash()
+	p.round.confirmed = append(p.round.confirmed, floodfill)
+	p.state, p.at = resting, now.Add(rand.Between(verifyAfter, verifyAfter+verifyJitter))
+	return floodfill
+}
+
+// ask asks the floodfill that should have got the entry by now: close to the key,
+// but not one that it was stored at, nor the one that was asked last. It gives nil
+// where there is none.
+func (p *publication) ask(now time.Time) *Query {
+	v := &p.verify
+	v.search.again()
+	for _, h := range p.round.confirmed {
+		v.search.exclude(h)
+	}
+	v.search.exclude(p.entry.key)
+	v.search.exclude(v.by)
+	to := v.search.next(now)
+	if to == nil {
+		return nil
+	}
+	v.by = to.Hash()
+	p.state, p.at = verifying, now.Add(confirmPatience)
+	return &Query{To: to, Key: p.entry.key, Kind: i2np.LookupLeaseSet, Exclude: slices.Clone(p.round.confirmed), Verify: true}
+}
+
+// settle ends what there is to do, for a RouterInfo until it is to be renewed.
+func (p *publication) settle(now time.Time, rand *draw.Source) {
+	p.state, p.at = settled, time.Time{}
+	if p.entry.kind == i2np.StoreRouterInfo {
+		p.at = now.Add(rand.Between(renewAfter, renewAfter+renewJitter))
+	}
+}
+
+// verifiedBy tells whether a floodfill is being asked for the entry.
+func (p *publication) verifiedBy(key, floodfill i2p.Hash) bool {
+	return p.entry.key == key && p.state == verifying && p.verify.by == floodfill
+}

@@ -1,0 +1,155 @@
+package netdb
+
+import (
+	"fmt"
+	"time"
+
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+const (
+	maxRouterInfo = 4096 // bytes; the largest seen are half of it
+	maxStoreType  = i2np.StoreMetaLeaseSet
+)
+
+// Stored is what became of a DatabaseStore.
+type Stored struct {
+	Change     Change
+	RouterInfo *routerinfo.RouterInfo // as the DB has it now
+	LeaseSet   leaseset.Record        // as the segment has it now
+	Err        error                  // why it was refused
+}
+
+// HandleStore takes a DatabaseStore that was not asked for, or not so that it
+// would come like this; peer is the router whose session it came over. It ends
+// no lookup: else somebody who was asked through a tunnel could send it to find
+// out who asked him.
+func (s *Segment) HandleStore(now time.Time, peer i2p.Hash, m i2np.DatabaseStore) (Stored, Out) {
+	st, out := s.store(now, origin{peer: peer}, m)
+	if st.Err != nil || m.ReplyToken == 0 {
+		return st, out
+	}
+	out.Acks = append(out.Acks, Ack{m.ReplyGateway, m.ReplyTunnel, m.ReplyToken})
+	if s.cfg.DB.cfg.Floodfill && st.Change != Unchanged && s.floodable(now, st) {
+		flood := i2np.DatabaseStore{Key: m.Key, Type: m.Type, Data: m.Data}
+		to := s.cfg.DB.floodTargets(now, m.Key, m.Type != i2np.StoreRouterInfo, peer)
+		out.Floods = append(out.Floods, Flood{to, flood})
+	}
+	return st, out
+}
+
+// HandleAnswer takes a DatabaseStore that came as the answer to a query of this
+// segment, in the way that the query named. Its reply fields are ignored.
+func (s *Segment) HandleAnswer(now time.Time, m i2np.DatabaseStore) (Stored, Out) {
+	return s.store(now, origin{asked: true}, m)
+}
+
+// origin is whence a DatabaseStore came: a peer's session, or an answer.
+type origin struct {
+	asked bool
+	peer  i2p.Hash
+}
+
+func (s *Segment) store(now time.Time, from origin, m i2np.DatabaseStore) (st Stored, out Out) {
+	switch {
+	case m.Type == i2np.StoreRouterInfo:
+		st, out = s.storeRouterInfo(now, from, m)
+	case m.Type > maxStoreType || m.Type&1 == 0:
+		st.Err = fmt.Errorf("netdb: DatabaseStore of type %d: %w", m.Type, ErrKind)
+	default:
+		st, out = s.storeLeaseSet(now, from, m)
+	}
+	if st.Err != nil {
+		s.stats.Refused++
+	} else {
+		s.stats.Stored++
+	}
+	return st, out
+}
+
+// floodable: neither an old RouterInfo nor an expired lease set is flooded.
+func (s *Segment) floodable(now time.Time, st Stored) bool {
+	if st.RouterInfo != nil {
+		return now.Sub(st.RouterInfo.Published().Time()) <= floodMaxAge
+	}
+	return st.LeaseSet.Expires().Time().After(now)
+}
+
+func (s *Segment) storeRouterInfo(now time.Time, from origin, m i2np.DatabaseStore) (Stored, Out) {
+	if s.cfg.Destination { // nobody has business sending us these there
+		return Stored{Err: fmt.Errorf("netdb: RouterInfo at a destination: %w", ErrKind)}, Out{}
+	}
+	raw, err := i2np.DecompressRouterInfo(m.Data, maxRouterInfo)
+	if err != nil {
+		return Stored{Err: err}, Out{}
+	}
+	ri, err := routerinfo.Parse(raw)
+	if err != nil {
+		return Stored{Err: err}, Out{}
+	}
+	if ri.Hash() != m.Key {
+		s.cfg.DB.stats.BadKey++
+		return Stored{Err: fmt.Errorf("netdb: RouterInfo %s under %s: %w", ri.Hash(), m.Key, ErrKey)}, Out{}
+	}
+	src := FromStore
+	switch {
+	case from.asked:
+		src = FromReply
+	case from.peer == m.Key:
+		src = FromSession
+	}
+	return s.HandleRouterInfo(now, src, ri)
+}
+
+// HandleRouterInfo takes a RouterInfo that did not come as a DatabaseStore:
+// from a handshake, a RouterInfo block or a bundle. Only one that is FromReply
+// ends the lookups for it.
+func (s *Segment) HandleRouterInfo(now time.Time, src Source, ri *routerinfo.RouterInfo) (st Stored, out Out) {
+	h := ri.Hash()
+	if st.Change, st.Err = s.cfg.DB.StoreRouterInfo(now, src, ri); st.Err != nil {
+		return st, out
+	}
+	if st.RouterInfo = ri; st.Change == Unchanged {
+		st.RouterInfo = s.cfg.DB.Router(h)
+	}
+	if st.RouterInfo == nil {
+		st.Err = fmt.Errorf("netdb: RouterInfo %s: %w", h, ErrSignature)
+		return st, out
+	}
+	if src == FromReply {
+		out = s.lookups.found(now, h, st.RouterInfo, nil)
+		out.add(s.lookups.fetchEnded(now, h))
+	}
+	return st, out
+}
+
+func (s *Segment) storeLeaseSet(now time.Time, from origin, m i2np.DatabaseStore) (st Stored, out Out) {
+	refuse := func(err error) (Stored, Out) { return Stored{Err: err}, Out{} }
+	floodfill := s.cfg.DB.cfg.Floodfill && !s.cfg.Destination && !from.asked
+	if !floodfill && !from.asked {
+		return refuse(fmt.Errorf("netdb: lease set that nobody asked for: %w", ErrKind))
+	}
+	set, err := leaseset.Parse(m.Type, m.Data)
+	if err != nil {
+		return refuse(err)
+	}
+	if set.Hash() != m.Key {
+		return refuse(fmt.Errorf("netdb: lease set %s under %s: %w", set.Hash(), m.Key, ErrKey))
+	}
+	if from.asked && s.publications.has(m.Key) { // our own, come back to be compared
+		return Stored{LeaseSet: set}, s.publications.cameBack(now, m.Key, set.Published(), set.Verify(now) == nil)
+	}
+	if u, ok := set.(interface{ Unpublished() bool }); ok && u.Unpublished() && floodfill {
+		return refuse(fmt.Errorf("netdb: unpublished lease set at a floodfill: %w", ErrKind))
+	}
+	if st.Change, st.Err = s.sets.store(now, set, floodfill); st.Err != nil {
+		return st, out
+	}
+	if st.LeaseSet = s.sets.get(now, m.Key); from.asked {
+		out = s.lookups.found(now, m.Key, nil, st.LeaseSet)
+	}
+	return st, out
+}

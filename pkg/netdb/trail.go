@@ -1,0 +1,154 @@
+package netdb
+
+import (
+	"slices"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+)
+
+// patience is how long an answer is waited for before the next floodfill is asked.
+const patience = 2 * time.Second
+
+// maxTimes is how often one floodfill is asked in one lookup, when it is silent
+// and nobody else is left.
+const maxTimes = 3
+
+// Answer is what one floodfill did with a query.
+type Answer byte
+
+// The answers.
+const (
+	NoAnswer Answer = iota
+	Named           // it named others
+	Gave            // the entry came while it was being asked
+)
+
+func (a Answer) String() string {
+	switch a {
+	case Named:
+		return "named others"
+	case Gave:
+		return "gave the entry"
+	}
+	return "no answer"
+}
+
+// Asked is one step of a lookup.
+type Asked struct {
+	Floodfill i2p.Hash
+	At        time.Time
+	Took      time.Duration // 0 while there is no answer
+	Answer    Answer
+	Peers     int // named
+	Unsent    bool
+}
+
+// waits tells whether an answer may still come.
+func (a *Asked) waits() bool { return a.Answer == NoAnswer && !a.Unsent }
+
+// trail is whom a lookup has asked, one after the other.
+type trail []Asked
+
+// waits tells whether a floodfill was asked and has not answered.
+func (t trail) waits(floodfill i2p.Hash) bool {
+	return slices.ContainsFunc(t, func(a Asked) bool { return a.Floodfill == floodfill && a.waits() })
+}
+
+// fresh counts the queries that may be answered soon.
+func (t trail) fresh(now time.Time) int {
+	n := 0
+	for i := range t {
+		if t[i].waits() && now.Before(t[i].At.Add(patience)) {
+			n++
+		}
+	}
+	return n
+}
+
+// named notes a search reply: asked more than once, the floodfill has answered
+// all of that.
+func (t trail) named(now time.Time, floodfill i2p.Hash, peers int) {
+	for i := range t {
+		if a := &t[i]; a.Floodfill == floodfill && a.Answer == NoAnswer {
+			a.Answer, a.Took, a.Peers = Named, now.Sub(a.At), peers
+		}
+	}
+}
+
+// gave notes that the entry has come, and tells whether it was credited to a
+// floodfill. It is if only one can have sent it: a DatabaseStore does not say who
+// did (network database, "Notes on Lookup Responses").
+func (t trail) gave(now time.Time) bool {
+	var open *Asked
+	for i := range t {
+		if t[i].Answer != NoAnswer {
+			continue
+		}
+		if open != nil {
+			return false
+		}
+		open = &t[i]
+	}
+	if open == nil {
+		return false
+	}
+	open.Answer, open.Took = Gave, now.Sub(open.At)
+	return true
+}
+
+// unsent notes that a floodfill was not asked after all.
+func (t trail) unsent(floodfill i2p.Hash) {
+	for i := range t {
+		if a := &t[i]; a.Floodfill == floodfill && a.Answer == NoAnswer {
+			a.Unsent = true
+		}
+	}
+}
+
+// again is a floodfill to be asked once more because nobody else is left: the
+// question or its answer may have been lost on the way.
+func (t trail) again(now time.Time) (floodfill i2p.Hash, ok bool) {
+	for i := range t {
+		h, times, silent := t[i].Floodfill, 0, true
+		for j := range t {
+			if a := &t[j]; a.Floodfill == h {
+				times++
+				silent = silent && a.waits() && !now.Before(a.At.Add(patience))
+			}
+		}
+		if silent && times < maxTimes {
+			return h, true
+		}
+	}
+	return i2p.Hash{}, false
+}
+
+// floodfills are the peers that a reply need not name: those asked already.
+func (t trail) floodfills() []i2p.Hash {
+	out := make([]i2p.Hash, 0, len(t))
+	for i := range t {
+		if h := t[i].Floodfill; !slices.Contains(out, h) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// answered tells whether any floodfill has named others.
+func (t trail) answered() bool {
+	return slices.ContainsFunc(t, func(a Asked) bool { return a.Answer == Named })
+}
+
+// failure is why nothing came of asking these.
+func (t trail) failure() error {
+	switch {
+	case len(t) == 0:
+		return ErrNoFloodfills
+	case !slices.ContainsFunc(t, func(a Asked) bool { return !a.Unsent }):
+		return ErrUnsent
+	case !t.answered():
+		return ErrNoAnswer
+	}
+	return ErrNotFound
+}

@@ -1,0 +1,103 @@
+package netdb
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+)
+
+// TestTrailCredit: an entry is credited to a floodfill only where no other can
+// have sent it.
+func TestTrailCredit(t *testing.T) {
+	a, b := i2p.Hash{1}, i2p.Hash{2}
+	tr := trail{{Floodfill: a, At: testTime}, {Floodfill: b, At: testTime.Add(time.Second)}}
+	now := testTime.Add(3 * time.Second)
+	if tr.gave(now) || tr[0].Answer != NoAnswer || tr[1].Answer != NoAnswer {
+		t.Fatal("one of two is credited")
+	}
+	if err := tr.failure(); !errors.Is(err, ErrNoAnswer) || !tr.waits(a) {
+		t.Fatal(err)
+	}
+	tr.named(now, a, 3)
+	if tr.waits(a) || tr[0].Peers != 3 || tr[0].Took != 3*time.Second || !errors.Is(tr.failure(), ErrNotFound) {
+		t.Fatalf("%+v, %v", tr[0], tr.failure())
+	}
+	if !tr.gave(now) || tr[1].Answer != Gave || tr[1].Took != 2*time.Second {
+		t.Fatalf("%+v", tr[1])
+	}
+	if tr.gave(now) {
+		t.Fatal("nobody was left to be credited")
+	}
+}
+
+// TestTrailAgain: who is silent is asked once more, but not before its time and
+// not for ever; who was never asked is not.
+func TestTrailAgain(t *testing.T) {
+	a, b := i2p.Hash{1}, i2p.Hash{2}
+	tr := trail{{Floodfill: a, At: testTime}, {Floodfill: b, At: testTime}}
+	now := testTime.Add(patience)
+	if _, ok := tr.again(now.Add(-1)); ok || tr.fresh(now.Add(-1)) != 2 {
+		t.Fatal("not given the time to answer")
+	}
+	tr.unsent(a)
+	for n := 1; n < maxTimes; n++ {
+		h, ok := tr.again(now)
+		if !ok || h != b || tr.fresh(now) != 0 {
+			t.Fatalf("time %d: %v, %v", n, h, ok)
+		}
+		tr = append(tr, Asked{Floodfill: b, At: now})
+		now = now.Add(patience)
+	}
+	if h, ok := tr.again(now); ok {
+		t.Fatalf("%v is asked without end", h)
+	}
+	if got := tr.floodfills(); !slices.Equal(got, []i2p.Hash{a, b}) {
+		t.Fatal(got)
+	}
+	tr = tr[:1]
+	if err := tr.failure(); !errors.Is(err, ErrUnsent) {
+		t.Fatal(err)
+	}
+}
+
+// TestLookupsEndOnce: of two lookups whose time ends together, of which one waits
+// for the other, each ends once.
+func TestLookupsEndOnce(t *testing.T) {
+	w := clientWorld(t, Config{})
+	w.floodfills(newForge(t), 5)
+	router := i2p.Hash{7}
+	_, out := w.seg.Fetch(w.now, Need{Router: router})
+	_, more := w.seg.LookUp(w.now, i2p.Hash{8}, i2np.LookupLeaseSet)
+	if len(out.Queries) == 0 || len(more.Queries) == 0 {
+		t.Fatal(out, more)
+	}
+	l := w.seg.lookups.list[1]
+	l.named.awaited = []i2p.Hash{router}
+	for len(l.trail) < maxQueries { // so that it has no more to ask
+		l.trail = append(l.trail, l.trail[0])
+	}
+	w.take(w.seg.Tick(w.now.Add(lookupTimeout))) // fails where one ends twice
+	if len(w.results) != 2 || w.seg.Stats().Failed != 2 {
+		t.Fatalf("%+v", w.results)
+	}
+}
+
+// TestAskersAreBounded: who asks under ever new names makes no more room for them,
+// and drives out those that asked first.
+func TestAskersAreBounded(t *testing.T) {
+	s := NewSegment(SegmentConfig{DB: newDB(Config{}), Rand: seeded(2)})
+	a := &s.server.askers
+	if !a.take(testTime, i2p.Hash{1}, askerBurst) || a.take(testTime, i2p.Hash{1}, 1) {
+		t.Fatal("no budget")
+	}
+	for i := range 2 * askersTracked {
+		a.take(testTime, i2p.Hash{2, byte(i), byte(i >> 8)}, 1)
+	}
+	if len(a.buckets) != askersTracked || len(a.order) != askersTracked || a.buckets[i2p.Hash{1}] != nil {
+		t.Fatalf("%d askers are remembered", len(a.buckets))
+	}
+}
