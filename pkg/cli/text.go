@@ -118,14 +118,17 @@ func plainly(err error) (string, bool) {
 	return "", false
 }
 
-// plainPath says what is no file by its path, but a stream.
+// plainPath says what is no file by its path, but a stream, and of a file that cannot be had
+// no more than why.
 func plainPath(e *fs.PathError) (string, bool) {
 	switch {
 	case strings.HasPrefix(e.Path, "|"):
 		return "the pipe: " + e.Err.Error(), true
-	case e.Path == "/dev/stdin" && e.Op != "open":
+	case e.Op == "open", e.Op == "stat", e.Op == "lstat":
+		return e.Path + ": " + e.Err.Error(), true
+	case e.Path == "/dev/stdin":
 		return StandardInput + ": " + e.Err.Error(), true
-	case e.Path == "/dev/stdout" && e.Op != "open":
+	case e.Path == "/dev/stdout":
 		return "standard output: " + e.Err.Error(), true
 	}
 	return "", false

@@ -34,7 +34,7 @@ func TestText(t *testing.T) {
 		want string
 	}{
 		{errors.New("no"), "no"},
-		{missing, "open missing: no such file or directory"},
+		{missing, "missing: no such file or directory"},
 		{Dataf("k is no key file: %w", fmt.Errorf("i2p: private keys: %w", io.ErrUnexpectedEOF)), "k is no key file: private keys: it ends too early"},
 		{fmt.Errorf("i2p: no such file"), "no such file"},
 		{Dataf("su3.key: %w", errors.New("su3: too short")), "su3.key: too short"},
