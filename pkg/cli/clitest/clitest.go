@@ -98,8 +98,9 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 
 var update = flag.Bool("update-man", false, "write the man pages anew")
 
-// ManPage tells whether docs/man holds the program's man page as its definition has it.
-// The test runs in cmd/NAME. scripts/man writes the pages.
+// ManPage tells whether docs/man holds the program's man page as its definition has it, and
+// whether the program would take all that is shown there, in README.md and in docs. The test runs
+// in cmd/NAME. scripts/man writes the pages.
 func ManPage(t *testing.T, p cli.Program) {
 	t.Helper()
 	Page(t, p.Name+".1", p.Man())
@@ -110,6 +111,36 @@ func ManPage(t *testing.T, p cli.Program) {
 			}
 		}
 	}
+	docs, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(docs, "../../README.md") {
+		for _, line := range commands(t, path) {
+			if err := p.CheckExample(line); err != nil {
+				t.Errorf("%s: %q: %v", path, line, err)
+			}
+		}
+	}
+}
+
+// commands are the lines of the code blocks of a text, without comments.
+func commands(t *testing.T, path string) []string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	code := false
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "```") {
+			code = !code
+		} else if code {
+			line, _, _ = strings.Cut(line, " # ")
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return lines
 }
 
 // Page tells whether docs/man holds a page as it would be made now.
