@@ -154,7 +154,7 @@ func benchI2PD(ctx context.Context, t *testing.T, size int) (benchResult, error)
 		if err := n.AwaitMesh(ctx, time.Minute, 4); err != nil {
 			return r, err
 		}
-		s, end, err := n.SAMPair(ctx, n.I2PD[4], n.I2PD[5], TunnelOptions(benchHops, 2))
+		s, end, err := SAMPair(ctx, n.I2PD[4], n.I2PD[5], TunnelOptions(benchHops, 2), Serve)
 		if err != nil {
 			return r, err
 		}

@@ -100,7 +100,7 @@ func farI2PD(ctx context.Context, cfg NetworkConfig) (*Network, opener, error) {
 		return nil, nil, err
 	}
 	return n, func(ctx context.Context, hops int, serve func(Stream) error) (Stream, func(), error) {
-		return n.samPair(ctx, n.I2PD[farHosts-1], n.I2PD[farHosts-2], TunnelOptions(hops, farTunnels), serve)
+		return SAMPair(ctx, n.I2PD[farHosts-1], n.I2PD[farHosts-2], TunnelOptions(hops, farTunnels), serve)
 	}, n.AwaitMesh(ctx, 2*time.Minute, farHosts-2)
 }
 

@@ -53,7 +53,7 @@ func TestHarness(t *testing.T) {
 	if err := n.AwaitMesh(ctx, time.Minute, 3); err != nil {
 		t.Fatal(err)
 	}
-	s, end, err := n.SAMPair(ctx, n.I2PD[0], n.I2PD[3], TunnelOptions(2, 2))
+	s, end, err := SAMPair(ctx, n.I2PD[0], n.I2PD[3], TunnelOptions(2, 2), Serve)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestHarness(t *testing.T) {
 // i2pdWeb gets the page of router 0's server tunnel from another router.
 func i2pdWeb(t *testing.T, n *Network, page string) {
 	ctx := gate(t, 2*time.Minute)
-	session, err := n.SAMSession(ctx, n.I2PD[4], TunnelOptions(2, 2))
+	session, err := n.I2PD[4].SAMSession(ctx, TunnelOptions(2, 2))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func i2pdExplicitHop(t *testing.T, n *Network) {
 	}
 	options := TunnelOptions(1, 2)
 	options["explicitPeers"] = hash
-	s, end, err := n.SAMPair(ctx, n.I2PD[0], n.I2PD[3], options)
+	s, end, err := SAMPair(ctx, n.I2PD[0], n.I2PD[3], options, Serve)
 	if err != nil {
 		t.Fatal(err)
 	}

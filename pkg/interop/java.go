@@ -15,8 +15,6 @@ import (
 	"strings"
 	"text/template"
 	"time"
-
-	"i2ptoolkit/pkg/interop/netns"
 )
 
 // javaVersion is what scripts/java fetches.
@@ -40,9 +38,10 @@ type Java struct {
 	Name string
 	Addr netip.Addr
 
-	ns   *Namespace
-	dir  string
-	info []byte // the router.info of its first start
+	ns       *Namespace
+	dir      string
+	programs *programs // that use it
+	info     []byte    // the router.info of its first start
 }
 
 // classpath is that of the jars.
@@ -62,19 +61,18 @@ func classpath() (string, error) {
 // bridge, and starts the Java ones. Each of them knows those started before it:
 // two that dial each other at once are confused, and one avoids the other for minutes.
 func NewJavaNetwork(ctx context.Context, cfg JavaConfig) (n *Network, err error) {
-	n = &Network{}
-	if n.bridge, err = netns.NewBridge(); err != nil {
-		return nil, fmt.Errorf("interop: %w", err)
+	g, err := newBridge()
+	if err != nil {
+		return nil, err
 	}
-	n.Namespace = &Namespace{n.bridge.Namespace}
+	if n, err = newNetwork(g); err != nil {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
 		}
 	}()
-	if err := n.makeDir(); err != nil {
-		return n, err
-	}
 	for i := range cfg.Routers {
 		r, err := n.newJava(fmt.Sprintf("java%d", i), cfg)
 		if err != nil {
@@ -91,7 +89,7 @@ func (n *Network) newJava(name string, cfg JavaConfig) (*Java, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Java{Name: name, Addr: place.addr, ns: place.ns, dir: filepath.Join(n.Dir, name)}
+	r := &Java{Name: name, Addr: place.addr, ns: place.ns, dir: filepath.Join(n.Dir, name), programs: n.programs}
 	if err := os.MkdirAll(r.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("interop: %w", err)
 	}

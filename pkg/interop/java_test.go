@@ -117,7 +117,7 @@ func TestJavaLimits(t *testing.T) {
 // open opens a destination at Java router i.
 func (j *javaTest) open(t *testing.T, ctx context.Context, i int, keys string) *JavaStreams {
 	t.Helper()
-	s, err := j.Streams(ctx, j.Java[i], keys, JavaOptions(2))
+	s, err := j.Java[i].Streams(ctx, keys, JavaOptions(2))
 	if err != nil {
 		t.Fatal(err)
 	}

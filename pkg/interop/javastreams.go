@@ -39,8 +39,8 @@ type JavaStream struct {
 const javaFirstPort = 7700
 
 // compileStreams compiles Streams.java, once for a network.
-func (n *Network) compileStreams(ctx context.Context) (dir string, err error) {
-	dir = filepath.Join(n.Dir, "classes")
+func (ps *programs) compileStreams(ctx context.Context) (dir string, err error) {
+	dir = filepath.Join(ps.dir, "classes")
 	if _, err := os.Stat(filepath.Join(dir, "Streams.class")); err == nil {
 		return dir, nil
 	}
@@ -64,18 +64,19 @@ func JavaOptions(hops int) map[string]string {
 	return o
 }
 
-// Streams opens a destination at a Java router, with the keys of a file where
-// one is named, and waits for its session.
-func (n *Network) Streams(ctx context.Context, r *Java, keys string, options map[string]string) (*JavaStreams, error) {
-	classes, err := n.compileStreams(ctx)
+// Streams opens a destination at the router, with the keys of a file where one
+// is named, and waits for its session.
+func (r *Java) Streams(ctx context.Context, keys string, options map[string]string) (*JavaStreams, error) {
+	classes, err := r.programs.compileStreams(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if keys == "" {
 		keys = "-"
 	}
-	name := fmt.Sprintf("%s-streams-%d", r.Name, len(n.others))
-	s := &JavaStreams{ns: r.ns, dir: filepath.Join(n.Dir, name), port: javaFirstPort + len(n.others)}
+	number := len(r.programs.started)
+	name := fmt.Sprintf("%s-streams-%d", r.Name, number)
+	s := &JavaStreams{ns: r.ns, dir: filepath.Join(r.programs.dir, name), port: javaFirstPort + number}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("interop: %w", err)
 	}
@@ -89,7 +90,7 @@ func (n *Network) Streams(ctx context.Context, r *Java, keys string, options map
 	if s.Process, err = startJVM(r.ns, name, s.dir, "128m", classes, args...); err != nil {
 		return nil, err
 	}
-	n.others = append(n.others, s.Process)
+	r.programs.started = append(r.programs.started, s.Process)
 	err = Await(ctx, 2*time.Minute, name+" has a session", func(context.Context) error {
 		b, err := os.ReadFile(s.LogFile)
 		if s.B32 = b32Address.FindString(string(b)); s.B32 == "" && err == nil {

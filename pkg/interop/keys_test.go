@@ -215,7 +215,7 @@ func registered(t *testing.T, ctx context.Context, host *I2PD, k *hostedKey, det
 // not always find a lease set at once: whatever failed is tried again after the others.
 func browse(t *testing.T, ctx context.Context, n *Network, keys []*hostedKey, page string) {
 	t.Helper()
-	session, err := n.SAMSession(ctx, n.I2PD[3], TunnelOptions(1, 2))
+	session, err := n.I2PD[3].SAMSession(ctx, TunnelOptions(1, 2))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,14 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
-
-	"i2ptoolkit/pkg/interop/netns"
-	"i2ptoolkit/pkg/interop/wan"
 )
 
 // NetID is the id of every network of this package.
@@ -32,37 +28,37 @@ type NetworkConfig struct {
 	Far        *Far   // routers have hosts of their own; nil: all are on loopback
 }
 
-// Far puts the routers of a network on a wide-area network, each on a host of
-// its own, from host First on. Several networks may share one.
-type Far struct {
-	WAN      *wan.Network
-	First    int
-	Up, Down wan.Settings
-}
-
-// Network is a namespace with i2pd routers, or one for each Java router and a
-// bridge between them, to which our own routers are added.
+// Network is routers of several kinds on one ground, and what else runs there.
 type Network struct {
-	*Namespace
+	ground
 	Dir     string // what the routers write; removed by Close unless I2P_INTEROP_KEEP is set
 	I2PD    []*I2PD
 	Java    []*Java
 	Routers []*Router // ours
 	T0      time.Time // when the first router began its real start
 
-	bridge *netns.Bridge // nil: all are in one namespace
-	others []*Process    // further programs
-	nextIP byte
-	far    *Far
-	hosts  int // that it has on the wide-area network
+	programs *programs // further ones
+}
+
+// newNetwork makes one without routers.
+func newNetwork(g ground) (*Network, error) {
+	sweep()
+	dir, err := os.MkdirTemp("", fmt.Sprintf("i2p-interop-%d-", os.Getpid()))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("interop: %w", err), g.remove())
+	}
+	return &Network{ground: g, Dir: dir, programs: &programs{ns: g.Namespace, dir: dir}}, nil
 }
 
 // NewNetwork makes the namespace and starts the i2pd routers, each one as soon
 // as the console of the one before answers. Each router knows those started
 // before it; they learn of it when it dials them.
 func NewNetwork(ctx context.Context, cfg NetworkConfig) (n *Network, err error) {
-	n = &Network{nextIP: 10, far: cfg.Far}
-	if n.Namespace, err = NewNamespace(); err != nil {
+	g, err := newGround(cfg.Far)
+	if err != nil {
+		return nil, err
+	}
+	if n, err = newNetwork(g); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -70,9 +66,6 @@ func NewNetwork(ctx context.Context, cfg NetworkConfig) (n *Network, err error) 
 			err = errors.Join(err, n.Close())
 		}
 	}()
-	if err := n.makeDir(); err != nil {
-		return n, err
-	}
 	if cfg.Hops == 0 {
 		cfg.Hops = 2
 	}
@@ -98,14 +91,6 @@ func NewNetwork(ctx context.Context, cfg NetworkConfig) (n *Network, err error) 
 		n.I2PD = append(n.I2PD, r)
 	}
 	return n, n.startI2PD(ctx)
-}
-
-func (n *Network) makeDir() (err error) {
-	sweep()
-	if n.Dir, err = os.MkdirTemp("", fmt.Sprintf("i2p-interop-%d-", os.Getpid())); err != nil {
-		return fmt.Errorf("interop: %w", err)
-	}
-	return nil
 }
 
 // sweep removes the directories of runs that were killed before they could.
@@ -168,45 +153,6 @@ func (n *Network) startI2PD(ctx context.Context) error {
 	return nil
 }
 
-// NextAddr gives an address that no router of this network has.
-func (n *Network) NextAddr() netip.Addr {
-	n.nextIP++
-	return netip.AddrFrom4([4]byte{127, 0, 0, n.nextIP})
-}
-
-// place is where a router runs.
-type place struct {
-	ns    *Namespace
-	addr  netip.Addr // of its transports
-	doors netip.Addr // of its console and bridges
-	host  int        // on a wide-area network; 0 is none
-}
-
-// place finds one for a further router.
-func (n *Network) place() (place, error) {
-	if n.bridge != nil {
-		n.nextIP++
-		addr := netip.AddrFrom4([4]byte{23, 40 + n.nextIP, 0, 1}) // as public ones look
-		ns, err := n.bridge.Host(netip.PrefixFrom(addr, 8))
-		if err != nil {
-			return place{}, fmt.Errorf("interop: %w", err)
-		}
-		return place{ns: &Namespace{ns}, addr: addr, doors: netip.AddrFrom4([4]byte{127, 0, 0, 1})}, nil
-	}
-	if n.far == nil {
-		addr := n.NextAddr()
-		return place{ns: n.Namespace, addr: addr, doors: addr}, nil
-	}
-	id := n.far.First + n.hosts
-	n.hosts++
-	host, err := n.far.WAN.Add(id, wan.Open, n.far.Up, n.far.Down)
-	if err != nil {
-		return place{}, fmt.Errorf("interop: %w", err)
-	}
-	addr, _ := n.far.WAN.Addrs(id)
-	return place{ns: &Namespace{host.Namespace}, addr: addr, doors: netip.AddrFrom4([4]byte{127, 0, 0, 1}), host: id}, nil
-}
-
 // AwaitMesh waits until every i2pd router knows at least this many routers besides itself.
 func (n *Network) AwaitMesh(ctx context.Context, limit time.Duration, routers int) error {
 	for _, r := range n.I2PD {
@@ -227,45 +173,49 @@ func (n *Network) AwaitMesh(ctx context.Context, limit time.Duration, routers in
 	return nil
 }
 
+// router is what those of every kind have.
+type router interface {
+	RouterInfo() ([]byte, error)
+	process() *Process // nil before its start
+}
+
+// all are the routers of every kind.
+func (n *Network) all() (rs []router) {
+	for _, r := range n.I2PD {
+		rs = append(rs, r)
+	}
+	for _, r := range n.Java {
+		rs = append(rs, r)
+	}
+	for _, r := range n.Routers {
+		rs = append(rs, r)
+	}
+	return rs
+}
+
 // Bootstrap collects the router.info files of all running routers in a directory, for i2p-router --bootstrap.
 func (n *Network) Bootstrap() (string, error) {
 	dir, err := os.MkdirTemp(n.Dir, "bootstrap-")
 	if err != nil {
 		return "", fmt.Errorf("interop: %w", err)
 	}
-	put := func(info []byte) error {
-		hash, err := identHash(info)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(dir, "routerInfo-"+hash+".dat"), info, 0o600)
-	}
-	for _, r := range n.I2PD {
-		if !r.Running() {
+	for _, r := range n.all() {
+		if !r.process().Running() {
 			continue
 		}
 		info, err := r.RouterInfo()
-		if err == nil {
-			err = put(info)
+		if errors.Is(err, os.ErrNotExist) { // it has just started
+			continue
 		}
 		if err != nil {
 			return "", err
 		}
-	}
-	for _, r := range n.Java {
-		info, err := r.RouterInfo()
+		hash, err := identHash(info)
 		if err == nil {
-			err = put(info)
+			err = os.WriteFile(filepath.Join(dir, "routerInfo-"+hash+".dat"), info, 0o600)
 		}
 		if err != nil {
 			return "", err
-		}
-	}
-	for _, r := range n.Routers {
-		if info, err := r.RouterInfo(); err == nil && r.Running() {
-			if err := put(info); err != nil {
-				return "", err
-			}
 		}
 	}
 	return dir, nil
@@ -282,21 +232,10 @@ func (n *Network) ByHash(hash string) *I2PD {
 }
 
 // Processes are all routers that still run.
-func (n *Network) Processes() []*Process {
-	var ps []*Process
-	for _, r := range n.I2PD {
-		if r.Process != nil && r.Running() {
-			ps = append(ps, r.Process)
-		}
-	}
-	for _, r := range n.Java {
-		if r.Process != nil && r.Running() {
-			ps = append(ps, r.Process)
-		}
-	}
-	for _, r := range n.Routers {
-		if r.Running() {
-			ps = append(ps, r.Process)
+func (n *Network) Processes() (ps []*Process) {
+	for _, r := range n.all() {
+		if p := r.process(); p.Running() {
+			ps = append(ps, p)
 		}
 	}
 	return ps
@@ -310,53 +249,30 @@ func (n *Network) CPU() (sum time.Duration) {
 	return sum
 }
 
-// Logs gives the ends of all routers' logs, for a failed test.
-func (n *Network) Logs(lines int) string {
-	var s string
-	add := func(p *Process) {
-		if p != nil {
-			s += fmt.Sprintf("--- %s (running: %v)\n%s\n", p.Name, p.Running(), p.LogTail(lines))
+// started are all processes that there were.
+func (n *Network) started() (ps []*Process) {
+	for _, r := range n.all() {
+		if p := r.process(); p != nil {
+			ps = append(ps, p)
 		}
 	}
-	for _, r := range n.I2PD {
-		add(r.Process)
-	}
-	for _, r := range n.Java {
-		add(r.Process)
-	}
-	for _, r := range n.Routers {
-		add(r.Process)
-	}
-	for _, p := range n.others {
-		add(p)
+	return append(ps, n.programs.started...)
+}
+
+// Logs gives the ends of all routers' logs, for a failed test.
+func (n *Network) Logs(lines int) (s string) {
+	for _, p := range n.started() {
+		s += fmt.Sprintf("--- %s (running: %v)\n%s\n", p.Name, p.Running(), p.LogTail(lines))
 	}
 	return s
 }
 
 // Close kills what still runs and removes everything.
 func (n *Network) Close() error {
-	for _, r := range n.I2PD {
-		if r.Process != nil {
-			r.Kill()
-		}
-	}
-	for _, r := range n.Java {
-		if r.Process != nil {
-			r.Kill()
-		}
-	}
-	for _, r := range n.Routers {
-		r.Kill()
-	}
-	for _, p := range n.others {
+	for _, p := range n.started() {
 		p.Kill()
 	}
-	var err error
-	if n.bridge != nil {
-		err = n.bridge.Close()
-	} else {
-		err = n.Namespace.Close()
-	}
+	err := n.remove()
 	if n.Dir != "" && os.Getenv("I2P_INTEROP_KEEP") == "" {
 		err = errors.Join(err, os.RemoveAll(n.Dir))
 	}

@@ -3,7 +3,6 @@
 package interop
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -12,7 +11,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -20,27 +18,6 @@ import (
 
 	"i2ptoolkit/pkg/control"
 )
-
-// binDir is where scripts/interop has built our programs: I2P_BIN, or the top of the tree.
-func binDir() string {
-	if d := os.Getenv("I2P_BIN"); d != "" {
-		return d
-	}
-	d, err := filepath.Abs("../..")
-	if err != nil {
-		return "."
-	}
-	return d
-}
-
-// Binary finds one of our programs.
-func Binary(name string) (string, error) {
-	path, err := exec.LookPath(filepath.Join(binDir(), name))
-	if err != nil {
-		return "", fmt.Errorf("interop: %w (run scripts/interop, which builds it)", err)
-	}
-	return path, nil
-}
 
 // Router is an i2p-router of ours.
 type Router struct {
@@ -51,7 +28,7 @@ type Router struct {
 	DataDir string
 	Socket  string
 
-	net *Network
+	programs *programs // that use it
 }
 
 // RouterConfig describes one of our routers.
@@ -74,7 +51,7 @@ func (n *Network) StartRouter(cfg RouterConfig) (*Router, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Router{Name: cfg.Name, Addr: place.addr, Host: place.host, DataDir: filepath.Join(n.Dir, cfg.Name), net: n}
+	r := &Router{Name: cfg.Name, Addr: place.addr, Host: place.host, DataDir: filepath.Join(n.Dir, cfg.Name), programs: n.programs}
 	r.Socket = filepath.Join(r.DataDir, "router.sock")
 	hops := cmp.Or(cfg.Hops, 2)
 	toml := fmt.Sprintf("[exploratory]\nin_length = %d\nout_length = %d\n", hops, hops)
@@ -101,18 +78,13 @@ func (n *Network) StartRouter(cfg RouterConfig) (*Router, error) {
 		args = append(args, "--floodfill")
 	}
 	r.Process, _, err = place.ns.Start(Command{
-		Name: cfg.Name, Path: binary, Args: args, Log: filepath.Join(n.Dir, cfg.Name+".log"), Env: n.environment(),
+		Name: cfg.Name, Path: binary, Args: args, Log: filepath.Join(n.Dir, cfg.Name+".log"), Env: n.programs.environment(),
 	})
 	if err != nil {
 		return nil, err
 	}
 	n.Routers = append(n.Routers, r)
 	return r, nil
-}
-
-// environment keeps our programs away from the user's files.
-func (n *Network) environment() []string {
-	return []string{"HOME=" + n.Dir, "XDG_CONFIG_HOME=" + n.Dir, "XDG_STATE_HOME=" + n.Dir, "XDG_RUNTIME_DIR=" + n.Dir, "I2P_SOCKET=", "I2P_DIR="}
 }
 
 // AwaitSocket waits until the control socket answers and says how long that took from the start.
@@ -187,22 +159,7 @@ func (r *Router) Transit(ctx context.Context) (count int, bytes uint64, err erro
 }
 
 func (r *Router) ask(ctx context.Context, args ...string) ([]byte, error) {
-	binary, err := Binary("i2p-router")
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, binary, append(args, "--socket", r.Socket)...)
-	cmd.Env = append(os.Environ(), r.net.environment()...)
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
-	if err = r.net.Namespace.Namespace.Start(cmd); err == nil { // so that it ends with the network
-		err = cmd.Wait()
-	}
-	var e *exec.ExitError
-	if errors.As(err, &e) {
-		err = fmt.Errorf("interop: i2p-router %s at %s: %w: %s", args[0], r.Name, err, strings.TrimSpace(said.String()))
-	}
-	return out.Bytes(), err
+	return r.programs.output(ctx, "i2p-router", append(args, "--socket", r.Socket)...)
 }
 
 // RouterInfo reads the router.info that the router publishes.
@@ -233,19 +190,10 @@ func (t *Tunnel) Close() error {
 
 // tunnel runs i2p-tunnel at this router.
 func (r *Router) tunnel(verb string, args ...string) (*Tunnel, error) {
-	binary, err := Binary("i2p-tunnel")
+	p, s, err := r.programs.start("i2p-tunnel", r.Name+"-"+verb, true, append([]string{verb, "--socket", r.Socket}, args...)...)
 	if err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("%s-%s-%d", r.Name, verb, len(r.net.others))
-	p, s, err := r.net.Start(Command{
-		Name: name, Path: binary, Args: append([]string{verb, "--socket", r.Socket}, args...),
-		Log: filepath.Join(r.net.Dir, name+".log"), Env: r.net.environment(), Pipes: true,
-	})
-	if err != nil {
-		return nil, err
-	}
-	r.net.others = append(r.net.others, p)
 	return &Tunnel{p, s}, nil
 }
 

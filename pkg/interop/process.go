@@ -113,8 +113,13 @@ func (p *Process) Stop(grace time.Duration) bool {
 	}
 }
 
-// Running says whether the program still runs.
+func (p *Process) process() *Process { return p }
+
+// Running says whether the program still runs; one that was not started does not.
 func (p *Process) Running() bool {
+	if p == nil {
+		return false
+	}
 	select {
 	case <-p.exited:
 		return false

@@ -29,15 +29,7 @@ func (n *Network) Reseed(ctx context.Context, args ...string) error {
 }
 
 func (n *Network) reseed(args ...string) (*Process, error) {
-	binary, err := Binary("i2p-reseed")
-	if err != nil {
-		return nil, err
-	}
-	name := fmt.Sprintf("reseed-%s-%d", args[0], len(n.others))
-	p, _, err := n.Start(Command{Name: name, Path: binary, Args: args, Log: filepath.Join(n.Dir, name+".log"), Env: n.environment()})
-	if err == nil {
-		n.others = append(n.others, p)
-	}
+	p, _, err := n.programs.start("i2p-reseed", "reseed-"+args[0], false, args...)
 	return p, err
 }
 

@@ -77,7 +77,7 @@ type SAMSession struct {
 
 // SAMSession opens a session with a transient Ed25519 destination, and
 // returns when its tunnels stand, for that is when i2pd answers.
-func (n *Network) SAMSession(ctx context.Context, r *I2PD, options map[string]string) (*SAMSession, error) {
+func (r *I2PD) SAMSession(ctx context.Context, options map[string]string) (*SAMSession, error) {
 	c, err := dialSAM(ctx, r.ns, r.SAM())
 	if err != nil {
 		return nil, err

@@ -220,7 +220,7 @@ func clientToListen(t *testing.T, n *Network, b *Router, options map[string]stri
 	}
 	defer listen.Close()
 	served := serveTunnel(listen)
-	session, err := n.SAMSession(ctx, n.I2PD[4], options)
+	session, err := n.I2PD[4].SAMSession(ctx, options)
 	if err != nil {
 		t.Fatal(err)
 	}

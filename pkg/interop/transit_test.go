@@ -47,7 +47,7 @@ func TestTransit(t *testing.T) {
 		for _, pair := range [][2]int{{1, 2}, {2, 3}} {
 			options := TunnelOptions(1+strings.Count(peers, ","), 2)
 			options["explicitPeers"] = peers
-			s, end, err := n.SAMPair(ctx, n.I2PD[pair[0]], n.I2PD[pair[1]], options)
+			s, end, err := SAMPair(ctx, n.I2PD[pair[0]], n.I2PD[pair[1]], options, Serve)
 			if err != nil {
 				t.Fatalf("through %s: %v", peers, err)
 			}

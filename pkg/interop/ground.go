@@ -1,0 +1,91 @@
+//go:build linux
+
+package interop
+
+import (
+	"fmt"
+	"net/netip"
+
+	"i2ptoolkit/pkg/interop/netns"
+	"i2ptoolkit/pkg/interop/wan"
+)
+
+// Far puts the routers of a network on a wide-area network, each on a host of
+// its own, from host First on. Several networks may share one.
+type Far struct {
+	WAN      *wan.Network
+	First    int
+	Up, Down wan.Settings
+}
+
+// ground is where the routers of a network stand: all on loopback in one
+// namespace, or each in a namespace of its own, on a bridge or a wide-area network.
+type ground struct {
+	*Namespace
+	bridge *netns.Bridge // nil: there is none
+	far    *Far          // nil: they are near
+	nextIP byte
+	hosts  int // that it has on the wide-area network
+}
+
+// newGround makes one of loopback, or of a wide-area network.
+func newGround(far *Far) (ground, error) {
+	ns, err := NewNamespace()
+	return ground{Namespace: ns, far: far, nextIP: 10}, err
+}
+
+// newBridge makes one of hosts on a bridge.
+func newBridge() (ground, error) {
+	b, err := netns.NewBridge()
+	if err != nil {
+		return ground{}, fmt.Errorf("interop: %w", err)
+	}
+	return ground{Namespace: &Namespace{b.Namespace}, bridge: b}, nil
+}
+
+// NextAddr gives an address that no router of this network has.
+func (g *ground) NextAddr() netip.Addr {
+	g.nextIP++
+	return netip.AddrFrom4([4]byte{127, 0, 0, g.nextIP})
+}
+
+// place is where a router runs.
+type place struct {
+	ns    *Namespace
+	addr  netip.Addr // of its transports
+	doors netip.Addr // of its console and bridges
+	host  int        // on a wide-area network; 0 is none
+}
+
+// place finds one for a further router.
+func (g *ground) place() (place, error) {
+	if g.bridge != nil {
+		g.nextIP++
+		addr := netip.AddrFrom4([4]byte{23, 40 + g.nextIP, 0, 1}) // as public ones look
+		ns, err := g.bridge.Host(netip.PrefixFrom(addr, 8))
+		if err != nil {
+			return place{}, fmt.Errorf("interop: %w", err)
+		}
+		return place{ns: &Namespace{ns}, addr: addr, doors: netip.AddrFrom4([4]byte{127, 0, 0, 1})}, nil
+	}
+	if g.far == nil {
+		addr := g.NextAddr()
+		return place{ns: g.Namespace, addr: addr, doors: addr}, nil
+	}
+	id := g.far.First + g.hosts
+	g.hosts++
+	host, err := g.far.WAN.Add(id, wan.Open, g.far.Up, g.far.Down)
+	if err != nil {
+		return place{}, fmt.Errorf("interop: %w", err)
+	}
+	addr, _ := g.far.WAN.Addrs(id)
+	return place{ns: &Namespace{host.Namespace}, addr: addr, doors: netip.AddrFrom4([4]byte{127, 0, 0, 1}), host: id}, nil
+}
+
+// remove removes the namespaces.
+func (g *ground) remove() error {
+	if g.bridge != nil {
+		return g.bridge.Close()
+	}
+	return g.Namespace.Close()
+}
