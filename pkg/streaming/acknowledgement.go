@@ -153,7 +153,7 @@ func (c *Conn) progress(now instant, newest *segment, count int) {
 	a.inflight = float64(s.inflight)
 	c.cc.onAck(now, a)
 	c.growFarWindow(float64(count))
-	if s.una == s.nxt && s.queued() == 0 {
+	if s.una == s.nxt && s.backlog.len() == 0 {
 		c.m.cfg.Events.Writable(c)
 	}
 }

@@ -82,25 +82,20 @@ func (c *Conn) Stats() Stats {
 	s.RTT, s.MinRTT, s.RTO = c.rtt.smoothed, c.cc.minRTT, c.rtt.rto(c.snd.timeouts)
 	s.Window, s.InFlight = int(c.snd.window(&c.cc)), c.snd.inflight
 	s.Rate = c.cc.bandwidth() * float64(c.mtu)
-	s.Unread, s.Queued, s.Reassembly = c.rcv.intake.unread, c.snd.queued(), c.rcv.order.held
+	s.Unread, s.Queued, s.Reassembly = c.rcv.intake.unread, c.snd.backlog.len(), c.rcv.order.held
 	return s
 }
 
 // Write takes bytes to send, as many as there is room for, and returns their
 // number: 0 after CloseWrite or the end. Writable tells when there is room again.
 func (c *Conn) Write(p []byte) int {
-	if c.state == gone || c.state == lingering || c.snd.fin != finNone {
+	if c.state == gone || c.state == lingering {
 		return 0
 	}
-	n := min(len(p), c.m.cfg.SendBuffer-c.snd.queued())
-	if n < len(p) {
-		c.snd.wantRoom = true
+	n := c.snd.backlog.write(p)
+	if n > 0 {
+		c.m.agenda.touch(c)
 	}
-	if n <= 0 {
-		return 0
-	}
-	c.snd.queue = append(c.snd.queue, p[:n]...)
-	c.m.agenda.touch(c)
 	return n
 }
 
@@ -119,10 +114,10 @@ func (c *Conn) Read(n int) {
 // CloseWrite sends CLOSE after what was written. The other direction stays
 // open on our side; i2pd closes both when it gets a CLOSE.
 func (c *Conn) CloseWrite() {
-	if c.state == gone || c.snd.fin != finNone {
+	if c.state == gone || c.snd.backlog.fin != finNone {
 		return
 	}
-	c.snd.fin = finWanted
+	c.snd.backlog.fin = finWanted
 	c.m.agenda.touch(c)
 }
 

@@ -79,7 +79,7 @@ func (c *Conn) handle(now time.Time, at instant, p *Packet, raw []byte) {
 
 // handleReset handles the peer's RESET.
 func (c *Conn) handleReset() {
-	if c.rcv.end.came && (len(c.snd.outstanding()) == 0 || c.snd.fin == finSent && c.snd.lostOnlyFin()) {
+	if c.rcv.end.came && (len(c.snd.outstanding()) == 0 || c.snd.backlog.fin == finSent && c.snd.lostOnlyFin()) {
 		c.finish(nil) // i2pd resets, once both sides have said what they had to say
 	} else {
 		c.finish(ErrReset)

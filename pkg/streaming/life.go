@@ -120,8 +120,7 @@ func (c *Conn) transmit(now instant) {
 	if c.state != gone && c.rcv.acks.due(now) {
 		c.sendAck(now)
 	}
-	if s := &c.snd; c.state == open && s.wantRoom && s.queued() <= c.m.cfg.SendBuffer/2 {
-		s.wantRoom = false
+	if c.state == open && c.snd.backlog.roomAgain() {
 		c.m.cfg.Events.Writable(c)
 	}
 }
@@ -149,7 +148,7 @@ func (c *Conn) idleAt() instant {
 	if half := c.m.cfg.HalfOpen; c.snd.finished() && !c.rcv.end.came && (limit == 0 || half < limit) {
 		limit = half
 	}
-	if limit <= 0 || c.rcv.intake.unread > 0 || c.snd.queued() > 0 || c.snd.una != c.snd.nxt {
+	if limit <= 0 || c.rcv.intake.unread > 0 || c.snd.backlog.len() > 0 || c.snd.una != c.snd.nxt {
 		return never
 	}
 	return max(c.rcv.lull.newAt, c.snd.deliveredAt) + limit

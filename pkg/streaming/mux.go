@@ -118,6 +118,7 @@ func (m *Mux) newConn(now instant, p *peer) *Conn {
 	}
 	c.cc = newControl(float64(m.cfg.MaxWindow))
 	c.snd.farWindow = float64(min(farDefault, m.cfg.MaxWindow))
+	c.snd.backlog.limit = m.cfg.SendBuffer
 	c.snd.lossAt, c.snd.reorder = never, firstReorder
 	c.rcv = newReceiver(now, &m.cfg, &m.memory)
 	c.rtt.initial = m.cfg.InitialRTO

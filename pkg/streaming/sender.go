@@ -4,9 +4,7 @@ import "time"
 
 // sender holds what waits to be sent and what waits to be acknowledged.
 type sender struct {
-	queue []byte // not yet sent, from read on
-	read  int
-	fin   finState
+	backlog backlog
 
 	una, nxt uint32    // the oldest sequence number unacknowledged, the next new one
 	segs     []segment // una and following, from head on
@@ -45,16 +43,7 @@ type sender struct {
 	farLearnt float64 // as of its last overflow
 	farDelay  byte    // the resend delay of its SYN
 	farKnown  bool    // farWindow is more than the specification's
-	wantRoom  bool
 }
-
-type finState uint8
-
-const (
-	finNone finState = iota
-	finWanted
-	finSent
-)
 
 // segment is a packet with a sequence number. What the peer has is empty and
 // acked until all before it are too.
@@ -88,10 +77,8 @@ const (
 	paceQuantum  = 500 * time.Microsecond
 )
 
-func (s *sender) queued() int { return len(s.queue) - s.read }
-
 // finished reports whether all, CLOSE included, was acknowledged.
-func (s *sender) finished() bool { return s.fin == finSent && s.una == s.nxt }
+func (s *sender) finished() bool { return s.backlog.fin == finSent && s.una == s.nxt }
 
 func (s *sender) window(cc *control) float64 { return min(cc.window, s.farWindow) }
 
@@ -107,7 +94,8 @@ func (s *sender) release(m *memory) {
 	for _, g := range s.outstanding() {
 		m.putUnacked(g.data)
 	}
-	s.segs, s.head, s.queue, s.read, s.lost, s.inflight = nil, 0, nil, 0, 0, 0
+	s.backlog.release()
+	s.segs, s.head, s.lost, s.inflight = nil, 0, 0, 0
 	s.una = s.nxt
 }
 
@@ -143,7 +131,7 @@ func (c *Conn) sendSegments(now instant) {
 
 // markLimited notes that the application, not the path, bounds the rate.
 func (c *Conn) markLimited() {
-	if s := &c.snd; s.queued() == 0 && s.lost == 0 {
+	if s := &c.snd; s.backlog.len() == 0 && s.lost == 0 {
 		s.limitedTo = s.delivered + uint64(s.inflight)
 	}
 }
@@ -176,9 +164,9 @@ func (s *sender) newest() *segment {
 func (c *Conn) mayExtend(now instant) bool {
 	s := &c.snd
 	if s.nxt == 0 { // the SYN
-		return c.incoming || s.queued() > 0 || s.fin == finWanted || now >= s.synAt
+		return c.incoming || s.backlog.some() || now >= s.synAt
 	}
-	if c.state != open || s.fin == finSent || (s.queued() == 0 && s.fin == finNone) {
+	if c.state != open || !s.backlog.some() {
 		return false
 	}
 	return s.holes < maxHoles && len(s.outstanding()) < c.reach() && s.una >= s.blockedTo
@@ -192,7 +180,7 @@ func (c *Conn) reach() int {
 	return min(int(c.snd.farWindow), c.m.cfg.MaxWindow, room)
 }
 
-// extend makes the next packet out of the queue.
+// extend makes the next packet out of the backlog.
 func (c *Conn) extend() *segment {
 	s := &c.snd
 	size := c.mtu
@@ -201,20 +189,12 @@ func (c *Conn) extend() *segment {
 		seg.flags = Synchronize
 		size = min(size, defaultMTU) // the peer's is not known (proposal 155, case 5)
 	}
-	n := min(size, s.queued())
+	n := min(size, s.backlog.len())
 	if n > 0 {
-		seg.data = append(c.m.memory.getUnacked(), s.queue[s.read:s.read+n]...)
-		s.read += n
-		if s.read == len(s.queue) {
-			s.queue, s.read = s.queue[:0], 0
-		} else if s.read > len(s.queue)/2 {
-			s.queue = s.queue[:copy(s.queue, s.queue[s.read:])]
-			s.read = 0
-		}
+		seg.data = s.backlog.next(c.m.memory.getUnacked(), n)
 	}
-	if s.queued() == 0 && s.fin == finWanted {
+	if s.backlog.endsHere() {
 		seg.flags |= Close
-		s.fin = finSent
 	}
 	c.stats.Sent += uint64(n)
 	if s.head > 64 && s.head > len(s.segs)/2 {
@@ -297,7 +277,7 @@ func (c *Conn) emitSegment(now instant, seg *segment) {
 // last of what there is, what was sent before, and some in between.
 func (c *Conn) asksAck(now instant, seg *segment) bool {
 	s := &c.snd
-	last := s.queued() == 0 && s.lost == 0 || float64(s.inflight) >= s.window(&c.cc)
+	last := s.backlog.len() == 0 && s.lost == 0 || float64(s.inflight) >= s.window(&c.cc)
 	if !last && seg.sends == 1 && now < s.askAt {
 		return false
 	}

@@ -106,7 +106,7 @@ func (c *Conn) silence() time.Duration {
 // mayBeGone reports whether the peer has all but our CLOSE, and has sent its own.
 func (c *Conn) mayBeGone() bool {
 	s := &c.snd
-	return c.rcv.end.over() && s.fin == finSent && s.lostOnlyFin()
+	return c.rcv.end.over() && s.backlog.fin == finSent && s.lostOnlyFin()
 }
 
 // Revive says that there is a new path to a destination, as the old one did
@@ -146,7 +146,7 @@ func (c *Conn) revive(now instant) {
 // sent its CLOSE and got ours may be gone in good order.
 func (c *Conn) giveUp() {
 	s := &c.snd
-	if c.rcv.end.came && s.fin == finSent && s.lostOnlyFin() {
+	if c.rcv.end.came && s.backlog.fin == finSent && s.lostOnlyFin() {
 		c.finish(nil)
 		return
 	}
