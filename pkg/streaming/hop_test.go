@@ -15,6 +15,7 @@ type hop struct {
 	police bool    // drop what exceeds the rate, with no queue but a burst
 	slow   *slowStart
 	tcp    *connection // instead of all that
+	rest   rest
 
 	tokens  float64
 	filled  time.Time
@@ -35,6 +36,19 @@ type parcel struct {
 type wait struct {
 	at time.Time
 	d  time.Duration
+}
+
+// rest is the time in which the TCP connection to the next router sends next to nothing, to see
+// how long its round trip is without a queue, as BBR does every 10 s.
+type rest struct{ every, lasts, from time.Duration }
+
+// left is for how long it rests on.
+func (r rest) left(now time.Time) time.Duration {
+	if r.every == 0 {
+		return 0
+	}
+	at := (time.Duration(now.UnixNano()) - r.from) % r.every
+	return max(r.lasts-at, 0)
 }
 
 // slowStart is the TCP connection to the next router: its window grows with
@@ -132,6 +146,14 @@ func (h *hop) serve(w *network) {
 	p := h.waiting[0]
 	h.busy = true
 	h.waits = append(h.waits, wait{w.now, w.now.Sub(p.at)})
+	if d := h.rest.left(w.now); d > 0 {
+		w.after(d, func() { h.transmit(w, p) })
+		return
+	}
+	h.transmit(w, p)
+}
+
+func (h *hop) transmit(w *network, p parcel) {
 	rate := h.rate
 	if h.slow != nil {
 		rate = min(rate, h.slow.rate(w.now, p.size))

@@ -269,3 +269,35 @@ func TestShare(t *testing.T) {
 		}
 	}
 }
+
+// TestRests: the connections between routers rest for two of their round trips now and then, each
+// for itself. The path is taken up at once when they are over.
+func TestRests(t *testing.T) {
+	for seed := range uint64(4) {
+		w := newNetwork(t, seed)
+		w.blank = true
+		a, b := w.add(streaming.Config{}), w.add(streaming.Config{})
+		there := link{latency: 250 * ms}
+		for range 3 {
+			from := time.Duration(w.rand.Int64N(int64(10 * time.Second)))
+			there.hops = append(there.hops, &hop{rate: 1e6, queue: 800 << 10, rest: rest{10 * time.Second, 400 * ms, from}})
+		}
+		w.connect(a, b, there, link{latency: 250 * ms, rate: 50e6, queue: 10 << 20})
+		s, r := opened(t, w, a, b)
+		start, had := w.now, r.got
+		s.toSend, s.finish = 40<<20, true
+		if !w.arrives(3*time.Minute, s, r) {
+			t.Fatalf("%d bytes; %+v", r.got, s.conn.Stats())
+		}
+		speed := float64(r.got-had) / r.doneAt.Sub(start).Seconds()
+		var worst time.Duration
+		for _, h := range there.hops {
+			stood, _ := h.standing(start.Add(5*time.Second), 5*time.Second)
+			worst = max(worst, stood)
+		}
+		t.Logf("%.2f of 1 MB/s, a queue of %v stood", speed/1e6, worst.Round(ms))
+		if speed < 0.8e6 || worst > 500*ms { // they rest for an eighth
+			t.Errorf("%.2f of 1 MB/s, a queue of %v stood", speed/1e6, worst.Round(ms))
+		}
+	}
+}

@@ -11,10 +11,17 @@ import "time"
 // of BBR bound what is in flight by what was lost (draft-ietf-ccwg-bbr, 5.5.10); this is
 // the same from outside. Losses alone say nothing: only those beside a queue are its
 // overflow.
+//
+// BBR also sends next to nothing for two round trips, every ten seconds, to see how long they
+// are without a queue; a stream over three such links has to do without an eighth of its path.
+// Where losses tell of a queue, cubic does as well without: a bound keeps it from most of them.
 type ceiling struct {
 	rate   float64 // bytes per second; 0 is no bound
+	cubic  bool    // take that for BBR
+	lossy  bool    // there are losses without a queue, of which cubic makes too much
 	growth float64 // of rate in the next span, where that is clean
-	full   bool    // the queue overflowed in the last span
+	queued bool    // a queue stood at the end of the last span
+	full   bool    // and overflowed in it
 	at     time.Time
 	last   flow
 }
@@ -40,6 +47,9 @@ const (
 	leastGrowth = 0.01
 	mostGrowth  = 0.16
 
+	// chance is the share of lost bytes that is more than mishap.
+	chance = 0.003
+
 	// leastSent is what says something, in bytes of a span.
 	leastSent = 64 << 10
 	// leastSpan and mostSpan are about what is judged at once: two round trips.
@@ -61,16 +71,17 @@ func (c *ceiling) judge(now time.Time, f flow) (changed bool) {
 	if began || sent < leastSent || length > 4*mostSpan {
 		return false
 	}
-	before, full := c.rate, c.full
-	queued := f.rtt > f.shortest+max(f.shortest/16, 5*time.Millisecond)
-	c.full = queued && resent > overflow*sent
+	before, queued, full := *c, c.queued, c.full
+	c.queued = f.rtt > f.shortest+max(f.shortest/16, 5*time.Millisecond)
+	c.full = c.queued && resent > overflow*sent
+	c.choose(queued || c.queued, resent/sent)
 	switch {
 	case c.full && c.rate == 0:
 		c.lower(max(got, size*f.rate)) // it was not full for all of the span
-	case c.full || full && queued:
+	case c.full || full && c.queued:
 		c.lower(min(max(got, c.rate*mostFall), c.rate))
 	case got < c.rate*9/10: // nothing that binds
-	case !queued:
+	case !c.queued:
 		c.rate *= 1 + c.growth
 		c.growth = min(2*c.growth, mostGrowth)
 	case c.growth > 2*leastGrowth: // that was too quick
@@ -79,7 +90,19 @@ func (c *ceiling) judge(now time.Time, f flow) (changed bool) {
 	case resent < overflow/8*sent: // the queue may be that of others
 		c.rate *= 1 + leastGrowth/2
 	}
-	return c.rate != before
+	return c.rate != before.rate || c.cubic != before.cubic
+}
+
+// choose tells BBR's line from cubic's. Not in the middle of losses: cubic would take them
+// for much more than they were.
+func (c *ceiling) choose(queued bool, lost float64) {
+	switch {
+	case c.rate == 0 || queued:
+	case c.cubic && lost > chance:
+		c.cubic, c.lossy = false, true
+	case lost == 0:
+		c.cubic = !c.lossy
+	}
 }
 
 // lower sets the bound below the rate at which a full queue empties.

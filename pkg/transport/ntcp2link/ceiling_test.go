@@ -96,6 +96,49 @@ func TestNoCeiling(t *testing.T) {
 	}
 }
 
+// TestCubic: a line whose queue has overflowed is cubic's once it is calm, until something is lost
+// there without a queue.
+func TestCubic(t *testing.T) {
+	var c ceiling
+	now := time.Unix(1e9, 0)
+	var f flow
+	span := func(lost uint64, rtt time.Duration) bool {
+		now = now.Add(time.Second)
+		f.sent += 1000 * packet
+		f.resent += lost * packet
+		f.packets += 1000
+		f.delivered += 1000 - uint32(lost)
+		f.rate, f.rtt, f.shortest = 1000, rtt, 200*time.Millisecond
+		return c.judge(now, f)
+	}
+	const calm, queue = 200 * time.Millisecond, 300 * time.Millisecond
+	span(0, calm)
+	for _, x := range []struct {
+		lost         uint64
+		rtt          time.Duration
+		cubic, lossy bool
+	}{
+		{20, calm, false, false},   // nothing is bound yet
+		{100, queue, false, false}, // an overflow
+		{0, queue, false, false},
+		{0, calm, false, false}, // a queue stood when it began
+		{0, calm, true, false},
+		{100, queue, true, false}, // as cubic knows it
+		{40, calm, true, false},   // of the same
+		{1, calm, true, false},    // mishap
+		{20, calm, false, true},
+		{100, queue, false, true},
+		{0, calm, false, true},
+		{0, calm, false, true},
+	} {
+		before := c.cubic
+		changed := span(x.lost, x.rtt)
+		if c.cubic != x.cubic || c.lossy != x.lossy || before != c.cubic && !changed {
+			t.Errorf("%d lost, %v: cubic %v, lossy %v, changed %v", x.lost, x.rtt, c.cubic, c.lossy, changed)
+		}
+	}
+}
+
 // TestCeilingIdle: what a connection did before it was idle is no span.
 func TestCeilingIdle(t *testing.T) {
 	var c ceiling

@@ -73,10 +73,16 @@ func tcpFlow(conn net.Conn) (f flow, known bool) {
 	return f, known
 }
 
-// boundRate has a TCP connection send at most so many bytes a second.
-func boundRate(conn net.Conn, rate float64) {
+// govern has a TCP connection send at most so many bytes a second, and choose by BBR or by
+// cubic how much of that.
+func govern(conn net.Conn, rate float64, cubic bool) {
+	by := congestionControl
+	if cubic {
+		by = "cubic"
+	}
 	control(conn, func(fd int) {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE, int(min(rate, math.MaxInt32)))
+		_ = unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, by)
 	})
 }
 

@@ -20,5 +20,5 @@ func tcpAcknowledged(net.Conn) (bytes uint64, all, known bool) { return 0, false
 // tcpFlow knows nothing.
 func tcpFlow(net.Conn) (flow, bool) { return flow{}, false }
 
-// boundRate leaves the rate to the system.
-func boundRate(net.Conn, float64) {}
+// govern leaves it to the system how much it sends.
+func govern(net.Conn, float64, bool) {}

@@ -122,7 +122,7 @@ func (w *writer) bound(now time.Time) {
 	}
 	w.unjudged = 0
 	if f, known := tcpFlow(w.conn); known && w.ceiling.judge(now, f) {
-		boundRate(w.conn, w.ceiling.rate)
+		govern(w.conn, w.ceiling.rate, w.ceiling.cubic)
 	}
 }
 
