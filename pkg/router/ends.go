@@ -88,7 +88,7 @@ func (es *ends) zeroHop(t *ownTunnel, inbound bool) {
 	}
 	t.gateway, t.gatewayID = es.cfg.Hash, t.id
 	t.in = tunnel.NewInbound(tunnel.InboundConfig{
-		Gateway: es.cfg.Hash, GatewayID: t.id, ID: t.id, Budget: es.budget, Counts: &es.endpoints,
+		Gateway: es.cfg.Hash, GatewayID: t.id, Budget: es.budget, Counts: &es.endpoints,
 	})
 }
 

@@ -17,7 +17,6 @@ type sourceLimit struct {
 	sources           map[i2p.Hash]*bucket.Bucket
 	all               bucket.Bucket
 	forgot            time.Time
-	refused           uint64
 }
 
 const maxSources = 8192
@@ -30,17 +29,12 @@ func (l *sourceLimit) allow(now time.Time, from i2p.Hash) bool {
 			l.forget(now)
 		}
 		if len(l.sources) >= l.maxSources {
-			l.refused++
 			return false
 		}
 		b = new(bucket.Bucket)
 		l.sources[from] = b
 	}
-	if b.Take(now, 1, l.rate, l.burst) && l.all.Take(now, 1, l.allRate, l.allBurst) {
-		return true
-	}
-	l.refused++
-	return false
+	return b.Take(now, 1, l.rate, l.burst) && l.all.Take(now, 1, l.allRate, l.allBurst)
 }
 
 // forget drops the sources whose buckets are full again: they are as good as

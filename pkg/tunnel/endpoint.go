@@ -221,6 +221,3 @@ func (e *Endpoint) Expire(now time.Time) { e.counts.Expired += uint64(e.parts.ex
 
 // Close lets go of all buffers. The endpoint is not used afterwards.
 func (e *Endpoint) Close() { e.parts.close() }
-
-// Stats returns the counters.
-func (e *Endpoint) Stats() EndpointStats { return *e.counts }

@@ -33,8 +33,8 @@ func TestFlow(t *testing.T) {
 			defer w.close()
 			out, in := w.outbound(n), w.inbound(n)
 			defer in.Close()
-			if out.Hops() != n || in.Hops() != n {
-				t.Fatalf("%d and %d hops", out.Hops(), in.Hops())
+			if len(out.layers) != n || len(in.layers) != n {
+				t.Fatalf("%d and %d hops", len(out.layers), len(in.layers))
 			}
 			gateway, id := in.Gateway()
 			var came []i2np.Message
@@ -214,7 +214,7 @@ func TestDisorder(t *testing.T) {
 	if came != complete {
 		t.Errorf("%d of %d messages came", came, complete)
 	}
-	if s := e.Stats(); s.Expired == 0 || s.Duplicates == 0 || s.Bad != 0 {
+	if s := e.counts; s.Expired == 0 || s.Duplicates == 0 || s.Bad != 0 {
 		t.Errorf("%+v", s)
 	}
 	e.Expire(w.now.Add(time.Minute))

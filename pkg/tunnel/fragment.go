@@ -143,22 +143,3 @@ func parseFragment(b []byte, at int) (fragment, int, error) {
 	f.data, f.at = p[n:n+size:n+size], at+n
 	return f, at + n + size, nil
 }
-
-// appendTo appends the instructions and the fragment.
-func (f *fragment) appendTo(b []byte) []byte {
-	if f.number > 0 {
-		flag := flagFollowOn | byte(f.number)<<1
-		if f.last {
-			flag |= 1
-		}
-		b = append(b, flag)
-	} else {
-		var head [37]byte
-		b = append(b, head[:f.put(head[:], !f.last)]...)
-	}
-	if !f.whole() {
-		b = binary.BigEndian.AppendUint32(b, f.id)
-	}
-	b = binary.BigEndian.AppendUint16(b, uint16(len(f.data)))
-	return append(b, f.data...)
-}

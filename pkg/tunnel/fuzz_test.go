@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"bytes"
+	"encoding/binary"
 	"testing"
 
 	"i2ptoolkit/pkg/buf/buftest"
@@ -129,4 +130,23 @@ func FuzzTunnelMessage(f *testing.F) {
 		}
 		a.parts.close()
 	})
+}
+
+// appendTo appends the instructions and the fragment.
+func (f *fragment) appendTo(b []byte) []byte {
+	if f.number > 0 {
+		flag := flagFollowOn | byte(f.number)<<1
+		if f.last {
+			flag |= 1
+		}
+		b = append(b, flag)
+	} else {
+		var head [37]byte
+		b = append(b, head[:f.put(head[:], !f.last)]...)
+	}
+	if !f.whole() {
+		b = binary.BigEndian.AppendUint32(b, f.id)
+	}
+	b = binary.BigEndian.AppendUint16(b, uint16(len(f.data)))
+	return append(b, f.data...)
 }

@@ -9,12 +9,11 @@ import (
 )
 
 // InboundConfig describes an inbound tunnel to its creator. Without layers
-// it has no hops: Gateway is the creator itself, and GatewayID is ID.
+// it has no hops: Gateway is the creator itself.
 type InboundConfig struct {
 	Layers    []LayerKeys // in the order of message flow
 	Gateway   i2p.Hash
 	GatewayID uint32
-	ID        uint32
 	Budget    *Budget        // of fragments, shared; may be nil
 	Counts    *EndpointStats // to count in, shared; nil: its own
 }
@@ -24,7 +23,6 @@ type Inbound struct {
 	layers    layers
 	gateway   i2p.Hash
 	gatewayID uint32
-	id        uint32
 	assembler
 }
 
@@ -34,7 +32,6 @@ func NewInbound(cfg InboundConfig) *Inbound {
 		layers:    newLayers(cfg.Layers),
 		gateway:   cfg.Gateway,
 		gatewayID: cfg.GatewayID,
-		id:        cfg.ID,
 		assembler: newAssembler(true, cfg.Budget, cfg.Counts),
 	}
 }
@@ -79,17 +76,8 @@ func (t *Inbound) direct(dst []Delivery, m i2np.Message) ([]Delivery, error) {
 // goes into a lease.
 func (t *Inbound) Gateway() (i2p.Hash, uint32) { return t.gateway, t.gatewayID }
 
-// ID is the tunnel ID with which messages reach us.
-func (t *Inbound) ID() uint32 { return t.id }
-
-// Hops is the number of hops.
-func (t *Inbound) Hops() int { return len(t.layers) }
-
 // Expire drops messages that wait for fragments in vain.
 func (t *Inbound) Expire(now time.Time) { t.counts.Expired += uint64(t.parts.expire(now)) }
 
 // Close lets go of all buffers. The tunnel is not used afterwards.
 func (t *Inbound) Close() { t.parts.close() }
-
-// Stats returns the counters.
-func (t *Inbound) Stats() EndpointStats { return *t.counts }

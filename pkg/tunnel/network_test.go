@@ -137,7 +137,7 @@ func (w *network) outbound(n int) *Outbound {
 func (w *network) inbound(n int) *Inbound {
 	w.t.Helper()
 	if n == 0 {
-		return NewInbound(InboundConfig{Gateway: w.us, GatewayID: 99, ID: 99})
+		return NewInbound(InboundConfig{Gateway: w.us, GatewayID: 99})
 	}
 	b, m, _ := w.build(Config{Inbound: true, Hops: w.hops[:n]})
 	w.mustAccept(b, m)

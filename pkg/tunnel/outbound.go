@@ -109,11 +109,5 @@ func (o *Outbound) Send(dst []Out, now time.Time, ds ...Delivery) ([]Out, error)
 	return dst, failed
 }
 
-// Hops is the number of hops.
-func (o *Outbound) Hops() int { return len(o.layers) }
-
-// FirstHop is the router that tunnel messages are sent to.
-func (o *Outbound) FirstHop() i2p.Hash { return o.framer.to }
-
 // EndRouter is the last hop.
 func (o *Outbound) EndRouter() i2p.Hash { return o.end }

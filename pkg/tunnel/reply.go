@@ -101,7 +101,6 @@ func (b *Build) NewInbound() (*Inbound, error) {
 		Layers:    b.layerKeys(),
 		Gateway:   b.hops[0].Router,
 		GatewayID: b.hops[0].receive,
-		ID:        b.ours,
 		Budget:    b.cfg.Budget,
 		Counts:    b.cfg.Counts,
 	}), nil
