@@ -23,7 +23,7 @@ type transit struct {
 	oldest   []*transitHop // in the order of their expiry
 	batch    tunnel.Batch  // work that forward completes
 	out      []tunnel.Out  // what the last forward returned
-	arrived  []tunnel.Delivery
+	left     []tunnel.Delivery
 	stopping bool // no more tunnels
 }
 
@@ -247,11 +247,11 @@ func (t *transit) forward() []tunnel.Out {
 // leave takes what leaves an outbound tunnel of somebody's.
 func (t *transit) leave(e *tunnel.Endpoint, m i2np.Message) {
 	var err error
-	if t.arrived, err = e.Reassemble(t.arrived[:0], t.now, m); err != nil {
+	if t.left, err = e.Reassemble(t.left[:0], t.now, m); err != nil {
 		t.counts.Malformed++
 	}
-	for i := range t.arrived {
-		d := &t.arrived[i]
+	for i := range t.left {
+		d := &t.left[i]
 		if d.Kind == tunnel.ToLocal {
 			t.counts.Unknown++ // an endpoint has no local destination
 			d.Message.Release()

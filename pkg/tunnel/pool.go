@@ -102,12 +102,12 @@ type Action[T Tunnel] struct {
 //	  |no reply         v                       v
 //	  +------------> dropped <------------------+
 type Pool[T Tunnel] struct {
-	cfg     PoolConfig
-	random  *draw.Source
-	fresh   func() T
-	ways    [2]way[T] // outbound, inbound
-	tests   tests[T]
-	resting bool
+	cfg        PoolConfig
+	random     *draw.Source
+	fresh      func() T
+	directions [2]direction[T] // outbound, inbound
+	tests      tests[T]
+	resting    bool
 }
 
 // NewPool makes a pool without tunnels. For each tunnel that is to be built it
@@ -115,37 +115,37 @@ type Pool[T Tunnel] struct {
 func NewPool[T Tunnel](cfg PoolConfig, fresh func() T) *Pool[T] {
 	cfg.fill()
 	p := &Pool[T]{cfg: cfg, random: draw.From(cfg.Rand), fresh: fresh}
-	p.ways = [...]way[T]{{cfg: &p.cfg, quota: cfg.Outbound}, {cfg: &p.cfg, quota: cfg.Inbound, inbound: true}}
+	p.directions = [...]direction[T]{{cfg: &p.cfg, quota: cfg.Outbound}, {cfg: &p.cfg, quota: cfg.Inbound, inbound: true}}
 	return p
 }
 
-func (p *Pool[T]) way(inbound bool) *way[T] {
+func (p *Pool[T]) direction(inbound bool) *direction[T] {
 	if inbound {
-		return &p.ways[1]
+		return &p.directions[1]
 	}
-	return &p.ways[0]
+	return &p.directions[0]
 }
 
 // Standing are the tunnels of a direction that were built, in the order in
 // which they were. Inbound ones stay a little longer than they live. The slice
 // is only to be read; it is still what it was when the pool has changed.
-func (p *Pool[T]) Standing(inbound bool) []T { return p.way(inbound).standing }
+func (p *Pool[T]) Standing(inbound bool) []T { return p.direction(inbound).standing }
 
 // Builds are the builds of a direction that may yet succeed, in their order; as
 // Standing.
-func (p *Pool[T]) Builds(inbound bool) []T { return p.way(inbound).builds }
+func (p *Pool[T]) Builds(inbound bool) []T { return p.direction(inbound).builds }
 
 // remove drops a tunnel or a build.
 func (p *Pool[T]) remove(t T) {
 	m := t.member()
-	switch w := p.way(m.inbound); m.state {
+	switch d := p.direction(m.inbound); m.state {
 	case building:
 		p.cfg.Limit.inFlight--
 		fallthrough
 	case late:
-		w.builds = without(w.builds, t)
+		d.builds = without(d.builds, t)
 	case standing:
-		w.standing = without(w.standing, t)
+		d.standing = without(d.standing, t)
 	}
 	m.state = gone
 }
@@ -158,9 +158,9 @@ func (p *Pool[T]) Built(now time.Time, t T) bool {
 		return false
 	}
 	p.remove(t)
-	w := p.way(m.inbound)
-	w.standing = append(w.standing, t)
-	w.failed, w.resumeAt = 0, time.Time{}
+	d := p.direction(m.inbound)
+	d.standing = append(d.standing, t)
+	d.failed, d.resumeAt = 0, time.Time{}
 	m.state, m.took = standing, now.Sub(m.started)
 	m.last = m.took
 	ahead := p.cfg.Renew + p.random.Between(0, p.cfg.Renew)
@@ -179,7 +179,7 @@ func (p *Pool[T]) BuildFailed(now time.Time, t T) {
 		return
 	}
 	if m.state == building {
-		p.way(m.inbound).backOff(now, p.random)
+		p.direction(m.inbound).backOff(now, p.random)
 	}
 	p.remove(t)
 }
@@ -203,11 +203,11 @@ func (p *Pool[T]) Resume() { p.resting = false }
 // are dropped: tunnels, and builds, of another length than is wanted now.
 func (p *Pool[T]) Reshape(in, out Quota) (dropped []T) {
 	for i, quota := range [...]Quota{out, in} {
-		w := &p.ways[i]
-		if w.quota.Hops != quota.Hops || w.quota.Variance != quota.Variance {
-			dropped = append(dropped, p.clear(w)...)
+		d := &p.directions[i]
+		if d.quota.Hops != quota.Hops || d.quota.Variance != quota.Variance {
+			dropped = append(dropped, p.clear(d)...)
 		}
-		w.quota, w.failed, w.resumeAt = quota, 0, time.Time{}
+		d.quota, d.failed, d.resumeAt = quota, 0, time.Time{}
 	}
 	return dropped
 }
@@ -215,16 +215,16 @@ func (p *Pool[T]) Reshape(in, out Quota) (dropped []T) {
 // Close gives the pool's share of the limit back, and returns the tunnels and
 // builds that there were. The pool is not used afterwards.
 func (p *Pool[T]) Close() (dropped []T) {
-	for i := range p.ways {
-		dropped = append(dropped, p.clear(&p.ways[i])...)
+	for i := range p.directions {
+		dropped = append(dropped, p.clear(&p.directions[i])...)
 	}
 	p.tests.running = nil
 	return dropped
 }
 
 // clear drops all tunnels of a direction.
-func (p *Pool[T]) clear(w *way[T]) []T {
-	dropped := slices.Concat(w.builds, w.standing)
+func (p *Pool[T]) clear(d *direction[T]) []T {
+	dropped := slices.Concat(d.builds, d.standing)
 	for _, t := range dropped {
 		p.remove(t)
 	}

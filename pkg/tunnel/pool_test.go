@@ -146,7 +146,7 @@ func TestPoolKeepsItsTunnels(t *testing.T) {
 	renewed := map[time.Duration]int{}
 	w.run(2*time.Hour, func() {
 		for _, in := range []bool{false, true} {
-			if n := len(w.p.way(in).usable(w.now)); n < 3 || n > 6 {
+			if n := len(w.p.direction(in).usable(w.now)); n < 3 || n > 6 {
 				t.Fatalf("at %v: %d tunnels", w.now.Sub(epoch), n)
 			}
 		}
@@ -178,9 +178,9 @@ func TestPoolRests(t *testing.T) {
 	w := newPoolWorld(t, quota(3))
 	w.run(time.Minute, nil)
 	w.p.Rest()
-	builds, standing := w.builds, len(w.p.way(true).usable(w.now))
+	builds, standing := w.builds, len(w.p.direction(true).usable(w.now))
 	w.run(5*time.Minute, nil)
-	if n := len(w.p.way(true).usable(w.now)); n != standing || w.builds != builds {
+	if n := len(w.p.direction(true).usable(w.now)); n != standing || w.builds != builds {
 		t.Errorf("%d of %d tunnels left, %d builds", n, standing, w.builds-builds)
 	}
 	w.run(15*time.Minute, nil)
@@ -213,7 +213,7 @@ func TestPoolUnderAttack(t *testing.T) {
 			if lacked {
 				none += w.now.Sub(last)
 			}
-			last, lacked = w.now, len(w.p.way(true).usable(w.now)) == 0
+			last, lacked = w.now, len(w.p.direction(true).usable(w.now)) == 0
 			if n := w.p.cfg.Limit.inFlight; n > 8 || n < 0 {
 				t.Fatalf("%d builds in flight", n)
 			}
@@ -237,7 +237,7 @@ func TestPoolBacksOff(t *testing.T) {
 	}
 	w.success = 1
 	w.run(time.Minute, nil)
-	if a, b := len(w.p.way(true).usable(w.now)), len(w.p.way(false).usable(w.now)); a < 2 || b < 2 {
+	if a, b := len(w.p.direction(true).usable(w.now)), len(w.p.direction(false).usable(w.now)); a < 2 || b < 2 {
 		t.Errorf("%d and %d tunnels a minute after", a, b)
 	}
 }
@@ -261,7 +261,7 @@ func TestPoolSlowBuilds(t *testing.T) {
 	}
 	w.success = 1
 	w.run(6*time.Second, nil)
-	if n := len(w.p.way(false).usable(w.now)); n != 2 || w.builds != 4 {
+	if n := len(w.p.direction(false).usable(w.now)); n != 2 || w.builds != 4 {
 		t.Errorf("%d tunnels after 8 s and %d builds, not 2 and 4", n, w.builds)
 	}
 	for _, p := range lost {
@@ -278,10 +278,10 @@ func TestPoolSlowBuilds(t *testing.T) {
 func TestPoolReplacesBrokenTunnels(t *testing.T) {
 	w := newPoolWorld(t, quota(2))
 	w.run(30*time.Second, nil)
-	bad := w.p.way(true).usable(w.now)[0]
+	bad := w.p.direction(true).usable(w.now)[0]
 	w.broken[bad] = true
 	w.run(4*time.Minute, nil)
-	if slices.Contains(w.p.way(true).usable(w.now), bad) {
+	if slices.Contains(w.p.direction(true).usable(w.now), bad) {
 		t.Error("the broken tunnel is still in use")
 	}
 	if w.drops[DropTests] > 2 {
@@ -293,7 +293,7 @@ func TestPoolReplacesBrokenTunnels(t *testing.T) {
 	}
 	w.success = 0
 	w.run(3*time.Minute, nil)
-	if a, b := len(w.p.way(true).usable(w.now)), len(w.p.way(false).usable(w.now)); a != 1 || b != 1 {
+	if a, b := len(w.p.direction(true).usable(w.now)), len(w.p.direction(false).usable(w.now)); a != 1 || b != 1 {
 		t.Errorf("%d and %d tunnels, one each expected", a, b)
 	}
 }
@@ -304,12 +304,12 @@ func TestPoolBlame(t *testing.T) {
 	for i := range 20 {
 		w := newPoolWorld(t, quota(3))
 		w.run(30*time.Second+time.Duration(i)*5*time.Second, nil)
-		good := w.p.way(true).usable(w.now)
+		good := w.p.direction(true).usable(w.now)
 		bad := good[i%3]
 		w.broken[bad] = true
 		w.p.Suspect(w.now)
 		w.run(suspectPause, nil)
-		if slices.Contains(w.p.way(true).usable(w.now), bad) {
+		if slices.Contains(w.p.direction(true).usable(w.now), bad) {
 			t.Errorf("run %d: after %v a broken tunnel is still in use", i, suspectPause)
 		}
 		if w.drops[DropTests] != 1 {
@@ -323,16 +323,16 @@ func TestPoolBlame(t *testing.T) {
 func TestPoolDoubt(t *testing.T) {
 	w := newPoolWorld(t, quota(3))
 	w.run(30*time.Second, nil)
-	all := w.p.way(false).usable(w.now)
+	all := w.p.direction(false).usable(w.now)
 	bad, good := all[0], all[1]
 	w.broken[bad] = true
 	w.p.Doubt(w.now, bad)
 	w.p.Doubt(w.now, good)
-	if last := w.p.way(false).usable(w.now); last[0] != all[2] {
+	if last := w.p.direction(false).usable(w.now); last[0] != all[2] {
 		t.Errorf("%d is used first: %d and %d are doubtful", last[0].n, bad.n, good.n)
 	}
 	w.run(5*time.Second, nil)
-	if now := w.p.way(false).usable(w.now); slices.Contains(now, bad) || !slices.Contains(now, good) {
+	if now := w.p.direction(false).usable(w.now); slices.Contains(now, bad) || !slices.Contains(now, good) {
 		t.Errorf("%d in use, the broken one: %v", len(now), slices.Contains(now, bad))
 	}
 }
@@ -434,7 +434,7 @@ func TestPoolLateReply(t *testing.T) {
 		t.Error("a reply after 20 s is to be taken, once")
 	}
 	w.p.BuildFailed(w.now, first) // of no effect
-	if len(w.p.way(false).usable(w.now))+len(w.p.way(true).usable(w.now)) != 1 {
+	if len(w.p.direction(false).usable(w.now))+len(w.p.direction(true).usable(w.now)) != 1 {
 		t.Error("one usable tunnel expected")
 	}
 	w.p.Lost(first)
@@ -551,7 +551,7 @@ func TestUrgentBuilds(t *testing.T) {
 		for _, p := range append([]*Pool[*pooled]{steady}, others...) { // in the order of their opening, as the router does
 			tick(p, now)
 		}
-		if len(steady.way(true).usable(now)) == 0 || len(steady.way(false).usable(now)) == 0 {
+		if len(steady.direction(true).usable(now)) == 0 || len(steady.direction(false).usable(now)) == 0 {
 			none += step
 		}
 	}

@@ -43,10 +43,10 @@ func (p *Pool[T]) endTests(now time.Time, as []Action[T]) []Action[T] {
 			as = append(as, Action[T]{Kind: ActionTestTimeout, Test: x})
 		}
 	}
-	for i := range p.ways {
-		w := &p.ways[i]
-		for _, t := range w.standing {
-			if t.member().failures >= p.cfg.TestFailures && len(w.usable(now)) > 1 {
+	for i := range p.directions {
+		d := &p.directions[i]
+		for _, t := range d.standing {
+			if t.member().failures >= p.cfg.TestFailures && len(d.usable(now)) > 1 {
 				p.remove(t)
 				as = append(as, Action[T]{Kind: ActionDrop, Tunnel: t, Reason: DropTests})
 			}
@@ -57,18 +57,18 @@ func (p *Pool[T]) endTests(now time.Time, as []Action[T]) []Action[T] {
 
 // startTests starts the tests that are due.
 func (p *Pool[T]) startTests(now time.Time, as []Action[T]) []Action[T] {
-	for i := range p.ways {
-		w := &p.ways[i]
-		for _, t := range w.standing {
+	for i := range p.directions {
+		d := &p.directions[i]
+		for _, t := range d.standing {
 			if !p.testable(now, t) || now.Before(t.member().testAt) {
 				continue
 			}
-			back, ok := p.way(!w.inbound).counterpart(now, &p.tests)
+			back, ok := p.direction(!d.inbound).counterpart(now, &p.tests)
 			if !ok {
 				continue
 			}
 			x := &Test[T]{Out: t, In: back, Sent: now}
-			if w.inbound {
+			if d.inbound {
 				x.Out, x.In = back, t
 			}
 			x.deadline = now.Add(x.patience(p.cfg.TestTimeout))
@@ -127,8 +127,8 @@ func (p *Pool[T]) Suspect(now time.Time) {
 		return
 	}
 	p.tests.suspected = now
-	for i := range p.ways {
-		for _, t := range p.ways[i].standing {
+	for i := range p.directions {
+		for _, t := range p.directions[i].standing {
 			t.member().recheck(now)
 		}
 	}

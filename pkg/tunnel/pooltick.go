@@ -28,13 +28,13 @@ func (p *Pool[T]) Tick(now time.Time) []Action[T] {
 
 // expire drops what is past its time.
 func (p *Pool[T]) expire(now time.Time, as []Action[T]) []Action[T] {
-	for i := range p.ways {
-		w := &p.ways[i]
-		for _, t := range w.builds {
+	for i := range p.directions {
+		d := &p.directions[i]
+		for _, t := range d.builds {
 			m := t.member()
 			age := now.Sub(m.started)
 			if m.state == building && age >= p.cfg.BuildTimeout {
-				w.backOff(now, p.random)
+				d.backOff(now, p.random)
 				m.state = late
 				p.cfg.Limit.inFlight--
 				as = append(as, Action[T]{Kind: ActionTimeout, Tunnel: t})
@@ -44,7 +44,7 @@ func (p *Pool[T]) expire(now time.Time, as []Action[T]) []Action[T] {
 				as = append(as, Action[T]{Kind: ActionDrop, Tunnel: t, Reason: DropNoReply})
 			}
 		}
-		for _, t := range w.standing {
+		for _, t := range d.standing {
 			if !now.Before(t.member().end()) {
 				p.remove(t)
 				as = append(as, Action[T]{Kind: ActionDrop, Tunnel: t, Reason: DropExpired})
@@ -58,17 +58,17 @@ func (p *Pool[T]) expire(now time.Time, as []Action[T]) []Action[T] {
 // The direction that has fewer tunnels goes first.
 func (p *Pool[T]) startBuilds(now time.Time, as []Action[T]) []Action[T] {
 	lost := p.lateBuild()
-	w := p.way(len(p.way(true).usable(now)) < len(p.way(false).usable(now)))
-	for idle := 0; idle < 2; w = p.way(!w.inbound) {
-		need, urgent := w.missing(now, lost)
-		if need <= 0 || now.Before(w.resumeAt) || !p.cfg.Limit.take(now, urgent) {
+	d := p.direction(len(p.direction(true).usable(now)) < len(p.direction(false).usable(now)))
+	for idle := 0; idle < 2; d = p.direction(!d.inbound) {
+		need, urgent := d.missing(now, lost)
+		if need <= 0 || now.Before(d.resumeAt) || !p.cfg.Limit.take(now, urgent) {
 			idle++
 			continue
 		}
 		idle = 0
 		t := p.fresh()
-		*t.member() = Member{inbound: w.inbound, hops: w.quota.length(p.random), started: now}
-		w.builds = append(w.builds, t)
+		*t.member() = Member{inbound: d.inbound, hops: d.quota.length(p.random), started: now}
+		d.builds = append(d.builds, t)
 		as = append(as, Action[T]{Kind: ActionBuild, Tunnel: t})
 	}
 	return as
@@ -78,8 +78,8 @@ func (p *Pool[T]) startBuilds(now time.Time, as []Action[T]) []Action[T] {
 // is no tunnel that works.
 func (p *Pool[T]) lateBuild() time.Duration {
 	var usual time.Duration
-	for i := range p.ways {
-		for _, t := range p.ways[i].standing {
+	for i := range p.directions {
+		for _, t := range p.directions[i].standing {
 			usual = max(usual, t.member().took)
 		}
 	}
@@ -100,9 +100,9 @@ func (p *Pool[T]) Deadline(now time.Time) time.Time {
 		}
 	}
 	lost := p.lateBuild()
-	for i := range p.ways {
-		w := &p.ways[i]
-		for _, t := range w.builds {
+	for i := range p.directions {
+		d := &p.directions[i]
+		for _, t := range d.builds {
 			m := t.member()
 			at(m.started.Add(p.cfg.LateReply))
 			if m.state == building {
@@ -111,20 +111,20 @@ func (p *Pool[T]) Deadline(now time.Time) time.Time {
 				later(m.started.Add(lost))
 			}
 		}
-		for _, t := range w.standing {
+		for _, t := range d.standing {
 			m := t.member()
 			at(m.end())
 			later(m.renewAt)
 			later(m.Expires())
-			if p.testable(now, t) && len(p.way(!w.inbound).untested(now, &p.tests)) > 0 {
+			if p.testable(now, t) && len(p.direction(!d.inbound).untested(now, &p.tests)) > 0 {
 				at(m.testAt)
 			}
 		}
 		if p.resting {
 			continue
 		}
-		if need, urgent := w.missing(now, lost); need > 0 {
-			at(w.startAt(now, urgent))
+		if need, urgent := d.missing(now, lost); need > 0 {
+			at(d.startAt(now, urgent))
 		}
 	}
 	for _, x := range p.tests.running {

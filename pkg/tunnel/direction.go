@@ -7,9 +7,9 @@ import (
 	"i2ptoolkit/pkg/draw"
 )
 
-// way is one direction of a pool. Its lists are in the order of their changes,
+// direction is one direction of a pool. Its lists are in the order of their changes,
 // and what was handed out of them stays as it is.
-type way[T Tunnel] struct {
+type direction[T Tunnel] struct {
 	cfg      *PoolConfig
 	inbound  bool
 	quota    Quota
@@ -28,15 +28,15 @@ func without[T Tunnel](ts []T, t T) []T {
 
 // usable are the tunnels in the order of use: those that pass their tests
 // first, and among equals those that live longest.
-func (w *way[T]) usable(now time.Time) (ts []T) {
-	for _, t := range w.standing {
+func (d *direction[T]) usable(now time.Time) (ts []T) {
+	for _, t := range d.standing {
 		if t.member().usable(now) {
 			ts = append(ts, t)
 		}
 	}
 	slices.SortStableFunc(ts, func(a, b T) int {
 		x, y := a.member(), b.member()
-		many := w.cfg.TestFailures // more of them make no difference
+		many := d.cfg.TestFailures // more of them make no difference
 		if c := min(x.failures, many) - min(y.failures, many); c != 0 {
 			return c
 		}
@@ -47,9 +47,9 @@ func (w *way[T]) usable(now time.Time) (ts []T) {
 
 // working counts the tunnels that nothing is known against: where there is
 // none, those that have failed a test are not waited for.
-func (w *way[T]) working(now time.Time) int {
+func (d *direction[T]) working(now time.Time) int {
 	n := 0
-	for _, t := range w.standing {
+	for _, t := range d.standing {
 		if m := t.member(); m.failures == 0 && m.usable(now) {
 			n++
 		}
@@ -59,17 +59,17 @@ func (w *way[T]) working(now time.Time) int {
 
 // backOff delays the next build after a failed one: half a second, doubled
 // for each failure in a row, up to a minute, or less while tunnels lack.
-func (w *way[T]) backOff(now time.Time, random *draw.Source) {
+func (d *direction[T]) backOff(now time.Time, random *draw.Source) {
 	limit := time.Minute
-	switch n := w.working(now); {
+	switch n := d.working(now); {
 	case n == 0:
 		limit = 5 * time.Second
-	case n < w.quota.Tunnels:
+	case n < d.quota.Tunnels:
 		limit = 15 * time.Second
 	}
-	d := min(500*time.Millisecond<<min(w.failed, 10), limit)
-	w.failed++
-	w.resumeAt = now.Add(d*3/4 + random.Between(0, d/2))
+	pause := min(500*time.Millisecond<<min(d.failed, 10), limit)
+	d.failed++
+	d.resumeAt = now.Add(pause*3/4 + random.Between(0, pause/2))
 }
 
 // soonBuild is how long who has no tunnel waits for one build alone.
@@ -81,9 +81,9 @@ const lastMoments = 30 * time.Second
 // missing is the number of builds to start, and whether the next of them is
 // urgent: there is no tunnel, or soon will be none, and no build has just begun.
 // Builds of the age lost are not counted on where no tunnel works.
-func (w *way[T]) missing(now time.Time, lost time.Duration) (need int, urgent bool) {
+func (d *direction[T]) missing(now time.Time, lost time.Duration) (need int, urgent bool) {
 	pending, slow, begun := 0, 0, false
-	for _, t := range w.builds {
+	for _, t := range d.builds {
 		m := t.member()
 		if m.state == late {
 			continue
@@ -95,15 +95,15 @@ func (w *way[T]) missing(now time.Time, lost time.Duration) (need int, urgent bo
 		}
 		begun = begun || age < soonBuild
 	}
-	need = w.quota.Tunnels + w.quota.Backups
-	usable, lasting, working := 0, 0, w.working(now) > 0
-	for _, t := range w.standing {
+	need = d.quota.Tunnels + d.quota.Backups
+	usable, lasting, working := 0, 0, d.working(now) > 0
+	for _, t := range d.standing {
 		m := t.member()
 		if !m.usable(now) {
 			continue
 		}
 		usable++
-		if m.failures >= w.cfg.TestFailures || m.failures > 0 && !working {
+		if m.failures >= d.cfg.TestFailures || m.failures > 0 && !working {
 			continue
 		}
 		if now.Before(m.renewAt) {
@@ -115,18 +115,18 @@ func (w *way[T]) missing(now time.Time, lost time.Duration) (need int, urgent bo
 	}
 	switch {
 	case need <= 0:
-	case w.failed > 3 && usable < w.quota.Tunnels: // builds seldom succeed: try many
-		need = w.cfg.MaxBuilding
+	case d.failed > 3 && usable < d.quota.Tunnels: // builds seldom succeed: try many
+		need = d.cfg.MaxBuilding
 	case !working: // two attempts at the first tunnel; the slow ones are most likely lost
 		need = max(need, 2)
-		pending = max(pending-slow, pending-2*w.cfg.MaxBuilding)
+		pending = max(pending-slow, pending-2*d.cfg.MaxBuilding)
 	}
-	return min(need, w.cfg.MaxBuilding) - pending, lasting == 0 && !begun
+	return min(need, d.cfg.MaxBuilding) - pending, lasting == 0 && !begun
 }
 
 // startAt is when the next build may start.
-func (w *way[T]) startAt(now time.Time, urgent bool) time.Time {
-	start, l := w.resumeAt, w.cfg.Limit
+func (d *direction[T]) startAt(now time.Time, urgent bool) time.Time {
+	start, l := d.resumeAt, d.cfg.Limit
 	if next := l.next(urgent); start.Before(next) {
 		start = next
 	}
@@ -140,21 +140,21 @@ func (w *way[T]) startAt(now time.Time, urgent bool) time.Time {
 }
 
 // untested are the tunnels that a test may use, in the order of use.
-func (w *way[T]) untested(now time.Time, ts *tests[T]) []T {
-	return slices.DeleteFunc(w.usable(now), ts.has)
+func (d *direction[T]) untested(now time.Time, ts *tests[T]) []T {
+	return slices.DeleteFunc(d.usable(now), ts.has)
 }
 
 // counterpart is the tunnel that a test of one of the other direction uses: each
 // in its turn, of those with the fewest failures.
-func (w *way[T]) counterpart(now time.Time, ts *tests[T]) (t T, ok bool) {
-	best := w.untested(now, ts)
+func (d *direction[T]) counterpart(now time.Time, ts *tests[T]) (t T, ok bool) {
+	best := d.untested(now, ts)
 	if len(best) == 0 {
 		return t, false
 	}
 	least := best[0].member().failures
 	best = slices.DeleteFunc(best, func(t T) bool { return t.member().failures != least })
-	w.turn++
-	return best[w.turn%len(best)], true
+	d.turn++
+	return best[d.turn%len(best)], true
 }
 
 // length draws a tunnel's number of hops. Variance alone makes no tunnel
