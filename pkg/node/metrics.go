@@ -7,7 +7,7 @@ import (
 
 func (n *Node) newMetrics() *metrics.Registry {
 	return metrics.New(metrics.Sources{
-		Lost: n.transport.Lost, Drivers: n.transport.Drivers, Router: n.router.Counts, Destinations: n.Hall.Destinations.Stats, Reseed: n.joiner.Stats, Events: n.events.Stats,
+		Lost: n.transport.Lost, Drivers: n.transport.Drivers, Router: n.router.Numbers, Destinations: n.Hall.Destinations.Stats, Reseed: n.joiner.Stats, Events: n.events.Stats,
 		Log: n.lines.Lines, Node: n.counts,
 		Control: func() server.Stats {
 			if srv := n.server.Load(); srv != nil {

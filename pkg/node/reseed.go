@@ -24,7 +24,7 @@ func (n *Node) newJoiner() (*join.Joiner, error) {
 	}
 	return join.New(join.Config{
 		Policy: policy, Log: n.log,
-		Known: func() int { return n.router.Counts().DB.Routers },
+		Known: func() int { return n.router.Numbers().DB.Routers },
 		Learn: func(ri *routerinfo.RouterInfo) { n.Learn([]*routerinfo.RouterInfo{ri}) },
 		Event: func(detail string) {
 			n.events.Publish(control.Event{Event: "reseed", Detail: detail})

@@ -126,7 +126,7 @@ func (n *Node) waitForStop(ctx, work context.Context) {
 	poll := time.NewTicker(250 * time.Millisecond)
 	defer poll.Stop()
 	for told := false; ; {
-		carried := n.router.Counts().Transit
+		carried := n.router.Numbers().Transit
 		if carried == 0 {
 			return
 		}

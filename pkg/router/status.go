@@ -42,8 +42,8 @@ type Numbers struct {
 	Profiles                      profile.Stats
 }
 
-// Counts returns the numbers.
-func (r *Router) Counts() Numbers {
+// Numbers returns the counts with what there is at the moment.
+func (r *Router) Numbers() Numbers {
 	var n Numbers
 	r.within(func() {
 		n.Counts = r.counts

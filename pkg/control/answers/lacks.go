@@ -65,7 +65,7 @@ func (n needs) noReseed() string {
 // Lacks says why there are no tunnels, as far as that is known; empty: there are, or soon
 // will be.
 func (a *Answers) Lacks() string {
-	return a.lacks(a.cfg.Router.Counts(), a.cfg.Transport.Stats(), a.cfg.Settings(), a.cfg.Standing())
+	return a.lacks(a.cfg.Router.Numbers(), a.cfg.Transport.Stats(), a.cfg.Settings(), a.cfg.Standing())
 }
 
 func (a *Answers) lacks(c router.Numbers, t transport.Stats, s config.Config, at Standing) string {
@@ -82,7 +82,7 @@ func (a *Answers) lacks(c router.Numbers, t transport.Stats, s config.Config, at
 // WatchLacks tells of what keeps the router from its work, until ctx ends. It begins once the
 // netDb has been read.
 func (a *Answers) WatchLacks(ctx context.Context, tell func(lack string)) {
-	hopeless := a.cfg.Router.Counts().DB.Routers == 0 && !a.cfg.Joiner.Policy().Auto
+	hopeless := a.cfg.Router.Numbers().DB.Routers == 0 && !a.cfg.Joiner.Policy().Auto
 	warnOfLacks(ctx, hopeless, func() {
 		if lack := a.Lacks(); lack != "" {
 			tell(lack)

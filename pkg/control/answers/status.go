@@ -10,7 +10,7 @@ import (
 // Status tells how the router is.
 func (a *Answers) Status() control.Status {
 	now, s, at := a.cfg.Now(), a.cfg.Settings(), a.cfg.Standing()
-	c, t := a.cfg.Router.Counts(), a.cfg.Transport.Stats()
+	c, t := a.cfg.Router.Numbers(), a.cfg.Transport.Stats()
 	out := control.Status{
 		Version: control.Version(), APILevel: control.APILevel, State: a.state(at),
 		Started: a.cfg.Started.UTC(), UptimeSeconds: int64(now.Sub(a.cfg.Started) / time.Second),
