@@ -209,6 +209,12 @@ func TestNeighbours(t *testing.T) {
 	if n.expire(now); len(n.asks) != 0 || n.weigh(now, p) != (strain{}) {
 		t.Errorf("after the window %d pairs are known", len(n.asks))
 	}
+}
+
+// TestBursts: several requests at once may be dropped, although a pair has not
+// had its share.
+func TestBursts(t *testing.T) {
+	n, now, p := newNeighbours(stranger(1)), meshStart, []pair{pairOf(stranger(1), stranger(2))}
 	for range burstShare {
 		n.note(now, p)
 	}

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -275,116 +274,6 @@ func TestPoolSlowBuilds(t *testing.T) {
 	}
 }
 
-func TestPoolReplacesBrokenTunnels(t *testing.T) {
-	w := newPoolWorld(t, quota(2))
-	w.run(30*time.Second, nil)
-	bad := w.p.direction(true).usable(w.now)[0]
-	w.broken[bad] = true
-	w.run(4*time.Minute, nil)
-	if slices.Contains(w.p.direction(true).usable(w.now), bad) {
-		t.Error("the broken tunnel is still in use")
-	}
-	if w.drops[DropTests] > 2 {
-		t.Errorf("%d tunnels dropped for one broken", w.drops[DropTests])
-	}
-	// With all of them broken the last one stays.
-	for _, p := range append(w.standing(), w.building()...) {
-		w.broken[p] = true
-	}
-	w.success = 0
-	w.run(3*time.Minute, nil)
-	if a, b := len(w.p.direction(true).usable(w.now)), len(w.p.direction(false).usable(w.now)); a != 1 || b != 1 {
-		t.Errorf("%d and %d tunnels, one each expected", a, b)
-	}
-}
-
-// TestPoolBlame: a broken tunnel takes none of those with it that it was
-// tested with.
-func TestPoolBlame(t *testing.T) {
-	for i := range 20 {
-		w := newPoolWorld(t, quota(3))
-		w.run(30*time.Second+time.Duration(i)*5*time.Second, nil)
-		good := w.p.direction(true).usable(w.now)
-		bad := good[i%3]
-		w.broken[bad] = true
-		w.p.Suspect(w.now)
-		w.run(suspectPause, nil)
-		if slices.Contains(w.p.direction(true).usable(w.now), bad) {
-			t.Errorf("run %d: after %v a broken tunnel is still in use", i, suspectPause)
-		}
-		if w.drops[DropTests] != 1 {
-			t.Errorf("run %d: %d tunnels dropped for one broken", i, w.drops[DropTests])
-		}
-	}
-}
-
-// TestPoolDoubt: a tunnel of which one hop has gone away ends with the first
-// test that fails, and stays if it works.
-func TestPoolDoubt(t *testing.T) {
-	w := newPoolWorld(t, quota(3))
-	w.run(30*time.Second, nil)
-	all := w.p.direction(false).usable(w.now)
-	bad, good := all[0], all[1]
-	w.broken[bad] = true
-	w.p.Doubt(w.now, bad)
-	w.p.Doubt(w.now, good)
-	if last := w.p.direction(false).usable(w.now); last[0] != all[2] {
-		t.Errorf("%d is used first: %d and %d are doubtful", last[0].n, bad.n, good.n)
-	}
-	w.run(5*time.Second, nil)
-	if now := w.p.direction(false).usable(w.now); slices.Contains(now, bad) || !slices.Contains(now, good) {
-		t.Errorf("%d in use, the broken one: %v", len(now), slices.Contains(now, bad))
-	}
-}
-
-// TestPoolFailing: one test may be lost. A tunnel comes after others when two in
-// a row are, or one where there was reason to doubt it, until one comes back.
-func TestPoolFailing(t *testing.T) {
-	p := testPool(quota(1))
-	now := epoch
-	for _, a := range p.Tick(now) {
-		p.Built(now, a.Tunnel)
-	}
-	out, in := p.Standing(false)[0], p.Standing(true)[0]
-	fail := func(ok bool) {
-		t.Helper()
-		now = now.Add(p.cfg.TestEvery * 5 / 4)
-		as := p.Tick(now)
-		i := slices.IndexFunc(as, func(a Action[*pooled]) bool { return a.Kind == ActionTest })
-		if i < 0 {
-			t.Fatal("no test was due")
-		}
-		if now = now.Add(time.Second); ok {
-			p.TestOK(now, as[i].Test)
-		} else {
-			p.TestFailed(now, as[i].Test)
-		}
-	}
-	expect := func(failing bool) {
-		t.Helper()
-		if out.Failing() != failing || in.Failing() != failing {
-			t.Errorf("failing: %v and %v", out.Failing(), in.Failing())
-		}
-	}
-	fail(false)
-	expect(false)
-	fail(true)
-	p.Recheck(now, out)
-	p.Recheck(now, in)
-	expect(false)
-	fail(false)
-	expect(true)
-	fail(true)
-	expect(false)
-	p.Doubt(now, out)
-	p.Doubt(now, in)
-	expect(true)
-	if fail(true); out.RTT() != time.Second {
-		t.Errorf("the last test took %v", out.RTT())
-	}
-	expect(false)
-}
-
 // TestPoolListsStay: a list of tunnels is still what it was when the pool has
 // changed meanwhile.
 func TestPoolListsStay(t *testing.T) {
@@ -398,25 +287,6 @@ func TestPoolListsStay(t *testing.T) {
 	w.run(time.Minute, nil)
 	if now := w.p.Standing(true); !slices.Equal(list, want) || len(now) < 4 || slices.Contains(now, want[0]) || slices.Contains(now, want[1]) {
 		t.Errorf("of %d tunnels two were lost: %d in the old list, %d now", len(want), len(list), len(now))
-	}
-}
-
-// TestPoolSuspects: however often somebody complains, the tests have a pace.
-func TestPoolSuspects(t *testing.T) {
-	w := newPoolWorld(t, quota(3))
-	w.run(30*time.Second, nil)
-	tests := 0
-	for range 600 {
-		w.p.Suspect(w.now)
-		w.run(100*time.Millisecond, nil)
-	}
-	for _, line := range w.trace {
-		if strings.Contains(line, fmt.Sprint("{", ActionTest)) {
-			tests++
-		}
-	}
-	if tests == 0 || tests > 60 {
-		t.Errorf("%d tests in a minute", tests)
 	}
 }
 
@@ -458,104 +328,5 @@ func TestPoolLengths(t *testing.T) {
 		if len(w.lens) != c.max-c.min+1 {
 			t.Errorf("%+v: lengths %v", c, w.lens)
 		}
-	}
-}
-
-func TestBuildLimitIsShared(t *testing.T) {
-	limit := NewBuildLimit(0, 5)
-	var pools []*Pool[*pooled]
-	for i := range 10 {
-		cfg := quota(2)
-		cfg.Limit, cfg.Rand = limit, seeded(byte(i))
-		p := testPool(cfg)
-		pools = append(pools, p)
-	}
-	builds := 0
-	for i := range 100 {
-		for _, p := range pools {
-			for _, a := range p.Tick(epoch.Add(time.Duration(i) * 100 * time.Millisecond)) {
-				if a.Kind == ActionBuild {
-					builds++
-				}
-			}
-		}
-	}
-	if builds != 5 {
-		t.Errorf("%d builds in flight, 5 allowed", builds)
-	}
-	for _, p := range pools {
-		p.Close()
-	}
-	if limit.inFlight != 0 {
-		t.Errorf("%d in flight at the end", limit.inFlight)
-	}
-}
-
-// TestBuildLimitBurst: after a pause a few builds start at once, for who has no
-// tunnel more than for others; then the pace holds.
-func TestBuildLimitBurst(t *testing.T) {
-	for _, urgent := range []bool{false, true} {
-		limit := NewBuildLimit(0, 1000)
-		now, burst, after := epoch, 0, 0
-		for limit.take(now, urgent) {
-			burst++
-		}
-		for ; now.Before(epoch.Add(10 * time.Second)); now = now.Add(10 * time.Millisecond) {
-			if limit.take(now, urgent) {
-				after++
-			}
-		}
-		if want := map[bool]int{false: buildBurst, true: urgentBurst}[urgent]; burst != want || after < 39 || after > 40 {
-			t.Errorf("urgent %v: %d builds at once, %d in 10 s after them", urgent, burst, after)
-		}
-	}
-}
-
-// TestUrgentBuilds: pools that come and go take up the pace, and the tunnels of
-// one that stays are renewed all the same.
-func TestUrgentBuilds(t *testing.T) {
-	limit := NewBuildLimit(0, 0)
-	pool := func(seed int) *Pool[*pooled] {
-		cfg := quota(2)
-		cfg.Limit, cfg.Rand = limit, seeded(byte(seed))
-		p := testPool(cfg)
-		return p
-	}
-	const step, buildTime = 50 * time.Millisecond, 2 * time.Second
-	replies := map[time.Time][]func(){}
-	tick := func(p *Pool[*pooled], now time.Time) {
-		for _, a := range p.Tick(now) {
-			switch a.Kind {
-			case ActionBuild:
-				at := now.Add(buildTime)
-				replies[at] = append(replies[at], func() { p.Built(at, a.Tunnel) })
-			case ActionTest:
-				p.TestOK(now, a.Test)
-			}
-		}
-	}
-	steady, others, none := pool(0), []*Pool[*pooled](nil), time.Duration(0)
-	for i := range int(time.Hour / step) {
-		now := epoch.Add(time.Duration(i) * step)
-		for _, reply := range replies[now] {
-			reply()
-		}
-		delete(replies, now)
-		if i%4 == 0 {
-			others = append(others, pool(i))
-		}
-		if len(others) > 5 {
-			others[0].Close()
-			others = others[1:]
-		}
-		for _, p := range append([]*Pool[*pooled]{steady}, others...) { // in the order of their opening, as the router does
-			tick(p, now)
-		}
-		if len(steady.direction(true).usable(now)) == 0 || len(steady.direction(false).usable(now)) == 0 {
-			none += step
-		}
-	}
-	if none > buildTime {
-		t.Errorf("without tunnels for %v of an hour", none)
 	}
 }
