@@ -14,6 +14,7 @@ func manual() cli.Manual {
 		},
 		Files: []cli.Entry{
 			{Term: "netDb/rX/routerInfo-HASH.dat", Text: "a RouterInfo in a netDb directory, with the first letter of its hash for X; Java I2P, i2pd and this toolkit keep them so"},
+			{Term: "netDb/tX, netDb/sX", Text: "the same in the directory of i2p-router, for routers that it was only told of, and for those that it knows only because it asked"},
 		},
 	}
 }

@@ -185,14 +185,16 @@ func (db *DB) store(now time.Time, src Source, ri *routerinfo.RouterInfo, sum pr
 	if err := db.gate.verify(now, src, ri); err != nil {
 		return Unchanged, err
 	}
-	return db.insert(now, &entry{sum: sum, raw: pack(ri.Bytes()), heard: now.Unix(), src: src, verified: src != FromDisk})
+	return db.insert(now, &entry{sum: sum, raw: pack(ri.Bytes()), heard: now.Unix(), src: src, verified: !src.disk()})
 }
 
 // seen notes that a RouterInfo no newer than ours has come.
 func (db *DB) seen(src Source, published i2p.Date, old *entry) {
 	db.stats.Unchanged++
-	if published == old.sum.Published {
-		old.came.add(src)
+	if on := old.came.disk(); published == old.sum.Published {
+		if old.came.add(src); old.came.disk() != on {
+			db.unwritten.changes(old.sum.Hash)
+		}
 	}
 	if src > old.src && src == FromSession {
 		old.src = src
@@ -202,13 +204,16 @@ func (db *DB) seen(src Source, published i2p.Date, old *entry) {
 
 // insert puts a checked entry into the table and makes room for it.
 func (db *DB) insert(now time.Time, e *entry) (Change, error) {
-	old := db.records.of[e.sum.Hash]
+	old, src := db.records.of[e.sum.Hash], e.src
 	if old == nil && !db.makeRoom(now, e) {
 		return Unchanged, ErrFull
 	}
-	e.came.add(e.src)
-	db.unwritten.has(e)
+	e.came.add(src)
 	db.put(e)
+	db.unwritten.returns(e.sum.Hash)
+	if e.came.disk() != src {
+		db.unwritten.changes(e.sum.Hash)
+	}
 	if old != nil {
 		db.stats.Updated++
 		return Updated, nil
@@ -238,7 +243,7 @@ func (db *DB) remove(e *entry) {
 	db.gate.uncount(&e.sum)
 	db.floodfills.remove(e.sum.Hash)
 	db.parsed.drop(e.sum.Hash)
-	db.unwritten.lacks(e.sum.Hash)
+	db.unwritten.removes(e.sum.Hash)
 }
 
 // refile puts an entry where it belongs after its standing has changed: a
@@ -275,7 +280,8 @@ func (db *DB) queried(now time.Time, floodfill i2p.Hash, answered bool) {
 func (db *DB) Drain(limit int) (write []File, remove []i2p.Hash) {
 	hashes, remove := db.unwritten.take(limit)
 	for _, h := range hashes {
-		write = append(write, File{h, unpack(db.records.of[h].raw)})
+		e := db.records.of[h]
+		write = append(write, File{h, unpack(e.raw), e.came.disk()})
 	}
 	return write, remove
 }

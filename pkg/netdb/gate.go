@@ -92,7 +92,7 @@ type gate struct {
 func (g *gate) check(now time.Time, src Source, sum *profile.Summary, netID, size int) error {
 	age := now.Sub(sum.Published.Time())
 	oldest := maxAge
-	if src == FromDisk || src == FromReseed {
+	if src.disk() || src == FromReseed {
 		oldest = maxAgeOffline
 	}
 	switch {
@@ -156,7 +156,7 @@ func (g *gate) newRouter(now time.Time, look uint32) bool {
 // verify checks the signature. Those on disk were checked, or are once they are used.
 func (g *gate) verify(now time.Time, src Source, ri *routerinfo.RouterInfo) error {
 	switch {
-	case src == FromDisk:
+	case src.disk():
 		return nil
 	case src == FromStore && !g.verifications.Take(now, 1, verifyRate, verifyBurst):
 		return ErrFlood

@@ -26,23 +26,25 @@ func (f *forge) near(t *testing.T, db *DB, key i2p.Hash) *entry {
 func TestSoughtIsNotNamed(t *testing.T) {
 	f, key := newForge(t), i2p.HashOf([]byte("key"))
 	for _, floodfill := range []bool{false, true} {
-		db := newDB(Config{Floodfill: floodfill, SamePrefix: true})
-		for range 20 {
-			mustStore(t, db, FromReseed, f.router(t, routerConfig{caps: "XfR"}))
-		}
-		s := NewSegment(SegmentConfig{DB: db, Rand: seeded(2)})
-		marker := f.near(t, db, key)
-		marker.came.add(FromReply)
-		db.put(marker)
-		named := func() bool {
-			r := s.HandleLookup(testTime, i2p.Hash{5}, i2np.DatabaseLookup{Key: key, From: i2p.Hash{5}, Kind: i2np.LookupLeaseSet})
-			return slices.Contains(r.Search.Peers, marker.sum.Hash)
-		}
-		if named() {
-			t.Errorf("floodfill %v: it is named", floodfill)
-		}
-		if marker.came.add(FromStore); !named() {
-			t.Errorf("floodfill %v: it is not named although somebody stored it", floodfill)
+		for _, sought := range []Source{FromReply, FromDiskSought} {
+			db := newDB(Config{Floodfill: floodfill, SamePrefix: true})
+			for range 20 {
+				mustStore(t, db, FromReseed, f.router(t, routerConfig{caps: "XfR"}))
+			}
+			s := NewSegment(SegmentConfig{DB: db, Rand: seeded(2)})
+			marker := f.near(t, db, key)
+			marker.came.add(sought)
+			db.put(marker)
+			named := func() bool {
+				r := s.HandleLookup(testTime, i2p.Hash{5}, i2np.DatabaseLookup{Key: key, From: i2p.Hash{5}, Kind: i2np.LookupLeaseSet})
+				return slices.Contains(r.Search.Peers, marker.sum.Hash)
+			}
+			if named() {
+				t.Errorf("floodfill %v, from a %v: it is named", floodfill, sought)
+			}
+			if marker.came.add(FromStore); !named() {
+				t.Errorf("floodfill %v, from a %v: it is not named although somebody stored it", floodfill, sought)
+			}
 		}
 	}
 }
@@ -51,7 +53,7 @@ func TestSoughtIsNotNamed(t *testing.T) {
 // of its destinations, until others tell of it.
 func TestToldIsNotAsked(t *testing.T) {
 	f, key := newForge(t), i2p.HashOf([]byte("key"))
-	for _, told := range []Source{FromStore, FromSession} {
+	for _, told := range []Source{FromStore, FromSession, FromDiskTold} {
 		db := newDB(Config{SamePrefix: true})
 		for range 20 {
 			mustStore(t, db, FromReseed, f.router(t, routerConfig{caps: "XfR"}))

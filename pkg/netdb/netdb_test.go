@@ -359,6 +359,51 @@ func TestDrainUpdates(t *testing.T) {
 	}
 }
 
+// SECURITY 27: what a router is known by is written down with it, and anew where
+// it becomes known otherwise.
+func TestDrainSource(t *testing.T) {
+	f := newForge(t)
+	for _, c := range []struct {
+		came []Source
+		want Source // as which it is written last, or none where that is the first
+	}{
+		{[]Source{FromStore}, FromDiskTold},
+		{[]Source{FromSession}, FromDiskTold},
+		{[]Source{FromReply}, FromDiskSought},
+		{[]Source{FromReseed}, FromDisk},
+		{[]Source{FromStore, FromReply}, FromDisk},
+		{[]Source{FromReply, FromSession}, FromDisk},
+		{[]Source{FromDiskTold}, FromDiskTold},
+		{[]Source{FromDiskTold, FromStore}, FromDiskTold},
+		{[]Source{FromDiskTold, FromReply}, FromDisk},
+		{[]Source{FromDiskSought}, FromDiskSought},
+		{[]Source{FromDiskSought, FromReply}, FromDiskSought},
+		{[]Source{FromDiskSought, FromStore}, FromDisk},
+		{[]Source{FromDisk, FromStore, FromReply}, FromDisk},
+		{[]Source{FromReseed, FromDiskTold}, FromDisk},
+	} {
+		db, ri := newDB(Config{}), f.router(t, routerConfig{})
+		on := FromDisk
+		if c.came[0].disk() {
+			on = c.came[0]
+		}
+		for i, src := range c.came {
+			mustStore(t, db, src, ri)
+			write, _ := db.Drain(10)
+			now := db.records.of[ri.Hash()].came.disk()
+			if fresh := i == 0 && !src.disk(); (len(write) == 1) != (fresh || now != on) {
+				t.Errorf("%s: %d to be written, of one that is on disk as %s and now %s", c.came[:i+1], len(write), on, now)
+			}
+			for _, w := range write {
+				on = w.Source
+			}
+		}
+		if on != c.want {
+			t.Errorf("%s is written as %s, expected %s", c.came, on, c.want)
+		}
+	}
+}
+
 // SECURITY 4: a flood of fake RouterInfos. Memory is bounded, honest routers stay.
 func TestFloodOfFakes(t *testing.T) {
 	p := profile.New(profile.Config{Rand: seeded(3)})

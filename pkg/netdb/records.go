@@ -111,8 +111,9 @@ func (p *parsed) drop(h i2p.Hash) { delete(p.of, h) }
 
 // File is a RouterInfo to be written to disk.
 type File struct {
-	Hash  i2p.Hash
-	Bytes []byte
+	Hash   i2p.Hash
+	Bytes  []byte
+	Source Source // that it is to come from when it is read again
 }
 
 // unwritten is what the disk has not got yet.
@@ -121,15 +122,12 @@ type unwritten struct {
 	removed map[i2p.Hash]struct{} // to be deleted
 }
 
-// has tells of an entry that comes into the table, by the way that it comes.
-func (u *unwritten) has(e *entry) {
-	if e.src != FromDisk {
-		u.changed[e.sum.Hash] = struct{}{}
-	}
-	delete(u.removed, e.sum.Hash)
-}
+func (u *unwritten) changes(h i2p.Hash) { u.changed[h] = struct{}{} }
 
-func (u *unwritten) lacks(h i2p.Hash) {
+// returns is for a router that may have been removed before.
+func (u *unwritten) returns(h i2p.Hash) { delete(u.removed, h) }
+
+func (u *unwritten) removes(h i2p.Hash) {
 	delete(u.changed, h)
 	u.removed[h] = struct{}{}
 }

@@ -6,12 +6,16 @@ type Source byte
 
 // The sources.
 const (
-	FromStore   Source = iota // sent or flooded to us unasked
-	FromDisk                  // our own netDb directory
-	FromReply                 // the answer to a lookup of ours
-	FromReseed                // a signed bundle, or what the user gave
-	FromSession               // from the router itself, over a session with it
+	FromStore      Source = iota // sent or flooded to us unasked
+	FromDiskTold                 // our own netDb directory: until it was written, we had only been told of it
+	FromDiskSought               // our own netDb directory: we knew of it only because we had asked
+	FromDisk                     // our own netDb directory, otherwise
+	FromReply                    // the answer to a lookup of ours
+	FromReseed                   // a signed bundle, or what the user gave
+	FromSession                  // from the router itself, over a session with it
 )
+
+func (s Source) disk() bool { return s >= FromDiskTold && s <= FromDisk }
 
 func (s Source) String() string {
 	if int(s) < len(sourceNames) {
@@ -20,7 +24,7 @@ func (s Source) String() string {
 	return "unknown"
 }
 
-var sourceNames = [...]string{"store", "disk", "reply", "reseed", "session"}
+var sourceNames = [...]string{"store", "disk, told", "disk, sought", "disk", "reply", "reseed", "session"}
 
 // ways are the sources that a router has come from, one bit each.
 type ways uint8
@@ -41,11 +45,24 @@ func (w ways) stored() bool { return w.any(FromStore, FromSession) }
 
 // sought: we know of it only because we asked, perhaps for a destination to
 // which alone it was named. Whom others can have us name must not depend on it.
-func (w ways) sought() bool { return w == 1<<FromReply }
+func (w ways) sought() bool {
+	return !w.any(FromStore, FromDiskTold, FromDisk, FromReseed, FromSession)
+}
 
 // told: we know of it only because somebody told us, perhaps nobody but us.
 // Whom a destination asks must not depend on it.
-func (w ways) told() bool { return !w.any(FromDisk, FromReply, FromReseed) }
+func (w ways) told() bool { return !w.any(FromDiskSought, FromDisk, FromReply, FromReseed) }
+
+// disk is the way that the router is to come when it is read from disk again.
+func (w ways) disk() Source {
+	switch {
+	case w.told():
+		return FromDiskTold
+	case w.sought():
+		return FromDiskSought
+	}
+	return FromDisk
+}
 
 // Change says what a stored entry did.
 type Change byte

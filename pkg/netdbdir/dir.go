@@ -2,9 +2,14 @@
 // Java I2P and i2pd: netDb/rX/routerInfo-HASH.dat, X being the first letter of
 // the hash in I2P's base64. Files are replaced atomically, so that a router
 // that is killed leaves each one as it was or as it shall be.
+//
+// What else is to be known of a router after a restart, its folder says: those
+// that we were only told of are in tX, and those that we know of only because we
+// asked in sX.
 package netdbdir
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +21,7 @@ import (
 	"i2ptoolkit/pkg/atomicfile"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/routerinfo"
 )
 
 const (
@@ -40,15 +46,26 @@ func Open(path string) (*Dir, error) {
 // Path is the directory.
 func (d *Dir) Path() string { return d.path }
 
-// File is where a router's RouterInfo is kept.
-func (d *Dir) File(router i2p.Hash) string {
+// folders are what the names of folders begin with, by the source that a router
+// comes from when it is read.
+var folders = []struct {
+	src  netdb.Source
+	name string
+}{{netdb.FromDisk, "r"}, {netdb.FromDiskTold, "t"}, {netdb.FromDiskSought, "s"}}
+
+// File is where a router's RouterInfo is kept, unless it is one of those that only
+// we know of.
+func (d *Dir) File(router i2p.Hash) string { return d.file("r", router) }
+
+func (d *Dir) file(folder string, router i2p.Hash) string {
 	name := router.String()
-	return filepath.Join(d.path, "r"+name[:1], filePrefix+name+fileSuffix)
+	return filepath.Join(d.path, folder+name[:1], filePrefix+name+fileSuffix)
 }
 
 // Store writes a RouterInfo, in place of an older one or of a damaged file.
-func (d *Dir) Store(router i2p.Hash, info []byte) error {
-	name := d.File(router)
+func (d *Dir) Store(router i2p.Hash, info []byte) error { return d.write(d.File(router), info) }
+
+func (d *Dir) write(name string, info []byte) error {
 	if dir := filepath.Dir(name); !d.made[dir] {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("netdbdir: %w", err)
@@ -62,9 +79,17 @@ func (d *Dir) Store(router i2p.Hash, info []byte) error {
 	return nil
 }
 
-// Remove deletes a router's file; it is no error that there is none.
+// Remove deletes what there is of a router; it is no error that there is nothing.
 func (d *Dir) Remove(router i2p.Hash) error {
-	if err := os.Remove(d.File(router)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var errs []error
+	for _, f := range folders {
+		errs = append(errs, unlink(d.file(f.name, router)))
+	}
+	return errors.Join(errs...)
+}
+
+func unlink(name string) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("netdbdir: %w", err)
 	}
 	return nil
@@ -75,12 +100,66 @@ func (d *Dir) Remove(router i2p.Hash) error {
 func (d *Dir) Save(write []netdb.File, remove []i2p.Hash) error {
 	var errs []error
 	for _, f := range write {
-		errs = append(errs, d.Store(f.Hash, f.Bytes))
+		errs = append(errs, d.save(f))
 	}
 	for _, h := range remove {
 		errs = append(errs, d.Remove(h))
 	}
 	return errors.Join(errs...)
+}
+
+// save writes a file in its folder, and only then deletes it elsewhere: a router
+// that is killed in between has it by both sources, as it has.
+func (d *Dir) save(file netdb.File) error {
+	at := folders[0]
+	for _, f := range folders {
+		if f.src == file.Source {
+			at = f
+		}
+	}
+	if err := d.write(d.file(at.name, file.Hash), file.Bytes); err != nil {
+		return err
+	}
+	var errs []error
+	for _, f := range folders {
+		if f != at {
+			errs = append(errs, unlink(d.file(f.name, file.Hash)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Load reads all that there is, and tells of each router which source it comes from.
+func (d *Dir) Load(ctx context.Context, each func(*routerinfo.RouterInfo, netdb.Source)) (Loaded, error) {
+	all, err := list(d.path)
+	if err != nil {
+		return Loaded{}, err
+	}
+	var total Loaded
+	for _, f := range folders {
+		var files []string
+		for _, name := range all {
+			if sourceOf(filepath.Base(filepath.Dir(name))) == f.src {
+				files = append(files, name)
+			}
+		}
+		counts, err := loadFiles(ctx, files, LoadConfig{}, func(ri *routerinfo.RouterInfo) { each(ri, f.src) })
+		if total.add(counts); err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// sourceOf is the source of what is in a folder; the files of other routers'
+// directories may also be in none.
+func sourceOf(folder string) netdb.Source {
+	for _, f := range folders {
+		if len(folder) == len(f.name)+1 && strings.HasPrefix(folder, f.name) {
+			return f.src
+		}
+	}
+	return netdb.FromDisk
 }
 
 // Prune deletes the files that keep does not want, damaged names and what a
@@ -94,7 +173,7 @@ func (d *Dir) Prune(keep func(i2p.Hash) bool) (removed int, err error) {
 	for _, name := range files {
 		base := filepath.Base(name)
 		h, ok := hashOf(base)
-		if !strings.HasPrefix(base, filePrefix) || (ok && keep(h) && name == d.File(h)) {
+		if !strings.HasPrefix(base, filePrefix) || (ok && keep(h) && d.keeps(name, h)) {
 			continue
 		}
 		if err := os.Remove(name); err != nil {
@@ -104,6 +183,16 @@ func (d *Dir) Prune(keep func(i2p.Hash) bool) (removed int, err error) {
 		removed++
 	}
 	return removed, errors.Join(errs...)
+}
+
+// keeps tells whether a file is where we would write it.
+func (d *Dir) keeps(name string, h i2p.Hash) bool {
+	for _, f := range folders {
+		if name == d.file(f.name, h) {
+			return true
+		}
+	}
+	return false
 }
 
 // hashOf reads the router's hash from a file's name.

@@ -137,6 +137,10 @@ func loadDir(ctx context.Context, path string, cfg LoadConfig, each func(*router
 	if err != nil {
 		return Loaded{}, err
 	}
+	return loadFiles(ctx, files, cfg, each)
+}
+
+func loadFiles(ctx context.Context, files []string, cfg LoadConfig, each func(*routerinfo.RouterInfo)) (Loaded, error) {
 	var total Loaded
 	files = slices.DeleteFunc(files, func(name string) bool { return cfg.foreign(&total, name, filepath.Base(name)) })
 	order(cfg, files)

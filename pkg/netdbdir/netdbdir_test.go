@@ -11,6 +11,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -126,6 +128,67 @@ func TestStoreAndLoad(t *testing.T) {
 }
 
 // SECURITY 22: what a router killed at any moment leaves behind loads again.
+// TestSources: a router comes from the source that it was written with, and from
+// the latest one alone.
+func TestSources(t *testing.T) {
+	all := routers(t, 3)
+	d, err := Open(filepath.Join(t.TempDir(), "netDb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	save := func(i int, src netdb.Source) {
+		t.Helper()
+		if err := d.Save([]netdb.File{{Hash: all[i].Hash(), Bytes: all[i].Bytes(), Source: src}}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func() map[i2p.Hash][]netdb.Source {
+		t.Helper()
+		got := make(map[i2p.Hash][]netdb.Source)
+		if _, err := d.Load(t.Context(), func(ri *routerinfo.RouterInfo, src netdb.Source) {
+			got[ri.Hash()] = append(got[ri.Hash()], src)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	sources := []netdb.Source{netdb.FromDisk, netdb.FromDiskTold, netdb.FromDiskSought}
+	for shift := range sources {
+		want := make(map[i2p.Hash][]netdb.Source)
+		for i, ri := range all {
+			src := sources[(i+shift)%len(sources)]
+			save(i, src)
+			want[ri.Hash()] = []netdb.Source{src}
+		}
+		if got := read(); !reflect.DeepEqual(got, want) {
+			t.Fatalf("%v, expected %v", got, want)
+		}
+	}
+	// Who reads it as any other directory has them all, and pruning leaves them.
+	keep := func(i2p.Hash) bool { return true }
+	if removed, err := d.Prune(keep); err != nil || removed != 0 {
+		t.Fatal(removed, err)
+	}
+	if got, n := load(t, d.Path(), LoadConfig{}); len(got) != 3 || n.Routers != 3 {
+		t.Fatalf("%v, %+v", got, n)
+	}
+	// A router killed in the middle leaves both files.
+	if err := d.Store(all[0].Hash(), all[0].Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if got := read()[all[0].Hash()]; !slices.Equal(got, []netdb.Source{netdb.FromDisk, netdb.FromDiskSought}) {
+		t.Fatalf("%v", got)
+	}
+	for _, ri := range all {
+		if err := d.Remove(ri.Hash()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := read(); len(got) != 0 {
+		t.Fatalf("left: %v", got)
+	}
+}
+
 func TestDamagedFiles(t *testing.T) {
 	path := t.TempDir()
 	all := routers(t, 6)

@@ -16,6 +16,7 @@ import (
 
 	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/profile"
@@ -192,6 +193,40 @@ func TestBootstrapIsKept(t *testing.T) {
 			t.Fatalf("the netDb holds %v", names(t, db))
 		}
 	}
+}
+
+// TestSourcesAreKept: a router that we were only told of, and one that we know of
+// only because we asked, are that after a restart as well, until it is otherwise.
+func TestSourcesAreKept(t *testing.T) {
+	s := settings(t.TempDir())
+	known := strangers(t, 2)
+	told, sought := known[0], known[1]
+	learn := func(loaded int, what map[*routerinfo.RouterInfo]netdb.Source) {
+		t.Helper()
+		n, stop := start(t, Config{Settings: s})
+		defer stop()
+		awaitKnown(t, n, loaded)
+		for ri, src := range what {
+			n.router.Knowledge().Learn(ri, src)
+		}
+		awaitKnown(t, n, 2)
+	}
+	expect := func(want map[*routerinfo.RouterInfo]string) {
+		t.Helper()
+		for ri, folder := range want {
+			name := ri.Hash().String()
+			files, err := filepath.Glob(filepath.Join(s.DataDir, "netDb", "*", "routerInfo-"+name+".dat"))
+			if err != nil || len(files) != 1 || filepath.Base(filepath.Dir(files[0])) != folder+name[:1] {
+				t.Fatalf("expected in %s%c: %v, %v", folder, name[0], files, err)
+			}
+		}
+	}
+	learn(0, map[*routerinfo.RouterInfo]netdb.Source{told: netdb.FromSession, sought: netdb.FromReply})
+	expect(map[*routerinfo.RouterInfo]string{told: "t", sought: "s"})
+	learn(2, map[*routerinfo.RouterInfo]netdb.Source{told: netdb.FromStore, sought: netdb.FromReply})
+	expect(map[*routerinfo.RouterInfo]string{told: "t", sought: "s"})
+	learn(2, map[*routerinfo.RouterInfo]netdb.Source{told: netdb.FromReply, sought: netdb.FromStore})
+	expect(map[*routerinfo.RouterInfo]string{told: "r", sought: "r"})
 }
 
 // TestPrune: files that are damaged or of no use go; those of other kinds

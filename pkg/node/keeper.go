@@ -101,7 +101,8 @@ func (k *keeper) last(what router.Knowledge) {
 // load reads the netDb of the last run, and what the bootstrap names, into a router.
 func (k *keeper) load(ctx context.Context, r *router.Router, bootstrap []string) {
 	if k.dir != nil {
-		if own, ok := k.loadFrom(ctx, r, k.dir.Path(), netdb.FromDisk); ok {
+		own, ok := k.read(ctx, r, k.dir.Path(), func(each taker) (netdbdir.Loaded, error) { return k.dir.Load(ctx, each) })
+		if ok {
 			k.prune(r.Knowledge(), own)
 		}
 	}
@@ -110,9 +111,19 @@ func (k *keeper) load(ctx context.Context, r *router.Router, bootstrap []string)
 	}
 }
 
-// loadFrom names the routers that it read, and tells whether that were all.
-func (k *keeper) loadFrom(ctx context.Context, r *router.Router, path string, src netdb.Source) (read []i2p.Hash, ok bool) {
-	loaded, err := netdbdir.Load(ctx, path, netdbdir.LoadConfig{}, func(ri *routerinfo.RouterInfo) {
+// loadFrom reads what the user or a bundle names into a router.
+func (k *keeper) loadFrom(ctx context.Context, r *router.Router, path string, src netdb.Source) {
+	k.read(ctx, r, path, func(each taker) (netdbdir.Loaded, error) {
+		return netdbdir.Load(ctx, path, netdbdir.LoadConfig{}, func(ri *routerinfo.RouterInfo) { each(ri, src) })
+	})
+}
+
+// taker is given the RouterInfos that are read.
+type taker = func(*routerinfo.RouterInfo, netdb.Source)
+
+// read names the routers that it read, and tells whether that were all.
+func (k *keeper) read(ctx context.Context, r *router.Router, path string, load func(taker) (netdbdir.Loaded, error)) (read []i2p.Hash, ok bool) {
+	loaded, err := load(func(ri *routerinfo.RouterInfo, src netdb.Source) {
 		if ri.Hash() != k.self {
 			read = append(read, ri.Hash())
 			r.Knowledge().Learn(ri, src)
