@@ -18,7 +18,7 @@ const quantum = 2100
 
 // flow is the bulk of one tunnel.
 type flow struct {
-	ring
+	fifo
 	id     uint32
 	bytes  int
 	credit int // left of its turn
@@ -142,7 +142,7 @@ func (q *queue) newFlow(id uint32) *flow {
 func (q *queue) freeFlow(f *flow) {
 	delete(q.flows, f.id)
 	if len(q.spare) < spareFlows {
-		*f = flow{ring: ring{items: f.items}}
+		*f = flow{}
 		q.spare = append(q.spare, f)
 	}
 }

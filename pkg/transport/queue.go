@@ -2,6 +2,7 @@ package transport
 
 import (
 	"encoding/binary"
+	"sync"
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
@@ -18,7 +19,7 @@ const maxWait = 3 * time.Second
 // behind one that sends much, and what is too much is dropped from the latter.
 // The peer's mutex guards it.
 type queue struct {
-	urgent     ring
+	urgent     fifo
 	flows      map[uint32]*flow // by the tunnel's id at the peer
 	fresh, old flowList         // those with their first turn, and the others
 	spare      []*flow
@@ -30,35 +31,42 @@ type queue struct {
 // queued is a message, and when it came, since the transport's epoch.
 type queued struct {
 	i2np.Message
-	at time.Duration
+	at   time.Duration
+	next *queued
 }
 
-// ring is a first-in first-out queue in a circular buffer.
-type ring struct {
-	items      []queued
-	head, size int
+// places lends what holds a message that waits: queues are empty for most of the
+// time, and thousands of peers have one.
+var places = sync.Pool{New: func() any { return new(queued) }}
+
+// fifo is a first-in first-out queue.
+type fifo struct {
+	first, last *queued
+	size        int
 }
 
-func (r *ring) push(m queued) {
-	if r.size == len(r.items) {
-		grown := make([]queued, max(8, 2*r.size))
-		n := copy(grown, r.items[r.head:])
-		copy(grown[n:], r.items[:r.head])
-		r.items, r.head = grown, 0
+func (l *fifo) push(m i2np.Message, at time.Duration) {
+	place := places.Get().(*queued)
+	place.Message, place.at = m, at
+	if l.last == nil {
+		l.first = place
+	} else {
+		l.last.next = place
 	}
-	r.items[(r.head+r.size)%len(r.items)] = m
-	r.size++
+	l.last = place
+	l.size++
 }
 
-func (r *ring) pop() queued {
-	m := r.items[r.head]
-	r.items[r.head] = queued{}
-	r.head = (r.head + 1) % len(r.items)
-	r.size--
-	if r.size == 0 && len(r.items) > 64 {
-		r.items, r.head = nil, 0
+func (l *fifo) pop() (m i2np.Message, at time.Duration) {
+	place := l.first
+	if l.first = place.next; l.first == nil {
+		l.last = nil
 	}
-	return m
+	l.size--
+	m, at = place.Message, place.at
+	*place = queued{}
+	places.Put(place)
+	return m, at
 }
 
 // isBulk reports whether a message is tunnel traffic, which its endpoints
@@ -85,7 +93,7 @@ func (q *queue) put(m i2np.Message, now time.Duration, l *Limits) (dropped int, 
 			return 0, false
 		}
 		q.bytes += len(m.Body)
-		q.urgent.push(queued{m, now})
+		q.urgent.push(m, now)
 		return 0, true
 	}
 	id := tunnelOf(m)
@@ -96,7 +104,8 @@ func (q *queue) put(m i2np.Message, now time.Duration, l *Limits) (dropped int, 
 			q.load.count(now, 0, dropped+1)
 			return dropped, false
 		}
-		q.popOf(fattest).Release()
+		oldest, _ := q.popOf(fattest)
+		oldest.Release()
 		dropped++
 	}
 	if dropped > 0 {
@@ -109,7 +118,7 @@ func (q *queue) put(m i2np.Message, now time.Duration, l *Limits) (dropped int, 
 	q.bytes += len(m.Body)
 	q.bulk++
 	f.bytes += len(m.Body)
-	f.push(queued{m, now})
+	f.push(m, now)
 	return dropped, true
 }
 
@@ -118,12 +127,12 @@ func (q *queue) full(m i2np.Message, count, bytes int) bool {
 }
 
 // popOf takes a flow's oldest message out of the queue.
-func (q *queue) popOf(f *flow) queued {
-	m := f.pop()
+func (q *queue) popOf(f *flow) (m i2np.Message, at time.Duration) {
+	m, at = f.pop()
 	f.bytes -= len(m.Body)
 	q.bytes -= len(m.Body)
 	q.bulk--
-	return m
+	return m, at
 }
 
 // taken is what became of messages that left the queue.
@@ -135,7 +144,7 @@ func (q *queue) take(batch []i2np.Message, now i2p.Date, since time.Duration, li
 	var t taken
 	size := 0
 	for size < limit && q.urgent.size > 0 {
-		m := q.urgent.pop()
+		m, _ := q.urgent.pop()
 		q.bytes -= len(m.Body)
 		if m.Expiration < now {
 			m.Release()
@@ -143,7 +152,7 @@ func (q *queue) take(batch []i2np.Message, now i2p.Date, since time.Duration, li
 			continue
 		}
 		size += len(m.Body)
-		batch = append(batch, m.Message)
+		batch = append(batch, m)
 	}
 	sent := 0
 	for size < limit {
@@ -151,19 +160,19 @@ func (q *queue) take(batch []i2np.Message, now i2p.Date, since time.Duration, li
 		if f == nil {
 			break
 		}
-		m := q.popOf(f)
+		m, at := q.popOf(f)
 		f.credit -= len(m.Body)
 		switch {
 		case m.Expiration < now:
 			t.expired++
 			m.Release()
-		case f.late(since, since-m.at):
+		case f.late(since, since-at):
 			t.late++
 			m.Release()
 		default:
 			size += len(m.Body)
 			sent++
-			batch = append(batch, m.Message)
+			batch = append(batch, m)
 		}
 	}
 	if sent+t.late > 0 {
@@ -176,8 +185,8 @@ func (q *queue) take(batch []i2np.Message, now i2p.Date, since time.Duration, li
 func (q *queue) restart(now time.Duration) {
 	for _, l := range [...]*flowList{&q.fresh, &q.old} {
 		for f := l.first; f != nil; f = f.next {
-			for i := range f.size {
-				f.items[(f.head+i)%len(f.items)].at = now
+			for m := f.first; m != nil; m = m.next {
+				m.at = now
 			}
 		}
 	}
@@ -186,7 +195,7 @@ func (q *queue) restart(now time.Duration) {
 // drop releases all, and returns how many they were.
 func (q *queue) drop() (n int) {
 	for ; q.urgent.size > 0; n++ {
-		m := q.urgent.pop()
+		m, _ := q.urgent.pop()
 		q.bytes -= len(m.Body)
 		m.Release()
 	}
@@ -197,7 +206,8 @@ func (q *queue) drop() (n int) {
 func (q *queue) dropBulk() (n int) {
 	for f := q.turn(); f != nil; f = q.turn() {
 		for ; f.size > 0; n++ {
-			q.popOf(f).Release()
+			m, _ := q.popOf(f)
+			m.Release()
 		}
 	}
 	return n

@@ -71,7 +71,7 @@ func TestQueueLimits(t *testing.T) {
 	if q.add(i2np.DatabaseStoreType, 0, 10) {
 		t.Fatal("more than the limit")
 	}
-	q.urgent.items[q.urgent.head].Expiration = 1
+	q.urgent.first.Expiration = 1
 	batch, gone := q.take(nil, i2p.DateOf(time.Now()), q.now, 1<<20)
 	if gone != (taken{expired: 1}) || len(batch) != 7 || batch[0].Type != i2np.DatabaseStoreType || q.len() != 0 || q.bytes != 0 {
 		t.Fatalf("%+v, %d taken, %d left", gone, len(batch), q.len())
@@ -155,7 +155,7 @@ func TestQueueDelay(t *testing.T) {
 				}
 				waits := time.Duration(0)
 				if f := q.flows[7]; f != nil && f.size > 0 {
-					waits = q.now - f.items[f.head].at
+					waits = q.now - f.first.at
 				}
 				_, gone := q.next(1)
 				lost += gone.late
