@@ -255,7 +255,7 @@ func TestIVFilter(t *testing.T) {
 	r := seeded(5)
 	const n = 100_000
 	bodies := make([][32]byte, n)
-	false_ := 0
+	false_, asked, forgotten := 0, 0, 0
 	for i := range bodies {
 		r.Read(bodies[i][:])
 		copy(body[4:], bodies[i][:])
@@ -273,9 +273,18 @@ func TestIVFilter(t *testing.T) {
 				}
 			}
 		}
-		if len(f.cur)+len(f.old) > 2*ivSlotsMax {
+		if i >= 50_000 && i%10 == 0 { // what was asked for before is put into it no more
+			copy(body[4:], bodies[i-16_001][:])
+			if asked++; !f.seen(body) {
+				forgotten++
+			}
+		}
+		if len(f.lines) > ivLinesMax {
 			t.Fatal("too large")
 		}
+	}
+	if forgotten*100 > asked {
+		t.Errorf("of %d messages, 16,000 before, %d are forgotten", asked, forgotten)
 	}
 	if false_ > 3 {
 		t.Errorf("%d false positives in %d", false_, n)

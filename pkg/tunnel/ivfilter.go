@@ -6,23 +6,29 @@ import (
 )
 
 const (
-	ivSlotsMin = 64
-	ivSlotsMax = 1 << 15
-	ivProbes   = 16
+	ivLinesMin  = 4
+	ivLinesMax  = 2048
+	ivLinesGrow = 8
 )
 
 // ivFilter remembers the tunnel messages that one hop saw. What is kept is
 // 32 bits of the IV xored with the first block, so that a hop that swaps the
 // two is seen as well (Participant Processing). It costs nothing before the
-// first message, grows with the tunnel's traffic, and forgets the oldest
-// messages beyond some 16,000: 128 KiB twice at most.
+// first message, grows with the tunnel's traffic to 128 KiB, and then forgets the
+// oldest messages: of those that came 16,000 before it remembers all but one in a
+// hundred.
 //
-// Two tables of open addressing, the older one read only. A slot of 0 is
-// empty. A false positive has a probability below 2^15 / 2^32.
+// All that can be like a message is in one line of the processor's cache, as
+// with thousands of tunnels the filter of the next message is never there yet.
+// A false positive has a probability below 2^15 / 2^32.
 type ivFilter struct {
-	cur, old []uint32
-	n        int // in cur
+	lines []ivLine
+	n     int // of messages, while it grows
 }
+
+// ivLine has the latest messages of a part of the filter, the newest first. What
+// is 0 is empty.
+type ivLine [16]uint32
 
 // seen reports whether the TunnelData body was seen before, and remembers it.
 func (f *ivFilter) seen(body []byte) bool {
@@ -35,75 +41,50 @@ func (f *ivFilter) seen(body []byte) bool {
 	if h == 0 {
 		h = 1
 	}
-	if f.cur == nil {
-		f.cur = make([]uint32, ivSlotsMin)
+	if f.lines == nil {
+		f.lines = make([]ivLine, ivLinesMin)
 	}
-	if _, found := ivSlot(f.cur, h); found {
+	if f.line(h).has(h) {
 		return true
 	}
-	if f.old != nil {
-		if _, found := ivSlot(f.old, h); found {
-			return true
-		}
+	if len(f.lines) < ivLinesMax {
+		f.count()
 	}
-	f.add(h)
+	f.line(h).put(h)
 	return false
 }
 
-// ivSlot finds h, or the slot to put it into; -1 when its slots are taken.
-func ivSlot(table []uint32, h uint32) (slot int, found bool) {
-	mask := uint32(len(table) - 1)
-	for i := range uint32(ivProbes) {
-		at := (h + i) & mask
-		switch table[at] {
-		case h:
-			return int(at), true
-		case 0:
-			return int(at), false
-		}
-	}
-	return -1, false
-}
+// line is where h is remembered.
+func (f *ivFilter) line(h uint32) *ivLine { return &f.lines[h%uint32(len(f.lines))] }
 
-func (f *ivFilter) add(h uint32) {
-	if f.n >= len(f.cur)/2 {
-		f.grow()
-	}
-	f.put(h)
-}
-
-// put stores h; where its slots are taken it replaces one of the others.
-func (f *ivFilter) put(h uint32) {
-	at, _ := ivSlot(f.cur, h)
-	if at < 0 {
-		f.cur[h&uint32(len(f.cur)-1)] = h
-		return
-	}
-	f.cur[at] = h
+// count makes room for one more message, in more lines where these are half full.
+func (f *ivFilter) count() {
 	f.n++
-}
-
-// grow makes room: a larger table with the same contents, or at the largest
-// size an empty one while the full one turns old.
-func (f *ivFilter) grow() {
-	if len(f.cur) == ivSlotsMax {
-		f.cur, f.old = f.old, f.cur
-		if f.cur == nil {
-			f.cur = make([]uint32, ivSlotsMax)
-		} else {
-			clear(f.cur)
-		}
-		f.n = 0
+	if f.n <= len(f.lines)*len(ivLine{})/2 {
 		return
 	}
-	was := f.cur
-	f.cur, f.n = make([]uint32, 4*len(was)), 0
-	if len(f.cur) > ivSlotsMax {
-		f.cur = f.cur[:ivSlotsMax]
-	}
-	for _, h := range was {
-		if h != 0 {
-			f.put(h)
+	was := f.lines
+	f.lines = make([]ivLine, ivLinesGrow*len(was))
+	for i := range was {
+		for j := len(was[i]) - 1; j >= 0; j-- {
+			if h := was[i][j]; h != 0 {
+				f.line(h).put(h)
+			}
 		}
 	}
+}
+
+func (l *ivLine) has(h uint32) bool {
+	for _, other := range l {
+		if other == h {
+			return true
+		}
+	}
+	return false
+}
+
+// put stores h in place of the oldest.
+func (l *ivLine) put(h uint32) {
+	copy(l[1:], l[:])
+	l[0] = h
 }
