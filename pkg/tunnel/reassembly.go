@@ -78,6 +78,7 @@ type reassembly struct {
 	budget   *Budget
 	partials map[uint32]*partial
 	order    []*partial
+	spare    *partial // for the next message, as most come one after the other
 	held     int
 }
 
@@ -91,12 +92,7 @@ func (r *reassembly) add(now time.Time, f *fragment, owner *buf.Buf) (done *part
 			r.drop(r.order[0])
 			evicted++
 		}
-		p = &partial{id: f.id, since: now, last: -1}
-		if r.partials == nil {
-			r.partials = make(map[uint32]*partial)
-		}
-		r.partials[f.id] = p
-		r.order = append(r.order, p)
+		p = r.begin(f.id, now)
 	}
 	fits := p.have>>f.number&1 == 0 && (p.last < 0 || f.number < p.last && !f.last) &&
 		(!f.last || f.number >= len(p.pieces)) && p.size+len(f.data) <= i2np.MaxTunnelMessage
@@ -134,6 +130,21 @@ func (r *reassembly) add(now time.Time, f *fragment, owner *buf.Buf) (done *part
 	return p, true, evicted
 }
 
+// begin makes room for a message.
+func (r *reassembly) begin(id uint32, now time.Time) *partial {
+	p := r.spare
+	if r.spare = nil; p == nil {
+		p = new(partial)
+	}
+	*p = partial{id: id, since: now, pieces: p.pieces[:0], last: -1}
+	if r.partials == nil {
+		r.partials = make(map[uint32]*partial)
+	}
+	r.partials[id] = p
+	r.order = append(r.order, p)
+	return p
+}
+
 // join copies a complete message behind head bytes of room, and lets go of
 // its fragments.
 func (r *reassembly) join(p *partial, head int) *buf.Buf {
@@ -158,6 +169,8 @@ func (r *reassembly) drop(p *partial) {
 
 func (r *reassembly) forget(p *partial) {
 	delete(r.partials, p.id)
+	clear(p.pieces)
+	r.spare = p
 	for i, q := range r.order {
 		if q == p {
 			copy(r.order[i:], r.order[i+1:])
