@@ -50,8 +50,8 @@ func (d *dispatcher) take(from i2p.Hash, m i2np.Message) {
 }
 
 // tickEvery is how often the time is looked at under load, when the loop turns
-// far more often.
-const tickEvery = time.Millisecond
+// far more often: all tunnels and what is asked for are gone through.
+const tickEvery = 5 * time.Millisecond
 
 // rest does what remains of a turn: it sends what has gathered, and does what
 // time asks for. It returns how long the loop may sleep.

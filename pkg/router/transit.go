@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/bucket"
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/ratchet"
@@ -21,6 +22,7 @@ type transit struct {
 	perPeer  map[i2p.Hash]int
 	requests sourceLimit
 	oldest   []*transitHop // in the order of their expiry
+	swept    time.Time     // when the endpoints were last gone through
 	batch    tunnel.Batch  // work that forward completes
 	out      []tunnel.Out  // what the last forward returned
 	left     []tunnel.Delivery
@@ -163,16 +165,25 @@ func (t *transit) tick() time.Time {
 		t.oldest = nil // let go of the array
 		return time.Time{}
 	}
+	t.sweep()
+	return deadline.Earliest(t.oldest[0].expires, t.now.Add(10*time.Second))
+}
+
+// sweepEvery is how often the fragments that wait at endpoints are looked at: there
+// may be thousands of tunnels.
+const sweepEvery = time.Second
+
+// sweep drops the fragments that have waited for the others for too long.
+func (t *transit) sweep() {
+	if t.now.Sub(t.swept) < sweepEvery {
+		return
+	}
+	t.swept = t.now
 	for _, h := range t.oldest {
 		if h.endpoint != nil {
 			h.endpoint.Expire(t.now)
 		}
 	}
-	next := t.oldest[0].expires
-	if poll := t.now.Add(10 * time.Second); poll.Before(next) {
-		return poll // for fragments that wait at endpoints
-	}
-	return next
 }
 
 func (t *transit) drop(h *transitHop) {

@@ -139,6 +139,22 @@ func (d *direction[T]) startAt(now time.Time, urgent bool) time.Time {
 	return start
 }
 
+// countUsable is how many tunnels are usable.
+func (d *direction[T]) countUsable(now time.Time) int {
+	n := 0
+	for _, t := range d.standing {
+		if t.member().usable(now) {
+			n++
+		}
+	}
+	return n
+}
+
+// hasUntested reports whether there is a tunnel that a test may use.
+func (d *direction[T]) hasUntested(now time.Time, ts *tests[T]) bool {
+	return slices.ContainsFunc(d.standing, func(t T) bool { return t.member().usable(now) && !ts.has(t) })
+}
+
 // untested are the tunnels that a test may use, in the order of use.
 func (d *direction[T]) untested(now time.Time, ts *tests[T]) []T {
 	return slices.DeleteFunc(d.usable(now), ts.has)

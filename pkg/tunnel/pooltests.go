@@ -46,7 +46,7 @@ func (p *Pool[T]) endTests(now time.Time, as []Action[T]) []Action[T] {
 	for i := range p.directions {
 		d := &p.directions[i]
 		for _, t := range d.standing {
-			if t.member().failures >= p.cfg.TestFailures && len(d.usable(now)) > 1 {
+			if t.member().failures >= p.cfg.TestFailures && d.countUsable(now) > 1 {
 				p.remove(t)
 				as = append(as, Action[T]{Kind: ActionDrop, Tunnel: t, Reason: DropTests})
 			}

@@ -58,7 +58,7 @@ func (p *Pool[T]) expire(now time.Time, as []Action[T]) []Action[T] {
 // The direction that has fewer tunnels goes first.
 func (p *Pool[T]) startBuilds(now time.Time, as []Action[T]) []Action[T] {
 	lost := p.lateBuild()
-	d := p.direction(len(p.direction(true).usable(now)) < len(p.direction(false).usable(now)))
+	d := p.direction(p.direction(true).countUsable(now) < p.direction(false).countUsable(now))
 	for idle := 0; idle < 2; d = p.direction(!d.inbound) {
 		need, urgent := d.missing(now, lost)
 		if need <= 0 || now.Before(d.resumeAt) || !p.cfg.Limit.take(now, urgent) {
@@ -116,7 +116,7 @@ func (p *Pool[T]) Deadline(now time.Time) time.Time {
 			at(m.end())
 			later(m.renewAt)
 			later(m.Expires())
-			if p.testable(now, t) && len(p.direction(!d.inbound).untested(now, &p.tests)) > 0 {
+			if p.testable(now, t) && p.direction(!d.inbound).hasUntested(now, &p.tests) {
 				at(m.testAt)
 			}
 		}
