@@ -80,9 +80,6 @@ func (bs *builds) start(t *ownTunnel) bool {
 	return true
 }
 
-// errTaken: a reply that came so late that somebody else has the id.
-var errTaken = errors.New("the tunnel's id is taken")
-
 // needsLong reports whether a hop is too old for short records (0.9.51).
 func needsLong(infos []*routerinfo.RouterInfo) bool {
 	for _, ri := range infos {
@@ -197,6 +194,9 @@ func (bs *builds) reply(w way, m i2np.Message) (made *ownTunnel, ok bool) {
 	}
 	return b.tunnel, true
 }
+
+// errTaken: somebody was given the id before the reply came.
+var errTaken = errors.New("the tunnel's id is taken")
 
 // finish makes our end of a tunnel that all hops have agreed to.
 func (bs *builds) finish(b *build) (err error) {

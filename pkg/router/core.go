@@ -14,7 +14,7 @@ import (
 )
 
 // core is what the parts of a router have in common: the settings, the time of
-// the turn, who is known, the counts, and what the turn has to do yet.
+// the turn, who is known, the counts, and what is to be sent.
 type core struct {
 	cfg       Config
 	rand      *draw.Source
@@ -24,7 +24,6 @@ type core struct {
 	counts    Counts
 	endpoints tunnel.EndpointStats // of all tunnels that end here
 	tray      []outgoing
-	later     []func() // calls that would disturb what calls for them
 }
 
 // outgoing is a message to be sent to a router, over its session or a new one.

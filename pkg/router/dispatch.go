@@ -112,11 +112,11 @@ func (d *dispatcher) end() {
 func (d *dispatcher) sendAll() {
 	for {
 		carried := d.transit.forward()
-		tray, looped, later := d.tray, d.looped, d.later
+		tray, looped, later := d.tray, d.looped, d.mail.later
 		if len(carried)+len(tray)+len(looped)+len(later) == 0 {
 			return
 		}
-		d.tray, d.looped, d.later = d.spare[:0], nil, nil
+		d.tray, d.looped, d.mail.later = d.spare[:0], nil, nil
 		for i := range carried {
 			d.transmit(carried[i].To, carried[i].Message, nil)
 		}

@@ -20,6 +20,7 @@ type mail struct {
 	paths   *paths
 	ends    *ends
 	unsent  map[i2p.Hash][]i2np.Message // for routers that are being looked up
+	later   []func()                    // calls that would disturb what calls for them
 	gone    netdb.SegmentStats          // of parties that were closed
 }
 
@@ -263,9 +264,7 @@ func (ml *mail) wantRouter(to i2p.Hash, m i2np.Message) {
 	}
 	ml.lookup(ml.parties.self, to, i2np.LookupRouterInfo, func(res netdb.Result) {
 		if res.RouterInfo == nil {
-			for _, m := range ml.unsent[to] {
-				m.Release()
-			}
+			release(ml.unsent[to])
 			delete(ml.unsent, to)
 			return
 		}
