@@ -191,10 +191,12 @@ func (db *DB) store(now time.Time, src Source, ri *routerinfo.RouterInfo, sum pr
 // seen notes that a RouterInfo no newer than ours has come.
 func (db *DB) seen(src Source, published i2p.Date, old *entry) {
 	db.stats.Unchanged++
-	if on := old.came.disk(); published == old.sum.Published {
-		if old.came.add(src); old.came.disk() != on {
-			db.unwritten.changes(old.sum.Hash)
-		}
+	was := old.came.disk()
+	if published == old.sum.Published {
+		old.came.add(src)
+	}
+	if is := old.came.disk(); is != was || src.disk() && src != is {
+		db.unwritten.changes(old.sum.Hash) // on disk it is elsewhere, or there too
 	}
 	if src > old.src && src == FromSession {
 		old.src = src

@@ -381,6 +381,9 @@ func TestDrainSource(t *testing.T) {
 		{[]Source{FromDiskSought, FromStore}, FromDisk},
 		{[]Source{FromDisk, FromStore, FromReply}, FromDisk},
 		{[]Source{FromReseed, FromDiskTold}, FromDisk},
+		{[]Source{FromDisk, FromDiskTold}, FromDisk}, // killed while it was written anew
+		{[]Source{FromDisk, FromDiskSought}, FromDisk},
+		{[]Source{FromDiskTold, FromDiskSought}, FromDisk},
 	} {
 		db, ri := newDB(Config{}), f.router(t, routerConfig{})
 		on := FromDisk
@@ -391,7 +394,7 @@ func TestDrainSource(t *testing.T) {
 			mustStore(t, db, src, ri)
 			write, _ := db.Drain(10)
 			now := db.records.of[ri.Hash()].came.disk()
-			if fresh := i == 0 && !src.disk(); (len(write) == 1) != (fresh || now != on) {
+			if fresh := i == 0 && !src.disk(); (len(write) == 1) != (fresh || now != on || src.disk() && src != now) {
 				t.Errorf("%s: %d to be written, of one that is on disk as %s and now %s", c.came[:i+1], len(write), on, now)
 			}
 			for _, w := range write {
