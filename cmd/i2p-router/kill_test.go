@@ -83,7 +83,7 @@ func (v *victim) befriend() {
 	ended := make(chan error, 1)
 	go func() { ended <- n.Run(context.WithoutCancel(v.t.Context())) }()
 	v.t.Cleanup(func() {
-		n.Stop(false)
+		n.StopNow()
 		if err := <-ended; err != nil {
 			v.t.Error(err)
 		}

@@ -31,7 +31,11 @@ func stopCommand() *cli.Command {
 		Action: cli.WithRouter(func(c *cli.Context, router *client.Client) error {
 			ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 			defer cancel()
-			if err := router.Stop(ctx, c.Bool("now")); err != nil {
+			stop := router.Stop
+			if c.Bool("now") {
+				stop = router.StopNow
+			}
+			if err := stop(ctx); err != nil {
 				return err
 			}
 			if err := until(ctx, func() bool { return !router.Answers(ctx) }); err != nil {

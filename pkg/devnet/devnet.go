@@ -98,7 +98,7 @@ func (d *Network) Run(ctx context.Context, ready func() error) error {
 	})
 	<-work.Done()
 	for _, n := range d.nodes {
-		n.Stop(false)
+		n.StopNow()
 	}
 	wg.Wait()
 	select {

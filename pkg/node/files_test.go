@@ -65,7 +65,7 @@ func start(t *testing.T, cfg Config) (*Node, func()) {
 	ended := make(chan error, 1)
 	go func() { ended <- n.Run(context.WithoutCancel(t.Context())) }()
 	stop := sync.OnceFunc(func() {
-		n.Stop(false)
+		n.StopNow()
 		if err := <-ended; err != nil {
 			t.Errorf("Run: %v", err)
 		}

@@ -47,7 +47,7 @@ func (b *slowBinder) run(t *testing.T, dir string) (c *client.Client, ready, end
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	go func() { ended <- n.Run(ctx) }()
-	t.Cleanup(func() { cancel(); n.Stop(false) })
+	t.Cleanup(func() { cancel(); n.StopNow() })
 	<-b.asked
 	return client.New(filepath.Join(dir, "router.sock")), ready, ended
 }
@@ -84,7 +84,7 @@ func TestReady(t *testing.T) {
 	if st := <-waited; len(st.Addresses) != 1 || !strings.HasPrefix(st.Addresses[0], "NTCP2 127.0.0.1:") || st.Caps == "" {
 		t.Errorf("ready, but %+v", st)
 	}
-	if err := c.Stop(t.Context(), true); err != nil {
+	if err := c.StopNow(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-ended; err != nil {
@@ -102,7 +102,7 @@ func TestNotReady(t *testing.T) {
 			return err
 		},
 		"stopped": func(b *slowBinder, c *client.Client) error {
-			if err := c.Stop(context.Background(), false); err != nil {
+			if err := c.Stop(context.Background()); err != nil {
 				t.Error(err)
 			}
 			b.bind <- nil

@@ -12,7 +12,7 @@ import (
 	"i2ptoolkit/pkg/tunnel"
 )
 
-// Run works until ctx ends or Stop is called. The end of ctx is a graceful
+// Run works until ctx ends or the router is stopped. The end of ctx is a graceful
 // stop: no tunnels of others are taken on, those that run may run out, and
 // every peer is told.
 func (n *Node) Run(ctx context.Context) error {
@@ -108,7 +108,7 @@ func (n *Node) socketPath() string {
 	return filepath.Join(s.DataDir, "router.sock")
 }
 
-// waitForStop returns when everything is to end: at once for Stop(false) or a
+// waitForStop returns when everything is to end: at once for StopNow or a
 // part that failed, else once the tunnels of others have run out.
 func (n *Node) waitForStop(ctx, work context.Context) {
 	select {
@@ -146,11 +146,8 @@ func (n *Node) waitForStop(ctx, work context.Context) {
 	}
 }
 
-// Stop begins to stop the router and returns at once.
-func (n *Node) Stop(graceful bool) {
-	if graceful {
-		n.stopOnce[0].Do(func() { close(n.stop) })
-	} else {
-		n.stopOnce[1].Do(func() { close(n.stopNow) })
-	}
-}
+// Stop begins a graceful stop and returns at once.
+func (n *Node) Stop() { n.stopOnce[0].Do(func() { close(n.stop) }) }
+
+// StopNow begins a stop that waits for nobody, and returns at once.
+func (n *Node) StopNow() { n.stopOnce[1].Do(func() { close(n.stopNow) }) }

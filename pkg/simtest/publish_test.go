@@ -22,7 +22,7 @@ func TestNewcomer(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- n.Run(t.Context()) }()
 		defer func() {
-			n.Stop(false)
+			n.StopNow()
 			if err := <-ended; err != nil {
 				t.Error(err)
 			}

@@ -96,7 +96,7 @@ func TestLateReseed(t *testing.T) {
 		}
 		t.Logf("tunnels %v after the network", time.Since(begun))
 		st := n.Status()
-		n.Stop(false)
+		n.StopNow()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}

@@ -77,7 +77,7 @@ func simulate(t *testing.T, cfg worldConfig, f func(t *testing.T, w *world)) {
 		defer routers.Wait()
 		defer func() {
 			for _, n := range w.nodes {
-				n.Stop(false)
+				n.StopNow()
 			}
 		}()
 		if w.introduce(t) {

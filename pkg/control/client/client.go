@@ -151,9 +151,14 @@ func (c *Client) Reseed(ctx context.Context, sources []string) (control.Reseed, 
 	return ask[control.Reseed](ctx, c, http.MethodPost, "/v1/reseed", control.ReseedNow{Sources: sources})
 }
 
-// Stop begins to stop the router.
-func (c *Client) Stop(ctx context.Context, now bool) error {
-	_, err := ask[struct{}](ctx, c, http.MethodPost, "/v1/stop", control.Stop{Now: now})
+// Stop begins a graceful stop: the router lets the tunnels of others run out.
+func (c *Client) Stop(ctx context.Context) error { return c.stop(ctx, control.Stop{}) }
+
+// StopNow begins a stop that waits for nobody.
+func (c *Client) StopNow(ctx context.Context) error { return c.stop(ctx, control.Stop{Now: true}) }
+
+func (c *Client) stop(ctx context.Context, how control.Stop) error {
+	_, err := ask[struct{}](ctx, c, http.MethodPost, "/v1/stop", how)
 	return err
 }
 

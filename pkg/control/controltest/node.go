@@ -202,7 +202,7 @@ func (n *Node) ChangeLogLevel(level string) error {
 	return nil
 }
 
-// Stopped is closed by Stop.
+// Stopped is closed by Stop and StopNow.
 func (n *Node) Stopped() <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -217,7 +217,10 @@ func (n *Node) stop() chan struct{} {
 }
 
 // Stop closes Stopped.
-func (n *Node) Stop(bool) {
+func (n *Node) Stop() { n.StopNow() }
+
+// StopNow does the same.
+func (n *Node) StopNow() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	select {
@@ -308,7 +311,7 @@ func (n *Node) take(d *destination) (other *destination) {
 	return n.inUse[hash]
 }
 
-// Serve runs the node behind a control socket until ctx ends or Stop is called.
+// Serve runs the node behind a control socket until ctx ends or it is stopped.
 func (n *Node) Serve(ctx context.Context, path string) (wait func() error, err error) {
 	srv, err := server.New(server.Config{Path: path, Node: n})
 	if err != nil {

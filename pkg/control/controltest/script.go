@@ -47,7 +47,7 @@ func Script(ts *testscript.TestScript, neg bool, args []string) {
 	wait, err := node.Serve(context.Background(), ts.MkAbs(args[0]))
 	ts.Check(err)
 	ts.Defer(func() {
-		node.Stop(false)
+		node.StopNow()
 		wait()
 	})
 }

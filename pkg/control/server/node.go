@@ -35,8 +35,9 @@ type Node interface {
 	Reload(ctx context.Context) (control.Reloaded, error)
 	LogLevel() string
 	ChangeLogLevel(level string) error
-	// Stop begins to stop the router and returns at once.
-	Stop(graceful bool)
+	// Stop begins a graceful stop, and StopNow one that waits for nobody. Both return at once.
+	Stop()
+	StopNow()
 
 	// Reseed asks for RouterInfos now, and returns once that is done: URLs of servers, and
 	// absolute paths; none: those of the configuration. A try that gave nothing is no error,

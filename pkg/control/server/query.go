@@ -134,7 +134,11 @@ func (s *Server) stop(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 	writeJSON(w, struct{}{})
 	http.NewResponseController(w).Flush()
-	s.node.Stop(!req.Now)
+	if req.Now {
+		s.node.StopNow()
+	} else {
+		s.node.Stop()
+	}
 }
 
 func (s *Server) changeLogLevel(w http.ResponseWriter, r *http.Request) {

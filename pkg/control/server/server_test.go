@@ -35,7 +35,7 @@ func start(t *testing.T, node *controltest.Node) (context.Context, *client.Clien
 	c := client.New(path)
 	t.Cleanup(func() {
 		c.Close()
-		node.Stop(false)
+		node.StopNow()
 		if err := wait(); err != nil {
 			t.Error(err)
 		}
@@ -164,13 +164,48 @@ func TestStopEndsStreamsAndSessions(t *testing.T) {
 	if err := dialing.Ready(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Stop(ctx, true); err != nil {
+	if err := c.StopNow(ctx); err != nil {
 		t.Fatal(err)
 	}
 	io.ReadAll(dialer)
 	<-dialing.Done()
 	if dialing.Err() == nil {
 		t.Error("the session does not say why it ended")
+	}
+}
+
+// stopped is a router that tells how it is stopped.
+type stopped struct {
+	*controltest.Node
+	how chan string
+}
+
+func (s stopped) Stop()    { s.how <- "gracefully" }
+func (s stopped) StopNow() { s.how <- "now" }
+
+func TestStops(t *testing.T) {
+	s := stopped{&controltest.Node{}, make(chan string, 1)}
+	path := filepath.Join(t.TempDir(), "router.sock")
+	srv, err := server.New(server.Config{Path: path, Node: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Run(ctx) }()
+	c := client.New(path)
+	defer c.Close()
+	for want, stop := range map[string]func(context.Context) error{"gracefully": c.Stop, "now": c.StopNow} {
+		if err := stop(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if how := <-s.how; how != want {
+			t.Errorf("who asks for a stop %s gets one %s", want, how)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 
@@ -243,7 +278,7 @@ func TestSocketFile(t *testing.T) {
 	if _, err := server.New(server.Config{Path: path, Node: node}); err == nil || !strings.Contains(err.Error(), "another router") {
 		t.Errorf("a second router at the same socket: %v", err)
 	}
-	node.Stop(false)
+	node.StopNow()
 	wait()
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil || len(entries) != 1 {
@@ -269,7 +304,7 @@ func TestStaleSocketIsReplaced(t *testing.T) {
 		t.Error(err)
 	}
 	c.Close()
-	node.Stop(false)
+	node.StopNow()
 	wait()
 }
 
