@@ -19,7 +19,7 @@ func (c *Client) streams() sockets.Config {
 	o := c.cfg.Options
 	s, l := o.Streaming, o.Streaming.Limits
 	sc := sockets.Config{
-		Keys: c.cfg.Keys, Rand: c.cfg.Rand, Now: c.cfg.Now, Loop: c.in, Send: c.send, Stalled: c.stalled,
+		Env: c.cfg.Env, Keys: c.cfg.Keys, Loop: c.in, Send: c.send, Stalled: c.stalled,
 		Quiet: func() { c.tunnels.Suspect() }, WriteBuffer: s.WriteBuffer, Allows: o.Access.Allows,
 	}
 	sc.Engine = streaming.Config{

@@ -10,22 +10,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"slices"
 	"sync"
 	"time"
 
 	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/streaming"
 )
 
 // Config is what a Host is made of.
 type Config struct {
-	Keys *i2p.PrivateKeys
-	Rand io.Reader        // nil is crypto/rand
-	Now  func() time.Time // nil is time.Now
+	env.Env // the owner's: a Host is a part of its loop
+	Keys    *i2p.PrivateKeys
 	// Loop has the owner call Collect and Flush soon.
 	Loop Loop
 	// Send passes I2CP payloads to a destination, from within Flush. It owns
@@ -91,9 +90,7 @@ func New(cfg Config) (*Host, error) {
 	if cfg.Keys == nil || cfg.Send == nil || cfg.Loop == nil {
 		return nil, errors.New("sockets: keys, a way to send and a loop are needed")
 	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
+	cfg.Env = cfg.Env.Complete()
 	if cfg.Stalled == nil {
 		cfg.Stalled = func(i2p.Hash) {}
 	}

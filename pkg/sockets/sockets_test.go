@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/mailbox"
 	"i2ptoolkit/pkg/sign"
@@ -91,7 +92,7 @@ func keys(t testing.TB, seed byte) *i2p.PrivateKeys {
 func (w *world) host(seed byte, cfg sockets.Config) (*sockets.Host, i2p.Destination) {
 	w.t.Helper()
 	cfg.Keys = keys(w.t, seed)
-	cfg.Rand = rand.NewChaCha8([32]byte{seed, 1})
+	cfg.Rand = draw.From(rand.NewChaCha8([32]byte{seed, 1}))
 	o := &owner{Box: mailbox.New(mailbox.Config[[]byte]{Limit: 1 << 20})}
 	cfg.Send, cfg.Loop = w.send, o.Box
 	h, err := sockets.New(cfg)
