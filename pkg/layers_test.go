@@ -27,7 +27,7 @@ var layers = []struct{ what, names string }{
 	{"engines", "ntcp2 ratchet tunnel netdb profile presence streaming vanity"},
 	{"node", "atomicfile transport transport/ntcp2link netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client"},
 	{"doors", "control/server"},
-	{"composition", "config control/answers metrics node devnet cli cli/record processors"},
+	{"composition", "config config/reload control/answers metrics node devnet cli cli/record processors"},
 }
 
 // forTests are the packages of the layer testsOnly.
@@ -64,11 +64,12 @@ func edges() map[string]string {
 		"family":     "i2p routerinfo",
 		"netdb":      "profile",
 		"client":     "sockets", // a destination owns its streams
-		"node":       "config control/answers metrics",
+		"node":       "config config/reload control/answers metrics",
 		"devnet":     "config node",
 
 		"destinations": "client router sockets",
 
+		"config/reload":   "config",
 		"control/answers": "config",
 		"metrics":         "control/answers",
 

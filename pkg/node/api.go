@@ -3,17 +3,36 @@ package node
 import (
 	"context"
 
+	"i2ptoolkit/pkg/config/reload"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/control/answers"
+	"i2ptoolkit/pkg/control/server"
+	"i2ptoolkit/pkg/metrics"
+	"i2ptoolkit/pkg/reseed/join"
 )
 
+// api is what the control socket asks a router for (server.Node), each thing of
+// the part that has it.
+type api struct {
+	*answers.Answers
+	server.Hall
+	*logbook
+	*stopping
+	reloader *reload.Reloader
+	joiner   *join.Joiner
+	ready    <-chan struct{}          // closed once others can reach us
+	tunnels  <-chan struct{}          // closed once there are some
+	metrics  func() *metrics.Registry // made when somebody asks for the first time
+}
+
 // Wait returns once a state stands.
-func (n *Node) Wait(ctx context.Context, state string) error {
+func (a *api) Wait(ctx context.Context, state string) error {
 	var stands <-chan struct{}
 	switch state {
 	case control.WaitReady:
-		stands = n.listening
+		stands = a.ready
 	case control.WaitTunnels:
-		stands = n.router.Ready()
+		stands = a.tunnels
 	default:
 		return control.Errorf(control.BadRequest, "%q is no state to wait for, %s and %s are", state, control.WaitReady, control.WaitTunnels)
 	}
@@ -25,12 +44,13 @@ func (n *Node) Wait(ctx context.Context, state string) error {
 	}
 }
 
-// watchLacks has the log say what keeps the router from its work.
-func (n *Node) watchLacks(ctx context.Context) error {
-	select {
-	case <-n.loaded:
-		n.WatchLacks(ctx, func(lack string) { n.log.Warn("no tunnels", "reason", lack) })
-	case <-ctx.Done():
-	}
-	return nil
+// Reload makes the settings hold that are to be read now.
+func (a *api) Reload(ctx context.Context) (control.Reloaded, error) { return a.reloader.Reload(ctx) }
+
+// Reseed asks for RouterInfos now: from servers and absolute paths, or as the settings have it.
+func (a *api) Reseed(ctx context.Context, from []string) (control.Reseed, error) {
+	return a.joiner.Now(ctx, from)
 }
+
+// Metrics are all that the router counts, in the Prometheus text format.
+func (a *api) Metrics() ([]byte, error) { return a.metrics().Text() }

@@ -1,23 +1,23 @@
 package node
 
 import (
+	"i2ptoolkit/pkg/config/reload"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/options"
+	"i2ptoolkit/pkg/router"
 )
 
 // newHall makes the hall of the router's destinations, on which every door stands.
-func (n *Node) newHall() {
-	hall := destinations.New(destinations.Config{
-		OpenTunnels: n.router.OpenTunnels, Env: n.env,
-	})
-	n.Hall = server.Hall{Destinations: hall, Defaults: n.destinationDefaults}
-}
-
-// destinationDefaults is what holds for a destination that does not say otherwise.
-func (n *Node) destinationDefaults() options.Options {
-	c, o := n.settings().Client, options.Default()
-	o.Inbound.Length, o.Inbound.Quantity = c.InLength, c.InQuantity
-	o.Outbound.Length, o.Outbound.Quantity = c.OutLength, c.OutQuantity
-	return o
+func newHall(env *env.Whole, r *router.Router, settings *reload.Settings) server.Hall {
+	return server.Hall{
+		Destinations: destinations.New(destinations.Config{OpenTunnels: r.OpenTunnels, Env: env}),
+		Defaults: func() options.Options { // what holds for a destination that does not say otherwise
+			c, o := settings.Current().Client, options.Default()
+			o.Inbound.Length, o.Inbound.Quantity = c.InLength, c.InQuantity
+			o.Outbound.Length, o.Outbound.Quantity = c.OutLength, c.OutQuantity
+			return o
+		},
+	}
 }

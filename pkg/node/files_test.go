@@ -305,11 +305,20 @@ func TestProfiles(t *testing.T) {
 	peer := i2p.Hash{7}
 	a.router.Peers().Up(peer)
 	stop()
-	b, stop := start(t, Config{Settings: settings(dir)})
-	stop()
-	if p, ok := b.profiles.Get(time.Now(), peer); !ok || !b.profiles.Proven(peer) {
+	profiles := loadedProfiles(t, dir, slog.New(slog.DiscardHandler))
+	if p, ok := profiles.Get(time.Now(), peer); !ok || !profiles.Proven(peer) {
 		t.Errorf("the profile is lost: %+v, %v", p, ok)
 	}
+}
+
+// loadedProfiles are those that a router starts with.
+func loadedProfiles(t *testing.T, dir string, log *slog.Logger) *profile.Table {
+	t.Helper()
+	k, err := newKeeper(dataDir(dir), i2p.Hash{}, log, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k.loadProfiles(profile.Config{})
 }
 
 // TestDamagedProfiles: they are never a reason not to start.
@@ -345,12 +354,8 @@ func TestDamagedProfiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			var log logBuffer
-			n, err := New(Config{Settings: settings(dir), Log: log.logger()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if n.profiles.Len() != c.left {
-				t.Errorf("%d profiles are read, expected %d", n.profiles.Len(), c.left)
+			if got := loadedProfiles(t, dir, log.logger()).Len(); got != c.left {
+				t.Errorf("%d profiles are read, expected %d", got, c.left)
 			}
 			if got := log.String(); c.says == "" && got != "" || !strings.Contains(got, c.says) || c.says != "" && !strings.Contains(got, "level=WARN") {
 				t.Errorf("the log has %q, expected %q", got, c.says)

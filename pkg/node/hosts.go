@@ -1,13 +1,15 @@
 package node
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 
-	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/config"
+	"i2ptoolkit/pkg/config/reload"
 )
 
 // hosts are the addresses that we publish. They are those of the settings, but
@@ -102,17 +104,12 @@ func (h *hosts) source(to netip.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// moved takes the machine's addresses, and publishes ours anew where they differ.
-func (n *Node) moved(local []netip.Addr) {
-	changed, note := n.hosts.moved(local)
-	if !changed {
-		return
-	}
-	if note != "" {
-		n.log.Warn("address lost", "detail", note)
-	} else {
-		n.log.Info("the addresses of the settings are this machine's again")
-	}
-	n.events.Publish(control.Event{Event: "address_changed", Detail: note})
-	n.publishAnew()
+// part publishes other addresses, where that needs nothing else to be bound.
+func (h *hosts) part() reload.Part {
+	return reload.Part{Keys: "host", Prepare: func(_ context.Context, from, to config.Config) (func(), error) {
+		if !slices.Equal(from.ListenAddrs(), to.ListenAddrs()) {
+			return nil, nil
+		}
+		return func() { h.ask(to.PublishedHosts()) }, nil
+	}}
 }

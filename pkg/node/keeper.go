@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -60,14 +59,14 @@ func (k *keeper) count(f files) {
 	k.files.failed += f.failed
 }
 
-func newKeeper(dataDir string, self i2p.Hash, log *slog.Logger, now func() time.Time) (*keeper, error) {
+func newKeeper(dir dataDir, self i2p.Hash, log *slog.Logger, now func() time.Time) (*keeper, error) {
 	k := &keeper{self: self, log: log, now: now}
-	if dataDir == "" {
+	if dir == "" {
 		return k, nil
 	}
 	var err error
-	k.dir, err = netdbdir.Open(filepath.Join(dataDir, netDBDir))
-	k.profiles = filepath.Join(dataDir, profilesFile)
+	k.dir, err = netdbdir.Open(dir.path(netDBDir))
+	k.profiles = dir.path(profilesFile)
 	return k, err
 }
 
@@ -98,22 +97,22 @@ func (k *keeper) last(what router.Knowledge) {
 	k.saveProfiles(what)
 }
 
-// load reads the netDb of the last run, and what the bootstrap names, into a router.
-func (k *keeper) load(ctx context.Context, r *router.Router, bootstrap []string) {
+// load reads the netDb of the last run, and what the bootstrap names, into what is known.
+func (k *keeper) load(ctx context.Context, what router.Knowledge, bootstrap []string) {
 	if k.dir != nil {
-		own, ok := k.read(ctx, r, k.dir.Path(), func(each taker) (netdbdir.Loaded, error) { return k.dir.Load(ctx, each) })
+		own, ok := k.read(ctx, what, k.dir.Path(), func(each taker) (netdbdir.Loaded, error) { return k.dir.Load(ctx, each) })
 		if ok {
-			k.prune(r.Knowledge(), own)
+			k.prune(what, own)
 		}
 	}
 	for _, path := range bootstrap {
-		k.loadFrom(ctx, r, path, netdb.FromReseed)
+		k.loadFrom(ctx, what, path, netdb.FromReseed)
 	}
 }
 
-// loadFrom reads what the user or a bundle names into a router.
-func (k *keeper) loadFrom(ctx context.Context, r *router.Router, path string, src netdb.Source) {
-	k.read(ctx, r, path, func(each taker) (netdbdir.Loaded, error) {
+// loadFrom reads what the user or a bundle names into what is known.
+func (k *keeper) loadFrom(ctx context.Context, what router.Knowledge, path string, src netdb.Source) {
+	k.read(ctx, what, path, func(each taker) (netdbdir.Loaded, error) {
 		return netdbdir.Load(ctx, path, netdbdir.LoadConfig{}, func(ri *routerinfo.RouterInfo) { each(ri, src) })
 	})
 }
@@ -122,11 +121,11 @@ func (k *keeper) loadFrom(ctx context.Context, r *router.Router, path string, sr
 type taker = func(*routerinfo.RouterInfo, netdb.Source)
 
 // read names the routers that it read, and tells whether that were all.
-func (k *keeper) read(ctx context.Context, r *router.Router, path string, load func(taker) (netdbdir.Loaded, error)) (read []i2p.Hash, ok bool) {
+func (k *keeper) read(ctx context.Context, what router.Knowledge, path string, load func(taker) (netdbdir.Loaded, error)) (read []i2p.Hash, ok bool) {
 	loaded, err := load(func(ri *routerinfo.RouterInfo, src netdb.Source) {
 		if ri.Hash() != k.self {
 			read = append(read, ri.Hash())
-			r.Knowledge().Learn(ri, src)
+			what.Learn(ri, src)
 		}
 	})
 	damaged := loaded.Junk + loaded.Misnamed

@@ -4,32 +4,26 @@ package node
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
+	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"i2ptoolkit/pkg/config"
+	"i2ptoolkit/pkg/config/reload"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/answers"
-	"i2ptoolkit/pkg/control/server"
-	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/metrics"
 	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/presence"
 	"i2ptoolkit/pkg/profile"
-	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/router"
+	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/transport"
 )
 
@@ -60,34 +54,19 @@ type Config struct {
 // Node is a router in one piece. New reads what there is on disk; Run does
 // all the rest.
 type Node struct {
-	*answers.Answers
-	server.Hall
-	cfg        Config
-	set        heldSettings
-	log        *slog.Logger
-	env        *env.Whole
-	keys       *i2p.PrivateKeys
-	hash       i2p.Hash
-	profiles   *profile.Table
-	router     *router.Router
-	transport  *transport.Transport
-	keeper     *keeper
-	joiner     *join.Joiner
-	reseedRand *draw.Source  // shuffles its servers, and varies its pauses
-	listening  chan struct{} // closed once others can reach us, and we have said how
-	loaded     chan struct{} // closed once the netDb has been read
-	hosts      *hosts
-	events     *answers.Hub
-	started    time.Time
-	presence   *presence.Presence
-	lines      metrics.LineCounter
-	server     atomic.Pointer[server.Server] // nil before Run, and where there is no socket
-	metrics    func() *metrics.Registry      // made when somebody asks for the first time
-
-	stop     chan struct{} // closed by Stop
-	stopNow  chan struct{}
-	stopOnce [2]sync.Once
-	stopping atomic.Bool
+	api
+	cfg       Config
+	hash      i2p.Hash
+	dir       dataDir
+	settings  *reload.Settings
+	router    *router.Router
+	transport *transport.Transport
+	keeper    *keeper
+	announcer *announcer
+	events    *answers.Hub
+	door      *door
+	listening chan struct{} // closed once others can reach us, and we have said how
+	loaded    chan struct{} // closed once the netDb has been read
 }
 
 // New makes a node. It reads or creates the router's identity, so that what is
@@ -96,120 +75,108 @@ func New(cfg Config) (*Node, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
 	if cfg.Ready == nil {
 		cfg.Ready = func() error { return nil }
 	}
 	s := cfg.Settings
 	n := &Node{
-		cfg: cfg, events: answers.NewHub(cfg.Now),
-		stop: make(chan struct{}), stopNow: make(chan struct{}),
-		listening: make(chan struct{}), loaded: make(chan struct{}), started: cfg.Now(),
+		cfg: cfg, dir: dataDir(s.DataDir), door: &door{path: socketPath(s)}, events: answers.NewHub(cfg.Now),
+		listening: make(chan struct{}), loaded: make(chan struct{}),
 	}
-	n.set.asked = s
-	n.set.now.Store(&s)
-	n.log = n.lines.Logger(cfg.Log)
-	n.env = env.New(env.Config{Now: cfg.Now, Rand: cfg.Rand, Log: n.log, Gather: cfg.Gather})
-	n.metrics = sync.OnceValue(n.newMetrics)
-	n.hosts = newHosts(s.PublishedHosts(), s.Publishable)
-	var err error
-	if s.DataDir != "" {
-		if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
+	n.logbook, n.stopping = newLogbook(cfg.Log, cfg.Level, s.LogLevel), newStopping()
+	env := env.New(env.Config{Now: cfg.Now, Rand: cfg.Rand, Log: n.log, Gather: cfg.Gather})
+	if err := n.dir.create(); err != nil {
+		return nil, err
+	}
+	keys, err := n.dir.identity(env.Part("identity").Rand)
+	if err != nil {
+		return nil, err
+	}
+	n.hash = keys.Identity.Hash()
+	if n.keeper, err = newKeeper(n.dir, n.hash, n.log, cfg.Now); err != nil {
+		return nil, err
+	}
+	holds := s
+	if s.Port == 0 {
+		if holds.Port, err = n.dir.port(); err != nil {
 			return nil, err
 		}
 	}
-	if n.keys, err = loadIdentity(s.DataDir, n.env.Part("identity").Rand); err != nil {
+	n.settings = reload.NewSettings(s, holds)
+	n.newAnnouncer(keys)
+	if err := n.newTransport(env); err != nil {
 		return nil, err
 	}
-	n.hash = n.keys.Identity.Hash()
-	n.presence = n.newPresence()
-	if n.keeper, err = newKeeper(s.DataDir, n.hash, n.log, cfg.Now); err != nil {
+	n.newRouter(env.Part("router"), keys)
+	n.Hall = newHall(env, n.router, n.settings)
+	policies := reseedPolicies{env.Part("reseed"), cfg.Dial}
+	if err := n.newJoiner(policies); err != nil {
 		return nil, err
 	}
-	if s.Port, err = keptPort(s); err != nil {
-		return nil, err
-	}
-	if n.transport, err = n.newTransport(); err != nil {
-		return nil, err
-	}
-	n.newRouter()
-	n.newHall()
-	if n.joiner, err = n.newJoiner(); err != nil {
-		return nil, err
-	}
-	n.Answers = answers.New(answers.Config{
-		Router: n.router, Transport: n.transport, Joiner: n.joiner, Hub: n.events, Now: cfg.Now, Started: n.started,
-		Settings: n.settings,
-		Info:     n.presence.Current, Standing: n.standing,
-	})
+	n.reloader = n.newReloader(policies)
+	n.newAPI()
 	return n, nil
 }
 
-// standing is what the answers tell of the node itself.
-func (n *Node) standing() answers.Standing {
-	at := answers.Standing{
-		Hash: n.hash.String(), Caps: n.presence.Caps(), AddressLost: n.hosts.notes(), LogLevel: n.LogLevel(),
-		Stopping: n.stopping.Load(),
-	}
-	select {
-	case <-n.loaded:
-		at.Loaded = true
-	default:
-	}
-	return at
+// newAnnouncer makes what says who we are.
+func (n *Node) newAnnouncer(keys *i2p.PrivateKeys) {
+	s := n.settings.Current()
+	hosts := newHosts(s.PublishedHosts(), s.Publishable)
+	n.announcer = &announcer{hosts: hosts, dir: n.dir, log: n.log, events: n.events}
+	n.announcer.presence = presence.New(presence.Config{
+		Keys: keys, NetID: s.NetID, Version: control.APILevel, Now: n.cfg.Now,
+		Terms: func() presence.Terms {
+			s := n.settings.Current()
+			return presence.Terms{
+				Hidden: s.Hidden, Floodfill: s.Floodfill, Refuses: s.Transit.MaxTunnels == 0,
+				In: s.Bandwidth.In, Out: s.Bandwidth.Out, Share: s.Bandwidth.Share,
+			}
+		},
+		Hosts:     hosts.now,
+		Addresses: func(hosts []netip.Addr) []routerinfo.Address { return n.transport.Publish(hosts) },
+	})
 }
 
-const portFile = "port"
-
-// keptPort is the port of the last run where the settings leave it open: peers
-// know us by it.
-func keptPort(s config.Config) (int, error) {
-	if s.Port != 0 || s.DataDir == "" {
-		return s.Port, nil
-	}
-	path := filepath.Join(s.DataDir, portFile)
-	b, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	port, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 16)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", path, err)
-	}
-	return int(port), nil
-}
-
-func (n *Node) newRouter() {
-	s := n.settings()
-	part := n.env.Part("router") // profiles and netDb are its loop's as well
-	n.profiles = n.keeper.loadProfiles(profile.Config{Rand: part.Rand})
+// newRouter makes the core.
+func (n *Node) newRouter(env env.Env, keys *i2p.PrivateKeys) {
+	s := n.settings.Current()
+	profiles := n.keeper.loadProfiles(profile.Config{Rand: env.Rand}) // the core's loop has them, and the netDb
 	db := netdb.New(netdb.Config{
-		Self: n.hash, NetID: s.NetID, Profiles: n.profiles, Rand: part.Rand,
-		Own:        n.presence.Current,
+		Self: n.hash, NetID: s.NetID, Profiles: profiles, Rand: env.Rand,
+		Own:        n.announcer.presence.Current,
 		SamePrefix: s.Testnet, Floodfill: s.Floodfill,
-	}, n.started)
+	}, n.cfg.Now())
 	in, out := exploratory(s)
 	n.router = router.New(router.Config{
-		Env: part, Hash: n.hash, Static: routerStatic(n.keys), Transport: n.transport, DB: db, Profiles: n.profiles,
-		Limits: router.Limits{TransitTunnels: transitLimit(s.Transit.MaxTunnels)}, Testnet: s.Testnet,
+		Env: env, Hash: n.hash, Transport: n.transport, DB: db, Profiles: profiles,
+		Static: noise.NewKeyPair([32]byte(keys.Crypto)), // the encryption key of our identity
+		Limits: transitLimits(s), Testnet: s.Testnet,
 		Inbound: in, Outbound: out,
-		Info: n.renewInfo,
+		Info: n.announcer.renew,
 		Event: func(e router.Event) {
 			n.events.Publish(control.Event{Event: e.Kind, Router: hashText(e.Router), Tunnel: e.Tunnel, Owner: e.Owner, Detail: e.Detail})
 		},
 	})
+	n.announcer.router = n.router
 }
 
-func errText(err error) string {
-	if err == nil {
-		return ""
+// newAPI makes what the control socket asks.
+func (n *Node) newAPI() {
+	started := n.cfg.Now()
+	n.Answers = answers.New(answers.Config{
+		Router: n.router, Transport: n.transport, Joiner: n.joiner, Hub: n.events, Now: n.cfg.Now, Started: started,
+		Settings: n.settings.Current, Info: n.announcer.presence.Current, Standing: n.standing,
+	})
+	n.ready, n.tunnels = n.listening, n.router.Ready()
+	n.metrics = sync.OnceValue(func() *metrics.Registry { return n.newMetrics(started) })
+}
+
+// standing is what the answers tell of the node itself.
+func (n *Node) standing() answers.Standing {
+	return answers.Standing{
+		Hash: n.hash.String(), Caps: n.announcer.presence.Caps(), AddressLost: n.announcer.hosts.notes(), LogLevel: n.LogLevel(),
+		Loaded: isClosed(n.loaded), Stopping: n.begun.Load(),
 	}
-	return err.Error()
 }
 
 func hashText(h i2p.Hash) string {

@@ -56,7 +56,7 @@ func (r *reloads) to(want string, change func(*config.Config)) {
 // refused reloads settings that must change nothing.
 func (r *reloads) refused(code control.Code, why string, change func(*config.Config)) {
 	r.t.Helper()
-	good, before, level := r.next, r.settings(), r.LogLevel()
+	good, before, level := r.next, r.settings.Current(), r.LogLevel()
 	defer func() { r.next, r.err = good, nil }()
 	r.next.LogLevel, r.next.Floodfill = "error", !r.next.Floodfill
 	change(&r.next)
@@ -64,7 +64,7 @@ func (r *reloads) refused(code control.Code, why string, change func(*config.Con
 	if _, err := r.Reload(r.t.Context()); !errors.As(err, &e) || e.Code != code || !strings.Contains(e.Message, why) {
 		r.t.Errorf("%s: %v", why, err)
 	}
-	if changed := before.Changed(r.settings()); len(changed) > 0 || r.LogLevel() != level {
+	if changed := before.Changed(r.settings.Current()); len(changed) > 0 || r.LogLevel() != level {
 		r.t.Errorf("after refused settings %v differ, and the log level is %s", changed, r.LogLevel())
 	}
 }
@@ -117,12 +117,12 @@ func TestReloadPublishes(t *testing.T) {
 	check := func(caps string, hosts ...string) {
 		t.Helper()
 		var got []string
-		for _, a := range r.presence.Current().Addresses() {
+		for _, a := range r.announcer.presence.Current().Addresses() {
 			if ap := a.AddrPort(); ap.IsValid() {
 				got = append(got, ap.Addr().String())
 			}
 		}
-		if c := r.presence.Current().Caps().Text; c != caps || !slices.Equal(got, hosts) {
+		if c := r.announcer.presence.Current().Caps().Text; c != caps || !slices.Equal(got, hosts) {
 			t.Errorf("published are %s at %v, expected %s at %v", c, got, caps, hosts)
 		}
 		if c := r.Status().Caps; c != caps {
@@ -135,7 +135,7 @@ func TestReloadPublishes(t *testing.T) {
 	r.to("ntcp2.max_sessions=now", func(s *config.Config) { s.NTCP2.MaxSessions = 7 })
 	r.to("host=now", func(s *config.Config) { s.Hosts = []string{"127.0.0.9", "127.0.0.1"} })
 	check("LfR", "127.0.0.9", "127.0.0.1")
-	if got := r.hosts.source(netip.MustParseAddr("127.0.0.5")); got.String() != "127.0.0.9" {
+	if got := r.announcer.hosts.source(netip.MustParseAddr("127.0.0.5")); got.String() != "127.0.0.9" {
 		t.Errorf("we dial from %v", got)
 	}
 	r.to("bandwidth.in=now bandwidth.out=now", func(s *config.Config) { s.Bandwidth.In, s.Bandwidth.Out = 20, 0 })
@@ -216,8 +216,8 @@ func TestReloadTable(t *testing.T) {
 	}
 	for _, s := range config.Settings() {
 		parts := 0
-		for _, sec := range n.sections() {
-			if covers(sec.keys, s.Key) {
+		for _, sec := range n.parts(reseedPolicies{}) {
+			if sec.Covers(s.Key) {
 				parts++
 			}
 		}
@@ -231,18 +231,13 @@ func TestReloadTable(t *testing.T) {
 	}
 }
 
-func TestReloadWithoutSettings(t *testing.T) {
-	n, err := New(Config{Settings: settings("")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var e *control.Error
-	if _, err := n.Reload(t.Context()); !errors.As(err, &e) || e.Code != control.BadRequest {
-		t.Errorf("a router that was given no settings to read again: %v", err)
-	}
+// TestFixedLogLevel: where nobody has said how the level changes it does not.
+func TestFixedLogLevel(t *testing.T) {
+	l := newLogbook(nil, nil, "warn")
 	for _, level := range []string{"info", "loud"} {
-		if err := n.ChangeLogLevel(level); !errors.As(err, &e) || e.Code != control.BadRequest {
-			t.Errorf("a log whose level is fixed: %v", err)
+		var e *control.Error
+		if err := l.ChangeLogLevel(level); !errors.As(err, &e) || e.Code != control.BadRequest || l.LogLevel() != "warn" {
+			t.Errorf("%v, and the level is %s", err, l.LogLevel())
 		}
 	}
 }

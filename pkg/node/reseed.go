@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"os"
 
 	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/reseed/fetch"
 	"i2ptoolkit/pkg/reseed/join"
@@ -15,52 +17,43 @@ import (
 	"i2ptoolkit/pkg/words"
 )
 
-// newJoiner reads the certificates that the settings name.
-func (n *Node) newJoiner() (*join.Joiner, error) {
-	n.reseedRand = n.env.Part("reseed").Rand
-	policy, err := n.reseedPolicy(n.settings())
+// reseedPolicies make of settings how a router finds others.
+type reseedPolicies struct {
+	env  env.Env
+	dial func(ctx context.Context, network, address string) (net.Conn, error) // nil is the Internet
+}
+
+// of reads the certificates that the settings name.
+func (p reseedPolicies) of(s config.Config) (join.Policy, error) {
+	client, err := reseedClient(s)
 	if err != nil {
-		return nil, err
+		return join.Policy{}, err
 	}
-	return join.New(join.Config{
+	for _, bad := range client.Trust.Bad() {
+		p.env.Log.Warn("certificate left out", "error", bad)
+	}
+	client.Dial, client.Now, client.Rand = p.dial, p.env.Now, p.env.Rand
+	return join.Policy{
+		Client: client, Servers: reseedServers(s), Sources: s.Reseed.Sources,
+		Auto: s.Reseeds() && s.Reseed.Threshold > 0, Threshold: s.Reseed.Threshold,
+	}, nil
+}
+
+// newJoiner reads the certificates that the settings name.
+func (n *Node) newJoiner(policies reseedPolicies) error {
+	policy, err := policies.of(n.settings.Current())
+	if err != nil {
+		return err
+	}
+	n.joiner = join.New(join.Config{
 		Policy: policy, Log: n.log,
 		Known: func() int { return n.router.Numbers().DB.Routers },
 		Learn: func(ri *routerinfo.RouterInfo) { n.Learn([]*routerinfo.RouterInfo{ri}) },
 		Event: func(detail string) {
 			n.events.Publish(control.Event{Event: "reseed", Detail: detail})
 		},
-	}), nil
-}
-
-// runReseed begins once it is known how many routers the netDb has.
-func (n *Node) runReseed(ctx context.Context) error {
-	select {
-	case <-n.loaded:
-		return n.joiner.Run(ctx)
-	case <-ctx.Done():
-		return nil
-	}
-}
-
-// Reseed asks for RouterInfos now: from servers and absolute paths, or as the settings have it.
-func (n *Node) Reseed(ctx context.Context, from []string) (control.Reseed, error) {
-	return n.joiner.Now(ctx, from)
-}
-
-// reseedPolicy is what the settings say of reseeding.
-func (n *Node) reseedPolicy(s config.Config) (join.Policy, error) {
-	client, err := reseedClient(s)
-	if err != nil {
-		return join.Policy{}, err
-	}
-	for _, bad := range client.Trust.Bad() {
-		n.log.Warn("certificate left out", "error", bad)
-	}
-	client.Dial, client.Now, client.Rand = n.cfg.Dial, n.cfg.Now, n.reseedRand
-	return join.Policy{
-		Client: client, Servers: reseedServers(s), Sources: s.Reseed.Sources,
-		Auto: s.Reseeds() && s.Reseed.Threshold > 0, Threshold: s.Reseed.Threshold,
-	}, nil
+	})
+	return nil
 }
 
 func reseedClient(s config.Config) (c fetch.Config, err error) {

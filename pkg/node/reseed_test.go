@@ -199,11 +199,11 @@ func TestNobodyIsAskedUnlessTold(t *testing.T) {
 	} {
 		s := config.Default()
 		tt.change(&s)
-		n, err := New(Config{Settings: s})
+		p, err := reseedPolicies{}.of(s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p := n.joiner.Policy(); p.Auto != tt.auto || len(p.Servers) != tt.servers {
+		if p.Auto != tt.auto || len(p.Servers) != tt.servers {
 			t.Errorf("%s: reseeds by itself %v, from %v", name, p.Auto, p.Servers)
 		}
 	}

@@ -4,37 +4,28 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"path/filepath"
-	"time"
 
 	"i2ptoolkit/pkg/control"
-	"i2ptoolkit/pkg/control/server"
-	"i2ptoolkit/pkg/tunnel"
 )
 
 // Run works until ctx ends or the router is stopped. The end of ctx is a graceful
 // stop: no tunnels of others are taken on, those that run may run out, and
 // every peer is told.
 func (n *Node) Run(ctx context.Context) error {
-	socket := n.socketPath()
-	var srv *server.Server
-	if socket != "" {
-		var err error
-		if srv, err = server.New(server.Config{Path: socket, Node: n, Log: n.log}); err != nil {
-			return err
-		}
-		n.server.Store(srv)
+	answer, err := n.door.open(&n.api, n.log)
+	if err != nil {
+		return err
 	}
-	n.clearLeftovers() // the socket is ours, and so is the directory
+	if err := n.dir.clear(); err != nil {
+		n.log.Warn("half-written files not removed", "error", err)
+	}
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	// The socket goes last: once it is gone, the next router may start.
 	open, closeSocket := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeSocket()
 	door := newParts(open, cancel)
-	if srv != nil {
-		door.run("control socket", srv.Run)
-	}
+	door.run("control socket", answer)
 	inUse, closeHall := context.WithCancel(work)
 	defer closeHall()
 	hall := newParts(inUse, cancel)
@@ -43,15 +34,16 @@ func (n *Node) Run(ctx context.Context) error {
 	parts.run("transport", n.transport.Run)
 	parts.run("router", n.router.Run)
 	parts.run("start", n.start)
-	parts.run("what is lacking", n.watchLacks)
-	parts.run("congestion", n.watchPressure)
-	parts.run("reseed", n.runReseed)
-	err := n.tellReady(ctx, work)
-	if err == nil {
-		n.waitForStop(ctx, work)
+	parts.run("congestion", n.announcer.watch)
+	parts.run("reseed", n.onceLoaded(n.joiner.Run))
+	parts.run("what is lacking", n.onceLoaded(n.tellLacks))
+	err = n.tellReady(ctx, work)
+	gracefully := err == nil && n.await(ctx, work)
+	n.begun.Store(true)
+	if gracefully {
+		n.endTransit(work)
 	}
-	n.events.Publish(control.Event{Event: "router_state", Detail: string(control.StateStopping)})
-	n.stopping.Store(true)
+	n.beginStop()
 	closeHall()
 	err = cmp.Or(err, hall.wait())
 	cancel()
@@ -71,83 +63,67 @@ func (n *Node) start(ctx context.Context) error {
 		return nil
 	}
 	n.keepPort()
-	if n.renewInfo() == nil {
+	if n.announcer.renew() == nil {
 		return errors.New("no RouterInfo")
 	}
 	close(n.listening)
-	n.keeper.load(ctx, n.router, n.settings().Bootstrap)
+	n.keeper.load(ctx, n.router.Knowledge(), n.settings.Current().Bootstrap)
 	close(n.loaded)
 	n.router.Start()
 	n.keeper.run(ctx, n.router.Knowledge())
 	return nil
 }
 
+// keepPort keeps the port that is listened on where it was drawn.
+func (n *Node) keepPort() {
+	addrs := n.transport.Addrs()
+	if n.settings.Current().Port != 0 || len(addrs) == 0 {
+		return
+	}
+	if err := n.dir.keepPort(addrs[0].Port()); err != nil {
+		n.log.Error("port not kept", "error", err)
+	}
+}
+
 // tellReady says that the router is ready, as soon as it is: it listens, and
 // its socket answers. A router that is stopped before says nothing.
 func (n *Node) tellReady(ctx, work context.Context) error {
-	select {
-	case <-n.listening:
-	case <-ctx.Done():
-		return nil
-	case <-n.stop:
-		return nil
-	case <-n.stopNow:
-		return nil
-	case <-work.Done():
+	if !n.comes(ctx, work, n.listening) {
 		return nil
 	}
-	n.log.Info("router runs", "netid", n.settings().NetID, "socket", n.socketPath())
+	n.log.Info("router runs", "netid", n.settings.Current().NetID, "socket", n.door.path)
 	return n.cfg.Ready()
 }
 
-func (n *Node) socketPath() string {
-	s := n.settings()
-	if s.Socket != "" || s.DataDir == "" {
-		return s.Socket
-	}
-	return filepath.Join(s.DataDir, "router.sock")
-}
-
-// waitForStop returns when everything is to end: at once for StopNow or a
-// part that failed, else once the tunnels of others have run out.
-func (n *Node) waitForStop(ctx, work context.Context) {
-	select {
-	case <-ctx.Done():
-	case <-n.stop:
-	case <-n.stopNow:
-		return
-	case <-work.Done():
-		return
-	}
-	n.stopping.Store(true)
-	n.router.StopTransit()
-	deadline := time.NewTimer(tunnel.Lifetime + time.Minute)
-	defer deadline.Stop()
-	poll := time.NewTicker(250 * time.Millisecond)
-	defer poll.Stop()
-	for told := false; ; {
-		carried := n.router.Numbers().Transit
-		if carried == 0 {
-			return
-		}
-		if !told {
-			n.log.Info("stopping: waiting for the tunnels of others to run out; a second signal stops at once", "tunnels", carried)
-			told = true
-		}
+// onceLoaded is what begins once it is known how many routers the netDb has.
+func (n *Node) onceLoaded(run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
 		select {
-		case <-poll.C:
-		case <-deadline.C:
-			return
-		case <-n.stopNow:
-			return
-		case <-work.Done():
-			return
+		case <-n.loaded:
+			return run(ctx)
+		case <-ctx.Done():
+			return nil
 		}
 	}
 }
 
-// Stop begins a graceful stop and returns at once.
-func (n *Node) Stop() { n.stopOnce[0].Do(func() { close(n.stop) }) }
+// tellLacks has the log say what keeps the router from its work.
+func (n *Node) tellLacks(ctx context.Context) error {
+	n.WatchLacks(ctx, func(lack string) { n.log.Warn("no tunnels", "reason", lack) })
+	return nil
+}
 
-// StopNow begins a stop that waits for nobody, and returns at once.
-func (n *Node) StopNow() { n.stopOnce[1].Do(func() { close(n.stopNow) }) }
+// beginStop has the router say from now on that it is stopping.
+func (n *Node) beginStop() {
+	n.begun.Store(true)
+	n.events.Publish(control.Event{Event: "router_state", Detail: string(control.StateStopping)})
+}
+
+// endTransit returns once the tunnels of others have run out, or nobody waits for
+// that any more.
+func (n *Node) endTransit(work context.Context) {
+	n.router.StopTransit()
+	n.drain(work, func() int { return n.router.Numbers().Transit }, func(tunnels int) {
+		n.log.Info("stopping: waiting for the tunnels of others to run out; a second signal stops at once", "tunnels", tunnels)
+	})
+}

@@ -11,7 +11,7 @@ import (
 func (n *Node) Info(ctx context.Context) (*routerinfo.RouterInfo, error) {
 	select {
 	case <-n.listening:
-		return n.presence.Current(), nil
+		return n.announcer.presence.Current(), nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}

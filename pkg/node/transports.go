@@ -1,12 +1,9 @@
 package node
 
 import (
-	"fmt"
-	"io"
-	"path/filepath"
-
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/answers"
+	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
@@ -16,55 +13,41 @@ import (
 )
 
 // newTransport makes the table of peers with its drivers.
-func (n *Node) newTransport() (*transport.Transport, error) {
-	s := n.settings()
+func (n *Node) newTransport(env *env.Whole) (err error) {
+	s := n.settings.Current()
 	network := n.cfg.Network
 	if network == nil {
-		network = transport.Internet{Source: n.hosts.source}
+		network = transport.Internet{Source: n.announcer.hosts.source}
 	}
-	drivers, err := n.drivers()
+	drivers, err := n.drivers(env)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return transport.New(transport.Config{
-		Env:  n.env.Part("transport"), // all links gather as one: they share nothing else
+	n.transport, err = transport.New(transport.Config{
+		Env:  env.Part("transport"), // all links gather as one: they share nothing else
 		Self: n.hash, NetID: byte(s.NetID), Drivers: drivers, Network: network,
 		Limits:      transport.Limits{Sessions: s.NTCP2.MaxSessions},
 		BandwidthIn: s.Bandwidth.In << 10, BandwidthOut: s.Bandwidth.Out << 10,
-		OurInfo:      n.presence.Presented,
+		OurInfo:      n.announcer.presence.Presented,
 		Wanted:       func(peer i2p.Hash) bool { return n.router.Peers().Wants(peer) },
 		LocalAllowed: s.Testnet,
 		Events:       n.transportEvents(),
 	})
+	n.announcer.transport = n.transport
+	return err
 }
 
 // drivers are the transports that the router speaks. Here, and in the settings and
 // the files that they come from, they have names; the rest of a router asks the
 // table.
-func (n *Node) drivers() ([]transport.Driver, error) {
-	s := n.settings()
-	keys, err := loadNTCP2Keys(s.DataDir, n.env.Part("ntcp2").Rand)
+func (n *Node) drivers(env *env.Whole) ([]transport.Driver, error) {
+	keys, err := n.dir.ntcp2Keys(env.Part("ntcp2").Rand)
 	if err != nil {
 		return nil, err
 	}
+	s := n.settings.Current()
 	ntcp2 := ntcp2link.New(ntcp2link.Config{Keys: keys, Listen: s.ListenAddrs(), Port: s.Port})
 	return append([]transport.Driver{ntcp2}, n.cfg.Drivers...), nil
-}
-
-// ntcp2KeysFile is secret, as router.keys is.
-const ntcp2KeysFile = "ntcp2.keys"
-
-// loadNTCP2Keys reads NTCP2's keys, which our RouterInfo names, or draws them.
-func loadNTCP2Keys(dir string, random io.Reader) (ntcp2link.Keys, error) {
-	raw, err := loadOrCreate(dir, ntcp2KeysFile, func() ([]byte, error) { return ntcp2link.NewKeys(random), nil })
-	if err != nil {
-		return ntcp2link.Keys{}, err
-	}
-	keys, err := ntcp2link.ParseKeys(raw)
-	if err != nil {
-		return ntcp2link.Keys{}, fmt.Errorf("%s: %w", filepath.Join(dir, ntcp2KeysFile), err)
-	}
-	return keys, nil
 }
 
 // transportEvents has the router and its followers told of peers.
@@ -89,7 +72,14 @@ func (n *Node) transportEvents() transport.Events {
 			n.router.Peers().Stalled(peer)
 			n.events.Publish(control.Event{Event: "peer_stalled", Router: peer.String()})
 		},
-		Moved:       n.moved,
-		Readdressed: n.publishAnew,
+		Moved:       n.announcer.moved,
+		Readdressed: n.announcer.publish,
 	}
+}
+
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }

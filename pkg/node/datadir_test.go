@@ -21,7 +21,7 @@ func TestElGamalKeys(t *testing.T) {
 	if err := os.WriteFile(path, keys.AppendTo(nil), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := loadIdentity(dir, nil); !errors.Is(err, errElGamal) {
+	if _, err := dataDir(dir).identity(nil); !errors.Is(err, errElGamal) {
 		t.Errorf("%v, expected %v", err, errElGamal)
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != string(keys.AppendTo(nil)) {

@@ -1,0 +1,82 @@
+package node
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/control/answers"
+	"i2ptoolkit/pkg/presence"
+	"i2ptoolkit/pkg/router"
+	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/transport"
+)
+
+// announcer keeps what others are told of us true: where something in it changes
+// it has a RouterInfo made, kept in the data directory and published.
+type announcer struct {
+	presence  *presence.Presence
+	hosts     *hosts
+	dir       dataDir
+	log       *slog.Logger
+	events    *answers.Hub
+	transport *transport.Transport
+	router    *router.Router
+}
+
+// renew makes a RouterInfo of the present moment, keeps it and has it used from
+// now on. It is nil where that fails.
+func (a *announcer) renew() *routerinfo.RouterInfo {
+	ri, err := a.presence.Renew()
+	if err != nil {
+		a.log.Error("RouterInfo not made", "error", err)
+		return nil
+	}
+	if err := a.dir.keep(routerInfoFile, ri.Bytes()); err != nil {
+		a.log.Error("RouterInfo not kept", "error", err)
+	}
+	a.transport.InfoChanged()
+	return ri
+}
+
+// publish has a RouterInfo of the present moment published, once there is one.
+func (a *announcer) publish() {
+	if a.presence.Current() != nil {
+		a.renew()
+		a.router.Republish()
+	}
+}
+
+// moved takes the machine's addresses, and publishes ours anew where they differ.
+func (a *announcer) moved(local []netip.Addr) {
+	changed, note := a.hosts.moved(local)
+	if !changed {
+		return
+	}
+	if note != "" {
+		a.log.Warn("address lost", "detail", note)
+	} else {
+		a.log.Info("the addresses of the settings are this machine's again")
+	}
+	a.events.Publish(control.Event{Event: "address_changed", Detail: note})
+	a.publish()
+}
+
+// watch publishes how congested we are.
+func (a *announcer) watch(ctx context.Context) error {
+	tick := time.NewTicker(presence.LookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if busy, congested := a.transport.Pressure(); a.presence.Look(busy, congested) {
+			a.log.Info("congestion has changed", "busy_peers", busy, "congested_peers", congested, "caps", a.presence.Caps())
+			a.router.Republish()
+		}
+	}
+}

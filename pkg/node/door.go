@@ -1,0 +1,46 @@
+package node
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+
+	"i2ptoolkit/pkg/config"
+	"i2ptoolkit/pkg/control/server"
+)
+
+// door is the control socket.
+type door struct {
+	path   string // empty: there is none
+	server atomic.Pointer[server.Server]
+}
+
+// socketPath is where the door is.
+func socketPath(s config.Config) string {
+	if s.Socket != "" || s.DataDir == "" {
+		return s.Socket
+	}
+	return dataDir(s.DataDir).path("router.sock")
+}
+
+// open binds the socket, and returns what has it answer until ctx ends. Whoever has the
+// socket has the data directory.
+func (d *door) open(to server.Node, log *slog.Logger) (run func(ctx context.Context) error, err error) {
+	if d.path == "" {
+		return func(context.Context) error { return nil }, nil
+	}
+	srv, err := server.New(server.Config{Path: d.path, Node: to, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	d.server.Store(srv)
+	return srv.Run, nil
+}
+
+// stats count what was asked.
+func (d *door) stats() server.Stats {
+	if srv := d.server.Load(); srv != nil {
+		return srv.Stats()
+	}
+	return server.Stats{}
+}
