@@ -39,11 +39,10 @@ func (n *Node) Run(ctx context.Context) error {
 	parts.run("what is lacking", n.onceLoaded(n.tellLacks))
 	err = n.tellReady(ctx, work)
 	gracefully := err == nil && n.await(ctx, work)
-	n.begun.Store(true)
+	n.beginStop()
 	if gracefully {
 		n.endTransit(work)
 	}
-	n.beginStop()
 	closeHall()
 	err = cmp.Or(err, hall.wait())
 	cancel()

@@ -1,0 +1,40 @@
+package simtest
+
+import (
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/tunnel"
+)
+
+// TestGracefulStop: a router that is told to stop says so at once, carries for others what it has
+// promised to, and is gone once that has run out.
+func TestGracefulStop(t *testing.T) {
+	simulate(t, worldConfig{routers: 8, seed: 23}, func(t *testing.T, w *world) {
+		w.awaitTunnels(t, time.Minute)
+		n := w.nodes[7]
+		for begun := time.Now(); n.Status().Tunnels.Transit == 0; time.Sleep(time.Second) {
+			if time.Since(begun) > 10*time.Minute {
+				t.Fatal("no tunnel of another ever leads through the router")
+			}
+		}
+		events, begun := n.Events(t.Context()), time.Now()
+		n.Stop()
+		for e := range events {
+			if e.Event == "router_state" {
+				if e.Detail != string(control.StateStopping) || time.Since(begun) > time.Second {
+					t.Errorf("after %v: %+v", time.Since(begun), e)
+				}
+				break
+			}
+		}
+		if st := n.Status(); st.State != control.StateStopping || st.Tunnels.Transit == 0 {
+			t.Errorf("it is %s, and carries %d tunnels", st.State, st.Tunnels.Transit)
+		}
+		<-w.ended[7]
+		if d := time.Since(begun); d < time.Minute || d > tunnel.Lifetime+time.Minute {
+			t.Errorf("the router takes %v to stop", d)
+		}
+	})
+}
