@@ -26,10 +26,11 @@ import (
 
 // Defaults of a DB.
 const (
-	DefaultMaxRouters    = 65536
-	DefaultMaxBytes      = 48 << 20
-	DefaultMaxFloodfills = 2500
+	DefaultMaxRouters = 65536
+	DefaultMaxBytes   = 48 << 20
 )
+
+const maxFloodfills = 2500 // not yet proven ones
 
 // Config of a DB.
 type Config struct {
@@ -44,10 +45,8 @@ type Config struct {
 	SamePrefix bool
 	Floodfill  bool // we are one
 
-	MaxRouters    int             // 0: DefaultMaxRouters
-	MaxBytes      int             // of their RouterInfos as kept; 0: DefaultMaxBytes
-	MaxFloodfills int             // not yet proven ones; 0: DefaultMaxFloodfills
-	MinVersion    profile.Version // 0: 0.9.58
+	MaxRouters int // 0: DefaultMaxRouters
+	MaxBytes   int // of their RouterInfos as kept; 0: DefaultMaxBytes
 }
 
 // DB is the table of routers.
@@ -58,7 +57,7 @@ type DB struct {
 
 	records    records
 	floodfills table // those of the records that lookups and stores may go to
-	gate       gate
+	admission  admission
 	parsed     parsed
 	unwritten  unwritten
 	stats      Stats
@@ -77,16 +76,14 @@ type Stats struct {
 func New(cfg Config, now time.Time) *DB {
 	cfg.MaxRouters = cmp.Or(cfg.MaxRouters, DefaultMaxRouters)
 	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, DefaultMaxBytes)
-	cfg.MaxFloodfills = cmp.Or(cfg.MaxFloodfills, DefaultMaxFloodfills)
-	cfg.MinVersion = cmp.Or(cfg.MinVersion, profile.Version(0<<16|9<<8|58))
 	if cfg.Profiles == nil {
 		cfg.Profiles = profile.New(profile.Config{Rand: cfg.Rand})
 	}
 	return &DB{
 		cfg: cfg, rand: draw.From(cfg.Rand), started: now,
 		records: records{of: make(map[i2p.Hash]*entry)},
-		gate: gate{
-			netID: cfg.NetID, minVersion: cfg.MinVersion, samePrefix: cfg.SamePrefix, room: cfg.MaxRouters,
+		admission: admission{
+			netID: cfg.NetID, samePrefix: cfg.SamePrefix, room: cfg.MaxRouters,
 			prefixes: make(map[uint32]int), looks: make(map[uint32]int), newLooks: make(map[uint32]*bucket.Bucket),
 		},
 		parsed:    parsed{of: make(map[i2p.Hash]*routerinfo.RouterInfo)},
@@ -174,15 +171,15 @@ func (db *DB) store(now time.Time, src Source, ri *routerinfo.RouterInfo, sum pr
 		db.seen(src, sum.Published, old)
 		return Unchanged, nil
 	}
-	if err := db.gate.check(now, src, &sum, ri.NetID(), len(ri.Bytes())); err != nil {
+	if err := db.admission.check(now, src, &sum, ri.NetID(), len(ri.Bytes())); err != nil {
 		return Unchanged, err
 	}
 	if old == nil {
-		if err := db.gate.admit(now, src, &sum); err != nil {
+		if err := db.admission.admit(now, src, &sum); err != nil {
 			return Unchanged, err
 		}
 	}
-	if err := db.gate.verify(now, src, ri); err != nil {
+	if err := db.admission.verify(now, src, ri); err != nil {
 		return Unchanged, err
 	}
 	return db.insert(now, &entry{sum: sum, raw: pack(ri.Bytes()), heard: now.Unix(), src: src, verified: !src.disk()})
@@ -227,14 +224,14 @@ func (db *DB) insert(now time.Time, e *entry) (Change, error) {
 // put makes an entry part of the table, in place of an older one of its router.
 func (db *DB) put(e *entry) {
 	if old := db.records.put(e); old != nil {
-		db.gate.uncount(&old.sum)
+		db.admission.uncount(&old.sum)
 		db.floodfills.remove(old.sum.Hash)
 		db.parsed.drop(old.sum.Hash)
 		e.came |= old.came
 		e.src = max(e.src, old.src)
 	}
-	db.gate.count(&e.sum)
-	if db.floodfills.n < db.cfg.MaxFloodfills || db.proven(e) {
+	db.admission.count(&e.sum)
+	if db.floodfills.n < maxFloodfills || db.proven(e) {
 		db.refile(e)
 	}
 }
@@ -242,7 +239,7 @@ func (db *DB) put(e *entry) {
 // remove forgets a router.
 func (db *DB) remove(e *entry) {
 	db.records.remove(e)
-	db.gate.uncount(&e.sum)
+	db.admission.uncount(&e.sum)
 	db.floodfills.remove(e.sum.Hash)
 	db.parsed.drop(e.sum.Hash)
 	db.unwritten.removes(e.sum.Hash)

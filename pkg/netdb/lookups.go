@@ -174,7 +174,7 @@ func (ls *lookups) reply(now time.Time, m i2np.DatabaseSearchReply) (out Out, as
 			continue
 		}
 		asked = true
-		l.trail.named(now, m.From, len(m.Peers))
+		l.trail.replied(now, m.From, len(m.Peers))
 		if l.kind == i2np.LookupExploration || !ls.awaits(l) {
 			for _, h := range m.Peers[:min(len(m.Peers), maxNamed)] {
 				if l.follow(now, h) {

@@ -414,9 +414,9 @@ func TestFloodOfFakes(t *testing.T) {
 	r := rand.New(rand.NewChaCha8([32]byte{7}))
 	raw := make([]byte, 500)
 	offer := func(now time.Time, src Source, sum profile.Summary) error {
-		err := db.gate.check(now, src, &sum, 2, 500)
+		err := db.admission.check(now, src, &sum, 2, 500)
 		if err == nil {
-			err = db.gate.admit(now, src, &sum)
+			err = db.admission.admit(now, src, &sum)
 		}
 		if err == nil {
 			_, err = db.insert(now, &entry{sum: sum, raw: raw, heard: now.Unix(), src: src, verified: true})
@@ -474,7 +474,7 @@ func TestFloodOfFakes(t *testing.T) {
 	if taken > 3000 || st.Crowded == 0 || st.Flood == 0 || st.Full == 0 {
 		t.Fatalf("%d fakes taken, %+v", taken, st)
 	}
-	if n := db.gate.prefixes[1<<24|77]; n > prefixMin {
+	if n := db.admission.prefixes[1<<24|77]; n > prefixMin {
 		t.Fatalf("%d fakes of one /16", n)
 	}
 	for _, h := range known {

@@ -25,15 +25,15 @@ const (
 
 // publication is one entry that we publish, and where that stands.
 type publication struct {
-	entry  published
+	entry  ownEntry
 	state  publishState
 	at     time.Time // when the state is to change by itself; zero for never
 	round  round
 	verify verification
 }
 
-// published is an entry of ours.
-type published struct {
+// ownEntry is what we publish.
+type ownEntry struct {
 	key  i2p.Hash
 	kind byte
 	data []byte // as a DatabaseStore carries it
@@ -41,14 +41,14 @@ type published struct {
 	last bool // nothing follows once it is stored: the entry is taken back
 }
 
-func ofRouterInfo(ri *routerinfo.RouterInfo) published {
-	return published{
+func ofRouterInfo(ri *routerinfo.RouterInfo) ownEntry {
+	return ownEntry{
 		key: ri.Hash(), kind: i2np.StoreRouterInfo, data: i2np.CompressRouterInfo(ri.Bytes()), date: ri.Published(),
 	}
 }
 
-func ofLeaseSet(set leaseset.Record) published {
-	return published{key: set.Hash(), kind: set.StoreType(), data: set.Bytes(), date: set.Published()}
+func ofLeaseSet(set leaseset.Record) ownEntry {
+	return ownEntry{key: set.Hash(), kind: set.StoreType(), data: set.Bytes(), date: set.Published()}
 }
 
 // round is one pass over the floodfills closest to a key, until one confirms.

@@ -37,7 +37,7 @@ type publications struct {
 }
 
 // publish publishes an entry, in place of an older one under its key.
-func (ps *publications) publish(now time.Time, e published) Out {
+func (ps *publications) publish(now time.Time, e ownEntry) Out {
 	ps.drop(e.key)
 	p := &publication{entry: e}
 	ps.list = append(ps.list, p)

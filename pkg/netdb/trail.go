@@ -66,9 +66,9 @@ func (t trail) fresh(now time.Time) int {
 	return n
 }
 
-// named notes a search reply: asked more than once, the floodfill has answered
+// replied notes a search reply: asked more than once, the floodfill has answered
 // all of that.
-func (t trail) named(now time.Time, floodfill i2p.Hash, peers int) {
+func (t trail) replied(now time.Time, floodfill i2p.Hash, peers int) {
 	for i := range t {
 		if a := &t[i]; a.Floodfill == floodfill && a.Answer == NoAnswer {
 			a.Answer, a.Took, a.Peers = Named, now.Sub(a.At), peers

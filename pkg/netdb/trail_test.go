@@ -22,7 +22,7 @@ func TestTrailCredit(t *testing.T) {
 	if err := tr.failure(); !errors.Is(err, ErrNoAnswer) || !tr.waits(a) {
 		t.Fatal(err)
 	}
-	tr.named(now, a, 3)
+	tr.replied(now, a, 3)
 	if tr.waits(a) || tr[0].Peers != 3 || tr[0].Took != 3*time.Second || !errors.Is(tr.failure(), ErrNotFound) {
 		t.Fatalf("%+v, %v", tr[0], tr.failure())
 	}

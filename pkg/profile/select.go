@@ -36,7 +36,7 @@ type Constraints struct {
 	Use        Use
 	Exclude    map[i2p.Hash]struct{} // never these
 	Avoid      map[i2p.Hash]struct{} // these only if there are no others
-	MinVersion Version               // 0: 0.9.58
+	MinVersion Version               // 0: MinVersion
 	Bandwidth  byte                  // lowest class letter; 0: L for exploratory tunnels, M for client tunnels where there is a choice
 	With       []Summary             // routers of the same tunnel: ours and hops chosen already
 	SamePrefix bool                  // allow several routers of one /16 and one family (test networks)
@@ -44,7 +44,6 @@ type Constraints struct {
 }
 
 const (
-	minVersion        = Version(0<<16 | 9<<8 | 58)
 	samplePool        = 384 // positions looked at in a big source
 	wholePool         = 768 // a source up to this size is looked at as a whole
 	freshE            = 15 * time.Minute
@@ -62,7 +61,7 @@ func (t *Table) Select(now time.Time, from Routers, n int, c Constraints) []*rou
 	if n <= 0 || from.Len() == 0 {
 		return nil
 	}
-	c.MinVersion = cmp.Or(c.MinVersion, minVersion)
+	c.MinVersion = cmp.Or(c.MinVersion, MinVersion)
 	t.regroup(now)
 	s := &selection{Constraints: c, table: t, now: now, from: from, taken: slices.Clone(c.With)}
 	for _, gather := range s.pools(n) {

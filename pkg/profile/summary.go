@@ -15,6 +15,9 @@ import (
 // Version is an API level (router.version): major, minor and patch, 8 bits each.
 type Version uint32
 
+// MinVersion is the oldest that is used at all.
+const MinVersion = Version(0<<16 | 9<<8 | 58)
+
 // ParseVersion reads "0.9.68"; a missing or odd version is 0.
 func ParseVersion(s string) Version {
 	var v Version

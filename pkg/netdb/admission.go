@@ -75,11 +75,10 @@ const (
 	looksTracked                    = 1024
 )
 
-// gate says which RouterInfos may come into the table. An attacker can invent any
+// admission says which RouterInfos may come into the table. An attacker can invent any
 // number of routers; what he cannot do is answer for them.
-type gate struct {
+type admission struct {
 	netID      int
-	minVersion profile.Version
 	samePrefix bool
 	room       int // routers that the table may hold
 
@@ -89,22 +88,22 @@ type gate struct {
 }
 
 // check applies the rules that need neither a signature nor the table.
-func (g *gate) check(now time.Time, src Source, sum *profile.Summary, netID, size int) error {
+func (a *admission) check(now time.Time, src Source, sum *profile.Summary, netID, size int) error {
 	age := now.Sub(sum.Published.Time())
 	oldest := maxAge
 	if src.disk() || src == FromReseed {
 		oldest = maxAgeOffline
 	}
 	switch {
-	case netID != g.netID:
-		return fmt.Errorf("%w: %d, ours is %d", ErrNetID, netID, g.netID)
+	case netID != a.netID:
+		return fmt.Errorf("%w: %d, ours is %d", ErrNetID, netID, a.netID)
 	case age < -maxFuture:
 		return fmt.Errorf("%w: %s ahead", ErrFuture, -age)
 	case age > oldest:
 		return fmt.Errorf("%w: %s", ErrOld, age)
 	case sum.Version >= forgedVersion:
 		return fmt.Errorf("%w: %s", ErrForged, sum.Version)
-	case sum.Version < g.minVersion:
+	case sum.Version < profile.MinVersion:
 		return fmt.Errorf("%w: %s", ErrVersion, sum.Version)
 	case sum.Flags&profile.X25519 == 0 || size > maxRouterInfo:
 		return ErrUnusable
@@ -114,51 +113,51 @@ func (g *gate) check(now time.Time, src Source, sum *profile.Summary, netID, siz
 
 // admit limits routers not yet known: by address range, by look and by rate.
 // Routers that we met or asked for are not held to the rates.
-func (g *gate) admit(now time.Time, src Source, sum *profile.Summary) error {
+func (a *admission) admit(now time.Time, src Source, sum *profile.Summary) error {
 	switch {
-	case g.samePrefix || src == FromSession:
+	case a.samePrefix || src == FromSession:
 		return nil
-	case g.crowded(src, sum):
+	case a.crowded(src, sum):
 		return ErrCrowded
-	case src == FromStore && !g.newRouter(now, sum.Look()):
+	case src == FromStore && !a.newRouter(now, sum.Look()):
 		return ErrFlood
 	}
 	return nil
 }
 
-func (g *gate) crowded(src Source, sum *profile.Summary) bool {
+func (a *admission) crowded(src Source, sum *profile.Summary) bool {
 	for _, p := range sum.Prefixes {
-		if p != 0 && g.prefixes[p] >= max(prefixMin, g.room/prefixShare) {
+		if p != 0 && a.prefixes[p] >= max(prefixMin, a.room/prefixShare) {
 			return true
 		}
 	}
-	if sum.Prefixes[0] == 0 && g.prefixes[0] >= g.room/addresslessShare {
+	if sum.Prefixes[0] == 0 && a.prefixes[0] >= a.room/addresslessShare {
 		return true
 	}
-	return src == FromStore && g.looks[sum.Look()] >= max(prefixMin, g.room/lookShare)
+	return src == FromStore && a.looks[sum.Look()] >= max(prefixMin, a.room/lookShare)
 }
 
 // newRouter takes from the buckets that a router with such a look falls under.
-func (g *gate) newRouter(now time.Time, look uint32) bool {
-	b := g.newLooks[look]
+func (a *admission) newRouter(now time.Time, look uint32) bool {
+	b := a.newLooks[look]
 	if b == nil {
-		if len(g.newLooks) >= looksTracked { // a forger with so many versions shares one bucket
+		if len(a.newLooks) >= looksTracked { // a forger with so many versions shares one bucket
 			look = 0
 		}
-		if b = g.newLooks[look]; b == nil {
+		if b = a.newLooks[look]; b == nil {
 			b = new(bucket.Bucket)
-			g.newLooks[look] = b
+			a.newLooks[look] = b
 		}
 	}
-	return b.Take(now, 1, newLookRate, newLookBurst) && g.newRouters.Take(now, 1, newRoutersRate, newRoutersBurst)
+	return b.Take(now, 1, newLookRate, newLookBurst) && a.newRouters.Take(now, 1, newRoutersRate, newRoutersBurst)
 }
 
 // verify checks the signature. Those on disk were checked, or are once they are used.
-func (g *gate) verify(now time.Time, src Source, ri *routerinfo.RouterInfo) error {
+func (a *admission) verify(now time.Time, src Source, ri *routerinfo.RouterInfo) error {
 	switch {
 	case src.disk():
 		return nil
-	case src == FromStore && !g.verifications.Take(now, 1, verifyRate, verifyBurst):
+	case src == FromStore && !a.verifications.Take(now, 1, verifyRate, verifyBurst):
 		return ErrFlood
 	}
 	if err := ri.Verify(); err != nil {
@@ -168,23 +167,23 @@ func (g *gate) verify(now time.Time, src Source, ri *routerinfo.RouterInfo) erro
 }
 
 // count takes a router into account that is in the table now.
-func (g *gate) count(sum *profile.Summary) {
+func (a *admission) count(sum *profile.Summary) {
 	for i, p := range sum.Prefixes {
 		if p != 0 || i == 0 {
-			g.prefixes[p]++
+			a.prefixes[p]++
 		}
 	}
-	g.looks[sum.Look()]++
+	a.looks[sum.Look()]++
 }
 
 // uncount is for one that is there no more.
-func (g *gate) uncount(sum *profile.Summary) {
+func (a *admission) uncount(sum *profile.Summary) {
 	for i, p := range sum.Prefixes {
 		if p != 0 || i == 0 {
-			less(g.prefixes, p)
+			less(a.prefixes, p)
 		}
 	}
-	less(g.looks, sum.Look())
+	less(a.looks, sum.Look())
 }
 
 func less(m map[uint32]int, k uint32) {
