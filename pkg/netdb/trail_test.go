@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 )
 
@@ -61,43 +60,5 @@ func TestTrailAgain(t *testing.T) {
 	tr = tr[:1]
 	if err := tr.failure(); !errors.Is(err, ErrUnsent) {
 		t.Fatal(err)
-	}
-}
-
-// TestLookupsEndOnce: of two lookups whose time ends together, of which one waits
-// for the other, each ends once.
-func TestLookupsEndOnce(t *testing.T) {
-	w := clientWorld(t, Config{})
-	w.floodfills(newForge(t), 5)
-	router := i2p.Hash{7}
-	_, out := w.seg.Fetch(w.now, Need{Router: router})
-	_, more := w.seg.LookUp(w.now, i2p.Hash{8}, i2np.LookupLeaseSet)
-	if len(out.Queries) == 0 || len(more.Queries) == 0 {
-		t.Fatal(out, more)
-	}
-	l := w.seg.lookups.list[1]
-	l.named.awaited = []i2p.Hash{router}
-	for len(l.trail) < maxQueries { // so that it has no more to ask
-		l.trail = append(l.trail, l.trail[0])
-	}
-	w.take(w.seg.Tick(w.now.Add(lookupTimeout))) // fails where one ends twice
-	if len(w.results) != 2 || w.seg.Stats().Failed != 2 {
-		t.Fatalf("%+v", w.results)
-	}
-}
-
-// TestAskersAreBounded: who asks under ever new names makes no more room for them,
-// and drives out those that asked first.
-func TestAskersAreBounded(t *testing.T) {
-	s := NewSegment(SegmentConfig{DB: newDB(Config{}), Rand: seeded(2)})
-	a := &s.server.askers
-	if !a.take(testTime, i2p.Hash{1}, askerBurst) || a.take(testTime, i2p.Hash{1}, 1) {
-		t.Fatal("no budget")
-	}
-	for i := range 2 * askersTracked {
-		a.take(testTime, i2p.Hash{2, byte(i), byte(i >> 8)}, 1)
-	}
-	if len(a.buckets) != askersTracked || len(a.order) != askersTracked || a.buckets[i2p.Hash{1}] != nil {
-		t.Fatalf("%d askers are remembered", len(a.buckets))
 	}
 }

@@ -18,17 +18,13 @@ import (
 	"i2ptoolkit/pkg/i2p"
 )
 
-// Defaults of a Table.
-const (
-	DefaultMaxPeers = 10000
-	DefaultHalfLife = 3 * time.Hour
-)
+// DefaultMaxPeers is how many a Table knows.
+const DefaultMaxPeers = 10000
 
 // Config of a Table.
 type Config struct {
-	Rand     io.Reader     // nil: crypto/rand
-	MaxPeers int           // 0: DefaultMaxPeers
-	HalfLife time.Duration // of every count; 0: DefaultHalfLife
+	Rand     io.Reader // nil: crypto/rand
+	MaxPeers int       // 0: DefaultMaxPeers
 }
 
 // Table holds what was learnt about each router.
@@ -50,7 +46,6 @@ type Stats struct {
 // New makes an empty table.
 func New(cfg Config) *Table {
 	cfg.MaxPeers = cmp.Or(cfg.MaxPeers, DefaultMaxPeers)
-	cfg.HalfLife = cmp.Or(cfg.HalfLife, DefaultHalfLife)
 	return &Table{cfg: cfg, rand: draw.From(cfg.Rand), peers: make(map[i2p.Hash]*record)}
 }
 
@@ -185,7 +180,7 @@ func (t *Table) today(now time.Time, peer i2p.Hash) (r record, known bool) {
 		return record{}, false
 	}
 	r = *found
-	r.fade(now.Unix(), t.cfg.HalfLife)
+	r.fade(now.Unix())
 	return r, true
 }
 
@@ -209,7 +204,7 @@ func (t *Table) touch(now time.Time, peer i2p.Hash) *record {
 		r = &record{at: now.Unix()}
 		t.peers[peer] = r
 	}
-	r.fade(now.Unix(), t.cfg.HalfLife)
+	r.fade(now.Unix())
 	r.seen = max(r.seen, now.Unix())
 	return r
 }

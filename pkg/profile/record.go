@@ -6,6 +6,7 @@ import (
 )
 
 const (
+	halfLife         = 3 * time.Hour   // of every count
 	unreachablePause = 8 * time.Minute // after one failed dial; doubles with each further one
 	unreachableMax   = 2 * time.Hour
 	silentPause      = time.Minute // times the queries that a floodfill left unanswered: then it is asked again
@@ -50,7 +51,7 @@ type queries struct {
 }
 
 // fade brings the counts to a later second. A clock that went back changes nothing.
-func (r *record) fade(now int64, halfLife time.Duration) {
+func (r *record) fade(now int64) {
 	if now <= r.at {
 		return
 	}
@@ -64,8 +65,8 @@ func (r *record) fade(now int64, halfLife time.Duration) {
 }
 
 // faded is what is left of a count after so many seconds.
-func faded(seconds int64, halfLife time.Duration) float64 {
-	return math.Exp2(-float64(seconds) / halfLife.Seconds())
+func faded(seconds int64, half time.Duration) float64 {
+	return math.Exp2(-float64(seconds) / half.Seconds())
 }
 
 // counts are all that fade, in the order of the file.

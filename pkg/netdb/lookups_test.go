@@ -1,0 +1,248 @@
+package netdb
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/profile"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+func TestLookupFindsLeaseSet(t *testing.T) {
+	w := clientWorld(t, Config{Profiles: profile.New(profile.Config{Rand: seeded(3)})})
+	w.floodfills(newForge(t), 100)
+	set := leaseSetOf(t, newDestination(t, 4), testTime)
+	for _, h := range w.seg.cfg.DB.closestFloodfills(testTime, set.Hash(), 3, nil) {
+		w.flood[h].sets[set.Hash()] = set
+	}
+	id, out := w.seg.LookUp(w.now, set.Hash(), i2np.LookupLeaseSet)
+	if again, more := w.seg.LookUp(w.now, set.Hash(), i2np.LookupLeaseSet); again != id || len(more.Queries) != 0 {
+		t.Fatal("a second lookup of the same key")
+	}
+	w.take(out)
+	w.run(time.Second)
+	r := w.results[id]
+	if r.Err != nil || r.LeaseSet == nil || r.LeaseSet.Hash() != set.Hash() || len(w.asked) != 2 {
+		t.Fatalf("%+v, asked %d", r, len(w.asked))
+	}
+	// What nobody has is asked of ten floodfills, none twice, and reported.
+	w.asked = nil
+	id, out = w.seg.LookUp(w.now, i2p.HashOf([]byte("nothing")), i2np.LookupLeaseSet)
+	w.take(out)
+	w.run(20 * time.Second)
+	if r := w.results[id]; !errors.Is(r.Err, ErrNotFound) || len(r.Trace) != maxQueries {
+		t.Fatalf("%v after %d", r.Err, len(r.Trace))
+	}
+	seen := map[i2p.Hash]bool{}
+	for _, h := range w.asked {
+		if seen[h] {
+			t.Fatal("one was asked twice")
+		}
+		seen[h] = true
+	}
+	if st := w.seg.Stats(); st.Active != 0 || st.Found != 1 || st.Failed != 1 {
+		t.Fatalf("%+v", st)
+	}
+}
+
+// TestLookupNewer: floodfills that have an older lease set do not end a lookup
+// for a newer one, and are what it comes to where nobody has that.
+func TestLookupNewer(t *testing.T) {
+	w := clientWorld(t, Config{})
+	w.floodfills(newForge(t), 20)
+	dest := newDestination(t, 4)
+	old, fresh := leaseSetOf(t, dest, testTime.Add(-time.Minute)), leaseSetOf(t, dest, testTime)
+	closest := w.seg.cfg.DB.closestFloodfills(testTime, old.Hash(), 4, nil)
+	for _, h := range closest {
+		w.flood[h].sets[old.Hash()] = old
+	}
+	id, out := w.seg.LookUpNewer(w.now, old.Hash(), old.Published())
+	w.take(out)
+	w.run(20 * time.Second)
+	if r := w.results[id]; r.Err != nil || r.LeaseSet.Published() != old.Published() || r.Took > time.Second {
+		t.Errorf("nobody has a newer one: %+v", r)
+	}
+	w.flood[closest[3]].sets[old.Hash()] = fresh
+	id, out = w.seg.LookUpNewer(w.now, old.Hash(), old.Published())
+	w.take(out)
+	w.run(20 * time.Second)
+	if r := w.results[id]; r.Err != nil || r.LeaseSet.Published() != fresh.Published() || r.Took > time.Second {
+		t.Errorf("the fourth has a newer one: %+v", r)
+	}
+}
+
+func TestLookupRetriesTheOnlyFloodfill(t *testing.T) {
+	w := clientWorld(t, Config{SamePrefix: true})
+	only := w.floodfills(newForge(t), 1)[0]
+	set := leaseSetOf(t, newDestination(t, 4), testTime)
+	w.flood[only].sets[set.Hash()] = set
+	lost := 0
+	w.lose = func(i2p.Hash) bool { lost++; return lost <= 2 }
+	id, out := w.seg.LookUp(w.now, set.Hash(), i2np.LookupLeaseSet)
+	w.take(out)
+	w.run(10 * time.Second)
+	if r, ok := w.results[id]; !ok || r.Err != nil || len(r.Trace) != 3 {
+		t.Fatalf("%v %+v", ok, r)
+	}
+}
+
+func TestLookupWithoutFloodfills(t *testing.T) {
+	w := clientWorld(t, Config{})
+	_, out := w.seg.LookUp(w.now, i2p.Hash{1}, i2np.LookupLeaseSet)
+	if len(out.Results) != 1 || !errors.Is(out.Results[0].Err, ErrNoFloodfills) {
+		t.Fatal(out)
+	}
+}
+
+func TestLookupFollowsNames(t *testing.T) {
+	f := newForge(t)
+	set := leaseSetOf(t, newDestination(t, 4), testTime)
+	stranger := f.router(t, routerConfig{})
+
+	// The router's own segment fetches what it is told of by itself.
+	w := newWorld(t, NewSegment(SegmentConfig{DB: newDB(Config{}), Rand: seeded(2)}))
+	known := w.floodfills(f, 2)
+	w.flood[stranger.Hash()] = newFloodfill()
+	w.flood[stranger.Hash()].sets[set.Hash()] = set
+	for _, h := range known {
+		w.flood[h].names = []i2p.Hash{stranger.Hash()}
+		w.flood[h].routers[stranger.Hash()] = stranger
+	}
+	id, out := w.seg.LookUp(w.now, set.Hash(), i2np.LookupLeaseSet)
+	w.take(out)
+	w.run(5 * time.Second)
+	if r, ok := w.results[id]; !ok || r.Err != nil {
+		t.Fatalf("%v %+v", ok, r)
+	}
+
+	// A destination's asks the shell for it.
+	c := clientWorld(t, Config{})
+	for _, h := range known {
+		mustStore(t, c.seg.cfg.DB, FromReseed, w.seg.cfg.DB.Router(h))
+	}
+	_, out = c.seg.LookUp(c.now, set.Hash(), i2np.LookupLeaseSet)
+	if len(out.Queries) != 2 {
+		t.Fatal(out)
+	}
+	out = c.seg.HandleSearchReply(c.now, i2np.DatabaseSearchReply{Key: set.Hash(), Peers: []i2p.Hash{stranger.Hash()}, From: out.Queries[0].To.Hash()})
+	if len(out.Needs) != 1 || out.Needs[0].Router != stranger.Hash() {
+		t.Fatal(out)
+	}
+	mustStore(t, c.seg.cfg.DB, FromReply, stranger)
+	if out = c.seg.FetchEnded(c.now, stranger.Hash()); len(out.Queries) != 1 || out.Queries[0].To.Hash() != stranger.Hash() {
+		t.Fatal(out)
+	}
+}
+
+func TestSearchRepliesAreNotTrusted(t *testing.T) {
+	w := clientWorld(t, Config{})
+	w.floodfills(newForge(t), 30)
+	key := i2p.HashOf([]byte("x"))
+	_, out := w.seg.LookUp(w.now, key, i2np.LookupLeaseSet)
+	many := make([]i2p.Hash, 255)
+	for i := range many {
+		many[i] = i2p.HashOf([]byte{byte(i)})
+	}
+	if o := w.seg.HandleSearchReply(w.now, i2np.DatabaseSearchReply{Key: key, Peers: many, From: i2p.Hash{9}}); len(o.Needs)+len(o.Queries) != 0 {
+		t.Fatal("a reply from one never asked is followed")
+	}
+	needs := 0
+	for len(out.Queries) > 0 {
+		o := w.seg.HandleSearchReply(w.now, i2np.DatabaseSearchReply{Key: key, Peers: many, From: out.Queries[0].To.Hash()})
+		out.Queries = append(out.Queries[1:], o.Queries...)
+		needs += len(o.Needs)
+	}
+	if needs > maxNeeds {
+		t.Fatalf("%d RouterInfos to be fetched", needs)
+	}
+}
+
+func TestExplore(t *testing.T) {
+	f := newForge(t)
+	w := newWorld(t, NewSegment(SegmentConfig{DB: newDB(Config{}), Rand: seeded(2), Explore: true}))
+	hidden := make([]*routerinfo.RouterInfo, 20)
+	for i := range hidden {
+		hidden[i] = f.router(t, routerConfig{caps: "LR"})
+	}
+	for _, h := range w.floodfills(f, 10) {
+		for _, ri := range hidden {
+			w.flood[h].names = append(w.flood[h].names, ri.Hash())
+			w.flood[h].routers[ri.Hash()] = ri
+		}
+	}
+	w.run(10 * time.Minute)
+	found := 0
+	for _, ri := range hidden {
+		if w.seg.cfg.DB.Has(ri.Hash()) {
+			found++
+		}
+	}
+	if found < maxNamed {
+		t.Fatalf("%d routers found by exploring", found)
+	}
+}
+
+func TestUnsent(t *testing.T) {
+	p := profile.New(profile.Config{Rand: seeded(3)})
+	w := clientWorld(t, Config{Profiles: p})
+	w.floodfills(newForge(t), 30)
+	id, out := w.seg.LookUp(w.now, i2p.Hash{1}, i2np.LookupLeaseSet)
+	n := 0
+	for len(out.Queries) > 0 {
+		n++
+		o := w.seg.QueryUnsent(w.now, out.Queries[0])
+		out.Queries = append(out.Queries[1:], o.Queries...)
+		w.take(Out{Results: o.Results})
+	}
+	if r := w.results[id]; !errors.Is(r.Err, ErrUnsent) || n != maxQueries {
+		t.Fatalf("%v after %d", r.Err, n)
+	}
+	if p.Len() != 0 {
+		t.Fatal("floodfills are blamed for what was never sent")
+	}
+}
+
+func FuzzSearchReply(f *testing.F) {
+	f.Add(i2np.DatabaseSearchReply{Key: i2p.Hash{1}, Peers: []i2p.Hash{{2}, {3}}, From: i2p.Hash{4}}.AppendTo(nil))
+	w := clientWorld(f, Config{})
+	w.floodfills(newForge(f), 5)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := i2np.ParseDatabaseSearchReply(b)
+		if err != nil {
+			return
+		}
+		s := NewSegment(SegmentConfig{DB: w.seg.cfg.DB, Destination: true, Rand: seeded(2)})
+		_, out := s.LookUp(testTime, m.Key, i2np.LookupExploration)
+		for _, q := range out.Queries {
+			m.From = q.To.Hash()
+			if o := s.HandleSearchReply(testTime, m); len(o.Needs) > maxFound {
+				t.Fatal("too many needs")
+			}
+		}
+	})
+}
+
+// TestLookupsEndOnce: of two lookups whose time ends together, of which one waits
+// for the other, each ends once.
+func TestLookupsEndOnce(t *testing.T) {
+	w := clientWorld(t, Config{})
+	w.floodfills(newForge(t), 5)
+	router := i2p.Hash{7}
+	_, out := w.seg.Fetch(w.now, Need{Router: router})
+	_, more := w.seg.LookUp(w.now, i2p.Hash{8}, i2np.LookupLeaseSet)
+	if len(out.Queries) == 0 || len(more.Queries) == 0 {
+		t.Fatal(out, more)
+	}
+	l := w.seg.lookups.list[1]
+	l.named.awaited = []i2p.Hash{router}
+	for len(l.trail) < maxQueries { // so that it has no more to ask
+		l.trail = append(l.trail, l.trail[0])
+	}
+	w.take(w.seg.Tick(w.now.Add(lookupTimeout))) // fails where one ends twice
+	if len(w.results) != 2 || w.seg.Stats().Failed != 2 {
+		t.Fatalf("%+v", w.results)
+	}
+}

@@ -1,0 +1,148 @@
+package netdb
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/profile"
+)
+
+// TestEclipse: 1,000 forged floodfills closer to the key than any honest one.
+func TestEclipse(t *testing.T) {
+	set := leaseSetOf(t, newDestination(t, 4), testTime)
+	f := newForge(t)
+	honestForge := newForge(t)
+	honestForge.n = 1 << 22
+	forged := f.grind(t, RoutingKey(set.Hash(), testTime), 8, 1000)
+	for _, proven := range []bool{false, true} {
+		for _, names := range []bool{false, true} {
+			t.Run(fmt.Sprintf("proven=%v,names=%v", proven, names), func(t *testing.T) {
+				p := profile.New(profile.Config{Rand: seeded(3)})
+				w := clientWorld(t, Config{Profiles: p})
+				db := w.seg.cfg.DB
+				honest := w.floodfills(honestForge, 200)
+				closest := db.closestFloodfills(testTime, set.Hash(), 3, nil)
+				for _, h := range closest {
+					w.flood[h].sets[set.Hash()] = set
+				}
+				if proven {
+					for i, h := range honest {
+						if i%3 == 0 {
+							p.Connected(testTime, h)
+						}
+					}
+					p.Connected(testTime, closest[2])
+				}
+				in := 0
+				for i, ri := range forged {
+					if _, err := db.StoreRouterInfo(testTime, FromReply, ri); err == nil {
+						in++
+					}
+					ff := newFloodfill() // they answer, but only to name one another
+					ff.silent = !names
+					ff.names = []i2p.Hash{forged[(i+1)%1000].Hash(), forged[(i+2)%1000].Hash()}
+					w.flood[ri.Hash()] = ff
+				}
+				if in < 900 {
+					t.Fatalf("only %d of the forged are in: no attack", in)
+				}
+				id, out := w.seg.LookUp(w.now, set.Hash(), i2np.LookupLeaseSet)
+				w.take(out)
+				w.run(lookupTimeout)
+				r := w.results[id]
+				if r.Err != nil {
+					t.Fatalf("%v after %d queries", r.Err, len(r.Trace))
+				}
+				t.Logf("found after %d queries, %s", len(r.Trace), r.Took)
+
+				// A publication gets past them too: those who keep nothing are
+				// found out, and it lies where honest lookups ask.
+				mine := leaseSetOf(t, newDestination(t, 4), testTime.Add(time.Second))
+				for _, ri := range forged {
+					w.flood[ri.Hash()].swallow = true
+				}
+				w.take(w.seg.PublishLeaseSet(w.now, mine))
+				w.run(3 * time.Minute)
+				n := 0
+				for _, h := range honest {
+					if w.flood[h].sets[mine.Hash()] == leaseset.Record(mine) || (w.flood[h].sets[mine.Hash()] != nil && w.flood[h].sets[mine.Hash()].Published() == mine.Published()) {
+						n++
+					}
+				}
+				if n == 0 {
+					t.Fatal("no honest floodfill has what was published")
+				}
+			})
+		}
+	}
+}
+
+// TestSoughtIsNotNamed: a floodfill that was named to a destination alone is looked up,
+// and named to nobody, until others tell of it.
+func TestSoughtIsNotNamed(t *testing.T) {
+	f, key := newForge(t), i2p.HashOf([]byte("key"))
+	for _, floodfill := range []bool{false, true} {
+		for _, sought := range []Source{FromReply, FromDiskSought} {
+			db := newDB(Config{Floodfill: floodfill, SamePrefix: true})
+			for range 20 {
+				mustStore(t, db, FromReseed, f.router(t, routerConfig{caps: "XfR"}))
+			}
+			s := NewSegment(SegmentConfig{DB: db, Rand: seeded(2)})
+			marker := f.near(t, db, key)
+			marker.came.add(sought)
+			db.put(marker)
+			named := func() bool {
+				r := s.HandleLookup(testTime, i2p.Hash{5}, i2np.DatabaseLookup{Key: key, From: i2p.Hash{5}, Kind: i2np.LookupLeaseSet})
+				return slices.Contains(r.Search.Peers, marker.sum.Hash)
+			}
+			if named() {
+				t.Errorf("floodfill %v, from a %v: it is named", floodfill, sought)
+			}
+			if marker.came.add(FromStore); !named() {
+				t.Errorf("floodfill %v, from a %v: it is not named although somebody stored it", floodfill, sought)
+			}
+		}
+	}
+}
+
+// TestToldIsNotAsked: a floodfill that the router alone was told of is asked by none
+// of its destinations, until others tell of it.
+func TestToldIsNotAsked(t *testing.T) {
+	f, key := newForge(t), i2p.HashOf([]byte("key"))
+	for _, told := range []Source{FromStore, FromSession, FromDiskTold} {
+		db := newDB(Config{SamePrefix: true})
+		for range 20 {
+			mustStore(t, db, FromReseed, f.router(t, routerConfig{caps: "XfR"}))
+		}
+		ri := f.router(t, routerConfig{caps: "XfR"})
+		mustStore(t, db, told, ri)
+		asked := func() (all int, it bool) {
+			search := newSearch(db, key, true)
+			for to := search.next(testTime); to != nil; to = search.next(testTime) {
+				all++
+				it = it || to.Hash() == ri.Hash()
+			}
+			return all, it
+		}
+		if all, it := asked(); all != 20 || it {
+			t.Errorf("from a %v: %d were asked, and it: %v", told, all, it)
+		}
+		mustStore(t, db, FromReply, ri)
+		if all, it := asked(); all != 21 || !it {
+			t.Errorf("from a %v, and named by others: %d were asked, and it: %v", told, all, it)
+		}
+	}
+
+	db := newDB(Config{SamePrefix: true})
+	// Where there are no others, there is no choice.
+	only := f.router(t, routerConfig{caps: "XfR"})
+	mustStore(t, db, FromSession, only)
+	if to := newSearch(db, key, true).next(testTime); to == nil {
+		t.Error("without others nobody is asked")
+	}
+}

@@ -1,0 +1,128 @@
+package netdb
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+func TestServe(t *testing.T) {
+	f := newForge(t)
+	own := f.router(t, routerConfig{caps: "XfR"})
+	db := newDB(Config{Floodfill: true, Own: func() *routerinfo.RouterInfo { return own }})
+	db.cfg.Self = own.Hash()
+	s := NewSegment(SegmentConfig{DB: db, Rand: seeded(2)})
+	var plain []i2p.Hash
+	for i := range 60 {
+		c := routerConfig{}
+		if i%2 == 0 {
+			c.caps = "LR"
+		}
+		ri := f.router(t, c)
+		mustStore(t, db, FromStore, ri)
+		if i%2 == 0 {
+			plain = append(plain, ri.Hash())
+		}
+	}
+	set := leaseSetOf(t, newDestination(t, 4), testTime)
+	m := storeOf(set)
+	m.ReplyToken = 1
+	st, out := s.HandleStore(testTime, i2p.Hash{6}, m)
+	if st.Err != nil || len(out.Floods) != 1 || len(out.Floods[0].To) != floodTo || out.Floods[0].Message.ReplyToken != 0 {
+		t.Fatalf("%+v %+v", st, out)
+	}
+	if _, out := s.HandleStore(testTime, i2p.Hash{6}, m); len(out.Floods) != 0 {
+		t.Fatal("flooded twice")
+	}
+	ask := func(key i2p.Hash, kind i2np.LookupKind, exclude ...i2p.Hash) *Reply {
+		return s.HandleLookup(testTime, i2p.Hash{5}, i2np.DatabaseLookup{Key: key, From: i2p.Hash{5}, Kind: kind, Exclude: exclude})
+	}
+	if r := ask(set.Hash(), i2np.LookupLeaseSet); r.Store == nil || r.Store.Type != leaseset.TypeLeaseSet2 {
+		t.Fatal("a stored lease set is not given")
+	}
+	if r := ask(set.Hash(), i2np.LookupRouterInfo); r.Store != nil {
+		t.Fatal("a lease set for a RouterInfo lookup")
+	}
+	for _, key := range []i2p.Hash{own.Hash(), plain[3]} {
+		r := ask(key, i2np.LookupRouterInfo)
+		if r.Store == nil {
+			t.Fatal("no RouterInfo")
+		}
+		if raw, err := i2np.DecompressRouterInfo(r.Store.Data, maxRouterInfo); err != nil || i2p.Hash(mustParse(t, raw).Hash()) != key {
+			t.Fatal(err)
+		}
+	}
+	near := ask(i2p.Hash{8}, i2np.LookupLeaseSet).Search.Peers
+	if len(near) != replyHashes {
+		t.Fatal(near)
+	}
+	for _, h := range ask(i2p.Hash{8}, i2np.LookupLeaseSet, near...).Search.Peers {
+		if slices.Contains(near, h) {
+			t.Fatal("names an excluded peer")
+		}
+	}
+	for _, h := range ask(i2p.Hash{8}, i2np.LookupExploration).Search.Peers {
+		if !slices.Contains(plain, h) {
+			t.Fatal("exploration names a floodfill")
+		}
+	}
+}
+
+func TestFloodTargetsNearMidnight(t *testing.T) {
+	f, db := newForge(t), newDB(Config{})
+	for range 200 {
+		mustStore(t, db, FromStore, f.router(t, routerConfig{}))
+	}
+	key := i2p.HashOf([]byte("key"))
+	noon := db.floodTargets(testTime, key, false, i2p.Hash{})
+	late := db.floodTargets(testTime.Add(12*time.Hour-30*time.Minute), key, false, i2p.Hash{})
+	lateLS := db.floodTargets(testTime.Add(12*time.Hour-30*time.Minute), key, true, i2p.Hash{})
+	if len(noon) != 3 || len(late) < 4 || len(late) > 5 || len(lateLS) != 3 {
+		t.Fatal(len(noon), len(late), len(lateLS))
+	}
+}
+
+// TestLookupBudget: lookups from one peer are answered within a budget of bytes.
+func TestLookupBudget(t *testing.T) {
+	f := newForge(t)
+	own := f.router(t, routerConfig{})
+	db := newDB(Config{Floodfill: true, Own: func() *routerinfo.RouterInfo { return own }})
+	for range 30 {
+		mustStore(t, db, FromStore, f.router(t, routerConfig{caps: "LR"}))
+	}
+	s := NewSegment(SegmentConfig{DB: db, Rand: seeded(2)})
+	total := 0
+	for i := range 10_000 {
+		now := testTime.Add(time.Duration(i) * time.Millisecond)
+		if r := s.HandleLookup(now, i2p.Hash{5}, i2np.DatabaseLookup{Key: i2p.Hash{byte(i), 1}, From: i2p.Hash{byte(i), byte(i >> 8)}, Kind: i2np.LookupExploration}); r != nil {
+			total += len(r.AppendTo(nil))
+		}
+	}
+	if limit := askerBurst + 10*askerRate; total > limit || total < limit/2 {
+		t.Fatalf("%d bytes, budget %d", total, limit)
+	}
+	if r := s.HandleLookup(testTime.Add(10*time.Second), i2p.Hash{6}, i2np.DatabaseLookup{Key: i2p.Hash{1}, From: i2p.Hash{6}, Kind: i2np.LookupRouterInfo}); r == nil {
+		t.Fatal("another peer gets no answer")
+	}
+}
+
+// TestAskersAreBounded: who asks under ever new names makes no more room for them,
+// and drives out those that asked first.
+func TestAskersAreBounded(t *testing.T) {
+	s := NewSegment(SegmentConfig{DB: newDB(Config{}), Rand: seeded(2)})
+	a := &s.server.askers
+	if !a.take(testTime, i2p.Hash{1}, askerBurst) || a.take(testTime, i2p.Hash{1}, 1) {
+		t.Fatal("no budget")
+	}
+	for i := range 2 * askersTracked {
+		a.take(testTime, i2p.Hash{2, byte(i), byte(i >> 8)}, 1)
+	}
+	if len(a.buckets) != askersTracked || len(a.order) != askersTracked || a.buckets[i2p.Hash{1}] != nil {
+		t.Fatalf("%d askers are remembered", len(a.buckets))
+	}
+}
