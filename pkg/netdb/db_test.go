@@ -209,96 +209,119 @@ func TestDrainSource(t *testing.T) {
 	}
 }
 
-// TestFloodOfFakes: a flood of fake RouterInfos. Memory is bounded, honest routers stay.
-func TestFloodOfFakes(t *testing.T) {
+// liar offers RouterInfos of routers that there are not to a table of a thousand
+// proven and a thousand unproven honest ones.
+type liar struct {
+	db            *DB
+	rand          *rand.Rand
+	raw           []byte
+	known, proven []i2p.Hash
+}
+
+func newLiar(t *testing.T) *liar {
+	t.Helper()
 	p := profile.New(profile.Config{Rand: seeded(3)})
-	db := newDB(Config{Profiles: p, MaxRouters: 5000, MaxBytes: 4 << 20})
-	r := rand.New(rand.NewChaCha8([32]byte{7}))
-	raw := make([]byte, 500)
-	offer := func(now time.Time, src Source, sum profile.Summary) error {
-		err := db.admission.check(now, src, &sum, 2, 500)
-		if err == nil {
-			err = db.admission.admit(now, src, &sum)
-		}
-		if err == nil {
-			_, err = db.insert(now, &entry{sum: sum, raw: raw, heard: now.Unix(), src: src, verified: true})
-		}
-		if err != nil {
-			db.stats.Refused.count(err)
-		}
-		return err
+	l := &liar{
+		db:   newDB(Config{Profiles: p, MaxRouters: 5000, MaxBytes: 4 << 20}),
+		rand: rand.New(rand.NewChaCha8([32]byte{7})), raw: make([]byte, 500),
 	}
-	random := func(version profile.Version) profile.Summary {
-		var s profile.Summary
-		for i := 0; i < 32; i += 8 {
-			binary.BigEndian.PutUint64(s.Hash[i:], r.Uint64())
-		}
-		s.Published = i2p.DateOf(testTime)
-		s.Version, s.Bandwidth = version, 'X'
-		s.Flags = profile.X25519 | profile.Published | profile.Reachable
-		s.Prefixes[0] = 1<<24 | uint32(r.IntN(1<<16))
-		return s
-	}
-	var proven, known []i2p.Hash
 	for i := range 2000 {
-		s := random(0x000944)
-		s.Version -= profile.Version(i % 8)
-		if err := offer(testTime, FromReply, s); err != nil {
+		s := l.invent(0x000944 - profile.Version(i%8))
+		if err := l.offer(testTime, FromReply, s); err != nil {
 			t.Fatal(err)
 		}
-		known = append(known, s.Hash)
+		l.known = append(l.known, s.Hash)
 		if i%2 == 0 {
 			p.Connected(testTime, s.Hash)
-			proven = append(proven, s.Hash)
+			l.proven = append(l.proven, s.Hash)
 		}
 	}
+	return l
+}
+
+func (l *liar) invent(version profile.Version) profile.Summary {
+	var s profile.Summary
+	for i := 0; i < 32; i += 8 {
+		binary.BigEndian.PutUint64(s.Hash[i:], l.rand.Uint64())
+	}
+	s.Published = i2p.DateOf(testTime)
+	s.Version, s.Bandwidth = version, 'X'
+	s.Flags = profile.X25519 | profile.Published | profile.Reachable
+	s.Prefixes[0] = 1<<24 | uint32(l.rand.IntN(1<<16))
+	return s
+}
+
+// offer is StoreRouterInfo for one whose signature is good.
+func (l *liar) offer(now time.Time, src Source, s profile.Summary) error {
+	err := l.db.admission.check(now, src, &s, 2, len(l.raw))
+	if err == nil {
+		err = l.db.admission.admit(now, src, &s)
+	}
+	if err == nil {
+		_, err = l.db.insert(now, &entry{sum: s, raw: l.raw, heard: now.Unix(), src: src, verified: true})
+	}
+	if err != nil {
+		l.db.stats.Refused.count(err)
+	}
+	return err
+}
+
+// TestFloodOfFakes: memory is bounded, honest routers stay.
+func TestFloodOfFakes(t *testing.T) {
+	l := newLiar(t)
 	now, taken := testTime, 0
 	for i := range 100_000 { // in 100 s, from everywhere; the first half all of one make
 		if i%100 == 0 {
 			now = now.Add(100 * time.Millisecond)
 		}
-		s := random(0x000943)
+		s := l.invent(0x000943)
 		if i > 50_000 {
-			s.Version -= profile.Version(r.IntN(8))
-			s.Bandwidth = "LMNOPX"[r.IntN(6)]
+			s.Version -= profile.Version(l.rand.IntN(8))
+			s.Bandwidth = "LMNOPX"[l.rand.IntN(6)]
 		}
 		if i%4 == 0 { // the rest of one network
 			s.Prefixes[0] = 1<<24 | 77
 		}
-		if offer(now, FromStore, s) == nil {
+		if l.offer(now, FromStore, s) == nil {
 			taken++
 		}
 	}
-	st := db.Stats()
+	st := l.db.Stats()
 	if st.Routers > 5000 || st.Bytes > 4<<20 {
 		t.Fatalf("%d routers, %d bytes", st.Routers, st.Bytes)
 	}
 	if taken > 3000 || st.Crowded == 0 || st.Flood == 0 || st.Full == 0 {
 		t.Fatalf("%d fakes taken, %+v", taken, st)
 	}
-	if n := db.admission.prefixes[1<<24|77]; n > prefixMin {
+	if n := l.db.admission.prefixes[1<<24|77]; n > prefixMin {
 		t.Fatalf("%d fakes of one /16", n)
 	}
-	for _, h := range known {
-		if !db.Has(h) {
+	for _, h := range l.known {
+		if !l.db.Has(h) {
 			t.Fatal("an honest router was driven out")
 		}
 	}
-	// Even where the fakes come slowly, over days, those that answered stay.
+}
+
+// TestTrickleOfFakes: even where the fakes come slowly, and are named to us as
+// others are, those that answered stay.
+func TestTrickleOfFakes(t *testing.T) {
+	l := newLiar(t)
+	now := testTime
 	for i := range 20_000 {
 		if i%10 == 0 {
 			now = now.Add(10 * time.Second)
 		}
-		s := random(profile.Version(0x000900 + 60 + uint32(i)%9))
+		s := l.invent(profile.Version(0x000900 + 60 + uint32(i)%9))
 		s.Published = i2p.DateOf(now)
-		offer(now, FromReply, s)
+		l.offer(now, FromReply, s)
 	}
-	for _, h := range proven {
-		if !db.Has(h) {
+	for _, h := range l.proven {
+		if !l.db.Has(h) {
 			t.Fatal("a proven router was driven out")
 		}
 	}
-	if st := db.Stats(); st.Routers > 5000 {
+	if st := l.db.Stats(); st.Routers > 5000 || st.Evicted == 0 {
 		t.Fatalf("%+v", st)
 	}
 }

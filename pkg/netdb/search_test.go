@@ -10,48 +10,66 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/profile"
+	"i2ptoolkit/pkg/routerinfo"
 )
+
+// siege is a key that nobody but forged floodfills lies close to.
+type siege struct {
+	set            leaseset.Record
+	honest, forged []*routerinfo.RouterInfo
+}
+
+// against is a network of honest floodfills, of which the closest to the key have
+// its lease set, and of forged ones: they answer only to name one another, or never.
+func (s *siege) against(t *testing.T, proven, names bool) *world {
+	t.Helper()
+	p := profile.New(profile.Config{Rand: seeded(3)})
+	w := clientWorld(t, Config{Profiles: p})
+	db := w.seg.cfg.DB
+	for i, ri := range s.honest {
+		mustStore(t, db, FromReseed, ri)
+		w.flood[ri.Hash()] = newFloodfill()
+		if proven && i%3 == 0 {
+			p.Connected(testTime, ri.Hash())
+		}
+	}
+	closest := db.closestFloodfills(testTime, s.set.Hash(), 3, nil)
+	for _, h := range closest {
+		w.flood[h].sets[s.set.Hash()] = s.set
+	}
+	if proven {
+		p.Connected(testTime, closest[2])
+	}
+	in := 0
+	for i, ri := range s.forged {
+		if _, err := db.StoreRouterInfo(testTime, FromReply, ri); err == nil {
+			in++
+		}
+		ff := newFloodfill()
+		ff.silent = !names
+		ff.names = []i2p.Hash{s.forged[(i+1)%1000].Hash(), s.forged[(i+2)%1000].Hash()}
+		w.flood[ri.Hash()] = ff
+	}
+	if in < 900 {
+		t.Fatalf("only %d of the forged are in: no attack", in)
+	}
+	return w
+}
 
 // TestEclipse: 1,000 forged floodfills closer to the key than any honest one.
 func TestEclipse(t *testing.T) {
-	set := leaseSetOf(t, newDestination(t, 4), testTime)
 	f := newForge(t)
-	honestForge := newForge(t)
-	honestForge.n = 1 << 22
-	forged := f.grind(t, RoutingKey(set.Hash(), testTime), 8, 1000)
+	s := siege{set: leaseSetOf(t, newDestination(t, 4), testTime)}
+	s.forged = f.grind(t, RoutingKey(s.set.Hash(), testTime), 8, 1000)
+	f.n = 1 << 22
+	for range 200 {
+		s.honest = append(s.honest, f.router(t, routerConfig{}))
+	}
 	for _, proven := range []bool{false, true} {
 		for _, names := range []bool{false, true} {
 			t.Run(fmt.Sprintf("proven=%v,names=%v", proven, names), func(t *testing.T) {
-				p := profile.New(profile.Config{Rand: seeded(3)})
-				w := clientWorld(t, Config{Profiles: p})
-				db := w.seg.cfg.DB
-				honest := w.floodfills(honestForge, 200)
-				closest := db.closestFloodfills(testTime, set.Hash(), 3, nil)
-				for _, h := range closest {
-					w.flood[h].sets[set.Hash()] = set
-				}
-				if proven {
-					for i, h := range honest {
-						if i%3 == 0 {
-							p.Connected(testTime, h)
-						}
-					}
-					p.Connected(testTime, closest[2])
-				}
-				in := 0
-				for i, ri := range forged {
-					if _, err := db.StoreRouterInfo(testTime, FromReply, ri); err == nil {
-						in++
-					}
-					ff := newFloodfill() // they answer, but only to name one another
-					ff.silent = !names
-					ff.names = []i2p.Hash{forged[(i+1)%1000].Hash(), forged[(i+2)%1000].Hash()}
-					w.flood[ri.Hash()] = ff
-				}
-				if in < 900 {
-					t.Fatalf("only %d of the forged are in: no attack", in)
-				}
-				id, out := w.seg.LookUp(w.now, set.Hash(), i2np.LookupLeaseSet)
+				w := s.against(t, proven, names)
+				id, out := w.seg.LookUp(w.now, s.set.Hash(), i2np.LookupLeaseSet)
 				w.take(out)
 				w.run(lookupTimeout)
 				r := w.results[id]
@@ -63,14 +81,14 @@ func TestEclipse(t *testing.T) {
 				// A publication gets past them too: those who keep nothing are
 				// found out, and it lies where honest lookups ask.
 				mine := leaseSetOf(t, newDestination(t, 4), testTime.Add(time.Second))
-				for _, ri := range forged {
+				for _, ri := range s.forged {
 					w.flood[ri.Hash()].swallow = true
 				}
 				w.take(w.seg.PublishLeaseSet(w.now, mine))
 				w.run(3 * time.Minute)
 				n := 0
-				for _, h := range honest {
-					if w.flood[h].sets[mine.Hash()] == leaseset.Record(mine) || (w.flood[h].sets[mine.Hash()] != nil && w.flood[h].sets[mine.Hash()].Published() == mine.Published()) {
+				for _, ri := range s.honest {
+					if set := w.flood[ri.Hash()].sets[mine.Hash()]; set != nil && set.Published() == mine.Published() {
 						n++
 					}
 				}
