@@ -109,8 +109,8 @@ func New(cfg Config) (*Node, error) {
 	}
 	n.newRouter(env.Part("router"), keys)
 	n.Hall = newHall(env, n.router, n.settings)
-	policies := reseedPolicies{env.Part("reseed"), cfg.Dial}
-	if err := n.newJoiner(policies); err != nil {
+	policies := reseedPolicies{n.log, cfg.Dial}
+	if err := n.newJoiner(env.Part("reseed"), policies); err != nil {
 		return nil, err
 	}
 	n.reloader = n.newReloader(policies)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 
@@ -19,7 +20,7 @@ import (
 
 // reseedPolicies make of settings how a router finds others.
 type reseedPolicies struct {
-	env  env.Env
+	log  *slog.Logger
 	dial func(ctx context.Context, network, address string) (net.Conn, error) // nil is the Internet
 }
 
@@ -30,9 +31,9 @@ func (p reseedPolicies) of(s config.Config) (join.Policy, error) {
 		return join.Policy{}, err
 	}
 	for _, bad := range client.Trust.Bad() {
-		p.env.Log.Warn("certificate left out", "error", bad)
+		p.log.Warn("certificate left out", "error", bad)
 	}
-	client.Dial, client.Now, client.Rand = p.dial, p.env.Now, p.env.Rand
+	client.Dial = p.dial
 	return join.Policy{
 		Client: client, Servers: reseedServers(s), Sources: s.Reseed.Sources,
 		Auto: s.Reseeds() && s.Reseed.Threshold > 0, Threshold: s.Reseed.Threshold,
@@ -40,13 +41,13 @@ func (p reseedPolicies) of(s config.Config) (join.Policy, error) {
 }
 
 // newJoiner reads the certificates that the settings name.
-func (n *Node) newJoiner(policies reseedPolicies) error {
+func (n *Node) newJoiner(env env.Env, policies reseedPolicies) error {
 	policy, err := policies.of(n.settings.Current())
 	if err != nil {
 		return err
 	}
 	n.joiner = join.New(join.Config{
-		Policy: policy, Log: n.log,
+		Env: env, Policy: policy,
 		Known: func() int { return n.router.Numbers().DB.Routers },
 		Learn: func(ri *routerinfo.RouterInfo) { n.Learn([]*routerinfo.RouterInfo{ri}) },
 		Event: func(detail string) {

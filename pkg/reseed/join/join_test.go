@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/reseed/fetch"
 	"i2ptoolkit/pkg/reseed/reseedtest"
@@ -56,9 +58,10 @@ func newNewcomer(trust *reseed.Trust) *newcomer {
 	offline := func() (net.Conn, error) { return nil, &net.OpError{Op: "dial", Err: syscall.ENETUNREACH} }
 	c.answer.Store(&offline)
 	c.Joiner = New(Config{
+		Env: env.Env{Log: slog.New(slog.NewTextHandler(&c.log, nil))},
 		Policy: Policy{
 			Client: fetch.Config{
-				NetID: netID, Trust: trust, Now: time.Now,
+				NetID: netID, Trust: trust,
 				Dial: func(context.Context, string, string) (net.Conn, error) {
 					c.dials.Add(1)
 					return (*c.answer.Load())()
@@ -68,7 +71,6 @@ func newNewcomer(trust *reseed.Trust) *newcomer {
 		},
 		Known: func() int { return int(c.knows.Load()) },
 		Learn: func(*routerinfo.RouterInfo) { c.knows.Add(1) },
-		Log:   slog.New(slog.NewTextHandler(&c.log, nil)),
 		Event: func(string) { c.events.Add(1) },
 	})
 	return c
@@ -306,10 +308,9 @@ func (c *newcomer) once(do func()) {
 
 // TestJitter: routers that start together do not ask together.
 func TestJitter(t *testing.T) {
-	c := newNewcomer(nil)
 	seen := make(map[time.Duration]bool)
 	for range 100 {
-		d := c.pause(useless)
+		d := streak{last: useless}.pause(draw.From(nil))
 		if seen[d] = true; d < 48*time.Second || d > 72*time.Second {
 			t.Errorf("pause of %v", d)
 		}
