@@ -81,6 +81,7 @@ func TestProblems(t *testing.T) {
 		{"i2cp.leaseSetEncType", "0", Unsupported, "ElGamal (0)"},
 		{"i2cp.leaseSetEncType", "4,0", Unsupported, "ElGamal (0)"},
 		{"i2cp.leaseSetEncType", "4,5", Unsupported, "MLKEM512_X25519 (5)"},
+		{"i2cp.leaseSetEncType", "4,99", Unsupported, "speak 99: "},
 		{"i2cp.leaseSetEncType", "6,7,4", Unsupported, "more than one hybrid"},
 		{"i2cp.leaseSetOption.3", "smtp=1", Invalid, "no service record"},
 		{"i2cp.leaseSetOption.3", "_a._tcp=" + strings.Repeat("x", 256), Invalid, "255"},

@@ -194,7 +194,11 @@ func readEncryption(r *reading, _, value string) *Problem {
 	if slices.Contains(spoken, left[0]) {
 		return &Problem{Kind: Unsupported, Text: fmt.Sprintf("%q has more than one hybrid", value)}
 	}
-	return &Problem{Kind: Unsupported, Text: fmt.Sprintf("this router does not speak %s (%d): 4, 6 and 7 are what there is", left[0].String(), left[0])}
+	name := left[0].String()
+	if number := strconv.Itoa(int(left[0])); name != number {
+		name += " (" + number + ")"
+	}
+	return &Problem{Kind: Unsupported, Text: fmt.Sprintf("this router does not speak %s: 4, 6 and 7 are what there is", name)}
 }
 
 func readService(r *reading, _, value string) *Problem {
