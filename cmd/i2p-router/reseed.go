@@ -11,6 +11,7 @@ import (
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/words"
 )
 
 func reseedCommand() *cli.Command {
@@ -41,14 +42,17 @@ func reseedCommand() *cli.Command {
 			if err := cli.PrintList(c, done.Servers, printReseed); err != nil {
 				return err
 			}
+			servers := slices.ContainsFunc(done.Servers, func(s control.ReseedServer) bool { return strings.Contains(s.Server, "://") })
 			switch {
 			case done.Learned > 0:
 				cli.Notef(c, "%s", done.Reason)
 				return nil
-			case !done.Reached && slices.ContainsFunc(done.Servers, func(s control.ReseedServer) bool { return strings.Contains(s.Server, "://") }):
-				return cli.Againf("no RouterInfos: %s", done.Reason)
+			case done.Reached:
+				return fmt.Errorf("no RouterInfos: %s", done.Reason)
+			case !servers: // there was nobody to be reached
+				return fmt.Errorf("no RouterInfos from %s", words.Count(len(done.Servers), "source"))
 			}
-			return fmt.Errorf("no RouterInfos: %s", done.Reason)
+			return cli.Againf("no RouterInfos: %s", done.Reason)
 		},
 	}
 }
