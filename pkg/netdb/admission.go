@@ -25,7 +25,6 @@ var (
 	ErrFull      = errors.New("table full of better entries")
 	ErrOwn       = errors.New("our own entry")
 	ErrKind      = errors.New("kind of entry not taken here")
-	ErrExpired   = errors.New("expired")
 )
 
 // Refused counts the RouterInfos that were refused.

@@ -20,7 +20,7 @@ func filled(n int) *DB {
 			binary.BigEndian.PutUint64(e.sum.Hash[j:], r.Uint64())
 		}
 		e.sum.Published, e.sum.Version, e.sum.Bandwidth = i2p.DateOf(testTime), 9<<8|68, 'X'
-		e.sum.Flags = profile.X25519 | profile.Published | profile.Reachable
+		e.sum.Flags = profile.X25519 | profile.Addressed | profile.Reachable
 		e.sum.Prefixes[0] = 1<<24 | uint32(r.IntN(1<<16))
 		if i%30 == 0 {
 			e.sum.Flags |= profile.Floodfill

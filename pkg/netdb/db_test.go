@@ -246,7 +246,7 @@ func (l *liar) invent(version profile.Version) profile.Summary {
 	}
 	s.Published = i2p.DateOf(testTime)
 	s.Version, s.Bandwidth = version, 'X'
-	s.Flags = profile.X25519 | profile.Published | profile.Reachable
+	s.Flags = profile.X25519 | profile.Addressed | profile.Reachable
 	s.Prefixes[0] = 1<<24 | uint32(l.rand.IntN(1<<16))
 	return s
 }

@@ -24,7 +24,7 @@ const minFloodfillVersion = profile.Version(0<<16 | 9<<8 | 59)
 
 // eligible tells whether a router may be asked as a floodfill.
 func (e *entry) eligible() bool {
-	const want = profile.Floodfill | profile.Published | profile.X25519
+	const want = profile.Floodfill | profile.Addressed | profile.X25519
 	return e.sum.Flags&want == want && e.sum.Flags&(profile.Hidden|profile.Unreachable) == 0 &&
 		e.sum.Version >= minFloodfillVersion
 }

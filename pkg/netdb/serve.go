@@ -22,7 +22,6 @@ const (
 type Reply struct {
 	To     i2p.Hash // the asker, or the gateway of its reply tunnel
 	Tunnel uint32   // with ViaTunnel
-	Lookup i2np.DatabaseLookup
 	Store  *i2np.DatabaseStore
 	Search *i2np.DatabaseSearchReply
 }
@@ -61,7 +60,7 @@ func (s *server) answer(now time.Time, peer i2p.Hash, m i2np.DatabaseLookup) (r 
 	if m.Kind == i2np.LookupExploration && !s.db.cfg.Floodfill {
 		return nil, true
 	}
-	r = &Reply{To: m.From, Tunnel: m.ReplyTunnel, Lookup: m}
+	r = &Reply{To: m.From, Tunnel: m.ReplyTunnel}
 	size := 74
 	if r.Store = s.entry(now, m); r.Store != nil {
 		size += len(r.Store.Data)

@@ -1,7 +1,6 @@
 package profile
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -24,7 +23,7 @@ type Routers interface {
 // Tunnels" and "… for Exploratory Tunnels").
 type Use byte
 
-// The tiers.
+// The uses.
 const (
 	Exploratory Use = iota // any router, so that new ones become known
 	Client                 // the fast ones
@@ -36,11 +35,7 @@ type Constraints struct {
 	Use        Use
 	Exclude    map[i2p.Hash]struct{} // never these
 	Avoid      map[i2p.Hash]struct{} // these only if there are no others
-	MinVersion Version               // 0: MinVersion
-	Bandwidth  byte                  // lowest class letter; 0: L for exploratory tunnels, M for client tunnels where there is a choice
-	With       []Summary             // routers of the same tunnel: ours and hops chosen already
 	SamePrefix bool                  // allow several routers of one /16 and one family (test networks)
-	Accept     func(*Summary) bool   // one more condition; nil: none
 }
 
 const (
@@ -61,9 +56,8 @@ func (t *Table) Select(now time.Time, from Routers, n int, c Constraints) []*rou
 	if n <= 0 || from.Len() == 0 {
 		return nil
 	}
-	c.MinVersion = cmp.Or(c.MinVersion, MinVersion)
 	t.regroup(now)
-	s := &selection{Constraints: c, table: t, now: now, from: from, taken: slices.Clone(c.With)}
+	s := &selection{Constraints: c, table: t, now: now, from: from}
 	for _, gather := range s.pools(n) {
 		if s.fill(n, gather()); len(s.chosen) == n {
 			break
@@ -172,13 +166,10 @@ func (s *selection) sample() pool {
 
 // consider adds a router to the pool unless a constraint forbids it.
 func (s *selection) consider(p pool, hop *Summary) pool {
-	if hop == nil || !hop.usable(&s.Constraints) {
+	if hop == nil || !hop.usable() {
 		return p
 	}
 	if _, no := s.Exclude[hop.Hash]; no {
-		return p
-	}
-	if s.Accept != nil && !s.Accept(hop) {
 		return p
 	}
 	_, avoid := s.Avoid[hop.Hash]
@@ -196,7 +187,7 @@ func (s *selection) weight(hop *Summary) float64 {
 	case hop.Flags&(CongestionD|CongestionE) != 0:
 		w *= weightD
 	}
-	if s.Use == Client && s.Bandwidth == 0 && hop.Bandwidth < 'M' {
+	if s.Use == Client && hop.Bandwidth < 'M' {
 		w *= weightSlow
 	}
 	if r.dials.unreachable(s.now.Unix()) {
@@ -210,12 +201,11 @@ func (s *selection) weight(hop *Summary) float64 {
 
 // usable tells whether a router may be a hop at all. A router with the G flag
 // is not asked until it publishes without (proposal 162).
-func (s *Summary) usable(c *Constraints) bool {
-	least := cmp.Or(c.Bandwidth, 'L')
-	return s.Version >= c.MinVersion &&
+func (s *Summary) usable() bool {
+	return s.Version >= MinVersion &&
 		s.Flags&(Hidden|Unreachable|CongestionG) == 0 &&
-		s.Flags&X25519 != 0 && s.Flags&Published != 0 &&
-		s.Bandwidth >= least
+		s.Flags&X25519 != 0 && s.Flags&Addressed != 0 &&
+		s.Bandwidth >= 'L'
 }
 
 // candidate is a router that may be chosen; one without weight is out.

@@ -52,7 +52,7 @@ const (
 	CongestionD                   // proposal 162
 	CongestionE                   //
 	CongestionG                   //
-	Published                     // an address with host and port
+	Addressed                     // an address with host and port
 	X25519                        // its encryption key is X25519
 )
 
@@ -103,7 +103,7 @@ func (s *Summary) address(a *routerinfo.Address) {
 	if !at.IsValid() {
 		return
 	}
-	s.Flags |= Published
+	s.Flags |= Addressed
 	p := prefix(at.Addr())
 	for i := range s.Prefixes {
 		if s.Prefixes[i] == p {

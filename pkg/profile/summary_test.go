@@ -40,7 +40,7 @@ func TestSummarize(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := Summarize(ri)
-	want := Reachable | Floodfill | CongestionE | Published | X25519
+	want := Reachable | Floodfill | CongestionE | Addressed | X25519
 	if s.Flags != want || s.Bandwidth != 'P' || s.Version != 9<<8|68 || s.Family == 0 || s.Hash != ri.Hash() {
 		t.Fatalf("%+v", s)
 	}
