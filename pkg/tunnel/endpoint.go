@@ -37,11 +37,11 @@ type assembler struct {
 	counts *EndpointStats
 }
 
-func newAssembler(local bool, budget *Budget, counts *EndpointStats) assembler {
+func newAssembler(seen ivFilter, local bool, budget *Budget, counts *EndpointStats) assembler {
 	if counts == nil {
 		counts = new(EndpointStats)
 	}
-	return assembler{local: local, parts: reassembly{budget: budget}, counts: counts}
+	return assembler{seen: seen, local: local, parts: reassembly{budget: budget}, counts: counts}
 }
 
 // open checks a TunnelData body as it came in.
@@ -195,7 +195,7 @@ type Endpoint struct {
 
 // NewEndpoint makes an endpoint.
 func NewEndpoint(cfg EndpointConfig) *Endpoint {
-	return &Endpoint{layer: layer{keys: cfg.Keys}, assembler: newAssembler(false, cfg.Budget, cfg.Counts)}
+	return &Endpoint{layer: layer{keys: cfg.Keys}, assembler: newAssembler(newIVFilter(cfg.Keys), false, cfg.Budget, cfg.Counts)}
 }
 
 // Handle takes ownership of a TunnelData message and appends the messages

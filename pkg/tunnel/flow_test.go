@@ -250,7 +250,7 @@ func TestParticipant(t *testing.T) {
 }
 
 func TestIVFilter(t *testing.T) {
-	var f ivFilter
+	f := newIVFilter(LayerKeys{IV: [32]byte{1, 2, 3, 8: 4}})
 	body := make([]byte, i2np.TunnelDataLen)
 	r := seeded(5)
 	const n = 100_000
@@ -294,6 +294,30 @@ func TestIVFilter(t *testing.T) {
 	for i := range n {
 		binary.LittleEndian.PutUint64(body[4:], uint64(i)<<40)
 		f.seen(body)
+	}
+}
+
+// TestIVFilterKeys: which messages go into one line is another matter with other keys.
+func TestIVFilterKeys(t *testing.T) {
+	a, b := newIVFilter(LayerKeys{IV: [32]byte{1}}), newIVFilter(LayerKeys{IV: [32]byte{1}}, LayerKeys{IV: [32]byte{15: 1}})
+	r := seeded(6)
+	body := make([]byte, i2np.TunnelDataLen)
+	first := make([]byte, i2np.TunnelDataLen)
+	r.Read(first[4:36])
+	a.seen(first)
+	b.seen(first)
+	for sent := 0; a.line(a.hash(first)).has(a.hash(first)); sent++ { // by one who knows a's keys
+		if sent > 1e6 {
+			t.Fatal("not to be had out of a")
+		}
+		r.Read(body[4:36])
+		if a.line(a.hash(body)) == a.line(a.hash(first)) {
+			a.seen(body)
+			b.seen(body)
+		}
+	}
+	if !b.seen(first) {
+		t.Error("out of b as well")
 	}
 }
 

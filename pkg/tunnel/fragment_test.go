@@ -22,7 +22,7 @@ func plain(fs ...fragment) i2np.Message {
 func TestFragmentFlood(t *testing.T) {
 	before := buf.InUse()
 	budget := NewBudget(150)
-	a := newAssembler(false, budget, nil)
+	a := newAssembler(ivFilter{}, false, budget, nil)
 	now := epoch
 	for id := range uint32(2000) {
 		for n := range 8 {
@@ -53,7 +53,7 @@ func TestFragmentNonsense(t *testing.T) {
 		"after the last":     {{id: 1, number: 2, last: true, data: body}, {id: 1, number: 4, data: body}},
 		"last before others": {{id: 1, number: 4, data: body}, {id: 1, number: 2, last: true, data: body}},
 	} {
-		a := newAssembler(false, nil, nil)
+		a := newAssembler(ivFilter{}, false, nil, nil)
 		for i := range fs {
 			m := plain(fs[i])
 			if _, err := a.handle(nil, epoch, m.Body, m.Owner); err != nil {
@@ -65,7 +65,7 @@ func TestFragmentNonsense(t *testing.T) {
 		}
 		a.parts.close()
 	}
-	a := newAssembler(false, nil, nil) // more than a message may have
+	a := newAssembler(ivFilter{}, false, nil, nil) // more than a message may have
 	for n := range 64 {
 		m := plain(fragment{id: 1, number: n, last: n == 63, data: make([]byte, 990)})
 		if ds, _ := a.handle(nil, epoch, m.Body, m.Owner); len(ds) > 0 {
@@ -74,7 +74,7 @@ func TestFragmentNonsense(t *testing.T) {
 	}
 	a.parts.close()
 	// A local endpoint takes no delivery to others.
-	a = newAssembler(true, nil, nil)
+	a = newAssembler(ivFilter{}, true, nil, nil)
 	m := plain(fragment{address: address{kind: ToRouter}, last: true, data: make([]byte, 16)})
 	if ds, _ := a.handle(nil, epoch, m.Body, m.Owner); len(ds) != 0 || a.counts.Dropped != 1 {
 		t.Errorf("%d deliveries, %+v", len(ds), a.counts)

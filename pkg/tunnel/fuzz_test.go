@@ -117,7 +117,7 @@ func FuzzTunnelMessage(f *testing.F) {
 	f.Add(second.appendTo(nil), first.appendTo(whole.appendTo(nil)))
 	f.Fuzz(func(t *testing.T, one, two []byte) {
 		buftest.NoLeak(t)
-		a := newAssembler(false, nil, nil)
+		a := newAssembler(ivFilter{}, false, nil, nil)
 		for _, p := range [][]byte{one, two} {
 			fr := framer{random: seeded(2)}
 			p = p[:min(len(p), maxPayload)]

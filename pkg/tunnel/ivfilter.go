@@ -22,6 +22,7 @@ const (
 // with thousands of tunnels the filter of the next message is never there yet.
 // A false positive has a probability below 2^15 / 2^32.
 type ivFilter struct {
+	key   [2]uint64 // what decides which line a message is in, which no other router knows
 	lines []ivLine
 	n     int // of messages, while it grows
 }
@@ -30,17 +31,21 @@ type ivFilter struct {
 // is 0 is empty.
 type ivLine [16]uint32
 
+// newIVFilter makes the filter of a tunnel's end or hop. Who could tell which messages go into one
+// line would send some of his own, to have one forgotten that he wants to send again: the
+// place depends on the keys of all these layers.
+func newIVFilter(layers ...LayerKeys) (f ivFilter) {
+	le := binary.LittleEndian
+	for i := range layers {
+		f.key[0] ^= le.Uint64(layers[i].IV[:])
+		f.key[1] ^= le.Uint64(layers[i].IV[8:])
+	}
+	return f
+}
+
 // seen reports whether the TunnelData body was seen before, and remembers it.
 func (f *ivFilter) seen(body []byte) bool {
-	le := binary.LittleEndian
-	lo := le.Uint64(body[tunnelIDLen:]) ^ le.Uint64(body[dataStart:])
-	hi := le.Uint64(body[tunnelIDLen+8:]) ^ le.Uint64(body[dataStart+8:])
-	x := lo*0x9e3779b97f4a7c15 ^ bits.RotateLeft64(hi*0xc2b2ae3d27d4eb4f, 32)
-	x ^= x >> 29
-	h := uint32(x * 0xbf58476d1ce4e5b9 >> 32)
-	if h == 0 {
-		h = 1
-	}
+	h := f.hash(body)
 	if f.lines == nil {
 		f.lines = make([]ivLine, ivLinesMin)
 	}
@@ -52,6 +57,15 @@ func (f *ivFilter) seen(body []byte) bool {
 	}
 	f.line(h).put(h)
 	return false
+}
+
+// hash is what is remembered of a message.
+func (f *ivFilter) hash(body []byte) uint32 {
+	le := binary.LittleEndian
+	lo := le.Uint64(body[tunnelIDLen:]) ^ le.Uint64(body[dataStart:])
+	hi := le.Uint64(body[tunnelIDLen+8:]) ^ le.Uint64(body[dataStart+8:])
+	hi, lo = bits.Mul64(lo^f.key[0], hi^f.key[1])
+	return max(uint32(hi^lo), 1)
 }
 
 // line is where h is remembered.

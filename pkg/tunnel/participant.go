@@ -42,6 +42,7 @@ func NewParticipant(cfg ParticipantConfig) *Participant {
 		next:   cfg.NextRouter,
 		id:     cfg.NextTunnel,
 		random: rand.NewPCG(le.Uint64(seed[:]), le.Uint64(seed[8:])),
+		seen:   newIVFilter(cfg.Keys),
 	}
 }
 
