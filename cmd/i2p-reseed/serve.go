@@ -88,9 +88,12 @@ func serveConfig(c *cli.Context, args []string) (cfg serve.Config, err error) {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	cfg = serve.Config{
-		NetID: c.Int("netid"), V4Bits: c.Int("v4-bits"), V6Bits: c.Int("v6-bits"), MaxConns: c.Int("max-conns"),
-		CertFile: c.String("tls-cert"), KeyFile: c.String("tls-key"), Forwarded: c.String("proxy-header"),
-		BlockList: c.StringSlice("block"), Log: log, LogAddresses: c.Bool("log-addresses"), Rebuild: c.Duration("rebuild"),
+		NetID: c.Int("netid"), Rebuild: c.Duration("rebuild"),
+		Limits:  serve.Limits{V4Bits: c.Int("v4-bits"), V6Bits: c.Int("v6-bits"), Conns: c.Int("max-conns")},
+		Proxies: serve.Proxies{Header: c.String("proxy-header")},
+		Block:   serve.Block{Files: c.StringSlice("block")},
+		TLS:     serve.TLS{CertFile: c.String("tls-cert"), KeyFile: c.String("tls-key")},
+		Log:     log, LogAddresses: c.Bool("log-addresses"),
 	}
 	if !c.Bool("quiet") {
 		cfg.Access = log
@@ -99,9 +102,9 @@ func serveConfig(c *cli.Context, args []string) (cfg serve.Config, err error) {
 		cfg.UserAgents = []string{"*"}
 	}
 	switch plain := c.Bool("plain"); {
-	case plain && cfg.CertFile+cfg.KeyFile != "":
+	case plain && cfg.TLS.CertFile+cfg.TLS.KeyFile != "":
 		return cfg, cli.Usagef("serve: --plain and a TLS certificate exclude each other")
-	case !plain && (cfg.CertFile == "" || cfg.KeyFile == ""):
+	case !plain && (cfg.TLS.CertFile == "" || cfg.TLS.KeyFile == ""):
 		return cfg, cli.WithHint(cli.Usagef("serve: --tls-cert and --tls-key are missing"), "--plain serves a reverse proxy without TLS; keygen --tls makes a self-signed certificate")
 	}
 	for _, text := range c.StringSlice("trust-proxy") {
@@ -109,12 +112,12 @@ func serveConfig(c *cli.Context, args []string) (cfg serve.Config, err error) {
 		if err != nil {
 			return cfg, cli.Usagef("serve: --trust-proxy: %w", err)
 		}
-		cfg.Trusted = append(cfg.Trusted, prefix)
+		cfg.Proxies.Trusted = append(cfg.Proxies.Trusted, prefix)
 	}
-	if cfg.PerClient, err = parseRate(c.String("per-client")); err != nil {
+	if cfg.Limits.PerClient, err = parseRate(c.String("per-client")); err != nil {
 		return cfg, cli.Usagef("serve: --per-client: %w", err)
 	}
-	if cfg.Global, err = parseRate(c.String("global")); err != nil {
+	if cfg.Limits.Global, err = parseRate(c.String("global")); err != nil {
 		return cfg, cli.Usagef("serve: --global: %w", err)
 	}
 	if err := serveSource(c, args, &cfg); err != nil {
@@ -224,7 +227,7 @@ func runServer(c *cli.Context, cfg serve.Config) error {
 	if err := server.Reload(c.Context); err != nil {
 		return err
 	}
-	cfg.Log.Info("serving", "listen", public.Addr().String(), "tls", cfg.CertFile != "")
+	cfg.Log.Info("serving", "listen", public.Addr().String(), "tls", cfg.TLS.CertFile != "")
 	var background sync.WaitGroup
 	background.Go(func() { server.Run(ctx) })
 	failed := make(chan error, 1)

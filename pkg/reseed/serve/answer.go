@@ -216,11 +216,11 @@ func (s *Server) bundle(method string, client netip.Addr) answer {
 		a.wait = emptyWait
 		return a
 	}
-	network := networkOf(client, s.cfg.V4Bits, s.cfg.V6Bits)
+	network := networkOf(client, s.cfg.Limits.V4Bits, s.cfg.Limits.V6Bits)
 	if method == http.MethodGet {
 		switch v, wait := s.limiter.take(s.cfg.Now(), network); v {
 		case clientOver:
-			a := say(clientLimit, "429: your network had %d bundles in %v, which is all it gets: ask again in %d s", s.cfg.PerClient.N, s.cfg.PerClient.Per, seconds(wait))
+			a := say(clientLimit, "429: your network had %d bundles in %v, which is all it gets: ask again in %d s", s.cfg.Limits.PerClient.N, s.cfg.Limits.PerClient.Per, seconds(wait))
 			a.wait = wait
 			return a
 		case globalOver:

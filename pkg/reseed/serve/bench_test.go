@@ -40,8 +40,8 @@ func TestBenchServer(t *testing.T) {
 		t.Skip("this is the server of TestBench")
 	}
 	cfg := tlsConfig()
-	cfg.Now, cfg.MaxConnsPerClient = time.Now, 0
-	cfg.CertFile, cfg.KeyFile = writeCertificate(t, t.TempDir(), "bench", time.Now().AddDate(1, 0, 0))
+	cfg.Now, cfg.Limits.ConnsPerClient = time.Now, 0
+	cfg.TLS.CertFile, cfg.TLS.KeyFile = writeCertificate(t, t.TempDir(), "bench", time.Now().AddDate(1, 0, 0))
 	cfg.Bundles = func(context.Context) ([][]byte, error) {
 		var set [][]byte
 		for i := range benchBundles {
@@ -50,7 +50,7 @@ func TestBenchServer(t *testing.T) {
 		return set, nil
 	}
 	// The limits work, but let this load pass.
-	cfg.PerClient, cfg.Global = Rate{1e9, time.Hour}, Rate{1e9, time.Hour}
+	cfg.Limits.PerClient, cfg.Limits.Global = Rate{1e9, time.Hour}, Rate{1e9, time.Hour}
 	s := newServer(t, cfg)
 	fmt.Println("listening", start(t, s))
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {

@@ -57,22 +57,11 @@ type Config struct {
 	NetID      int      // of the bundles; 0: 2, the live network
 	UserAgents []string // that are served; nil: UserAgent alone; with "*" any
 
-	PerClient Rate // bundles for one client network; 12 an hour
-	Global    Rate // bundles for all together; 200 in 10 s, which is some 1.5 MB/s
-	V4Bits    int  // of an IPv4 address are a client network; 24
-	V6Bits    int  // the same of IPv6; 48, which is what anybody gets for nothing
-	Networks  int  // client networks that are remembered; 131,072
-
-	Trusted   []netip.Prefix // proxies whose Forwarded header is believed
-	Forwarded string         // that header: X-Forwarded-For (the default) or Forwarded, never both
-	Block     []netip.Prefix // clients that get nothing
-	BlockList []string       // files with one such prefix a line, read again by Reload
-
-	CertFile, KeyFile string // for TLS, read again by Reload; both empty: plain HTTP, for use behind a proxy
-
-	MaxConns          int // open at once; 4,096
-	MaxConnsPerClient int // of one client network, but a trusted proxy's; 32
-	Timeouts          Timeouts
+	Limits   Limits
+	Timeouts Timeouts
+	Proxies  Proxies
+	Block    Block
+	TLS      TLS
 
 	Log          *slog.Logger // what happens to the server; nil: nothing
 	Access       *slog.Logger // one line for each request; nil: none
@@ -80,6 +69,34 @@ type Config struct {
 
 	Now func() time.Time // nil: time.Now
 }
+
+// Limits of what clients get. A client network is what the first bits of an address name.
+type Limits struct {
+	PerClient Rate // bundles for one client network; 12 an hour
+	Global    Rate // bundles for all together; 200 in 10 s, which is some 1.5 MB/s
+	V4Bits    int  // of an IPv4 address are a client network; 24
+	V6Bits    int  // the same of IPv6; 48, which is what anybody gets for nothing
+	Networks  int  // client networks that are remembered; 131,072
+
+	Conns          int // open at once; 4,096
+	ConnsPerClient int // of one client network, but a trusted proxy's; 32
+}
+
+// Proxies before the server, which say for whom they ask.
+type Proxies struct {
+	Trusted []netip.Prefix // those that are believed
+	Header  string         // in which they say it: X-Forwarded-For (the default) or Forwarded, never both
+}
+
+// Block is which clients get nothing.
+type Block struct {
+	Prefixes []netip.Prefix
+	Files    []string // with one such prefix a line, read again by Reload
+}
+
+// TLS is what the server shows clients, read again by Reload. Both empty: plain HTTP, for use
+// behind a proxy.
+type TLS struct{ CertFile, KeyFile string }
 
 // Timeouts of a connection.
 type Timeouts struct {
@@ -102,22 +119,13 @@ func (c *Config) complete() error {
 	if len(c.Salt) < minSalt {
 		return fmt.Errorf("serve: a salt of at least %d bytes is expected, it has %d", minSalt, len(c.Salt))
 	}
-	if (c.CertFile == "") != (c.KeyFile == "") {
+	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
 		return errors.New("serve: a TLS certificate and its key are expected together, only one of them is given")
 	}
 	or(&c.NetID, 2)
-	or(&c.V4Bits, 24)
-	or(&c.V6Bits, 48)
-	or(&c.Networks, 1<<17)
-	or(&c.MaxConns, 4096)
-	or(&c.MaxConnsPerClient, 32)
-	or(&c.Timeouts.Header, 10*time.Second)
-	or(&c.Timeouts.Write, 2*time.Minute)
-	or(&c.Timeouts.Idle, 15*time.Second)
-	or(&c.Timeouts.Shutdown, 10*time.Second)
-	or(&c.PerClient, Rate{12, time.Hour})
-	or(&c.Global, Rate{200, 10 * time.Second})
-	or(&c.Forwarded, xForwardedFor)
+	or(&c.Proxies.Header, xForwardedFor)
+	c.Limits.complete()
+	c.Timeouts.complete()
 	if c.UserAgents == nil {
 		c.UserAgents = []string{UserAgent}
 	}
@@ -127,34 +135,61 @@ func (c *Config) complete() error {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	c.Block, c.Trusted = slices.Clone(c.Block), slices.Clone(c.Trusted)
+	c.Block.Prefixes, c.Proxies.Trusted = slices.Clone(c.Block.Prefixes), slices.Clone(c.Proxies.Trusted)
 	return c.check()
 }
 
 func (c *Config) check() error {
-	for _, r := range []Rate{c.PerClient, c.Global} {
-		if r.N >= 0 && (r.N == 0 || r.Per < time.Duration(r.N) || r.Per > maxPer) {
-			return fmt.Errorf("serve: a rate of some in at most %v is expected, it is %v", maxPer, r)
-		}
+	if err := c.Limits.check(); err != nil {
+		return err
 	}
-	if c.V4Bits < 1 || c.V4Bits > 32 || c.V6Bits < 1 || c.V6Bits > 128 {
-		return fmt.Errorf("serve: client networks of 1 to 32 bits of IPv4 and 1 to 128 of IPv6 are expected, they have %d and %d", c.V4Bits, c.V6Bits)
-	}
-	if c.Forwarded != xForwardedFor && c.Forwarded != forwarded {
-		return fmt.Errorf("serve: the header %s or %s is expected, it is %q", xForwardedFor, forwarded, c.Forwarded)
+	if h := c.Proxies.Header; h != xForwardedFor && h != forwarded {
+		return fmt.Errorf("serve: the header %s or %s is expected, it is %q", xForwardedFor, forwarded, h)
 	}
 	if len(c.UserAgents) == 0 {
 		return errors.New("serve: at least one user agent is expected, there is none; * is any")
 	}
-	for _, n := range []int{c.NetID, c.Networks, c.MaxConns, c.MaxConnsPerClient} {
-		if n < 1 {
-			return fmt.Errorf("serve: numbers above 0 are expected for the network and the limits, one is %d", n)
-		}
+	if c.NetID < 1 {
+		return fmt.Errorf("serve: a number above 0 is expected for the network, it is %d", c.NetID)
 	}
 	if t := c.Timeouts; min(t.Header, t.Write, t.Idle, t.Shutdown) < 0 || c.Rebuild < 0 {
 		return errors.New("serve: times above 0 are expected, one is below")
 	}
 	return nil
+}
+
+func (l *Limits) complete() {
+	or(&l.PerClient, Rate{12, time.Hour})
+	or(&l.Global, Rate{200, 10 * time.Second})
+	or(&l.V4Bits, 24)
+	or(&l.V6Bits, 48)
+	or(&l.Networks, 1<<17)
+	or(&l.Conns, 4096)
+	or(&l.ConnsPerClient, 32)
+}
+
+func (l Limits) check() error {
+	for _, r := range []Rate{l.PerClient, l.Global} {
+		if r.N >= 0 && (r.N == 0 || r.Per < time.Duration(r.N) || r.Per > maxPer) {
+			return fmt.Errorf("serve: a rate of some in at most %v is expected, it is %v", maxPer, r)
+		}
+	}
+	if l.V4Bits < 1 || l.V4Bits > 32 || l.V6Bits < 1 || l.V6Bits > 128 {
+		return fmt.Errorf("serve: client networks of 1 to 32 bits of IPv4 and 1 to 128 of IPv6 are expected, they have %d and %d", l.V4Bits, l.V6Bits)
+	}
+	for _, n := range []int{l.Networks, l.Conns, l.ConnsPerClient} {
+		if n < 1 {
+			return fmt.Errorf("serve: numbers above 0 are expected for the limits, one is %d", n)
+		}
+	}
+	return nil
+}
+
+func (t *Timeouts) complete() {
+	or(&t.Header, 10*time.Second)
+	or(&t.Write, 2*time.Minute)
+	or(&t.Idle, 15*time.Second)
+	or(&t.Shutdown, 10*time.Second)
 }
 
 // maxPer keeps the sums of the limiter far from overflow.

@@ -19,9 +19,9 @@ type connLimit struct {
 	of   map[key]int
 }
 
-func newConnLimit(cfg Config, c *counts, trusted prefixes) *connLimit {
+func newConnLimit(l Limits, c *counts, trusted prefixes) *connLimit {
 	return &connLimit{
-		max: cfg.MaxConns, each: cfg.MaxConnsPerClient, v4Bits: cfg.V4Bits, v6Bits: cfg.V6Bits,
+		max: l.Conns, each: l.ConnsPerClient, v4Bits: l.V4Bits, v6Bits: l.V6Bits,
 		trusted: trusted, counts: c, of: make(map[key]int),
 	}
 }

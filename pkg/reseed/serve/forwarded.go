@@ -20,7 +20,7 @@ func (s *Server) client(r *http.Request) (addr netip.Addr, lost bool) {
 		return peer, false
 	}
 	var hops []string
-	if s.cfg.Forwarded == forwarded {
+	if s.cfg.Proxies.Header == forwarded {
 		hops = forwardedFor(r.Header.Values(forwarded))
 	} else {
 		hops = strings.Split(strings.Join(r.Header.Values(xForwardedFor), ","), ",")

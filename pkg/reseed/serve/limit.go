@@ -55,10 +55,10 @@ type limiter struct {
 	forgotten  uint64
 }
 
-func newLimiter(cfg Config) *limiter {
+func newLimiter(l Limits, now time.Time) *limiter {
 	return &limiter{
-		start: cfg.Now(), each: newPace(cfg.PerClient), all: newPace(cfg.Global),
-		young: make(map[key]int64), half: max(1, cfg.Networks/2),
+		start: now, each: newPace(l.PerClient), all: newPace(l.Global),
+		young: make(map[key]int64), half: max(1, l.Networks/2),
 	}
 }
 

@@ -9,7 +9,7 @@ func nth(i int) key { return key{0: byte(i >> 16), 1: byte(i >> 8), 2: byte(i)} 
 
 func TestLimiterMemory(t *testing.T) {
 	c := &clock{testTime}
-	l := newLimiter(Config{PerClient: Rate{4, time.Hour}, Global: Unlimited(), Networks: 1000, Now: c.Now})
+	l := newLimiter(Limits{PerClient: Rate{4, time.Hour}, Global: Unlimited(), Networks: 1000}, c.Now())
 	for i := range 100_000 {
 		if v, _ := l.take(c.now, nth(i)); v != granted {
 			t.Fatal(i, v)
@@ -26,7 +26,7 @@ func TestLimiterMemory(t *testing.T) {
 // TestLimiterKeepsTheBusy: who goes on asking is not forgotten while others pass by.
 func TestLimiterKeepsTheBusy(t *testing.T) {
 	c := &clock{testTime}
-	l := newLimiter(Config{PerClient: Rate{20, time.Hour}, Global: Unlimited(), Networks: 1000, Now: c.Now})
+	l := newLimiter(Limits{PerClient: Rate{20, time.Hour}, Global: Unlimited(), Networks: 1000}, c.Now())
 	got := 0
 	for i := range 20_000 {
 		if i%400 == 0 {
@@ -45,7 +45,7 @@ func TestLimiterKeepsTheBusy(t *testing.T) {
 // was cut short.
 func TestLimiterForgetsInTime(t *testing.T) {
 	c := &clock{testTime}
-	l := newLimiter(Config{PerClient: Rate{4, time.Hour}, Global: Unlimited(), Networks: 1000, Now: c.Now})
+	l := newLimiter(Limits{PerClient: Rate{4, time.Hour}, Global: Unlimited(), Networks: 1000}, c.Now())
 	for range 3 {
 		for i := range 100 {
 			l.take(c.now, nth(i))

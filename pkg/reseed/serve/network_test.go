@@ -43,7 +43,7 @@ func TestClient(t *testing.T) {
 		{"Forwarded, without for", forwarded, "10.0.0.1:5", []string{`for=203.0.113.5, proto=https`}, "10.0.0.1", true},
 	} {
 		cfg := testConfig()
-		cfg.Forwarded, cfg.Trusted = test.header, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+		cfg.Proxies.Header, cfg.Proxies.Trusted = test.header, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 		s := newServer(t, cfg)
 		r := &http.Request{RemoteAddr: test.peer, Header: http.Header{}}
 		r.Header[test.header] = test.values
@@ -97,16 +97,16 @@ func FuzzForwardedFor(f *testing.F) {
 	var servers []*Server
 	for _, header := range []string{xForwardedFor, forwarded} {
 		cfg := testConfig()
-		cfg.Forwarded, cfg.Trusted = header, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+		cfg.Proxies.Header, cfg.Proxies.Trusted = header, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 		servers = append(servers, newServer(f, cfg))
 	}
 	f.Fuzz(func(t *testing.T, x, forged string) {
 		for i, values := range [][]string{{x + ", 198.51.100.1"}, {forged, "for=198.51.100.1"}} {
-			r := &http.Request{RemoteAddr: "10.0.0.1:5", Header: http.Header{servers[i].cfg.Forwarded: values}}
+			r := &http.Request{RemoteAddr: "10.0.0.1:5", Header: http.Header{servers[i].cfg.Proxies.Header: values}}
 			if got, lost := servers[i].client(r); got.String() != "198.51.100.1" || lost {
 				t.Errorf("%q: %v, %v", values, got, lost)
 			}
-			r.Header[servers[i].cfg.Forwarded] = values[:1]
+			r.Header[servers[i].cfg.Proxies.Header] = values[:1]
 			servers[i].client(r)
 		}
 		if len(forwardedFor([]string{forged})) > 1+len(forged) {

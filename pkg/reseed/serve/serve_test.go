@@ -74,7 +74,7 @@ func get(s http.Handler, from string, fields ...string) *httptest.ResponseRecord
 
 func TestAnswers(t *testing.T) {
 	cfg := testConfig()
-	cfg.Block = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
+	cfg.Block.Prefixes = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
 	s := newServer(t, cfg)
 	for _, test := range []struct {
 		name, method, target, from string
@@ -164,7 +164,7 @@ func TestUserAgents(t *testing.T) {
 
 func TestSameNetworkSameBundle(t *testing.T) {
 	cfg := testConfig()
-	cfg.PerClient, cfg.Global = Unlimited(), Unlimited()
+	cfg.Limits.PerClient, cfg.Limits.Global = Unlimited(), Unlimited()
 	s := newServer(t, cfg)
 	same := func(a, b string) bool { return get(s, a).Body.String() == get(s, b).Body.String() }
 	if !same("192.0.2.1", "192.0.2.254") || !same("::ffff:192.0.2.1", "192.0.2.77") {
@@ -205,7 +205,7 @@ func TestChoiceIsEven(t *testing.T) {
 func TestClientLimit(t *testing.T) {
 	c := &clock{testTime}
 	cfg := testConfig()
-	cfg.Now, cfg.PerClient = c.Now, Rate{4, time.Hour}
+	cfg.Now, cfg.Limits.PerClient = c.Now, Rate{4, time.Hour}
 	s := newServer(t, cfg)
 	for i := range 4 {
 		if w := get(s, fmt.Sprintf("192.0.2.%d", i)); w.Code != 200 {
@@ -234,7 +234,7 @@ func TestClientLimit(t *testing.T) {
 func TestGlobalLimit(t *testing.T) {
 	c := &clock{testTime}
 	cfg := testConfig()
-	cfg.Now, cfg.Global, cfg.PerClient = c.Now, Rate{10, 10 * time.Second}, Rate{1, time.Hour}
+	cfg.Now, cfg.Limits.Global, cfg.Limits.PerClient = c.Now, Rate{10, 10 * time.Second}, Rate{1, time.Hour}
 	s := newServer(t, cfg)
 	for i := range 10 {
 		if w := get(s, fmt.Sprintf("20.0.%d.1", i)); w.Code != 200 {
@@ -256,7 +256,7 @@ func TestGlobalLimit(t *testing.T) {
 // another by what it sends.
 func TestLimitBehindProxy(t *testing.T) {
 	cfg := testConfig()
-	cfg.PerClient, cfg.Trusted = Rate{2, time.Hour}, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	cfg.Limits.PerClient, cfg.Proxies.Trusted = Rate{2, time.Hour}, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	s := newServer(t, cfg)
 	for i := range 5 {
 		forged := fmt.Sprintf("198.51.%d.7, 192.0.2.1", i)
@@ -290,7 +290,7 @@ func TestBlockList(t *testing.T) {
 	}
 	write("# none\n")
 	cfg := testConfig()
-	cfg.BlockList, cfg.PerClient = []string{name}, Unlimited()
+	cfg.Block.Files, cfg.Limits.PerClient = []string{name}, Unlimited()
 	s := newServer(t, cfg)
 	if w := get(s, "192.0.2.1"); w.Code != 200 {
 		t.Errorf("%d", w.Code)
@@ -319,16 +319,16 @@ func TestConfigErrors(t *testing.T) {
 	for name, spoil := range map[string]func(*Config){
 		"no source":        func(c *Config) { c.Bundles = nil },
 		"a short salt":     func(c *Config) { c.Salt = c.Salt[:15] },
-		"a rate of 0":      func(c *Config) { c.PerClient = Rate{0, time.Hour} },
-		"no time":          func(c *Config) { c.Global = Rate{1, 0} },
-		"endless":          func(c *Config) { c.Global = Rate{1, 1000 * time.Hour} },
-		"bits":             func(c *Config) { c.V4Bits = 33 },
-		"another header":   func(c *Config) { c.Forwarded = "X-Real-IP" },
-		"half of TLS":      func(c *Config) { c.CertFile = "cert" },
+		"a rate of 0":      func(c *Config) { c.Limits.PerClient = Rate{0, time.Hour} },
+		"no time":          func(c *Config) { c.Limits.Global = Rate{1, 0} },
+		"endless":          func(c *Config) { c.Limits.Global = Rate{1, 1000 * time.Hour} },
+		"bits":             func(c *Config) { c.Limits.V4Bits = 33 },
+		"another header":   func(c *Config) { c.Proxies.Header = "X-Real-IP" },
+		"half of TLS":      func(c *Config) { c.TLS.CertFile = "cert" },
 		"no agents":        func(c *Config) { c.UserAgents = []string{} },
-		"a negative limit": func(c *Config) { c.MaxConns = -1 },
-		"no list":          func(c *Config) { c.BlockList = []string{"/nonexistent"} },
-		"a bad prefix":     func(c *Config) { c.Trusted = make([]netip.Prefix, 1) },
+		"a negative limit": func(c *Config) { c.Limits.Conns = -1 },
+		"no list":          func(c *Config) { c.Block.Files = []string{"/nonexistent"} },
+		"a bad prefix":     func(c *Config) { c.Proxies.Trusted = make([]netip.Prefix, 1) },
 	} {
 		cfg := testConfig()
 		spoil(&cfg)
@@ -340,7 +340,7 @@ func TestConfigErrors(t *testing.T) {
 
 func TestMetrics(t *testing.T) {
 	cfg := testConfig()
-	cfg.Trusted = []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")}
+	cfg.Proxies.Trusted = []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")}
 	s := newServer(t, cfg)
 	get(s, "192.0.2.1")
 	get(s, "10.0.0.1")

@@ -58,18 +58,18 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	trusted, err := newPrefixes(cfg.Trusted)
+	trusted, err := newPrefixes(cfg.Proxies.Trusted)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
 		cfg: cfg, trusted: trusted, agents: make(map[string]bool),
-		chooser: newChooser(cfg.Salt), limiter: newLimiter(cfg),
+		chooser: newChooser(cfg.Salt), limiter: newLimiter(cfg.Limits, cfg.Now()),
 	}
 	for _, a := range cfg.UserAgents {
 		s.agents[a] = true
 	}
-	s.conns = newConnLimit(cfg, &s.counts, trusted)
+	s.conns = newConnLimit(cfg.Limits, &s.counts, trusted)
 	s.state.Store(&state{})
 	if err := s.reloadFiles(); err != nil {
 		return nil, err
@@ -97,15 +97,15 @@ func (s *Server) Reload(ctx context.Context) error {
 
 func (s *Server) reloadFiles() error {
 	next := *s.state.Load()
-	listed, err := readPrefixes(s.cfg.BlockList)
+	listed, err := readPrefixes(s.cfg.Block.Files)
 	if err == nil {
 		var block prefixes
-		if block, err = newPrefixes(slices.Concat(s.cfg.Block, listed)); err == nil {
+		if block, err = newPrefixes(slices.Concat(s.cfg.Block.Prefixes, listed)); err == nil {
 			next.block = block
 		}
 	}
-	if s.cfg.CertFile != "" {
-		cert, notAfter, certErr := loadCertificate(s.cfg.CertFile, s.cfg.KeyFile, s.cfg.Now())
+	if s.cfg.TLS.CertFile != "" {
+		cert, notAfter, certErr := loadCertificate(s.cfg.TLS.CertFile, s.cfg.TLS.KeyFile, s.cfg.Now())
 		if certErr == nil {
 			next.cert, next.notAfter = cert, notAfter
 		}
@@ -201,7 +201,7 @@ func (s *Server) Run(ctx context.Context) {
 // then it closes l, and requests under way get some time to end.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	l = &limitedListener{Listener: l, limit: s.conns}
-	if s.cfg.CertFile != "" {
+	if s.cfg.TLS.CertFile != "" {
 		l = tls.NewListener(l, &tls.Config{
 			MinVersion: tls.VersionTLS12,
 			NextProtos: []string{"http/1.1"},
@@ -216,7 +216,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // ServeMetrics answers /metrics and /healthz at l until ctx ends. That is a matter of the
 // operator: l shall not be open to the world.
 func (s *Server) ServeMetrics(ctx context.Context, l net.Listener) error {
-	return s.serve(ctx, &limitedListener{Listener: l, limit: newConnLimit(Config{MaxConns: 64, MaxConnsPerClient: 64}, new(counts), prefixes{})}, s.Metrics())
+	return s.serve(ctx, &limitedListener{Listener: l, limit: newConnLimit(Limits{Conns: 64, ConnsPerClient: 64}, new(counts), prefixes{})}, s.Metrics())
 }
 
 func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler) error {

@@ -75,7 +75,7 @@ func start(tb testing.TB, s *Server) string {
 
 func tlsConfig() Config {
 	cfg := testConfig()
-	cfg.PerClient, cfg.Global, cfg.MaxConnsPerClient = Unlimited(), Unlimited(), 1000
+	cfg.Limits.PerClient, cfg.Limits.Global, cfg.Limits.ConnsPerClient = Unlimited(), Unlimited(), 1000
 	cfg.Timeouts.Shutdown = time.Second
 	return cfg
 }
@@ -84,7 +84,7 @@ func tlsConfig() Config {
 // read until the connection ends.
 func TestRouterRequest(t *testing.T) {
 	cfg := tlsConfig()
-	cfg.CertFile, cfg.KeyFile = writeCertificate(t, t.TempDir(), "first", testTime.AddDate(1, 0, 0))
+	cfg.TLS.CertFile, cfg.TLS.KeyFile = writeCertificate(t, t.TempDir(), "first", testTime.AddDate(1, 0, 0))
 	at := start(t, newServer(t, cfg))
 	c, err := tls.Dial("tcp", at, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}})
 	if err != nil {
@@ -111,7 +111,7 @@ func TestRouterRequest(t *testing.T) {
 func TestCertificateReload(t *testing.T) {
 	dir := t.TempDir()
 	cfg := tlsConfig()
-	cfg.CertFile, cfg.KeyFile = writeCertificate(t, dir, "first", testTime.AddDate(1, 0, 0))
+	cfg.TLS.CertFile, cfg.TLS.KeyFile = writeCertificate(t, dir, "first", testTime.AddDate(1, 0, 0))
 	s := newServer(t, cfg)
 	at := start(t, s)
 	dial := func() (*tls.Conn, string) {
@@ -142,7 +142,7 @@ func TestCertificateReload(t *testing.T) {
 	if err := s.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "expired on 2026-11-21") {
 		t.Error(err)
 	}
-	if err := os.WriteFile(cfg.CertFile, []byte("junk"), 0o600); err != nil {
+	if err := os.WriteFile(cfg.TLS.CertFile, []byte("junk"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if s.Reload(t.Context()) == nil {
@@ -161,7 +161,7 @@ func TestCertificateReload(t *testing.T) {
 func TestReloadLosesNothing(t *testing.T) {
 	dir := t.TempDir()
 	cfg := tlsConfig()
-	cfg.CertFile, cfg.KeyFile = writeCertificate(t, dir, "first", testTime.AddDate(1, 0, 0))
+	cfg.TLS.CertFile, cfg.TLS.KeyFile = writeCertificate(t, dir, "first", testTime.AddDate(1, 0, 0))
 	var round atomic.Int64
 	cfg.Bundles = func(context.Context) ([][]byte, error) {
 		var set [][]byte
@@ -225,8 +225,8 @@ func fetchOne(c *http.Client, url string) error {
 // TestSlowLorisLoopback: who holds all the connections that it may have harms nobody else.
 func TestSlowLorisLoopback(t *testing.T) {
 	cfg := tlsConfig()
-	cfg.CertFile, cfg.KeyFile = writeCertificate(t, t.TempDir(), "first", testTime.AddDate(1, 0, 0))
-	cfg.MaxConnsPerClient = 10
+	cfg.TLS.CertFile, cfg.TLS.KeyFile = writeCertificate(t, t.TempDir(), "first", testTime.AddDate(1, 0, 0))
+	cfg.Limits.ConnsPerClient = 10
 	s := newServer(t, cfg)
 	at := start(t, s)
 	loris := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 66, 6, 1)}}

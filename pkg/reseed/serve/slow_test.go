@@ -188,8 +188,8 @@ func refused(c net.Conn) bool {
 
 func TestConnectionLimits(t *testing.T) {
 	cfg := testConfig()
-	cfg.MaxConns, cfg.MaxConnsPerClient = 6, 2
-	cfg.Trusted = []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")}
+	cfg.Limits.Conns, cfg.Limits.ConnsPerClient = 6, 2
+	cfg.Proxies.Trusted = []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")}
 	inBubble(t, cfg, func(t *testing.T, s *Server, p *pipes, stop func() error) {
 		a, b := p.dial("192.0.2.1"), p.dial("192.0.2.2")
 		if !refused(p.dial("192.0.2.3")) {
