@@ -11,7 +11,8 @@ import (
 )
 
 // Config is everything about a router that its owner can set; Settings says what each key
-// means. Flags and environment variables are laid over it by the command.
+// means. Flags and environment variables are laid over it by the command. It has a field for
+// each key and table of the file and for nothing else, in the file's order.
 type Config struct {
 	DataDir   string   `toml:"data_dir" json:"data_dir"`
 	Socket    string   `toml:"socket" json:"socket"`

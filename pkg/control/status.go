@@ -19,7 +19,9 @@ const (
 	StateStopping State = "stopping" // a graceful stop is under way
 )
 
-// Status is the answer of GET /v1/status.
+// Status is the answer of GET /v1/status. Scripts read its fields by their names, so it stays as
+// flat as it has always been: what is counted together has a type of its own, and all else that
+// is true of the router as a whole stands here.
 type Status struct {
 	Version       string        `json:"version"`
 	APILevel      string        `json:"api_level"`
