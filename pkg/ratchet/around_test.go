@@ -17,7 +17,7 @@ func TestSealAround(t *testing.T) {
 	random := rand.New(rand.NewChaCha8([32]byte{8}))
 	for name, begin := range map[string]func() (a, b *end){
 		"new":         func() (a, b *end) { return newEnd(t, 1, Config{}), newEnd(t, 2, Config{}) },
-		"established": func() (a, b *end) { return established(t, Config{}) },
+		"established": func() (a, b *end) { return connected(t, Config{}) },
 		"reply": func() (a, b *end) {
 			a, b = newEnd(t, 1, Config{}), newEnd(t, 2, Config{})
 			say(start, b, a, "hello", NewSession)
@@ -57,7 +57,7 @@ func TestSealAround(t *testing.T) {
 // TestSealAroundFails: the buffer goes back where there is no message.
 func TestSealAroundFails(t *testing.T) {
 	buftest.NoLeak(t)
-	a, b := established(t, Config{})
+	a, b := connected(t, Config{})
 	long := buf.Get(buf.Max)
 	data := clove("")
 	data.Message.Body = long.Bytes()
@@ -74,13 +74,13 @@ func TestSealAroundFails(t *testing.T) {
 
 // BenchmarkSealAround is BenchmarkExistingSession's Seal in the packet's own buffer.
 func BenchmarkSealAround(b *testing.B) {
-	alice, bob := established(b, Config{})
+	alice, bob := connected(b, Config{})
 	data := clove("")
 	p := Payload{Cloves: []i2np.Clove{data}}
 	b.SetBytes(1800)
 	b.ReportAllocs()
 	for b.Loop() {
-		cur := alice.peers[bob.static.Public].current
+		cur := alice.roster.peers[bob.static.Public].current
 		if cur.out.nextTagN > 4000 {
 			cur.out.nextTagN = 0
 		}

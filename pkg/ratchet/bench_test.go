@@ -16,16 +16,16 @@ func BenchmarkExistingSession(b *testing.B) {
 	for _, n := range []int{100, 1800} {
 		p := Payload{Cloves: []i2np.Clove{clove(string(make([]byte, n)))}}
 		b.Run(fmt.Sprintf("Seal%d", n), func(b *testing.B) {
-			alice, bob := established(b, Config{})
+			alice, bob := connected(b, Config{})
 			dst := make([]byte, 0, 4096)
 			b.SetBytes(int64(n))
 			b.ReportAllocs()
 			for b.Loop() {
-				cur := alice.peers[bob.static.Public].current
+				cur := alice.roster.peers[bob.static.Public].current
 				if cur.out.nextTagN > 4000 {
 					cur.out.nextTagN = 0
 				}
-				if _, err := alice.AppendSeal(dst, start, bob.peer(), p); err != nil {
+				if _, err := alice.appendSeal(dst, start, bob.peer(), p); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -38,7 +38,7 @@ func BenchmarkExistingSession(b *testing.B) {
 			for b.Loop() {
 				if len(batch) == 0 {
 					b.StopTimer()
-					alice, bob = established(b, Config{})
+					alice, bob = connected(b, Config{})
 					for range 3000 {
 						batch = append(batch, alice.sealPayload(start, bob, p))
 					}
@@ -72,7 +72,7 @@ func BenchmarkHandshake(b *testing.B) {
 			cfg := Config{Hybrid: hybrid, Limits: Limits{NewPerSecond: 1 << 30, Replays: 1 << 30}}
 			alice, bob := newEnd(b, 1, cfg), newEnd(b, 2, cfg)
 			for b.Loop() {
-				alice.Forget(bob.static.Public)
+				alice.forget(bob)
 				bob.open(start, alice.sealPayload(start, bob, Payload{}))
 				alice.open(start, bob.sealPayload(start, alice, Payload{}))
 			}

@@ -8,12 +8,12 @@ import (
 // A peer that lost its state, as by a restart with the same key, answers
 // nothing: some messages become New Session messages until it is back.
 func TestPeerRestarts(t *testing.T) {
-	a, b := established(t, Config{})
+	a, b := connected(t, Config{})
 	b2 := newEnd(t, 3, Config{})
-	b2.cfg.Static, b2.static = b.static, b.static
-	b2.ik = b.ik
+	b2.static = b.static
+	b2.restart(9)
 	now, news := start, 0
-	for ; !a.Established(now, b.static.Public) || b2.Stats().ExistingOpened == 0; now = now.Add(5 * time.Second) {
+	for ; !a.standing(now, b) || b2.Stats().ExistingOpened == 0; now = now.Add(5 * time.Second) {
 		if now.Sub(start) > 2*time.Minute {
 			t.Fatal("not noticed")
 		}
@@ -39,10 +39,7 @@ func TestPeerRestartsQuickly(t *testing.T) {
 		say(start, a, b, "hello", NewSession)
 		say(start, b, a, "hello", NewSessionReply)
 		say(start, a, b, "data", ExistingSession)
-		b.Close()
-		if b.Len() != 0 {
-			t.Fatalf("%d sessions after Close", b.Len())
-		}
+		b.restart(seed)
 		now := start.Add(time.Second)
 		say(now, b, a, "back", NewSession)
 		say(now, a, b, "well", NewSessionReply)
@@ -53,7 +50,7 @@ func TestPeerRestartsQuickly(t *testing.T) {
 
 // Keeping quiet is no loss of state.
 func TestIdleThenBusy(t *testing.T) {
-	a, b := established(t, Config{})
+	a, b := connected(t, Config{})
 	now := start
 	for range 5 {
 		say(now, a, b, "last word", ExistingSession)
@@ -70,7 +67,7 @@ func TestIdleThenBusy(t *testing.T) {
 // each round trip is no more than the tag set listens ahead for.
 func TestLostFlight(t *testing.T) {
 	for _, flight := range []int{20, 100, 600, 1000} {
-		a, b := established(t, Config{})
+		a, b := connected(t, Config{})
 		for range flight {
 			say(start, a, b, "arrives", ExistingSession)
 		}
@@ -84,7 +81,7 @@ func TestLostFlight(t *testing.T) {
 // TestSuspect: while nothing is heard of a peer that seems to receive nothing,
 // new sessions begin, in case only the first message to it is lost again.
 func TestSuspect(t *testing.T) {
-	a, b := established(t, Config{})
+	a, b := connected(t, Config{})
 	for range 3000 { // too many for the tag set
 		a.seal(start, b, "is lost")
 	}

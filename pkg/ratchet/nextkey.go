@@ -1,6 +1,7 @@
 package ratchet
 
 import (
+	"io"
 	"time"
 
 	"i2ptoolkit/pkg/noise"
@@ -34,7 +35,7 @@ func newForward(set int) bool { return set == 1 || set%2 == 0 }
 func newReverse(set int) bool { return set%2 == 1 }
 
 // beginRatchet asks the peer for the successor of the outbound tag set.
-func (s *Sessions) beginRatchet(n *session) {
+func (n *session) beginRatchet(random io.Reader) {
 	set := int(n.out.id) + 1
 	if set > maxTagSet {
 		return
@@ -42,7 +43,7 @@ func (s *Sessions) beginRatchet(n *session) {
 	r := &n.sending
 	r.block = nextKey{id: forwardID(set)}
 	if newForward(set) {
-		r.own = noise.GenerateKey(s.random)
+		r.own = noise.GenerateKey(random)
 		r.block.flags |= keyPresent
 		r.block.key = r.own.Public
 	}
@@ -52,51 +53,67 @@ func (s *Sessions) beginRatchet(n *session) {
 	r.repeat = true
 }
 
-// handleReverse takes the peer's answer to our forward key and moves on to
+// turn is what a key of the peer's has brought.
+type turn uint8
+
+const (
+	noTurn   turn = iota // it is a repetition
+	badTurn              // it is not the one that is due
+	askedFor             // our answer was not yet seen: it is owed again
+	outTurn              // the next outbound tag set has begun
+	inTurn               // the next inbound tag set has: it is to listen, and our answer is owed
+)
+
+// take acts on a key of the peer's, which came on an inbound tag set.
+func (n *session) take(in *inbound, k nextKey, random io.Reader) turn {
+	if k.flags&keyReverse != 0 {
+		return n.takeReverse(k)
+	}
+	return n.takeForward(in, k, random)
+}
+
+// takeReverse takes the peer's answer to our forward key and moves on to
 // the next outbound tag set. Repetitions find no question open.
-func (s *Sessions) handleReverse(n *session, k nextKey) {
+func (n *session) takeReverse(k nextKey) turn {
 	r := &n.sending
 	if !r.repeat || n.out == nil {
-		return
+		return noTurn
 	}
 	set := int(n.out.id) + 1
 	present := k.flags&keyPresent != 0
 	if k.id == reverseID(set-1) && present == newReverse(set-1) {
-		return // the previous answer, repeated
+		return noTurn // the previous answer, repeated
 	}
 	if k.id != reverseID(set) || present != newReverse(set) {
-		s.stats.BadNextKeys++
-		return
+		return badTurn
 	}
 	if newReverse(set) {
 		r.remote = k.key
 	}
 	secret, err := r.own.DH(r.remote)
 	if err != nil {
-		s.stats.BadNextKeys++
-		return
+		return badTurn
 	}
 	n.out = &outbound{id: uint16(set), chain: n.out.nextChain(&secret)}
 	r.repeat = false
-	s.stats.Ratchets++
+	return outTurn
 }
 
-// handleForward takes a forward key that came on a tag set: the next inbound
-// tag set begins to listen, and our answer is due.
-func (s *Sessions) handleForward(now time.Time, n *session, in *inbound, k nextKey) error {
-	latest := n.in[len(n.in)-1]
+// takeForward takes a forward key that came on a tag set: the next inbound
+// tag set begins, and our answer is due.
+func (n *session) takeForward(in *inbound, k nextKey, random io.Reader) turn {
+	latest := n.latest()
 	r := &n.receiving
 	if in != latest {
 		if latest.id == in.id+1 && r.repeat {
-			s.owe(now, n) // our answer was not yet seen
+			return askedFor
 		}
-		return nil
+		return noTurn
 	}
 	set := int(in.id) + 1
 	if set > maxTagSet || k.id != forwardID(set) ||
 		newForward(set) != (k.flags&keyPresent != 0) || newReverse(set) != (k.flags&keyWantReverse != 0) {
-		s.stats.BadNextKeys++
-		return nil
+		return badTurn
 	}
 	own, remote := r.own, r.remote
 	if newForward(set) {
@@ -104,29 +121,28 @@ func (s *Sessions) handleForward(now time.Time, n *session, in *inbound, k nextK
 	}
 	block := nextKey{flags: keyReverse, id: reverseID(set)}
 	if newReverse(set) {
-		own = noise.GenerateKey(s.random)
+		own = noise.GenerateKey(random)
 		block.flags |= keyPresent
 		block.key = own.Public
 	}
 	secret, err := own.DH(remote)
 	if err != nil {
-		s.stats.BadNextKeys++
-		return nil
+		return badTurn
 	}
 	r.own, r.remote, r.block, r.repeat = own, remote, block, true
-	next := &inbound{id: uint16(set), session: n, highest: -1, chain: in.chain.nextChain(&secret)}
-	n.in = append(n.in, next)
-	s.listen(next)
-	s.stats.Ratchets++
-	s.owe(now, n)
-	return nil
+	n.in = append(n.in, &inbound{id: uint16(set), session: n, highest: -1, chain: in.chain.nextChain(&secret)})
+	return inTurn
 }
 
+// latest is the inbound tag set that began last.
+func (n *session) latest() *inbound { return n.in[len(n.in)-1] }
+
 // advance notes that a message came on a tag set: if it is the latest, the
-// peer has our answer, and older ones need not be kept for long.
-func (s *Sessions) advance(now time.Time, n *session, in *inbound) {
-	if in != n.in[len(n.in)-1] || len(n.in) == 1 {
-		return
+// peer has our answer, and older ones need not be kept for long. It returns
+// those that are too many.
+func (n *session) advance(now time.Time, in *inbound) (gone []*inbound) {
+	if in != n.latest() || len(n.in) == 1 {
+		return nil
 	}
 	n.receiving.repeat = false
 	for _, old := range n.in[:len(n.in)-1] {
@@ -134,8 +150,8 @@ func (s *Sessions) advance(now time.Time, n *session, in *inbound) {
 			old.expires = now.Add(replyTimeout)
 		}
 	}
-	for len(n.in) > 3 {
-		s.deafen(n.in[0])
-		n.in = n.in[1:]
+	if over := len(n.in) - 3; over > 0 {
+		gone, n.in = n.in[:over:over], n.in[over:]
 	}
+	return gone
 }

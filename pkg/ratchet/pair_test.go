@@ -94,8 +94,8 @@ func say(now time.Time, from, to *end, text string, kind Kind) {
 	}
 }
 
-// established returns two ends with a session between them.
-func established(t testing.TB, cfg Config) (a, b *end) {
+// connected returns two ends with a session between them.
+func connected(t testing.TB, cfg Config) (a, b *end) {
 	t.Helper()
 	a, b = newEnd(t, 1, cfg), newEnd(t, 2, cfg)
 	say(start, a, b, "hello", NewSession)
@@ -111,3 +111,23 @@ func shuffle(rng *rand.Rand, ms []Sealed) {
 }
 
 func text(who string, i int) string { return fmt.Sprintf("%s %d", who, i) }
+
+// standing reports whether there is a session with the other end that data can be sent on.
+func (e *end) standing(now time.Time, with *end) bool {
+	p := e.roster.peers[with.static.Public]
+	return p != nil && p.current != nil && p.current.usable(now)
+}
+
+// forget drops the sessions with the other end.
+func (e *end) forget(other *end) {
+	if p := e.roster.peers[other.static.Public]; p != nil {
+		for len(p.sessions) > 0 {
+			e.roster.drop(p.sessions[0])
+		}
+	}
+}
+
+// restart has the end forget all but its key.
+func (e *end) restart(seed byte) {
+	e.Sessions = New(Config{Static: e.static, Rand: rand.NewChaCha8([32]byte{seed, 'r'})})
+}

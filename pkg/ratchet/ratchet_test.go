@@ -13,13 +13,13 @@ import (
 
 func TestConversation(t *testing.T) {
 	for _, hybrid := range []i2p.EncryptionType{0, i2p.CryptoMLKEM768X25519, i2p.CryptoMLKEM1024X25519} {
-		a, b := established(t, Config{Hybrid: hybrid})
+		a, b := connected(t, Config{Hybrid: hybrid})
 		for i := range 100 {
 			say(start, a, b, text("a", i), ExistingSession)
 			say(start, b, a, text("b", i), ExistingSession)
 		}
-		if a.Len() != 1 || b.Len() != 1 {
-			t.Errorf("hybrid %d: %d and %d sessions, want 1 each", hybrid, a.Len(), b.Len())
+		if a.roster.len() != 1 || b.roster.len() != 1 {
+			t.Errorf("hybrid %d: %d and %d sessions, want 1 each", hybrid, a.roster.len(), b.roster.len())
 		}
 	}
 }
@@ -102,7 +102,7 @@ func TestCollision(t *testing.T) {
 			a.open(start, db)
 			b.open(start, da)
 		}
-		ia, ib := a.peers[b.static.Public].current.initiator, b.peers[a.static.Public].current.initiator
+		ia, ib := a.roster.peers[b.static.Public].current.initiator, b.roster.peers[a.static.Public].current.initiator
 		if ia == ib {
 			t.Errorf("seed %d: the ends settled on different sessions", seed)
 		}
@@ -113,8 +113,8 @@ func TestAnonymous(t *testing.T) {
 	a, b := newEnd(t, 1, Config{}), newEnd(t, 2, Config{})
 	m := a.sealPayload(start, b, Payload{Cloves: []i2np.Clove{clove("raw")}, Anonymous: true})
 	o := b.open(start, m)
-	if o.From != [32]byte{} || len(o.Cloves) != 1 || a.Len() != 0 || b.Len() != 0 {
-		t.Fatalf("opened %+v, %d and %d sessions", o, a.Len(), b.Len())
+	if o.From != [32]byte{} || len(o.Cloves) != 1 || a.roster.len() != 0 || b.roster.len() != 0 {
+		t.Fatalf("opened %+v, %d and %d sessions", o, a.roster.len(), b.roster.len())
 	}
 }
 
@@ -132,7 +132,7 @@ func TestBundle(t *testing.T) {
 // Tag sets of ten messages, thousands of messages both ways, a tenth of them
 // lost and the others out of order within a window.
 func TestKeyRatchets(t *testing.T) {
-	a, b := established(t, Config{Limits: Limits{RatchetAfter: 10}})
+	a, b := connected(t, Config{Limits: Limits{RatchetAfter: 10}})
 	rng := rand.New(rand.NewPCG(1, 2))
 	sent := 0
 	for round := range 800 {
@@ -156,7 +156,7 @@ func TestKeyRatchets(t *testing.T) {
 	}
 	for _, e := range []*end{a, b} {
 		st := e.Stats()
-		n := e.peers[map[*end]*end{a: b, b: a}[e].static.Public].current
+		n := e.roster.peers[map[*end]*end{a: b, b: a}[e].static.Public].current
 		if n.out.id < 100 || st.BadNextKeys != 0 || len(n.in) > 4 {
 			t.Errorf("tag set %d, %d listening, %d bad keys", n.out.id, len(n.in), st.BadNextKeys)
 		}
@@ -169,7 +169,7 @@ func TestKeyRatchets(t *testing.T) {
 // When no answer comes the old tag set goes on to its end, and then a new
 // session begins.
 func TestTagSetRunsOut(t *testing.T) {
-	a, b := established(t, Config{})
+	a, b := connected(t, Config{})
 	n := 0
 	var m Sealed
 	for m = a.seal(start, b, "x"); m.Kind == ExistingSession; m = a.seal(start, b, "x") {
@@ -188,7 +188,7 @@ func TestTagSetRunsOut(t *testing.T) {
 }
 
 func TestAcks(t *testing.T) {
-	a, b := established(t, Config{})
+	a, b := connected(t, Config{})
 	a.acks = nil
 	m := a.sealPayload(start, b, Payload{AckRequest: true})
 	b.open(start, m)
@@ -285,7 +285,7 @@ func TestReplayAndClock(t *testing.T) {
 			t.Error("replayed later")
 		}
 	}
-	a, b = established(t, Config{})
+	a, b = connected(t, Config{})
 	d := a.seal(start, b, "data")
 	b.open(start, d)
 	if _, err := b.Open(start, bytes.Clone(d.Body)); err == nil {
@@ -313,13 +313,13 @@ func TestForgeryDoesNotBurnTags(t *testing.T) {
 	first, second := a.seal(start, b, "3"), a.seal(start, b, "4")
 	forge(b, second)
 	forge(b, first)
-	if b.skippedKeys != 0 {
-		t.Errorf("%d skipped keys left", b.skippedKeys)
+	if b.tags.skipped != 0 {
+		t.Errorf("%d skipped keys left", b.tags.skipped)
 	}
 }
 
 func TestTerminate(t *testing.T) {
-	a, b := established(t, Config{})
+	a, b := connected(t, Config{})
 	late := b.seal(start, a, "late")
 	o := b.open(start, a.sealPayload(start, b, Payload{Terminate: true, Reason: 3}))
 	if !o.Terminated || o.Reason != 3 {
@@ -331,13 +331,13 @@ func TestTerminate(t *testing.T) {
 	for _, e := range []*end{a, b} {
 		e.Tick(start.Add(4 * time.Minute))
 	}
-	if a.Len() != 1 || b.Len() != 0 {
-		t.Errorf("%d and %d sessions", a.Len(), b.Len())
+	if a.roster.len() != 1 || b.roster.len() != 0 {
+		t.Errorf("%d and %d sessions", a.roster.len(), b.roster.len())
 	}
 }
 
 func TestExpiry(t *testing.T) {
-	a, b := established(t, Config{})
+	a, b := connected(t, Config{})
 	c := newEnd(t, 9, Config{})
 	b.open(start, c.seal(start, b, "never answered"))
 	b.Expect(start, [32]byte{1}, [8]byte{1}, time.Minute)
@@ -347,8 +347,8 @@ func TestExpiry(t *testing.T) {
 		}
 	}
 	for _, e := range []*end{a, b, c} {
-		if st := e.Stats(); st.Sessions != 0 || st.Tags != 0 || len(e.peers) != 0 || !e.Deadline().IsZero() || e.expected.len() != 0 {
-			t.Errorf("left over: %+v, %d peers, deadline %v", st, len(e.peers), e.Deadline())
+		if st := e.Stats(); st.Sessions != 0 || st.Tags != 0 || len(e.roster.peers) != 0 || !e.Deadline().IsZero() || e.expected.len() != 0 {
+			t.Errorf("left over: %+v, %d peers, deadline %v", st, len(e.roster.peers), e.Deadline())
 		}
 	}
 }
@@ -356,7 +356,7 @@ func TestExpiry(t *testing.T) {
 // A flood of handshakes costs bounded memory, is limited in rate, and leaves
 // established sessions alone.
 func TestFlood(t *testing.T) {
-	a, b := established(t, Config{Limits: Limits{HalfOpen: 20, NewPerSecond: 40, Replays: 300}})
+	a, b := connected(t, Config{Limits: Limits{HalfOpen: 20, NewPerSecond: 40, Replays: 300}})
 	refused, now := 0, start
 	for i := range 300 {
 		now = now.Add(20 * time.Millisecond)
@@ -369,8 +369,8 @@ func TestFlood(t *testing.T) {
 			refused++
 		}
 	}
-	if st := b.Stats(); b.halfOpen.Len() > 20 || refused == 0 || st.Sessions > 21 {
-		t.Errorf("%d half open, %d refused, %+v", b.halfOpen.Len(), refused, st)
+	if st := b.Stats(); b.roster.stages[halfOpen].Len() > 20 || refused == 0 || st.Sessions > 21 {
+		t.Errorf("%d half open, %d refused, %+v", b.roster.stages[halfOpen].Len(), refused, st)
 	}
 	say(now, a, b, "still here", ExistingSession)
 	for range 1000 { // junk is refused by rate as well

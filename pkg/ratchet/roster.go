@@ -1,0 +1,142 @@
+package ratchet
+
+import (
+	"container/list"
+	"slices"
+	"time"
+)
+
+// roster has all sessions, by their peers and by how long they were idle, and
+// keeps them and their tags within the limits. Whatever it drops is deaf.
+type roster struct {
+	limits  Limits
+	tags    *tagTable
+	peers   map[[32]byte]*peer
+	stages  [stages]list.List // least recently used first
+	serial  uint64            // of the last session
+	evicted uint64
+}
+
+func newRoster(limits Limits, tags *tagTable) *roster {
+	return &roster{limits: limits, tags: tags, peers: map[[32]byte]*peer{}}
+}
+
+// len is the number of sessions, handshakes included.
+func (r *roster) len() (n int) {
+	for i := range r.stages {
+		n += r.stages[i].Len()
+	}
+	return n
+}
+
+// add makes a session of a handshake. arrived counts the messages opened so far.
+func (r *roster) add(now time.Time, h *handshake, initiator bool, arrived uint64) *session {
+	p := r.peers[h.peer]
+	if p == nil {
+		p = &peer{static: h.peer}
+		r.peers[h.peer] = p
+	}
+	r.serial++
+	n := &session{
+		serial: r.serial, peer: p, typ: h.typ, active: now,
+		greeting: greeting{initiator: initiator, handshake: h, created: now, arrived: arrived},
+	}
+	p.sessions = append(p.sessions, n)
+	at := halfOpen
+	if initiator {
+		at = unanswered
+	}
+	n.stage, n.elem = at, r.stages[at].PushBack(n)
+	r.limit(n)
+	return n
+}
+
+// used notes that a session has sent or received.
+func (r *roster) used(n *session) { r.stages[n.stage].MoveToBack(n.elem) }
+
+// establish moves a session to those that carry data.
+func (r *roster) establish(n *session) {
+	r.stages[n.stage].Remove(n.elem)
+	n.stage, n.elem = established, r.stages[established].PushBack(n)
+	r.limit(n)
+}
+
+// limit drops what there is too much of at the stage that n has come to: first
+// what was idle longest, then the oldest of n's peer.
+func (r *roster) limit(n *session) {
+	most := [stages]int{r.limits.Unanswered, r.limits.HalfOpen, r.limits.Established}
+	if l := &r.stages[n.stage]; l.Len() > most[n.stage] {
+		r.evict(l.Front().Value.(*session))
+	}
+	var oldest *session
+	count := 0
+	for _, o := range n.peer.sessions {
+		if o.stage == n.stage {
+			if oldest == nil {
+				oldest = o
+			}
+			count++
+		}
+	}
+	if count > r.limits.PerPeer {
+		r.evict(oldest)
+	}
+}
+
+// shrink keeps the tags and keys within their limit by dropping the sessions
+// that were idle longest, except keep.
+func (r *roster) shrink(keep *session) {
+	for r.tags.len() > r.limits.Tags {
+		var victim *session
+		for _, at := range [...]stage{halfOpen, established, unanswered} {
+			if e := r.stages[at].Front(); e != nil && e.Value.(*session) != keep {
+				victim = e.Value.(*session)
+				break
+			}
+		}
+		if victim == nil {
+			return
+		}
+		r.evict(victim)
+	}
+}
+
+func (r *roster) evict(n *session) {
+	r.evicted++
+	r.drop(n)
+}
+
+// drop removes a session and its tags.
+func (r *roster) drop(n *session) {
+	r.tags.deafen(n.in...)
+	if n.replies != nil {
+		r.tags.deafen(n.replies)
+	}
+	r.stages[n.stage].Remove(n.elem)
+	n.in, n.out, n.replies, n.owes = nil, nil, nil, false
+	p := n.peer
+	p.sessions = slices.DeleteFunc(p.sessions, func(o *session) bool { return o == n })
+	if p.current == n {
+		p.choose()
+	}
+	if len(p.sessions) == 0 {
+		delete(r.peers, p.static)
+	}
+}
+
+// expire drops what has outlived, and counts the sessions among it.
+func (r *roster) expire(now time.Time) (dropped uint64) {
+	for at := range r.stages {
+		for e := r.stages[at].Front(); e != nil; {
+			n := e.Value.(*session)
+			e = e.Next()
+			gone, over := n.expire(now)
+			r.tags.deafen(gone...)
+			if over {
+				dropped++
+				r.drop(n)
+			}
+		}
+	}
+	return dropped
+}
