@@ -434,3 +434,25 @@ func TestTooLong(t *testing.T) {
 		t.Error("sealed to a zero key")
 	}
 }
+
+// TestLateUse: a peer that uses the first of its handshakes last, and has
+// established as many others as it may, gets that one.
+func TestLateUse(t *testing.T) {
+	bob := newEnd(t, 2, Config{Limits: Limits{PerPeer: 2}})
+	var alices []*end
+	for i := range 3 {
+		a := newEnd(t, 1, Config{})
+		a.restart(byte(i))
+		alices = append(alices, a)
+		say(start, a, bob, "hello", NewSession)
+		say(start, bob, a, "hello yourself", NewSessionReply)
+		if i > 0 {
+			say(start, a, bob, "ready", ExistingSession)
+		}
+	}
+	say(start, alices[0], bob, "late", ExistingSession)
+	say(start, alices[0], bob, "again", ExistingSession)
+	if n := bob.roster.len(); n != 2 {
+		t.Errorf("%d sessions, want 2", n)
+	}
+}

@@ -62,7 +62,8 @@ func (r *roster) establish(n *session) {
 }
 
 // limit drops what there is too much of at the stage that n has come to: first
-// what was idle longest, then the oldest of n's peer.
+// what was idle longest, then the oldest of n's peer. n itself stays: what has
+// brought it there is about to use it.
 func (r *roster) limit(n *session) {
 	most := [stages]int{r.limits.Unanswered, r.limits.HalfOpen, r.limits.Established}
 	if l := &r.stages[n.stage]; l.Len() > most[n.stage] {
@@ -72,13 +73,13 @@ func (r *roster) limit(n *session) {
 	count := 0
 	for _, o := range n.peer.sessions {
 		if o.stage == n.stage {
-			if oldest == nil {
+			if oldest == nil && o != n {
 				oldest = o
 			}
 			count++
 		}
 	}
-	if count > r.limits.PerPeer {
+	if count > r.limits.PerPeer && oldest != nil {
 		r.evict(oldest)
 	}
 }
