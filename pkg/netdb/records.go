@@ -15,7 +15,7 @@ type entry struct {
 	heard    int64  // Unix seconds of the last acceptance
 	pos      int32
 	src      Source
-	came     ways
+	came     sources
 	verified bool // the signature was checked
 }
 

@@ -26,12 +26,12 @@ func (s Source) String() string {
 
 var sourceNames = [...]string{"store", "disk, told", "disk, sought", "disk", "reply", "reseed", "session"}
 
-// ways are the sources that a router has come from, one bit each.
-type ways uint8
+// sources are those that a router has come from, one bit each.
+type sources uint8
 
-func (w *ways) add(src Source) { *w |= 1 << src }
+func (w *sources) add(src Source) { *w |= 1 << src }
 
-func (w ways) any(srcs ...Source) bool {
+func (w sources) any(srcs ...Source) bool {
 	for _, src := range srcs {
 		if w&(1<<src) != 0 {
 			return true
@@ -41,20 +41,20 @@ func (w ways) any(srcs ...Source) bool {
 }
 
 // stored: it was given to us, so it may be served.
-func (w ways) stored() bool { return w.any(FromStore, FromSession) }
+func (w sources) stored() bool { return w.any(FromStore, FromSession) }
 
 // sought: we know of it only because we asked, perhaps for a destination to
 // which alone it was named. Whom others can have us name must not depend on it.
-func (w ways) sought() bool {
+func (w sources) sought() bool {
 	return !w.any(FromStore, FromDiskTold, FromDisk, FromReseed, FromSession)
 }
 
 // told: we know of it only because somebody told us, perhaps nobody but us.
 // Whom a destination asks must not depend on it.
-func (w ways) told() bool { return !w.any(FromDiskSought, FromDisk, FromReply, FromReseed) }
+func (w sources) told() bool { return !w.any(FromDiskSought, FromDisk, FromReply, FromReseed) }
 
 // disk is the way that the router is to come when it is read from disk again.
-func (w ways) disk() Source {
+func (w sources) disk() Source {
 	switch {
 	case w.told():
 		return FromDiskTold
