@@ -4,7 +4,6 @@ package controltest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -29,19 +28,12 @@ type Node struct {
 	// his, as some implementations do.
 	HangUp bool
 
-	mu        sync.Mutex
-	level     string
-	reloads   int
-	stopped   chan struct{}
-	listeners map[address]*listener
-	changed   chan struct{} // closed when a listener is added
-	inUse     map[i2p.Hash]*destination
-	lastSeed  byte
-}
+	hall hall
 
-type address struct {
-	hash i2p.Hash
-	port uint16
+	mu      sync.Mutex
+	level   string
+	reloads int
+	stopped chan struct{}
 }
 
 // epoch is the fake router's only date.
@@ -63,7 +55,7 @@ func (n *Node) Status() control.Status {
 		Router: RouterHash(), NetID: 99, Caps: "LR", Testnet: true, DataDir: "/nowhere",
 		Addresses: []string{"NTCP2 127.0.0.1:7654"},
 		Known:     control.Known{Routers: 12, Floodfills: 3, LeaseSets: 1},
-		Sessions:  1, Clients: len(n.listeners), LogLevel: n.logLevel(),
+		Sessions:  1, Clients: n.hall.listening(), LogLevel: n.logLevel(),
 		Tunnels: control.TunnelCounts{ExploratoryIn: 2, ExploratoryOut: 2, Transit: 5},
 		Builds:  control.BuildCounts{Accepted: 4, Refused: 1},
 		Transit: control.TransitCounts{Accepted: 5, Refused: 2, Messages: 30, Bytes: 30720},
@@ -251,64 +243,22 @@ func (n *Node) OpenDestination(ctx context.Context, cfg server.DestinationConfig
 	}
 	keys := cfg.Keys
 	if keys == nil {
-		n.mu.Lock()
-		n.lastSeed++
-		seed := n.lastSeed
-		n.mu.Unlock()
 		var err error
-		if keys, err = i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, 4, Rand(seed)); err != nil {
+		if keys, err = i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, 4, Rand(n.hall.seed())); err != nil {
 			return nil, err
 		}
 	}
-	d := &destination{node: n, dest: keys.Destination(), done: make(chan struct{})}
+	d := &destination{
+		hall: &n.hall, dest: keys.Destination(), done: make(chan struct{}),
+		patience: patience, noTunnels: n.NoTunnels, hangUp: n.HangUp,
+	}
+	if n.Hasty {
+		d.patience = 0
+	}
 	if err := d.occupy(ctx); err != nil {
 		return nil, err
 	}
 	return d, nil
-}
-
-// patience is how long what has been begun elsewhere may take until it is seen here, on a
-// machine that is busy with other things.
-const patience = time.Minute
-
-// within is the time to wait for what others do.
-func (n *Node) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	if n.Hasty {
-		return context.WithTimeout(ctx, 0)
-	}
-	return context.WithTimeout(ctx, patience)
-}
-
-// occupy takes the destination, once nobody else has it.
-func (d *destination) occupy(ctx context.Context) error {
-	ctx, cancel := d.node.within(ctx)
-	defer cancel()
-	for {
-		other := d.node.take(d)
-		if other == nil {
-			return nil
-		}
-		select {
-		case <-other.done:
-		case <-ctx.Done():
-			return control.Errorf(control.InUse, "%s is in use on this router already", d.dest.B32())
-		}
-	}
-}
-
-// take notes who has a destination, or returns who has it.
-func (n *Node) take(d *destination) (other *destination) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	hash := d.dest.Hash()
-	if n.inUse == nil {
-		n.inUse = make(map[i2p.Hash]*destination)
-	}
-	if n.inUse[hash] == nil {
-		n.inUse[hash] = d
-		return nil
-	}
-	return n.inUse[hash]
 }
 
 // Serve runs the node behind a control socket until ctx ends or it is stopped.
@@ -328,151 +278,4 @@ func (n *Node) Serve(ctx context.Context, path string) (wait func() error, err e
 		cancel()
 	}()
 	return func() error { return <-done }, nil
-}
-
-var errClosed = errors.New("fake destination closed")
-
-type destination struct {
-	node *Node
-	dest i2p.Destination
-	once sync.Once
-	done chan struct{}
-}
-
-func (d *destination) Destination() i2p.Destination { return d.dest }
-
-func (d *destination) Ready(ctx context.Context) error {
-	if d.node.NoTunnels {
-		<-ctx.Done()
-		return ctx.Err()
-	}
-	return nil
-}
-
-// await waits for a destination to listen, so that a script may start both ends of a stream
-// at once.
-func (n *Node) await(ctx context.Context, hash i2p.Hash) (i2p.Destination, bool) {
-	ctx, cancel := n.within(ctx)
-	defer cancel()
-	for {
-		dest, changed := n.find(hash)
-		if !dest.IsZero() {
-			return dest, true
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return dest, false
-		}
-	}
-}
-
-func (d *destination) Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destination, error) {
-	dest, ok := d.node.await(ctx, hash)
-	if !ok {
-		return dest, control.Errorf(control.NotFound, "no lease set of %s is to be found", hash.B32())
-	}
-	return dest, nil
-}
-
-// find returns the destination that listens under a hash, and what is closed when another
-// begins to listen.
-func (n *Node) find(hash i2p.Hash) (i2p.Destination, <-chan struct{}) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for a, l := range n.listeners {
-		if a.hash == hash {
-			return l.owner.dest, nil
-		}
-	}
-	if n.changed == nil {
-		n.changed = make(chan struct{})
-	}
-	return i2p.Destination{}, n.changed
-}
-
-func (d *destination) Dial(ctx context.Context, to i2p.Destination, port uint16) (server.Stream, error) {
-	if d.node.NoTunnels {
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}
-	d.node.await(ctx, to.Hash())
-	d.node.mu.Lock()
-	l := d.node.listeners[address{to.Hash(), port}]
-	if l == nil {
-		l = d.node.listeners[address{to.Hash(), 0}]
-	}
-	d.node.mu.Unlock()
-	if l == nil {
-		return nil, control.Errorf(control.Unreachable, "no lease set of %s", to.B32())
-	}
-	ours, theirs := pair(d.dest, to, d.node.HangUp)
-	select {
-	case l.backlog <- theirs:
-		return ours, nil
-	case <-l.owner.done:
-		return nil, control.Errorf(control.Refused, "the peer is gone")
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (d *destination) Listen(port uint16) (server.Listener, error) {
-	d.node.mu.Lock()
-	defer d.node.mu.Unlock()
-	a := address{d.dest.Hash(), port}
-	if d.node.listeners[a] != nil {
-		return nil, fmt.Errorf("port %d has a listener already", port)
-	}
-	l := &listener{owner: d, at: a, backlog: make(chan *stream)}
-	if d.node.listeners == nil {
-		d.node.listeners = make(map[address]*listener)
-	}
-	d.node.listeners[a] = l
-	if d.node.changed != nil {
-		close(d.node.changed)
-		d.node.changed = nil
-	}
-	return l, nil
-}
-
-func (d *destination) Done() <-chan struct{} { return d.done }
-
-func (d *destination) Close() error {
-	d.once.Do(func() {
-		d.node.mu.Lock()
-		defer d.node.mu.Unlock()
-		for a, l := range d.node.listeners {
-			if l.owner == d {
-				delete(d.node.listeners, a)
-			}
-		}
-		delete(d.node.inUse, d.dest.Hash())
-		close(d.done)
-	})
-	return nil
-}
-
-type listener struct {
-	owner   *destination
-	at      address
-	backlog chan *stream
-}
-
-func (l *listener) Accept(ctx context.Context) (server.Stream, error) {
-	select {
-	case s := <-l.backlog:
-		return s, nil
-	case <-l.owner.done:
-		return nil, errClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (l *listener) Close() error {
-	l.owner.node.mu.Lock()
-	defer l.owner.node.mu.Unlock()
-	delete(l.owner.node.listeners, l.at)
-	return nil
 }

@@ -1,0 +1,252 @@
+package controltest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/control/server"
+	"i2ptoolkit/pkg/i2p"
+)
+
+// hall is the destinations of a fake router, and who listens there.
+type hall struct {
+	mu        sync.Mutex
+	listeners map[address]*listener
+	changed   chan struct{} // closed when a listener is added
+	inUse     map[i2p.Hash]*destination
+	lastSeed  byte
+}
+
+type address struct {
+	hash i2p.Hash
+	port uint16
+}
+
+// seed is another one each time.
+func (h *hall) seed() byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lastSeed++
+	return h.lastSeed
+}
+
+// listening is how many listeners there are.
+func (h *hall) listening() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.listeners)
+}
+
+// take notes who has a destination, or returns who has it.
+func (h *hall) take(d *destination) (other *destination) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	hash := d.dest.Hash()
+	if h.inUse == nil {
+		h.inUse = make(map[i2p.Hash]*destination)
+	}
+	if h.inUse[hash] == nil {
+		h.inUse[hash] = d
+		return nil
+	}
+	return h.inUse[hash]
+}
+
+// leave forgets a destination and its listeners.
+func (h *hall) leave(d *destination) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for a, l := range h.listeners {
+		if l.owner == d {
+			delete(h.listeners, a)
+		}
+	}
+	delete(h.inUse, d.dest.Hash())
+}
+
+// find returns the destination that listens under a hash, and what is closed when another
+// begins to listen.
+func (h *hall) find(hash i2p.Hash) (i2p.Destination, <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for a, l := range h.listeners {
+		if a.hash == hash {
+			return l.owner.dest, nil
+		}
+	}
+	if h.changed == nil {
+		h.changed = make(chan struct{})
+	}
+	return i2p.Destination{}, h.changed
+}
+
+// listener is the one for a port, or for every port.
+func (h *hall) listener(hash i2p.Hash, port uint16) *listener {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if l := h.listeners[address{hash, port}]; l != nil {
+		return l
+	}
+	return h.listeners[address{hash, 0}]
+}
+
+// add takes a listener where there is none.
+func (h *hall) add(l *listener) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.listeners[l.at] != nil {
+		return false
+	}
+	if h.listeners == nil {
+		h.listeners = make(map[address]*listener)
+	}
+	h.listeners[l.at] = l
+	if h.changed != nil {
+		close(h.changed)
+		h.changed = nil
+	}
+	return true
+}
+
+func (h *hall) remove(l *listener) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.listeners, l.at)
+}
+
+// patience is how long what has been begun elsewhere may take until it is seen here, on a
+// machine that is busy with other things.
+const patience = time.Minute
+
+var errClosed = errors.New("fake destination closed")
+
+type destination struct {
+	hall *hall
+	dest i2p.Destination
+	once sync.Once
+	done chan struct{}
+
+	patience  time.Duration // with what others do
+	noTunnels bool
+	hangUp    bool
+}
+
+// occupy takes the destination, once nobody else has it.
+func (d *destination) occupy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, d.patience)
+	defer cancel()
+	for {
+		other := d.hall.take(d)
+		if other == nil {
+			return nil
+		}
+		select {
+		case <-other.done:
+		case <-ctx.Done():
+			return control.Errorf(control.InUse, "%s is in use on this router already", d.dest.B32())
+		}
+	}
+}
+
+// await waits for a destination to listen, so that a script may start both ends of a stream
+// at once.
+func (d *destination) await(ctx context.Context, hash i2p.Hash) (i2p.Destination, bool) {
+	ctx, cancel := context.WithTimeout(ctx, d.patience)
+	defer cancel()
+	for {
+		dest, changed := d.hall.find(hash)
+		if !dest.IsZero() {
+			return dest, true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return dest, false
+		}
+	}
+}
+
+// blocked waits for ever where there are no tunnels.
+func (d *destination) blocked(ctx context.Context) error {
+	if !d.noTunnels {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (d *destination) Destination() i2p.Destination { return d.dest }
+
+func (d *destination) Ready(ctx context.Context) error { return d.blocked(ctx) }
+
+func (d *destination) Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destination, error) {
+	dest, ok := d.await(ctx, hash)
+	if !ok {
+		return dest, control.Errorf(control.NotFound, "no lease set of %s is to be found", hash.B32())
+	}
+	return dest, nil
+}
+
+func (d *destination) Dial(ctx context.Context, to i2p.Destination, port uint16) (server.Stream, error) {
+	if err := d.blocked(ctx); err != nil {
+		return nil, err
+	}
+	d.await(ctx, to.Hash())
+	l := d.hall.listener(to.Hash(), port)
+	if l == nil {
+		return nil, control.Errorf(control.Unreachable, "no lease set of %s", to.B32())
+	}
+	ours, theirs := pair(d.dest, to, d.hangUp)
+	select {
+	case l.backlog <- theirs:
+		return ours, nil
+	case <-l.owner.done:
+		return nil, control.Errorf(control.Refused, "the peer is gone")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (d *destination) Listen(port uint16) (server.Listener, error) {
+	l := &listener{owner: d, at: address{d.dest.Hash(), port}, backlog: make(chan *stream)}
+	if !d.hall.add(l) {
+		return nil, fmt.Errorf("port %d has a listener already", port)
+	}
+	return l, nil
+}
+
+func (d *destination) Done() <-chan struct{} { return d.done }
+
+func (d *destination) Close() error {
+	d.once.Do(func() {
+		d.hall.leave(d)
+		close(d.done)
+	})
+	return nil
+}
+
+type listener struct {
+	owner   *destination
+	at      address
+	backlog chan *stream
+}
+
+func (l *listener) Accept(ctx context.Context) (server.Stream, error) {
+	select {
+	case s := <-l.backlog:
+		return s, nil
+	case <-l.owner.done:
+		return nil, errClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (l *listener) Close() error {
+	l.owner.hall.remove(l)
+	return nil
+}
