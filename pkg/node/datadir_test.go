@@ -1,9 +1,12 @@
 package node
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"i2ptoolkit/pkg/i2p"
@@ -26,5 +29,54 @@ func TestElGamalKeys(t *testing.T) {
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != string(keys.AppendTo(nil)) {
 		t.Errorf("the file was changed: %v", err)
+	}
+}
+
+func TestDamagedIdentity(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := New(Config{Settings: settings(dir)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{routerKeysFile, ntcp2KeysFile} {
+		path := filepath.Join(dir, name)
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, bad := range [][]byte{nil, whole[:len(whole)-1], append(slices.Clone(whole), 0)} {
+			if err := os.WriteFile(path, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := New(Config{Settings: settings(dir)}); err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s of %d bytes: %v", name, len(bad), err)
+			}
+			if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, bad) {
+				t.Errorf("%s was replaced", name)
+			}
+		}
+		if err := os.WriteFile(path, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	keep := []string{".hidden", "notes.txt", ".router", "router.keys.bak"}
+	for _, name := range append([]string{".router.keys.123", ".router.info.4", ".ntcp2.keys.5", ".port.6", ".peer.profiles.7"}, keep...) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, stop := start(t, Config{Settings: settings(dir)})
+	await(t, "the router writes its router.info", func() bool {
+		_, err := os.Stat(filepath.Join(dir, routerInfoFile))
+		return err == nil
+	})
+	stop()
+	want := append(keep, routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile, "router.sock.lock")
+	slices.Sort(want)
+	if got := names(t, dir); !slices.Equal(got, want) {
+		t.Errorf("the directory holds %v, expected %v", got, want)
 	}
 }
