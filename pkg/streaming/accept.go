@@ -5,7 +5,11 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/datagram"
+	"i2ptoolkit/pkg/sign"
 )
+
+// synRepeat is how long after our answer to a SYN another one is worth an answer.
+const synRepeat = 500 * time.Millisecond
 
 // synchronize handles the SYN of a new incoming stream.
 func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packet, raw []byte) {
@@ -20,7 +24,12 @@ func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packe
 	}
 	for _, c := range m.streams.remote[p.ReceiveStreamID] {
 		if c.peer.hash == p.From.Hash() {
-			c.repeatedSYN(at)
+			c.stats.Duplicates++
+			if c.snd.flight.loseSYN(at - synRepeat) { // our answer
+				c.snd.gate.force = 1
+			}
+			c.rcv.acks.now = true
+			m.agenda.touch(c)
 			return
 		}
 	}
@@ -44,18 +53,26 @@ func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packe
 		m.refuse(peer, h, p)
 		return
 	}
+	if c := m.accept(at, h, p, peer, key); c != nil {
+		m.adopt(now, at, c, h.From)
+	}
+}
+
+// accept makes the stream of a SYN that is let in, if the owner wants it; else
+// it returns nil.
+func (m *Mux) accept(at instant, h datagram.Header, p *Packet, peer *peer, key sign.PublicKey) *Conn {
 	c := m.newConn(at, peer)
 	c.incoming, c.key = true, key
 	c.localPort, c.farPort = h.To, h.From
 	c.remoteID = p.ReceiveStreamID
 	m.streams.addRemote(c)
-	c.state = open
+	c.establish()
 	c.settle(p)
-	c.snd.farDelay = p.ResendDelay
+	c.snd.far.delay = p.ResendDelay
 	if !m.cfg.Events.Accept(c) {
 		c.leave()
 		m.refuse(peer, h, p)
-		return
+		return nil
 	}
 	m.counters.Accepted++
 	m.admit.see(p.Signature)
@@ -63,7 +80,7 @@ func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packe
 	c.vigil.hear(at)
 	c.stats.PacketsIn++
 	c.handleData(at, p)
-	m.adopt(now, at, c, h.From)
+	return c
 }
 
 // refuse answers a SYN over a limit.
@@ -99,22 +116,6 @@ func (m *Mux) adopt(now time.Time, at instant, c *Conn, port uint16) {
 	for _, o := range m.orphans.take(c.remoteID, port) {
 		if p, err := ParsePacket(o.bytes); err == nil {
 			c.handle(now, at, &p, o.bytes)
-		}
-	}
-}
-
-// repeatedSYN answers a SYN that came again: our answer may be lost.
-func (c *Conn) repeatedSYN(at instant) {
-	c.stats.Duplicates++
-	s := &c.snd
-	c.rcv.acks.now = true
-	c.m.agenda.touch(c)
-	if s.una == 0 && s.nxt > 0 {
-		if g := &s.outstanding()[0]; !g.lost && !g.acked && at-g.sentAt > 500*time.Millisecond {
-			g.lost = true
-			s.lost++
-			s.inflight--
-			s.force = 1
 		}
 	}
 }

@@ -2,94 +2,67 @@ package streaming
 
 import "time"
 
-// onDelay takes the delay option of a packet (Streaming, "Transmit/Receive
-// Windows and Choking").
-func (c *Conn) onDelay(now instant, delay uint16) {
-	s := &c.snd
+// choke is that of the peer (Streaming, "Transmit/Receive Windows and Choking").
+type choke struct {
+	on      bool
+	probeAt instant // when the next packet is sent nevertheless
+	pause   time.Duration
+}
+
+const maxPause = 10 * time.Second
+
+func (k *choke) begin(now instant, pause time.Duration) {
+	*k = choke{on: true, probeAt: now + pause, pause: pause}
+}
+
+// probe says when the next probe is due.
+func (k *choke) probe(now instant) {
+	k.pause = min(2*k.pause, maxPause)
+	k.probeAt = now + k.pause
+}
+
+// handleDelay handles the delay option of a packet.
+func (s *sender) handleDelay(now instant, delay uint16) {
 	switch {
 	case delay == gapChoke || delay == oldGapChoke:
 		// i2pd has more gaps than it can name, or drops packets because of
 		// them. It never says that this is over; that they are filled does.
-		c.shrinkFarWindow()
-		s.blockedTo = s.nxt
+		s.far.shrink(len(s.flight.outstanding()))
+		s.far.blockedTo = s.flight.nxt
 	case delay > chokeAbove:
-		c.shrinkFarWindow()
-		s.timeouts = 0 // it lives
-		if !s.choked {
-			s.choked = true
-			c.stats.Choked++
-			s.persist = max(c.rtt.rto(0)/2, 100*time.Millisecond)
-			s.persistAt = now + s.persist
+		s.far.shrink(len(s.flight.outstanding()))
+		s.patience.timeouts = 0 // it lives
+		if !s.choke.on {
+			s.choke.begin(now, max(s.rtt.rto(0)/2, 100*time.Millisecond))
+			s.stats.Choked++
 		}
-	case s.choked:
-		c.unchoke(now)
+	case s.choke.on:
+		s.unchoke(now)
 	}
 }
 
-// shrinkFarWindow learns from a peer's overflow how much it takes.
-func (c *Conn) shrinkFarWindow() {
-	s := &c.snd
-	if n := float64(len(s.outstanding())); n > 0 {
-		s.farWindow = max(min(s.farWindow, n*3/4), 16)
-		s.farLearnt = s.farWindow
-	}
-}
-
-// growFarWindow is told of count acknowledged packets. What an overflow has
-// taught holds for its moment only, often that of a busy machine: the window
-// grows by a packet in the first round trip after it, and twice as fast in
-// each that follows.
-func (c *Conn) growFarWindow(count float64) {
-	s := &c.snd
-	most := c.m.cfg.MaxWindow
-	if !s.farKnown {
-		most = min(most, farDefault)
-	}
-	s.farWindow = min(s.farWindow+count*max(s.farWindow-s.farLearnt, 1)/s.farWindow, float64(most))
-}
-
-func (c *Conn) unchoke(now instant) {
-	s := &c.snd
-	s.choked = false
-	s.timeouts, s.probed = 0, false
-	s.timerFrom, s.paceAt = now, now
+func (s *sender) unchoke(now instant) {
+	s.choke.on = false
+	s.patience.renew(now)
+	s.gate.paceAt = now
 	// What went out before and is unanswered was likely dropped.
-	segs := s.outstanding()
-	for i := range segs {
-		if g := &segs[i]; !g.acked && !g.lost && now-g.sentAt > c.rtt.smoothed {
-			g.lost = true
-			s.lost++
-			s.inflight--
-		}
-	}
+	s.flight.loseBefore(now - s.rtt.smoothed)
 }
 
 // probeChoked sends one packet into a choked peer, in case the unchoking was
 // lost or is never said.
-func (c *Conn) probeChoked(now instant) {
-	s := &c.snd
-	if s.timeouts++; s.timeouts == 1 {
-		s.silentSince = now
+func (s *sender) probeChoked(now instant) verdict {
+	if s.patience.end(now); now-s.patience.since > s.cfg.MaxSilence {
+		return hopeless
 	}
-	if now-s.silentSince > c.m.cfg.MaxSilence {
-		c.giveUp()
-		return
-	}
-	s.persist = min(2*s.persist, maxPersist)
-	s.persistAt = now + s.persist
-	segs := s.outstanding()
-	for i := range segs {
-		if g := &segs[i]; !g.acked {
-			if !g.lost {
-				g.lost = true
-				s.lost++
-				s.inflight--
-			}
-			s.force = 1 // the oldest
-			return
+	s.choke.probe(now)
+	if g := s.flight.oldest(); g != nil {
+		if !g.lost {
+			s.flight.lose(g)
 		}
+		s.gate.force = 1
+	} else if s.mayExtend(now) {
+		s.gate.force = 1
 	}
-	if c.mayExtend(now) {
-		s.force = 1
-	}
+	return patient
 }

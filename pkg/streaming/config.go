@@ -11,7 +11,8 @@ import (
 	"i2ptoolkit/pkg/tally"
 )
 
-// Config is what a Mux is made of. Zero fields take the defaults named.
+// Config is what a Mux is made of. Zero fields take the defaults named. It is one
+// table of all that can be set, for who composes to fill in.
 type Config struct {
 	Keys   *i2p.PrivateKeys
 	Rand   io.Reader // nil is crypto/rand

@@ -8,6 +8,10 @@ import (
 
 // Conn is one stream of a Mux. Its methods belong to the Mux's owner.
 //
+// Sender and receiver decide; here, where they meet with the peer, the Mux and
+// its owner, what they decide is done. So the methods are many: half of them are
+// the owner's, the others handle, write and end.
+//
 //	opening --SYN answered--> open --both CLOSEs acknowledged--> lingering --> gone
 //	   |                        |                                   ^
 //	   +----- RESET, timeout ---+-----------------------------------+-> gone
@@ -22,8 +26,6 @@ type Conn struct {
 
 	snd   sender
 	rcv   receiver
-	rtt   roundTrip
-	cc    control
 	vigil vigil
 	turn  turn
 	stats Totals
@@ -79,9 +81,9 @@ func (c *Conn) HalfCloses() bool { return c.halfCloses }
 // Stats returns the stream's figures.
 func (c *Conn) Stats() Stats {
 	s := Stats{Totals: c.stats}
-	s.RTT, s.MinRTT, s.RTO = c.rtt.smoothed, c.cc.minRTT, c.rtt.rto(c.snd.timeouts)
-	s.Window, s.InFlight = int(c.snd.window(&c.cc)), c.snd.inflight
-	s.Rate = c.cc.bandwidth() * float64(c.mtu)
+	s.RTT, s.MinRTT, s.RTO = c.snd.rtt.smoothed, c.snd.cc.minRTT, c.snd.rtt.rto(c.snd.patience.timeouts)
+	s.Window, s.InFlight = int(c.snd.window()), c.snd.flight.inflight
+	s.Rate = c.snd.cc.bandwidth() * float64(c.mtu)
 	s.Unread, s.Queued, s.Reassembly = c.rcv.intake.unread, c.snd.backlog.len(), c.rcv.order.held
 	return s
 }

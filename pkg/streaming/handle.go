@@ -55,7 +55,7 @@ func (c *Conn) handle(now time.Time, at instant, p *Packet, raw []byte) {
 		if !c.handleAnswer(now, p, raw) {
 			return
 		}
-	} else if p.Flags&(Close|Reset) != 0 && !c.signed(p, raw) {
+	} else if p.Flags&(Close|Reset) != 0 && !verified(p, raw, c.key) {
 		c.m.counters.BadSignature++
 		return
 	}
@@ -64,59 +64,24 @@ func (c *Conn) handle(now time.Time, at instant, p *Packet, raw []byte) {
 	c.m.agenda.touch(c)
 	switch {
 	case p.Flags.Has(Reset):
-		c.handleReset()
+		err := ErrReset
+		if c.rcv.end.came && (c.snd.flight.empty() || c.snd.onlyEnd()) {
+			err = nil // i2pd resets, once both sides have said what they had to say
+		}
+		c.finish(err)
 	case c.state == lingering:
 		if p.SequenceNum != 0 {
 			c.rcv.acks.now = true
 		}
 	default:
-		c.handleAck(at, p)
-		if c.state != gone {
-			c.handleRest(at, p)
+		if c.snd.handle(at, p) {
+			c.m.cfg.Events.Writable(c)
 		}
-	}
-}
-
-// handleReset handles the peer's RESET.
-func (c *Conn) handleReset() {
-	if c.rcv.end.came && (len(c.snd.outstanding()) == 0 || c.snd.backlog.fin == finSent && c.snd.lostOnlyFin()) {
-		c.finish(nil) // i2pd resets, once both sides have said what they had to say
-	} else {
-		c.finish(ErrReset)
-	}
-}
-
-// handleAck handles what a packet says of those that we have sent.
-func (c *Conn) handleAck(at instant, p *Packet) {
-	una := c.snd.una
-	if p.Flags.Has(DelayRequested) {
-		c.onDelay(at, p.Delay)
-	}
-	if !p.Flags.Has(NoAck) {
-		c.onAck(at, p)
-	}
-	if c.snd.choked && c.snd.una != una && !p.Flags.Has(DelayRequested) {
-		c.unchoke(at) // i2pd never says so
-	}
-	if c.snd.timeouts > 1 && at-c.snd.timerFrom > c.rtt.rto(0) {
-		c.revive(at) // the peer is heard again: do not wait for a long timeout's end
-	}
-}
-
-// handleRest handles what else there is in a packet.
-func (c *Conn) handleRest(at instant, p *Packet) {
-	end := &c.rcv.end
-	if p.SequenceNum != 0 || p.Flags.Has(Synchronize) {
+		if p.SequenceNum == 0 && !p.Flags.Has(Synchronize) {
+			c.rcv.handlePlain(at, p, &c.snd.rtt)
+			return
+		}
 		c.handleData(at, p)
-		end.plan(at, c.rcv.order.incomplete(), &c.rtt)
-		return
-	}
-	// a plain ack
-	if p.Flags.Has(DelayRequested) && p.Delay == 0 {
-		c.rcv.acks.now = true
-	}
-	if p.Flags.Has(Close) && !end.placeless {
-		end.placeless = true
-		end.plan(at, c.rcv.order.incomplete(), &c.rtt)
+		c.rcv.end.plan(at, c.rcv.order.incomplete(), &c.snd.rtt)
 	}
 }

@@ -55,7 +55,7 @@ func (c *Conn) sendReset() {
 	if c.remoteID == 0 {
 		return
 	}
-	p := Packet{SendStreamID: c.remoteID, ReceiveStreamID: c.localID, SequenceNum: c.snd.nxt, Flags: Reset}
+	p := Packet{SendStreamID: c.remoteID, ReceiveStreamID: c.localID, SequenceNum: c.snd.flight.nxt, Flags: Reset}
 	c.rcv.order.acknowledge(&p)
 	c.m.emit(c, &p, true)
 }
@@ -66,7 +66,7 @@ func (c *Conn) end(now instant) {
 		return
 	}
 	if c.rcv.end.came {
-		c.peer.learn(now, &c.rtt)
+		c.peer.learn(now, &c.snd.rtt)
 		c.state = lingering
 		c.endAt = now + lingerTime
 		c.release()
@@ -102,7 +102,7 @@ func (c *Conn) leave() {
 
 // release gives back what the stream holds, where all was said.
 func (c *Conn) release() {
-	c.snd.release(&c.m.memory)
+	c.snd.release()
 	c.rcv.order.release()
 	c.m.streams.retire(c)
 }
@@ -115,14 +115,45 @@ func (c *Conn) transmit(now instant) {
 	}
 	c.end(now)
 	if c.state != lingering {
-		c.sendSegments(now)
+		for g := c.snd.next(now, c.mtu); g != nil; g = c.snd.next(now, c.mtu) {
+			c.sendSegment(now, g)
+		}
 	}
-	if c.state != gone && c.rcv.acks.due(now) {
+	if c.rcv.acks.due(now) {
 		c.sendAck(now)
 	}
 	if c.state == open && c.snd.backlog.roomAgain() {
 		c.m.cfg.Events.Writable(c)
 	}
+}
+
+// sendSegment sends a packet that has a sequence number.
+func (c *Conn) sendSegment(now instant, g *segment) {
+	s := &c.snd
+	p := Packet{
+		SendStreamID:    c.remoteID,
+		ReceiveStreamID: c.localID,
+		SequenceNum:     g.seq,
+		ResendDelay:     byte(min(s.rtt.rto(s.patience.timeouts)/time.Second, 255)),
+		Flags:           g.flags,
+		Payload:         g.data,
+	}
+	if g.flags.Has(Synchronize) {
+		c.m.introduce(&p)
+		p.Flags |= MaxPacketSizeIncluded
+		p.MaxPacketSize = uint16(c.m.cfg.MTU)
+		p.ResendDelay = max(p.ResendDelay, 1) // see far.learn
+		if c.incoming {
+			p.Flags |= DelayRequested // see HalfCloses
+		} else {
+			p.NACKs = c.peer.hash[:] // Streaming specification, "Replay prevention"
+		}
+	} else if s.asksAck(now, g) {
+		p.Flags |= DelayRequested
+	}
+	c.rcv.addTo(&p)
+	c.vigil.spoke = now
+	c.m.emit(c, &p, g.flags != 0)
 }
 
 // next is when transmit or expire must be called again.
@@ -134,7 +165,7 @@ func (c *Conn) next(now instant) instant {
 	if c.state == lingering {
 		return at
 	}
-	at = min(at, c.sendDeadline(now))
+	at = min(at, c.snd.deadline(now))
 	if c.state == open {
 		at = min(at, c.vigil.at(c.m.cfg.KeepAlive), c.idleAt(), c.rcv.lull.quietAt)
 	}
@@ -148,10 +179,10 @@ func (c *Conn) idleAt() instant {
 	if half := c.m.cfg.HalfOpen; c.snd.finished() && !c.rcv.end.came && (limit == 0 || half < limit) {
 		limit = half
 	}
-	if limit <= 0 || c.rcv.intake.unread > 0 || c.snd.backlog.len() > 0 || c.snd.una != c.snd.nxt {
+	if limit <= 0 || c.rcv.intake.unread > 0 || c.snd.backlog.len() > 0 || !c.snd.flight.empty() {
 		return never
 	}
-	return max(c.rcv.lull.newAt, c.snd.deliveredAt) + limit
+	return max(c.rcv.lull.newAt, c.snd.delivery.at) + limit
 }
 
 // expire does what the passing of time asks for; transmit follows.
@@ -170,12 +201,27 @@ func (c *Conn) expire(now instant) {
 		return
 	}
 	if now >= c.rcv.end.at {
-		c.endPlaceless()
+		if c.rcv.order.incomplete() {
+			c.abort(ErrTruncated) // its end we cannot vouch for
+			return
+		}
+		c.rcv.end.came, c.rcv.end.at = true, never
+		c.m.cfg.Events.ReceiveEnd(c)
 	}
 	if c.rcv.lull.quiet(now) && c.state == open && !c.rcv.end.came {
 		c.m.cfg.Events.Quiet(c.peer.hash)
 	}
-	c.expireSends(now)
+	switch c.snd.expire(now) {
+	case stalled:
+		c.m.cfg.Events.Stalled(c.peer.hash)
+	case hopeless:
+		if c.rcv.end.came && c.snd.onlyEnd() {
+			c.finish(nil) // it may be gone in good order
+		} else {
+			c.abort(ErrTimeout)
+		}
+		return
+	}
 	if c.state == open && now >= c.idleAt() {
 		c.abort(ErrIdle)
 		return
@@ -188,17 +234,4 @@ func (c *Conn) expire(now instant) {
 		return
 	}
 	c.rcv.acks.now, c.rcv.acks.ask = true, true
-}
-
-// endPlaceless takes a CLOSE without a place for the end, or gives the stream up
-// where what came before it has not come.
-func (c *Conn) endPlaceless() {
-	e := &c.rcv.end
-	e.at = never
-	if c.rcv.order.incomplete() {
-		c.abort(ErrTruncated) // its end we cannot vouch for
-		return
-	}
-	e.came = true
-	c.m.cfg.Events.ReceiveEnd(c)
 }

@@ -12,25 +12,39 @@ import (
 
 // Mux runs all streams of one local destination. It belongs to one goroutine.
 type Mux struct {
-	cfg   Config
+	shared
 	epoch time.Time
 	dest  i2p.Destination
 	hash  i2p.Hash
 	phase phase
 
-	random   *draw.Source
-	streams  streams
-	peers    peers
-	admit    admission
-	orphans  orphans
-	agenda   agenda
+	random  *draw.Source
+	streams streams
+	peers   peers
+	admit   admission
+	orphans orphans
+	agenda  agenda
+	out     outbox
+}
+
+// shared is what the parts of all streams of a Mux share.
+type shared struct {
+	cfg      Config
 	memory   memory
-	out      outbox
 	counters Counters
 
 	nacks   []byte   // scratch
 	missing []uint32 // scratch
 }
+
+// unackedRoom is how many packets of a stream may wait for acknowledgement by
+// what there is memory for. All streams share that; each may have as much as is
+// left, so that there is always some.
+func (sh *shared) unackedRoom() int {
+	return max((sh.cfg.Limits.Unacked-sh.memory.unacked)/sh.cfg.MTU, leastUnacked)
+}
+
+const leastUnacked = 16
 
 // phase is how far a Mux's life has gone.
 type phase uint8
@@ -48,16 +62,14 @@ func New(now time.Time, cfg Config) (*Mux, error) {
 	}
 	cfg.defaults()
 	m := &Mux{
-		cfg:     cfg,
+		shared:  shared{cfg: cfg, memory: memory{size: cfg.MTU}, missing: make([]uint32, 0, maxNACKs)},
 		random:  draw.From(cfg.Rand),
 		epoch:   now.Add(-time.Hour), // so that 0 is long ago
 		dest:    cfg.Keys.Destination(),
 		hash:    cfg.Keys.Destination().Hash(),
 		streams: streams{byID: make(map[uint32]*Conn), remote: make(map[uint32][]*Conn)},
 		peers:   peers{byHash: make(map[i2p.Hash]*peer)},
-		memory:  memory{size: cfg.MTU},
 		out:     outbox{keys: cfg.Keys},
-		missing: make([]uint32, 0, maxNACKs),
 	}
 	m.admit.init(cfg.Limits)
 	return m, nil
@@ -100,8 +112,8 @@ func (m *Mux) Open(now time.Time, to i2p.Destination, o OpenOptions) (*Conn, err
 	c := m.newConn(at, m.peers.of(at, to))
 	m.counters.Opened++
 	c.localPort, c.farPort = o.LocalPort, o.Port
-	c.snd.synAt = at + o.Hold
-	c.endAt = c.snd.synAt + openingTime
+	c.snd.gate.synAt = at + o.Hold
+	c.endAt = at + o.Hold + openingTime
 	m.agenda.touch(c)
 	return c, nil
 }
@@ -113,21 +125,17 @@ func (m *Mux) newConn(now instant, p *peer) *Conn {
 		id = m.random.Nonzero32()
 	}
 	c := &Conn{
-		m: m, peer: p, name: name{localID: id}, terms: terms{mtu: m.cfg.MTU}, life: life{endAt: never},
+		m: m, peer: p, name: name{localID: id}, terms: terms{key: p.dest.SigningKey(), mtu: m.cfg.MTU}, life: life{endAt: never},
 		vigil: vigil{heard: now, spoke: now}, turn: turn{index: -1},
 	}
-	c.cc = newControl(float64(m.cfg.MaxWindow))
-	c.snd.farWindow = float64(min(farDefault, m.cfg.MaxWindow))
-	c.snd.backlog.limit = m.cfg.SendBuffer
-	c.snd.lossAt, c.snd.reorder = never, firstReorder
 	c.rcv = newReceiver(now, &m.cfg, &m.memory)
-	c.rtt.initial = m.cfg.InitialRTO
+	c.snd = newSender(&m.shared, &c.stats, &c.rcv.end)
 	guess := p.guess(now)
 	if guess == 0 {
 		guess = 2 * m.cfg.PathRTT()
 	}
 	if guess > 0 {
-		c.rtt.initial = min(guess+firstMargin, m.cfg.InitialRTO)
+		c.snd.rtt.initial = min(guess+firstMargin, m.cfg.InitialRTO)
 	}
 	m.streams.add(c)
 	return c
@@ -169,6 +177,16 @@ func (m *Mux) Flush(now time.Time) []Batch {
 	}
 	m.agenda.touched = m.agenda.touched[:0]
 	return m.out.take()
+}
+
+// introduce has a packet say whose it is.
+func (m *Mux) introduce(p *Packet) {
+	p.Flags |= FromIncluded
+	p.From = m.dest
+	if o := m.cfg.Keys.Offline; o != nil {
+		p.Flags |= OfflineSignature
+		p.Offline = o.OfflineSignature
+	}
 }
 
 // emit frames a stream's packet and queues it for Flush.

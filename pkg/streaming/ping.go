@@ -21,11 +21,8 @@ func (m *Mux) Ping(now time.Time, to i2p.Destination, o OpenOptions, payload []b
 		return 0, fmt.Errorf("streaming: a ping of %d bytes, %d are echoed", len(payload), pongPayload)
 	}
 	id := m.random.Nonzero32()
-	p := Packet{SendStreamID: id, Flags: Echo | FromIncluded, From: m.dest, Payload: payload}
-	if off := m.cfg.Keys.Offline; off != nil {
-		p.Flags |= OfflineSignature
-		p.Offline = off.OfflineSignature
-	}
+	p := Packet{SendStreamID: id, Flags: Echo, Payload: payload}
+	m.introduce(&p)
 	h := datagram.Header{Protocol: datagram.Streaming, From: o.LocalPort, To: o.Port}
 	m.emitTo(m.peers.of(m.instant(now), to), h, &p, true)
 	return id, nil

@@ -133,9 +133,20 @@ func (r *receiver) plainAck(now instant, p *Packet, rtt time.Duration, b []byte)
 	return b
 }
 
+// handlePlain handles a packet that has no sequence number.
+func (r *receiver) handlePlain(now instant, p *Packet, rtt *roundTrip) {
+	if p.Flags.Has(DelayRequested) && p.Delay == 0 {
+		r.acks.now = true
+	}
+	if p.Flags.Has(Close) && !r.end.placeless {
+		r.end.placeless = true
+		r.end.plan(now, r.order.incomplete(), rtt)
+	}
+}
+
 // handleData handles a packet that has a sequence number.
 func (c *Conn) handleData(now instant, p *Packet) {
-	r, rtt := &c.rcv, c.rtt.smoothed
+	r, rtt := &c.rcv, c.snd.rtt.smoothed
 	if p.Flags.Has(DelayRequested) && p.Delay == 0 {
 		r.acks.asked(now, rtt)
 	}
@@ -193,7 +204,7 @@ func (c *Conn) handleData(now instant, p *Packet) {
 func (c *Conn) repeated(now instant) {
 	c.stats.Duplicates++
 	c.rcv.acks.now = true
-	if c.rcv.lull.repeated(now, c.rtt.smoothed) {
+	if c.rcv.lull.repeated(now, c.snd.rtt.smoothed) {
 		c.m.cfg.Events.Stalled(c.peer.hash)
 	}
 }
@@ -226,7 +237,7 @@ func (c *Conn) sendAck(now instant) {
 		return
 	}
 	p := Packet{SendStreamID: c.remoteID, ReceiveStreamID: c.localID}
-	c.m.nacks = c.rcv.plainAck(now, &p, c.rtt.smoothed, c.m.nacks[:0])
+	c.m.nacks = c.rcv.plainAck(now, &p, c.snd.rtt.smoothed, c.m.nacks[:0])
 	c.stats.AcksPlain++
 	c.vigil.spoke = now
 	c.m.emit(c, &p, false)

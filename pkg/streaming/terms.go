@@ -8,7 +8,7 @@ import (
 
 // terms are what the SYNs of both ends settle.
 type terms struct {
-	key        sign.PublicKey // of the peer's signatures, once its SYN came
+	key        sign.PublicKey // of the peer's signatures: the destination's, until its SYN has named another
 	mtu        int
 	halfCloses bool // see HalfCloses
 }
@@ -38,21 +38,14 @@ func (c *Conn) handleAnswer(now time.Time, p *Packet, raw []byte) bool {
 	c.key, c.remoteID = key, p.ReceiveStreamID
 	c.halfCloses = p.Flags.Has(DelayRequested) && p.Delay == 0
 	c.settle(p)
-	c.snd.farDelay = p.ResendDelay
+	c.snd.far.delay = p.ResendDelay
 	if p.Flags.Has(Reset) {
 		return true
 	}
-	c.state, c.endAt = open, never
+	c.establish()
 	m.cfg.Events.Established(c)
 	return true
 }
 
-// signed checks the signature of a CLOSE or RESET. Before the peer's SYN came
-// only its destination can have signed.
-func (c *Conn) signed(p *Packet, raw []byte) bool {
-	key := c.key
-	if c.state == opening {
-		key = c.peer.dest.SigningKey()
-	}
-	return verified(p, raw, key)
-}
+// establish is called once both SYNs are known.
+func (c *Conn) establish() { c.state, c.endAt, c.snd.open = open, never, true }

@@ -16,97 +16,103 @@ const (
 	// forgets a stream as soon as both CLOSEs went out.
 	closedSilence = 90 * time.Second
 	finResends    = 4 // of nothing but our CLOSE
+	// muchLost is a whole flight that is too large to be lost by chance.
+	muchLost = 64
+)
+
+// verdict is what a sender makes of a peer's silence.
+type verdict uint8
+
+const (
+	patient  verdict = iota
+	stalled          // another path should be tried
+	hopeless         // the stream is given up
 )
 
 // timerLength is how long progress is waited for before something is done.
-func (c *Conn) timerLength() time.Duration {
-	s := &c.snd
+func (s *sender) timerLength() time.Duration {
+	p := &s.patience
 	limit := stallProbe
-	if s.una == 0 {
+	if s.flight.una == 0 {
 		limit = synProbe
 	}
-	rto := c.rtt.rto(s.timeouts)
-	if !c.mayBeGone() {
-		rto = min(rto, max(c.rtt.rto(0), limit))
+	rto := s.rtt.rto(p.timeouts)
+	if !s.mayBeGone() {
+		rto = min(rto, max(s.rtt.rto(0), limit))
 	}
-	if s.probed || c.rtt.smoothed == 0 || s.timeouts > 0 {
+	if p.probed || s.rtt.smoothed == 0 || p.timeouts > 0 {
 		return rto
 	}
-	return min(c.rtt.probe(), rto)
+	return min(s.rtt.probe(), rto)
 }
 
-// expireSends handles the timers of what was sent.
-func (c *Conn) expireSends(now instant) {
-	s := &c.snd
-	if s.choked {
-		if now >= s.persistAt {
-			c.probeChoked(now)
+// expire handles the timers of what was sent.
+func (s *sender) expire(now instant) verdict {
+	if s.choke.on {
+		if now < s.choke.probeAt {
+			return patient
 		}
-		return
+		return s.probeChoked(now)
 	}
-	if now >= s.lossAt {
-		c.findLost(now)
+	if now >= s.order.lossAt {
+		s.findLost(now)
 	}
-	if s.inflight+s.lost == 0 || now < s.timerFrom+c.timerLength() {
-		return
+	p := &s.patience
+	if s.flight.idle() || now < p.from+s.timerLength() {
+		return patient
 	}
-	if !s.probed && c.rtt.smoothed != 0 && s.timeouts == 0 && c.rtt.probe() < c.rtt.rto(0) {
-		s.probed = true
-		s.force = 1
-		s.timerFrom = now
-		return
+	if !p.probed && s.rtt.smoothed != 0 && p.timeouts == 0 && s.rtt.probe() < s.rtt.rto(0) {
+		p.probed, p.from = true, now
+		s.gate.force = 1
+		return patient
 	}
-	c.timeout(now)
-}
-
-// muchLost is a whole flight that is too large to be lost by chance.
-const muchLost = 64
-
-// giveUpForLost marks all that is in flight as lost, and has the oldest sent at once.
-func (c *Conn) giveUpForLost(now instant) {
-	s := &c.snd
-	segs := s.outstanding()
-	for i := range segs {
-		if !segs[i].acked && !segs[i].lost {
-			segs[i].lost = true
-			s.lost++
-		}
-	}
-	s.inflight = 0
-	s.timerFrom, s.paceAt, s.lossAt = now, now, never
-	s.force = 1
+	return s.timeout(now)
 }
 
 // timeout is the end of the patience with what is in flight.
-func (c *Conn) timeout(now instant) {
-	s := &c.snd
-	c.stats.Timeouts++
-	if s.timeouts++; s.timeouts == 1 {
-		s.silentSince = s.timerFrom
+func (s *sender) timeout(now instant) verdict {
+	p, f := &s.patience, &s.flight
+	s.stats.Timeouts++
+	p.end(p.from)
+	limit := s.cfg.MaxSilence
+	if s.end.over() {
+		limit = min(limit, closedSilence)
 	}
-	if now-s.silentSince > c.silence() || c.mayBeGone() && s.timeouts > finResends {
-		c.giveUp()
-		return
+	if now-p.since > limit || s.mayBeGone() && p.timeouts > finResends {
+		return hopeless
 	}
-	c.giveUpForLost(now)
-	c.cc.onTimeout(s.timeouts, s.lost, s.delivered)
-	if s.timeouts > 1 || s.probed || s.una == 0 || s.lost >= muchLost {
-		c.m.cfg.Events.Stalled(c.peer.hash)
+	s.loseAll(now)
+	s.cc.onTimeout(p.timeouts, f.lost, s.delivery.count)
+	if p.timeouts > 1 || p.probed || f.una == 0 || f.lost >= muchLost {
+		return stalled
 	}
+	return patient
 }
 
-// silence is how long a peer may acknowledge nothing before it is given up.
-func (c *Conn) silence() time.Duration {
-	if c.rcv.end.over() {
-		return min(c.m.cfg.MaxSilence, closedSilence)
-	}
-	return c.m.cfg.MaxSilence
+// loseAll takes all that is in flight for lost, and has the oldest sent at once.
+func (s *sender) loseAll(now instant) {
+	s.flight.loseBefore(never)
+	s.patience.from, s.gate.paceAt, s.order.lossAt = now, now, never
+	s.gate.force = 1
 }
+
+// onlyEnd reports whether the peer has all but our CLOSE.
+func (s *sender) onlyEnd() bool { return s.backlog.fin == finSent && s.flight.onlyEnd() }
 
 // mayBeGone reports whether the peer has all but our CLOSE, and has sent its own.
-func (c *Conn) mayBeGone() bool {
-	s := &c.snd
-	return c.rcv.end.over() && s.backlog.fin == finSent && s.lostOnlyFin()
+func (s *sender) mayBeGone() bool { return s.end.over() && s.onlyEnd() }
+
+// revive sends again at once, with the shortest timeout.
+func (s *sender) revive(now instant) {
+	if s.choke.on || s.flight.idle() {
+		return
+	}
+	first := s.patience.timeouts == 0
+	s.patience.timeouts, s.patience.probed = 0, true
+	s.loseAll(now)
+	if first && s.flight.lost >= muchLost {
+		s.cc.restart(1, s.flight.lost, s.delivery.count)
+	}
 }
 
 // Revive says that there is a new path to a destination, as the old one did
@@ -119,45 +125,10 @@ func (m *Mux) Revive(now time.Time, peer i2p.Hash) {
 		if c.peer.hash != peer {
 			continue
 		}
-		if c.snd.timeouts > 0 || at-c.snd.timerFrom > c.rtt.smoothed {
-			c.revive(at)
+		if p := &c.snd.patience; p.timeouts > 0 || at-p.from > c.snd.rtt.smoothed {
+			c.snd.revive(at)
 		}
 		c.rcv.acks.now = true // the last acknowledgement may be lost as well
 		m.agenda.touch(c)
 	}
-}
-
-// revive sends again at once, with the shortest timeout.
-func (c *Conn) revive(now instant) {
-	s := &c.snd
-	if s.choked || s.inflight+s.lost == 0 {
-		return
-	}
-	first := s.timeouts == 0
-	s.timeouts, s.probed = 0, true
-	c.giveUpForLost(now)
-	if first && s.lost >= muchLost {
-		c.cc.restart(1, s.lost, s.delivered)
-	}
-	c.m.agenda.touch(c)
-}
-
-// giveUp ends a stream whose packets are not acknowledged. A peer that had
-// sent its CLOSE and got ours may be gone in good order.
-func (c *Conn) giveUp() {
-	s := &c.snd
-	if c.rcv.end.came && s.backlog.fin == finSent && s.lostOnlyFin() {
-		c.finish(nil)
-		return
-	}
-	if c.state == open {
-		c.sendReset()
-	}
-	c.finish(ErrTimeout)
-}
-
-// lostOnlyFin reports whether nothing but an empty CLOSE is unacknowledged.
-func (s *sender) lostOnlyFin() bool {
-	segs := s.outstanding()
-	return len(segs) == 1 && len(segs[0].data) == 0
 }
