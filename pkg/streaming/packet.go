@@ -4,6 +4,11 @@
 // The Mux is told what arrives (Handle), what time it is (Tick) and what the
 // application wants (Open, Conn.Write, …); it answers through Events, through
 // the packets that Flush returns, and through Deadline.
+//
+// Inside, a Mux asks its streams, peers, admission, orphans, agenda and outbox;
+// a Conn its receiver (order, acks, intake, end, lull) and its sender (backlog,
+// flight, order, delivery, patience, far, choke, gate, and the congestion
+// control, which knows nothing of packets). Each is a type with a state of its own.
 package streaming
 
 import (
