@@ -27,6 +27,7 @@ import (
 //   - stdin, which has said a little and goes on saying nothing
 //     @open    a pipe that nobody opens to write
 //     @read    a pipe that is open, and into which nobody writes
+//     @zip     the same after the beginning of a zip
 //     @write   a pipe that nobody opens to read
 //     @router  the control socket of a router that accepts and is mute
 //     @server  the URL of a server that accepts and is mute
@@ -153,11 +154,17 @@ func (w *waiter) word(word string) string {
 		w.check(unix.Mkfifo(path, 0o600))
 		w.await = append(w.await, w.opening)
 		return path
-	case "@read":
+	case "@read", "@zip":
 		w.check(unix.Mkfifo(path, 0o600))
 		w.await = append(w.await, func() {
-			if f, err := os.OpenFile(path, os.O_WRONLY, 0); err == nil {
-				w.t.Cleanup(func() { f.Close() })
+			f, err := os.OpenFile(path, os.O_WRONLY, 0)
+			if err != nil {
+				return
+			}
+			w.t.Cleanup(func() { f.Close() })
+			if word == "@zip" {
+				f.WriteString("PK\x03\x04")
+				w.drained(f)
 			}
 		})
 		return path
@@ -180,11 +187,14 @@ func (w *waiter) stdin() {
 	_, err = write.WriteString("i")
 	w.check(err)
 	w.cmd.Stdin = read
-	w.await = append(w.await, func() {
-		w.poll(func() bool {
-			n, err := unix.IoctlGetInt(int(write.Fd()), unix.TIOCINQ)
-			return err == nil && n == 0
-		})
+	w.await = append(w.await, func() { w.drained(write) })
+}
+
+// drained waits until what is in a pipe was read.
+func (w *waiter) drained(pipe *os.File) {
+	w.poll(func() bool {
+		n, err := unix.IoctlGetInt(int(pipe.Fd()), unix.TIOCINQ)
+		return err == nil && n == 0
 	})
 }
 
