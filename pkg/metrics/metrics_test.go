@@ -87,6 +87,7 @@ func TestNoStructIsForgotten(t *testing.T) {
 		"control.TransitCounts":      "the control API's words for router.Numbers",
 		"reseed/serve.counts":        "the reseed server has metrics of its own",
 		"control/server.counts":      "what control/server.Stats tells",
+		"config/reload.Stats":        "what the node tells among its own",
 		"sockets.PacketCounts":       "what sockets.PacketStats tells",
 		"streaming.Stats":            "one stream's, whose Totals are summed",
 		"interop.Counters":           "of tests",
