@@ -75,16 +75,16 @@ func TestReplays(t *testing.T) {
 func TestCloves(t *testing.T) {
 	pair(t, func(t *testing.T, _ *ether, a, b *Client) {
 		stranger := newStranger(t, rand.NewChaCha8([32]byte{3}))
-		self, now := b.hash, time.Now()
+		self, now := b.own.hash, time.Now()
 		forward := payload(self, now.Add(time.Minute))
-		forward.Delivery = i2np.DeliveryInstructions{Kind: i2np.DeliverRouter, To: a.hash}
+		forward.Delivery = i2np.DeliveryInstructions{Kind: i2np.DeliverRouter, To: a.own.hash}
 		for name, c := range map[string]struct {
 			clove    i2np.Clove
 			rejected uint64
 		}{
 			"good":          {payload(self, now.Add(time.Minute)), 0},
 			"expired":       {payload(self, now.Add(-2*time.Minute)), 1},
-			"for another":   {payload(a.hash, now.Add(time.Minute)), 1},
+			"for another":   {payload(a.own.hash, now.Add(time.Minute)), 1},
 			"for a router":  {forward, 1},
 			"from tomorrow": {payload(self, now.Add(24*time.Hour)), 1},
 		} {
@@ -108,7 +108,7 @@ func TestSessionFlood(t *testing.T) {
 		random := rand.NewChaCha8([32]byte{4})
 		var ms []i2np.Message
 		for range good {
-			ms = append(ms, sealTo(t, b, newStranger(t, random), payload(b.hash, time.Now().Add(time.Minute))))
+			ms = append(ms, sealTo(t, b, newStranger(t, random), payload(b.own.hash, time.Now().Add(time.Minute))))
 		}
 		for len(ms) < flood {
 			junk := make([]byte, 200)

@@ -3,7 +3,6 @@ package client
 import (
 	"time"
 
-	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/ratchet"
@@ -11,59 +10,56 @@ import (
 
 // pushSet sends our lease set to the peers that should know it and perhaps do
 // not.
-func (c *Client) pushSet(now time.Time) {
-	if c.pushAt.IsZero() || now.Before(c.pushAt) {
+func (l *loop) pushSet(now time.Time) {
+	if l.pushAt.IsZero() || now.Before(l.pushAt) {
 		return
 	}
-	c.pushAt = time.Time{}
-	if c.life.resting || c.sessions == nil || !c.setStands(now) {
+	l.pushAt = time.Time{}
+	if l.life.resting || l.sessions == nil || !l.own.stands(now) {
 		return // until there is another one
 	}
-	due := c.where(func(r *remote) bool {
-		at := r.pushAt(now, c.own.set)
+	due := l.where(func(r *remote) bool {
+		at := r.pushAt(now, l.own.set)
 		if at.After(now) {
-			c.pushBy(at)
+			l.pushBy(at)
 		}
 		return !at.IsZero() && !at.After(now)
 	})
 	unheard := false
 	for i, r := range due {
 		if i == pushesAtOnce {
-			c.pushBy(now.Add(pushesSpacing))
+			l.pushBy(now.Add(pushesSpacing))
 			break
 		}
-		unheard = c.push(now, r) || unheard
+		unheard = l.push(now, r) || unheard
 	}
 	if unheard {
-		c.tunnels.Suspect() // or ours are at fault
+		l.tunnels.Suspect() // or ours are at fault
 	}
 }
 
 // push sends our lease set to one peer, each time by another way, and reports
 // whether it has been sent in vain before.
-func (c *Client) push(now time.Time, r *remote) (unheard bool) {
-	via, lease, ok := r.detour(now, c.state.Outbound)
+func (l *loop) push(now time.Time, r *remote) (unheard bool) {
+	via, lease, ok := r.detour(now, l.state.Outbound)
 	var m i2np.Message
 	if ok {
-		m, ok = c.sealEmpty(now, r)
+		m, ok = l.seal(now, r, nil)
 	}
 	if !ok {
-		c.pushBy(now.Add(leaseSetResend))
+		l.pushBy(now.Add(leaseSetResend))
 		return false
 	}
 	r.pushes++
-	if at := r.pushAt(now, c.own.set); !at.IsZero() {
-		c.pushBy(at)
+	if at := r.pushAt(now, l.own.set); !at.IsZero() {
+		l.pushBy(at)
 	}
-	c.tunnels.Send(via, lease.Gateway, lease.TunnelID, []i2np.Message{m})
+	l.tunnels.Send(via, lease.Gateway, lease.TunnelID, []i2np.Message{m})
 	if r.pushes > 1 { // the peer's leases may have changed as well
-		c.lookUpdate(now, r)
+		l.lookUpdate(now, r)
 	}
 	return r.pushes > 1
 }
-
-// pushBy has pushSet look at the peers at a time, or before.
-func (c *Client) pushBy(at time.Time) { c.pushAt = deadline.Earliest(c.pushAt, at) }
 
 // pushAt is when our lease set should be sent by itself; zero for never.
 func (r *remote) pushAt(now time.Time, set *leaseset.LeaseSet2) time.Time {

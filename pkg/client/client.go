@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/deadline"
-	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -98,46 +97,41 @@ type Stats struct {
 	Streams                 sockets.Stats
 }
 
-// Client is a local destination. New starts nothing; Run does.
-//
-// Its methods are many, as one loop owns the whole of a destination. Those that
-// users and the router call wait for the loop or leave it a note; the others are
-// the loop's, and stand by what they are about: sealing and opening (garlic.go),
-// the lease set (leaseset.go), telling it to peers (announce.go), looking peers'
-// up (lookup.go), what time asks for (upkeep.go), users coming and going (life.go).
+// Client is a local destination. New starts nothing; Run does. Its methods wait
+// for the loop, or leave it a note.
 type Client struct {
-	cfg      Config
 	dest     i2p.Destination
-	hash     i2p.Hash
-	in       *mailbox.Box[i2np.Message]
 	ended    chan struct{} // closed by Run
-	gates    gates
-	demux    demux
 	sending  atomic.Int64  // bytes of payloads that Send has taken
-	host     *sockets.Host // nil without keys
-	keeper   Keeper
 	patience time.Duration // of Dial; 0: its caller's
 
 	loop
 }
 
-// loop is what the loop alone touches.
+// loop owns the whole of a destination: nobody else's goroutine touches it, but for
+// the inbox, the gates and the handlers, which have locks of their own. What it
+// decides by stands in its parts, which it asks: our lease set, our tunnels, the
+// destinations that we know, how we speak to them, and users coming and going.
+// Its own methods bring them together: sealing and opening (garlic.go), the
+// lease set (leaseset.go), telling it to peers (announce.go), looking peers' up
+// (lookup.go), what time asks for (upkeep.go).
 type loop struct {
-	now      time.Time // of this turn
-	over     bool      // the loop has ended
-	random   *draw.Source
-	tunnels  Tunnels
-	state    TunnelState
-	newWay   uint32            // an outbound tunnel that has come since the last turn
-	keys     []EncryptionKey   // of our lease sets
-	sessions *ratchet.Sessions // nil until the keys are known
-	own      ownSet
-	bundle   [1]i2np.Clove // scratch: our lease set
-	pushAt   time.Time     // when a peer may be due to be sent our lease set by itself; zero: none is
-	life     life
-	stats    Stats
+	cfg     Config
+	in      *mailbox.Box[i2np.Message]
+	gates   gates
+	demux   demux
+	host    *sockets.Host // nil without keys
+	tunnels Tunnels
 
+	now   time.Time // of this turn
+	over  bool      // it has ended
+	stats Stats
+
+	own  ownSet
+	life life
+	ways
 	others
+	voice
 }
 
 const (
@@ -158,14 +152,13 @@ func New(cfg Config) (*Client, error) {
 		cfg.Options = options.Default()
 	}
 	c := &Client{
-		cfg:      cfg,
 		dest:     cfg.Destination,
-		in:       newInbox(cfg.Gather),
 		ended:    make(chan struct{}),
-		keeper:   cfg.Keeper,
-		gates:    newGates(),
 		patience: cfg.Options.Streaming.ConnectTimeout,
-		loop:     loop{random: cfg.Rand, others: newOthers()},
+		loop: loop{
+			cfg: cfg, in: newInbox(cfg.Gather), gates: newGates(),
+			others: newOthers(), voice: voice{random: cfg.Rand},
+		},
 	}
 	if cfg.Keys != nil {
 		c.dest = cfg.Keys.Destination()
@@ -174,14 +167,14 @@ func New(cfg Config) (*Client, error) {
 			return nil, err
 		}
 	}
-	c.hash = c.dest.Hash()
+	c.own.hash = c.dest.Hash()
 	c.demux.open()
 	switch {
-	case c.keeper != nil:
+	case cfg.Keeper != nil:
 	case cfg.Keys != nil:
 		own := keeper{cfg.Keys, cfg.Keys.LeaseSetKey()}
-		c.keeper = own
-		c.speak(own.encryption(cfg.Options.Encryption))
+		c.cfg.Keeper = own
+		c.voice.use(own.encryption(cfg.Options.Encryption))
 	default:
 		return nil, errors.New("client: neither keys nor a keeper of lease sets")
 	}
@@ -203,7 +196,7 @@ func (c *Client) Run(ctx context.Context) error {
 	defer timer.Stop()
 	for {
 		wait := c.turn()
-		if c.leaves() {
+		if c.leaves(c.cfg.Now()) {
 			break
 		}
 		timer.Reset(wait)
@@ -236,64 +229,64 @@ func newInbox(gather func()) *mailbox.Box[i2np.Message] {
 }
 
 // post has op run by the loop. It reports false after the end.
-func (c *Client) post(op func(now time.Time)) bool { return c.in.Call(c.alive(op)) }
+func (l *loop) post(op func(now time.Time)) bool { return l.in.Call(l.alive(op)) }
 
 // call is post, and waits. It must not be called from the loop itself.
-func (c *Client) call(op func(now time.Time)) (ran bool) {
-	return c.in.Do(c.alive(func(now time.Time) { op(now); ran = true })) && ran
+func (l *loop) call(op func(now time.Time)) (ran bool) {
+	return l.in.Do(l.alive(func(now time.Time) { op(now); ran = true })) && ran
 }
 
 // alive leaves out what was still to be done at the end.
-func (c *Client) alive(op func(now time.Time)) func() {
+func (l *loop) alive(op func(now time.Time)) func() {
 	return func() {
-		if !c.over {
-			op(c.now)
+		if !l.over {
+			op(l.now)
 		}
 	}
 }
 
 // turn does all there is to do, and says how long there will be nothing.
-func (c *Client) turn() time.Duration {
-	c.in.Take()
-	now := c.cfg.Now()
-	c.now = now
-	if c.host != nil {
-		c.host.Collect(now)
+func (l *loop) turn() time.Duration {
+	l.in.Take()
+	now := l.cfg.Now()
+	l.now = now
+	if l.host != nil {
+		l.host.Collect(now)
 	}
-	c.in.Each(func(m i2np.Message) { c.open(now, m) })
-	c.tendSet(now)
-	c.tryNewWay(now)
-	c.flushAll(now)
-	if c.host != nil {
-		c.host.Flush(now)
+	l.in.Each(func(m i2np.Message) { l.open(now, m) })
+	l.tendSet(now)
+	l.tryNewWay(now)
+	l.flushAll(now)
+	if l.host != nil {
+		l.host.Flush(now)
 	}
-	c.replyEmpty(now)
-	c.pushSet(now)
-	if c.sessions != nil {
-		c.sessions.Tick(now)
+	l.replyEmpty(now)
+	l.pushSet(now)
+	if l.sessions != nil {
+		l.sessions.Tick(now)
 	}
-	c.forgetIdle(now)
-	return c.sleep(now)
+	l.forgetIdle(now)
+	return l.sleep(now)
 }
 
 // shortSleep bounds what timers of little hurry cost.
 const shortSleep = 10 * time.Millisecond
 
 // sleep is how long time asks for nothing.
-func (c *Client) sleep(now time.Time) time.Duration {
-	next := c.askAt(now)
-	next = deadline.Earliest(next, c.pushAt)
-	next = deadline.Earliest(next, c.life.next(now, c.cfg.Resumable))
-	if c.sessions != nil {
-		next = deadline.Earliest(next, c.sessions.Deadline())
+func (l *loop) sleep(now time.Time) time.Duration {
+	next := l.askAt(now)
+	next = deadline.Earliest(next, l.pushAt)
+	next = deadline.Earliest(next, l.life.next(now, l.cfg.Resumable))
+	if l.sessions != nil {
+		next = deadline.Earliest(next, l.sessions.Deadline())
 	}
 	sleep := time.Minute
 	if !next.IsZero() {
 		sleep = min(sleep, max(next.Sub(now), shortSleep))
 	}
-	if c.host != nil {
-		if at := c.host.Deadline(); !at.IsZero() {
-			sleep = min(sleep, max(at.Sub(c.cfg.Now()), 0))
+	if l.host != nil {
+		if at := l.host.Deadline(); !at.IsZero() {
+			sleep = min(sleep, max(at.Sub(l.cfg.Now()), 0))
 		}
 	}
 	return sleep
@@ -320,13 +313,13 @@ func (c *Client) Stats() Stats {
 }
 
 // counts are the loop's.
-func (c *Client) counts() Stats {
-	s := c.stats
-	if c.sessions != nil {
-		s.Sessions = c.sessions.Stats()
+func (l *loop) counts() Stats {
+	s := l.stats
+	if l.sessions != nil {
+		s.Sessions = l.sessions.Stats()
 	}
-	if c.host != nil {
-		s.Streams = c.host.Stats()
+	if l.host != nil {
+		s.Streams = l.host.Stats()
 	}
 	return s
 }

@@ -103,25 +103,25 @@ func (d *demux) find(h datagram.Header, streams bool) Handler {
 }
 
 // data hands on what a peer sent.
-func (c *Client) data(now time.Time, body []byte) {
+func (l *loop) data(now time.Time, body []byte) {
 	payload, err := i2np.ParseData(body)
 	if err != nil {
-		c.stats.Rejected++
+		l.stats.Rejected++
 		return
 	}
 	h, _, err := datagram.ParseHeader(payload)
 	if err != nil {
-		c.stats.Rejected++
+		l.stats.Rejected++
 		return
 	}
-	handle := c.demux.find(h, c.host != nil)
+	handle := l.demux.find(h, l.host != nil)
 	switch {
 	case handle != nil:
 		handle(h, payload)
-	case h.Protocol == datagram.Streaming && c.host != nil:
-		c.host.Handle(now, payload)
+	case h.Protocol == datagram.Streaming && l.host != nil:
+		l.host.Handle(now, payload)
 	default:
-		c.stats.Rejected++
+		l.stats.Rejected++
 	}
 }
 

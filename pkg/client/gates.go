@@ -80,14 +80,3 @@ func (c *Client) Standing(ctx context.Context) error { return c.await(ctx, c.gat
 
 // Stands reports what Standing waits for.
 func (c *Client) Stands() bool { return c.gates.passed(c.gates.standing) }
-
-// openGates opens the gates that can be.
-func (c *Client) openGates() {
-	if c.own.set == nil || len(c.state.Leases) == 0 || len(c.state.Outbound) == 0 {
-		return
-	}
-	c.gates.pass(c.gates.standing)
-	if c.own.confirmed || c.cfg.Options.Unpublished {
-		c.gates.pass(c.gates.ready)
-	}
-}

@@ -1,15 +1,9 @@
 package client
 
 import (
-	"errors"
-	"fmt"
-	"slices"
-	"time"
-
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/noise"
-	"i2ptoolkit/pkg/ratchet"
 )
 
 // Keeper makes a destination's lease sets: with its keys, or by asking
@@ -73,74 +67,4 @@ func (k keeper) Keep(want Wanted, answer func(Kept)) {
 		Published: want.Published, Unpublished: want.Unpublished, Options: want.Services,
 	})
 	answer(kept)
-}
-
-// What is wrong with a lease set that somebody else has made.
-var (
-	errNotOurs   = errors.New("client: the lease set is another destination's")
-	errNoKeys    = errors.New("client: not every key of the lease set is known")
-	errOldSet    = errors.New("client: the lease set is no newer than the one before")
-	errNotLeases = errors.New("client: the lease set has leases that are not this destination's")
-)
-
-// check tells whether a lease set that was made elsewhere serves.
-func (c *Client) check(now time.Time, want Wanted, kept Kept) error {
-	set := kept.Set
-	switch {
-	case kept.Err != nil:
-		return kept.Err
-	case set == nil || set.Hash() != c.hash:
-		return errNotOurs
-	case set.Published() <= c.own.dated:
-		return errOldSet
-	}
-	for _, l := range set.Leases() {
-		if !hasLease(want.Leases, l) {
-			return errNotLeases
-		}
-	}
-	public := set.EncryptionKeys()
-	if len(public) == 0 || len(set.Leases()) == 0 {
-		return errNoKeys
-	}
-	for _, k := range public {
-		if !slices.ContainsFunc(kept.Keys, func(e EncryptionKey) bool {
-			return e.Type == k.Type && string(e.Pair.Public[:]) == string(k.Key)
-		}) {
-			return fmt.Errorf("%w: type %d", errNoKeys, k.Type)
-		}
-	}
-	return set.Verify(now)
-}
-
-// speak has the ratchet use these keys. With others than before it begins
-// anew: what was sealed to the old ones cannot be opened any more.
-func (c *Client) speak(keys []EncryptionKey) {
-	if c.sessions != nil && slices.EqualFunc(keys, c.keys, func(a, b EncryptionKey) bool {
-		return a.Type == b.Type && a.Pair.Public == b.Pair.Public
-	}) {
-		return
-	}
-	cfg := ratchet.Config{Rand: c.cfg.Rand}
-	for _, k := range keys {
-		if k.Type == i2p.CryptoX25519 {
-			cfg.Static = k.Pair
-		} else if ratchet.Speaks(k.Type) && cfg.Hybrid == 0 {
-			cfg.Hybrid, cfg.HybridStatic = k.Type, k.Pair
-		}
-	}
-	if cfg.Static.IsZero() { // nobody knows of it, and nobody uses it
-		cfg.Static = cfg.HybridStatic
-	}
-	c.keys, c.sessions = keys, ratchet.New(cfg)
-}
-
-// spoken are the encryption types of our lease sets that the ratchet has.
-func (c *Client) spoken() (types []i2p.EncryptionType) {
-	for _, k := range c.keys {
-		if ratchet.Speaks(k.Type) {
-			types = append(types, k.Type)
-		}
-	}
-	return types
 }

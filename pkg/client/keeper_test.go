@@ -136,7 +136,7 @@ func TestKeptElsewhere(t *testing.T) {
 		exchange := func() {
 			t.Helper()
 			for _, protocol := range []byte{datagram.Streaming, datagram.Raw} {
-				if _, err := other.Lookup(t.Context(), c.hash); err != nil {
+				if _, err := other.Lookup(t.Context(), c.own.hash); err != nil {
 					t.Fatal(err)
 				}
 				h := datagram.Header{Protocol: protocol, From: 1, To: 2}
@@ -195,7 +195,7 @@ func TestBadKept(t *testing.T) {
 				if took := time.Since(begun); took < keepPatience || took > keepPatience+2*s.delay {
 					t.Errorf("ready after %v", took)
 				}
-				if set := e.stored(c); set.Hash() != c.hash || set.Verify(time.Now()) != nil {
+				if set := e.stored(c); set.Hash() != c.own.hash || set.Verify(time.Now()) != nil {
 					t.Error("what was published is none of its lease sets")
 				}
 			})

@@ -2,11 +2,9 @@ package client
 
 import (
 	"maps"
-	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/deadline"
-	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/options"
 )
 
@@ -96,9 +94,9 @@ func (c *Client) Resume(asked options.Options) (resumed bool) {
 		c.tunnels.Resume()
 		said := c.reshape(asked)
 		o := &c.own
-		c.renew(!said || c.life.withdrawal != published || !c.setStands(now))
+		c.own.renew(!said || c.life.withdrawal != published || !c.own.stands(now))
 		c.life.withdrawal = published
-		stands := len(c.state.Leases) > 0 && len(c.state.Outbound) > 0
+		stands := c.ways.stand()
 		if !stands {
 			c.gates.shut(c.gates.standing)
 		}
@@ -117,7 +115,7 @@ func (c *Client) Resume(asked options.Options) (resumed bool) {
 func (c *Client) Reshape(asked options.Options) (changed bool) {
 	c.call(func(time.Time) {
 		if changed = asked.SameEngines(c.cfg.Options); changed {
-			c.renew(!c.reshape(asked))
+			c.own.renew(!c.reshape(asked))
 		}
 	})
 	return changed
@@ -125,53 +123,36 @@ func (c *Client) Reshape(asked options.Options) (changed bool) {
 
 // reshape has the tunnels be as asked; those that do not fit are gone. It
 // reports whether the lease set says what is asked for.
-func (c *Client) reshape(asked options.Options) (said bool) {
-	before := c.cfg.Options
-	c.cfg.Options = asked
+func (l *loop) reshape(asked options.Options) (said bool) {
+	before := l.cfg.Options
+	l.cfg.Options = asked
 	if before.Inbound != asked.Inbound || before.Outbound != asked.Outbound {
-		c.state = TunnelState{} // the router tells at once what still stands
-		c.tunnels.Reshape(asked.Inbound, asked.Outbound)
+		l.state = TunnelState{} // the router tells at once what still stands
+		l.tunnels.Reshape(asked.Inbound, asked.Outbound)
 	}
 	return before.Unpublished == asked.Unpublished && maps.Equal(before.Services, asked.Services)
 }
 
-// renew has another lease set made where the present one does not serve.
-func (c *Client) renew(missing bool) {
-	o := &c.own
-	o.missing = o.missing || missing
-	o.dirty = o.dirty || o.missing
-}
-
-// leaves reports whether there is nothing left to do for a retired destination.
-func (c *Client) leaves() bool {
-	l := &c.life
+// ends reports whether nothing is left to do for a retired destination, which
+// may be resumed or not.
+func (l *life) ends(now time.Time, toTell, resumable bool) bool {
 	if !l.resting {
 		return false
 	}
-	since := c.cfg.Now().Sub(l.since)
-	toTell := c.host != nil && c.host.Len() > 0 || c.own.offered && l.withdrawal != withdrawn
+	since := now.Sub(l.since)
 	if toTell && since < farewell {
 		return false
 	}
-	return !c.cfg.Resumable || since >= dormancy || len(c.state.Leases) == 0
+	return !resumable || since >= dormancy
 }
 
-// withdraw takes back the lease set of a destination that has been retired long
-// enough, once.
-func (c *Client) withdraw(now time.Time) {
-	l := &c.life
-	if !l.resting || !c.own.offered || l.withdrawal != published || len(c.state.Outbound) == 0 {
-		return
-	}
-	if c.cfg.Resumable && now.Sub(l.since) < withdrawAfter {
-		return
-	}
-	end := i2p.DateOf(now.Add(withdrawnLife))
-	leases := slices.Clone(c.own.set.Leases())
-	for i := range leases {
-		leases[i].Expires = min(leases[i].Expires, end)
-	}
-	l.withdrawal = withdrawing
-	// Dated when its user left: the destination may be in use elsewhere by now.
-	c.ask(l.since, leases, true)
+// toWithdraw reports that the lease set is to be taken back now, once.
+func (l *life) toWithdraw(now time.Time, resumable bool) bool {
+	return l.withdrawal == published && (!resumable || now.Sub(l.since) >= withdrawAfter)
+}
+
+// leaves reports whether the destination ends by itself now.
+func (l *loop) leaves(now time.Time) bool {
+	toTell := l.host != nil && l.host.Len() > 0 || l.own.offered && l.life.withdrawal != withdrawn
+	return l.life.ends(now, toTell, l.cfg.Resumable && len(l.state.Leases) > 0)
 }

@@ -48,7 +48,7 @@ func TestResume(t *testing.T) {
 		}
 		var known *remote
 		a.look(func(time.Time) {
-			known = a.remotes[b.hash]
+			known = a.remotes[b.own.hash]
 			a.forget(known)
 		})
 		if _, err := a.Dial(t.Context(), b.Destination(), 7); !errors.Is(err, ErrTakenBack) {

@@ -67,7 +67,7 @@ func (c *Client) find(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) 
 			err = ErrTakenBack
 		}
 		if err == nil {
-			err = c.speaks(set)
+			err = c.voice.speaks(set)
 		}
 		done <- answer{set, err}
 	}
@@ -117,11 +117,11 @@ func open(found leaseset.Record, err error) (leaseset.Set, error) {
 }
 
 // known is a lease set that need not be looked up; nil where there is none.
-func (c *Client) known(now time.Time, hash i2p.Hash) leaseset.Set {
-	if hash == c.hash && c.own.set != nil {
-		return c.own.set
+func (l *loop) known(now time.Time, hash i2p.Hash) leaseset.Set {
+	if hash == l.own.hash && l.own.set != nil {
+		return l.own.set
 	}
-	if r := c.remotes[hash]; r != nil && r.lasts(now) > leaseMargin {
+	if r := l.remotes[hash]; r != nil && r.lasts(now) > leaseMargin {
 		return r.set
 	}
 	return nil

@@ -4,13 +4,16 @@ import (
 	"slices"
 	"time"
 
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
 )
 
 // others are the destinations that a client knows of.
 type others struct {
 	remotes  map[i2p.Hash]*remote
 	byStatic map[[32]byte]*remote // by each of their keys
+	pushAt   time.Time            // when one may be due to be sent our lease set by itself; zero: none is
 }
 
 func newOthers() others {
@@ -67,6 +70,26 @@ func (r *remote) before(x *remote) bool {
 	}
 	return r.hash.Compare(x.hash) < 0
 }
+
+// update takes a lease set that verified, and of its keys those that we speak.
+// An older one than we have changes nothing.
+func (o *others) update(r *remote, set leaseset.Set, keys []leaseset.EncryptionKey) bool {
+	if len(keys) == 0 || r.set != nil && set.Published() <= r.set.Published() {
+		return false
+	}
+	o.unbind(r)
+	r.set, r.keys, r.lookups = set, keys, 0
+	if r.key.Key == nil || !r.use(r.static(), r.key.Type) {
+		r.key = keys[0]
+	}
+	for _, k := range keys {
+		o.byStatic[[32]byte(k.Key)] = r
+	}
+	return true
+}
+
+// pushBy has the remotes looked at for our lease set at a time, or before.
+func (o *others) pushBy(at time.Time) { o.pushAt = deadline.Earliest(o.pushAt, at) }
 
 func (o *others) forget(r *remote) {
 	delete(o.remotes, r.hash)

@@ -383,7 +383,7 @@ func TestNothingToPush(t *testing.T) {
 			t.Fatal("a does not know where b is")
 		}
 		a.look(func(now time.Time) {
-			a.remotes[b.hash].sentSet = 0 // as after a stall
+			a.remotes[b.own.hash].sentSet = 0 // as after a stall
 			a.pushBy(now)
 		})
 		time.Sleep(10 * time.Second)

@@ -1,10 +1,7 @@
 package client
 
 import (
-	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"i2ptoolkit/pkg/buf"
@@ -85,27 +82,6 @@ type leaseKey struct {
 	tunnel  uint32
 }
 
-// update takes a lease set that verified. An older one than we have changes
-// nothing.
-func (c *Client) update(r *remote, set leaseset.Set) bool {
-	if r.set != nil && set.Published() <= r.set.Published() {
-		return false
-	}
-	keys := c.usableKeys(set)
-	if len(keys) == 0 {
-		return false
-	}
-	c.unbind(r)
-	r.set, r.keys, r.lookups = set, keys, 0
-	if r.key.Key == nil || !r.use(r.static(), r.key.Type) {
-		r.key = keys[0]
-	}
-	for _, k := range keys {
-		c.byStatic[[32]byte(k.Key)] = r
-	}
-	return true
-}
-
 // use has what goes to the peer sealed to one of its keys: that with which it
 // spoke to us, as its sessions are with that one.
 func (r *remote) use(static [32]byte, t i2p.EncryptionType) bool {
@@ -129,45 +105,21 @@ func (r *remote) unpublished() bool {
 	return ok && set.Unpublished()
 }
 
-// usableKeys are the encryption keys of a lease set that we speak: the order is
-// the owner's preference (common structures, LeaseSet2).
-func (c *Client) usableKeys(set leaseset.Set) (keys []leaseset.EncryptionKey) {
-	spoken := c.spoken()
-	for _, k := range set.EncryptionKeys() {
-		if slices.Contains(spoken, k.Type) && len(k.Key) == 32 {
-			keys = append(keys, k)
-		}
+// wantLookup reports whether a lookup of the lease set should begin now, and
+// notes that it did.
+func (r *remote) wantLookup(now time.Time) bool {
+	if r.lookup || now.Sub(r.lookedUp) < r.lookupPause() || r.unpublished() {
+		return false
 	}
-	return keys
+	r.lookup, r.lookedUp = true, now
+	r.lookups++
+	return true
 }
 
-// ErrEncryption means that a lease set has no encryption key of a type that we
-// speak: its owner is to be reached by older or by newer routers than this one.
-var ErrEncryption = errors.New("client: no encryption type in common")
-
-// speaks returns ErrEncryption, with what there is, unless the owner of a lease
-// set can be sent to.
-func (c *Client) speaks(set leaseset.Set) error {
-	if len(c.usableKeys(set)) > 0 {
-		return nil
-	}
-	var theirs []i2p.EncryptionType
-	for _, k := range set.EncryptionKeys() {
-		theirs = append(theirs, k.Type)
-	}
-	return fmt.Errorf("%w: the lease set of %s has %s, and this destination speaks %s",
-		ErrEncryption, set.Hash().B32(), typeNames(theirs), typeNames(c.spoken()))
-}
-
-func typeNames(types []i2p.EncryptionType) string {
-	var names []string
-	for _, t := range types {
-		names = append(names, t.String())
-	}
-	if len(names) == 0 {
-		return "none"
-	}
-	return strings.Join(names, ", ")
+// lookupPause is how long after a lookup the next one may begin: longer each
+// time that there is no news.
+func (r *remote) lookupPause() time.Duration {
+	return min(minLookupPause<<min(max(r.lookups-1, 0), 10), maxLookupPause)
 }
 
 // static is the peer's X25519 key, the name of its ratchet session.

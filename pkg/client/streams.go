@@ -42,7 +42,7 @@ func (c *Client) streams() sockets.Config {
 
 // pathRTT guesses the round trip to another destination: twice our own, as each
 // way leads through tunnels of both ends.
-func (c *Client) pathRTT() time.Duration { return 2 * c.state.RTT }
+func (l *loop) pathRTT() time.Duration { return 2 * l.state.RTT }
 
 // Dial opens a stream to another destination.
 func (c *Client) Dial(ctx context.Context, to i2p.Destination, port uint16) (*sockets.Conn, error) {

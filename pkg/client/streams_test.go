@@ -55,7 +55,7 @@ func TestEncryptionTypes(t *testing.T) {
 					var used i2p.EncryptionType
 					var spoken ratchet.Stats
 					c.at.look(func(time.Time) {
-						used, spoken = c.at.remotes[c.of.hash].key.Type, c.at.sessions.Stats()
+						used, spoken = c.at.remotes[c.of.own.hash].key.Type, c.at.sessions.Stats()
 					})
 					if used != tt.used {
 						t.Errorf("type %d is used", used)

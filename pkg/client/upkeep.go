@@ -9,75 +9,55 @@ import (
 )
 
 // tryNewWay has what is stalled sent again through a tunnel that came just now.
-func (c *Client) tryNewWay(now time.Time) {
-	way := c.newWay
-	c.newWay = 0
+func (l *loop) tryNewWay(now time.Time) {
+	way := l.ways.came
+	l.ways.came = 0
 	if way == 0 {
 		return
 	}
-	for _, r := range c.where(func(r *remote) bool { return r.stalled(now) && r.set != nil }) {
+	for _, r := range l.where(func(r *remote) bool { return r.stalled(now) && r.set != nil }) {
 		r.via = way
-		c.revive(now, r)
+		l.revive(now, r)
 	}
 }
 
 // flushAll sends what waited for tunnels.
-func (c *Client) flushAll(now time.Time) {
-	for _, r := range c.where(func(r *remote) bool { return len(r.waiting) > 0 }) {
-		c.flush(now, r)
+func (l *loop) flushAll(now time.Time) {
+	for _, r := range l.where(func(r *remote) bool { return len(r.waiting) > 0 }) {
+		l.flush(now, r)
 	}
 }
 
 // replyEmpty answers the peers that wait for a sign that their message came,
 // when no data went their way.
-func (c *Client) replyEmpty(now time.Time) {
-	if c.sessions == nil {
+func (l *loop) replyEmpty(now time.Time) {
+	if l.sessions == nil {
 		return
 	}
-	for _, p := range c.sessions.Pending(now) {
-		r := c.byStatic[p.Static]
-		if r == nil || r.set == nil || r.static() != p.Static || !r.choose(now, c.state.Outbound, c.random.Below) {
+	for _, p := range l.sessions.Pending(now) {
+		r := l.byStatic[p.Static]
+		if r == nil || r.set == nil || r.static() != p.Static || !r.choose(now, l.state.Outbound, l.random.Below) {
 			continue
 		}
-		if m, ok := c.sealEmpty(now, r); ok {
-			c.pass(r, []i2np.Message{m})
+		if m, ok := l.seal(now, r, nil); ok {
+			l.pass(r, []i2np.Message{m})
 		}
 	}
 }
 
 // forgetIdle forgets those whom nobody has written to for long.
-func (c *Client) forgetIdle(now time.Time) {
-	for _, r := range c.remotes {
+func (l *loop) forgetIdle(now time.Time) {
+	for _, r := range l.remotes {
 		if now.Sub(r.used) > remoteIdleAfter && r.lasts(now) <= 0 {
-			c.drop(r.waiting)
-			c.forget(r)
+			l.drop(r.waiting)
+			l.forget(r)
 		}
 	}
 }
 
-// wantLookup reports whether a lookup of r's lease set should begin now, and
-// notes that it did.
-func (c *Client) wantLookup(now time.Time, r *remote) bool {
-	if r.lookup || now.Sub(r.lookedUp) < r.lookupPause() || r.unpublished() {
-		return false
-	}
-	if len(c.state.Outbound) == 0 || len(c.state.Leases) == 0 {
-		return false
-	}
-	r.lookup, r.lookedUp = true, now
-	r.lookups++
-	return true
-}
-
-// lookupPause is how long after a lookup the next one may begin: longer each
-// time that there is no news.
-func (r *remote) lookupPause() time.Duration {
-	return min(minLookupPause<<min(max(r.lookups-1, 0), 10), maxLookupPause)
-}
-
 // lookUpdate looks for a lease set that is newer than the one we have.
-func (c *Client) lookUpdate(now time.Time, r *remote) {
-	if !c.wantLookup(now, r) {
+func (l *loop) lookUpdate(now time.Time, r *remote) {
+	if !l.ways.stand() || !r.wantLookup(now) {
 		return
 	}
 	var than i2p.Date
@@ -85,33 +65,33 @@ func (c *Client) lookUpdate(now time.Time, r *remote) {
 		than = r.set.Published()
 	}
 	hash := r.hash
-	c.tunnels.LookupLeaseSet(hash, than, func(found leaseset.Record, err error) {
-		c.post(func(now time.Time) {
-			if r := c.remotes[hash]; r != nil {
+	l.tunnels.LookupLeaseSet(hash, than, func(found leaseset.Record, err error) {
+		l.post(func(now time.Time) {
+			if r := l.remotes[hash]; r != nil {
 				r.lookup = false
 			}
 			set, err := open(found, err)
 			if err != nil {
-				c.cfg.Log.Debug("lease set not found", "error", err)
+				l.cfg.Log.Debug("lease set not found", "error", err)
 				return
 			}
-			c.learn(now, set)
+			l.learn(now, set)
 		})
 	})
 }
 
 // stalled is told by the streams that what it sends to a destination is not being
 // acknowledged: it takes another way there, and looks for newer leases.
-func (c *Client) stalled(hash i2p.Hash) {
-	now := c.cfg.Now()
-	r := c.remotes[hash]
+func (l *loop) stalled(hash i2p.Hash) {
+	now := l.cfg.Now()
+	r := l.remotes[hash]
 	if r == nil || r.set == nil {
 		return
 	}
-	r.abandon(now, c.state.Outbound, c.random.Below)
+	r.abandon(now, l.state.Outbound, l.random.Below)
 	r.stall = now
-	c.sessions.Suspect(r.static())
+	l.sessions.Suspect(r.static())
 	r.sentSet, r.knowsSet = 0, false // perhaps they answer to leases that are gone
-	c.tunnels.Suspect()
-	c.lookUpdate(now, r)
+	l.tunnels.Suspect()
+	l.lookUpdate(now, r)
 }

@@ -1,0 +1,189 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"i2ptoolkit/pkg/deadline"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+)
+
+// ownSet is the lease set of the destination itself, and what is to become of it.
+type ownSet struct {
+	hash      i2p.Hash
+	set       *leaseset.LeaseSet2
+	dated     i2p.Date  // of the newest made
+	stored    []byte    // set as a DatabaseStore message has it
+	toPublish bool      // set is
+	offered   bool      // a set was published
+	confirmed bool      // a floodfill has one
+	dirty     bool      // the leases changed since set was asked for
+	changedAt time.Time // the first of these changes
+	missing   bool      // set was taken back: there must be another
+	asked     time.Time // when the keeper was, and has not answered; zero: it has
+}
+
+// stands reports that there is a lease set that a peer can use.
+func (o *ownSet) stands(now time.Time) bool {
+	return o.set != nil && o.set.Expires() > i2p.DateOf(now)
+}
+
+// changed takes the leases that stand now.
+func (o *ownSet) changed(now time.Time, leases []leaseset.Lease) {
+	if o.dirty = o.missing || o.news(now, leases); o.dirty && o.changedAt.IsZero() {
+		o.changedAt = now
+	}
+}
+
+// news reports whether tunnels make another lease set worth making: a lease that
+// has run out needs none.
+func (o *ownSet) news(now time.Time, leases []leaseset.Lease) bool {
+	if o.set == nil {
+		return len(leases) > 0
+	}
+	for _, l := range leases {
+		if !hasLease(o.set.Leases(), l) {
+			return true
+		}
+	}
+	for _, l := range o.set.Leases() {
+		if l.Expires.Time().Sub(now) > enoughLeft && !hasLease(leases, l) {
+			return true
+		}
+	}
+	return false
+}
+
+// keepPatience is how long a keeper's answer is waited for before it is asked again.
+const keepPatience = time.Minute
+
+// askAt is when the keeper is to be asked for a set with these leases; zero for never.
+func (o *ownSet) askAt(now time.Time, leases []leaseset.Lease) time.Time {
+	switch {
+	case !o.dirty && o.asked.IsZero() || len(leases) == 0:
+		return time.Time{}
+	case !o.asked.IsZero():
+		return o.asked.Add(keepPatience)
+	}
+	return o.due(now, leases)
+}
+
+// A lease set that still serves, with two leases that last, waits for more
+// tunnels; one of whose tunnels has failed does not wait for long, as peers may be
+// using it.
+const (
+	gatherMost = 5 * time.Minute
+	gatherFew  = time.Second // while there is but one lease
+	gatherLost = 250 * time.Millisecond
+	enoughLeft = 2 * time.Minute
+)
+
+// due is when a changed lease set is to be made.
+func (o *ownSet) due(now time.Time, leases []leaseset.Lease) time.Time {
+	if o.set == nil || o.missing {
+		return now
+	}
+	standing, lost := 0, false
+	var first, second time.Duration // what the two longest have left
+	for _, l := range o.set.Leases() {
+		switch left := l.Expires.Time().Sub(now); {
+		case left <= enoughLeft:
+		case hasLease(leases, l):
+			standing++
+			second = max(second, min(first, left))
+			first = max(first, left)
+		default:
+			lost = true
+		}
+	}
+	switch {
+	case standing == 0:
+		return now
+	case lost:
+		return o.changedAt.Add(gatherLost)
+	case standing == 1:
+		return o.changedAt.Add(gatherFew)
+	}
+	return deadline.Earliest(o.changedAt.Add(gatherMost), now.Add(second-enoughLeft))
+}
+
+// ask notes that the keeper is asked now.
+func (o *ownSet) ask(now time.Time) { o.dirty, o.changedAt, o.asked = false, time.Time{}, now }
+
+// next is the date of the next lease set: later than that of any before.
+func (o *ownSet) next(now time.Time) i2p.Date {
+	return max(i2p.DateOf(now), o.dated+1000) // the record counts whole seconds
+}
+
+// What is wrong with a lease set that somebody else has made.
+var (
+	errNotOurs   = errors.New("client: the lease set is another destination's")
+	errNoKeys    = errors.New("client: not every key of the lease set is known")
+	errOldSet    = errors.New("client: the lease set is no newer than the one before")
+	errNotLeases = errors.New("client: the lease set has leases that are not this destination's")
+)
+
+// check tells whether a lease set that was made elsewhere serves.
+func (o *ownSet) check(now time.Time, want Wanted, kept Kept) error {
+	set := kept.Set
+	switch {
+	case kept.Err != nil:
+		return kept.Err
+	case set == nil || set.Hash() != o.hash:
+		return errNotOurs
+	case set.Published() <= o.dated:
+		return errOldSet
+	}
+	for _, l := range set.Leases() {
+		if !hasLease(want.Leases, l) {
+			return errNotLeases
+		}
+	}
+	public := set.EncryptionKeys()
+	if len(public) == 0 || len(set.Leases()) == 0 {
+		return errNoKeys
+	}
+	for _, k := range public {
+		if !slices.ContainsFunc(kept.Keys, func(e EncryptionKey) bool {
+			return e.Type == k.Type && string(e.Pair.Public[:]) == string(k.Key)
+		}) {
+			return fmt.Errorf("%w: type %d", errNoKeys, k.Type)
+		}
+	}
+	return set.Verify(now)
+}
+
+// take has another set from now on.
+func (o *ownSet) take(set *leaseset.LeaseSet2, publish bool) {
+	o.set, o.toPublish, o.missing = set, publish, false
+	o.stored = i2np.DatabaseStore{Key: o.hash, Type: set.StoreType(), Data: set.Bytes()}.AppendTo(nil)
+}
+
+// publish is the set that is to be published now; nil where there is none.
+func (o *ownSet) publish() *leaseset.LeaseSet2 {
+	if !o.toPublish {
+		return nil
+	}
+	o.toPublish, o.offered = false, true
+	return o.set
+}
+
+// renew has another set made where the present one does not serve.
+func (o *ownSet) renew(missing bool) {
+	o.missing = o.missing || missing
+	o.dirty = o.dirty || o.missing
+}
+
+// ending are the set's leases as they are to be once it was taken back.
+func (o *ownSet) ending(now time.Time) []leaseset.Lease {
+	end := i2p.DateOf(now.Add(withdrawnLife))
+	leases := slices.Clone(o.set.Leases())
+	for i := range leases {
+		leases[i].Expires = min(leases[i].Expires, end)
+	}
+	return leases
+}

@@ -1,0 +1,160 @@
+package client
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/ratchet"
+)
+
+// voice is how a destination speaks to others: with the keys of its lease
+// sets, and in the sessions that were begun with them.
+type voice struct {
+	random   *draw.Source
+	keys     []EncryptionKey   // of our lease sets
+	sessions *ratchet.Sessions // nil until the keys are known
+	bundle   [1]i2np.Clove     // scratch: our lease set
+}
+
+// use has the ratchet use these keys. With others than before it begins
+// anew: what was sealed to the old ones cannot be opened any more.
+func (v *voice) use(keys []EncryptionKey) {
+	if v.sessions != nil && slices.EqualFunc(keys, v.keys, func(a, b EncryptionKey) bool {
+		return a.Type == b.Type && a.Pair.Public == b.Pair.Public
+	}) {
+		return
+	}
+	cfg := ratchet.Config{Rand: v.random}
+	for _, k := range keys {
+		if k.Type == i2p.CryptoX25519 {
+			cfg.Static = k.Pair
+		} else if ratchet.Speaks(k.Type) && cfg.Hybrid == 0 {
+			cfg.Hybrid, cfg.HybridStatic = k.Type, k.Pair
+		}
+	}
+	if cfg.Static.IsZero() { // nobody knows of it, and nobody uses it
+		cfg.Static = cfg.HybridStatic
+	}
+	v.keys, v.sessions = keys, ratchet.New(cfg)
+}
+
+// spoken are the encryption types of our lease sets that the ratchet has.
+func (v *voice) spoken() (types []i2p.EncryptionType) {
+	for _, k := range v.keys {
+		if ratchet.Speaks(k.Type) {
+			types = append(types, k.Type)
+		}
+	}
+	return types
+}
+
+// usable are the encryption keys of a lease set that we speak: the order is
+// the owner's preference (common structures, LeaseSet2).
+func (v *voice) usable(set leaseset.Set) (keys []leaseset.EncryptionKey) {
+	spoken := v.spoken()
+	for _, k := range set.EncryptionKeys() {
+		if slices.Contains(spoken, k.Type) && len(k.Key) == 32 {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// ErrEncryption means that a lease set has no encryption key of a type that we
+// speak: its owner is to be reached by older or by newer routers than this one.
+var ErrEncryption = errors.New("client: no encryption type in common")
+
+// speaks returns ErrEncryption, with what there is, unless the owner of a lease
+// set can be sent to.
+func (v *voice) speaks(set leaseset.Set) error {
+	if len(v.usable(set)) > 0 {
+		return nil
+	}
+	var theirs []i2p.EncryptionType
+	for _, k := range set.EncryptionKeys() {
+		theirs = append(theirs, k.Type)
+	}
+	return fmt.Errorf("%w: the lease set of %s has %s, and this destination speaks %s",
+		ErrEncryption, set.Hash().B32(), typeNames(theirs), typeNames(v.spoken()))
+}
+
+func typeNames(types []i2p.EncryptionType) string {
+	var names []string
+	for _, t := range types {
+		names = append(names, t.String())
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// The lengths that begin the bodies of a garlic message and of a Data message.
+const (
+	garlicHeader = 4
+	dataHeader   = 4
+)
+
+// seal makes a garlic message of a payload, which it owns and in whose buffer
+// the message is where that has the room. Without a payload, the message says
+// what there is to say to a peer anyway. Our lease set goes along when the peer
+// does not have the newest yet: told reports it.
+func (v *voice) seal(now time.Time, r *remote, own *ownSet, p *buf.Buf) (m i2np.Message, told bool, err error) {
+	if p == nil {
+		return v.sealCloves(now, r, own, nil)
+	}
+	n := p.Len()
+	p = p.Room(dataHeader, 0)
+	binary.BigEndian.PutUint32(p.Prepend(dataHeader), uint32(n))
+	return v.sealCloves(now, r, own, p, i2np.Clove{
+		Delivery: i2np.DeliveryInstructions{Kind: i2np.DeliverDestination, To: r.hash},
+		Message:  v.message(now, i2np.DataType, p.Bytes()),
+	})
+}
+
+// sealCloves seals cloves, of which p, if it is not nil, holds the body of the last.
+func (v *voice) sealCloves(now time.Time, r *remote, own *ownSet, p *buf.Buf, cloves ...i2np.Clove) (m i2np.Message, told bool, err error) {
+	payload := ratchet.Payload{Cloves: cloves}
+	if own.stands(now) {
+		ours := i2np.Clove{Message: v.message(now, i2np.DatabaseStoreType, own.stored)}
+		if told = r.needsOurSet(now, own.set); told {
+			payload.Cloves = append([]i2np.Clove{ours}, cloves...)
+			payload.AckRequest = true
+		} else {
+			v.bundle[0] = ours
+			payload.Bundle = v.bundle[:]
+		}
+	}
+	peer := ratchet.Peer{Static: r.static(), Type: r.key.Type}
+	var sealed ratchet.Sealed
+	if p != nil {
+		p, sealed, err = v.sessions.SealAround(p, now, peer, payload)
+	} else if sealed, err = v.sessions.Seal(now, peer, payload); err == nil {
+		p = buf.Copy(sealed.Body)
+	}
+	if err != nil {
+		return i2np.Message{}, false, err
+	}
+	told = told || len(payload.Bundle) > 0 && sealed.Kind == ratchet.NewSession
+	if told {
+		r.announced(now, own.set, sealed.ID)
+	}
+	p = p.Room(garlicHeader, 0)
+	binary.BigEndian.PutUint32(p.Prepend(garlicHeader), uint32(len(sealed.Body)))
+	m = v.message(now, i2np.GarlicType, p.Bytes())
+	m.Owner = p
+	return m, told, nil
+}
+
+func (v *voice) message(now time.Time, t i2np.Type, body []byte) i2np.Message {
+	return i2np.Message{Type: t, ID: v.random.Nonzero32(), Expiration: i2p.DateOf(now.Add(messageLife)), Body: body}
+}
