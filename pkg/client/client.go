@@ -127,8 +127,9 @@ type loop struct {
 	over  bool      // it has ended
 	stats Stats
 
-	own  ownSet
-	life life
+	own   ownSet
+	life  life
+	dials dials
 	ways
 	others
 	voice
@@ -157,7 +158,7 @@ func New(cfg Config) (*Client, error) {
 		patience: cfg.Options.Streaming.ConnectTimeout,
 		loop: loop{
 			cfg: cfg, in: newInbox(cfg.Gather), gates: newGates(),
-			others: newOthers(), voice: voice{random: cfg.Rand},
+			dials: dials{}, others: newOthers(), voice: voice{random: cfg.Rand},
 		},
 	}
 	if cfg.Keys != nil {

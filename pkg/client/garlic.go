@@ -180,6 +180,7 @@ func (l *loop) learn(now time.Time, set leaseset.Set) {
 	}
 	revive := false
 	if l.update(r, set, l.voice.usable(set)) {
+		l.dials.takenBack(now, set)
 		revive = r.stalled(now) || r.withdrawn(now)
 		if r.pushes > 0 && !r.knowsSet { // there are new ways to send it ours
 			r.sentSet = 0

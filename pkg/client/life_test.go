@@ -112,6 +112,44 @@ func echoes(ctx context.Context, l *sockets.Listener) {
 	}
 }
 
+// TestDialOneWhoLeft: who dials a destination just after its user has left gets
+// no answer. He is told once the lease set was taken back, unless there is
+// another user by then.
+func TestDialOneWhoLeft(t *testing.T) {
+	for name, back := range map[string]bool{"for good": false, "and came back": true} {
+		t.Run(name, func(t *testing.T) {
+			pair(t, func(t *testing.T, e *ether, a, b *Client) {
+				b.look(func(time.Time) { b.cfg.Resumable = true })
+				echo(t, a, b, 1000)
+				b.Retire()
+				begun := time.Now()
+				dialled := make(chan error)
+				go func() {
+					_, err := a.Dial(t.Context(), b.Destination(), 7)
+					dialled <- err
+				}()
+				if back {
+					time.Sleep(withdrawAfter + 5*time.Second)
+					resume(t, b)
+				}
+				if err := <-dialled; back && err != nil || !back && !errors.Is(err, ErrTakenBack) {
+					t.Error(err)
+				}
+				if took := time.Since(begun); took > withdrawAfter+2*lookupPatience {
+					t.Errorf("after %v", took)
+				} else {
+					t.Logf("after %v", took)
+				}
+				a.look(func(time.Time) {
+					if len(a.dials) > 0 {
+						t.Errorf("%d dials left", len(a.dials))
+					}
+				})
+			})
+		})
+	}
+}
+
 // TestMovedService: who has only the old lease set of a destination loses its
 // SYN. It finds the new one soon.
 func TestMovedService(t *testing.T) {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -57,9 +58,22 @@ func (c *Client) Dial(ctx context.Context, to i2p.Destination, port uint16) (*so
 	if err := c.Standing(ctx); err != nil {
 		return nil, fmt.Errorf("client: waiting for tunnels: %w", err)
 	}
-	if _, err := c.Lookup(ctx, to.Hash()); err != nil {
-		return nil, err
+	for {
+		if _, err := c.Lookup(ctx, to.Hash()); err != nil {
+			return nil, err
+		}
+		s, err := c.dial(ctx, to, port)
+		if !errors.Is(err, ErrTakenBack) { // else it has gone, or has come back by now
+			return s, err
+		}
 	}
+}
+
+// dial opens a stream by the lease set that is known, for as long as that stands:
+// one who has left does not answer, and the floodfills are told some seconds later.
+func (c *Client) dial(ctx context.Context, to i2p.Destination, port uint16) (*sockets.Conn, error) {
+	ctx, stop := c.watched(ctx, to.Hash())
+	defer stop()
 	return c.host.Dial(ctx, to, port)
 }
 
