@@ -127,7 +127,6 @@ func TestStoreAndLoad(t *testing.T) {
 	}
 }
 
-// SECURITY 22: what a router killed at any moment leaves behind loads again.
 // TestSources: a router comes from the source that it was written with, and from
 // the latest one alone.
 func TestSources(t *testing.T) {
@@ -189,6 +188,7 @@ func TestSources(t *testing.T) {
 	}
 }
 
+// TestDamagedFiles: what a router killed at any moment leaves behind loads again.
 func TestDamagedFiles(t *testing.T) {
 	path := t.TempDir()
 	all := routers(t, 6)

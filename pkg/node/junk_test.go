@@ -167,7 +167,7 @@ func (p *prober) wait(t *testing.T) {
 
 // TestNTCP2Junk: whatever comes to the NTCP2 port that is no fresh and whole
 // first message, no byte goes back, memory stays bounded, and who is honest
-// gets in all the while (SECURITY 6, 13, 25).
+// gets in all the while.
 func TestNTCP2Junk(t *testing.T) {
 	var log logBuffer
 	n, stop := start(t, Config{Settings: settings(t.TempDir()), Log: log.debug()})

@@ -68,7 +68,7 @@ func TestForgedClose(t *testing.T) {
 	}
 }
 
-// SECURITY 14.
+// TestReplayedSYN: a SYN that was seen before opens no stream, also once its stream has ended.
 func TestReplayedSYN(t *testing.T) {
 	w, a, b := two(t, streaming.Config{}, streaming.Config{}, plain)
 	victim := w.add(streaming.Config{})
@@ -101,7 +101,7 @@ func TestReplayedSYN(t *testing.T) {
 	}
 }
 
-// SECURITY 15.
+// TestSYNFlood: who opens streams without end keeps nobody else from opening one.
 func TestSYNFlood(t *testing.T) {
 	limits := streaming.Limits{Streams: 200, SYNsPerSecond: 100}
 	w, good, b := two(t, streaming.Config{}, streaming.Config{Limits: limits}, link{latency: 50 * ms, rate: 4e6, queue: 4 << 20})
