@@ -71,7 +71,7 @@ func edges() map[string]string {
 
 		"config/reload":   "config",
 		"control/answers": "config",
-		"metrics":         "control/answers",
+		"metrics":         "config/reload control/answers",
 
 		"transport/ntcp2link": "transport", // a driver of the table
 

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/config/reload"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
@@ -36,6 +37,7 @@ type Sources struct {
 	Control      func() server.Stats
 	Events       func() answers.HubStats
 	Log          func() Lines
+	Reloads      func() reload.Stats
 	Node         func() Node
 }
 
@@ -43,9 +45,6 @@ type Sources struct {
 type Node struct {
 	State                                                            control.State
 	Started                                                          time.Time
-	ReloadsDone, ReloadsRefused                                      uint64
-	LastReload                                                       time.Time
-	LastReloadDone                                                   bool
 	FilesRead, FilesDamaged, FilesWritten, FilesRemoved, FilesFailed uint64 // of the netDb directory
 }
 
@@ -74,6 +73,7 @@ func New(s Sources) *Registry {
 		newCollector(reseedTable(), s.Reseed),
 		newCollector(eventsTable(), s.Events),
 		newCollector(logTable(), s.Log),
+		newCollector(reloadTable(), s.Reloads),
 		newCollector(nodeTable(), s.Node),
 		newCollector(controlTable(), s.Control),
 	)

@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"i2ptoolkit/pkg/config/reload"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
@@ -45,6 +46,7 @@ func sources() Sources {
 		Control:      func() server.Stats { return server.Stats{} },
 		Events:       func() answers.HubStats { return answers.HubStats{} },
 		Log:          func() Lines { return Lines{Warn: 2} },
+		Reloads:      func() reload.Stats { return reload.Stats{} },
 		Node:         func() Node { return Node{State: control.StateRunning} },
 	}
 }
@@ -87,7 +89,6 @@ func TestNoStructIsForgotten(t *testing.T) {
 		"control.TransitCounts":      "the control API's words for router.Numbers",
 		"reseed/serve.counts":        "the reseed server has metrics of its own",
 		"control/server.counts":      "what control/server.Stats tells",
-		"config/reload.Stats":        "what the node tells among its own",
 		"sockets.PacketCounts":       "what sockets.PacketStats tells",
 		"streaming.Stats":            "one stream's, whose Totals are summed",
 		"interop.Counters":           "of tests",

@@ -165,12 +165,17 @@ func logTable() []row {
 	}
 }
 
+func reloadTable() []row {
+	return []row{
+		{"config_reloads_total", "Reloads of the configuration.", "result", "done=Done refused=Refused"},
+		{"config_last_reload_timestamp_seconds", "When it was reloaded last; 0: it never was.", "", "Last"},
+		{"config_last_reload_successful", "Whether the last reload was done; 0 if there was none.", "", "LastDone"},
+	}
+}
+
 func nodeTable() []row {
 	return []row{
 		{"start_timestamp_seconds", "When the router started.", "", "Started"},
-		{"config_reloads_total", "Reloads of the configuration.", "result", "done=ReloadsDone refused=ReloadsRefused"},
-		{"config_last_reload_timestamp_seconds", "When it was reloaded last; 0: it never was.", "", "LastReload"},
-		{"config_last_reload_successful", "Whether the last reload was done; 0 if there was none.", "", "LastReloadDone"},
 		{"netdb_files_read_total", "Files that were read from the netDb's directory and the bootstrap.", "", "FilesRead"},
 		{"netdb_files_damaged_total", "Of these, those of no use.", "", "FilesDamaged"},
 		{"netdb_files_written_total", "RouterInfos that were written to the netDb's directory.", "", "FilesWritten"},

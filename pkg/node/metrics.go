@@ -11,12 +11,11 @@ func (n *Node) newMetrics(started time.Time) *metrics.Registry {
 	return metrics.New(metrics.Sources{
 		Lost: n.transport.Lost, Drivers: n.transport.Drivers, Router: n.router.Numbers,
 		Destinations: n.Hall.Destinations.Stats, Reseed: n.joiner.Stats, Events: n.events.Stats,
-		Log: n.lines.Lines, Control: n.door.stats,
+		Log: n.lines.Lines, Control: n.door.stats, Reloads: n.reloader.Stats,
 		Node: func() metrics.Node {
-			files, reloads := n.keeper.counts(), n.reloader.Stats()
+			files := n.keeper.counts()
 			return metrics.Node{
 				State: n.State(), Started: started,
-				ReloadsDone: reloads.Done, ReloadsRefused: reloads.Refused, LastReload: reloads.Last, LastReloadDone: reloads.LastDone,
 				FilesRead: files.read, FilesDamaged: files.damaged, FilesWritten: files.written,
 				FilesRemoved: files.removed, FilesFailed: files.failed,
 			}
