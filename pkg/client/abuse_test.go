@@ -162,9 +162,11 @@ func TestRemoteFlood(t *testing.T) {
 	for i := range maxRemotes + 100 {
 		set := newSet(t, random, now)
 		body := i2np.DatabaseStore{Key: set.Hash(), Type: set.StoreType(), Data: set.Bytes()}.AppendTo(nil)
-		if err := c.store(now, body); err != nil {
+		sent, err := stored(now, body, c.own.hash)
+		if err != nil {
 			t.Fatal(err)
 		}
+		c.learn(now, sent)
 		if c.remotes[set.Hash()] == nil {
 			t.Fatalf("lease set %d was not kept", i)
 		}
@@ -177,7 +179,7 @@ func TestRemoteFlood(t *testing.T) {
 		t.Fatal("the destination that we write to was forgotten")
 	}
 	for range 10 * maxWaiting {
-		c.hold(r, []*buf.Buf{buf.Get(1)})
+		c.drop(r.hold([]*buf.Buf{buf.Get(1)}))
 	}
 	if len(r.waiting) > maxWaiting {
 		t.Errorf("%d payloads wait, at most %d", len(r.waiting), maxWaiting)

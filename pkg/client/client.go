@@ -140,12 +140,6 @@ const (
 	messageLife = 60 * time.Second // I2NP expiration of what we send
 )
 
-// ErrClosed is returned once a client has ended.
-var ErrClosed = errors.New("client: destination closed")
-
-// ErrNoStreams is returned where a destination without keys is to have a stream.
-var ErrNoStreams = errors.New("client: without its keys a destination has no streams")
-
 // New makes a client.
 func New(cfg Config) (*Client, error) {
 	cfg.Env = cfg.Env.Complete()
@@ -266,7 +260,7 @@ func (l *loop) turn() time.Duration {
 	if l.sessions != nil {
 		l.sessions.Tick(now)
 	}
-	l.forgetIdle(now)
+	l.drop(l.forgetIdle(now))
 	return l.sleep(now)
 }
 

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -16,9 +15,6 @@ import (
 // (package datagram). They are lent until it returns. It is called from the
 // destination's loop, must not block, and may call Send.
 type Handler func(h datagram.Header, framed []byte)
-
-// ErrTaken means that a protocol and port have a handler already.
-var ErrTaken = errors.New("client: the protocol's port has a handler already")
 
 // demux knows who takes what arrives: the handler of the protocol and port, or
 // of the protocol, or of the port, or of all that has none. Streams are those
@@ -131,12 +127,6 @@ const MaxSend = 60 << 10
 
 // maxSending bounds what Send has taken and the loop not yet sent, in bytes.
 const maxSending = 1 << 20
-
-// What becomes of a payload that cannot be sent.
-var (
-	ErrTooLong = errors.New("client: the payload is too long")
-	ErrBusy    = errors.New("client: too much waits to be sent")
-)
 
 // Send sends an I2CP payload, framed by package datagram, once there is a way
 // to its destination; as all datagrams it may get lost. It does not block.

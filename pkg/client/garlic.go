@@ -2,7 +2,6 @@ package client
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/buf"
@@ -21,7 +20,7 @@ func (l *loop) send(hash i2p.Hash, payloads []*buf.Buf) {
 	}
 	r.used, r.written = now, true
 	if !r.choose(now, l.state.Outbound, l.random.Below) {
-		l.hold(r, payloads)
+		l.drop(r.hold(payloads))
 		l.lookUpdate(now, r)
 		return
 	}
@@ -35,16 +34,6 @@ func (l *loop) send(hash i2p.Hash, payloads []*buf.Buf) {
 func (l *loop) pass(r *remote, messages []i2np.Message) {
 	if len(messages) > 0 {
 		l.tunnels.Send(r.via, r.lease.Gateway, r.lease.TunnelID, messages)
-	}
-}
-
-// hold keeps payloads until there is a way to send them. The oldest give way:
-// a stream sends them again.
-func (l *loop) hold(r *remote, payloads []*buf.Buf) {
-	r.waiting = append(r.waiting, payloads...)
-	if over := len(r.waiting) - maxWaiting; over > 0 {
-		l.drop(r.waiting[:over])
-		r.waiting = slices.Delete(r.waiting, 0, over)
 	}
 }
 
@@ -118,21 +107,9 @@ func (l *loop) open(now time.Time, m i2np.Message) {
 	}
 }
 
-// clove handles what a garlic message held. Only what is meant for this
-// destination is looked at: a client forwards for nobody.
+// clove handles what a garlic message held.
 func (l *loop) clove(now time.Time, clove i2np.Clove) {
-	switch clove.Delivery.Kind {
-	case i2np.DeliverLocal:
-	case i2np.DeliverDestination:
-		if clove.Delivery.To != l.own.hash {
-			l.stats.Rejected++
-			return
-		}
-	default:
-		l.stats.Rejected++
-		return
-	}
-	if err := clove.Message.CheckExpiration(now); err != nil {
+	if !meant(clove.Delivery, l.own.hash) || clove.Message.CheckExpiration(now) != nil {
 		l.stats.Rejected++
 		return
 	}
@@ -140,36 +117,44 @@ func (l *loop) clove(now time.Time, clove i2np.Clove) {
 	case i2np.DataType:
 		l.data(now, clove.Message.Body)
 	case i2np.DatabaseStoreType:
-		if err := l.store(now, clove.Message.Body); err != nil {
+		set, err := stored(now, clove.Message.Body, l.own.hash)
+		if err != nil {
 			l.stats.Rejected++
 			l.cfg.Log.Debug("bundled lease set refused", "error", err)
+			return
 		}
+		l.learn(now, set)
 	}
+}
+
+// meant reports whether a clove is for the destination itself: a client forwards
+// for nobody.
+func meant(d i2np.DeliveryInstructions, hash i2p.Hash) bool {
+	return d.Kind == i2np.DeliverLocal || d.Kind == i2np.DeliverDestination && d.To == hash
 }
 
 var errNotLeaseSet = errors.New("client: not a lease set")
 
-// store takes the lease set that a peer bundles with its messages.
-func (l *loop) store(now time.Time, body []byte) error {
+// stored is the lease set that a peer bundles with its messages, verified; not ours.
+func stored(now time.Time, body []byte, ours i2p.Hash) (leaseset.Set, error) {
 	s, err := i2np.ParseDatabaseStore(body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if s.Type == i2np.StoreRouterInfo {
-		return errNotLeaseSet
+		return nil, errNotLeaseSet
 	}
 	set, err := open(leaseset.Parse(s.Type, s.Data))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if set.Hash() != s.Key || set.Hash() == l.own.hash {
-		return errNotLeaseSet
+	if set.Hash() != s.Key || set.Hash() == ours {
+		return nil, errNotLeaseSet
 	}
 	if err := set.Verify(now); err != nil {
-		return err
+		return nil, err
 	}
-	l.learn(now, set)
-	return nil
+	return set, nil
 }
 
 // learn keeps a verified lease set, and sends what waited for it.
@@ -188,14 +173,7 @@ func (l *loop) learn(now time.Time, set leaseset.Set) {
 		}
 	}
 	l.flush(now, r)
-	if revive {
-		l.revive(now, r)
-	}
-}
-
-// revive has what is stalled sent again.
-func (l *loop) revive(now time.Time, r *remote) {
-	if l.host != nil {
+	if revive && l.host != nil {
 		l.host.Revive(now, r.hash)
 	}
 }

@@ -37,10 +37,6 @@ func (c *Client) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error
 	}
 }
 
-// ErrTakenBack means that the owner of a lease set was there moments ago, and
-// has taken it back.
-var ErrTakenBack = errors.New("client: it was taken back")
-
 // endsSoon reports whether a lease set is one that takes another back.
 func endsSoon(set leaseset.Set, now time.Time) bool {
 	return set.Expires() <= i2p.DateOf(now.Add(withdrawnLife))
@@ -96,10 +92,6 @@ func (c *Client) find(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) 
 	}
 }
 
-// ErrLeaseSetKind means that a destination's lease set is of a kind that does not say
-// how to reach it by itself.
-var ErrLeaseSetKind = errors.New("client: lease set of a kind that cannot be used yet")
-
 // open takes what a lookup found for a lease set to send by.
 func open(found leaseset.Record, err error) (leaseset.Set, error) {
 	if err != nil {
@@ -121,8 +113,5 @@ func (l *loop) known(now time.Time, hash i2p.Hash) leaseset.Set {
 	if hash == l.own.hash && l.own.set != nil {
 		return l.own.set
 	}
-	if r := l.remotes[hash]; r != nil && r.lasts(now) > leaseMargin {
-		return r.set
-	}
-	return nil
+	return l.others.lasting(now, hash)
 }

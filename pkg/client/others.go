@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
@@ -90,6 +91,26 @@ func (o *others) update(r *remote, set leaseset.Set, keys []leaseset.EncryptionK
 
 // pushBy has the remotes looked at for our lease set at a time, or before.
 func (o *others) pushBy(at time.Time) { o.pushAt = deadline.Earliest(o.pushAt, at) }
+
+// forgetIdle forgets those whom nobody has written to for long, and returns what
+// still waited for a way to them.
+func (o *others) forgetIdle(now time.Time) (waiting []*buf.Buf) {
+	for _, r := range o.remotes {
+		if now.Sub(r.used) > remoteIdleAfter && r.lasts(now) <= 0 {
+			waiting = append(waiting, r.waiting...)
+			o.forget(r)
+		}
+	}
+	return waiting
+}
+
+// lasting is the lease set of a destination where that need not be looked up; else nil.
+func (o *others) lasting(now time.Time, hash i2p.Hash) leaseset.Set {
+	if r := o.remotes[hash]; r != nil && r.lasts(now) > leaseMargin {
+		return r.set
+	}
+	return nil
+}
 
 func (o *others) forget(r *remote) {
 	delete(o.remotes, r.hash)

@@ -105,6 +105,17 @@ func (r *remote) unpublished() bool {
 	return ok && set.Unpublished()
 }
 
+// hold keeps payloads until there is a way to send them. It returns the oldest
+// where there are too many: a stream sends them again.
+func (r *remote) hold(payloads []*buf.Buf) (over []*buf.Buf) {
+	r.waiting = append(r.waiting, payloads...)
+	if n := len(r.waiting) - maxWaiting; n > 0 {
+		over = slices.Clone(r.waiting[:n])
+		r.waiting = slices.Delete(r.waiting, 0, n)
+	}
+	return over
+}
+
 // wantLookup reports whether a lookup of the lease set should begin now, and
 // notes that it did.
 func (r *remote) wantLookup(now time.Time) bool {

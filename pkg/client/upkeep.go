@@ -17,7 +17,7 @@ func (l *loop) tryNewWay(now time.Time) {
 	}
 	for _, r := range l.where(func(r *remote) bool { return r.stalled(now) && r.set != nil }) {
 		r.via = way
-		l.revive(now, r)
+		l.host.Revive(now, r.hash)
 	}
 }
 
@@ -41,16 +41,6 @@ func (l *loop) replyEmpty(now time.Time) {
 		}
 		if m, ok := l.seal(now, r, nil); ok {
 			l.pass(r, []i2np.Message{m})
-		}
-	}
-}
-
-// forgetIdle forgets those whom nobody has written to for long.
-func (l *loop) forgetIdle(now time.Time) {
-	for _, r := range l.remotes {
-		if now.Sub(r.used) > remoteIdleAfter && r.lasts(now) <= 0 {
-			l.drop(r.waiting)
-			l.forget(r)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package client
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,10 +67,6 @@ func (v *voice) usable(set leaseset.Set) (keys []leaseset.EncryptionKey) {
 	}
 	return keys
 }
-
-// ErrEncryption means that a lease set has no encryption key of a type that we
-// speak: its owner is to be reached by older or by newer routers than this one.
-var ErrEncryption = errors.New("client: no encryption type in common")
 
 // speaks returns ErrEncryption, with what there is, unless the owner of a lease
 // set can be sent to.

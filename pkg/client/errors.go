@@ -1,0 +1,24 @@
+package client
+
+import "errors"
+
+// What can be wrong.
+var (
+	ErrClosed    = errors.New("client: destination closed")
+	ErrNoStreams = errors.New("client: without its keys a destination has no streams")
+	ErrTaken     = errors.New("client: the protocol's port has a handler already")
+
+	// Of a payload that cannot be sent.
+	ErrTooLong = errors.New("client: the payload is too long")
+	ErrBusy    = errors.New("client: too much waits to be sent")
+
+	// ErrTakenBack means that the owner of a lease set was there moments ago, and
+	// has taken it back.
+	ErrTakenBack = errors.New("client: it was taken back")
+	// ErrLeaseSetKind means that a destination's lease set is of a kind that does not say
+	// how to reach it by itself.
+	ErrLeaseSetKind = errors.New("client: lease set of a kind that cannot be used yet")
+	// ErrEncryption means that a lease set has no encryption key of a type that we
+	// speak: its owner is to be reached by older or by newer routers than this one.
+	ErrEncryption = errors.New("client: no encryption type in common")
+)
