@@ -17,7 +17,6 @@ func BenchmarkExistingSession(b *testing.B) {
 		p := Payload{Cloves: []i2np.Clove{clove(string(make([]byte, n)))}}
 		b.Run(fmt.Sprintf("Seal%d", n), func(b *testing.B) {
 			alice, bob := connected(b, Config{})
-			dst := make([]byte, 0, 4096)
 			b.SetBytes(int64(n))
 			b.ReportAllocs()
 			for b.Loop() {
@@ -25,7 +24,7 @@ func BenchmarkExistingSession(b *testing.B) {
 				if cur.out.nextTagN > 4000 {
 					cur.out.nextTagN = 0
 				}
-				if _, err := alice.appendSeal(dst, start, bob.peer(), p); err != nil {
+				if _, err := alice.Seal(start, bob.peer(), p); err != nil {
 					b.Fatal(err)
 				}
 			}

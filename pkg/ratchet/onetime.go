@@ -78,7 +78,7 @@ func SealTagged(rnd io.Reader, key [32]byte, tag [8]byte, cloves []i2np.Clove) (
 	b := append(make([]byte, 0, clovesLen(cloves)+maxOverhead), tag[:]...)
 	b = appendCloves(b, cloves)
 	b = appendPadding(b, tagLen, pad) // i2pd reads the first block only: the clove
-	return sealAEAD(&key, 0, b, 0), nil
+	return sealAEAD(&key, 0, b), nil
 }
 
 // OpenTagged opens, in place, what SealTagged sealed.

@@ -2,7 +2,6 @@ package ratchet
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/buf"
@@ -21,29 +20,24 @@ const maxOverhead = tagLen + 2*(blockHeaderLen+3+32) + blockHeaderLen + 4 + 4 + 
 // Seal seals a payload to a peer, in the form that the state of their
 // sessions asks for. Body is the garlic body without its length field.
 func (s *Sessions) Seal(now time.Time, to Peer, p Payload) (Sealed, error) {
-	return s.appendSeal(nil, now, to, p)
-}
-
-// appendSeal is Seal appending to dst, which Body then begins with.
-func (s *Sessions) appendSeal(dst []byte, now time.Time, to Peer, p Payload) (Sealed, error) {
 	if clovesLen(p.Cloves)+clovesLen(p.Bundle) > maxPayload {
 		return Sealed{}, ErrTooLong
 	}
 	if p.Anonymous {
-		return s.sealNewSession(dst, now, to, p)
+		return s.sealNewSession(now, to, p)
 	}
 	kind, n := s.form(now, to)
-	return s.sealAs(kind, n, dst, now, to, p)
+	return s.sealAs(kind, n, now, to, p)
 }
 
-func (s *Sessions) sealAs(kind Kind, n *session, dst []byte, now time.Time, to Peer, p Payload) (Sealed, error) {
+func (s *Sessions) sealAs(kind Kind, n *session, now time.Time, to Peer, p Payload) (Sealed, error) {
 	switch kind {
 	case NewSessionReply:
-		return s.sealReply(dst, now, n, p)
+		return s.sealReply(now, n, p)
 	case ExistingSession:
-		return s.sealData(dst, now, n, p)
+		return s.sealData(now, n, p)
 	}
-	return s.sealNewSession(dst, now, to, p)
+	return s.sealNewSession(now, to, p)
 }
 
 // SealAround is Seal, never anonymous, for cloves of which b holds the body of the last one, its
@@ -60,7 +54,7 @@ func (s *Sessions) SealAround(b *buf.Buf, now time.Time, to Peer, p Payload) (*b
 		out, sealed := s.sealDataAround(b, now, n, p)
 		return out, sealed, nil
 	}
-	sealed, err := s.sealAs(kind, n, nil, now, to, p)
+	sealed, err := s.sealAs(kind, n, now, to, p)
 	b.Release()
 	if err != nil {
 		return nil, Sealed{}, err
@@ -90,7 +84,7 @@ func appendHandshakePayload(b []byte, now time.Time, kind Kind, pad byte, p Payl
 
 // sealNewSession seals a New Session message: bound to our key it begins a
 // session, and otherwise none.
-func (s *Sessions) sealNewSession(dst []byte, now time.Time, to Peer, p Payload) (Sealed, error) {
+func (s *Sessions) sealNewSession(now time.Time, to Peer, p Payload) (Sealed, error) {
 	if to.Type == 0 {
 		to.Type = i2p.CryptoX25519
 	}
@@ -104,7 +98,7 @@ func (s *Sessions) sealNewSession(dst []byte, now time.Time, to Peer, p Payload)
 		return Sealed{}, fmt.Errorf("%w: %d", ErrType, to.Type)
 	}
 	b := appendHandshakePayload(nil, now, NewSession, s.random.Byte(), p)
-	body, h, err := sealNew(dst, s.random, to, own, b)
+	body, h, err := sealNew(nil, s.random, to, own, b)
 	if err != nil {
 		return Sealed{}, err
 	}
@@ -121,9 +115,9 @@ func (s *Sessions) sealNewSession(dst []byte, now time.Time, to Peer, p Payload)
 	return sealed, nil
 }
 
-func (s *Sessions) sealReply(dst []byte, now time.Time, n *session, p Payload) (Sealed, error) {
+func (s *Sessions) sealReply(now time.Time, n *session, p Payload) (Sealed, error) {
 	b := appendHandshakePayload(nil, now, NewSessionReply, s.random.Byte(), p)
-	body, tr, err := n.handshake.sealReply(dst, s.random, encapsulate, tagBytes(n.answer.tag()), b)
+	body, tr, err := n.handshake.sealReply(nil, s.random, encapsulate, tagBytes(n.answer.tag()), b)
 	if err != nil {
 		return Sealed{}, err
 	}
@@ -136,13 +130,12 @@ func (s *Sessions) sealReply(dst []byte, now time.Time, n *session, p Payload) (
 }
 
 // sealData seals an Existing Session message (ECIES, 1h).
-func (s *Sessions) sealData(dst []byte, now time.Time, n *session, p Payload) (Sealed, error) {
+func (s *Sessions) sealData(now time.Time, n *session, p Payload) (Sealed, error) {
 	m := n.next(s.random, s.limits.RatchetAfter)
-	at := len(dst)
-	b := slices.Grow(dst, clovesLen(p.Cloves)+4*len(n.acks)+maxOverhead)
+	b := make([]byte, 0, clovesLen(p.Cloves)+4*len(n.acks)+maxOverhead)
 	b = n.appendFront(b, now, &m, p.AckRequest)
 	b = appendCloves(b, p.Cloves)
-	b = sealAEAD(&m.key, m.n, appendEnd(b, at+tagLen, m.pad, p), at)
+	b = sealAEAD(&m.key, m.n, appendEnd(b, m.pad, p))
 	s.sealed(now, n, p)
 	return Sealed{Body: b, Kind: ExistingSession, ID: m.id}, nil
 }
@@ -158,7 +151,7 @@ func (s *Sessions) sealDataAround(b *buf.Buf, now time.Time, n *session, p Paylo
 	b = b.Room(len(front), maxEnd)
 	copy(b.Prepend(len(front)), front)
 	whole := b.Bytes()
-	whole = sealAEAD(&m.key, m.n, appendEnd(whole, tagLen, m.pad, p), 0)
+	whole = sealAEAD(&m.key, m.n, appendEnd(whole, m.pad, p))
 	b.Append(len(whole) - b.Len()) // where it was put
 	s.sealed(now, n, p)
 	return b, Sealed{Body: b.Bytes(), Kind: ExistingSession, ID: m.id}
@@ -168,11 +161,11 @@ func (s *Sessions) sealDataAround(b *buf.Buf, now time.Time, n *session, p Paylo
 const maxEnd = blockHeaderLen + 1 + blockHeaderLen + maxPadding + macLen
 
 // appendEnd appends what comes behind the cloves, the MAC excepted.
-func appendEnd(b []byte, from int, pad byte, p Payload) []byte {
+func appendEnd(b []byte, pad byte, p Payload) []byte {
 	if p.Terminate {
 		b = append(b, blockTermination, 0, 1, p.Reason)
 	}
-	return appendPadding(b, from, pad)
+	return appendPadding(b, tagLen, pad)
 }
 
 // sealed notes that a session has sent a message.

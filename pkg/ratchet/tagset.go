@@ -48,15 +48,15 @@ func openAEAD(key *[32]byte, n int, body []byte) ([]byte, error) {
 	return p, nil
 }
 
-// sealAEAD seals b[at+8:] in place and returns b with the MAC appended; the
-// tag is at b[at:].
-func sealAEAD(key *[32]byte, n int, b []byte, at int) []byte {
+// sealAEAD seals what follows the tag in b, in place, and returns b with the MAC
+// appended.
+func sealAEAD(key *[32]byte, n int, b []byte) []byte {
 	aead, err := chacha20poly1305.New(key[:])
 	if err != nil {
 		panic("ratchet: " + err.Error()) // only a wrong length fails
 	}
 	nonce := messageNonce(n)
-	return aead.Seal(b[:at+tagLen], nonce[:], b[at+tagLen:], b[at:at+tagLen])
+	return aead.Seal(b[:tagLen], nonce[:], b[tagLen:], b[:tagLen])
 }
 
 // messageNonce is the message number, little-endian, behind four zero bytes.
