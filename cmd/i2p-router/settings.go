@@ -109,7 +109,7 @@ func readFile(c *cli.Context) (config.Config, error) {
 
 // overlay puts what the command line or the environment names over the file's settings.
 func overlay(c *cli.Context, s *config.Config) {
-	text := map[string]*string{"socket": &s.Socket, "log-level": &s.LogLevel, "reseed-proxy": &s.Reseed.Proxy}
+	text := map[string]*string{"log-level": &s.LogLevel, "reseed-proxy": &s.Reseed.Proxy}
 	numbers := map[string]*int{
 		"port": &s.Port, "netid": &s.NetID, "bandwidth-in": &s.Bandwidth.In,
 		"bandwidth-out": &s.Bandwidth.Out, "share": &s.Bandwidth.Share, "transit": &s.Transit.MaxTunnels,
@@ -142,9 +142,13 @@ func overlay(c *cli.Context, s *config.Config) {
 	if c.Bool("no-reseed") {
 		s.Reseed.Enabled = false
 	}
-	// The socket follows a directory that was named, wherever it was named.
+	// The socket follows a directory that was named, wherever it was named. What reaches it with
+	// the same flags and environment knows no file, so a directory named there outranks the file's socket.
 	if dir := c.String("dir"); dir != "" {
 		s.DataDir = dir
+	}
+	if path := cli.NamedSocket(c); path != "" {
+		s.Socket = path
 	}
 	if path, err := cli.SocketPath(s.Socket, s.DataDir); err == nil {
 		s.Socket = path

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,17 +14,18 @@ import (
 // "--", positionals.
 type arrangement struct {
 	args    []string
-	version bool // --version was among the flags
+	flags   []string // the first names of those that were given
+	version bool     // --version was among the flags
 }
 
-// given is a flag as it stood on the command line.
-type given struct {
+// typedFlag is a flag as it stood on the command line.
+type typedFlag struct {
 	typed    string // "--output", "-o": what an error calls it
 	value    string
 	hasValue bool
 }
 
-func (g given) name() string { return strings.TrimLeft(g.typed, "-") }
+func (g typedFlag) name() string { return strings.TrimLeft(g.typed, "-") }
 
 // arrange sorts a command line, since urfave/cli ignores flags after the first positional,
 // and checks its flags. All of them go to the last verb; what a verb does not know is that
@@ -45,13 +47,14 @@ func (p Program) arrange(app *urfave.App, args []string) (arrangement, error) {
 	if misses { // a verb, and whose flags these are is anyone's guess
 		flags, l.flags = nil, nil
 		if l.helps {
-			l.flags = []given{{typed: "--help"}}
+			l.flags = []typedFlag{{typed: "--help"}}
 		}
 	}
-	checked, err := checkFlags(flags, l.flags)
+	checked, names, err := checkFlags(flags, l.flags)
 	if err != nil && !out.version {
 		return out, WithHint(&Failure{Status: StatusUsage, Err: err}, "see %s --help", help)
 	}
+	out.flags = names
 	out.args = append(append(append(l.path, checked...), "--"), l.positions...)
 	return out, nil
 }
@@ -59,7 +62,7 @@ func (p Program) arrange(app *urfave.App, args []string) (arrangement, error) {
 // line is a command line that is being read.
 type line struct {
 	path, positions []string
-	flags           []given
+	flags           []typedFlag
 	verb            *Command   // the last of path
 	verbs           []*Command // that may follow
 	known           map[string]Flag
@@ -140,21 +143,21 @@ func (l *line) isFlag(a string) bool {
 }
 
 // split takes "-qv" and "-n8" apart. A flag that nobody knows stays whole.
-func (l *line) split(a string) []given {
+func (l *line) split(a string) []typedFlag {
 	typed, value, hasValue := strings.Cut(a, "=")
-	whole := []given{{typed, value, hasValue}}
+	whole := []typedFlag{{typed, value, hasValue}}
 	name := strings.TrimLeft(typed, "-")
 	if _, known := l.known[name]; known || strings.HasPrefix(a, "--") {
 		return whole
 	}
-	var flags []given
+	var flags []typedFlag
 	letters := strings.TrimLeft(a, "-")
 	for i, letter := range letters {
 		f, known := l.known[string(letter)]
 		if !known {
 			return whole
 		}
-		g := given{typed: "-" + string(letter)}
+		g := typedFlag{typed: "-" + string(letter)}
 		rest := letters[i+len(string(letter)):]
 		switch {
 		case takesValue(f) && rest != "":
@@ -171,27 +174,27 @@ func (l *line) split(a string) []given {
 }
 
 // checkFlags tells what is wrong with the flags of a verb, and writes them for urfave/cli,
-// each under its first name.
-func checkFlags(flags []Flag, all []given) ([]string, error) {
+// each under its first name; names are those alone.
+func checkFlags(flags []Flag, all []typedFlag) (out, names []string, err error) {
 	known := make(map[string]Flag)
 	register(known, flags)
-	var out []string
 	for _, g := range all {
 		f, ok := known[g.name()]
 		if !ok {
-			return nil, fmt.Errorf("unknown option %s", g.typed)
+			return nil, nil, fmt.Errorf("unknown option %s", g.typed)
 		}
 		value, err := checkFlag(f, g)
 		if err != nil {
-			return nil, fmt.Errorf("%s%w", g.typed, err)
+			return nil, nil, fmt.Errorf("%s%w", g.typed, err)
 		}
+		names = append(names, f.Names()[0])
 		out = append(out, "--"+f.Names()[0]+value)
 	}
-	return out, nil
+	return out, names, nil
 }
 
 // checkFlag returns what follows a flag's name; its error does so too.
-func checkFlag(f Flag, g given) (string, error) {
+func checkFlag(f Flag, g typedFlag) (string, error) {
 	switch {
 	case !takesValue(f) && !g.hasValue:
 		return "", nil
@@ -221,4 +224,13 @@ func find(commands []*Command, name string) *Command {
 		}
 	}
 	return nil
+}
+
+// givenFlags is where a context keeps the names of the flags on the command line.
+type givenFlags struct{}
+
+// given tells whether a flag stood on the command line: urfave/cli's IsSet counts the environment.
+func given(c *Context, name string) bool {
+	names, _ := c.Context.Value(givenFlags{}).([]string)
+	return slices.Contains(names, name)
 }

@@ -16,7 +16,7 @@ func DirFlag() Flag {
 
 // SocketFlag names the router's control socket.
 func SocketFlag() Flag {
-	return &StringFlag{Name: "socket", EnvVars: []string{"I2P_SOCKET"}, Usage: "the router's control `SOCKET` (default router.sock in a named --dir, else $XDG_RUNTIME_DIR/i2p/router.sock)"}
+	return &StringFlag{Name: "socket", EnvVars: []string{"I2P_SOCKET"}, Usage: "the router's control `SOCKET` (default router.sock in a named directory, else $XDG_RUNTIME_DIR/i2p/router.sock); a --dir on the command line outranks I2P_SOCKET"}
 }
 
 // RouterFlags are the flags of every verb that speaks to a router.
@@ -35,6 +35,17 @@ func DataDir(named string) (string, error) {
 		return "", WithHint(fmt.Errorf("no data directory: %w", err), "name one with --dir or I2P_DIR")
 	}
 	return filepath.Join(home, ".local", "state", "i2p"), nil
+}
+
+// NamedSocket is the control socket that the command line or the environment names, itself or by
+// its directory; empty: none. What the command line says outranks the environment, so that --dir
+// does not reach another router than its own where I2P_SOCKET is set.
+func NamedSocket(c *Context) string {
+	socket, dir := c.String("socket"), c.String("dir")
+	if dir != "" && (socket == "" || given(c, "dir") && !given(c, "socket")) {
+		return filepath.Join(dir, "router.sock")
+	}
+	return socket
 }
 
 // SocketPath is where a router's control socket is: where it was named, else in a data
@@ -74,7 +85,7 @@ func ConfigPath(named string) (path string, mustExist bool) {
 
 // Router returns a client of the router that the flags name.
 func Router(c *Context) (*client.Client, error) {
-	path, err := SocketPath(c.String("socket"), c.String("dir"))
+	path, err := SocketPath(NamedSocket(c), "")
 	if err == nil {
 		err = CheckSocket(path)
 	}

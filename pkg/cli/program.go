@@ -63,6 +63,7 @@ func (p Program) Run(ctx context.Context, args []string) error {
 		_, err := fmt.Fprintln(app.Writer, Version(p.Name))
 		return err
 	}
+	ctx = context.WithValue(ctx, givenFlags{}, arranged.flags)
 	out := &rememberingWriter{w: app.Writer}
 	app.Writer = out
 	if err := app.RunContext(ctx, append([]string{p.Name}, arranged.args...)); err != nil {

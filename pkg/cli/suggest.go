@@ -122,7 +122,7 @@ func (l *line) flagWords(flags []Flag, longOnly bool) []suggestion {
 	var words []suggestion
 	for _, f := range append(slices.Clone(flags), urfave.HelpFlag) {
 		list, isList := f.(urfave.DocGenerationSliceFlag)
-		given := slices.ContainsFunc(l.flags, func(g given) bool { return slices.Contains(f.Names(), g.name()) })
+		given := slices.ContainsFunc(l.flags, func(g typedFlag) bool { return slices.Contains(f.Names(), g.name()) })
 		if given && !(isList && list.IsSliceFlag()) {
 			continue
 		}
