@@ -69,7 +69,7 @@ func TestDeadPeer(t *testing.T) {
 					t.Errorf("a build message is refused: %v", err)
 				}
 			}
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(130 * time.Millisecond) // never when the session ends: that would dial while all is cut
 		}
 		synctest.Wait()
 		if stalled < 3*time.Second || stalled > 5*time.Second {
