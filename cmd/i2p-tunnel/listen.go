@@ -30,7 +30,8 @@ func listenCommand() *cli.Command {
 		Description: "Its address goes to stderr first; a line \"ready\" follows once peers can find it. Without -k the address\n" +
 			"is a new one each time; one that is in use on the router already is an error. With --keep further\n" +
 			"streams follow: to stdout one after another, and with nothing from stdin, or each to a command of its\n" +
-			"own. The command finds its peer in I2P_PEER.",
+			"own. The command finds its peer in I2P_PEER. Where it ends with a status other than 0, the peer gets\n" +
+			"what it wrote, and then sees the stream break off.",
 		Flags: tunnelFlags(cli.DurationFlag{Name: "timeout", Usage: "give up with status 5 when no stream came after `DURATION`", DefaultText: "never"},
 			&cli.StringFlag{Name: "key", Aliases: []string{"k"}, Usage: "private key `FILE` of the address, as i2p-keygen dest makes it"},
 			cli.Int(0, 65535, cli.IntFlag{Name: "port", Usage: "take streams to `PORT`", DefaultText: "0: to any port"}),
@@ -182,7 +183,7 @@ func (l *listening) receive(ctx context.Context, stream *client.Stream) error {
 }
 
 // run gives a stream to a shell command. Where the command fails, the peer sees the stream
-// break off.
+// break off behind what the command wrote.
 func (l *listening) run(ctx context.Context, command string, stream *client.Stream) error {
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
 	cmd.Env = append(os.Environ(), "I2P_PEER="+peerName(stream))
@@ -206,9 +207,11 @@ func (l *listening) run(ctx context.Context, command string, stream *client.Stre
 	err = cmd.Wait()
 	if err == nil {
 		err = stream.CloseWrite()
-	}
-	if err == nil {
-		err = finish(ctx, stream, fed)
+		if err == nil {
+			err = finish(ctx, stream, fed)
+		}
+	} else if stream.BreakOff() == nil {
+		finish(ctx, stream, fed) // it ends as broken, which the command's failure says better
 	}
 	stream.Close()
 	<-fed

@@ -43,6 +43,7 @@ type fate struct {
 	over   bool  // it has
 	closed bool  // by Close
 	shut   bool  // by CloseWrite
+	broken bool  // by BreakOff
 	abort  bool
 }
 
@@ -98,12 +99,14 @@ func (c *Conn) sync() {
 		}
 	}
 	abort := c.abort || c.closed && c.in.len() > 0
-	shut, closed := c.shut && c.out.len() == 0, c.closed
+	shut, closed, broken := c.shut && c.out.len() == 0, c.closed, c.broken
 	c.mu.Unlock()
 
 	switch { // the engine may call back from here
 	case abort:
 		c.e.Reset()
+	case shut && broken:
+		c.e.BreakOff()
 	case shut && closed:
 		c.e.Close()
 	case shut:
@@ -169,6 +172,16 @@ func (c *Conn) CloseWrite() error {
 	c.mu.Unlock()
 	c.h.touch(c)
 	return err
+}
+
+// BreakOff is CloseWrite for an end that is none: the peer reads what was written, and then that
+// the stream was reset.
+func (c *Conn) BreakOff() {
+	c.mu.Lock()
+	c.broken = c.writeError() == nil
+	c.shut = c.shut || c.broken
+	c.mu.Unlock()
+	c.h.touch(c)
 }
 
 // Close closes the stream. What was written is still delivered, except where

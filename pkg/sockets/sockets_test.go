@@ -389,6 +389,50 @@ func TestCloseDeliversWhatWasWritten(t *testing.T) {
 	})
 }
 
+// TestBreakOff: the peer reads what was written before, all of it, and then no end. Meanwhile
+// the other direction goes on.
+func TestBreakOff(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, _, _ := w.pair(t)
+		data := bytes.Repeat([]byte("0123456789"), 30000)
+		a.Write(data)
+		a.BreakOff()
+		if _, err := a.Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) {
+			t.Error(err)
+		}
+		b.Write([]byte("answer"))
+		if n, err := io.ReadFull(a, make([]byte, 6)); err != nil {
+			t.Errorf("%d bytes of the answer, %v", n, err)
+		}
+		got, err := io.ReadAll(b)
+		if !bytes.Equal(got, data) || !errors.Is(err, streaming.ErrReset) {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+		if err := a.Wait(t.Context()); !errors.Is(err, streaming.ErrAborted) {
+			t.Error(err)
+		}
+	})
+}
+
+// TestBreakOffLast: a peer that has gone does not keep what was broken off for long.
+func TestBreakOffLast(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, _, _, _ := w.pair(t)
+		w.mu.Lock()
+		w.cut = true
+		w.mu.Unlock()
+		a.Write([]byte("hello?"))
+		a.BreakOff()
+		begun := time.Now()
+		if err := a.Wait(t.Context()); !errors.Is(err, streaming.ErrAborted) {
+			t.Error(err)
+		}
+		if took := time.Since(begun); took < 50*time.Second || took > 70*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
 func TestPeerVanishes(t *testing.T) {
 	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
 		a, _, _, _ := w.pair(t)

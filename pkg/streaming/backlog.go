@@ -15,6 +15,7 @@ const (
 	finNone finState = iota
 	finWanted
 	finSent
+	finBroken // in place of an end there is a RESET
 )
 
 func (b *backlog) len() int { return len(b.bytes) - b.read }

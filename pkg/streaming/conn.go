@@ -123,6 +123,16 @@ func (c *Conn) CloseWrite() {
 	c.m.agenda.touch(c)
 }
 
+// BreakOff is CloseWrite for a stream whose end is none: the peer gets what was
+// written, and then RESET. Until then the other direction goes on.
+func (c *Conn) BreakOff() {
+	if c.state == gone || c.snd.backlog.fin != finNone {
+		return
+	}
+	c.snd.backlog.fin = finBroken
+	c.m.agenda.touch(c)
+}
+
 // Close closes both directions: what was written is still delivered, what
 // arrives from now on is answered with RESET. With unread data the stream is
 // reset at once, since the peer must not believe that we got it.

@@ -60,8 +60,18 @@ func (c *Conn) sendReset() {
 	c.m.emit(c, &p, true)
 }
 
-// end moves on where both directions have closed.
+// end moves on where both directions have closed, or ours was broken off.
 func (c *Conn) end(now instant) {
+	if broken, done := c.snd.broken(); broken && c.state == open {
+		if done {
+			c.abort(ErrAborted)
+		} else if c.endAt == never {
+			c.endAt = now + closingTime
+		} else {
+			c.endAt = max(c.endAt, c.snd.delivery.at+closingTime)
+		}
+		return
+	}
 	if c.state != open || !c.snd.finished() {
 		return
 	}
@@ -113,7 +123,9 @@ func (c *Conn) transmit(now instant) {
 	if c.state == gone {
 		return
 	}
-	c.end(now)
+	if c.end(now); c.state == gone {
+		return
+	}
 	if c.state != lingering {
 		for g := c.snd.next(now, c.mtu); g != nil; g = c.snd.next(now, c.mtu) {
 			c.sendSegment(now, g)
@@ -188,6 +200,10 @@ func (c *Conn) idleAt() instant {
 // expire does what the passing of time asks for; transmit follows.
 func (c *Conn) expire(now instant) {
 	if now >= c.endAt {
+		if broken, _ := c.snd.broken(); broken {
+			c.abort(ErrAborted)
+			return
+		}
 		var err error
 		if c.state != lingering {
 			if err = ErrTimeout; c.rcv.end.discard && c.snd.finished() {

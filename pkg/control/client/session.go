@@ -263,6 +263,10 @@ func (st *Stream) CloseWrite() error {
 	return st.UnixConn.CloseWrite()
 }
 
+// BreakOff ends the writing as a process does that is killed: the peer reads what was written,
+// and then that the stream broke off. Result waits for that.
+func (st *Stream) BreakOff() error { return st.UnixConn.CloseWrite() }
+
 // WriteTo writes what the peer sends to w until its end.
 func (st *Stream) WriteTo(w io.Writer) (int64, error) {
 	return io.Copy(w, struct{ io.Reader }{st})

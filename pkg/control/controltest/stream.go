@@ -58,6 +58,9 @@ func (s *stream) Reset() error {
 	return s.PipeReader.CloseWithError(ErrReset)
 }
 
+// BreakOff does not wait: what was written to a pipe has been read.
+func (s *stream) BreakOff() { s.Reset() }
+
 func (s *stream) Close() error {
 	s.w.Close()
 	return s.PipeReader.Close()

@@ -92,8 +92,10 @@ type Listener interface {
 type Stream interface {
 	net.Conn
 	CloseWrite() error
-	// Reset breaks the stream off, so that the peer sees an error and not an end.
+	// Reset breaks the stream off, so that the peer sees an error and not an end. BreakOff
+	// does once the peer has what was written.
 	Reset() error
+	BreakOff()
 	// Wait returns once a closed stream has ended: nil when all that was written has been
 	// acknowledged by the peer.
 	Wait(ctx context.Context) error

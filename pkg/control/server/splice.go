@@ -75,6 +75,9 @@ func splice(tool *net.UnixConn, buffered *bufio.Reader, stream Stream, announced
 			err = control.Errorf(control.Reset, "to the peer: %v", err)
 		case !announced():
 			err = control.Errorf(control.Reset, "the tool went away")
+			stream.BreakOff()
+			outbound <- err
+			return
 		default:
 			err = stream.CloseWrite()
 		}
