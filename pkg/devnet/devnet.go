@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -45,16 +44,21 @@ func New(cfg Config) (*Network, error) {
 		for _, hops := range []*int{&s.Exploratory.InLength, &s.Exploratory.OutLength, &s.Client.InLength, &s.Client.OutLength} {
 			*hops = min(*hops, cfg.Routers-1) // no tunnel has a router twice
 		}
-		if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
-			return nil, err
-		}
 		n, err := node.New(node.Config{Settings: s, Log: cfg.Log.With("router", i), Level: cfg.Level})
 		if err != nil {
+			d.Close()
 			return nil, fmt.Errorf("router %d: %w", i, err)
 		}
 		d.nodes = append(d.nodes, n)
 	}
 	return d, nil
+}
+
+// Close gives up the directories of a network that is not to run.
+func (d *Network) Close() {
+	for _, n := range d.nodes {
+		n.Close()
+	}
 }
 
 // Run runs the routers until ctx ends, one of them fails or all were stopped:

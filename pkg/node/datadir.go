@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"i2ptoolkit/pkg/atomicfile"
+	"i2ptoolkit/pkg/filelock"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/transport/ntcp2link"
 )
@@ -25,6 +26,9 @@ const (
 	portFile       = "port"
 )
 
+// lockFile is locked by the router whose directory it is.
+const lockFile = "router.lock"
+
 // dataDir is the path of a router's data directory. Where it is empty nothing is
 // kept.
 type dataDir string
@@ -37,6 +41,22 @@ func (d dataDir) create() error {
 		return nil
 	}
 	return os.MkdirAll(string(d), 0o700)
+}
+
+// lock makes the directory this router's alone. Two with one identity would be one router to all
+// others, and write the same files.
+func (d dataDir) lock() (release func(), err error) {
+	if d == "" {
+		return func() {}, nil
+	}
+	l, err := filelock.Take(d.path(lockFile))
+	if errors.Is(err, filelock.ErrHeld) {
+		return nil, fmt.Errorf("%s is in use by another router", d)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func() { l.Release() }, nil
 }
 
 // clear removes what was half-written when a router was killed.

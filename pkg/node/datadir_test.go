@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"bytes"
 	"errors"
 	"os"
@@ -34,9 +35,11 @@ func TestElGamalKeys(t *testing.T) {
 
 func TestDamagedIdentity(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := New(Config{Settings: settings(dir)}); err != nil {
+	n, err := New(Config{Settings: settings(dir)})
+	if err != nil {
 		t.Fatal(err)
 	}
+	n.Close()
 	for _, name := range []string{routerKeysFile, ntcp2KeysFile} {
 		path := filepath.Join(dir, name)
 		whole, err := os.ReadFile(path)
@@ -74,9 +77,48 @@ func TestLeftovers(t *testing.T) {
 		return err == nil
 	})
 	stop()
-	want := append(keep, routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile, "router.sock.lock")
+	want := append(keep, routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile, "router.lock", "router.sock.lock")
 	slices.Sort(want)
 	if got := names(t, dir); !slices.Equal(got, want) {
 		t.Errorf("the directory holds %v, expected %v", got, want)
 	}
+}
+
+// A directory has one router at a time, wherever their sockets are. One that fails to start gives
+// it back.
+func TestOneRouterADirectory(t *testing.T) {
+	dir := t.TempDir()
+	s := settings(dir)
+	n, err := New(Config{Settings: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := s
+	other.Socket = filepath.Join(t.TempDir(), "other.sock")
+	if _, err := New(Config{Settings: other}); err == nil || err.Error() != dir+" is in use by another router" {
+		t.Errorf("a second router: %v", err)
+	}
+	n.Close()
+	whole, err := os.ReadFile(filepath.Join(dir, routerKeysFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, keys := range [][]byte{whole[1:], whole} {
+		if err := os.WriteFile(filepath.Join(dir, routerKeysFile), keys, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		n, err = New(Config{Settings: other})
+	}
+	if err != nil {
+		t.Fatalf("after one that failed: %v", err)
+	}
+	stopped, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := n.Run(stopped); err != nil {
+		t.Fatal(err)
+	}
+	if n, err = New(Config{Settings: s}); err != nil {
+		t.Fatalf("after one that ran: %v", err)
+	}
+	n.Close()
 }

@@ -23,8 +23,7 @@ func socketPath(s config.Config) string {
 	return dataDir(s.DataDir).path("router.sock")
 }
 
-// open binds the socket, and returns what has it answer until ctx ends. Whoever has the
-// socket has the data directory.
+// open binds the socket, and returns what has it answer until ctx ends.
 func (d *door) open(to server.Node, log *slog.Logger) (run func(ctx context.Context) error, err error) {
 	if d.path == "" {
 		return func(context.Context) error { return nil }, nil

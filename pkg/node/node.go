@@ -58,6 +58,7 @@ type Node struct {
 	cfg       Config
 	hash      i2p.Hash
 	dir       dataDir
+	unlock    func() // gives the data directory up
 	settings  *reload.Settings
 	router    *router.Router
 	transport *transport.Transport
@@ -70,8 +71,31 @@ type Node struct {
 }
 
 // New makes a node. It reads or creates the router's identity, so that what is
-// wrong with the data directory is known at once.
+// wrong with the data directory is known at once. The directory is the node's
+// alone until Run returns, or until Close.
 func New(cfg Config) (*Node, error) {
+	dir := dataDir(cfg.Settings.DataDir)
+	if err := dir.create(); err != nil {
+		return nil, err
+	}
+	unlock, err := dir.lock()
+	if err != nil {
+		return nil, err
+	}
+	n, err := makeNode(cfg, dir)
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	n.unlock = unlock
+	return n, nil
+}
+
+// Close gives up the data directory of a node that is not to run.
+func (n *Node) Close() { n.unlock() }
+
+// makeNode puts the parts together.
+func makeNode(cfg Config, dir dataDir) (*Node, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -80,14 +104,11 @@ func New(cfg Config) (*Node, error) {
 	}
 	s := cfg.Settings
 	n := &Node{
-		cfg: cfg, dir: dataDir(s.DataDir), door: &door{path: socketPath(s)}, events: answers.NewHub(cfg.Now),
+		cfg: cfg, dir: dir, door: &door{path: socketPath(s)}, events: answers.NewHub(cfg.Now),
 		listening: make(chan struct{}), loaded: make(chan struct{}),
 	}
 	n.logbook, n.stopping = newLogbook(cfg.Log, cfg.Level, s.LogLevel), newStopping()
 	env := env.New(env.Config{Now: cfg.Now, Rand: cfg.Rand, Log: n.log, Gather: cfg.Gather})
-	if err := n.dir.create(); err != nil {
-		return nil, err
-	}
 	keys, err := n.dir.identity(env.Part("identity").Rand)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 // stop: no tunnels of others are taken on, those that run may run out, and
 // every peer is told.
 func (n *Node) Run(ctx context.Context) error {
+	defer n.unlock()
 	answer, err := n.door.open(&n.api, n.log)
 	if err != nil {
 		return err
@@ -21,7 +22,7 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	// The socket goes last: once it is gone, the next router may start.
+	// The socket goes last but for the lock of the directory: then the next router may start.
 	open, closeSocket := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeSocket()
 	door := newParts(open, cancel)

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/filelock"
 )
 
 // socket is a bound Unix socket and the lock that says that its owner lives.
 type socket struct {
 	path     string
 	listener net.Listener
-	lock     *os.File
+	lock     *filelock.Lock
 }
 
 // bind makes the socket with mode 0600 in a directory that it creates with 0700 where it
@@ -30,23 +31,19 @@ func bind(path string) (*socket, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := filelock.Take(path + ".lock")
+	if errors.Is(err, filelock.ErrHeld) {
+		return nil, fmt.Errorf("another router answers at %s", path)
+	}
 	if err != nil {
 		return nil, err
 	}
 	s := &socket{path: path, lock: lock}
-	if err := lockFile(lock); err != nil {
-		lock.Close()
-		if errors.Is(err, errLocked) {
-			return nil, fmt.Errorf("another router answers at %s", path)
-		}
-		return nil, fmt.Errorf("lock %s: %w", lock.Name(), err)
-	}
 	if err = s.clearStale(); err == nil {
 		s.listener, err = listen(path)
 	}
 	if err != nil {
-		lock.Close()
+		lock.Release()
 		return nil, err
 	}
 	return s, nil
@@ -93,10 +90,9 @@ func listen(path string) (net.Listener, error) {
 	return l, nil
 }
 
-// remove gives the socket up. The lock's file stays: removing it would let two routers
-// hold a lock at one path.
+// remove gives the socket up.
 func (s *socket) remove() {
 	s.listener.Close()
 	os.Remove(s.path)
-	s.lock.Close()
+	s.lock.Release()
 }

@@ -1,4 +1,4 @@
-package server
+package filelock
 
 import (
 	"errors"
@@ -7,15 +7,12 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// errLocked is that somebody else holds a lock.
-var errLocked = errors.New("locked")
-
-// lockFile takes the lock of a file, which the system gives up when its owner dies.
-func lockFile(f *os.File) error {
+// hold takes the lock of a file, which the system gives up when its owner dies.
+func hold(f *os.File) error {
 	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
 	err := windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, new(windows.Overlapped))
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
-		return errLocked
+		return ErrHeld
 	}
 	return err
 }
