@@ -54,6 +54,7 @@ func newVictim(t *testing.T) *victim {
 	}
 	s := config.Default()
 	s.DataDir, s.NetID, s.Testnet, s.Hosts = v.dir, killNetID, true, []string{"127.0.0.1"}
+	s.Socket = filepath.Join(v.dir, "router.sock")
 	s.Bootstrap = []string{v.bootstrap.Path()}
 	s.NTCP2.Listen = []string{"127.0.0.1:0"}
 	if err := os.WriteFile(v.config, s.AppendTo(nil), 0o600); err != nil {

@@ -142,15 +142,16 @@ func overlay(c *cli.Context, s *config.Config) {
 	if c.Bool("no-reseed") {
 		s.Reseed.Enabled = false
 	}
-	// The socket follows a directory that was named, wherever it was named. What reaches it with
-	// the same flags and environment knows no file, so a directory named there outranks the file's socket.
-	if dir := c.String("dir"); dir != "" {
+	// What reaches the socket with the same flags and environment knows no file: a directory named
+	// there outranks the file's socket, and the file's data_dir moves the data alone.
+	dir := c.String("dir")
+	if dir != "" {
 		s.DataDir = dir
 	}
 	if path := cli.NamedSocket(c); path != "" {
 		s.Socket = path
 	}
-	if path, err := cli.SocketPath(s.Socket, s.DataDir); err == nil {
+	if path, err := cli.SocketPath(s.Socket, dir); err == nil {
 		s.Socket = path
 	}
 }

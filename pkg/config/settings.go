@@ -43,8 +43,8 @@ const (
 func described() []Setting {
 	const lengths, quantities = options.MaxLength, options.MaxQuantity
 	return []Setting{
-		{Key: "data_dir", Flag: "dir", Doc: "The directory with the router's keys, its netDb and its other state.", Unset: "$XDG_STATE_HOME/i2p, else ~/.local/state/i2p", Reload: NextStart},
-		{Key: "socket", Flag: "socket", Doc: "The path of the control socket.", Unset: "router.sock in a directory that was named, else $XDG_RUNTIME_DIR/i2p/router.sock, else router.sock in the data directory", Reload: NextStart},
+		{Key: "data_dir", Flag: "dir", Doc: "The directory with the router's keys, its netDb and its other state. It has one router at a time. Unlike --dir it does not move the socket.", Unset: "$XDG_STATE_HOME/i2p, else ~/.local/state/i2p", Reload: NextStart},
+		{Key: "socket", Flag: "socket", Doc: "The path of the control socket. The other programs do not read this file: name a path other than theirs to them with --socket or I2P_SOCKET.", Unset: "where the other programs look: router.sock in a directory named by --dir or I2P_DIR, else $XDG_RUNTIME_DIR/i2p/router.sock, else router.sock in the default data directory", Reload: NextStart},
 		{Key: "log_level", Flag: "log-level", Doc: "The least important messages that are logged.", OneOf: []string{"debug", "info", "warn", "error"}, Reload: AtOnce},
 		{Key: "netid", Flag: "netid", Doc: "The network that the router belongs to. 2 is the public one; routers of different networks do not speak to each other.", Least: 1, Most: 255, Reload: NextStart},
 		{Key: "testnet", Flag: "testnet", Doc: "The network is private: no server is asked for routers unless it is named, reserved addresses may be published, and a tunnel may have several routers of one /16.", Reload: NextStart},
