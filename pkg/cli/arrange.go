@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	urfave "github.com/urfave/cli/v2"
+
+	"i2ptoolkit/pkg/i2p"
 )
 
 // arrangement is a command line in the order that urfave/cli understands: verbs, flags,
@@ -107,7 +109,7 @@ func (l *line) read(args []string) {
 			l.positions = append(l.positions, args[i+1:]...)
 			return
 		}
-		if a == "-" || !strings.HasPrefix(a, "-") {
+		if a == "-" || !strings.HasPrefix(a, "-") || isKey(a) {
 			if sub := find(l.verbs, a); sub != nil && len(l.positions) == 0 {
 				l.enter(sub)
 			} else {
@@ -131,10 +133,17 @@ func (l *line) read(args []string) {
 	}
 }
 
+// isKey tells a hash or a destination in I2P's base64, which may begin with "-". No flag that has a
+// meaning looks like the former, which ends in "=", nor is as long as the latter.
+func isKey(a string) bool {
+	n, err := i2p.ParseName(a)
+	return err == nil && (n.Kind == i2p.NameDestination || n.Kind == i2p.NameHash && strings.Contains(a, "="))
+}
+
 // isFlag tells whether an argument is one of the program's flags, or "--", and so no value
 // of the flag before it: that one's value was forgotten. As --flag=VALUE it would be one.
 func (l *line) isFlag(a string) bool {
-	if !strings.HasPrefix(a, "-") || a == "-" {
+	if !strings.HasPrefix(a, "-") || a == "-" || isKey(a) {
 		return false
 	}
 	name, _, _ := strings.Cut(strings.TrimLeft(a, "-"), "=")
