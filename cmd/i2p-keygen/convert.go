@@ -31,7 +31,7 @@ func privCommand() *cli.Command {
 			if keys == nil {
 				return cli.Dataf("priv: the input is public: a private key file is needed")
 			}
-			return writeText(c, i2p.EncodeBase64(keys.AppendTo(nil))+"\n")
+			return writeSecret(c, i2p.EncodeBase64(keys.AppendTo(nil))+"\n")
 		},
 	}
 }
@@ -55,6 +55,7 @@ func convertCommand() *cli.Command {
 			}
 			data := id.Bytes()
 			if keys != nil {
+				noteReadable(c)
 				data = keys.AppendTo(nil)
 			}
 			defer clear(data)

@@ -139,6 +139,7 @@ func writeKeys(c *cli.Context, keys *i2p.PrivateKeys) error {
 	}
 	data := keys.AppendTo(nil)
 	defer clear(data)
+	noteReadable(c)
 	if err := cli.WriteOutput(c, data); err != nil || toStdout {
 		return err
 	}

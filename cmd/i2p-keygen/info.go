@@ -35,8 +35,8 @@ func infoCommand() *cli.Command {
 		Name:      "info",
 		Usage:     "show a key file's or a destination's types and addresses",
 		ArgsUsage: "[FILE|-]",
-		Description: "Java I2P sends only to addresses of encryption type 0, whose key is unused, and a warning says where\n" +
-			"one has another, as routers do; java_sends in the JSON tells it too.",
+		Description: "Java I2P sends only to addresses of encryption type 0, whose key is unused. Routers have type 4, and so\n" +
+			"do addresses that it does not reach: nothing else tells their keys apart, and a note says so; java_sends in the JSON tells it too.",
 		Flags: []cli.Flag{cli.JSONFlag()},
 		Action: func(c *cli.Context) error {
 			keys, id, err := readKeys(c)
@@ -47,7 +47,7 @@ func infoCommand() *cli.Command {
 			if keys != nil {
 				info = describeKeys(keys)
 			}
-			cli.NoteJava(c, info.B32, id)
+			noteType(c, info.B32, id)
 			if c.Bool("json") {
 				return cli.PrintJSON(info)
 			}
@@ -68,6 +68,14 @@ func pubCommand() *cli.Command {
 			}
 			return cli.Printf("%s", i2p.EncodeBase64(id.Bytes()))
 		},
+	}
+}
+
+// noteType tells whom an encryption type is for. Nothing in a file of keys says whether they are a
+// router's or a destination's.
+func noteType(c *cli.Context, what string, id i2p.Identity) {
+	if !id.JavaSends() {
+		cli.Notef(c, "%s: encryption type %d is right for a router; to an address with it Java I2P sends nothing", what, id.CryptoType())
 	}
 }
 

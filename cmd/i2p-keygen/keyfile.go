@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/i2p"
@@ -129,6 +130,23 @@ func writeText(c *cli.Context, text string) error {
 	return err
 }
 
+// writeSecret is writeText of a secret.
+func writeSecret(c *cli.Context, text string) error {
+	noteReadable(c)
+	return writeText(c, text)
+}
+
+// noteReadable warns, unless -q was given, where a secret goes to a file that a shell has opened with
+// a mode by which others may read it.
+func noteReadable(c *cli.Context) {
+	if path := c.String("output"); path != "" && path != "-" || runtime.GOOS == "windows" { // which has no such modes
+		return
+	}
+	if info, err := os.Stdout.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o044 != 0 {
+		cli.Notef(c, "the key is secret, and others may read the file that stdout is (mode %04o): write keys with -o FILE, or with umask 077", info.Mode().Perm())
+	}
+}
+
 // errWrongType means that a key's type has no such form.
 var errWrongType = errors.New("keys of this type have no such form")
 
@@ -139,5 +157,5 @@ func writeJSON(c *cli.Context, v any) error {
 		return err
 	}
 	defer clear(b)
-	return writeText(c, string(b))
+	return writeSecret(c, string(b))
 }

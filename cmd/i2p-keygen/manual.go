@@ -10,8 +10,11 @@ func manual() cli.Manual {
 				"i2p-keygen dest -o key.dat",
 				"i2p-keygen info key.dat",
 			}},
-			{What: "The same in one pipeline:", Lines: []string{"i2p-keygen dest | tee key.dat | i2p-keygen info --json - | jq -r .b32"}},
-			{What: "An address that begins with a word and ends as wanted:", Lines: []string{"i2p-keygen vanity cat dog --suffix 23a -o pet.dat"}},
+			{What: "The same in one pipeline; what the shell opens itself has mode 0600 by the umask alone:", Lines: []string{
+				"i2p-keygen dest -o key.dat --json | jq -r .b32",
+				"(umask 077; i2p-keygen dest | tee key.dat | i2p-keygen info --json - | jq -r .b32)",
+			}},
+			{What: "An address that begins with one of the words, and ends as wanted:", Lines: []string{"i2p-keygen vanity cat dog --suffix 3a -o pet.dat"}},
 			{What: "Keep the key proper offline, and let a router have one that expires:", Lines: []string{"i2p-keygen offline --expires 30d -o online.dat key.dat"}},
 			{What: "What SAM takes, and what an address book has:", Lines: []string{
 				"i2p-keygen priv key.dat",

@@ -24,8 +24,8 @@ func vanityCommand() *cli.Command {
 		Name:      "vanity",
 		Usage:     "search for a destination whose address begins as wanted",
 		ArgsUsage: "[PREFIX]…",
-		Description: "An address that has one of the prefixes, suffixes or expressions is found; each character of five bits\n" +
-			"makes the search 32 times longer. Expressions see the address without .b32.i2p; one that begins with\n" +
+		Description: "An address that has one of the prefixes is found, or one of the suffixes, or where both are named one of\n" +
+			"each; or one that matches an expression. Each character of five bits makes the search 32 times longer. Expressions see the address without .b32.i2p; one that begins with\n" +
 			"^TEXT or ends with TEXT$ is as fast as a prefix or suffix, others are slow. The key file goes to stdout or\n" +
 			"-o FILE; with --count, -o names a directory for files ADDRESS.dat. Interrupted, the search keeps what was\n" +
 			"found, and with --resume goes on where it was; the file of --resume is as secret as a key file.",

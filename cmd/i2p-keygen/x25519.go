@@ -88,5 +88,5 @@ func printClientKeys(c *cli.Context, keys clientKeys) error {
 	if keys.Server != "" {
 		text += "server   " + keys.Server + "\nclient   " + keys.Client + "\n"
 	}
-	return writeText(c, text)
+	return writeSecret(c, text)
 }

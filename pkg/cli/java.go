@@ -3,8 +3,7 @@ package cli
 import "i2ptoolkit/pkg/i2p"
 
 // NoteJava warns, unless -q was given, of an address that Java I2P, which most
-// of the network runs, sends nothing to. What names it in the message. Of a
-// router's keys, which nothing tells from a destination's, it says so too.
+// of the network runs, sends nothing to. What names it in the message.
 func NoteJava(c *Context, what string, id i2p.Identity) {
 	if id.JavaSends() {
 		return

@@ -57,6 +57,9 @@ func (p Program) Man() []byte {
 		page.Text("Every command takes these:")
 		flagItems(page, commonFlags(nil))
 		page.Item("-h, --help", helpText)
+		if others := claims(p.Name, app.Commands); len(others) > 0 {
+			page.Paragraph("But " + strings.Join(others, ", and ") + ".")
+		}
 	}
 	for _, s := range p.Manual.Sections {
 		page.Section(s.Title)
@@ -174,6 +177,23 @@ func valueName(f Flag) string {
 		return name
 	}
 	return "VALUE"
+}
+
+// claims say which commands give a common option's name another meaning.
+func claims(parent string, commands []*Command) (all []string) {
+	for _, c := range commands {
+		name := parent + " " + c.Name
+		for _, f := range commonFlags(nil) {
+			for _, n := range f.Names() {
+				own := slices.ContainsFunc(c.Flags, func(g Flag) bool { return slices.Contains(g.Names(), n) && !isCommon(g) })
+				if own {
+					all = append(all, dashed(n)+" of "+name+" is another")
+				}
+			}
+		}
+		all = append(all, claims(name, c.Subcommands)...)
+	}
+	return all
 }
 
 // sentence makes one of a usage text.

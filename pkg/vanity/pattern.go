@@ -32,15 +32,16 @@ type pattern struct {
 const maxPatterns = 4096
 
 // NewPatterns compiles prefixes, suffixes and regular expressions of addresses without
-// ".b32.i2p".
+// ".b32.i2p". Where there are prefixes and suffixes, an address must have one of each.
 func NewPatterns(prefixes, suffixes, regexes []string) (*Patterns, error) {
 	p := &Patterns{}
+	var begins, ends []pattern
 	for _, s := range prefixes {
 		text := strings.ToLower(s)
 		if err := checkText("prefix", text); err != nil {
 			return nil, err
 		}
-		p.list = append(p.list, pattern{text: s, prefix: text, exact: true})
+		begins = append(begins, pattern{text: s, prefix: text, exact: true})
 	}
 	for _, s := range suffixes {
 		text := strings.TrimSuffix(strings.ToLower(s), ".b32.i2p")
@@ -50,8 +51,13 @@ func NewPatterns(prefixes, suffixes, regexes []string) (*Patterns, error) {
 		if end := text[len(text)-1]; end != 'a' && end != 'q' {
 			return nil, fmt.Errorf("vanity: suffix %q: an address ends in a or q, since its last character has one bit only", s)
 		}
-		p.list = append(p.list, pattern{text: s, suffix: text, exact: true})
+		ends = append(ends, pattern{text: s, suffix: text, exact: true})
 	}
+	both, err := combine(begins, ends)
+	if err != nil {
+		return nil, err
+	}
+	p.list = both
 	for _, s := range regexes {
 		one, err := newRegex(s)
 		if err != nil {
@@ -66,6 +72,26 @@ func NewPatterns(prefixes, suffixes, regexes []string) (*Patterns, error) {
 		return nil, fmt.Errorf("vanity: %d patterns, at most %d", len(p.list), maxPatterns)
 	}
 	return p, nil
+}
+
+// combine makes patterns that are each a prefix and a suffix, where both are wanted.
+func combine(begins, ends []pattern) ([]pattern, error) {
+	if len(begins) == 0 || len(ends) == 0 {
+		return append(begins, ends...), nil
+	}
+	if n := len(begins) * len(ends); n > maxPatterns {
+		return nil, fmt.Errorf("vanity: %d pairs of a prefix and a suffix, at most %d", n, maxPatterns)
+	}
+	var all []pattern
+	for _, b := range begins {
+		for _, e := range ends {
+			if len(b.prefix)+len(e.suffix) > addressLen {
+				return nil, fmt.Errorf("vanity: prefix %q and suffix %q: an address has %d characters", b.text, e.text, addressLen)
+			}
+			all = append(all, pattern{text: b.text + "…" + e.text, prefix: b.prefix, suffix: e.suffix, exact: true})
+		}
+	}
+	return all, nil
 }
 
 func checkText(kind, s string) error {

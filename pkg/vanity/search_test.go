@@ -23,8 +23,9 @@ func destination(t testing.TB, st sign.Type) i2p.Destination {
 func TestSearch(t *testing.T) {
 	for name, args := range map[string][3][]string{
 		"prefix":        {{"cat"}, nil, nil},
-		"several":       {{"ab3", "xyz2"}, {"qqa", "aaaq"}, nil},
+		"several":       {{"ab", "xyz"}, {"qa", "aq"}, nil},
 		"many":          {{"catz", "dogz", "cowz", "owlz", "batz", "ratz", "elkz"}, nil, nil},
+		"many pairs":    {{"ab", "cd", "ef"}, {"aq", "ba"}, nil},
 		"many suffixes": {nil, {"cata", "doga", "cowa", "owla", "bata", "rata"}, nil},
 		"suffix":        {nil, {"cata"}, nil},
 		"literal regex": {nil, nil, []string{"^ca.*ta$"}},
