@@ -33,6 +33,7 @@ func TestElGamalKeys(t *testing.T) {
 	}
 }
 
+// TestDamagedIdentity: a router's identity is never replaced silently.
 func TestDamagedIdentity(t *testing.T) {
 	dir := t.TempDir()
 	n, err := New(Config{Settings: settings(dir)})
@@ -63,6 +64,8 @@ func TestDamagedIdentity(t *testing.T) {
 	}
 }
 
+// TestLeftovers: what a killed router left half-written is removed, and
+// nothing else.
 func TestLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	keep := []string{".hidden", "notes.txt", ".router", "router.keys.bak"}

@@ -214,17 +214,15 @@ func TestNTCP2Junk(t *testing.T) {
 	}
 }
 
-// TestControlJunk: nonsense at the control socket harms nobody.
-func TestControlJunk(t *testing.T) {
-	var log logBuffer
-	n, stop := start(t, Config{Settings: settings(t.TempDir()), Log: log.debug()})
+// controlProbes are what no tool would send to a control socket.
+func controlProbes() []string {
 	random := rand.NewChaCha8([32]byte{2})
 	noise := make([]byte, 10000)
 	random.Read(noise)
 	post := func(path, body string) string {
 		return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: router\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body)
 	}
-	probes := []string{
+	return []string{
 		"", "\x00", "\r\n\r\n\r\n", string(noise), strings.Repeat("A", 1<<20),
 		"GET / HTTP/1.1\r\n\r\n", "GET /v1/status HTTP/9.9\r\nHost: x\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 		"GET /v1/../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -244,6 +242,13 @@ func TestControlJunk(t *testing.T) {
 		"DELETE /v1/status HTTP/1.1\r\nHost: x\r\n\r\n", "GET /v1/wait?for=spring HTTP/1.1\r\nHost: x\r\n\r\n",
 		"GET /v1/netdb?kind=%ff HTTP/1.1\r\nHost: x\r\n\r\n",
 	}
+}
+
+// TestControlJunk: nonsense at the control socket harms nobody.
+func TestControlJunk(t *testing.T) {
+	var log logBuffer
+	n, stop := start(t, Config{Settings: settings(t.TempDir()), Log: log.debug()})
+	probes := controlProbes()
 	before := heap()
 	var wg sync.WaitGroup
 	for i := range 4 * len(probes) {

@@ -17,6 +17,8 @@ import (
 	"i2ptoolkit/pkg/routerinfo"
 )
 
+// TestBootstrapIsKept: what the bootstrap names is in the netDb at once, not
+// only when the router stops.
 func TestBootstrapIsKept(t *testing.T) {
 	from := t.TempDir()
 	out, err := netdbdir.Open(from)
@@ -39,6 +41,8 @@ func TestBootstrapIsKept(t *testing.T) {
 	}
 }
 
+// TestSourcesAreKept: a router that we were only told of, and one that we know of
+// only because we asked, are that after a restart as well, until it is otherwise.
 func TestSourcesAreKept(t *testing.T) {
 	s := settings(t.TempDir())
 	known := strangers(t, 2)
@@ -71,6 +75,8 @@ func TestSourcesAreKept(t *testing.T) {
 	expect(map[*routerinfo.RouterInfo]string{told: "r", sought: "r"})
 }
 
+// TestPrune: files that are damaged or of no use go; those of other kinds
+// stay, and so does everything where not one RouterInfo can be used.
 func TestPrune(t *testing.T) {
 	fill := func(t *testing.T, infos ...*routerinfo.RouterInfo) (dir string, good []string) {
 		dir = t.TempDir()
@@ -138,6 +144,7 @@ func TestPrune(t *testing.T) {
 	})
 }
 
+// TestProfiles: what was learnt about peers outlives a restart.
 func TestProfiles(t *testing.T) {
 	dir := t.TempDir()
 	a, stop := start(t, Config{Settings: settings(dir)})
@@ -150,6 +157,7 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
+// loadedProfiles are those that a router starts with.
 func loadedProfiles(t *testing.T, dir string, log *slog.Logger) *profile.Table {
 	t.Helper()
 	k, err := newKeeper(dataDir(dir), i2p.Hash{}, log, time.Now)
@@ -159,6 +167,7 @@ func loadedProfiles(t *testing.T, dir string, log *slog.Logger) *profile.Table {
 	return k.loadProfiles(profile.Config{})
 }
 
+// TestDamagedProfiles: they are never a reason not to start.
 func TestDamagedProfiles(t *testing.T) {
 	full := profile.New(profile.Config{})
 	for i := range 20 {

@@ -23,7 +23,6 @@ import (
 const testNetID = 99
 
 // settings are those of a router of a private network on loopback.
-
 func settings(dir string) config.Config {
 	s := config.Default()
 	s.DataDir, s.NetID, s.Testnet, s.LogLevel = dir, testNetID, true, "warn"
@@ -52,9 +51,7 @@ func (l *logBuffer) String() string {
 func (l *logBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
 // start runs a node until the function that it returns is called, or the test
-
 // ends. It returns once the node listens.
-
 func start(t *testing.T, cfg Config) (*Node, func()) {
 	t.Helper()
 	n, err := New(cfg)
@@ -77,7 +74,6 @@ func start(t *testing.T, cfg Config) (*Node, func()) {
 }
 
 // stranger makes a RouterInfo of a network.
-
 func stranger(t *testing.T, seed byte, netID int, published time.Time) *routerinfo.RouterInfo {
 	t.Helper()
 	random := rand.NewChaCha8([32]byte{seed})
@@ -113,7 +109,6 @@ func strangers(t *testing.T, n int) []*routerinfo.RouterInfo {
 }
 
 // names lists what a directory holds, and its subdirectories.
-
 func names(t *testing.T, dir string) []string {
 	t.Helper()
 	var out []string
@@ -132,9 +127,7 @@ func names(t *testing.T, dir string) []string {
 }
 
 // TestRestart: a router is the same router after a restart, on the same port,
-
 // and knows whom it knew.
-
 func TestRestart(t *testing.T) {
 	dir := t.TempDir()
 	a, stop := start(t, Config{Settings: settings(dir)})
@@ -165,7 +158,6 @@ func TestRestart(t *testing.T) {
 }
 
 // awaitKnown waits until a node knows so many others.
-
 func awaitKnown(t *testing.T, n *Node, want int) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); n.Status().Known.Routers != want; time.Sleep(time.Millisecond) {
@@ -174,27 +166,3 @@ func awaitKnown(t *testing.T, n *Node, want int) {
 		}
 	}
 }
-
-// TestBootstrapIsKept: what the bootstrap names is in the netDb at once, not
-
-// only when the router stops.
-
-// TestSourcesAreKept: a router that we were only told of, and one that we know of
-
-// only because we asked, are that after a restart as well, until it is otherwise.
-
-// TestPrune: files that are damaged or of no use go; those of other kinds
-
-// stay, and so does everything where not one RouterInfo can be used.
-
-// TestProfiles: what was learnt about peers outlives a restart.
-
-// loadedProfiles are those that a router starts with.
-
-// TestDamagedProfiles: they are never a reason not to start.
-
-// TestDamagedIdentity: a router's identity is never replaced silently.
-
-// TestLeftovers: what a killed router left half-written is removed, and
-
-// nothing else.
