@@ -20,6 +20,9 @@ const (
 
 func (b *backlog) len() int { return len(b.bytes) - b.read }
 
+// broken reports whether the application broke off.
+func (b *backlog) broken() bool { return b.fin == finBroken }
+
 // write takes as much as there is room for.
 func (b *backlog) write(p []byte) int {
 	if b.fin != finNone {

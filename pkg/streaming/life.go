@@ -62,12 +62,13 @@ func (c *Conn) sendReset() {
 
 // end moves on where both directions have closed, or ours was broken off.
 func (c *Conn) end(now instant) {
-	if broken, done := c.snd.broken(); broken && c.state == open {
-		if done {
+	if c.snd.backlog.broken() && c.state == open {
+		switch {
+		case c.snd.backlog.len() == 0 && c.snd.flight.empty():
 			c.abort(ErrAborted)
-		} else if c.endAt == never {
+		case c.endAt == never:
 			c.endAt = now + closingTime
-		} else {
+		default:
 			c.endAt = max(c.endAt, c.snd.delivery.at+closingTime)
 		}
 		return
@@ -200,7 +201,7 @@ func (c *Conn) idleAt() instant {
 // expire does what the passing of time asks for; transmit follows.
 func (c *Conn) expire(now instant) {
 	if now >= c.endAt {
-		if broken, _ := c.snd.broken(); broken {
+		if c.snd.backlog.broken() {
 			c.abort(ErrAborted)
 			return
 		}

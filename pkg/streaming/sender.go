@@ -50,12 +50,6 @@ func newSender(sh *shared, stats *Totals, end *farEnd) sender {
 // finished reports whether all, CLOSE included, was acknowledged.
 func (s *sender) finished() bool { return s.backlog.fin == finSent && s.flight.empty() }
 
-// broken reports whether the application broke off, and whether all that it had
-// written before is acknowledged.
-func (s *sender) broken() (broken, done bool) {
-	return s.backlog.fin == finBroken, s.backlog.len() == 0 && s.flight.empty()
-}
-
 func (s *sender) window() float64 { return min(s.cc.window, s.far.window) }
 
 // room reports whether the window lets a packet go. Where the peer is missing
