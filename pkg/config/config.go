@@ -185,7 +185,8 @@ func public(a netip.Addr) bool {
 
 // ListenAddrs are the addresses for NTCP2 to bind: those named, else one for each
 // published address: the address itself on loopback (a test network on one machine),
-// else every address of its family, as the machine's may change.
+// else every address of its family, as the machine's may change. What another of them
+// covers is left out: nothing can be bound twice.
 func (c Config) ListenAddrs() []netip.AddrPort {
 	var out []netip.AddrPort
 	for _, l := range c.NTCP2.Listen {
@@ -194,9 +195,8 @@ func (c Config) ListenAddrs() []netip.AddrPort {
 		}
 	}
 	if len(out) > 0 {
-		return out
+		return uncovered(out)
 	}
-	seen := make(map[netip.Addr]bool)
 	for _, h := range c.PublishedHosts() {
 		switch {
 		case h.IsLoopback():
@@ -205,13 +205,27 @@ func (c Config) ListenAddrs() []netip.AddrPort {
 		default:
 			h = netip.IPv6Unspecified()
 		}
-		if !seen[h] {
-			seen[h] = true
-			out = append(out, netip.AddrPortFrom(h, uint16(c.Port)))
-		}
+		out = append(out, netip.AddrPortFrom(h, uint16(c.Port)))
 	}
 	if len(out) == 0 {
 		out = append(out, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(c.Port)))
+	}
+	return uncovered(out)
+}
+
+// uncovered are the addresses without those that come a second time, or that the unspecified
+// address of their family covers at their port.
+func uncovered(all []netip.AddrPort) []netip.AddrPort {
+	var out []netip.AddrPort
+	for i, ap := range all {
+		every := netip.IPv6Unspecified()
+		if ap.Addr().Unmap().Is4() {
+			every = netip.IPv4Unspecified()
+		}
+		whole := netip.AddrPortFrom(every, ap.Port())
+		if !slices.Contains(all[:i], ap) && (ap == whole || !slices.Contains(all, whole)) {
+			out = append(out, ap)
+		}
 	}
 	return out
 }

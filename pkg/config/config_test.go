@@ -88,6 +88,10 @@ func TestListenAddrs(t *testing.T) {
 		{"port = 5\ntestnet = true\nhost = ['127.0.0.7']", []string{"127.0.0.7:5"}},
 		{"port = 5\ntestnet = true\nhost = ['10.1.0.1']", []string{"0.0.0.0:5"}},
 		{"port = 5\nntcp2.listen = ['127.0.0.1:9']", []string{"127.0.0.1:9"}},
+		{"port = 5\ntestnet = true\nhost = ['127.0.0.1', '8.8.8.8']", []string{"0.0.0.0:5"}},
+		{"port = 5\ntestnet = true\nhost = ['8.8.8.8', '::1', '127.0.0.1', '127.0.0.2']", []string{"0.0.0.0:5", "[::1]:5"}},
+		{"testnet = true\nhost = ['127.0.0.1', '127.0.0.2', '127.0.0.1']", []string{"127.0.0.1:0", "127.0.0.2:0"}},
+		{"ntcp2.listen = ['127.0.0.1:9', '0.0.0.0:9', '127.0.0.1:8', '127.0.0.1:8', '[::1]:9']", []string{"0.0.0.0:9", "127.0.0.1:8", "[::1]:9"}},
 	} {
 		c, err := Parse([]byte(tt.text))
 		if err != nil {
