@@ -27,13 +27,16 @@ type Config struct {
 // Network is a private network of routers on loopback. They are real routers
 // that speak to each other as all do; only their addresses and the network id
 // keep them to themselves.
-type Network struct{ nodes []*node.Node }
+type Network struct {
+	nodes      []*node.Node
+	introduced chan struct{} // closed once all have been told of the others
+}
 
 const netID = 99
 
 // New makes the routers. A third of them, two at least, are floodfills.
 func New(cfg Config) (*Network, error) {
-	d := &Network{}
+	d := &Network{introduced: make(chan struct{})}
 	for i := range cfg.Routers {
 		s := config.Default()
 		s.DataDir = filepath.Join(cfg.Dir, strconv.Itoa(i))
@@ -44,7 +47,9 @@ func New(cfg Config) (*Network, error) {
 		for _, hops := range []*int{&s.Exploratory.InLength, &s.Exploratory.OutLength, &s.Client.InLength, &s.Client.OutLength} {
 			*hops = min(*hops, cfg.Routers-1) // no tunnel has a router twice
 		}
-		n, err := node.New(node.Config{Settings: s, Log: cfg.Log.With("router", i), Level: cfg.Level})
+		n, err := node.New(node.Config{
+			Settings: s, Log: cfg.Log.With("router", i), Level: cfg.Level, Introduced: d.introduced,
+		})
 		if err != nil {
 			d.Close()
 			return nil, fmt.Errorf("router %d: %w", i, err)
@@ -89,6 +94,7 @@ func (d *Network) Run(ctx context.Context, ready func() error) error {
 	})
 	wg.Go(func() {
 		d.introduce(lives)
+		close(d.introduced)
 		for i, n := range d.nodes {
 			n.Wait(lives[i], control.WaitTunnels) // an error: it was stopped
 		}

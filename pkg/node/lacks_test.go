@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"strings"
 	"testing"
 )
@@ -15,4 +16,21 @@ func TestLackIsTold(t *testing.T) {
 	if got := n.Status().Lacks; !strings.HasPrefix(got, lack) {
 		t.Errorf("the status says %q", got)
 	}
+}
+
+// TestLackBeforeIntroductions: a router that is going to be told of others does not warn before.
+func TestLackBeforeIntroductions(t *testing.T) {
+	var log logBuffer
+	introduced := make(chan struct{})
+	n, stop := start(t, Config{Settings: settings(t.TempDir()), Log: log.logger(), Introduced: introduced})
+	defer stop()
+	<-n.loaded
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	n.tellLacks(ended) // it would look once before it sees the end
+	if strings.Contains(log.String(), "no tunnels") {
+		t.Error("it warns before anybody was introduced")
+	}
+	close(introduced)
+	await(t, "a warning", func() bool { return strings.Contains(log.String(), "no tunnels") })
 }

@@ -47,6 +47,9 @@ type Config struct {
 	// Reread gives the settings as a reload finds them; nil where there is
 	// nothing to read again.
 	Reread func() (config.Config, error)
+	// Introduced is closed once the router was told of others by Learn, where
+	// it will be: before, it is no lack that it knows none. It may be nil.
+	Introduced <-chan struct{}
 	// Ready is called once the router listens and its control socket answers.
 	Ready func() error
 }

@@ -109,6 +109,13 @@ func (n *Node) onceLoaded(run func(context.Context) error) func(context.Context)
 
 // tellLacks has the log say what keeps the router from its work.
 func (n *Node) tellLacks(ctx context.Context) error {
+	if n.cfg.Introduced != nil {
+		select {
+		case <-n.cfg.Introduced:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 	n.WatchLacks(ctx, func(lack string) { n.log.Warn("no tunnels", "reason", lack) })
 	return nil
 }
