@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 
 	"i2ptoolkit/pkg/cli"
@@ -29,6 +30,11 @@ func carry(ctx context.Context, stream *client.Stream, h *hold) error {
 	_, outErr := io.Copy(io.MultiWriter(h, os.Stdout), stream)
 	h.ended()
 	if outErr != nil && ctx.Err() == nil {
+		if op := new(net.OpError); errors.As(outErr, &op) { // the router's doing: it knows why
+			if _, err := stream.Result(ctx); err != nil {
+				return err
+			}
+		}
 		stream.Close() // stdout is full or gone: the peer must not believe that we have it all
 		return outErr
 	}

@@ -414,6 +414,24 @@ func TestBreakOff(t *testing.T) {
 	})
 }
 
+// TestResetAfterTheEnd: who still writes to a peer that has closed, and gone, is told that it
+// has gone.
+func TestResetAfterTheEnd(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, _, _ := w.pair(t)
+		b.CloseWrite()
+		if _, err := io.ReadAll(a); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		b.Abort()
+		time.Sleep(time.Second)
+		if _, err := a.Write([]byte("x")); !errors.Is(err, streaming.ErrReset) {
+			t.Errorf("Write: %v", err)
+		}
+	})
+}
+
 // TestBreakOffLast: a peer that has gone does not keep what was broken off for long.
 func TestBreakOffLast(t *testing.T) {
 	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {

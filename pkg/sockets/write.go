@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"os"
+
+	"i2ptoolkit/pkg/streaming"
 )
 
 // Write queues p, and waits while too much is queued.
@@ -109,8 +111,10 @@ func (c *Conn) writeError() error {
 		return net.ErrClosed
 	case c.over && c.err != nil:
 		return c.err
-	case c.over, c.shut:
+	case c.shut:
 		return io.ErrClosedPipe
+	case c.over: // after the peer's end, which is no error to who reads
+		return streaming.ErrReset
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -141,6 +142,17 @@ func TestToolThatDiesBreaksTheStreamOff(t *testing.T) {
 	_, err := acceptor.Result(ctx)
 	if !errors.Is(err, &control.Error{Code: control.Reset}) {
 		t.Errorf("the stream ended with %v, expected a reset", err)
+	}
+}
+
+// TestResetIsTheReason: of a stream that the peer broke off it is told that it was, and not what
+// followed from it here.
+func TestResetIsTheReason(t *testing.T) {
+	ctx, c := start(t, &controltest.Node{})
+	_, acceptor, dialing := streams(t, ctx, c)
+	dialing.Close()
+	if _, err := acceptor.Result(ctx); fmt.Sprint(err) != "from the peer: "+controltest.ErrReset.Error() {
+		t.Errorf("the reason: %v", err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"i2ptoolkit/pkg/control"
 )
@@ -63,40 +64,56 @@ func (s *Server) become(w http.ResponseWriter, r *http.Request, sess *session, s
 }
 
 // splice copies both ways. An end of one direction is passed on as such, and the other
-// goes on; a failure of one breaks both off. An end of the tool's that was not announced
-// is a failure: a killed process leaves the same end as one that has finished.
+// goes on; a failure of one breaks both off, and is the one that is told: the other fails
+// because of it. An end of the tool's that was not announced is a failure: a killed process
+// leaves the same end as one that has finished.
 func splice(tool *net.UnixConn, buffered *bufio.Reader, stream Stream, announced func() bool) (in, out uint64, err error) {
-	outbound := make(chan error, 1)
-	go func() {
+	failed := make(chan error, 2)
+	fail := func(err error) {
+		failed <- err
+		stream.Reset()
+	}
+	var outbound sync.WaitGroup
+	outbound.Go(func() {
 		n, err := io.Copy(stream, onlyReader{buffered})
 		out = uint64(n)
-		switch {
-		case err != nil:
-			err = control.Errorf(control.Reset, "to the peer: %v", err)
-		case !announced():
-			err = control.Errorf(control.Reset, "the tool went away")
+		if err == nil && !announced() {
+			failed <- errToolGone
 			stream.BreakOff()
-			outbound <- err
 			return
-		default:
+		}
+		if err == nil {
 			err = stream.CloseWrite()
 		}
 		if err != nil {
-			stream.Reset()
+			fail(broken("to the peer", err))
 		}
-		outbound <- err
-	}()
-	n, inErr := io.Copy(onlyWriter{tool}, stream)
+	})
+	n, err := io.Copy(onlyWriter{tool}, stream)
 	in = uint64(n)
-	if inErr != nil {
-		inErr = control.Errorf(control.Reset, "from the peer: %v", inErr)
-		stream.Reset()
+	if err != nil {
+		fail(broken("from the peer", err))
 		tool.Close()
 	} else {
 		tool.CloseWrite()
 	}
-	outErr := <-outbound
-	return in, out, errors.Join(outErr, inErr)
+	outbound.Wait()
+	select {
+	case err = <-failed:
+	default:
+	}
+	return in, out, err
+}
+
+var errToolGone = control.Errorf(control.Reset, "the tool went away")
+
+// broken says what broke a direction: the stream, or the tool's connection, whose errors alone
+// are a net.OpError.
+func broken(direction string, err error) error {
+	if tool := new(net.OpError); errors.As(err, &tool) {
+		return errToolGone
+	}
+	return control.Errorf(control.Reset, "%s: %v", direction, err)
 }
 
 // onlyReader and onlyWriter hide the tool's ReadFrom and WriteTo, so that the stream's are
