@@ -8,6 +8,7 @@ import (
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/config"
+	"i2ptoolkit/pkg/node"
 )
 
 func configFlag() cli.Flag {
@@ -179,8 +180,11 @@ func configCommand() *cli.Command {
 				Usage: "tell whether the configuration is good",
 				Flags: append(settingFlags(), cli.RouterFlags()...),
 				Action: func(c *cli.Context) error {
-					_, err := readSettings(c)
-					return err
+					s, err := readSettings(c)
+					if err != nil {
+						return err
+					}
+					return cli.BadData("", node.CheckReseed(s))
 				},
 			},
 			{

@@ -110,6 +110,9 @@ func Parse(text []byte) (Config, error) {
 	c := Default()
 	meta, err := toml.Decode(string(text), &c)
 	if err != nil {
+		if wrong := wrongType(text); wrong != nil {
+			return Config{}, placed(text, wrong)
+		}
 		return Config{}, plainSyntax(err)
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {

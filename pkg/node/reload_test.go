@@ -97,7 +97,7 @@ func TestReload(t *testing.T) {
 	r.refused(control.BadData, "line 3: no such key", func(*config.Config) { r.err = errors.New("line 3: no such key") })
 	r.refused(control.BadData, "log_level", func(s *config.Config) { s.LogLevel = "loud" })
 	r.refused(control.BadData, "hidden", func(s *config.Config) { s.Hidden, s.Floodfill = true, true })
-	r.refused(control.BadData, "reseed.certs", func(s *config.Config) { s.Reseed.Certs = []string{filepath.Join(t.TempDir(), "none")} })
+	r.refused(control.Internal, "reseed.certs", func(s *config.Config) { s.Reseed.Certs = []string{filepath.Join(t.TempDir(), "none")} })
 	families, err := r.Metrics()
 	if err != nil {
 		t.Fatal(err)

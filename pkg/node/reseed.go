@@ -57,6 +57,12 @@ func (n *Node) newJoiner(env env.Env, policies reseedPolicies) error {
 	return nil
 }
 
+// CheckReseed tells whether the settings of reseeds are good, and the files that they name.
+func CheckReseed(s config.Config) error {
+	_, err := reseedClient(s)
+	return err
+}
+
 func reseedClient(s config.Config) (c fetch.Config, err error) {
 	c = fetch.Config{NetID: s.NetID, Proxy: s.Reseed.Proxy, Trust: reseed.TrustKnown()}
 	if len(s.Reseed.Certs) > 0 {

@@ -5,6 +5,8 @@ package reload
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"slices"
 	"strings"
@@ -120,6 +122,15 @@ func (r *Reloader) Reload(ctx context.Context) (control.Reloaded, error) {
 	return out, err
 }
 
+// refusal tells settings that are wrong from a file that cannot be read.
+func refusal(err error) error {
+	var file *fs.PathError
+	if !errors.As(err, &file) {
+		return control.Errorf(control.BadData, "%v", err)
+	}
+	return control.Errorf(control.Internal, "%s", strings.Replace(err.Error(), file.Error(), file.Path+": "+file.Err.Error(), 1))
+}
+
 func (r *Reloader) reload(ctx context.Context) (control.Reloaded, error) {
 	if r.cfg.Read == nil {
 		return control.Reloaded{}, control.Errorf(control.BadRequest, "this router has no settings to read again")
@@ -129,7 +140,7 @@ func (r *Reloader) reload(ctx context.Context) (control.Reloaded, error) {
 		err = to.Check()
 	}
 	if err != nil {
-		return control.Reloaded{}, control.Errorf(control.BadData, "%v", err)
+		return control.Reloaded{}, refusal(err)
 	}
 	asked, holds := r.cfg.Settings.asked, r.cfg.Settings.Current()
 	changed := asked.Changed(to)
@@ -141,7 +152,7 @@ func (r *Reloader) reload(ctx context.Context) (control.Reloaded, error) {
 	to.Port = holds.Port // one that was drawn
 	apply, atOnce, err := r.prepare(ctx, changed, holds, to)
 	if err != nil {
-		return control.Reloaded{}, control.Errorf(control.BadData, "%v", err)
+		return control.Reloaded{}, refusal(err)
 	}
 	out, announce := control.Reloaded{Changed: []control.Change{}}, false
 	for _, c := range changed {
