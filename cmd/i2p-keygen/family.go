@@ -80,7 +80,7 @@ func writeFamily(c *cli.Context, f family.Family) error {
 	if err := cli.CreateFile(c, files.Key, key, force); err != nil {
 		return err
 	}
-	if err := cli.CreateFile(c, files.Certificate, certificate, force); err != nil {
+	if err := cli.CreatePublic(c, files.Certificate, certificate, force); err != nil {
 		return err
 	}
 	if c.Bool("json") {

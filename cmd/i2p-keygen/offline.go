@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -70,7 +71,12 @@ func parseExpiry(s string, now time.Time) (uint32, error) {
 
 func parseWhen(s string, now time.Time) (time.Time, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
-		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+		most := uint64(math.MaxUint32-now.Unix()) / (24 * 60 * 60)
+		n, err := strconv.ParseUint(days, 10, 64)
+		if err == nil && n > most || errors.Is(err, strconv.ErrRange) {
+			return time.Time{}, fmt.Errorf("--expires %s: too many days, at most %d are left until 2106", s, most)
+		}
+		if err == nil {
 			return now.AddDate(0, 0, int(n)), nil
 		}
 	}

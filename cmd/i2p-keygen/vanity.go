@@ -157,10 +157,10 @@ func (s *vanitySearch) findAll(ctx context.Context) error {
 		}
 		keys := *s.state.keys
 		keys.Identity = found.Destination.Identity
+		s.found.Add(1)
 		if err := s.write(&keys); err != nil {
 			return err
 		}
-		s.found.Add(1)
 		if err := s.state.renew(s.signing); err != nil {
 			return err
 		}

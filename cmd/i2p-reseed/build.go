@@ -253,6 +253,9 @@ func explain(c *cli.Context, report reseed.Report, err error) error {
 	if report.Rejected["unreachable"] > 0 && !c.Bool("testnet") {
 		return cli.WithHint(err, "--testnet takes routers of private networks")
 	}
+	if n := report.Rejected["other network"]; n > 0 && n == report.Seen {
+		return cli.WithHint(err, "--netid names another network than %d", c.Int("netid"))
+	}
 	return err
 }
 

@@ -129,7 +129,7 @@ func extractRouters(c *cli.Context, in *cli.Peeked, t *reseed.Trust, now time.Ti
 		cli.Notef(c, "%s: %s rejected: %s", in.Name, words.Count(r.count, "RouterInfo"), r)
 	}
 	if len(bundle.Infos) == 0 {
-		return fmt.Errorf("%s: no RouterInfo that a router would take", in.Name)
+		return hintNetwork(fmt.Errorf("%s: no RouterInfo that a router would take", in.Name), bundle.Rejected)
 	}
 	netDb, err := netdbdir.Open(dir)
 	if err != nil {

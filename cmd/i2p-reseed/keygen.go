@@ -99,7 +99,7 @@ func writePair(c *cli.Context, p pair, name string, key, certificate []byte) err
 	if err := cli.CreateFile(c, p.Key, key, force); err != nil {
 		return err
 	}
-	if err := cli.CreateFile(c, p.Certificate, certificate, force); err != nil {
+	if err := cli.CreatePublic(c, p.Certificate, certificate, force); err != nil {
 		return err
 	}
 	if c.Bool("json") {

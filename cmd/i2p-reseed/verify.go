@@ -85,7 +85,7 @@ func verify(c *cli.Context, path string, t *reseed.Trust, now time.Time) (verdic
 			n := len(b.Infos)
 			v.Routers = &n
 			v.Rejected = b.Rejected
-			err = useless(v)
+			err = hintNetwork(useless(v), b.Rejected)
 		}
 	} else {
 		err = verifyStream(c, in, t, h, now, io.Discard)
@@ -113,6 +113,20 @@ func useless(v verdict) error {
 		return fmt.Errorf("%w: it has none at all", errUseless)
 	}
 	return fmt.Errorf("%w: %s", errUseless, strings.Join(reasons, ", "))
+}
+
+// hintNetwork adds to an error that there are RouterInfos of another network.
+func hintNetwork(err error, rejected []reseed.Rejection) error {
+	if err == nil {
+		return nil
+	}
+	for _, r := range rejected {
+		var id, expected int
+		if n, _ := fmt.Sscanf(r.Reason, reseed.OtherNetwork, &id, &expected); n == 2 {
+			return cli.WithHint(err, "--netid %d takes those of network %d", id, id)
+		}
+	}
+	return err
 }
 
 // verifyBundle reads a reseed bundle whose signature must be good.

@@ -48,9 +48,12 @@ func (p Program) arrange(app *urfave.App, args []string) (arrangement, error) {
 	}
 	if misses { // a verb, and whose flags these are is anyone's guess
 		flags, l.flags = nil, nil
-		if l.helps {
+		if l.helps && len(l.positions) == 0 {
 			l.flags = []typedFlag{{typed: "--help"}}
 		}
+	}
+	if l.helps && !misses { // urfave/cli takes what stands beside --help for topics
+		l.positions = nil
 	}
 	checked, names, err := checkFlags(flags, l.flags)
 	if err != nil && !out.version {

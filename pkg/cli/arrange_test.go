@@ -48,7 +48,7 @@ func TestArrange(t *testing.T) {
 		"config show extra":      "config show -- extra",
 		"config --dir D":         "config --",
 		"frobnicate --json":      "-- frobnicate",
-		"frobnicate --json -h":   "--help -- frobnicate",
+		"frobnicate --json -h":   "-- frobnicate",
 		"-h":                     "--help --",
 		"list --output list -q":  "list --output=list --quiet --",
 		"list --output=--json":   "list --output=--json --",

@@ -163,6 +163,17 @@ func CreateFile(c *Context, path string, data []byte, force bool) error {
 	return createFile(c.Context, path, force, whole(data))
 }
 
+// CreatePublic is CreateFile for what is for everybody, such as a certificate: its mode is 0644.
+func CreatePublic(c *Context, path string, data []byte, force bool) error {
+	if err := CreateFile(c, path, data, force); err != nil {
+		return err
+	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	return os.Chmod(path, 0o644)
+}
+
 func createFile(ctx context.Context, path string, force bool, write func(io.Writer) error) error {
 	info, err := os.Stat(path)
 	switch {

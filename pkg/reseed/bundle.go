@@ -260,6 +260,9 @@ func (cfg OpenConfig) unpack(f *zip.File, buffer *bytes.Buffer) ([]byte, error) 
 	return buffer.Bytes(), nil
 }
 
+// OtherNetwork is the format of why a RouterInfo of another network is rejected.
+const OtherNetwork = "network %d, expected %d"
+
 // accept checks a RouterInfo; the signature, which costs most, comes last.
 func accept(name string, raw []byte, cfg OpenConfig) (*routerinfo.RouterInfo, error) {
 	ri, err := routerinfo.Parse(raw)
@@ -272,7 +275,7 @@ func accept(name string, raw []byte, cfg OpenConfig) (*routerinfo.RouterInfo, er
 	case ri.Hash().String() != hash:
 		return nil, errors.New("RouterInfo of another router than its name says")
 	case ri.NetID() != cfg.NetID:
-		return nil, fmt.Errorf("network %d, expected %d", ri.NetID(), cfg.NetID)
+		return nil, fmt.Errorf(OtherNetwork, ri.NetID(), cfg.NetID)
 	case age > cfg.MaxAge:
 		return nil, fmt.Errorf("older than %s", days(cfg.MaxAge))
 	case age < -maxFuture:
