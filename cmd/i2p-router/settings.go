@@ -177,14 +177,14 @@ func configCommand() *cli.Command {
 		Subcommands: []*cli.Command{
 			{
 				Name:  "check",
-				Usage: "tell whether the configuration is good",
+				Usage: "tell whether the configuration is good, and the files are there that it names",
 				Flags: append(settingFlags(), cli.RouterFlags()...),
 				Action: func(c *cli.Context) error {
 					s, err := readSettings(c)
 					if err != nil {
 						return err
 					}
-					return cli.BadData("", node.CheckReseed(s))
+					return cli.BadData("", node.Check(s))
 				},
 			},
 			{

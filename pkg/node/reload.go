@@ -35,6 +35,9 @@ func (n *Node) parts(policies reseedPolicies) []reload.Part {
 		reload.Always("ntcp2.max_sessions", func(to config.Config) { n.transport.SetSessions(to.NTCP2.MaxSessions) }),
 		{Keys: "bootstrap reseed.*", Prepare: func(ctx context.Context, from, to config.Config) (func(), error) {
 			policy, err := policies.of(to)
+			if err == nil {
+				err = checkNamed(from, to)
+			}
 			return func() {
 				n.readBootstrap(ctx, from, to)
 				n.joiner.Change(policy)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 
 	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/control"
@@ -40,6 +41,36 @@ func (p reseedPolicies) of(s config.Config) (join.Policy, error) {
 	}, nil
 }
 
+// Check tells what a router with the settings would refuse to start with, or could not read.
+func Check(s config.Config) error {
+	if _, err := reseedClient(s); err != nil {
+		return err
+	}
+	return checkNamed(config.Config{}, s)
+}
+
+// checkNamed tells whether there are the files that give first routers and were not named before.
+// A router starts without them all the same: what it knew in its last run may do.
+func checkNamed(from, to config.Config) error {
+	for _, named := range []struct {
+		key      string
+		from, to []string
+	}{
+		{"bootstrap", from.Bootstrap, to.Bootstrap},
+		{"reseed.sources", from.Reseed.Sources, to.Reseed.Sources},
+	} {
+		for _, path := range named.to {
+			if slices.Contains(named.from, path) {
+				continue
+			}
+			if _, err := os.Stat(path); err != nil {
+				return fmt.Errorf("%s: %w", named.key, err)
+			}
+		}
+	}
+	return nil
+}
+
 // newJoiner reads the certificates that the settings name.
 func (n *Node) newJoiner(env env.Env, policies reseedPolicies) error {
 	policy, err := policies.of(n.settings.Current())
@@ -55,12 +86,6 @@ func (n *Node) newJoiner(env env.Env, policies reseedPolicies) error {
 		},
 	})
 	return nil
-}
-
-// CheckReseed tells whether the settings of reseeds are good, and the files that they name.
-func CheckReseed(s config.Config) error {
-	_, err := reseedClient(s)
-	return err
 }
 
 func reseedClient(s config.Config) (c fetch.Config, err error) {
