@@ -219,13 +219,14 @@ func (j *javaTest) connect(t *testing.T, ctx context.Context, client *JavaStream
 	return c
 }
 
-// floodfill looks for what Java has asked our floodfill.
+// floodfill looks for what Java has asked our floodfill. Which one it asks is a matter of the keys
+// and of its own explorations, some of which come a minute apart.
 func (j *javaTest) floodfill(t *testing.T, ctx context.Context) {
 	hash, err := j.b.Hash()
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = Await(ctx, time.Minute, "Java asks our floodfill", func(context.Context) error {
+	err = Await(ctx, 3*time.Minute, "Java asks our floodfill", func(context.Context) error {
 		searches, checks := j.Logged("ISJ try", "to [Hash: "+hash), j.Logged("Starting verify", "asking [Hash: "+hash)
 		if len(searches)+len(checks) == 0 {
 			return errors.New("it did not yet")
