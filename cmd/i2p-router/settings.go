@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -145,14 +146,8 @@ func overlay(c *cli.Context, s *config.Config) {
 	}
 	// What reaches the socket with the same flags and environment knows no file: a directory named
 	// there outranks the file's socket, and the file's data_dir moves the data alone.
-	dir := c.String("dir")
-	if dir != "" {
-		s.DataDir = dir
-	}
-	if path := cli.NamedSocket(c); path != "" {
-		s.Socket = path
-	}
-	if path, err := cli.SocketPath(s.Socket, dir); err == nil {
+	s.DataDir = cmp.Or(c.String("dir"), s.DataDir)
+	if path, err := cli.SocketPath(cmp.Or(cli.NamedSocket(c), s.Socket)); err == nil {
 		s.Socket = path
 	}
 }

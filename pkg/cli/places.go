@@ -38,8 +38,9 @@ func DataDir(named string) (string, error) {
 }
 
 // NamedSocket is the control socket that the command line or the environment names, itself or by
-// its directory; empty: none. What the command line says outranks the environment, so that --dir
-// does not reach another router than its own where I2P_SOCKET is set.
+// its directory, so that routers with directories of their own stay apart; empty: none. What the
+// command line says outranks the environment, so that --dir does not reach another router than its
+// own where I2P_SOCKET is set.
 func NamedSocket(c *Context) string {
 	socket, dir := c.String("socket"), c.String("dir")
 	if dir != "" && (socket == "" || given(c, "dir") && !given(c, "socket")) {
@@ -48,19 +49,16 @@ func NamedSocket(c *Context) string {
 	return socket
 }
 
-// SocketPath is where a router's control socket is: where it was named, else in a data
-// directory that was named, so that routers with directories of their own stay apart, else
-// in the runtime directory, else in the default data directory.
-func SocketPath(named, dir string) (string, error) {
+// SocketPath is where a router's control socket is: where it was named, else in the runtime
+// directory, else in the default data directory.
+func SocketPath(named string) (string, error) {
 	if named != "" {
 		return named, nil
 	}
-	if dir == "" {
-		if runtime := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(runtime) {
-			return filepath.Join(runtime, "i2p", "router.sock"), nil
-		}
+	if runtime := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(runtime) {
+		return filepath.Join(runtime, "i2p", "router.sock"), nil
 	}
-	dir, err := DataDir(dir)
+	dir, err := DataDir("")
 	if err != nil {
 		return "", err
 	}
@@ -85,7 +83,7 @@ func ConfigPath(named string) (path string, mustExist bool) {
 
 // Router returns a client of the router that the flags name.
 func Router(c *Context) (*client.Client, error) {
-	path, err := SocketPath(NamedSocket(c), "")
+	path, err := SocketPath(NamedSocket(c))
 	if err == nil {
 		err = CheckSocket(path)
 	}
