@@ -80,19 +80,20 @@ func (d *Dir) write(name string, info []byte) error {
 }
 
 // Remove deletes what there is of a router; it is no error that there is nothing.
-func (d *Dir) Remove(router i2p.Hash) error {
+func (d *Dir) Remove(router i2p.Hash) error { return d.removeBut("", router) }
+
+// removeBut deletes what there is of a router in other folders than one.
+func (d *Dir) removeBut(folder string, router i2p.Hash) error {
 	var errs []error
 	for _, f := range folders {
-		errs = append(errs, unlink(d.file(f.name, router)))
+		if f.name == folder {
+			continue
+		}
+		if err := os.Remove(d.file(f.name, router)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("netdbdir: %w", err))
+		}
 	}
 	return errors.Join(errs...)
-}
-
-func unlink(name string) error {
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("netdbdir: %w", err)
-	}
-	return nil
 }
 
 // Save writes what a netdb.DB gave by Drain. It goes on after an error and
@@ -111,22 +112,16 @@ func (d *Dir) Save(write []netdb.File, remove []i2p.Hash) error {
 // save writes a file in its folder, and only then deletes it elsewhere: a router
 // that is killed in between has it by both sources, as it has.
 func (d *Dir) save(file netdb.File) error {
-	at := folders[0]
+	folder := folders[0].name
 	for _, f := range folders {
 		if f.src == file.Source {
-			at = f
+			folder = f.name
 		}
 	}
-	if err := d.write(d.file(at.name, file.Hash), file.Bytes); err != nil {
+	if err := d.write(d.file(folder, file.Hash), file.Bytes); err != nil {
 		return err
 	}
-	var errs []error
-	for _, f := range folders {
-		if f != at {
-			errs = append(errs, unlink(d.file(f.name, file.Hash)))
-		}
-	}
-	return errors.Join(errs...)
+	return d.removeBut(folder, file.Hash)
 }
 
 // Load reads all that there is, and tells of each router which source it comes from.
@@ -135,15 +130,14 @@ func (d *Dir) Load(ctx context.Context, each func(*routerinfo.RouterInfo, netdb.
 	if err != nil {
 		return Loaded{}, err
 	}
+	files := make(map[netdb.Source][]string)
+	for _, name := range all {
+		src := sourceOf(filepath.Base(filepath.Dir(name)))
+		files[src] = append(files[src], name)
+	}
 	var total Loaded
 	for _, f := range folders {
-		var files []string
-		for _, name := range all {
-			if sourceOf(filepath.Base(filepath.Dir(name))) == f.src {
-				files = append(files, name)
-			}
-		}
-		counts, err := loadFiles(ctx, files, LoadConfig{}, func(ri *routerinfo.RouterInfo) { each(ri, f.src) })
+		counts, err := loadFiles(ctx, files[f.src], LoadConfig{}, func(ri *routerinfo.RouterInfo) { each(ri, f.src) })
 		if total.add(counts); err != nil {
 			return total, err
 		}
