@@ -125,11 +125,13 @@ func (p *Peeked) Close() error {
 	return p.input.Close()
 }
 
-// ReadAll reads what is left, up to limit bytes: more is an error.
-func (p *Peeked) ReadAll(limit int64) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(p, limit+1))
+// ReadAll reads what is left, up to limit bytes: more is bad data.
+func (p *Peeked) ReadAll(limit int64) ([]byte, error) { return readAll(p, limit) }
+
+func readAll(r io.Reader, limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(b)) > limit {
-		b, err = nil, fmt.Errorf("more than %d bytes", limit)
+		return nil, Dataf("more than %d bytes", limit)
 	}
 	return b, err
 }
@@ -161,17 +163,13 @@ func ReadInput(c *Context, path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	name := InputName(path)
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	b, err := readAll(f, limit)
 	var inner *fs.PathError
 	if errors.As(err, &inner) {
 		err = inner.Err // the name is said once
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if int64(len(b)) > limit {
-		return nil, Dataf("%s: more than %d bytes", name, limit)
+		return nil, fmt.Errorf("%s: %w", InputName(path), err)
 	}
 	return b, nil
 }
