@@ -88,7 +88,10 @@ func clock(c *cli.Context) (time.Time, error) {
 	return time.Time{}, cli.Usagef("%s: --at %q is no time such as 2025-04-01 or 2025-04-01T12:00:00Z", c.Command.Name, text)
 }
 
+// maxNetID is the last network that there can be: NTCP2 has a byte for it.
+const maxNetID = 255
+
 // netIDFlag names the network that RouterInfos must be of.
 func netIDFlag() cli.Flag {
-	return cli.Int(1, 255, cli.IntFlag{Name: "netid", Value: 2, Usage: "RouterInfos are of the network `ID`"})
+	return cli.Int(1, maxNetID, cli.IntFlag{Name: "netid", Value: 2, Usage: "RouterInfos are of the network `ID`"})
 }

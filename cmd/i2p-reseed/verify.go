@@ -115,15 +115,14 @@ func useless(v verdict) error {
 	return fmt.Errorf("%w: %s", errUseless, strings.Join(reasons, ", "))
 }
 
-// hintNetwork adds to an error that there are RouterInfos of another network.
+// hintNetwork adds to an error that there are RouterInfos of another network, where --netid can name it.
 func hintNetwork(err error, rejected []reseed.Rejection) error {
 	if err == nil {
 		return nil
 	}
 	for _, r := range rejected {
-		var id, expected int
-		if n, _ := fmt.Sscanf(r.Reason, reseed.OtherNetwork, &id, &expected); n == 2 {
-			return cli.WithHint(err, "--netid %d takes those of network %d", id, id)
+		if r.Network > 0 && r.Network <= maxNetID {
+			return cli.WithHint(err, "--netid %d takes those of network %d", r.Network, r.Network)
 		}
 	}
 	return err

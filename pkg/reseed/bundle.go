@@ -58,9 +58,10 @@ type Bundle struct {
 // Rejection is a file of a bundle that was left out: for a reason that many may have, and what
 // of this one alone is to be said.
 type Rejection struct {
-	Name   string `json:"name"`
-	Reason string `json:"reason"`
-	Detail string `json:"detail,omitempty"`
+	Name    string `json:"name"`
+	Reason  string `json:"reason"`
+	Detail  string `json:"detail,omitempty"`
+	Network int    `json:"-"` // that it is of, where that is the reason; 0: it names none
 }
 
 // Error is the whole of what is wrong.
@@ -260,9 +261,6 @@ func (cfg OpenConfig) unpack(f *zip.File, buffer *bytes.Buffer) ([]byte, error) 
 	return buffer.Bytes(), nil
 }
 
-// OtherNetwork is the format of why a RouterInfo of another network is rejected.
-const OtherNetwork = "network %d, expected %d"
-
 // accept checks a RouterInfo; the signature, which costs most, comes last.
 func accept(name string, raw []byte, cfg OpenConfig) (*routerinfo.RouterInfo, error) {
 	ri, err := routerinfo.Parse(raw)
@@ -275,7 +273,7 @@ func accept(name string, raw []byte, cfg OpenConfig) (*routerinfo.RouterInfo, er
 	case ri.Hash().String() != hash:
 		return nil, errors.New("RouterInfo of another router than its name says")
 	case ri.NetID() != cfg.NetID:
-		return nil, fmt.Errorf(OtherNetwork, ri.NetID(), cfg.NetID)
+		return nil, &Rejection{Reason: fmt.Sprintf("network %d, expected %d", ri.NetID(), cfg.NetID), Network: ri.NetID()}
 	case age > cfg.MaxAge:
 		return nil, fmt.Errorf("older than %s", days(cfg.MaxAge))
 	case age < -maxFuture:
