@@ -42,7 +42,7 @@ func (p Program) Man() []byte {
 	p.synopses(page, app)
 	page.Section("DESCRIPTION")
 	page.Text(app.Description)
-	page.Paragraph("Options may stand before and after other arguments; -- ends them. The result goes to stdout, everything else to stderr.")
+	page.Paragraph("Options may stand before and after other arguments; -- ends them. A destination in base64 is none, nor is a hash with its =, though it begins with -. The result goes to stdout, everything else to stderr.")
 	if p.Action != nil {
 		page.Section("OPTIONS")
 		flagItems(page, app.Flags)
