@@ -150,6 +150,27 @@ func TestDialOneWhoLeft(t *testing.T) {
 	}
 }
 
+// TestOldSetOfOneWhoLeft: where a lease set is known to have been taken back, a
+// floodfill that still has the one before does not bring its owner back.
+func TestOldSetOfOneWhoLeft(t *testing.T) {
+	pair(t, func(t *testing.T, e *ether, a, b *Client) {
+		b.look(func(time.Time) { b.cfg.Resumable = true })
+		echo(t, a, b, 1000)
+		old := e.stored(b)
+		b.Retire()
+		time.Sleep(withdrawAfter + time.Second)
+		taken := e.stored(b)
+		a.look(func(now time.Time) { a.learn(now, taken) })
+		etherTunnels{e, Callbacks{Published: func() {}}}.Publish(old)
+		if _, err := a.Lookup(t.Context(), old.Hash()); !errors.Is(err, ErrTakenBack) {
+			t.Fatalf("looked up: %v", err) // to dial would go on and on
+		}
+		if _, err := a.Dial(t.Context(), b.Destination(), 7); !errors.Is(err, ErrTakenBack) {
+			t.Errorf("dialled: %v", err)
+		}
+	})
+}
+
 // TestMovedService: who has only the old lease set of a destination loses its
 // SYN. It finds the new one soon.
 func TestMovedService(t *testing.T) {

@@ -77,6 +77,7 @@ func (c *Client) find(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) 
 				set, err := open(found, err)
 				if err == nil {
 					c.learn(now, set)
+					set = c.newest(set)
 				}
 				tell(now, set, err)
 			})

@@ -112,6 +112,15 @@ func (o *others) lasting(now time.Time, hash i2p.Hash) leaseset.Set {
 	return nil
 }
 
+// newest is a lease set, or in its place the one that is known and newer: what is
+// sent goes by that, whatever a floodfill still has.
+func (o *others) newest(set leaseset.Set) leaseset.Set {
+	if r := o.remotes[set.Hash()]; r != nil && r.set != nil && r.set.Published() > set.Published() {
+		return r.set
+	}
+	return set
+}
+
 func (o *others) forget(r *remote) {
 	delete(o.remotes, r.hash)
 	o.unbind(r)
