@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -14,7 +15,9 @@ import (
 	"i2ptoolkit/pkg/client"
 	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/sockets"
+	"i2ptoolkit/pkg/streaming"
 )
 
 // serve is an echo service, as anybody would write it on a net.Listener.
@@ -260,6 +263,19 @@ func TestErrors(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestFailures: what seldom happens is one of the errors of this package as well.
+func TestFailures(t *testing.T) {
+	for cause, want := range map[error]error{
+		netdb.ErrUnsent:    ErrUnreachable,
+		netdb.ErrBusy:      ErrBusy,
+		streaming.ErrLimit: ErrBusy,
+	} {
+		if err := failure(nil, fmt.Errorf("dialling: %w", cause)); !errors.Is(err, want) || !errors.Is(err, cause) {
+			t.Errorf("%v is not %q", err, want)
+		}
+	}
 }
 
 // TestDemux: what arrives goes to who takes its protocol and port, else to who takes any

@@ -33,6 +33,7 @@ var lookupCodes = control.Codes{
 	{netdb.ErrNotFound, control.NotFound},
 	{netdb.ErrNoAnswer, control.Timeout},
 	{netdb.ErrNoFloodfills, control.Unreachable},
+	{netdb.ErrUnsent, control.Unreachable},
 	{netdb.ErrBusy, control.Busy},
 	{router.ErrStopped, control.Stopping},
 	{context.DeadlineExceeded, control.Timeout},
