@@ -295,6 +295,25 @@ func TestChangeBrokenOff(t *testing.T) {
 	})
 }
 
+// TestChangeBeforeBrokenOff: a policy that begins while a try waits for its turn has the state
+// again where that try does not come to its end.
+func TestChangeBeforeBrokenOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		c := newNewcomer(new(reseed.Trust))
+		before, without := c.Policy(), c.Policy()
+		without.Auto = false
+		c.Change(without)
+		c.once(cancel)
+		if _, err := c.try(ctx, before, false); err == nil {
+			t.Error("the try was not broken off")
+		}
+		if st := c.Status(); st.State != control.ReseedOff || !st.Next.IsZero() || len(st.Servers) != 0 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
 // once has something done when a server is asked for the first time.
 func (c *newcomer) once(do func()) {
 	var first sync.Once

@@ -106,11 +106,11 @@ func (s *standing) progress(report fetch.Report) {
 	s.shown.Servers = append(servers[:len(servers):len(servers)], reseedServer(report))
 }
 
-// restore forgets a try that was broken off. What another policy has said meanwhile stays.
-func (s *standing) restore(p Policy, before control.Reseed) {
+// restore forgets a try that was broken off. What another policy has said since it began stays.
+func (s *standing) restore(before control.Reseed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p.number != s.policy.number {
+	if s.shown.State != control.ReseedRunning {
 		before.State, before.Reason, before.Next = s.shown.State, s.shown.Reason, s.shown.Next
 	}
 	s.shown = before

@@ -30,7 +30,7 @@ func (j *Joiner) try(ctx context.Context, p Policy, all bool) (control.Reseed, e
 		reports = append(reports, asked...)
 	}
 	if ctx.Err() != nil {
-		j.restore(p, before)
+		j.restore(before)
 		return control.Reseed{}, context.Cause(ctx)
 	}
 	return j.judge(p, reports), nil
