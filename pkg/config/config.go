@@ -194,7 +194,7 @@ func (c Config) ListenAddrs() []netip.AddrPort {
 	var out []netip.AddrPort
 	for _, l := range c.NTCP2.Listen {
 		if ap, err := netip.ParseAddrPort(l); err == nil {
-			out = append(out, ap)
+			out = append(out, netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()))
 		}
 	}
 	if len(out) > 0 {
@@ -222,7 +222,7 @@ func uncovered(all []netip.AddrPort) []netip.AddrPort {
 	var out []netip.AddrPort
 	for i, ap := range all {
 		every := netip.IPv6Unspecified()
-		if ap.Addr().Unmap().Is4() {
+		if ap.Addr().Is4() {
 			every = netip.IPv4Unspecified()
 		}
 		whole := netip.AddrPortFrom(every, ap.Port())
