@@ -37,15 +37,11 @@ func (s *stopping) StopNow() {
 // await returns once there is a reason to stop: it was told to, ctx or the work
 // has ended. It reports whether there is time for a graceful stop.
 func (s *stopping) await(ctx, work context.Context) (gracefully bool) {
-	select {
-	case <-ctx.Done():
-	case <-s.told:
-	case <-work.Done():
-	}
+	s.comes(ctx, work, nil)
 	return work.Err() == nil && !isClosed(s.now)
 }
 
-// comes waits for something, and reports whether it came before a reason to stop.
+// comes waits for something, and reports whether it came before a reason to stop. Nil never comes.
 func (s *stopping) comes(ctx, work context.Context, what <-chan struct{}) bool {
 	select {
 	case <-what:
