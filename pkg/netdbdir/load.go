@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/routerinfo"
@@ -80,13 +81,17 @@ func Load(ctx context.Context, path string, cfg LoadConfig, each func(*routerinf
 	return loadFile(ctx, path, info.Size(), cfg, each)
 }
 
-// OpenFile opens a regular file, and no other: the error is a *fs.PathError that wraps ErrSpecial.
+// OpenFile opens a regular file, and no other: the error is a *fs.PathError, which wraps ErrSpecial
+// where there is neither a file nor a directory.
 func OpenFile(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
+	switch {
+	case info.IsDir():
+		return nil, &fs.PathError{Op: "open", Path: path, Err: syscall.EISDIR}
+	case !info.Mode().IsRegular():
 		return nil, &fs.PathError{Op: "open", Path: path, Err: ErrSpecial}
 	}
 	return os.Open(path)

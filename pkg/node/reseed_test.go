@@ -161,13 +161,14 @@ func TestReseedNow(t *testing.T) {
 
 // TestReseedSettings: what cannot be read is known at the start.
 func TestReseedSettings(t *testing.T) {
-	junk := writeTemp(t, "junk", []byte("junk"))
+	junk, dir := writeTemp(t, "junk", []byte("junk")), t.TempDir()
 	for name, change := range map[string]func(*config.Reseed){
 		"reseed.certs: " + junk:                          func(r *config.Reseed) { r.Certs = []string{junk} },
 		"reseed.certs: stat /nonexistent":                func(r *config.Reseed) { r.Certs = []string{"/nonexistent"} },
 		"reseed.roots: " + junk:                          func(r *config.Reseed) { r.Roots = junk },
 		"reseed.certs: open " + os.DevNull + ": neither": func(r *config.Reseed) { r.Certs = []string{os.DevNull} }, // nor a pipe
 		"reseed.roots: open " + os.DevNull + ": neither": func(r *config.Reseed) { r.Roots = os.DevNull },
+		"reseed.roots: open " + dir + ": is a directory": func(r *config.Reseed) { r.Roots = dir },
 		"reseed.pins: ":                                  func(r *config.Reseed) { r.Pins = []string{"a=b"} },
 		"reseed.proxy: ":                                 func(r *config.Reseed) { r.Proxy = "ftp://a" },
 	} {

@@ -18,12 +18,12 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/su3"
 	"i2ptoolkit/pkg/words"
 )
@@ -214,12 +214,7 @@ func (t *Trust) AddDir(path string) error {
 }
 
 func readFile(name string, limit int64) ([]byte, error) {
-	if info, err := os.Stat(name); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() { // a pipe: to open it may take for ever
-		return nil, fmt.Errorf("reseed: %s: a regular file is expected", name)
-	}
-	f, err := os.Open(name)
+	f, err := netdbdir.OpenFile(name) // to open a pipe may take for ever
 	if err != nil {
 		return nil, err
 	}
