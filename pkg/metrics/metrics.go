@@ -37,16 +37,19 @@ type Sources struct {
 	Control      func() server.Stats
 	Events       func() answers.HubStats
 	Log          func() Lines
+	Files        func() Files
 	Reloads      func() reload.Stats
 	Node         func() Node
 }
 
-// Node is what counts in the composition itself.
+// Node is how the router stands as a whole.
 type Node struct {
-	State                                                            control.State
-	Started                                                          time.Time
-	FilesRead, FilesDamaged, FilesWritten, FilesRemoved, FilesFailed uint64 // of the netDb directory
+	State   control.State
+	Started time.Time
 }
+
+// Files are those of the netDb directory, by what was done with them.
+type Files struct{ Read, Damaged, Written, Removed, Failed uint64 }
 
 const buildInfo = "i2p_build_info"
 
@@ -75,6 +78,7 @@ func New(s Sources) *Registry {
 		newCollector(logTable(), s.Log),
 		newCollector(reloadTable(), s.Reloads),
 		newCollector(nodeTable(), s.Node),
+		newCollector(filesTable(), s.Files),
 		newCollector(controlTable(), s.Control),
 	)
 	return &Registry{all: r}

@@ -46,6 +46,7 @@ func sources() Sources {
 		Control:      func() server.Stats { return server.Stats{} },
 		Events:       func() answers.HubStats { return answers.HubStats{} },
 		Log:          func() Lines { return Lines{Warn: 2} },
+		Files:        func() Files { return Files{} },
 		Reloads:      func() reload.Stats { return reload.Stats{} },
 		Node:         func() Node { return Node{State: control.StateRunning} },
 	}

@@ -176,10 +176,15 @@ func reloadTable() []row {
 func nodeTable() []row {
 	return []row{
 		{"start_timestamp_seconds", "When the router started.", "", "Started"},
-		{"netdb_files_read_total", "Files that were read from the netDb's directory and the bootstrap.", "", "FilesRead"},
-		{"netdb_files_damaged_total", "Of these, those of no use.", "", "FilesDamaged"},
-		{"netdb_files_written_total", "RouterInfos that were written to the netDb's directory.", "", "FilesWritten"},
-		{"netdb_files_removed_total", "RouterInfos that were removed from there.", "", "FilesRemoved"},
-		{"netdb_file_errors_total", "Times that it could not be read or written.", "", "FilesFailed"},
+	}
+}
+
+func filesTable() []row {
+	return []row{
+		{"netdb_files_read_total", "Files that were read from the netDb's directory and the bootstrap.", "", "Read"},
+		{"netdb_files_damaged_total", "Of these, those of no use.", "", "Damaged"},
+		{"netdb_files_written_total", "RouterInfos that were written to the netDb's directory.", "", "Written"},
+		{"netdb_files_removed_total", "RouterInfos that were removed from there.", "", "Removed"},
+		{"netdb_file_errors_total", "Times that it could not be read or written.", "", "Failed"},
 	}
 }

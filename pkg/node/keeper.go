@@ -11,11 +11,13 @@ import (
 
 	"i2ptoolkit/pkg/atomicfile"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/metrics"
 	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/tally"
 )
 
 const (
@@ -37,26 +39,19 @@ type keeper struct {
 	now      func() time.Time
 
 	mu    sync.Mutex // a leaf
-	files files
+	files metrics.Files
 }
 
-// files are counted by what was done with them.
-type files struct{ read, damaged, written, removed, failed uint64 }
-
-func (k *keeper) counts() files {
+func (k *keeper) counts() metrics.Files {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.files
 }
 
-func (k *keeper) count(f files) {
+func (k *keeper) count(f metrics.Files) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.files.read += f.read
-	k.files.damaged += f.damaged
-	k.files.written += f.written
-	k.files.removed += f.removed
-	k.files.failed += f.failed
+	tally.Add(&k.files, f)
 }
 
 func newKeeper(dir dataDir, self i2p.Hash, log *slog.Logger, now func() time.Time) (*keeper, error) {
@@ -129,10 +124,10 @@ func (k *keeper) read(ctx context.Context, what router.Knowledge, path string, l
 		}
 	})
 	damaged := loaded.Junk + loaded.Misnamed
-	k.count(files{read: uint64(loaded.Files), damaged: uint64(damaged)})
+	k.count(metrics.Files{Read: uint64(loaded.Files), Damaged: uint64(damaged)})
 	if err != nil {
 		if ctx.Err() == nil {
-			k.count(files{failed: 1})
+			k.count(metrics.Files{Failed: 1})
 			k.log.Error("netDb not loaded", "path", path, "error", err)
 		}
 		return read, false
@@ -151,9 +146,9 @@ func (k *keeper) prune(what router.Knowledge, read []i2p.Hash) {
 		return
 	}
 	removed, err := k.dir.Prune(func(h i2p.Hash) bool { return taken[h] })
-	k.count(files{removed: uint64(removed)})
+	k.count(metrics.Files{Removed: uint64(removed)})
 	if err != nil {
-		k.count(files{failed: 1})
+		k.count(metrics.Files{Failed: 1})
 		k.log.Warn("netDb not tidied", "path", k.dir.Path(), "error", err)
 	}
 	if removed > 0 {
@@ -170,11 +165,11 @@ func (k *keeper) save(what router.Knowledge) {
 	for {
 		write, remove := what.Drain(saveBatch)
 		if err := k.dir.Save(write, remove); err != nil {
-			k.count(files{failed: 1})
+			k.count(metrics.Files{Failed: 1})
 			k.log.Error("netDb not written", "error", err)
 			return
 		}
-		k.count(files{written: uint64(len(write)), removed: uint64(len(remove))})
+		k.count(metrics.Files{Written: uint64(len(write)), Removed: uint64(len(remove))})
 		if len(write) < saveBatch {
 			return
 		}
