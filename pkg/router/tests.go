@@ -74,10 +74,7 @@ func (ts *tests) returned(w way, id uint32) (p *party, changed, ok bool) {
 func (ts *tests) lost(x *tunnel.Test[*ownTunnel]) {
 	maps.DeleteFunc(ts.sent, func(_ awaited, o *tunnel.Test[*ownTunnel]) bool { return o == x })
 	ts.counts.TestsFailed++
-	for _, t := range [...]*ownTunnel{x.Out, x.In} {
-		if !t.Failing() {
-			continue
-		}
+	for _, t := range x.Failing() {
 		ts.paths.doubt(t.hops)
 		for _, h := range t.hops {
 			ts.peers.TunnelTested(ts.now, h, false, 0, len(t.hops))

@@ -11,6 +11,19 @@ type Test[T Tunnel] struct {
 	Out, In  T
 	Sent     time.Time
 	deadline time.Time
+	void     bool // one of its tunnels had gone before it was given up
+}
+
+// Failing are those of a lost test's tunnels that have failed now, be it that
+// the pool has dropped them for it. Where one had gone before, the test says
+// nothing.
+func (x *Test[T]) Failing() (ts []T) {
+	for _, t := range [...]T{x.Out, x.In} {
+		if !x.void && t.member().failing {
+			ts = append(ts, t)
+		}
+	}
+	return ts
 }
 
 // tests are those of a pool that are on their way.
@@ -106,6 +119,7 @@ func (p *Pool[T]) TestFailed(now time.Time, x *Test[T]) {
 	}
 	out, in := x.Out.member(), x.In.member()
 	if out.state == gone || in.state == gone { // it says nothing about the other
+		x.void = true
 		out.testAt, in.testAt = now, now
 		return
 	}

@@ -118,6 +118,48 @@ func TestPoolFailing(t *testing.T) {
 	expect(false)
 }
 
+// TestPoolLostTest: a test that is lost tells against a tunnel that it ends, and
+// against none where one of its two had gone for another reason.
+func TestPoolLostTest(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		p := testPool(quota(2))
+		now := epoch
+		for range 10 { // nothing is tested so early
+			for _, a := range p.Tick(now) {
+				if a.Kind == ActionBuild {
+					p.Built(now, a.Tunnel)
+				}
+			}
+			now = now.Add(time.Second)
+		}
+		out := p.Standing(false)[0]
+		p.Doubt(now, out)
+		var test *Test[*pooled]
+		for _, a := range p.Tick(now) {
+			if a.Kind == ActionTest && a.Test.Out == out {
+				test = a.Test
+			}
+		}
+		if test == nil {
+			t.Fatal("what is in doubt was not tested")
+		}
+		if lost {
+			p.Lost(out)
+		}
+		now = now.Add(p.cfg.TestTimeout)
+		as := p.Tick(now)
+		if !slices.ContainsFunc(as, func(a Action[*pooled]) bool { return a.Kind == ActionTestTimeout && a.Test == test }) {
+			t.Fatal("the test was not given up")
+		}
+		if slices.Contains(p.Standing(false), out) {
+			t.Errorf("lost before %v: the tunnel still stands", lost)
+		}
+		if fs := test.Failing(); slices.Contains(fs, out) == lost || len(fs) > 1 {
+			t.Errorf("lost before %v: %d tunnels have failed the test, this one among them: %v", lost, len(fs), slices.Contains(fs, out))
+		}
+	}
+}
+
 // TestPoolSuspects: however often somebody complains, the tests have a pace.
 func TestPoolSuspects(t *testing.T) {
 	w := newPoolWorld(t, quota(3))
