@@ -146,14 +146,7 @@ func (bs *builds) unreachable(peer i2p.Hash) {
 func (bs *builds) failed(b *build) { b.tunnel.party.pool.BuildFailed(bs.now, b.tunnel) }
 
 // expects reports whether a reply is waited for, in whatever way.
-func (bs *builds) expects(id uint32) bool {
-	for a := range bs.waiting {
-		if a.id == id {
-			return true
-		}
-	}
-	return false
-}
+func (bs *builds) expects(id uint32) bool { return inAnyWay(bs.waiting, id) }
 
 // reply handles what may be the answer to a build of ours. It borrows the
 // message and reports false when it is not. A tunnel that it returns stands.

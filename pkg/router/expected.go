@@ -25,6 +25,17 @@ type awaited struct {
 	way way
 }
 
+// inAnyWay reports whether a message with an id is among those that are waited
+// for, however it is to come.
+func inAnyWay[T any](waiting map[awaited]T, id uint32) bool {
+	for a := range waiting {
+		if a.id == id {
+			return true
+		}
+	}
+	return false
+}
+
 // expected is what a party waits for of the netDb. No party sees another's.
 type expected struct {
 	tags    map[[8]byte]oneTime

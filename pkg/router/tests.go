@@ -38,14 +38,7 @@ func (ts *tests) start(x *tunnel.Test[*ownTunnel]) bool {
 }
 
 // expects reports whether a test's return is waited for, in whatever way.
-func (ts *tests) expects(id uint32) bool {
-	for a := range ts.sent {
-		if a.id == id {
-			return true
-		}
-	}
-	return false
-}
+func (ts *tests) expects(id uint32) bool { return inAnyWay(ts.sent, id) }
 
 // returned takes a DeliveryStatus that may be a test's, and reports false where
 // it is none. changed says that a tunnel has proved itself which seemed to fail.
