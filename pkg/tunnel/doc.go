@@ -10,11 +10,12 @@
 //	          Inbound   <--TunnelData--   Participant <--TunnelData--   Gateway
 //
 // A Batch does the work of many hops together, which is faster. Pool holds a
-// destination's tunnels, and says when to build, test and drop them. Garlic wrapping is not done here:
-// Build and Request name the keys for it.
+// destination's tunnels, and says when to build, test and drop them. Garlic
+// wrapping is not done here: Build and Request name the keys for it.
 //
 // No type here is safe for concurrent use, except ReplayFilter and Budget:
-// each tunnel has one owner.
+// each tunnel has one owner, and those that count in one EndpointStats have the
+// same.
 package tunnel
 
 import (

@@ -22,7 +22,7 @@ const (
 // with thousands of tunnels the filter of the next message is never there yet.
 // A false positive has a probability below 2^15 / 2^32.
 type ivFilter struct {
-	key   [2]uint64 // what decides which line a message is in, which no other router knows
+	key   [2]uint64 // what decides which line a message is in
 	lines []ivLine
 	n     int // of messages, while it grows
 }
@@ -31,9 +31,11 @@ type ivFilter struct {
 // is 0 is empty.
 type ivLine [16]uint32
 
-// newIVFilter makes the filter of a tunnel's end or hop. Who could tell which messages go into one
-// line would send some of his own, to have one forgotten that he wants to send again: the
-// place depends on the keys of all these layers.
+// newIVFilter makes the filter of a tunnel's end or hop. Who could tell which
+// messages go into one line would send some of his own, to have one forgotten that
+// he wants to send again: the place depends on the keys of all these layers, which
+// nobody has but the tunnel's creator, the hop itself, and the only hop of an
+// inbound tunnel.
 func newIVFilter(layers ...LayerKeys) (f ivFilter) {
 	le := binary.LittleEndian
 	for i := range layers {
