@@ -44,8 +44,8 @@ func (a *api) Wait(ctx context.Context, state string) error {
 	}
 }
 
-// Reload makes the settings hold that are to be read now.
-func (a *api) Reload(ctx context.Context) (control.Reloaded, error) { return a.reloader.Reload(ctx) }
+// Reload makes the settings hold that are to be read now, though whoever asks goes away meanwhile.
+func (a *api) Reload(context.Context) (control.Reloaded, error) { return a.reloader.Reload() }
 
 // Reseed asks for RouterInfos now: from servers and absolute paths, or as the settings have it.
 func (a *api) Reseed(ctx context.Context, from []string) (control.Reseed, error) {

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -106,7 +105,7 @@ func (h *hosts) source(to netip.Addr) netip.Addr {
 
 // part publishes other addresses, where that needs nothing else to be bound.
 func (h *hosts) part() reload.Part {
-	return reload.Part{Keys: "host", Prepare: func(_ context.Context, from, to config.Config) (func(), error) {
+	return reload.Part{Keys: "host", Prepare: func(from, to config.Config) (func(), error) {
 		if !slices.Equal(from.ListenAddrs(), to.ListenAddrs()) {
 			return nil, nil
 		}

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"log/slog"
 	"strings"
 
@@ -52,7 +51,7 @@ func (l *logbook) ChangeLogLevel(text string) error {
 
 // part has the level follow the settings.
 func (l *logbook) part() reload.Part {
-	return reload.Part{Keys: "log_level", Prepare: func(_ context.Context, _, to config.Config) (func(), error) {
+	return reload.Part{Keys: "log_level", Prepare: func(_, to config.Config) (func(), error) {
 		level, err := logLevel(to.LogLevel)
 		if err != nil || l.level == nil {
 			return nil, err

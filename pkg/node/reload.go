@@ -33,13 +33,13 @@ func (n *Node) parts(policies reseedPolicies) []reload.Part {
 		reload.Always("exploratory.*", func(to config.Config) { n.router.Reshape(exploratory(to)) }),
 		reload.Always("bandwidth.*", func(to config.Config) { n.transport.SetBandwidth(to.Bandwidth.In<<10, to.Bandwidth.Out<<10) }),
 		reload.Always("ntcp2.max_sessions", func(to config.Config) { n.transport.SetSessions(to.NTCP2.MaxSessions) }),
-		{Keys: "bootstrap reseed.*", Prepare: func(ctx context.Context, from, to config.Config) (func(), error) {
+		{Keys: "bootstrap reseed.*", Prepare: func(from, to config.Config) (func(), error) {
 			policy, err := policies.of(to)
 			if err == nil {
 				err = checkNamed(from, to)
 			}
 			return func() {
-				n.readBootstrap(ctx, from, to)
+				n.readBootstrap(from, to)
 				n.joiner.Change(policy)
 			}, err
 		}},
@@ -47,10 +47,10 @@ func (n *Node) parts(policies reseedPolicies) []reload.Part {
 }
 
 // readBootstrap reads what is newly named.
-func (n *Node) readBootstrap(ctx context.Context, from, to config.Config) {
+func (n *Node) readBootstrap(from, to config.Config) {
 	for _, path := range to.Bootstrap {
 		if !slices.Contains(from.Bootstrap, path) {
-			n.keeper.loadFrom(ctx, n.router.Knowledge(), path, netdb.FromReseed)
+			n.keeper.loadFrom(context.Background(), n.router.Knowledge(), path, netdb.FromReseed)
 		}
 	}
 }

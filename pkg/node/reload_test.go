@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -206,6 +207,19 @@ func TestReloadParts(t *testing.T) {
 	if st := r.Status().Reseed; st.State != control.ReseedOff || st.Learned != 5 {
 		t.Errorf("%+v", st)
 	}
+}
+
+// TestReloadIsWhole: what holds after a reload is done, though whoever asked has gone away.
+func TestReloadIsWhole(t *testing.T) {
+	r := startReloads(t, settings(""))
+	file := writeTemp(t, "router.info", stranger(t, 7, testNetID, time.Now()).Bytes())
+	r.next.Bootstrap = []string{filepath.Dir(file)}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if done, err := r.Reload(gone); err != nil || len(done.Keys(control.HoldsNow)) != 1 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	awaitKnown(t, r.Node, 1)
 }
 
 // TestReloadTable: what the configuration says of a reload is what this package does.

@@ -4,7 +4,6 @@
 package reload
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -42,12 +41,12 @@ type Part struct {
 	// Prepare finds what is to be done, before anything is changed: its error
 	// is what is wrong with the settings. Where there is no function to apply,
 	// they wait for the next start.
-	Prepare func(ctx context.Context, from, to config.Config) (apply func(), err error)
+	Prepare func(from, to config.Config) (apply func(), err error)
 }
 
 // Always is a part for which all settings are good.
 func Always(keys string, apply func(to config.Config)) Part {
-	return Part{keys, func(_ context.Context, _, to config.Config) (func(), error) {
+	return Part{keys, func(_, to config.Config) (func(), error) {
 		return func() { apply(to) }, nil
 	}}
 }
@@ -113,11 +112,12 @@ func (r *Reloader) count(done bool) {
 }
 
 // Reload reads the settings again and makes those hold that differ. Where they
-// make no sense nothing changes.
-func (r *Reloader) Reload(ctx context.Context) (control.Reloaded, error) {
+// make no sense nothing changes. It is not to be broken off: what is told to hold
+// is done.
+func (r *Reloader) Reload() (control.Reloaded, error) {
 	r.turn.Lock()
 	defer r.turn.Unlock()
-	out, err := r.reload(ctx)
+	out, err := r.reload()
 	r.count(err == nil)
 	return out, err
 }
@@ -131,7 +131,7 @@ func refusal(err error) error {
 	return control.Errorf(control.Internal, "%s", strings.Replace(err.Error(), file.Error(), file.Path+": "+file.Err.Error(), 1))
 }
 
-func (r *Reloader) reload(ctx context.Context) (control.Reloaded, error) {
+func (r *Reloader) reload() (control.Reloaded, error) {
 	if r.cfg.Read == nil {
 		return control.Reloaded{}, control.Errorf(control.BadRequest, "this router has no settings to read again")
 	}
@@ -150,7 +150,7 @@ func (r *Reloader) reload(ctx context.Context) (control.Reloaded, error) {
 		}
 	}
 	to.Port = holds.Port // one that was drawn
-	apply, atOnce, err := r.prepare(ctx, changed, holds, to)
+	apply, atOnce, err := r.prepare(changed, holds, to)
 	if err != nil {
 		return control.Reloaded{}, refusal(err)
 	}
@@ -184,14 +184,14 @@ func (r *Reloader) reload(ctx context.Context) (control.Reloaded, error) {
 
 // prepare finds what is to be done for the settings that have changed, and which
 // of them hold by that. Nothing has changed yet.
-func (r *Reloader) prepare(ctx context.Context, changed []config.Setting, from, to config.Config) (apply []func(), atOnce map[string]bool, err error) {
+func (r *Reloader) prepare(changed []config.Setting, from, to config.Config) (apply []func(), atOnce map[string]bool, err error) {
 	atOnce = make(map[string]bool)
 	for _, p := range r.cfg.Parts {
 		mine := slices.DeleteFunc(slices.Clone(changed), func(c config.Setting) bool { return !p.Covers(c.Key) })
 		if len(mine) == 0 {
 			continue
 		}
-		f, err := p.Prepare(ctx, from, to)
+		f, err := p.Prepare(from, to)
 		if err != nil {
 			return nil, nil, err
 		}

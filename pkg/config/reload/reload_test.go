@@ -1,7 +1,6 @@
 package reload
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"slices"
@@ -30,7 +29,7 @@ func newOwner(t *testing.T, asked, holds config.Config) *owner {
 	o.Reloader = New(Config{
 		Settings: o.settings, Read: func() (config.Config, error) { return o.asks, nil },
 		Parts: []Part{
-			{"host", func(_ context.Context, _, to config.Config) (func(), error) {
+			{"host", func(_, to config.Config) (func(), error) {
 				if o.bound {
 					return nil, nil
 				}
@@ -42,7 +41,7 @@ func newOwner(t *testing.T, asked, holds config.Config) *owner {
 				}
 				o.did = append(o.did, "bandwidth")
 			}),
-			{"transit.* exploratory.*", func(_ context.Context, from, to config.Config) (func(), error) {
+			{"transit.* exploratory.*", func(from, to config.Config) (func(), error) {
 				if from.Port != to.Port || from.NetID != to.NetID {
 					t.Errorf("a part sees what does not hold yet: %+v", to)
 				}
@@ -60,7 +59,7 @@ func (o *owner) to(change func(*config.Config)) string {
 	o.t.Helper()
 	change(&o.asks)
 	o.did = nil
-	done, err := o.Reload(o.t.Context())
+	done, err := o.Reload()
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -110,7 +109,7 @@ func TestFault(t *testing.T) {
 		t.Helper()
 		o.did, o.now = nil, o.now.Add(time.Second)
 		change(&o.asks)
-		_, err := o.Reload(t.Context())
+		_, err := o.Reload()
 		var e *control.Error
 		if !errors.As(err, &e) || e.Code != control.BadData {
 			t.Errorf("%v", err)
@@ -135,7 +134,7 @@ func TestFault(t *testing.T) {
 func TestNothingToRead(t *testing.T) {
 	r := New(Config{Settings: NewSettings(config.Default(), config.Default()), Now: time.Now})
 	var e *control.Error
-	if _, err := r.Reload(t.Context()); !errors.As(err, &e) || e.Code != control.BadRequest {
+	if _, err := r.Reload(); !errors.As(err, &e) || e.Code != control.BadRequest {
 		t.Errorf("%v", err)
 	}
 }
