@@ -1,0 +1,159 @@
+package sockets_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/sockets"
+	"i2ptoolkit/pkg/streaming"
+)
+
+func TestCloseWithUnreadDataResets(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, _, _ := w.pair(t)
+		a.Write([]byte("unread"))
+		time.Sleep(time.Second)
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := b.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+		if _, err := a.Read(make([]byte, 1)); !errors.Is(err, streaming.ErrReset) {
+			t.Error(err)
+		}
+		if _, err := a.Write([]byte("x")); !errors.Is(err, streaming.ErrReset) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestCloseDeliversWhatWasWritten(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, _, _ := w.pair(t)
+		data := bytes.Repeat([]byte("0123456789"), 30000)
+		if _, err := a.Write(data); err != nil {
+			t.Error(err)
+		}
+		a.Close()
+		got, err := io.ReadAll(b)
+		if !bytes.Equal(got, data) || err != nil {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+		b.Close()
+	})
+}
+
+// TestBreakOff: the peer reads what was written before, all of it, and then no end. Meanwhile
+// the other direction goes on.
+func TestBreakOff(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, _, _ := w.pair(t)
+		data := bytes.Repeat([]byte("0123456789"), 30000)
+		a.Write(data)
+		a.BreakOff()
+		if _, err := a.Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) {
+			t.Error(err)
+		}
+		b.Write([]byte("answer"))
+		if n, err := io.ReadFull(a, make([]byte, 6)); err != nil {
+			t.Errorf("%d bytes of the answer, %v", n, err)
+		}
+		got, err := io.ReadAll(b)
+		if !bytes.Equal(got, data) || !errors.Is(err, streaming.ErrReset) {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+		if err := a.Wait(t.Context()); !errors.Is(err, streaming.ErrAborted) {
+			t.Error(err)
+		}
+	})
+}
+
+// TestResetAfterTheEnd: who still writes to a peer that has closed, and gone, is told that it
+// has gone.
+func TestResetAfterTheEnd(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, _, _ := w.pair(t)
+		b.CloseWrite()
+		if _, err := io.ReadAll(a); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		b.Abort()
+		time.Sleep(time.Second)
+		if _, err := a.Write([]byte("x")); !errors.Is(err, streaming.ErrReset) {
+			t.Errorf("Write: %v", err)
+		}
+	})
+}
+
+// TestBreakOffLast: a peer that has gone does not keep what was broken off for long.
+func TestBreakOffLast(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, _, _, _ := w.pair(t)
+		w.cutOff()
+		a.Write([]byte("hello?"))
+		a.BreakOff()
+		begun := time.Now()
+		if err := a.Wait(t.Context()); !errors.Is(err, streaming.ErrAborted) {
+			t.Error(err)
+		}
+		if took := time.Since(begun); took < 50*time.Second || took > 70*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+func TestPeerVanishes(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, _, _, _ := w.pair(t)
+		w.cutOff()
+		a.Write([]byte("hello?"))
+		if _, err := a.Read(make([]byte, 1)); !errors.Is(err, streaming.ErrTimeout) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestShutdown(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, ha, hb := w.pair(t)
+		l, err := hb.Listen(9)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for _, f := range []func() error{
+			func() error { _, err := a.Read(make([]byte, 1)); return err },
+			func() error { _, err := b.Read(make([]byte, 1)); return err },
+			func() error { _, err := b.Write(make([]byte, 64<<20)); return err },
+			func() error { _, err := l.Accept(); return err },
+		} {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				for range 3 {
+					if err := f(); err != nil {
+						return
+					}
+				}
+			}()
+		}
+		time.Sleep(time.Second)
+		w.end()
+		wg.Wait()
+		if _, err := ha.Dial(context.Background(), keys(t, 3).Destination(), 1); !errors.Is(err, sockets.ErrClosed) {
+			t.Error(err)
+		}
+		if _, err := ha.Listen(4); !errors.Is(err, sockets.ErrClosed) {
+			t.Error(err)
+		}
+		a.Stats()
+	})
+}
