@@ -213,6 +213,9 @@ func (c *Conn) Abort() {
 // finish is told that the engine has done with the stream.
 func (c *Conn) finish(err error) {
 	c.mu.Lock()
+	if err == nil && c.out.len() > 0 { // the engine does not know of that yet
+		err = streaming.ErrReset
+	}
 	c.over, c.err = true, err
 	c.out.clear()
 	signal(&c.readable)

@@ -93,6 +93,25 @@ func TestResetAfterTheEnd(t *testing.T) {
 	})
 }
 
+// TestResetBeforeSent: to reset what has closed its direction already is no end in good order
+// where something was written that the engine has not even seen.
+func TestResetBeforeSent(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, ha, _ := w.pair(t)
+		b.CloseWrite()
+		if _, err := io.ReadAll(a); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		o := w.ownerOf(ha)
+		o.Do(func() { o.before = func() { a.Write([]byte("x")) } })
+		b.Abort()
+		if err := a.Wait(t.Context()); !errors.Is(err, streaming.ErrReset) {
+			t.Error(err)
+		}
+	})
+}
+
 // TestBreakOffLast: a peer that has gone does not keep what was broken off for long.
 func TestBreakOffLast(t *testing.T) {
 	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {

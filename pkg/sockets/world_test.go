@@ -34,6 +34,7 @@ type world struct {
 type owner struct {
 	*sockets.Host
 	*mailbox.Box[[]byte]
+	before func() // what is done before something that arrives is seen to; the owner's
 }
 
 func (o *owner) run(ctx context.Context) {
@@ -43,7 +44,12 @@ func (o *owner) run(ctx context.Context) {
 		o.Take()
 		now := time.Now()
 		o.Collect(now)
-		o.Each(func(p []byte) { o.Handle(now, p) })
+		o.Each(func(p []byte) {
+			if o.before != nil {
+				o.before()
+			}
+			o.Handle(now, p)
+		})
 		o.Flush(now)
 		wait := time.Hour
 		if at := o.Deadline(); !at.IsZero() {
@@ -149,12 +155,16 @@ func (w *world) pair(t *testing.T) (a, b *sockets.Conn, ha, hb *sockets.Host) {
 	return a, b, ha, hb
 }
 
+// ownerOf is the goroutine of a Host.
+func (w *world) ownerOf(h *sockets.Host) *owner {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.hosts[h.Addr().(sockets.Addr).Destination.Hash()]
+}
+
 // streamsOf is how many streams a Host has.
 func (w *world) streamsOf(h *sockets.Host) (n int) {
-	w.mu.Lock()
-	o := w.hosts[h.Addr().(sockets.Addr).Destination.Hash()]
-	w.mu.Unlock()
-	o.Do(func() { n = h.Stats().Streams })
+	w.ownerOf(h).Do(func() { n = h.Stats().Streams })
 	return n
 }
 

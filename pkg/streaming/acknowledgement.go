@@ -97,7 +97,7 @@ func (s *sender) handleAck(now instant, p *Packet) (drained bool) {
 		return false
 	}
 	s.progress(now, newest, count)
-	return f.empty() && s.backlog.len() == 0
+	return s.drained()
 }
 
 // acknowledge notes that the peer has a segment.

@@ -1,6 +1,7 @@
 package streaming_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -27,6 +28,27 @@ func TestFilledGap(t *testing.T) {
 	}
 	if st := r.conn.Stats(); missing < 3 || st.Chokes > 0 {
 		t.Errorf("%d packets were missing, %d chokes", missing, st.Chokes)
+	}
+}
+
+// TestResetWhileChoked: a peer that has closed its direction, does not read, and goes has not got
+// all, though nothing is under way to it.
+func TestResetWhileChoked(t *testing.T) {
+	w, a, b := two(t, streaming.Config{}, streaming.Config{}, plain)
+	s, r := opened(t, w, a, b)
+	r.conn.CloseWrite()
+	r.slow = true
+	s.toSend, s.finish = 8<<20, true
+	stands := func() bool {
+		st := s.conn.Stats()
+		return s.ended && st.Choked > 0 && st.Queued > 0 && st.InFlight == 0
+	}
+	if !w.run(time.Minute, sideList(w, s), stands) {
+		t.Fatalf("%+v", s.conn.Stats())
+	}
+	r.conn.Reset()
+	if !w.run(time.Second, sideList(w, s), func() bool { return s.closed }) || !errors.Is(s.err, streaming.ErrReset) {
+		t.Errorf("closed %v, %v", s.closed, s.err)
 	}
 }
 

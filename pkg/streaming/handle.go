@@ -65,7 +65,7 @@ func (c *Conn) handle(now time.Time, at instant, p *Packet, raw []byte) {
 	switch {
 	case p.Flags.Has(Reset):
 		err := ErrReset
-		if c.rcv.end.came && (c.snd.flight.empty() || c.snd.onlyEnd()) {
+		if c.rcv.end.came && (c.snd.drained() || c.snd.onlyEnd()) {
 			err = nil // i2pd resets, once both sides have said what they had to say
 		}
 		c.finish(err)

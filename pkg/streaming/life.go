@@ -64,7 +64,7 @@ func (c *Conn) sendReset() {
 func (c *Conn) end(now instant) {
 	if c.snd.backlog.broken() && c.state == open {
 		switch {
-		case c.snd.backlog.len() == 0 && c.snd.flight.empty():
+		case c.snd.drained():
 			c.abort(ErrAborted)
 		case c.endAt == never:
 			c.endAt = now + closingTime
@@ -192,7 +192,7 @@ func (c *Conn) idleAt() instant {
 	if half := c.m.cfg.HalfOpen; c.snd.finished() && !c.rcv.end.came && (limit == 0 || half < limit) {
 		limit = half
 	}
-	if limit <= 0 || c.rcv.intake.unread > 0 || c.snd.backlog.len() > 0 || !c.snd.flight.empty() {
+	if limit <= 0 || c.rcv.intake.unread > 0 || !c.snd.drained() {
 		return never
 	}
 	return max(c.rcv.lull.newAt, c.snd.delivery.at) + limit

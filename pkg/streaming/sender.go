@@ -50,6 +50,9 @@ func newSender(sh *shared, stats *Totals, end *farEnd) sender {
 // finished reports whether all, CLOSE included, was acknowledged.
 func (s *sender) finished() bool { return s.backlog.fin == finSent && s.flight.empty() }
 
+// drained reports whether the peer has all that was written.
+func (s *sender) drained() bool { return s.backlog.len() == 0 && s.flight.empty() }
+
 func (s *sender) window() float64 { return min(s.cc.window, s.far.window) }
 
 // room reports whether the window lets a packet go. Where the peer is missing
