@@ -178,8 +178,9 @@ func (c *Conn) CloseWrite() error {
 // the stream was reset.
 func (c *Conn) BreakOff() {
 	c.mu.Lock()
-	c.broken = c.writeError() == nil
-	c.shut = c.shut || c.broken
+	if c.writeError() == nil {
+		c.shut, c.broken = true, true
+	}
 	c.mu.Unlock()
 	c.h.touch(c)
 }

@@ -112,6 +112,81 @@ func TestResetBeforeSent(t *testing.T) {
 	})
 }
 
+// TestBreakOffTwice: what was broken off stays so, whatever is said later.
+func TestBreakOffTwice(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, _, _ := w.pair(t)
+		const size = 300000 // more than the engine takes at once
+		a.Write(make([]byte, size))
+		a.BreakOff()
+		a.BreakOff()
+		a.CloseWrite()
+		a.Close()
+		a.BreakOff()
+		if got, err := io.ReadAll(b); len(got) != size || !errors.Is(err, streaming.ErrReset) {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+	})
+}
+
+// TestBreakOffEarly: a stream may be broken off before its peer has answered.
+func TestBreakOffEarly(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		ha, _ := w.host(1, sockets.Config{})
+		hb, to := w.host(2, sockets.Config{})
+		l, err := hb.Listen(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, data := range []string{"", "hello"} {
+			a, err := ha.DialWith(w.ctx, to, sockets.Options{Early: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.Write([]byte(data))
+			a.BreakOff()
+			b, err := l.AcceptStream(w.ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(b); string(got) != data || !errors.Is(err, streaming.ErrReset) {
+				t.Errorf("%q, %v", got, err)
+			}
+			if err := a.Wait(t.Context()); !errors.Is(err, streaming.ErrAborted) {
+				t.Error(err)
+			}
+		}
+		time.Sleep(time.Minute)
+		if n := w.streamsOf(ha) + w.streamsOf(hb); n != 0 {
+			t.Errorf("%d streams left", n)
+		}
+	})
+}
+
+// TestBreakOffAfterTheEnd: a peer that has closed its direction reads what is broken off.
+func TestBreakOffAfterTheEnd(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, ha, hb := w.pair(t)
+		b.CloseWrite()
+		if _, err := io.ReadAll(a); err != nil {
+			t.Error(err)
+		}
+		const size = 300000
+		a.Write(make([]byte, size))
+		a.BreakOff()
+		a.Close()
+		if got, err := io.ReadAll(b); len(got) != size || !errors.Is(err, streaming.ErrReset) {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+		if err := a.Wait(t.Context()); !errors.Is(err, streaming.ErrAborted) {
+			t.Error(err)
+		}
+		if n := w.streamsOf(ha) + w.streamsOf(hb); n != 0 {
+			t.Errorf("%d streams left", n)
+		}
+	})
+}
+
 // TestBreakOffLast: a peer that has gone does not keep what was broken off for long.
 func TestBreakOffLast(t *testing.T) {
 	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
