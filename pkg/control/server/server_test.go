@@ -145,6 +145,89 @@ func TestToolThatDiesBreaksTheStreamOff(t *testing.T) {
 	}
 }
 
+// slow is a router whose streams that were dialled end when they are told to.
+type slow struct {
+	*controltest.Node
+	waits, end chan struct{}
+}
+
+func (s slow) OpenDestination(ctx context.Context, cfg server.DestinationConfig) (server.Destination, error) {
+	d, err := s.Node.OpenDestination(ctx, cfg)
+	return slowDestination{d, s}, err
+}
+
+type destination = server.Destination
+
+type slowDestination struct {
+	destination
+	slow
+}
+
+func (d slowDestination) Dial(ctx context.Context, to i2p.Destination, port uint16) (server.Stream, error) {
+	stream, err := d.destination.Dial(ctx, to, port)
+	return slowStream{stream, d.slow}, err
+}
+
+type slowStream struct {
+	server.Stream
+	slow
+}
+
+func (s slowStream) Wait(ctx context.Context) error {
+	select {
+	case s.waits <- struct{}{}:
+		<-s.end
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// TestResultOfWhatWasBrokenOff: how a stream that was broken off has ended is told once its peer
+// has what was written, also where that has closed its own direction before.
+func TestResultOfWhatWasBrokenOff(t *testing.T) {
+	s := slow{&controltest.Node{}, make(chan struct{}), make(chan struct{})}
+	path := filepath.Join(t.TempDir(), "router.sock")
+	srv, err := server.New(server.Config{Path: path, Node: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	c := client.New(path)
+	t.Cleanup(func() { c.Close() })
+	dialer, acceptor, _ := streams(t, ctx, c)
+	if err := acceptor.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(dialer); err != nil {
+		t.Fatal(err)
+	}
+	if err := dialer.BreakOff(); err != nil {
+		t.Fatal(err)
+	}
+	result := make(chan error, 1)
+	go func() {
+		_, err := dialer.Result(ctx)
+		result <- err
+	}()
+	select {
+	case <-s.waits:
+	case err := <-result:
+		t.Fatalf("told too soon: %v", err)
+	}
+	close(s.end)
+	if err := <-result; !errors.Is(err, &control.Error{Code: control.Reset}) {
+		t.Errorf("the stream ended with %v, expected a reset", err)
+	}
+}
+
 // TestResetIsTheReason: of a stream that the peer broke off it is told that it was, and not what
 // followed from it here.
 func TestResetIsTheReason(t *testing.T) {

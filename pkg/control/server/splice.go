@@ -57,6 +57,8 @@ func (s *Server) become(w http.ResponseWriter, r *http.Request, sess *session, s
 		stopped()
 		if err != nil {
 			event.Error = asError(err)
+			stream.Close()
+			stream.Wait(sess.ctx) // what was broken off is not yet the peer's: the error is told either way
 		}
 	}
 	stream.Close()
