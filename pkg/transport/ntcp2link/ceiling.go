@@ -55,6 +55,10 @@ const (
 	// leastSpan and mostSpan are about what is judged at once: two round trips.
 	leastSpan = 200 * time.Millisecond
 	mostSpan  = 2 * time.Second
+	// tooLong is when a span says nothing any more.
+	tooLong = 4 * mostSpan
+	// leastRate is the lowest bound: below, spans say nothing, and nothing would lift it again.
+	leastRate = 2 * leastSent / float64(tooLong/time.Second)
 )
 
 // judge ends a span, where that is long enough, and reports whether the bound has changed.
@@ -68,17 +72,17 @@ func (c *ceiling) judge(now time.Time, f flow) (changed bool) {
 	got := size * float64(f.delivered-c.last.delivered) / length.Seconds()
 	began := c.at.IsZero()
 	c.at, c.last = now, f
-	if began || sent < leastSent || length > 4*mostSpan {
+	if began || sent < leastSent || length > tooLong {
 		return false
 	}
-	before, queued, full := *c, c.queued, c.full
+	before := *c
 	c.queued = f.rtt > f.shortest+max(f.shortest/16, 5*time.Millisecond)
 	c.full = c.queued && resent > overflow*sent
-	c.choose(queued || c.queued, resent/sent)
+	c.choose(before.queued || c.queued, resent/sent)
 	switch {
 	case c.full && c.rate == 0:
 		c.lower(max(got, size*f.rate)) // it was not full for all of the span
-	case c.full || full && c.queued:
+	case c.full || before.full && c.queued:
 		c.lower(min(max(got, c.rate*mostFall), c.rate))
 	case got < c.rate*9/10: // nothing that binds
 	case !c.queued:
@@ -106,4 +110,6 @@ func (c *ceiling) choose(queued bool, lost float64) {
 }
 
 // lower sets the bound below the rate at which a full queue empties.
-func (c *ceiling) lower(line float64) { c.rate, c.growth = line*underLine, leastGrowth }
+func (c *ceiling) lower(line float64) {
+	c.rate, c.growth = max(line*underLine, leastRate), leastGrowth
+}

@@ -18,6 +18,7 @@ type line struct {
 	resent   float64
 	got      float64
 	overflow float64
+	judged   float64 // of sent
 }
 
 const packet = 1100
@@ -48,6 +49,10 @@ func (l *line) run(c *ceiling, begin time.Time, length time.Duration) (rate, los
 			lost += spill
 		}
 		l.resent += lost
+		if l.sent-l.judged < leastSent {
+			continue
+		}
+		l.judged = l.sent
 		c.judge(begin.Add(at), flow{
 			sent: uint64(l.sent), resent: uint64(l.resent), packets: uint32(l.sent / packet), delivered: uint32(l.got / packet),
 			rate: l.rate / packet, rtt: l.trip + time.Duration(l.waits/l.rate*float64(time.Second)), shortest: l.trip,
@@ -76,6 +81,25 @@ func TestCeiling(t *testing.T) {
 		if got < 0.93*rate || lost > 0.01 {
 			t.Errorf("a line of %.2f MB/s carried %.2f, and %.3f of what was sent overflowed", rate/1e6, got/1e6, lost)
 		}
+	}
+}
+
+// TestCeilingRises: a line that carried next to nothing for a while is used again once it carries
+// more.
+func TestCeilingRises(t *testing.T) {
+	l := &line{rate: 20e3, queue: 2 << 10, trip: time.Second}
+	var c ceiling
+	now := time.Unix(1e9, 0)
+	for range 40 {
+		l.run(&c, now, 10*time.Second)
+		now = now.Add(10 * time.Second)
+		l.rate = max(l.rate*0.9, 4e3)
+	}
+	low := c.rate
+	l.rate = 1.2e6
+	l.run(&c, now, 2*time.Minute) // to learn it
+	if got, _ := l.run(&c, now.Add(2*time.Minute), 20*time.Second); low == 0 || got < 0.9*l.rate {
+		t.Errorf("bound to %.4f MB/s before, %.2f of %.2f MB/s are carried", low/1e6, got/1e6, l.rate/1e6)
 	}
 }
 
