@@ -181,7 +181,7 @@ func (n *named) fetched(router i2p.Hash) bool {
 // told who sent it, it counts for any of those who were asked.
 func (l *lookup) gaveStale(now time.Time, set leaseset.Record) {
 	l.wish.stale = set
-	if !l.trail.gave(now) && slices.ContainsFunc(l.trail, func(a Asked) bool { return a.Answer == NoAnswer }) {
+	if !l.trail.gave(now) && slices.ContainsFunc(l.trail, func(a Asked) bool { return a.waits() }) {
 		l.wish.nobodys++
 	}
 }
@@ -234,7 +234,7 @@ func (l *lookup) deadline() time.Time {
 		}
 	}
 	for i := range l.trail {
-		if l.trail[i].Answer == NoAnswer {
+		if l.trail[i].waits() {
 			sooner(l.trail[i].At.Add(patience))
 		}
 	}

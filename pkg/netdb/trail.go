@@ -82,7 +82,7 @@ func (t trail) replied(now time.Time, floodfill i2p.Hash, peers int) {
 func (t trail) gave(now time.Time) bool {
 	var open *Asked
 	for i := range t {
-		if t[i].Answer != NoAnswer {
+		if !t[i].waits() {
 			continue
 		}
 		if open != nil {

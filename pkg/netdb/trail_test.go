@@ -33,6 +33,21 @@ func TestTrailCredit(t *testing.T) {
 	}
 }
 
+// TestTrailUnsent: who was not asked after all cannot have sent the entry, and
+// takes the credit from nobody who was.
+func TestTrailUnsent(t *testing.T) {
+	a, b := i2p.Hash{1}, i2p.Hash{2}
+	tr := trail{{Floodfill: a, At: testTime}, {Floodfill: b, At: testTime}}
+	tr.unsent(a)
+	now := testTime.Add(time.Second)
+	if !tr.gave(now) || tr[1].Answer != Gave || tr[0].Answer != NoAnswer {
+		t.Fatalf("%+v", tr)
+	}
+	if tr.gave(now) || tr[0].Answer != NoAnswer {
+		t.Fatalf("one that was never asked is credited: %+v", tr[0])
+	}
+}
+
 // TestTrailAgain: who is silent is asked once more, but not before its time and
 // not for ever; who was never asked is not.
 func TestTrailAgain(t *testing.T) {
