@@ -9,7 +9,7 @@ import (
 	"i2ptoolkit/pkg/i2p"
 )
 
-// linear finds the closest entries the slow way.
+// TestWalkOrder: no entry is closer than the one before, and none is left out.
 func TestWalkOrder(t *testing.T) {
 	var tab table
 	r := rand.New(rand.NewChaCha8([32]byte{5}))
