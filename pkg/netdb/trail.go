@@ -97,11 +97,13 @@ func (t trail) gave(now time.Time) bool {
 	return true
 }
 
-// unsent notes that a floodfill was not asked after all.
+// unsent notes that a floodfill was not asked after all, the last time. What it was
+// asked before it may still answer.
 func (t trail) unsent(floodfill i2p.Hash) {
-	for i := range t {
-		if a := &t[i]; a.Floodfill == floodfill && a.Answer == NoAnswer {
+	for i := len(t) - 1; i >= 0; i-- {
+		if a := &t[i]; a.Floodfill == floodfill && a.waits() {
 			a.Unsent = true
+			return
 		}
 	}
 }

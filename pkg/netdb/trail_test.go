@@ -46,6 +46,14 @@ func TestTrailUnsent(t *testing.T) {
 	if tr.gave(now) || tr[0].Answer != NoAnswer {
 		t.Fatalf("one that was never asked is credited: %+v", tr[0])
 	}
+	// Asked a second time in vain, it may still answer the first.
+	tr = trail{{Floodfill: a, At: testTime}, {Floodfill: a, At: now}}
+	if tr.unsent(a); !tr.waits(a) || tr[0].Unsent || !tr[1].Unsent {
+		t.Fatalf("%+v", tr)
+	}
+	if tr.unsent(a); tr.waits(a) {
+		t.Fatalf("neither was sent: %+v", tr)
+	}
 }
 
 // TestTrailAgain: who is silent is asked once more, but not before its time and
