@@ -167,6 +167,19 @@ func TestRouterInfoGzip(t *testing.T) {
 	if _, err := DecompressRouterInfo(packed[:len(packed)-1], len(info)); err == nil {
 		t.Fatal("truncated gzip accepted")
 	}
+	// What was there before shows nowhere, also not after what failed.
+	CompressRouterInfo([]byte("another"))
+	if !bytes.Equal(CompressRouterInfo(info), packed) {
+		t.Fatal("compressed again, it is not the same")
+	}
+	if got, err = DecompressRouterInfo(packed, len(info)); err != nil || !bytes.Equal(got, info) {
+		t.Fatal("unpacked again, it is not the same: ", err)
+	}
+	// Anybody may ask for a RouterInfo: to make a compressor for each answer takes more
+	// than a megabyte, and most of the time.
+	if n := testing.AllocsPerRun(100, func() { CompressRouterInfo(info) }); n > 12 {
+		t.Errorf("%v allocations for one RouterInfo", n)
+	}
 }
 
 func TestTunnelGatewayWraps(t *testing.T) {
