@@ -47,6 +47,28 @@ func start(t *testing.T, node *controltest.Node) (context.Context, *client.Clien
 	return ctx, c
 }
 
+// serve is start for a router that is more than the fake one.
+func serve(t *testing.T, node server.Node) (context.Context, *client.Client) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "router.sock")
+	srv, err := server.New(server.Config{Path: path, Node: node})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Run(ctx) }()
+	c := client.New(path)
+	t.Cleanup(func() {
+		c.Close()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return ctx, c
+}
+
 // streams opens two sessions and connects the first to the second.
 func streams(t *testing.T, ctx context.Context, c *client.Client) (dialer, acceptor *client.Stream, dialing *client.Session) {
 	t.Helper()
@@ -186,22 +208,7 @@ func (s slowStream) Wait(ctx context.Context) error {
 // has what was written, also where that has closed its own direction before.
 func TestResultOfWhatWasBrokenOff(t *testing.T) {
 	s := slow{&controltest.Node{}, make(chan struct{}), make(chan struct{})}
-	path := filepath.Join(t.TempDir(), "router.sock")
-	srv, err := server.New(server.Config{Path: path, Node: s})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	c := client.New(path)
-	t.Cleanup(func() { c.Close() })
+	ctx, c := serve(t, s)
 	dialer, acceptor, _ := streams(t, ctx, c)
 	if err := acceptor.CloseWrite(); err != nil {
 		t.Fatal(err)
@@ -280,16 +287,7 @@ func (s stopped) StopNow() { s.how <- "now" }
 
 func TestStops(t *testing.T) {
 	s := stopped{&controltest.Node{}, make(chan string, 1)}
-	path := filepath.Join(t.TempDir(), "router.sock")
-	srv, err := server.New(server.Config{Path: path, Node: s})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Run(ctx) }()
-	c := client.New(path)
-	defer c.Close()
+	ctx, c := serve(t, s)
 	for want, stop := range map[string]func(context.Context) error{"gracefully": c.Stop, "now": c.StopNow} {
 		if err := stop(ctx); err != nil {
 			t.Fatal(err)
@@ -297,10 +295,6 @@ func TestStops(t *testing.T) {
 		if how := <-s.how; how != want {
 			t.Errorf("who asks for a stop %s gets one %s", want, how)
 		}
-	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
 	}
 }
 
