@@ -70,9 +70,11 @@ type verification struct {
 // publishState is where a publication stands.
 //
 //	storing --confirmed--> resting --10 s--> verifying --it is there--> settled
-//	   ^  |                                      |
-//	   |  +--no floodfill left--> paused         |
-//	   +------------ not there ------------------+
+//	 ^ ^  |                   ^                |    |
+//	 | |  |                   +-- not sent ----+    |
+//	 | |  +--no floodfill left--> paused            |
+//	 | +--------- 15 s -------------+               |
+//	 +------------ not there -----------------------+
 type publishState byte
 
 const (
