@@ -84,7 +84,7 @@ func (c *ceiling) judge(now time.Time, f flow) (changed bool) {
 		c.lower(max(got, size*f.rate)) // it was not full for all of the span
 	case c.full || before.full && c.queued:
 		c.lower(min(max(got, c.rate*mostFall), c.rate))
-	case got < c.rate*9/10: // nothing that binds
+	case sent < c.rate*length.Seconds()*9/10: // nothing that binds
 	case !c.queued:
 		c.rate *= 1 + c.growth
 		c.growth = min(2*c.growth, mostGrowth)

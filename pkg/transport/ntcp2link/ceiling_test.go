@@ -120,6 +120,15 @@ func TestNoCeiling(t *testing.T) {
 	}
 }
 
+// TestCeilingOfLossy: a bound rises where much of what is sent is lost by itself.
+func TestCeilingOfLossy(t *testing.T) {
+	l := &line{rate: 1.2e6, queue: 128 << 10, trip: 200 * time.Millisecond, loss: 0.15}
+	c := ceiling{rate: l.rate / 2, growth: leastGrowth}
+	if got, _ := l.run(&c, time.Unix(1e9, 0), 20*time.Second); c.rate < l.rate {
+		t.Errorf("the bound of a line of %.2f MB/s is %.2f after 20 s, in which %.2f were carried", l.rate/1e6, c.rate/1e6, got/1e6)
+	}
+}
+
 // TestCubic: a line whose queue has overflowed is cubic's once it is calm, until something is lost
 // there without a queue.
 func TestCubic(t *testing.T) {
