@@ -7,13 +7,10 @@ package metrics
 
 import (
 	"bytes"
-	"fmt"
 	"runtime"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/common/expfmt"
+	export "github.com/VictoriaMetrics/metrics"
 
 	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/config/reload"
@@ -54,49 +51,49 @@ type Files struct{ Read, Damaged, Written, Removed, Failed uint64 }
 const buildInfo = "i2p_build_info"
 
 // Registry is all metrics of a router.
-type Registry struct{ all *prometheus.Registry }
+type Registry struct{ parts []reader }
 
-// New makes the metrics of a router, and of the process that it runs in.
+// reader reads what one part of a router counts.
+type reader func() []family
+
+// New makes the metrics of a router.
 func New(s Sources) *Registry {
-	r := prometheus.NewRegistry()
-	r.MustRegister(
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: buildInfo, Help: "What runs; always 1.",
-			ConstLabels: prometheus.Labels{"version": control.Version(), "api_level": control.APILevel, "go": runtime.Version()},
-		}, func() float64 { return 1 }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "i2p_buffers_in_use", Help: "Message buffers that the process holds.",
-		}, func() float64 { return float64(buf.InUse()) }),
-		state(s.Node),
+	return &Registry{parts: []reader{
+		build, state(s.Node),
 		newParts(transportTable(), transportLabel, byTransport(s)),
 		drivers(s.Drivers),
-		newCollector(routerTable(), s.Router),
-		newCollector(destinationsTable(), s.Destinations),
-		newCollector(reseedTable(), s.Reseed),
-		newCollector(eventsTable(), s.Events),
-		newCollector(logTable(), s.Log),
-		newCollector(reloadTable(), s.Reloads),
-		newCollector(nodeTable(), s.Node),
-		newCollector(filesTable(), s.Files),
-		newCollector(controlTable(), s.Control),
-	)
-	return &Registry{all: r}
+		newReader(routerTable(), s.Router),
+		newReader(destinationsTable(), s.Destinations),
+		newReader(reseedTable(), s.Reseed),
+		newReader(eventsTable(), s.Events),
+		newReader(logTable(), s.Log),
+		newReader(reloadTable(), s.Reloads),
+		newReader(nodeTable(), s.Node),
+		newReader(filesTable(), s.Files),
+		newReader(controlTable(), s.Control),
+	}}
+}
+
+// build tells what runs, and what the process as a whole holds.
+func build() []family {
+	return []family{
+		{buildInfo, "What runs; always 1.", []sample{{[]label{
+			{"api_level", control.APILevel}, {"go", runtime.Version()}, {"version", control.Version()},
+		}, 1}}},
+		{"i2p_buffers_in_use", "Message buffers that the process holds.", []sample{{nil, int(buf.InUse())}}},
+	}
 }
 
 // state is a gauge for each state of a router, 1 for the one that holds.
-func state(node func() Node) prometheus.Collector {
-	desc := prometheus.NewDesc("i2p_state", "Where the router stands between start and stop: 1 for its state.", []string{"state"}, nil)
-	return gather{describe: []*prometheus.Desc{desc}, collect: func(each func(prometheus.Metric)) {
+func state(node func() Node) reader {
+	return func() []family {
 		now := node().State
+		f := family{name: "i2p_state", help: "Where the router stands between start and stop: 1 for its state."}
 		for _, s := range []control.State{control.StateStarting, control.StateRunning, control.StateStopping} {
-			v := 0.0
-			if s == now {
-				v = 1
-			}
-			each(prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, v, string(s)))
+			f.samples = append(f.samples, sample{[]label{{"state", string(s)}}, s == now})
 		}
-	}}
+		return []family{f}
+	}
 }
 
 // byTransport are the counts of each transport, and of what none could carry.
@@ -111,30 +108,34 @@ func byTransport(s Sources) func() []part[transport.Stats] {
 }
 
 // drivers tells of what a transport counts beside what all do.
-func drivers(read func() []transport.DriverStats) prometheus.Collector {
-	return gather{collect: func(each func(prometheus.Metric)) {
+func drivers(read func() []transport.DriverStats) reader {
+	return func() (out []family) {
 		for _, d := range read() {
 			for _, c := range d.Counters {
-				total := prometheus.NewDesc("i2p_transport_"+c.Name+"_total", c.Help, []string{transportLabel}, nil)
-				each(prometheus.MustNewConstMetric(total, prometheus.CounterValue, float64(c.Value), d.Name))
+				out = append(out, family{"i2p_transport_" + c.Name + "_total", c.Help, []sample{{[]label{{transportLabel, d.Name}}, c.Value}}})
 			}
 		}
-	}}
+		return out
+	}
 }
 
 const transportLabel = "transport"
 
-// Text is the present state of all metrics.
-func (r *Registry) Text() ([]byte, error) {
-	families, err := r.all.Gather()
-	if err != nil {
-		return nil, fmt.Errorf("metrics: %w", err)
+// families are the present state of what a router counts.
+func (r *Registry) families() []family {
+	var all []family
+	for _, read := range r.parts {
+		all = append(all, read()...)
 	}
+	return sorted(all)
+}
+
+// Text is the present state of all metrics, and of the process that the router runs in.
+func (r *Registry) Text() []byte {
 	var b bytes.Buffer
-	for _, f := range families {
-		if _, err := expfmt.MetricFamilyToText(&b, f); err != nil {
-			return nil, fmt.Errorf("metrics: %w", err)
-		}
+	for _, f := range r.families() {
+		f.write(&b)
 	}
-	return b.Bytes(), nil
+	export.WriteProcessMetrics(&b)
+	return b.Bytes()
 }

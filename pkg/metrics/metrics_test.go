@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"i2ptoolkit/pkg/config/reload"
@@ -149,26 +148,23 @@ func TestNoFieldIsForgotten(t *testing.T) {
 					t.Errorf("%v, expected %s", r, name)
 				}
 			}()
-			newCollector(table, func() counts { return counts{} })
+			newReader(table, func() counts { return counts{} })
 		}()
 	}
-	newCollector([]row{{"a_total", "", "way", "in=A out=B"}, {"c", "", "", "In.C"}}, func() counts { return counts{} })
+	newReader([]row{{"a_total", "", "way", "in=A out=B"}, {"c", "", "", "In.C"}}, func() counts { return counts{} })
 }
 
 // TestText: what an operator's Prometheus is given, as its own lint wants it.
 func TestText(t *testing.T) {
-	text, err := New(sources()).Text()
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := New(sources()).Text()
 	for _, line := range []string{
 		"# HELP i2p_transport_sessions Sessions with other routers.", "# TYPE i2p_transport_sessions gauge", `i2p_transport_sessions{transport="NTCP2"} 3`, `i2p_transport_dropped_messages_total{transport="none"} 5`,
 		`i2p_transport_junk_total{transport="NTCP2"} 0`,
-		"# TYPE i2p_transport_received_bytes_total counter", `i2p_transport_received_bytes_total{transport="NTCP2"} 1.099511627776e+12`,
+		"# TYPE i2p_transport_received_bytes_total counter", `i2p_transport_received_bytes_total{transport="NTCP2"} 1099511627776`,
 		`i2p_tunnel_tests_total{result="ok"} 7`, `i2p_tunnel_tests_total{result="failed"} 0`,
 		`i2p_tunnels{direction="in",kind="exploratory"} 0`,
 		`i2p_state{state="running"} 1`, `i2p_state{state="starting"} 0`,
-		`i2p_log_lines_total{level="warn"} 2`, "i2p_reseed_last_timestamp_seconds 1.5", "i2p_start_timestamp_seconds 0",
+		`i2p_log_lines_total{level="warn"} 2`, "i2p_reseed_last_timestamp_seconds 1.500", "i2p_start_timestamp_seconds 0.000",
 	} {
 		if !slices.Contains(strings.Split(string(text), "\n"), line) {
 			t.Errorf("there is no line %q", line)
@@ -179,7 +175,13 @@ func TestText(t *testing.T) {
 			t.Errorf("there is no %s", name)
 		}
 	}
-	problems, err := promlint.New(bytes.NewReader(text)).Lint()
+	var own []byte // the process's are as the library has them
+	for line := range bytes.Lines(text) {
+		if bytes.HasPrefix(line, []byte("i2p_")) || bytes.HasPrefix(line, []byte("#")) {
+			own = append(own, line...)
+		}
+	}
+	problems, err := promlint.New(bytes.NewReader(own)).Lint()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,12 +197,8 @@ func TestHistogram(t *testing.T) {
 	for _, d := range []time.Duration{time.Millisecond, time.Second, time.Hour} {
 		c.Took.Observe(d)
 	}
-	r := &Registry{all: prometheus.NewRegistry()}
-	r.all.MustRegister(newCollector([]row{{"took_seconds", "How long it took.", "", "Took"}}, func() counts { return c }))
-	text, err := r.Text()
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := &Registry{parts: []reader{newReader([]row{{"took_seconds", "How long it took.", "", "Took"}}, func() counts { return c })}}
+	text := r.Text()
 	for _, line := range []string{
 		"# TYPE i2p_took_seconds histogram", `i2p_took_seconds_bucket{le="0.01"} 1`, `i2p_took_seconds_bucket{le="0.5"} 1`, `i2p_took_seconds_bucket{le="1"} 2`,
 		`i2p_took_seconds_bucket{le="60"} 2`, `i2p_took_seconds_bucket{le="+Inf"} 3`, "i2p_took_seconds_sum 3601.001", "i2p_took_seconds_count 3",
@@ -231,10 +229,7 @@ var update = flag.Bool("update-man", false, "write docs/metrics.md anew")
 
 // TestPage: the documented list is the one that there is. scripts/man writes it.
 func TestPage(t *testing.T) {
-	page, err := New(sources()).Page()
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := New(sources()).Page()
 	path := filepath.Join("..", "..", "docs", "metrics.md")
 	if *update {
 		if err := os.WriteFile(path, page, 0o644); err != nil {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	dto "github.com/prometheus/client_model/go"
 )
 
 const intro = `# Metrics
@@ -30,37 +28,31 @@ the router runs in.
 `
 
 // Page documents the metrics of a router, in Markdown.
-func (r *Registry) Page() ([]byte, error) {
-	families, err := r.all.Gather()
-	if err != nil {
-		return nil, fmt.Errorf("metrics: %w", err)
-	}
+func (r *Registry) Page() []byte {
 	b := bytes.NewBufferString(intro)
-	for _, f := range families {
-		if strings.HasPrefix(f.GetName(), "i2p_") {
-			fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", f.GetName(), strings.ToLower(f.GetType().String()), labelText(f), f.GetHelp())
-		}
+	for _, f := range r.families() {
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", f.name, f.kind(), labelText(f), f.help)
 	}
-	return b.Bytes(), nil
+	return b.Bytes()
 }
 
 // labelText names the labels with their values, but for those that tell what runs.
-func labelText(f *dto.MetricFamily) string {
+func labelText(f family) string {
 	var names []string
 	values := make(map[string][]string)
-	for _, m := range f.GetMetric() {
-		for _, l := range m.GetLabel() {
-			if !slices.Contains(names, l.GetName()) {
-				names = append(names, l.GetName())
+	for _, s := range f.samples {
+		for _, l := range s.labels {
+			if !slices.Contains(names, l.name) {
+				names = append(names, l.name)
 			}
-			if v := values[l.GetName()]; !slices.Contains(v, l.GetValue()) {
-				values[l.GetName()] = append(v, l.GetValue())
+			if v := values[l.name]; !slices.Contains(v, l.value) {
+				values[l.name] = append(v, l.value)
 			}
 		}
 	}
 	var out []string
 	for _, n := range names {
-		if f.GetName() == buildInfo {
+		if f.name == buildInfo {
 			out = append(out, n)
 		} else {
 			out = append(out, n+": "+strings.Join(values[n], ", "))

@@ -53,4 +53,4 @@ func (a *api) Reseed(ctx context.Context, from []string) (control.Reseed, error)
 }
 
 // Metrics are all that the router counts, in the Prometheus text format.
-func (a *api) Metrics() ([]byte, error) { return a.metrics().Text() }
+func (a *api) Metrics() []byte { return a.metrics().Text() }

@@ -18,12 +18,10 @@ import (
 // scrape reads a node's metrics as Prometheus does.
 func scrape(t *testing.T, n *node.Node) (families map[string]*dto.MetricFamily, text string) {
 	t.Helper()
-	b, err := n.Metrics()
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := n.Metrics()
 	p := expfmt.NewTextParser(model.LegacyValidation)
-	if families, err = p.TextToMetricFamilies(bytes.NewReader(b)); err != nil {
+	families, err := p.TextToMetricFamilies(bytes.NewReader(b))
+	if err != nil {
 		t.Fatal(err)
 	}
 	return families, string(b)

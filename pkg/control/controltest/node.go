@@ -111,8 +111,8 @@ func (n *Node) Tunnels() []control.Tunnel {
 }
 
 // Metrics are two that every router has.
-func (n *Node) Metrics() ([]byte, error) {
-	return []byte("# HELP i2p_destinations Local destinations.\n# TYPE i2p_destinations gauge\ni2p_destinations 1\n"), nil
+func (n *Node) Metrics() []byte {
+	return []byte("# HELP i2p_destinations Local destinations.\n# TYPE i2p_destinations gauge\ni2p_destinations 1\n")
 }
 
 // Transports is one transport.

@@ -20,7 +20,7 @@ type Node interface {
 	Tunnels() []control.Tunnel
 	Transports() []control.Transport
 	// Metrics are all that the router counts, in the Prometheus text format.
-	Metrics() ([]byte, error)
+	Metrics() []byte
 	// NetDB returns what is stored of one kind, control.KindRouterInfo or
 	// control.KindLeaseSet. Record.Data may be shared: the server only reads it.
 	NetDB(kind string) []control.Record

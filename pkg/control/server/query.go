@@ -54,13 +54,8 @@ func (s *Server) netDB(w http.ResponseWriter, r *http.Request) {
 
 // metrics answers in the Prometheus text format.
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
-	text, err := s.node.Metrics()
-	if err != nil {
-		writeError(w, err)
-		return
-	}
 	w.Header().Set("Content-Type", control.MetricsType)
-	w.Write(text)
+	w.Write(s.node.Metrics())
 }
 
 func (s *Server) lookup(w http.ResponseWriter, r *http.Request) {
