@@ -22,7 +22,7 @@ const testsOnly = -1
 
 // layers are the packages of each layer. A package imports lower layers only, and edges.
 var layers = []struct{ what, names string }{
-	{"primitives", "aescbc bucket buf deadline draw env mailbox tally noise elligator sign"},
+	{"primitives", "aescbc bucket buf deadline draw env mailbox origin tally noise elligator sign"},
 	{"codecs", "i2p routerinfo leaseset i2np su3 datagram control hostrecord family words options"},
 	{"engines", "ntcp2 ratchet tunnel netdb profile presence streaming vanity"},
 	{"node", "atomicfile filelock transport transport/ntcp2link netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client"},
