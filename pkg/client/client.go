@@ -137,7 +137,7 @@ type loop struct {
 
 const (
 	inboxSize   = 4096             // messages that wait for the loop
-	messageLife = 60 * time.Second // I2NP expiration of what we send
+	messageLife = 60 * time.Second // of what we send, at most
 )
 
 // New makes a client.
@@ -152,7 +152,7 @@ func New(cfg Config) (*Client, error) {
 		patience: cfg.Options.Streaming.ConnectTimeout,
 		loop: loop{
 			cfg: cfg, in: newInbox(cfg.Gather), gates: newGates(),
-			dials: dials{}, others: newOthers(), voice: voice{random: cfg.Rand},
+			dials: dials{}, others: newOthers(), voice: newVoice(cfg.Rand),
 		},
 	}
 	if cfg.Keys != nil {

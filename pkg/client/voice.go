@@ -19,9 +19,14 @@ import (
 // sets, and in the sessions that were begun with them.
 type voice struct {
 	random   *draw.Source
+	life     time.Duration     // of its messages, at most: of all, so that their average tells no clock
 	keys     []EncryptionKey   // of our lease sets
 	sessions *ratchet.Sessions // nil until the keys are known
 	bundle   [1]i2np.Clove     // scratch: our lease set
+}
+
+func newVoice(random *draw.Source) voice {
+	return voice{random: random, life: random.Between(messageLife*3/4, messageLife)}
 }
 
 // use has the ratchet use these keys. With others than before it begins
@@ -151,5 +156,5 @@ func (v *voice) sealCloves(now time.Time, r *remote, own *ownSet, p *buf.Buf, cl
 }
 
 func (v *voice) message(now time.Time, t i2np.Type, body []byte) i2np.Message {
-	return i2np.Message{Type: t, ID: v.random.Nonzero32(), Expiration: i2p.DateOf(now.Add(messageLife)), Body: body}
+	return i2np.Message{Type: t, ID: v.random.Nonzero32(), Expiration: i2np.Expiration(now, v.life, v.random.Uint64()), Body: body}
 }

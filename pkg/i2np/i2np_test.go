@@ -3,6 +3,7 @@ package i2np
 import (
 	"bytes"
 	"errors"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -48,6 +49,18 @@ func TestHeaders(t *testing.T) {
 	}
 	if _, err := ParseShort(short[:8]); !errors.Is(err, ErrShort) {
 		t.Fatal(err)
+	}
+}
+
+// Messages live for three quarters of their life at least, each for as long as was drawn.
+func TestExpirationIsDrawn(t *testing.T) {
+	now := time.UnixMilli(1767225600123)
+	for random, want := range map[uint64]time.Duration{
+		0: 60 * time.Second, math.MaxUint64: 45 * time.Second, 1 << 63: 52500 * time.Millisecond,
+	} {
+		if at := Expiration(now, time.Minute, random); at != i2p.DateOf(now.Add(want)) {
+			t.Errorf("%#x: in %v, want %v", random, at.Time().Sub(now), want)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"time"
 
 	"i2ptoolkit/pkg/buf"
@@ -124,6 +125,16 @@ func (m Message) Own() Message {
 	m.Owner = buf.Copy(m.Body)
 	m.Body = m.Owner.Bytes()
 	return m
+}
+
+// Expiration is when a message made now expires: after life at most, and three
+// quarters of it at least, by what was drawn. A message has to be dropped once it has
+// expired (I2NP, "Standard (16 bytes)"); nothing says how long it lives. With the same
+// life for all, each message would tell our clock to the millisecond, by which what a
+// destination sends could be told from what others send, and be linked to its router.
+func Expiration(now time.Time, life time.Duration, random uint64) i2p.Date {
+	less, _ := bits.Mul64(random, uint64(life/4))
+	return i2p.DateOf(now.Add(life - time.Duration(less)))
 }
 
 // CheckExpiration returns ErrExpired or ErrFuture for a message that must

@@ -33,11 +33,11 @@ type outgoing struct {
 	failed func() // nil: nobody asks
 }
 
-// messageLife is how long our own messages live (NETWORK: at most 60 s ahead).
+// messageLife is how long our own messages live at most (NETWORK: no more than 60 s ahead).
 const messageLife = 30 * time.Second
 
 func (c *core) message(t i2np.Type, body []byte) i2np.Message {
-	return i2np.Message{Type: t, ID: c.rand.Nonzero32(), Expiration: i2p.DateOf(c.now.Add(messageLife)), Body: body}
+	return i2np.Message{Type: t, ID: c.rand.Nonzero32(), Expiration: i2np.Expiration(c.now, messageLife, c.rand.Uint64()), Body: body}
 }
 
 // send puts a message on the tray. It takes ownership of it.

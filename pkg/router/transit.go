@@ -267,7 +267,7 @@ func (t *transit) leave(e *tunnel.Endpoint, m i2np.Message) {
 			t.counts.Unknown++ // an endpoint has no local destination
 			d.Message.Release()
 		} else {
-			t.out = append(t.out, d.Forward(t.now, t.rand.Nonzero32()))
+			t.out = append(t.out, d.Forward(t.now, t.rand.Uint64()))
 		}
 		*d = tunnel.Delivery{}
 	}

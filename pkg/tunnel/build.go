@@ -225,7 +225,7 @@ func (b *Build) conceal(records []byte) {
 }
 
 func (b *Build) wrap(now time.Time, records []byte) {
-	m := i2np.Message{Type: i2np.ShortTunnelBuildType, ID: b.random.Nonzero32(), Expiration: i2p.DateOf(now.Add(buildExpiration))}
+	m := i2np.Message{Type: i2np.ShortTunnelBuildType, ID: b.random.Nonzero32(), Expiration: i2np.Expiration(now, buildExpiration, b.random.Uint64())}
 	if b.cfg.Long {
 		m.Type = i2np.VariableTunnelBuildType
 	}

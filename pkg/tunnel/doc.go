@@ -32,7 +32,7 @@ const Lifetime = 10 * time.Minute
 // message an inbound tunnel needs one for its creator.
 const MaxHops = i2np.MaxBuildRecords - 1
 
-// How far ahead the messages made here expire.
+// How far ahead the messages made here expire, at most (i2np.Expiration).
 const (
 	dataExpiration  = 10 * time.Second
 	buildExpiration = 30 * time.Second

@@ -39,7 +39,7 @@ func (f *framer) add(dst []Out, now time.Time, a *address, id uint32, head, body
 	if total > i2np.MaxTunnelMessage || total < i2np.StandardHeaderLen {
 		return dst, fmt.Errorf("tunnel: message of %d bytes: %w", total, ErrTooLong)
 	}
-	f.expires = i2p.DateOf(now.Add(dataExpiration))
+	f.expires = i2np.Expiration(now, dataExpiration, f.random.Uint64())
 	n := a.len()
 	if f.cur != nil && !f.worthFilling(n, total) {
 		dst = f.flush(dst)

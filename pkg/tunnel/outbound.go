@@ -24,16 +24,16 @@ type Delivery struct {
 }
 
 // Forward makes the message that a router delivery or tunnel delivery sends
-// to Router: the message itself, or a TunnelGateway with the given ID that
-// wraps it. The Delivery is used up.
-func (d *Delivery) Forward(now time.Time, id uint32) Out {
+// to Router: the message itself, or a TunnelGateway that wraps it, of which the
+// ID and the expiration are drawn. The Delivery is used up.
+func (d *Delivery) Forward(now time.Time, random uint64) Out {
 	if d.Kind != ToTunnel {
 		return Out{To: d.Router, Message: d.Message}
 	}
 	m := i2np.Message{
 		Type:       i2np.TunnelGatewayType,
-		ID:         id,
-		Expiration: i2p.DateOf(now.Add(dataExpiration)),
+		ID:         uint32(random),
+		Expiration: i2np.Expiration(now, dataExpiration, random),
 	}
 	g := i2np.TunnelGateway{Tunnel: d.Tunnel}
 	if d.raw != nil {
@@ -84,7 +84,7 @@ func (o *Outbound) Send(dst []Out, now time.Time, ds ...Delivery) ([]Out, error)
 	for i := range ds {
 		d := &ds[i]
 		if len(o.layers) == 0 {
-			dst = append(dst, d.Forward(now, uint32(o.framer.random.Uint64())))
+			dst = append(dst, d.Forward(now, o.framer.random.Uint64()))
 			continue
 		}
 		err := error(nil)

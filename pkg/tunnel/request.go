@@ -158,7 +158,7 @@ func (r *Request) open(o *Opener, now time.Time, record []byte) error {
 // it is. An endpoint's is a reply: it is sealed with Garlic, if there is
 // one, and goes to NextTunnel at NextRouter. The message owns its buffer.
 func (r *Request) Answer(now time.Time, rand io.Reader, code byte, options i2p.Mapping) (i2np.Message, error) {
-	out := i2np.Message{Type: r.message, ID: r.ReplyID, Expiration: i2p.DateOf(now.Add(buildExpiration))}
+	out := i2np.Message{Type: r.message, ID: r.ReplyID}
 	if r.Role == RoleEndpoint {
 		out.Type = map[i2np.Type]i2np.Type{
 			i2np.ShortTunnelBuildType:    i2np.OutboundTunnelBuildReplyType,
@@ -172,6 +172,7 @@ func (r *Request) Answer(now time.Time, rand io.Reader, code byte, options i2p.M
 	if err := writeReply(own[:len(own)-noise.MACLen], rand, code, options); err != nil {
 		return i2np.Message{}, err
 	}
+	out.Expiration = i2np.Expiration(now, buildExpiration, draw.From(rand).Uint64())
 	r.keys.sealReply(own, r.index)
 	for i := range len(records) / len(own) {
 		if i != r.index {

@@ -221,6 +221,7 @@ func replayHop(t *testing.T, v *TunnelBuild, i int) {
 	}
 	draws := script{}
 	draws.add(rest)
+	draws.add(make([]byte, 8)) // of the expiration
 	out, err := r.Answer(now, draws, byte(h.ReplyCode), options)
 	if err != nil || int(out.Type) != v.Messages[i+1].Type || !bytes.Equal(out.Body, v.Messages[i+1].Body) {
 		t.Errorf("%s: hop %d answers %v %x, %v", v.Name, i, out.Type, out.Body, err)
