@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -179,6 +180,15 @@ func TestRouterInfoGzip(t *testing.T) {
 	}
 	if _, err := DecompressRouterInfo(packed[:len(packed)-1], len(info)); err == nil {
 		t.Fatal("truncated gzip accepted")
+	}
+	// A bomb is not unpacked to see that it is one.
+	bomb := CompressRouterInfo(make([]byte, 16<<20))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err = DecompressRouterInfo(bomb, 4096)
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; err == nil || took > 1<<20 {
+		t.Fatalf("%d bytes were unpacked to %d (%v)", len(bomb), took, err)
 	}
 	// What was there before shows nowhere, also not after what failed.
 	CompressRouterInfo([]byte("another"))

@@ -111,6 +111,26 @@ func TestLookupBudget(t *testing.T) {
 	}
 }
 
+// TestRepliesBudget: lookups from however many peers are answered within a budget of bytes.
+func TestRepliesBudget(t *testing.T) {
+	f := newForge(t)
+	db := newDB(Config{})
+	for range 3 {
+		mustStore(t, db, FromStore, f.router(t, routerConfig{caps: "XfR"}))
+	}
+	s := NewSegment(SegmentConfig{DB: db, Rand: seeded(2)})
+	total := 0
+	for i := range 60_000 { // 170 bytes for each
+		from := i2p.Hash{7, byte(i), byte(i >> 8)}
+		if r := s.HandleLookup(testTime, from, i2np.DatabaseLookup{Key: i2p.Hash{byte(i), 1}, From: from, Kind: i2np.LookupLeaseSet}); r != nil {
+			total += len(r.AppendTo(nil))
+		}
+	}
+	if total > repliesBurst || total < repliesBurst/2 {
+		t.Fatalf("%d bytes, budget %d", total, repliesBurst)
+	}
+}
+
 // TestAskersAreBounded: who asks under ever new names makes no more room for them,
 // and drives out those that asked first.
 func TestAskersAreBounded(t *testing.T) {
