@@ -8,6 +8,16 @@
 // database, "Network Database Segmentation"). Segments return what is to be
 // sent as an Out and never send.
 //
+// One rule keeps a destination from being linked to its router: what a
+// destination asks, and what it is told, changes nothing outside of its segment.
+// Who names a router of his own to a destination, or answers a destination only,
+// has marked it. So a RouterInfo that a destination was told of is looked up
+// through the tunnels of that destination, never enters the DB, and ends with the
+// lookup that it serves; nor do the profiles hear how floodfills treat a
+// destination. The router therefore names, serves, floods, explores, writes to
+// disk, dials, publishes to and goes through the same routers with the destination
+// as without it. It knows a router only once it has met it by itself.
+//
 // Nothing here is safe for concurrent use: one loop owns the DB and its segments.
 package netdb
 
@@ -183,6 +193,19 @@ func (db *DB) store(now time.Time, src Source, ri *routerinfo.RouterInfo, sum pr
 		return Unchanged, err
 	}
 	return db.insert(now, &entry{sum: sum, raw: pack(ri.Bytes()), heard: now.Unix(), src: src, verified: !src.disk()})
+}
+
+// vet checks a RouterInfo that is not to be stored as one that is.
+func (db *DB) vet(now time.Time, ri *routerinfo.RouterInfo) error {
+	sum := profile.Summarize(ri)
+	err := db.admission.check(now, FromReply, &sum, ri.NetID(), len(ri.Bytes()))
+	if err == nil {
+		err = db.admission.verify(now, FromReply, ri)
+	}
+	if err != nil {
+		return fmt.Errorf("netdb: RouterInfo %s: %w", sum.Hash, err)
+	}
+	return nil
 }
 
 // seen notes that a RouterInfo no newer than ours has come.

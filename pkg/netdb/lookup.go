@@ -32,7 +32,7 @@ type lookup struct {
 	done    bool
 
 	search *search
-	hint   i2p.Hash // to be asked first: it named the key
+	hint   *routerinfo.RouterInfo // to be asked first: it named the key
 	trail  trail
 	named  named
 	found  []i2p.Hash // of an exploration: routers not known until now
@@ -121,13 +121,10 @@ func (l *lookup) hopeless() time.Time {
 
 // pick is the next floodfill to ask.
 func (l *lookup) pick(now time.Time) *routerinfo.RouterInfo {
-	db := l.search.db
-	if h := l.hint; !h.IsZero() {
-		l.hint = i2p.Hash{}
-		if ri := db.Router(h); ri != nil && h != db.cfg.Self {
-			l.search.exclude(h)
-			return ri
-		}
+	if to := l.hint; to != nil {
+		l.hint = nil
+		l.search.exclude(to.Hash())
+		return to
 	}
 	if to := l.search.next(now); to != nil {
 		return to
@@ -136,7 +133,7 @@ func (l *lookup) pick(now time.Time) *routerinfo.RouterInfo {
 		return nil
 	}
 	if h, ok := l.trail.again(now); ok {
-		return db.Router(h)
+		return l.search.router(h)
 	}
 	return nil
 }
@@ -147,7 +144,7 @@ func (l *lookup) pick(now time.Time) *routerinfo.RouterInfo {
 // themselves when their turn comes.
 func (l *lookup) follow(now time.Time, h i2p.Hash) bool {
 	db := l.search.db
-	if h == db.cfg.Self || db.records.heard(h) {
+	if h == db.cfg.Self || db.records.heard(h) || l.search.router(h) != nil {
 		return false
 	}
 	if l.kind == i2np.LookupExploration {
@@ -214,7 +211,7 @@ func (l *lookup) failed(now time.Time) Result {
 		r.Err, r.Routers = nil, l.found
 	case l.wish.stale != nil:
 		r.Err, r.LeaseSet = nil, l.wish.stale
-	case l.kind == i2np.LookupRouterInfo: // it may have become known otherwise
+	case l.kind == i2np.LookupRouterInfo && l.search.own == nil: // it may have become known otherwise
 		if ri := l.search.db.Router(l.key); ri != nil {
 			r.Err, r.RouterInfo = nil, ri
 		}

@@ -57,22 +57,12 @@ type Result struct {
 	Trace      []Asked
 }
 
-// Need is a router whose RouterInfo a lookup of a destination's segment wants;
-// the router's own segment is to look it up (Segment.Fetch), so that nothing of
-// it shows at the destination's tunnels. FetchEnded is called once that lookup has
-// ended, and not when the router becomes known otherwise.
-type Need struct {
-	Router i2p.Hash
-	From   i2p.Hash // the floodfill that named it
-}
-
 // lookups are those of one segment that are under way.
 type lookups struct {
-	db          *DB
-	destination bool      // routers that are named are not fetched here
-	list        []*lookup // in the order in which they began
-	lastID      LookupID
-	stats       *SegmentStats
+	witness *witness
+	list    []*lookup // in the order in which they began
+	lastID  LookupID
+	stats   *SegmentStats
 }
 
 // start begins a lookup, unless one that is under way serves it.
@@ -83,7 +73,7 @@ func (ls *lookups) start(now time.Time, l *lookup) (LookupID, Out) {
 		}
 	}
 	ls.lastID++
-	l.begin(now, ls.lastID, newSearch(ls.db, l.key, ls.destination))
+	l.begin(now, ls.lastID, newSearch(ls.witness, l.key))
 	if len(ls.list) >= maxLookups {
 		ls.stats.Busy++
 		return l.id, Out{Results: []Result{l.result(now, ErrBusy)}}
@@ -93,9 +83,10 @@ func (ls *lookups) start(now time.Time, l *lookup) (LookupID, Out) {
 	return l.id, ls.advance(now, l)
 }
 
-// fetch looks a RouterInfo up, asking first the router that named it.
-func (ls *lookups) fetch(now time.Time, n Need) (LookupID, Out) {
-	return ls.start(now, &lookup{key: n.Router, kind: i2np.LookupRouterInfo, hint: n.From})
+// fetch looks up a router that was named to a lookup, asking first who named it.
+func (ls *lookups) fetch(now time.Time, l *lookup, named, by i2p.Hash) Out {
+	_, out := ls.start(now, &lookup{key: named, kind: i2np.LookupRouterInfo, hint: l.search.router(by)})
+	return out
 }
 
 // advance has a lookup ask on, and gives it up where it has nobody left to ask.
@@ -120,7 +111,7 @@ func (ls *lookups) giveUp(now time.Time, l *lookup) Out {
 	}
 	out := ls.end(now, l, r)
 	if l.kind == i2np.LookupRouterInfo {
-		out.add(ls.fetchEnded(now, l.key)) // whoever waited for it goes on without
+		out.add(ls.fetchEnded(now, l.key, nil)) // whoever waited for it goes on without
 	}
 	return out
 }
@@ -129,7 +120,7 @@ func (ls *lookups) giveUp(now time.Time, l *lookup) Out {
 func (ls *lookups) end(now time.Time, l *lookup, r Result) Out {
 	l.done = true
 	ls.list = slices.DeleteFunc(ls.list, func(x *lookup) bool { return x == l })
-	l.judge(now, func(floodfill i2p.Hash, answered bool) { ls.db.queried(now, floodfill, answered) })
+	l.judge(now, func(floodfill i2p.Hash, answered bool) { ls.witness.queried(now, floodfill, answered) })
 	ls.stats.Took.Observe(r.Took)
 	return Out{Results: []Result{r}}
 }
@@ -154,11 +145,15 @@ func (ls *lookups) found(now time.Time, key i2p.Hash, ri *routerinfo.RouterInfo,
 	return out
 }
 
-// fetchEnded has lookups that waited for a router go on.
-func (ls *lookups) fetchEnded(now time.Time, router i2p.Hash) Out {
+// fetchEnded has lookups that waited for a router go on. A destination's know it
+// from now on, as the DB does not.
+func (ls *lookups) fetchEnded(now time.Time, router i2p.Hash, ri *routerinfo.RouterInfo) Out {
 	var out Out
 	for _, l := range slices.Clone(ls.list) {
 		if l.named.fetched(router) {
+			if ri != nil && ls.witness.own != nil {
+				l.search.learn(ri)
+			}
 			out.add(ls.advance(now, l))
 		}
 	}
@@ -178,7 +173,7 @@ func (ls *lookups) reply(now time.Time, m i2np.DatabaseSearchReply) (out Out, as
 		if l.kind == i2np.LookupExploration || !ls.awaits(l) {
 			for _, h := range m.Peers[:min(len(m.Peers), maxNamed)] {
 				if l.follow(now, h) {
-					out.add(ls.need(now, Need{h, m.From}))
+					out.add(ls.fetch(now, l, h, m.From))
 				}
 			}
 		}
@@ -191,15 +186,6 @@ func (ls *lookups) reply(now time.Time, m i2np.DatabaseSearchReply) (out Out, as
 // itself lead to more of them.
 func (ls *lookups) awaits(l *lookup) bool {
 	return slices.ContainsFunc(ls.list, func(o *lookup) bool { return o != l && slices.Contains(o.named.awaited, l.key) })
-}
-
-// need has a RouterInfo fetched, here or where that does not show.
-func (ls *lookups) need(now time.Time, n Need) Out {
-	if ls.destination {
-		return Out{Needs: []Need{n}}
-	}
-	_, out := ls.fetch(now, n)
-	return out
 }
 
 // unsent has the next floodfill asked in place of one that could not be.

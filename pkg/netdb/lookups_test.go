@@ -2,6 +2,7 @@ package netdb
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -118,22 +119,76 @@ func TestLookupFollowsNames(t *testing.T) {
 		t.Fatalf("%v %+v", ok, r)
 	}
 
-	// A destination's asks the shell for it.
-	c := clientWorld(t, Config{})
+	// A destination's does too, and the router learns nothing of it.
+	profiles := profile.New(profile.Config{Rand: seeded(3)})
+	c := clientWorld(t, Config{Profiles: profiles})
 	for _, h := range known {
 		mustStore(t, c.seg.cfg.DB, FromReseed, w.seg.cfg.DB.Router(h))
 	}
-	_, out = c.seg.LookUp(c.now, set.Hash(), i2np.LookupLeaseSet)
-	if len(out.Queries) != 2 {
-		t.Fatal(out)
+	c.flood = w.flood
+	before := c.seg.cfg.DB.Stats()
+	c.seg.cfg.DB.Drain(100)
+	for range 2 {
+		c.asked = nil
+		id, out = c.seg.LookUp(c.now, set.Hash(), i2np.LookupLeaseSet)
+		c.take(out)
+		c.run(5 * time.Second)
+		if r, ok := c.results[id]; !ok || r.Err != nil || !slices.Contains(c.asked, stranger.Hash()) {
+			t.Fatalf("%v %+v", ok, r)
+		}
 	}
-	out = c.seg.HandleSearchReply(c.now, i2np.DatabaseSearchReply{Key: set.Hash(), Peers: []i2p.Hash{stranger.Hash()}, From: out.Queries[0].To.Hash()})
-	if len(out.Needs) != 1 || out.Needs[0].Router != stranger.Hash() {
-		t.Fatal(out)
+	if after := c.seg.cfg.DB.Stats(); after != before || c.seg.cfg.DB.Has(stranger.Hash()) {
+		t.Errorf("the router's routers were %+v and are %+v", before, after)
 	}
-	mustStore(t, c.seg.cfg.DB, FromReply, stranger)
-	if out = c.seg.FetchEnded(c.now, stranger.Hash()); len(out.Queries) != 1 || out.Queries[0].To.Hash() != stranger.Hash() {
-		t.Fatal(out)
+	if write, remove := c.seg.cfg.DB.Drain(100); len(write)+len(remove) != 0 {
+		t.Errorf("%d files are written, %d removed", len(write), len(remove))
+	}
+	if profiles.Len() != 0 {
+		t.Errorf("%d profiles of floodfills that a destination asked", profiles.Len())
+	}
+}
+
+// TestPrivateRouterInfos: what a destination is told of is checked as all is, and
+// taken only where its lookup asked for it.
+func TestPrivateRouterInfos(t *testing.T) {
+	f := newForge(t)
+	c := clientWorld(t, Config{})
+	c.floodfills(f, 2)
+	good, foreign := f.router(t, routerConfig{}), f.router(t, routerConfig{netID: "3"})
+	storeOf := func(ri *routerinfo.RouterInfo) i2np.DatabaseStore {
+		return i2np.DatabaseStore{Key: ri.Hash(), Data: i2np.CompressRouterInfo(ri.Bytes())}
+	}
+	if st, _ := c.seg.HandleAnswer(testTime, storeOf(foreign)); !errors.Is(st.Err, ErrNetID) {
+		t.Errorf("of another network: %v", st.Err)
+	}
+	if st, _ := c.seg.HandleStore(testTime, i2p.Hash{5}, storeOf(good)); !errors.Is(st.Err, ErrKind) {
+		t.Errorf("unasked: %v", st.Err)
+	}
+	if st, out := c.seg.HandleAnswer(testTime, storeOf(good)); st.Err != nil || st.RouterInfo != nil || len(out.Queries) != 0 || c.seg.cfg.DB.Has(good.Hash()) {
+		t.Errorf("%+v, %+v", st, out)
+	}
+}
+
+// TestSilentToADestination: a destination asks floodfills that do not answer it less,
+// and its router goes on as before.
+func TestSilentToADestination(t *testing.T) {
+	db := newDB(Config{Profiles: profile.New(profile.Config{Rand: seeded(3)}), SamePrefix: true})
+	c := newWorld(t, NewSegment(SegmentConfig{DB: db, Destination: true, Rand: seeded(2)}))
+	c.floodfills(newForge(t), 10)
+	key := i2p.HashOf([]byte("key"))
+	closest := db.closestFloodfills(testTime, key, 1, nil)[0]
+	c.flood[closest].silent = true
+	for range 4 {
+		c.asked = nil
+		_, out := c.seg.LookUp(c.now, key, i2np.LookupLeaseSet)
+		c.take(out)
+		c.run(time.Minute)
+	}
+	if c.asked[0] == closest {
+		t.Error("the destination still asks a silent floodfill first")
+	}
+	if first := newSearch(newWitness(db, false, nil), key).next(c.now); first.Hash() != closest {
+		t.Error("the router has heard of it")
 	}
 }
 
@@ -146,17 +201,16 @@ func TestSearchRepliesAreNotTrusted(t *testing.T) {
 	for i := range many {
 		many[i] = i2p.HashOf([]byte{byte(i)})
 	}
-	if o := w.seg.HandleSearchReply(w.now, i2np.DatabaseSearchReply{Key: key, Peers: many, From: i2p.Hash{9}}); len(o.Needs)+len(o.Queries) != 0 {
+	if o := w.seg.HandleSearchReply(w.now, i2np.DatabaseSearchReply{Key: key, Peers: many, From: i2p.Hash{9}}); len(o.Queries) != 0 {
 		t.Fatal("a reply from one never asked is followed")
 	}
-	needs := 0
 	for len(out.Queries) > 0 {
-		o := w.seg.HandleSearchReply(w.now, i2np.DatabaseSearchReply{Key: key, Peers: many, From: out.Queries[0].To.Hash()})
+		q := out.Queries[0]
+		o := w.seg.HandleSearchReply(w.now, i2np.DatabaseSearchReply{Key: q.Key, Peers: many, From: q.To.Hash()})
 		out.Queries = append(out.Queries[1:], o.Queries...)
-		needs += len(o.Needs)
 	}
-	if needs > maxNeeds {
-		t.Fatalf("%d RouterInfos to be fetched", needs)
+	if fetched := w.seg.Stats().Lookups - 1; fetched == 0 || fetched > maxNeeds {
+		t.Fatalf("%d RouterInfos were fetched", fetched)
 	}
 }
 
@@ -218,8 +272,8 @@ func FuzzSearchReply(f *testing.F) {
 		_, out := s.LookUp(testTime, m.Key, i2np.LookupExploration)
 		for _, q := range out.Queries {
 			m.From = q.To.Hash()
-			if o := s.HandleSearchReply(testTime, m); len(o.Needs) > maxFound {
-				t.Fatal("too many needs")
+			if s.HandleSearchReply(testTime, m); s.Stats().Lookups > 1+maxFound {
+				t.Fatal("too many are fetched")
 			}
 		}
 	})
@@ -231,7 +285,7 @@ func TestLookupsEndOnce(t *testing.T) {
 	w := clientWorld(t, Config{})
 	w.floodfills(newForge(t), 5)
 	router := i2p.Hash{7}
-	_, out := w.seg.Fetch(w.now, Need{Router: router})
+	_, out := w.seg.LookUp(w.now, router, i2np.LookupRouterInfo)
 	_, more := w.seg.LookUp(w.now, i2p.Hash{8}, i2np.LookupLeaseSet)
 	if len(out.Queries) == 0 || len(more.Queries) == 0 {
 		t.Fatal(out, more)

@@ -86,10 +86,10 @@ const (
 )
 
 // begin begins with the closest floodfills anew.
-func (p *publication) begin(db *DB, forDestination bool) {
-	p.round = round{search: newSearch(db, p.entry.key, forDestination)}
+func (p *publication) begin(w *witness) {
+	p.round = round{search: newSearch(w, p.entry.key)}
 	p.round.search.exclude(p.entry.key)
-	p.verify = verification{search: newSearch(db, p.entry.key, forDestination), by: p.verify.by}
+	p.verify = verification{search: newSearch(w, p.entry.key), by: p.verify.by}
 }
 
 // store stores the entry at the next floodfill, or gives nil where there is none.

@@ -30,10 +30,9 @@ type Published struct {
 
 // publications are what one segment publishes.
 type publications struct {
-	db          *DB
-	destination bool
-	rand        *draw.Source
-	list        []*publication
+	witness *witness
+	rand    *draw.Source
+	list    []*publication
 }
 
 // publish publishes an entry, in place of an older one under its key.
@@ -54,7 +53,7 @@ func (ps *publications) has(key i2p.Hash) bool {
 }
 
 func (ps *publications) begin(now time.Time, p *publication) Out {
-	p.begin(ps.db, ps.destination)
+	p.begin(ps.witness)
 	return ps.store(now, p)
 }
 
@@ -83,7 +82,7 @@ func (ps *publications) confirmed(now time.Time, id uint32) Out {
 			continue
 		}
 		h := p.confirm(now, ps.rand)
-		ps.db.queried(now, h, true)
+		ps.witness.queried(now, h, true)
 		switch {
 		case p.entry.last:
 			ps.drop(p.entry.key)
@@ -113,7 +112,7 @@ func (ps *publications) cameBack(now time.Time, key i2p.Hash, date i2p.Date, val
 		if p.entry.key != key || p.state != verifying || !valid {
 			continue
 		}
-		ps.db.queried(now, p.verify.by, true)
+		ps.witness.queried(now, p.verify.by, true)
 		if date < p.entry.date {
 			return ps.store(now, p)
 		}
@@ -127,7 +126,7 @@ func (ps *publications) cameBack(now time.Time, key i2p.Hash, date i2p.Date, val
 func (ps *publications) missed(now time.Time, key, floodfill i2p.Hash) (out Out, asked bool) {
 	for _, p := range ps.list {
 		if p.verifiedBy(key, floodfill) {
-			ps.db.queried(now, floodfill, true)
+			ps.witness.queried(now, floodfill, true)
 			return ps.store(now, p), true
 		}
 	}
@@ -163,12 +162,12 @@ func (ps *publications) tick(now time.Time) Out {
 		}
 		switch p.state {
 		case storing:
-			ps.db.queried(now, p.round.to.Hash(), false)
+			ps.witness.queried(now, p.round.to.Hash(), false)
 			out.add(ps.store(now, p))
 		case resting:
 			out.add(ps.ask(now, p))
 		case verifying:
-			ps.db.queried(now, p.verify.by, false)
+			ps.witness.queried(now, p.verify.by, false)
 			if p.verify.silent++; p.verify.silent < maxVerifiers {
 				out.add(ps.ask(now, p))
 			} else {

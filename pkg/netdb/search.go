@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -21,22 +22,51 @@ const (
 //
 // For a destination it asks nobody whom we were only told of: else who tells a
 // router of a floodfill near a key, and the router alone, would see which
-// destination that asks for the key is there. Without others it does.
+// destination that asks for the key is there. Without others it does. Those that
+// were named to the destination it asks as well; they are not in the DB.
 type search struct {
-	db       *DB
+	*witness
 	key      i2p.Hash
 	heard    bool // leave out those whom we were only told of
+	private  []private
 	tried    map[i2p.Hash]struct{}
 	prefixes map[uint32]struct{}
 	turn     int
 	crowd    int
 }
 
-func newSearch(db *DB, key i2p.Hash, forDestination bool) *search {
+// private is a floodfill that one lookup of a destination's alone knows of.
+type private struct {
+	entry *entry
+	info  *routerinfo.RouterInfo
+}
+
+func newSearch(w *witness, key i2p.Hash) *search {
 	return &search{
-		db: db, key: key, heard: forDestination,
+		witness: w, key: key, heard: w.own != nil,
 		tried: make(map[i2p.Hash]struct{}), prefixes: make(map[uint32]struct{}),
 	}
+}
+
+// learn has a router that was named to this search alone asked as others are.
+func (s *search) learn(ri *routerinfo.RouterInfo) {
+	e := &entry{sum: profile.Summarize(ri)}
+	if e.eligible() && s.router(ri.Hash()) == nil {
+		s.private = append(s.private, private{e, ri})
+	}
+}
+
+// router gives the RouterInfo of one that this search may ask, or nil.
+func (s *search) router(h i2p.Hash) *routerinfo.RouterInfo {
+	for _, p := range s.private {
+		if p.entry.sum.Hash == h {
+			return p.info
+		}
+	}
+	if s.heard && !s.db.records.heard(h) {
+		return nil
+	}
+	return s.db.Router(h)
 }
 
 // exclude makes sure that a router is not chosen.
@@ -68,7 +98,7 @@ func (s *search) next(now time.Time) *routerinfo.RouterInfo {
 			return nil
 		}
 		s.exclude(e.sum.Hash)
-		ri := s.db.Router(e.sum.Hash)
+		ri := s.router(e.sum.Hash)
 		if ri == nil {
 			continue // its signature was bad, and it is gone
 		}
@@ -100,34 +130,41 @@ func (s *search) day(now time.Time) time.Time {
 func (s *search) choose(now time.Time, routingKey i2p.Hash, proven, fresh bool) *entry {
 	db := s.db
 	crowd := db.floodfills.crowdAt(routingKey)
-	var found, quiet *entry
-	db.floodfills.walk(routingKey, func(e *entry) bool {
+	fits := func(e *entry) bool {
 		if _, tried := s.tried[e.sum.Hash]; tried || e.sum.Hash == db.cfg.Self {
-			return true
+			return false
 		}
-		if s.heard && e.came.told() {
-			return true
-		}
-		real := db.proven(e)
+		real := s.proven(e)
 		if (proven && !real) || (fresh && s.related(e)) {
-			return true
+			return false
 		}
-		if commonBits(e.sum.Hash, routingKey) >= crowd && !real && s.crowd >= crowdLimit {
+		return commonBits(e.sum.Hash, routingKey) < crowd || real || s.crowd < crowdLimit
+	}
+	var found, quiet *entry
+	consider := func(e *entry) (next bool) {
+		switch nearer := func(o *entry) bool { return o == nil || closer(routingKey, e.sum.Hash, o.sum.Hash) }; {
+		case !fits(e):
 			return true
-		}
-		if !db.cfg.Profiles.Responsive(now, e.sum.Hash) {
-			if quiet == nil {
-				quiet = e
+		case s.responsive(now, e.sum.Hash):
+			if nearer(found) {
+				found = e
 			}
-			return true
+			return false
+		case nearer(quiet):
+			quiet = e
 		}
-		found = e
-		return false
+		return true
+	}
+	db.floodfills.walk(routingKey, func(e *entry) bool {
+		return s.heard && e.came.told() || consider(e)
 	})
+	for _, p := range s.private {
+		consider(p.entry)
+	}
 	if found == nil && !fresh {
 		found = quiet
 	}
-	if found != nil && commonBits(found.sum.Hash, routingKey) >= crowd && !db.proven(found) {
+	if found != nil && commonBits(found.sum.Hash, routingKey) >= crowd && !s.proven(found) {
 		s.crowd++
 	}
 	return found

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
@@ -140,7 +141,7 @@ func TestToldIsNotAsked(t *testing.T) {
 		ri := f.router(t, routerConfig{caps: "XfR"})
 		mustStore(t, db, told, ri)
 		asked := func() (all int, it bool) {
-			search := newSearch(db, key, true)
+			search := newSearch(newWitness(db, true, draw.From(seeded(2))), key)
 			for to := search.next(testTime); to != nil; to = search.next(testTime) {
 				all++
 				it = it || to.Hash() == ri.Hash()
@@ -160,7 +161,7 @@ func TestToldIsNotAsked(t *testing.T) {
 	// Where there are no others, there is no choice.
 	only := f.router(t, routerConfig{caps: "XfR"})
 	mustStore(t, db, FromSession, only)
-	if to := newSearch(db, key, true).next(testTime); to == nil {
+	if to := newSearch(newWitness(db, true, draw.From(seeded(2))), key).next(testTime); to == nil {
 		t.Error("without others nobody is asked")
 	}
 }

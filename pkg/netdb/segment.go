@@ -23,7 +23,7 @@ type SegmentConfig struct {
 	DB   *DB
 	Rand io.Reader // nil: crypto/rand
 	// Destination is set for the segment of a local destination: what comes
-	// through its tunnels stays in it, and it fetches no RouterInfos itself.
+	// through its tunnels stays in it, RouterInfos too.
 	Destination bool
 	// Explore has Tick start explorations; for the router's own segment.
 	Explore      bool
@@ -56,7 +56,6 @@ type SegmentStats struct {
 type Out struct {
 	Queries   []Query
 	Stores    []Store
-	Needs     []Need
 	Acks      []Ack
 	Floods    []Flood
 	Results   []Result
@@ -80,7 +79,6 @@ type Flood struct {
 func (o *Out) add(p Out) {
 	o.Queries = append(o.Queries, p.Queries...)
 	o.Stores = append(o.Stores, p.Stores...)
-	o.Needs = append(o.Needs, p.Needs...)
 	o.Acks = append(o.Acks, p.Acks...)
 	o.Floods = append(o.Floods, p.Floods...)
 	o.Results = append(o.Results, p.Results...)
@@ -92,8 +90,9 @@ func (o *Out) add(p Out) {
 func NewSegment(cfg SegmentConfig) *Segment {
 	s := &Segment{cfg: cfg, rand: draw.From(cfg.Rand)}
 	s.sets = newLeaseSets(cmp.Or(cfg.MaxLeaseSets, DefaultMaxLeaseSets))
-	s.lookups = lookups{db: cfg.DB, destination: cfg.Destination, stats: &s.stats}
-	s.publications = publications{db: cfg.DB, destination: cfg.Destination, rand: s.rand}
+	w := newWitness(cfg.DB, cfg.Destination, s.rand)
+	s.lookups = lookups{witness: w, stats: &s.stats}
+	s.publications = publications{witness: w, rand: s.rand}
 	s.server = server{db: cfg.DB, sets: &s.sets, askers: askers{buckets: make(map[i2p.Hash]*bucket.Bucket)}}
 	return s
 }
@@ -116,15 +115,6 @@ func (s *Segment) LookUp(now time.Time, key i2p.Hash, kind i2np.LookupKind) (Loo
 // one do not end it; where none has, its result is what they have.
 func (s *Segment) LookUpNewer(now time.Time, key i2p.Hash, than i2p.Date) (LookupID, Out) {
 	return s.lookups.start(now, &lookup{key: key, kind: i2np.LookupLeaseSet, wish: wish{than: than}})
-}
-
-// Fetch looks a RouterInfo up, asking first the router that named it.
-func (s *Segment) Fetch(now time.Time, n Need) (LookupID, Out) { return s.lookups.fetch(now, n) }
-
-// FetchEnded tells that the lookup of a router that was needed has ended: lookups
-// that wait for it go on.
-func (s *Segment) FetchEnded(now time.Time, router i2p.Hash) Out {
-	return s.lookups.fetchEnded(now, router)
 }
 
 // QueryUnsent tells that a query could not be sent, so the next floodfill is asked

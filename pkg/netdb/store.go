@@ -79,7 +79,7 @@ func (s *Segment) floodable(now time.Time, st Stored) bool {
 }
 
 func (s *Segment) storeRouterInfo(now time.Time, from origin, m i2np.DatabaseStore) (Stored, Out) {
-	if s.cfg.Destination { // nobody has business sending us these there
+	if s.cfg.Destination && !from.asked { // nobody has business sending us these there
 		return Stored{Err: fmt.Errorf("netdb: RouterInfo at a destination: %w", ErrKind)}, Out{}
 	}
 	raw, err := i2np.DecompressRouterInfo(m.Data, maxRouterInfo)
@@ -96,6 +96,8 @@ func (s *Segment) storeRouterInfo(now time.Time, from origin, m i2np.DatabaseSto
 	}
 	src := FromStore
 	switch {
+	case s.cfg.Destination:
+		return s.privateRouterInfo(now, ri)
 	case from.asked:
 		src = FromReply
 	case from.peer == m.Key:
@@ -121,9 +123,20 @@ func (s *Segment) HandleRouterInfo(now time.Time, src Source, ri *routerinfo.Rou
 	}
 	if src == FromReply {
 		out = s.lookups.found(now, h, st.RouterInfo, nil)
-		out.add(s.lookups.fetchEnded(now, h))
+		out.add(s.lookups.fetchEnded(now, h, st.RouterInfo))
 	}
 	return st, out
+}
+
+// privateRouterInfo takes the RouterInfo of a router that was named to a lookup of a
+// destination's. It ends with the lookups that asked for it: the DB never has it.
+func (s *Segment) privateRouterInfo(now time.Time, ri *routerinfo.RouterInfo) (Stored, Out) {
+	if err := s.cfg.DB.vet(now, ri); err != nil {
+		return Stored{Err: err}, Out{}
+	}
+	out := s.lookups.found(now, ri.Hash(), ri, nil)
+	out.add(s.lookups.fetchEnded(now, ri.Hash(), ri))
+	return Stored{}, out
 }
 
 func (s *Segment) storeLeaseSet(now time.Time, from origin, m i2np.DatabaseStore) (st Stored, out Out) {

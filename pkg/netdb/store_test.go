@@ -48,8 +48,8 @@ func TestSegmentsAreApart(t *testing.T) {
 		}
 		ri := f.router(t, routerConfig{})
 		st, _ := client.HandleAnswer(testTime, i2np.DatabaseStore{Key: ri.Hash(), Data: i2np.CompressRouterInfo(ri.Bytes())})
-		if !errors.Is(st.Err, ErrKind) || db.Has(ri.Hash()) {
-			t.Fatal("a RouterInfo sent to a destination is in the router's table")
+		if st.Err != nil || db.Has(ri.Hash()) {
+			t.Fatalf("a RouterInfo sent to a destination is in the router's table, or not taken: %v", st.Err)
 		}
 		for _, kind := range []i2np.LookupKind{i2np.LookupLeaseSet, i2np.LookupAny} {
 			ask := func(key i2p.Hash) *Reply {

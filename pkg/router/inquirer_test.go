@@ -122,6 +122,15 @@ func (a *inquirer) lookup(p *party, key i2p.Hash, done func(netdb.Result)) way {
 	return p.expected.asked[key][0].way
 }
 
+// lookupRouter looks a router up for a party.
+func (a *inquirer) lookupRouter(p *party, router i2p.Hash) {
+	a.t.Helper()
+	a.ask(func() { a.r.mail.lookup(p, router, i2np.LookupRouterInfo, func(netdb.Result) {}) })
+	if len(p.expected.asked[router]) == 0 {
+		a.t.Fatal("nothing was asked")
+	}
+}
+
 // answered makes the answer to what a party asks: an entry, or that there is none.
 func (a *inquirer) answered(p *party, sealed, entry bool) awaitedAnswer {
 	taken := false

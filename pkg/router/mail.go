@@ -79,9 +79,6 @@ func (ml *mail) perform(p *party, out netdb.Out) {
 			ml.later = append(ml.later, func() { ml.perform(p, p.segment.StoreUnsent(ml.now, s)) })
 		}
 	}
-	for _, n := range out.Needs {
-		ml.fetch(p, n)
-	}
 	for _, a := range out.Acks {
 		ml.answer(a.To, a.Tunnel, i2np.DeliveryStatusType,
 			i2np.DeliveryStatus{MessageID: a.Token, Timestamp: i2p.DateOf(ml.now)}.AppendTo(nil))
@@ -116,20 +113,6 @@ func (ml *mail) perform(p *party, out netdb.Out) {
 	if len(out.Renew) > 0 && p == ml.parties.self {
 		ml.publishInfo()
 	}
-}
-
-// fetch looks up a router that a party's lookup was told of: with the router's
-// own means, so that nothing of it shows at the party's tunnels. The lookup
-// goes on when that one has ended, also without the router, and not when the
-// router becomes known otherwise: whoever named it could have told us of it to
-// see that.
-func (ml *mail) fetch(p *party, n netdb.Need) {
-	id, out := ml.parties.self.segment.Fetch(ml.now, n)
-	ml.await(ml.parties.self, id, out, func(netdb.Result) {
-		if !p.closed {
-			ml.perform(p, p.segment.FetchEnded(ml.now, n.Router))
-		}
-	})
 }
 
 // await has done called with the result of a lookup, and does what it asks for.

@@ -105,8 +105,9 @@ func TestTunnelsDoNotAnswer(t *testing.T) {
 }
 
 // TestUnaskedRouterInfo: a destination asks a router that was named to it alone
-// when the router's own lookup has ended, and not because somebody told the
-// router of it to see whether a destination of it is asking.
+// once its own lookup has ended, through its own tunnels, and not because somebody
+// told the router of it to see whether a destination of it is asking. Nor does the
+// router learn of it by what the destination was told.
 func TestUnaskedRouterInfo(t *testing.T) {
 	for _, early := range []bool{false, true} {
 		a := newInquirer(t, false)
@@ -121,9 +122,12 @@ func TestUnaskedRouterInfo(t *testing.T) {
 		w := a.lookup(a.dest.p, key, func(netdb.Result) {})
 		named := i2np.DatabaseSearchReply{Key: key, From: a.other.Hash(), Peers: []i2p.Hash{marker.Hash()}}
 		a.deliver(w, a.message(i2np.DatabaseSearchReplyType, 5, named.AppendTo(nil)))
-		asked := a.r.parties.self.expected.asked[marker.Hash()]
-		if len(asked) != 1 || asked[0].way.tunnel == nil || asked[0].way.tunnel.zeroHop() {
-			t.Fatalf("told before %v: the router was looked up %d times, or not through a tunnel", early, len(asked))
+		asked := a.dest.p.expected.asked[marker.Hash()]
+		if len(asked) != 1 || asked[0].way.tunnel == nil || asked[0].way.tunnel.party != a.dest.p {
+			t.Fatalf("told before %v: the router was looked up %d times, or not through a tunnel of the destination", early, len(asked))
+		}
+		if n := len(a.r.parties.self.expected.asked[marker.Hash()]); n != 0 {
+			t.Errorf("told before %v: the router itself looked it up %d times", early, n)
 		}
 		a.deliver(way{peer: a.other.Hash()}, answer)
 		a.r.Knowledge().Learn(marker, netdb.FromSession)
@@ -134,6 +138,15 @@ func TestUnaskedRouterInfo(t *testing.T) {
 		if a.deliver(asked[0].way, answer); a.sentTo(marker.Hash()) != 1 {
 			t.Errorf("told before %v: when the lookup had ended, it was asked %d times", early, a.sentTo(marker.Hash()))
 		}
+	}
+	a := newInquirer(t, false)
+	a.add(2, func(_ int, _ *Config, db *netdb.Config) { db.Floodfill = true })
+	marker := a.infos[2]
+	a.lookupRouter(a.dest.p, marker.Hash())
+	store := i2np.DatabaseStore{Key: marker.Hash(), Data: i2np.CompressRouterInfo(marker.Bytes())}
+	a.deliver(a.dest.p.expected.asked[marker.Hash()][0].way, a.message(i2np.DatabaseStoreType, 5, store.AppendTo(nil)))
+	if a.r.db.Has(marker.Hash()) {
+		t.Error("the router knows whom its destination was told of")
 	}
 }
 
@@ -186,10 +199,10 @@ func TestDestinationsAskThroughTunnels(t *testing.T) {
 		}
 	}
 	a.r.parties.isReady = true // and it has lost what it had
-	a.ask(func() { a.r.mail.fetch(d.p, netdb.Need{Router: stranger(70), From: a.other.Hash()}) })
+	a.ask(func() { a.r.mail.lookup(d.p, stranger(70), i2np.LookupRouterInfo, func(netdb.Result) {}) })
 	for _, p := range a.sent {
 		if p.msg.Type == i2np.DatabaseLookupType {
-			t.Error("a question on behalf of a destination left from the router")
+			t.Error("a question of a destination left from the router")
 		}
 	}
 }
