@@ -79,6 +79,7 @@ const (
 type admission struct {
 	netID      int
 	samePrefix bool
+	shared     *Shared
 	room       int // routers that the table may hold
 
 	prefixes, looks           map[uint32]int // routers there for each address range, and each look
@@ -159,7 +160,7 @@ func (a *admission) verify(now time.Time, src Source, ri *routerinfo.RouterInfo)
 	case src == FromStore && !a.verifications.Take(now, 1, verifyRate, verifyBurst):
 		return ErrFlood
 	}
-	if err := ri.Verify(); err != nil {
+	if err := a.shared.verify(ri); err != nil {
 		return fmt.Errorf("%w: %w", ErrSignature, err)
 	}
 	return nil

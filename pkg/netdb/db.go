@@ -53,7 +53,8 @@ type Config struct {
 	// SamePrefix lifts the limits by /16 and version: on a test network all
 	// routers have one address and one version.
 	SamePrefix bool
-	Floodfill  bool // we are one
+	Floodfill  bool    // we are one
+	Shared     *Shared // of a simulation's DBs; nil elsewhere
 
 	MaxRouters int // 0: DefaultMaxRouters
 	MaxBytes   int // of their RouterInfos as kept; 0: DefaultMaxBytes
@@ -93,7 +94,7 @@ func New(cfg Config, now time.Time) *DB {
 		cfg: cfg, rand: draw.From(cfg.Rand), started: now,
 		records: records{of: make(map[i2p.Hash]*entry)},
 		admission: admission{
-			netID: cfg.NetID, samePrefix: cfg.SamePrefix, room: cfg.MaxRouters,
+			netID: cfg.NetID, samePrefix: cfg.SamePrefix, shared: cfg.Shared, room: cfg.MaxRouters,
 			prefixes: make(map[uint32]int), looks: make(map[uint32]int), newLooks: make(map[uint32]*bucket.Bucket),
 		},
 		parsed:    parsed{of: make(map[i2p.Hash]*routerinfo.RouterInfo)},
@@ -145,9 +146,9 @@ func (db *DB) Router(router i2p.Hash) *routerinfo.RouterInfo {
 	if ri := db.parsed.of[router]; ri != nil {
 		return ri
 	}
-	ri, err := routerinfo.Parse(unpack(e.raw))
+	ri, err := db.cfg.Shared.parse(unpack(e.raw))
 	if err == nil && !e.verified {
-		err = ri.Verify()
+		err = db.cfg.Shared.verify(ri)
 	}
 	if err != nil {
 		db.stats.BadSignature++
@@ -192,7 +193,7 @@ func (db *DB) store(now time.Time, src Source, ri *routerinfo.RouterInfo, sum pr
 	if err := db.admission.verify(now, src, ri); err != nil {
 		return Unchanged, err
 	}
-	return db.insert(now, &entry{sum: sum, raw: pack(ri.Bytes()), heard: now.Unix(), src: src, verified: !src.disk()})
+	return db.insert(now, &entry{sum: sum, raw: db.cfg.Shared.pack(ri), heard: now.Unix(), src: src, verified: !src.disk()})
 }
 
 // vet checks a RouterInfo that is not to be stored as one that is.

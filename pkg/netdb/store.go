@@ -86,7 +86,7 @@ func (s *Segment) storeRouterInfo(now time.Time, from origin, m i2np.DatabaseSto
 	if err != nil {
 		return Stored{Err: err}, Out{}
 	}
-	ri, err := routerinfo.Parse(raw)
+	ri, err := s.cfg.DB.cfg.Shared.parse(raw)
 	if err != nil {
 		return Stored{Err: err}, Out{}
 	}
