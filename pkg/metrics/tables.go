@@ -43,6 +43,8 @@ func tunnelRows() []row {
 	return []row{
 		{"tunnels", "Our own tunnels that stand.", "kind,direction", "exploratory,in=ExploratoryIn exploratory,out=ExploratoryOut client,in=ClientIn client,out=ClientOut"},
 		{"tunnel_builds_total", "Tunnel builds that we asked for.", "result", "accepted=BuildsAccepted refused=BuildsRefused expired=BuildsExpired"},
+		{"tunnel_fates_total", "Our own tunnels with hops by how far they came: asked for, agreed to by all hops, and of use, for a message came through.", "kind,came",
+			"exploratory,asked=Exploratory.Asked exploratory,agreed=Exploratory.Stood exploratory,carried=Exploratory.Carried client,asked=Client.Asked client,agreed=Client.Stood client,carried=Client.Carried"},
 		{"tunnel_build_seconds", "How long accepted builds took.", "", "BuildTook"},
 		{"tunnel_tests_total", "Tests of our own tunnels.", "result", "ok=TestsOK failed=TestsFailed"},
 		{"transit_tunnels", "Tunnels that we carry for others.", "", "Transit"},

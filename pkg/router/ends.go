@@ -18,6 +18,7 @@ type ownTunnel struct {
 	gateway   i2p.Hash
 	gatewayID uint32
 	hops      []i2p.Hash
+	carried   bool // a message is known to have come through
 	messages  uint64
 	bytes     uint64
 }

@@ -169,9 +169,7 @@ func (m *mesh) step() {
 		m.byHash[p.to].Deliver(p.from, p.msg.Own())
 	}
 	for _, r := range m.routers {
-		r.now = m.now
-		r.in.Take()
-		r.turn()
+		r.Stepper().Turn()
 	}
 }
 
@@ -215,6 +213,19 @@ func TestMesh(t *testing.T) {
 	for i, r := range m.routers {
 		if !r.parties.isReady || r.counts.Malformed != 0 || r.counts.Undecryptable != 0 {
 			t.Errorf("router %d: ready %v, %+v", i, r.parties.isReady, r.counts)
+		}
+	}
+}
+
+// TestFates: hops that agree and carry nothing are told from those that are of use.
+func TestFates(t *testing.T) {
+	for _, carry := range []bool{true, false} {
+		m := newMesh(t, 8, nil)
+		m.drop = func(_, _ i2p.Hash, msg i2np.Message) bool { return !carry && msg.Type == i2np.TunnelDataType }
+		m.run(90*time.Second, nil)
+		got := m.routers[0].Stepper().Numbers().Exploratory
+		if got.Stood == 0 || got.Asked < got.Stood || got.Carried > got.Stood || (got.Carried >= 4) != carry {
+			t.Errorf("carry %v: %+v", carry, got)
 		}
 	}
 }

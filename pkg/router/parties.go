@@ -30,6 +30,14 @@ func (ps *parties) remove(p *party) {
 	ps.list = slices.DeleteFunc(ps.list, func(other *party) bool { return other == p })
 }
 
+// fates are how far the tunnels came of parties of a kind.
+func (ps *parties) fates(p *party) *Fates {
+	if p == ps.self {
+		return &ps.counts.Exploratory
+	}
+	return &ps.counts.Client
+}
+
 // expect reports whether some party expects an answer.
 func (ps *parties) expect(answer func(*expected) bool) bool {
 	return slices.ContainsFunc(ps.list, func(p *party) bool { return answer(&p.expected) })

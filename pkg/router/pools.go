@@ -26,7 +26,7 @@ func newPools(c *core, parties *parties, paths *paths, ends *ends) *pools {
 	pl := &pools{
 		core: c, parties: parties, paths: paths, ends: ends,
 		builds: newBuilds(c, parties, paths, ends),
-		tests:  newTests(c, paths, ends),
+		tests:  newTests(c, parties, paths, ends),
 		pace:   tunnel.NewBuildLimit(c.cfg.Limits.BuildEvery, 0),
 	}
 	self := new(party)

@@ -149,6 +149,14 @@ type Counts struct {
 	InboxDropped, BuildsLimited, GarlicLimited   uint64
 	TestsOK, TestsFailed                         uint64
 	BuildTook                                    tally.Durations // of those that were accepted
+	Exploratory, Client                          Fates           // of our own tunnels with hops
+}
+
+// Fates are how far tunnels came: a hop may agree to a tunnel and then carry nothing.
+type Fates struct {
+	Asked   uint64 // their builds went out
+	Stood   uint64 // all hops agreed
+	Carried uint64 // a message came through
 }
 
 // New makes a router.
@@ -181,10 +189,15 @@ func (r *Router) Run(ctx context.Context) error {
 		case <-r.in.Ready():
 		case <-timer.C:
 		}
-		r.in.Take()
-		r.now = r.cfg.Now()
-		timer.Reset(r.turn())
+		timer.Reset(r.turnNow())
 	}
+}
+
+// turnNow is one turn of the loop with what has come.
+func (r *Router) turnNow() time.Duration {
+	r.in.Take()
+	r.now = r.cfg.Now()
+	return r.turn()
 }
 
 // turn is one turn of the loop: what was taken out of the inbox, and what time

@@ -43,27 +43,29 @@ type Numbers struct {
 }
 
 // Numbers returns the counts with what there is at the moment.
-func (r *Router) Numbers() Numbers {
-	var n Numbers
-	r.within(func() {
-		n.Counts = r.counts
-		n.InboxDropped = r.in.Dropped()
-		n.Transit = len(r.transit.hops)
-		n.DB, n.Profiles, n.Garlic = r.db.Stats(), r.peers.Stats(), r.garlic.router.Stats()
-		n.Segments, n.Endpoints = r.mail.gone, r.endpoints
-		for _, p := range r.parties.list {
-			if p != r.parties.self && !p.resting {
-				n.Parties++
-			}
-			tally.Add(&n.Segments, p.segment.Stats())
-			if p == r.parties.self {
-				n.ExploratoryIn, n.ExploratoryOut = len(p.in.tunnels()), len(p.out.tunnels())
-				continue
-			}
-			n.ClientIn += len(p.in.tunnels())
-			n.ClientOut += len(p.out.tunnels())
+func (r *Router) Numbers() (n Numbers) {
+	r.within(func() { n = r.numbers() })
+	return n
+}
+
+func (r *Router) numbers() Numbers {
+	n := Numbers{Counts: r.counts}
+	n.InboxDropped = r.in.Dropped()
+	n.Transit = len(r.transit.hops)
+	n.DB, n.Profiles, n.Garlic = r.db.Stats(), r.peers.Stats(), r.garlic.router.Stats()
+	n.Segments, n.Endpoints = r.mail.gone, r.endpoints
+	for _, p := range r.parties.list {
+		if p != r.parties.self && !p.resting {
+			n.Parties++
 		}
-	})
+		tally.Add(&n.Segments, p.segment.Stats())
+		if p == r.parties.self {
+			n.ExploratoryIn, n.ExploratoryOut = len(p.in.tunnels()), len(p.out.tunnels())
+			continue
+		}
+		n.ClientIn += len(p.in.tunnels())
+		n.ClientOut += len(p.out.tunnels())
+	}
 	return n
 }
 

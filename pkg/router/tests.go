@@ -13,13 +13,14 @@ import (
 // and back in through another, and what comes of them.
 type tests struct {
 	*core
-	paths *paths
-	ends  *ends
-	sent  map[awaited]*tunnel.Test[*ownTunnel]
+	parties *parties
+	paths   *paths
+	ends    *ends
+	sent    map[awaited]*tunnel.Test[*ownTunnel]
 }
 
-func newTests(c *core, paths *paths, ends *ends) *tests {
-	return &tests{core: c, paths: paths, ends: ends, sent: make(map[awaited]*tunnel.Test[*ownTunnel])}
+func newTests(c *core, parties *parties, paths *paths, ends *ends) *tests {
+	return &tests{core: c, parties: parties, paths: paths, ends: ends, sent: make(map[awaited]*tunnel.Test[*ownTunnel])}
 }
 
 // start sends a DeliveryStatus around, sealed with a one-time key so that
@@ -54,6 +55,10 @@ func (ts *tests) returned(w way, id uint32) (p *party, changed, ok bool) {
 	p.pool.TestOK(ts.now, x)
 	rtt := ts.now.Sub(x.Sent)
 	for _, t := range [...]*ownTunnel{x.Out, x.In} {
+		if !t.carried && !t.zeroHop() {
+			t.carried = true
+			ts.parties.fates(p).Carried++
+		}
 		ts.paths.doubts.trust(t.hops)
 		for _, h := range t.hops {
 			ts.peers.TunnelTested(ts.now, h, true, rtt, len(t.hops))

@@ -1,0 +1,34 @@
+package router
+
+import (
+	"time"
+
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
+)
+
+// Stepper drives a router by hand, in the place of Run: a simulation of
+// thousands has no goroutine for each of them, and its clock, Config.Now, stands
+// still during a turn. One goroutine at a time uses it. What else the router has
+// that waits for the loop would wait for ever.
+type Stepper struct{ r *Router }
+
+// Stepper is for who does not call Run.
+func (r *Router) Stepper() Stepper { return Stepper{r} }
+
+// Turn handles what has come and does what time asks for. It returns how long
+// the router may sleep where nothing comes.
+func (s Stepper) Turn() time.Duration { return s.r.turnNow() }
+
+// End is what Run does at its end.
+func (s Stepper) End() { s.r.end() }
+
+// Numbers returns the counts with what there is at the moment.
+func (s Stepper) Numbers() Numbers { return s.r.numbers() }
+
+// Lookup looks a router or a lease set up for the router itself, from the next
+// turn on; done is called in the turn in which that ends.
+func (s Stepper) Lookup(hash i2p.Hash, kind i2np.LookupKind, done func(netdb.Result)) {
+	s.r.in.Call(func() { s.r.mail.lookup(s.r.parties.self, hash, kind, done) })
+}
