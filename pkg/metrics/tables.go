@@ -21,6 +21,7 @@ func transportTable() []row {
 		{"transport_sessions_opened_total", "Sessions by who opened them: in is the peer, out are we.", "direction", "in=Accepted out=Dialed"},
 		{"transport_failed_dials_total", "Dials that came to nothing.", "", "DialsFailed"},
 		{"transport_refused_connections_total", "Connections beyond the limits.", "", "Refused"},
+		{"transport_crowded_out_total", "What gave way to others for want of room.", "what", "session=Evicted handshake=PushedOut"},
 		{"transport_refused_peers_total", "Peers that authenticated and were refused.", "", "RefusedPeers"},
 		{"transport_dial_seconds", "How long it took to open a session, from the first message for the peer on.", "", "DialTime"},
 		{"transport_accept_seconds", "How long it took a peer to open a session, from its coming on.", "", "AcceptTime"},

@@ -1,10 +1,12 @@
 package transport
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
 	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/origin"
 )
 
 // Visitor is a stranger in the handshake of a driver. Leave must be called.
@@ -12,40 +14,51 @@ type Visitor struct {
 	t        *table
 	way      *way
 	sequence uint64
-	source   netip.Prefix
+	networks origin.Networks // none where it is not counted
 	since    time.Time
-	counted  bool // against its source
-	gone     bool // Leave was called, or it was pushed out
-	junk     bool
+	stage    stage
+	gone     bool         // Leave was called, or it was pushed out
 	random   *draw.Source // of the driver
 	own      *draw.Source // of the session that may come of it
 	evict    func()
 }
 
+// stage is what a visitor has shown so far. The lower goes first where there are
+// too many.
+type stage byte
+
+const (
+	junk   stage = iota // a first message that was no good, now or often before
+	silent              // nothing yet
+	proved              // a first message that is good
+)
+
 // Admit holds who comes in to the limits; nil is a refusal, and the driver is to
-// let go of it without a word. Where handshakes are too many, the oldest that
-// sent junk makes room: evict is called then, and must not block.
+// let go of it without a word. Where handshakes are too many, one makes room that
+// has shown the least, of where the most of them come from: evict is called then,
+// and must not block.
 func (h *Host) Admit(from netip.Addr, evict func()) *Visitor {
 	t := h.t
-	v := &Visitor{t: t, way: h.way, source: source(from), since: time.Now(), evict: evict}
-	local := reserved(from)
-	v.counted = !local || !t.cfg.LocalAllowed
+	v := &Visitor{t: t, way: h.way, since: time.Now(), stage: silent, evict: evict, networks: t.counted(from)}
 
 	var evicted *Visitor
+	l := &t.cfg.Limits
 	t.mu.Lock()
-	used := t.gate.sources.held[v.source]
-	refuse := local && !t.cfg.LocalAllowed || t.closed || t.full() ||
-		v.counted && (used.pending >= t.cfg.Limits.PendingPerSource || used.sessions >= t.cfg.Limits.SessionsPerSource)
-	if !refuse && len(t.gate.visitors) >= t.cfg.Limits.Pending {
-		evicted = t.gate.oldestJunk()
+	refuse := reserved(from) && !t.cfg.LocalAllowed || t.closed ||
+		t.gate.crowd.Held(v.networks.Host()) >= l.PendingPerSource || t.held.crowd.Held(v.networks.Host()) >= l.SessionsPerSource
+	if !refuse && len(t.gate.visitors) >= min(l.Pending, l.Sessions) {
+		evicted = t.gate.pushOut(v.networks)
 		refuse = evicted == nil
 	}
 	if !refuse {
-		v.junk = v.counted && t.gate.sources.blocked(time.Now(), v.source, t.cfg.Limits.FailuresPerSource)
+		if t.gate.failures.blocked(time.Now(), v.networks.Host(), l.FailuresPerSource) {
+			v.stage = junk
+		}
 		t.gate.enter(v)
 	}
 	t.mu.Unlock()
 	if evicted != nil {
+		evicted.way.counters.pushedOut.Add(1)
 		evicted.evict()
 	}
 	if refuse {
@@ -61,17 +74,26 @@ func (v *Visitor) Random() *draw.Source { return v.random }
 
 // Suspect reports whether its address has sent so much junk that it is not heard
 // any more. It should not notice.
-func (v *Visitor) Suspect() bool { return v.junk }
+func (v *Visitor) Suspect() bool { return v.stage == junk }
 
-// Junk notes that its first message was no good: it may be pushed out for
-// others, and its address is not heard for ever.
+// Junk notes that its first message was no good: it is pushed out first for
+// others, and its address is not heard for ever. One that was pushed out had no
+// time to say anything.
 func (v *Visitor) Junk() {
 	v.t.mu.Lock()
 	defer v.t.mu.Unlock()
-	v.junk = true
-	if v.counted {
-		v.t.gate.sources.failed(time.Now(), v.source)
+	if v.gone {
+		return
 	}
+	v.stage = junk
+	v.t.gate.failures.failed(time.Now(), v.networks.Host())
+}
+
+// Proved notes that its first message was good: it knows who we are.
+func (v *Visitor) Proved() {
+	v.t.mu.Lock()
+	defer v.t.mu.Unlock()
+	v.stage = proved
 }
 
 // Leave ends the handshake; a second call does nothing.
@@ -85,19 +107,18 @@ func (v *Visitor) Leave() {
 type gate struct {
 	visitors map[*Visitor]struct{}
 	sequence uint64
-	sources  sources
+	crowd    origin.Crowd // of visitors
+	failures failures
 }
 
-func newGate() gate { return gate{visitors: map[*Visitor]struct{}{}, sources: newSources()} }
+func newGate() gate { return gate{visitors: map[*Visitor]struct{}{}, failures: failures{}} }
 
 func (g *gate) enter(v *Visitor) {
 	g.sequence++
 	v.sequence = g.sequence
 	v.way.pending++
 	g.visitors[v] = struct{}{}
-	if v.counted {
-		g.sources.add(v.source, 1, 0)
-	}
+	g.crowd.Add(v.networks, 1)
 }
 
 func (g *gate) leave(v *Visitor) {
@@ -107,22 +128,26 @@ func (g *gate) leave(v *Visitor) {
 	v.gone = true
 	v.way.pending--
 	delete(g.visitors, v)
-	if v.counted {
-		g.sources.add(v.source, -1, 0)
-	}
+	g.crowd.Add(v.networks, -1)
 }
 
-// oldestJunk has the oldest that sent junk leave.
-func (g *gate) oldestJunk() (oldest *Visitor) {
+// pushOut has a visitor leave for one from these networks: of those that have
+// shown the least the one of the most crowded network, and there the oldest. Who
+// is past the first message goes only for somebody from where fewer come.
+func (g *gate) pushOut(networks origin.Networks) (victim *Visitor) {
+	most := 0
 	for v := range g.visitors {
-		if v.junk && (oldest == nil || v.sequence < oldest.sequence) {
-			oldest = v
+		press := g.crowd.Press(v.networks)
+		first := victim == nil || cmp.Or(cmp.Compare(v.stage, victim.stage), cmp.Compare(most, press), cmp.Compare(v.sequence, victim.sequence)) < 0
+		if first {
+			victim, most = v, press
 		}
 	}
-	if oldest != nil {
-		g.leave(oldest)
+	if victim == nil || victim.stage == proved && most <= g.crowd.Press(networks) {
+		return nil
 	}
-	return oldest
+	g.leave(victim)
+	return victim
 }
 
 // maxFailures bounds the table of addresses with bad first messages, and
@@ -132,58 +157,39 @@ const (
 	failureLife = 10 * time.Minute
 )
 
-// usage is what one source holds.
-type usage struct{ pending, sessions int }
-
-// sources counts what each source holds, and the junk that it sent. The
-// transport's mutex guards it.
-type sources struct {
-	held     map[netip.Prefix]usage
-	failures map[netip.Prefix]failure
-}
+// failures is the junk that each source sent. The transport's mutex guards it.
+type failures map[netip.Prefix]failure
 
 type failure struct {
 	count int
 	since time.Time
 }
 
-func newSources() sources {
-	return sources{held: map[netip.Prefix]usage{}, failures: map[netip.Prefix]failure{}}
-}
-
-func (s *sources) add(p netip.Prefix, pending, sessions int) {
-	u := s.held[p]
-	u.pending += pending
-	u.sessions += sessions
-	if u == (usage{}) {
-		delete(s.held, p)
+// failed counts a bad first message; the zero prefix is of a source that is not
+// counted. A full table forgets what has expired, and all of it if nothing has.
+func (fs failures) failed(now time.Time, p netip.Prefix) {
+	if !p.IsValid() {
 		return
 	}
-	s.held[p] = u
-}
-
-// failed counts a bad first message. A full table forgets what has expired,
-// and all of it if nothing has.
-func (s *sources) failed(now time.Time, p netip.Prefix) {
-	f := s.failures[p]
+	f := fs[p]
 	if now.Sub(f.since) > failureLife {
 		f = failure{since: now}
 	}
 	f.count++
-	if _, ok := s.failures[p]; !ok && len(s.failures) >= maxFailures {
-		for q, g := range s.failures {
+	if _, ok := fs[p]; !ok && len(fs) >= maxFailures {
+		for q, g := range fs {
 			if now.Sub(g.since) > failureLife {
-				delete(s.failures, q)
+				delete(fs, q)
 			}
 		}
-		if len(s.failures) >= maxFailures {
-			clear(s.failures)
+		if len(fs) >= maxFailures {
+			clear(fs)
 		}
 	}
-	s.failures[p] = f
+	fs[p] = f
 }
 
-func (s *sources) blocked(now time.Time, p netip.Prefix, limit int) bool {
-	f, ok := s.failures[p]
+func (fs failures) blocked(now time.Time, p netip.Prefix, limit int) bool {
+	f, ok := fs[p]
 	return ok && f.count >= limit && now.Sub(f.since) <= failureLife
 }

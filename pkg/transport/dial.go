@@ -72,7 +72,7 @@ func (t *table) start(ri *routerinfo.RouterInfo, m i2np.Message) (there *peer, e
 		return nil, ErrTooLarge
 	case failed && time.Now().Before(at):
 		return nil, ErrBackoff
-	case t.held.dials >= t.cfg.Limits.Dials || t.full():
+	case t.held.dials >= min(t.cfg.Limits.Dials, t.cfg.Limits.Sessions):
 		return nil, ErrBusy
 	}
 	delete(t.retryAt, hash)
@@ -139,9 +139,10 @@ func (t *table) dialBy(ctx context.Context, a attempt, w *way) (*Session, error)
 		return nil, errOvertaken
 	}
 	s := t.newSession(w, l, false, a.own)
-	if !t.establish(s, a.peer.hash, nil) {
+	s.networks = t.counted(l.State().Remote.Addr())
+	if err := t.establish(s, a.peer.hash); err != nil {
 		l.Abort()
-		return nil, ErrClosed
+		return nil, err
 	}
 	w.counters.dialed.Add(1)
 	t.mu.Lock()

@@ -87,12 +87,14 @@ const (
 	ReasonInfo                            // the RouterInfo is malformed, too old or from the future
 	ReasonSignatureType                   // the RouterInfo's is unknown
 	ReasonSignature                       // the RouterInfo's is wrong
+	ReasonCrowded                         // it gave way to another session, for want of room
 	ReasonBanned                          // of another network, from another address, or unwanted
 )
 
 var reasonTexts = [...]string{
 	ReasonReplaced: "replaced by another session", ReasonIdle: "idle", ReasonShutdown: "router shutdown",
 	ReasonMoved: "this machine's address has changed", ReasonInfo: "bad RouterInfo",
+	ReasonCrowded:       "no room for it",
 	ReasonSignatureType: "unknown signature type", ReasonSignature: "wrong signature", ReasonBanned: "banned",
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -111,7 +112,7 @@ func comesFrom(ri *routerinfo.RouterInfo, addr netip.Addr, speaks func(routerinf
 		if !speaks(a) || !host.IsValid() || host.Is4() != addr.Is4() {
 			continue
 		}
-		if source(host) == source(addr) {
+		if origin.Of(host).Host() == origin.Of(addr).Host() {
 			return true
 		}
 		published = true
@@ -129,9 +130,13 @@ func (h *Host) Serve(v *Visitor, l Link, ri *routerinfo.RouterInfo, flood bool) 
 	s.version = ri.Version()
 	s.known.info = ri
 	s.announce = true // the peer's copy of our RouterInfo may be old
-	ok := t.establish(s, ri.Hash(), v)
+	s.networks = v.networks
+	err := t.establish(s, ri.Hash())
 	v.Leave()
-	if !ok {
+	if err != nil {
+		if errors.Is(err, ErrBusy) {
+			h.way.counters.refused.Add(1)
+		}
 		l.Abort()
 		return
 	}

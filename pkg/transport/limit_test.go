@@ -9,14 +9,16 @@ import (
 	"i2ptoolkit/pkg/routerinfo"
 )
 
-// The limit of sessions may change while the transport runs. How long handshakes take is counted.
+// The limit of sessions may change while the transport runs, and with it that of
+// handshakes. How long handshakes take is counted.
 func TestLimit(t *testing.T) {
 	d := &fakeDriver{name: "X", bid: Bid{1, 1000}}
 	runTable(t, []Driver{d}, nil, func(t *testing.T, tr *Transport, ri *routerinfo.RouterInfo) {
 		tr.SetSessions(1)
 		from := netip.MustParseAddr("23.0.0.9")
 		v := d.host.Admit(from, nil)
-		if v == nil || d.host.Admit(from, nil) != nil {
+		v.Proved()
+		if d.host.Admit(from, nil) != nil {
 			t.Error("the limit of sessions does not hold")
 		}
 		time.Sleep(30 * time.Millisecond)

@@ -8,11 +8,11 @@ import (
 // Limits bounds what strangers and peers can take. A zero field is replaced by
 // its default.
 type Limits struct {
-	Sessions          int           // established and handshaking together; 2048
-	Pending           int           // incoming handshakes; 256
-	Dials             int           // outgoing handshakes; 128
+	Sessions          int           // established; 2048, and incoming ones two thirds of them
+	Pending           int           // incoming handshakes; 256, and no more than sessions
+	Dials             int           // outgoing handshakes; 128, and no more than sessions
 	PendingPerSource  int           // incoming handshakes from an IPv4 address or IPv6 /64; 8
-	SessionsPerSource int           // incoming sessions likewise; 16
+	SessionsPerSource int           // sessions, before no more come in from it; 16
 	FailuresPerSource int           // bad first messages before an address is no longer heard; 16
 	QueueMessages     int           // messages waiting for one peer; 512
 	QueueBytes        int           // their bytes; 1 MiB

@@ -97,20 +97,6 @@ func AddrOf(a net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 }
 
-// source is what the limits by address count: an IPv4 address, or the /64 in
-// which an IPv6 host picks its addresses.
-func source(a netip.Addr) netip.Prefix {
-	bits := 64
-	if a.Is4() {
-		bits = 32
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return p
-}
-
 // reserved reports whether no router of the public network can have this
 // address.
 func reserved(a netip.Addr) bool {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -66,12 +67,12 @@ func TestComesFrom(t *testing.T) {
 }
 
 func TestFailureTableIsBounded(t *testing.T) {
-	s := newSources()
+	fs := failures{}
 	now := time.Now()
 	for i := range 3 * maxFailures {
-		s.failed(now, source(netip.AddrFrom4([4]byte{23, byte(i >> 16), byte(i >> 8), byte(i)})))
-		if len(s.failures) > maxFailures {
-			t.Fatalf("%d entries", len(s.failures))
+		fs.failed(now, origin.Of(netip.AddrFrom4([4]byte{23, byte(i >> 16), byte(i >> 8), byte(i)})).Host())
+		if len(fs) > maxFailures {
+			t.Fatalf("%d entries", len(fs))
 		}
 	}
 }

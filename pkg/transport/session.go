@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -21,8 +21,8 @@ type Session struct {
 	link       Link
 	peer       *peer
 	inbound    bool
-	counted    bool // against its source
-	source     netip.Prefix
+	networks   origin.Networks // none where it is not counted
+	left       bool            // the place in the table is another's; the transport's mutex guards it
 	since      time.Time
 	version    string
 	maxMessage int
@@ -299,6 +299,13 @@ func (s *Session) ended(why error) (first bool) {
 	}
 	s.why = why
 	return true
+}
+
+// over reports whether the session has ended, or is about to.
+func (s *Session) over() bool {
+	s.peer.mu.Lock()
+	defer s.peer.mu.Unlock()
+	return s.why != nil
 }
 
 // close ends the session.

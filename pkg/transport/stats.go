@@ -16,6 +16,7 @@ type counters struct {
 	dropped, late, expired, malformed  atomic.Uint64
 	accepted, dialed, dialsFailed      atomic.Uint64
 	refused, refusedPeers, stalls      atomic.Uint64
+	evicted, pushedOut                 atomic.Uint64
 }
 
 // Traffic is what went over a session, a transport, or all of them.
@@ -37,6 +38,8 @@ type Stats struct {
 	DialsFailed  uint64
 	Refused      uint64 // connections beyond the limits
 	RefusedPeers uint64 // peers that authenticated and were refused
+	Evicted      uint64 // sessions that gave way to others
+	PushedOut    uint64 // incoming handshakes that gave way to others
 	Stalls       uint64 // sessions whose peer acknowledged nothing for a while
 	Times
 }
@@ -52,7 +55,8 @@ func (c *counters) stats() Stats {
 		Traffic: Traffic{c.bytesIn.Load(), c.bytesOut.Load(), c.msgsIn.Load(), c.msgsOut.Load()},
 		Dropped: c.dropped.Load(), Late: c.late.Load(), Expired: c.expired.Load(), Malformed: c.malformed.Load(),
 		Accepted: c.accepted.Load(), Dialed: c.dialed.Load(), DialsFailed: c.dialsFailed.Load(),
-		Refused: c.refused.Load(), RefusedPeers: c.refusedPeers.Load(), Stalls: c.stalls.Load(),
+		Refused: c.refused.Load(), RefusedPeers: c.refusedPeers.Load(),
+		Evicted: c.evicted.Load(), PushedOut: c.pushedOut.Load(), Stalls: c.stalls.Load(),
 	}
 }
 

@@ -29,7 +29,7 @@ type table struct {
 	peers   map[i2p.Hash]*peer
 	retryAt map[i2p.Hash]time.Time
 	gate    gate
-	held    struct{ sessions, dials int }
+	held    held
 }
 
 func newTable(cfg Config) *table {
@@ -88,11 +88,6 @@ func (t *table) connRand() (link, session *draw.Source) {
 	return link, session
 }
 
-// full reports whether there are as many sessions and handshakes as may be.
-func (t *table) full() bool {
-	return t.held.sessions+t.held.dials+len(t.gate.visitors) >= t.cfg.Limits.Sessions
-}
-
 // sorted returns the peers in the order of their hashes, so that what is done to
 // all is done in the same order each time. The caller holds mu.
 func (t *table) sorted() []*peer {
@@ -116,14 +111,18 @@ func (t *table) peer(hash i2p.Hash) *peer {
 	return t.peers[hash]
 }
 
-// establish puts a session whose handshake is done into the table. It reports
-// false when the transport is closing. The visitor is who it was before, nil
-// where we dialled.
-func (t *table) establish(s *Session, hash i2p.Hash, v *Visitor) bool {
+// establish puts a session whose handshake is done into the table. Another may
+// have to make room. It fails where the transport is closing, or none can.
+func (t *table) establish(s *Session, hash i2p.Hash) error {
 	t.mu.Lock()
 	if t.closed {
 		t.mu.Unlock()
-		return false
+		return ErrClosed
+	}
+	victim, ok := t.makeRoom(s)
+	if !ok {
+		t.mu.Unlock()
+		return ErrBusy
 	}
 	p := t.peers[hash]
 	if p == nil {
@@ -131,12 +130,7 @@ func (t *table) establish(s *Session, hash i2p.Hash, v *Visitor) bool {
 		t.peers[hash] = p
 	}
 	s.peer = p
-	t.held.sessions++
-	s.way.sessions++
-	if v != nil && v.counted {
-		s.counted, s.source = true, v.source
-		t.gate.sources.add(v.source, 0, 1)
-	}
+	t.held.enter(s)
 	delete(t.retryAt, hash)
 	p.mu.Lock()
 	if s.known.info != nil {
@@ -155,6 +149,9 @@ func (t *table) establish(s *Session, hash i2p.Hash, v *Visitor) bool {
 	}
 	t.mu.Unlock()
 	t.events.run()
+	if victim != nil {
+		victim.Close(ReasonCrowded)
+	}
 	if spare != nil {
 		spare.link.Wake() // its timer is another one now
 	}
@@ -162,18 +159,14 @@ func (t *table) establish(s *Session, hash i2p.Hash, v *Visitor) bool {
 		evicted.close(ReasonReplaced)
 	}
 	s.log("session stands", "transport", s.way.name, "inbound", s.inbound, "rtt", s.link.State().RTT)
-	return true
+	return nil
 }
 
 // retire takes an ended session out of the table.
 func (t *table) retire(s *Session) {
 	p := s.peer
 	t.mu.Lock()
-	t.held.sessions--
-	s.way.sessions--
-	if s.counted {
-		t.gate.sources.add(s.source, 0, -1)
-	}
+	t.held.leave(s)
 	heir, last, gone, why := p.lose(s)
 	if !s.inbound && errors.Is(why, ErrRefused) {
 		t.retryLater(p.hash, t.cfg.Limits.RefusedAfter)

@@ -72,6 +72,7 @@ type fakeLink struct {
 	closed  chan Reason
 	ids     []uint32
 	aborted bool
+	remote  netip.AddrPort
 }
 
 func (l *fakeLink) Wake() {
@@ -83,7 +84,7 @@ func (l *fakeLink) Wake() {
 func (l *fakeLink) Close(why Reason) { l.closed <- why }
 func (l *fakeLink) Abort()           { l.aborted = true }
 func (l *fakeLink) State() LinkState {
-	return LinkState{Local: l.d.local, MaxMessage: l.d.bid.MaxMessage}
+	return LinkState{Remote: l.remote, Local: l.d.local, MaxMessage: l.d.bid.MaxMessage}
 }
 
 func (l *fakeLink) Run(s *Session) {
@@ -138,8 +139,8 @@ func runTable(t *testing.T, drivers []Driver, change func(*Config), f func(*test
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if len(tr.peers) != 0 || len(tr.gate.sources.held) != 0 || tr.held.sessions != 0 || tr.held.dials != 0 {
-			t.Errorf("after Run: %d peers, %d sources held, %d sessions, %d dials", len(tr.peers), len(tr.gate.sources.held), tr.held.sessions, tr.held.dials)
+		if len(tr.peers) != 0 || tr.gate.crowd.Len() != 0 || tr.held.crowd.Len() != 0 || tr.held.sessions != 0 || tr.held.dials != 0 {
+			t.Errorf("after Run: %d peers, %d networks held, %d sessions, %d dials", len(tr.peers), tr.gate.crowd.Len()+tr.held.crowd.Len(), tr.held.sessions, tr.held.dials)
 		}
 	})
 }

@@ -35,6 +35,10 @@ type Config struct {
 	AllowPeer func(peer i2p.Hash, ri *routerinfo.RouterInfo) error
 	// Wanted reports the peers whose session is to outlive idleness.
 	Wanted func(peer i2p.Hash) bool
+	// Carries reports the peers to or from whom we carry living tunnels of others:
+	// their sessions are among the last to give way to others. Those of Wanted
+	// never do. Nil is none.
+	Carries func(peer i2p.Hash) bool
 	// LocalAllowed admits loopback, private and reserved addresses, and does not
 	// count their sessions by address.
 	LocalAllowed bool

@@ -119,6 +119,7 @@ func (d *Driver) handshakeIn(ctx context.Context, conn net.Conn, v *transport.Vi
 			return r, nil, err
 		}
 		if carrier.wasAuthenticated { // message 2 is out
+			v.Proved()
 			conn.SetDeadline(begun.Add(d.limits.HandshakeTimeout + requestMin))
 		}
 	}
