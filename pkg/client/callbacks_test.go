@@ -41,7 +41,7 @@ func TestCallbacksOnlyNote(t *testing.T) {
 	(*tunnels.done)(peer, nil)
 	c.changed(oneTunnel(i2p.HashOf([]byte{2})))
 	c.published()
-	c.deliver(sealTo(t, c, newStranger(t, rand.NewChaCha8([32]byte{7})), payload(c.own.hash, time.Now().Add(time.Minute))).Own())
+	c.deliver(1, sealTo(t, c, newStranger(t, rand.NewChaCha8([32]byte{7})), payload(c.own.hash, time.Now().Add(time.Minute))).Own())
 	if len(tunnels.sent) > 0 || c.own.set != nil || c.own.confirmed || c.stats.Received > 0 || c.remotes[peer.Hash()].set != nil {
 		t.Error("a callback did the loop's work")
 	}

@@ -54,7 +54,7 @@ type Tunnels interface {
 
 // Callbacks are what a router tells a client. They do not block.
 type Callbacks struct {
-	Deliver   func(i2np.Message) // takes ownership
+	Deliver   func(tunnel uint32, m i2np.Message) // which came through that tunnel; takes ownership
 	Changed   func(TunnelState)
 	Published func() // a floodfill has confirmed the lease set
 }
@@ -91,6 +91,7 @@ type Config struct {
 type Stats struct {
 	Received, Sent          uint64 // messages
 	Undecryptable, Rejected uint64
+	Crowded                 uint64 // of nobody we knew, when too many such came
 	Dropped                 uint64 // incoming that came too fast, and outgoing for want of a lease set or tunnels
 	LeaseSets               uint64 // made
 	Sessions                ratchet.Stats
@@ -117,11 +118,12 @@ type Client struct {
 // (lookup.go), what time asks for (upkeep.go).
 type loop struct {
 	cfg     Config
-	in      *mailbox.Box[i2np.Message]
+	in      *mailbox.Box[arrival]
 	gates   gates
 	demux   demux
 	host    *sockets.Host // nil without keys
 	tunnels Tunnels
+	lobby   lobby
 
 	now   time.Time // of this turn
 	over  bool      // it has ended
@@ -151,7 +153,7 @@ func New(cfg Config) (*Client, error) {
 		ended:    make(chan struct{}),
 		patience: cfg.Options.Streaming.ConnectTimeout,
 		loop: loop{
-			cfg: cfg, in: newInbox(cfg.Gather), gates: newGates(),
+			cfg: cfg, in: newInbox(cfg.Gather), gates: newGates(), lobby: newLobby(cfg.Rand),
 			dials: dials{}, others: newOthers(), voice: newVoice(cfg.Rand),
 		},
 	}
@@ -212,6 +214,7 @@ func (c *Client) Run(ctx context.Context) error {
 	for _, r := range c.remotes {
 		release(r.waiting)
 	}
+	c.lobby.clear()
 	c.stats = c.counts()
 	c.over = true
 	c.in.Close()
@@ -219,8 +222,8 @@ func (c *Client) Run(ctx context.Context) error {
 	return nil
 }
 
-func newInbox(gather func()) *mailbox.Box[i2np.Message] {
-	return mailbox.New(mailbox.Config[i2np.Message]{Limit: inboxSize, Drop: i2np.Message.Release, Gather: gather})
+func newInbox(gather func()) *mailbox.Box[arrival] {
+	return mailbox.New(mailbox.Config[arrival]{Limit: inboxSize, Drop: arrival.release, Gather: gather})
 }
 
 // post has op run by the loop. It reports false after the end.
@@ -248,7 +251,7 @@ func (l *loop) turn() time.Duration {
 	if l.host != nil {
 		l.host.Collect(now)
 	}
-	l.in.Each(func(m i2np.Message) { l.open(now, m) })
+	l.in.Each(func(a arrival) { l.arrived(now, a) })
 	l.tendSet(now)
 	l.tryNewWay(now)
 	l.flushAll(now)
@@ -261,6 +264,7 @@ func (l *loop) turn() time.Duration {
 		l.sessions.Tick(now)
 	}
 	l.drop(l.forgetIdle(now))
+	l.admit()
 	return l.sleep(now)
 }
 
@@ -284,11 +288,14 @@ func (l *loop) sleep(now time.Time) time.Duration {
 			sleep = min(sleep, max(at.Sub(l.cfg.Now()), 0))
 		}
 	}
+	if !l.lobby.empty() {
+		sleep = min(sleep, l.lobby.wait())
+	}
 	return sleep
 }
 
 // deliver is called by the router with a message from one of our tunnels.
-func (c *Client) deliver(m i2np.Message) { c.in.Post(m) }
+func (c *Client) deliver(tunnel uint32, m i2np.Message) { c.in.Post(arrival{tunnel, m}) }
 
 // changed is called by the router when the tunnels did.
 func (c *Client) changed(s TunnelState) { c.post(func(now time.Time) { c.tunnelsChanged(now, s) }) }

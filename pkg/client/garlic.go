@@ -8,6 +8,7 @@ import (
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/ratchet"
 )
 
 // send passes payloads to one destination, in order, and owns them.
@@ -21,6 +22,7 @@ func (l *loop) send(hash i2p.Hash, payloads []*buf.Buf) {
 	r.used, r.written = now, true
 	if !r.choose(now, l.state.Outbound, l.random.Below) {
 		l.drop(r.hold(payloads))
+		l.held = true
 		l.lookUpdate(now, r)
 		return
 	}
@@ -75,22 +77,53 @@ func (l *loop) seal(now time.Time, r *remote, p *buf.Buf) (i2np.Message, bool) {
 	return m, true
 }
 
-// open handles one message that came through our tunnels.
-func (l *loop) open(now time.Time, m i2np.Message) {
-	defer m.Release()
-	if m.Type != i2np.GarlicType {
-		l.stats.Rejected++
-		return
+// arrived handles one message that came through our tunnels, or has it wait in the lobby.
+// It takes ownership.
+func (l *loop) arrived(now time.Time, a arrival) {
+	m := a.message
+	var body []byte
+	err := errNotGarlic
+	if m.Type == i2np.GarlicType {
+		body, err = i2np.ParseGarlic(m.Body)
 	}
-	body, err := i2np.ParseGarlic(m.Body)
-	if err != nil {
+	switch {
+	case err != nil:
 		l.stats.Rejected++
-		return
-	}
-	if l.sessions == nil { // nobody can have sealed it to us
+	case l.sessions == nil: // nobody can have sealed it to us
 		l.stats.Undecryptable++
+	case l.sessions.Knows(now, body):
+		l.open(now, body)
+	case !ratchet.MayBegin(body):
+		l.stats.Undecryptable++
+	default:
+		for _, m := range l.lobby.add(a) {
+			l.stats.Crowded++
+			m.Release()
+		}
 		return
 	}
+	m.Release()
+}
+
+// admit opens some of what waits in the lobby.
+func (l *loop) admit() {
+	begun := l.cfg.Now()
+	l.lobby.reckon(begun)
+	for left := max(sliceTime, begun.Sub(l.now)/2); left > 0 && !l.lobby.empty() && l.lobby.suffices(); {
+		m := l.lobby.next()
+		body, _ := i2np.ParseGarlic(m.Body) // it did when it came
+		l.open(begun, body)
+		m.Release()
+		ended := l.cfg.Now()
+		left -= l.lobby.spend(ended.Sub(begun))
+		begun = ended
+	}
+}
+
+var errNotGarlic = errors.New("client: not garlic")
+
+// open opens what was sealed to us, and handles what is in it.
+func (l *loop) open(now time.Time, body []byte) {
 	o, err := l.sessions.Open(now, body)
 	if err != nil {
 		l.stats.Undecryptable++

@@ -14,6 +14,8 @@ import (
 type others struct {
 	remotes  map[i2p.Hash]*remote
 	byStatic map[[32]byte]*remote // by each of their keys
+	held     bool                 // payloads may wait for a way to one
+	sweptAt  time.Time            // when the idle ones were last looked for
 	pushAt   time.Time            // when one may be due to be sent our lease set by itself; zero: none is
 }
 
@@ -95,6 +97,10 @@ func (o *others) pushBy(at time.Time) { o.pushAt = deadline.Earliest(o.pushAt, a
 // forgetIdle forgets those whom nobody has written to for long, and returns what
 // still waited for a way to them.
 func (o *others) forgetIdle(now time.Time) (waiting []*buf.Buf) {
+	if now.Sub(o.sweptAt) < time.Second {
+		return nil
+	}
+	o.sweptAt = now
 	for _, r := range o.remotes {
 		if now.Sub(r.used) > remoteIdleAfter && r.lasts(now) <= 0 {
 			waiting = append(waiting, r.waiting...)

@@ -31,6 +31,8 @@ type ether struct {
 	log     map[i2p.Hash][]i2np.Message // what was sent to each
 	lost    i2p.Hash                    // what is sent to this gateway never arrives
 	tell    map[*Client]Callbacks
+
+	forgetful bool // there is no log
 }
 
 func (e *ether) lose(c *Client) {
@@ -64,7 +66,7 @@ func oneTunnel(gateway i2p.Hash) TunnelState {
 }
 
 // newClient makes a client with keys of its own.
-func (e *ether) newClient(t *testing.T, seed byte, asked options.Options) *Client {
+func (e *ether) newClient(t testing.TB, seed byte, asked options.Options) *Client {
 	t.Helper()
 	random := rand.NewChaCha8([32]byte{seed})
 	keys, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, random)
@@ -75,7 +77,7 @@ func (e *ether) newClient(t *testing.T, seed byte, asked options.Options) *Clien
 }
 
 // with makes a client with one tunnel each way.
-func (e *ether) with(t *testing.T, seed byte, cfg Config) *Client {
+func (e *ether) with(t testing.TB, seed byte, cfg Config) *Client {
 	t.Helper()
 	gateway := i2p.HashOf([]byte{seed})
 	cfg.OpenTunnels = func(to Callbacks) Tunnels {
@@ -109,11 +111,13 @@ func (t etherTunnels) Send(_ uint32, gateway i2p.Hash, _ uint32, messages []i2np
 		messages[i].Body, messages[i].Owner = bytes.Clone(m.Body), nil
 		m.Release()
 	}
-	t.e.log[gateway] = append(t.e.log[gateway], messages...)
+	if !t.e.forgetful {
+		t.e.log[gateway] = append(t.e.log[gateway], messages...)
+	}
 	t.e.mu.Unlock()
 	for _, m := range messages {
 		if !lost {
-			c.deliver(m.Own())
+			c.deliver(1, m.Own())
 		}
 	}
 }

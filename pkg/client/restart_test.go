@@ -40,7 +40,7 @@ func TestRestartedOpens(t *testing.T) {
 			var running sync.WaitGroup
 			running.Go(func() { after.Run(ctx) })
 			synctest.Wait()
-			after.deliver(sealed.Own())
+			after.deliver(1, sealed.Own())
 			synctest.Wait()
 			if s := after.Stats(); s.Received != 1 || s.Undecryptable != 0 {
 				t.Errorf("encryption type %d: %+v", encryption, s)

@@ -23,8 +23,13 @@ func (l *loop) tryNewWay(now time.Time) {
 
 // flushAll sends what waited for tunnels.
 func (l *loop) flushAll(now time.Time) {
+	if !l.held {
+		return
+	}
+	l.held = false
 	for _, r := range l.where(func(r *remote) bool { return len(r.waiting) > 0 }) {
 		l.flush(now, r)
+		l.held = l.held || len(r.waiting) > 0
 	}
 }
 

@@ -102,7 +102,7 @@ func destinationsTable() []row {
 		{"destination_loops", "Destinations that run, those that only say farewell included.", "", "Destinations"},
 		{"destinations_opened_total", "Destinations that were opened.", "", "Opened"},
 		{"destination_messages_total", "Messages of destinations.", "direction", "in=Received out=Sent"},
-		{"destination_lost_messages_total", "Messages that could not be used or sent.", "reason", "undecryptable=Undecryptable rejected=Rejected dropped=Dropped"},
+		{"destination_lost_messages_total", "Messages that could not be used or sent.", "reason", "undecryptable=Undecryptable rejected=Rejected crowded=Crowded dropped=Dropped"},
 		{"destination_lease_sets_total", "Lease sets that were made.", "", "LeaseSets"},
 		{"datagrams_total", "Datagrams.", "direction", "in=Datagrams.Received out=Datagrams.Sent"},
 		{"datagrams_lost_total", "Datagrams that were not read.", "reason", "full=Datagrams.Dropped refused=Datagrams.Refused"},

@@ -16,7 +16,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(make([]byte, 24), byte(2))
 	f.Add(make([]byte, 200), byte(0))
 	f.Add(bytes.Repeat([]byte{0xff}, 3000), byte(3))
-	alice, bob := connected(f, Config{Hybrid: i2p.CryptoMLKEM768X25519, Limits: Limits{NewPerSecond: 1 << 30}})
+	alice, bob := connected(f, Config{Hybrid: i2p.CryptoMLKEM768X25519})
 	carol := newEnd(f, 5, Config{Hybrid: i2p.CryptoMLKEM768X25519})
 	ns := carol.seal(start, alice, "unanswered")
 	pending := bob.seal(start, carol, "x")

@@ -30,6 +30,24 @@ func (s *Sessions) Open(now time.Time, body []byte) (*Opened, error) {
 	return s.openNewSession(now, body)
 }
 
+// Knows reports whether a body bears a tag that is listened to. To open one that does
+// costs little. Any other is a New Session message or nothing, which Open finds out by an
+// exchange of keys: it is the caller's to say how much of the processor that may take.
+func (s *Sessions) Knows(now time.Time, body []byte) bool {
+	if len(body) < tagLen {
+		return false
+	}
+	tag := binary.LittleEndian.Uint64(body)
+	_, known := s.tags.find(tag)
+	if !known {
+		_, known = s.expected.find(now, tag)
+	}
+	return known
+}
+
+// MayBegin reports whether a body is long enough to begin a session.
+func MayBegin(body []byte) bool { return len(body) >= minNew }
+
 func (s *Sessions) openExpected(key *[32]byte, tag uint64, body []byte) (*Opened, error) {
 	p, err := openAEAD(key, 0, body)
 	if err != nil {
@@ -159,10 +177,6 @@ func (s *Sessions) openNewSession(now time.Time, body []byte) (*Opened, error) {
 	if len(body) < minNew {
 		s.stats.Failed++
 		return nil, ErrShort
-	}
-	if !s.rate.take(now) {
-		s.stats.Refused++
-		return nil, ErrBusy
 	}
 	remote := elligator.Decode([ephemeralLen]byte(body))
 	if s.replays.seen(remote) {

@@ -20,7 +20,6 @@ type Sessions struct {
 	debts    debts
 	expected expected
 	replays  replays
-	rate     bucket
 
 	received uint64 // counts opened messages
 	sweepAt  time.Time
@@ -40,7 +39,6 @@ func New(cfg Config) *Sessions {
 		roster:   newRoster(limits, tags),
 		expected: newExpected(limits.Expected),
 		replays:  newReplays(limits.Replays),
-		rate:     bucket{rate: float64(limits.NewPerSecond)},
 		random:   draw.From(cfg.Rand),
 	}
 }

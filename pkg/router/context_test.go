@@ -17,7 +17,7 @@ func (m *mesh) destination(i int) (tunnels *Tunnels, arrived *[]i2np.Message) {
 	arrived = new([]i2np.Message)
 	tunnels = m.routers[i].OpenTunnels(TunnelsConfig{
 		Name: "local", Inbound: Shape{Quantity: 1}, Outbound: Shape{Quantity: 1},
-		Deliver: func(msg i2np.Message) {
+		Deliver: func(_ uint32, msg i2np.Message) {
 			msg.Release()
 			*arrived = append(*arrived, msg)
 		},

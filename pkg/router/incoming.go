@@ -66,7 +66,7 @@ func (d *dispatcher) handleInbound(t *ownTunnel, m i2np.Message) {
 		if d.garlic.answers(m) {
 			d.counts.Strayed++
 		}
-		deliver(m)
+		deliver(t.id, m)
 		return // ownership moved on
 	default:
 		// Nobody but those who answer has business with our exploratory

@@ -57,7 +57,7 @@ func newInquirer(t *testing.T, alone bool) *inquirer {
 func (a *inquirer) open(in, out Shape) *Tunnels {
 	return a.r.OpenTunnels(TunnelsConfig{
 		Inbound: in, Outbound: out,
-		Deliver: func(m i2np.Message) { m.Release() }, Published: func() { a.published++ },
+		Deliver: func(_ uint32, m i2np.Message) { m.Release() }, Published: func() { a.published++ },
 	})
 }
 

@@ -80,7 +80,7 @@ func (p *party) standing(now time.Time) int {
 }
 
 func (m *mesh) openDestination(r *Router, s Shape) *party {
-	return r.OpenTunnels(TunnelsConfig{Name: "destination", Inbound: s, Outbound: s, Deliver: func(msg i2np.Message) { msg.Release() }}).p
+	return r.OpenTunnels(TunnelsConfig{Name: "destination", Inbound: s, Outbound: s, Deliver: func(_ uint32, msg i2np.Message) { msg.Release() }}).p
 }
 
 // TestJavaLimits: among few routers that bound what a neighbour may ask, and

@@ -37,7 +37,7 @@ type TunnelsConfig struct {
 	// Deliver is given the garlic that arrives in the inbound tunnels, and
 	// owns it. Changed is told of tunnels that came or went. Both are called
 	// from the loop and must not block.
-	Deliver   func(i2np.Message)
+	Deliver   func(tunnel uint32, m i2np.Message) // the tunnel by our own id of it
 	Changed   func(TunnelState)
 	Published func() // a floodfill has confirmed what the party publishes
 }
