@@ -58,6 +58,8 @@ func (w wire) SendTo(to i2p.Hash, m i2np.Message) bool {
 
 func (wire) Connected(i2p.Hash) bool { return true }
 
+func (wire) Dials(*routerinfo.RouterInfo) bool { return true }
+
 func (wire) Congested(i2p.Hash) bool { return false }
 
 // inNetwork runs f in a bubble with routers that know each other.

@@ -76,8 +76,9 @@ func netdbRows() []row {
 		{"netdb_bytes", "Bytes of the RouterInfos.", "", "DB.Bytes"},
 		{"netdb_taken_total", "RouterInfos that were taken.", "change", "added=DB.Added updated=DB.Updated unchanged=DB.Unchanged"},
 		{"netdb_removed_total", "RouterInfos that were removed.", "reason", "expired=DB.Expired evicted=DB.Evicted"},
+		{"netdb_left_out_total", "Floodfills that are known and not asked: there was no room, or a better one took theirs.", "reason", "room=DB.Unseated displaced=DB.Displaced"},
 		{"netdb_refused_total", "RouterInfos that were refused.", "reason",
-			"bad_signature=DB.BadSignature bad_key=DB.BadKey bad_netid=DB.BadNetID from_future=DB.FromFuture too_old=DB.TooOld bad_version=DB.BadVersion unusable=DB.Unusable crowded=DB.Crowded flood=DB.Flood full=DB.Full"},
+			"bad_signature=DB.BadSignature bad_key=DB.BadKey bad_netid=DB.BadNetID from_future=DB.FromFuture too_old=DB.TooOld bad_version=DB.BadVersion unusable=DB.Unusable crowded=DB.Crowded unasked=DB.Unasked flood=DB.Flood full=DB.Full"},
 	}
 }
 

@@ -3,9 +3,12 @@ package netdb
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/bucket"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/routerinfo"
 )
@@ -21,6 +24,7 @@ var (
 	ErrForged    = errors.New("version that no router has")
 	ErrUnusable  = errors.New("no usable address or key type")
 	ErrCrowded   = errors.New("too many routers of one address range or kind")
+	ErrUnasked   = errors.New("too many routers that nobody asked for")
 	ErrFlood     = errors.New("too many new routers at once")
 	ErrFull      = errors.New("table full of better entries")
 	ErrOwn       = errors.New("our own entry")
@@ -30,7 +34,7 @@ var (
 // Refused counts the RouterInfos that were refused.
 type Refused struct {
 	BadSignature, BadKey, BadNetID, FromFuture, TooOld, BadVersion, Unusable uint64 // see the errors
-	Crowded, Flood, Full                                                     uint64 // for want of room
+	Crowded, Unasked, Flood, Full                                            uint64 // for want of room
 }
 
 func (r *Refused) count(why error) {
@@ -40,7 +44,7 @@ func (r *Refused) count(why error) {
 	}{
 		{ErrSignature, &r.BadSignature}, {ErrKey, &r.BadKey}, {ErrNetID, &r.BadNetID}, {ErrFuture, &r.FromFuture},
 		{ErrOld, &r.TooOld}, {ErrVersion, &r.BadVersion}, {ErrForged, &r.BadVersion}, {ErrUnusable, &r.Unusable},
-		{ErrCrowded, &r.Crowded}, {ErrFlood, &r.Flood}, {ErrFull, &r.Full},
+		{ErrCrowded, &r.Crowded}, {ErrUnasked, &r.Unasked}, {ErrFlood, &r.Flood}, {ErrFull, &r.Full},
 	} {
 		if errors.Is(why, c.err) {
 			*c.n++
@@ -59,10 +63,14 @@ const (
 
 // Shares of a table that routers of one kind may have.
 const (
-	prefixShare      = 512 // at most 1/512 has one address range, but not fewer than prefixMin
+	hostMax          = 4   // routers of one IPv4 address, or IPv6 /64
+	siteMax          = 16  // of one IPv4 /24, or IPv6 /56
+	prefixShare      = 512 // at most 1/512 has one wider address range, but not fewer than prefixMin
 	prefixMin        = 32
-	addresslessShare = 4 // at most a quarter has no published address
-	lookShare        = 4 // and at most a quarter one look, for routers nobody asked for
+	unaskedMin       = 4096 // of those that came by themselves, there may be so many, and else no more than of others
+	unaskedShare     = 2    // at a floodfill, to which all are sent, they may have half of the table
+	addresslessShare = 4    // at most a quarter has no published address
+	lookShare        = 4    // and at most a quarter one look, for routers nobody asked for
 )
 
 // Rates for routers that nobody asked for. Updates of known routers are not
@@ -72,10 +80,15 @@ const (
 	newLookRate, newLookBurst       = 4, 2000 // for each look (version and capabilities)
 	verifyRate, verifyBurst         = 500, 5000
 	looksTracked                    = 1024
+	hostsTracked                    = 4096
 )
 
+// Rates for routers that nobody asked for, by whose session they came over, at each of
+// the networks in which the sender is (origin.Networks).
+var newFrom = [origin.Steps]struct{ rate, burst float64 }{{0.5, 256}, {1, 512}, {4, 2048}}
+
 // admission says which RouterInfos may come into the table. An attacker can invent any
-// number of routers; what he cannot do is answer for them.
+// number of routers; what he cannot do is answer for them, or come from anywhere.
 type admission struct {
 	netID      int
 	samePrefix bool
@@ -83,8 +96,23 @@ type admission struct {
 	room       int // routers that the table may hold
 
 	prefixes, looks           map[uint32]int // routers there for each address range, and each look
+	hosts                     crowds
+	unasked                   int // routers there that only came by themselves
 	newRouters, verifications bucket.Bucket
 	newLooks                  map[uint32]*bucket.Bucket
+	newFrom                   [origin.Steps]map[origin.Host]*bucket.Bucket
+}
+
+func newAdmission(cfg *Config) admission {
+	a := admission{
+		netID: cfg.NetID, samePrefix: cfg.SamePrefix, shared: cfg.Shared, room: cfg.MaxRouters,
+		prefixes: make(map[uint32]int), looks: make(map[uint32]int), newLooks: make(map[uint32]*bucket.Bucket),
+		hosts: newCrowds(),
+	}
+	for step := range a.newFrom {
+		a.newFrom[step] = make(map[origin.Host]*bucket.Bucket)
+	}
+	return a
 }
 
 // check applies the rules that need neither a signature nor the table.
@@ -105,51 +133,88 @@ func (a *admission) check(now time.Time, src Source, sum *profile.Summary, netID
 		return fmt.Errorf("%w: %s", ErrForged, sum.Version)
 	case sum.Version < profile.MinVersion:
 		return fmt.Errorf("%w: %s", ErrVersion, sum.Version)
-	case sum.Flags&profile.X25519 == 0 || size > maxRouterInfo:
+	case sum.Flags&profile.X25519 == 0 || sum.Flags&profile.Scattered != 0 || size > maxRouterInfo:
 		return ErrUnusable
 	}
 	return nil
 }
 
-// admit limits routers not yet known: by address range, by look and by rate.
-// Routers that we met or asked for are not held to the rates.
-func (a *admission) admit(now time.Time, src Source, sum *profile.Summary) error {
+// admit limits routers not yet known: by address range, by look and by rate. Those that
+// came by themselves are held to the rates, and to a share of the n that there are.
+// Where one is known already, as old, only what it publishes anew counts.
+func (a *admission) admit(now time.Time, e, old *entry, sender origin.Host, n int, floodfill bool) error {
 	switch {
-	case a.samePrefix || src == FromSession:
+	case a.samePrefix:
 		return nil
-	case a.crowded(src, sum):
+	case a.crowded(e, old):
 		return ErrCrowded
-	case src == FromStore && !a.newRouter(now, sum.Look()):
+	case old != nil || !e.src.unasked():
+		return nil
+	case a.looks[e.sum.Look()] >= a.most(lookShare):
+		return ErrCrowded
+	case floodfill && a.unasked >= a.room/unaskedShare, !floodfill && a.unasked >= max(unaskedMin, n-a.unasked):
+		return ErrUnasked
+	case !a.newRouter(now, sender, e.sum.Look()):
 		return ErrFlood
 	}
 	return nil
 }
 
-func (a *admission) crowded(src Source, sum *profile.Summary) bool {
-	for _, p := range sum.Prefixes {
-		if p != 0 && a.prefixes[p] >= max(prefixMin, a.room/prefixShare) {
+// most is how many routers a share of the table is.
+func (a *admission) most(share int) int { return max(prefixMin, a.room/share) }
+
+// crowded tells whether there are too many routers already where a router is, or
+// was not until now.
+func (a *admission) crowded(e, old *entry) bool {
+	for _, p := range e.sum.Prefixes {
+		if p != 0 && (old == nil || !slices.Contains(old.sum.Prefixes[:], p)) && a.prefixes[p] >= a.most(prefixShare) {
 			return true
 		}
 	}
-	if sum.Prefixes[0] == 0 && a.prefixes[0] >= a.room/addresslessShare {
-		return true
+	limits := [origin.Steps]int{hostMax, siteMax, a.most(prefixShare)}
+	for _, h := range e.hosts() {
+		if h != 0 && (old == nil || !slices.Contains(old.hosts(), h)) && !a.hosts.room(h, limits) {
+			return true
+		}
 	}
-	return src == FromStore && a.looks[sum.Look()] >= max(prefixMin, a.room/lookShare)
+	return old == nil && e.sum.Prefixes[0] == 0 && a.prefixes[0] >= a.room/addresslessShare
 }
 
-// newRouter takes from the buckets that a router with such a look falls under.
-func (a *admission) newRouter(now time.Time, look uint32) bool {
-	b := a.newLooks[look]
-	if b == nil {
-		if len(a.newLooks) >= looksTracked { // a forger with so many versions shares one bucket
-			look = 0
-		}
-		if b = a.newLooks[look]; b == nil {
-			b = new(bucket.Bucket)
-			a.newLooks[look] = b
+// newRouter takes from the buckets that a router falls under with such a look, and
+// whose session it came over; the narrowest first, so that whoever has used up his own
+// takes nothing from others.
+func (a *admission) newRouter(now time.Time, sender origin.Host, look uint32) bool {
+	if sender != 0 {
+		for step, l := range newFrom {
+			if !tracked(a.newFrom[step], sender.Within(step), hostsTracked, func(b *bucket.Bucket) bool { return b.Full(now, l.rate, l.burst) }).
+				Take(now, 1, l.rate, l.burst) {
+				return false
+			}
 		}
 	}
-	return b.Take(now, 1, newLookRate, newLookBurst) && a.newRouters.Take(now, 1, newRoutersRate, newRoutersBurst)
+	// A forger with so many versions shares one bucket.
+	return tracked(a.newLooks, look, looksTracked, nil).Take(now, 1, newLookRate, newLookBurst) &&
+		a.newRouters.Take(now, 1, newRoutersRate, newRoutersBurst)
+}
+
+// tracked finds or makes the bucket of a key. Where there are as many as may be, those
+// that are idle go, and where there are none, the key shares one with all that follow.
+func tracked[K comparable](of map[K]*bucket.Bucket, key K, limit int, idle func(*bucket.Bucket) bool) *bucket.Bucket {
+	if b := of[key]; b != nil {
+		return b
+	}
+	if len(of) >= limit && idle != nil {
+		maps.DeleteFunc(of, func(_ K, b *bucket.Bucket) bool { return idle(b) })
+	}
+	if len(of) >= limit {
+		var shared K
+		if key = shared; of[key] != nil {
+			return of[key]
+		}
+	}
+	b := new(bucket.Bucket)
+	of[key] = b
+	return b
 }
 
 // verify checks the signature. Those on disk were checked, or are once they are used.
@@ -157,7 +222,7 @@ func (a *admission) verify(now time.Time, src Source, ri *routerinfo.RouterInfo)
 	switch {
 	case src.disk():
 		return nil
-	case src == FromStore && !a.verifications.Take(now, 1, verifyRate, verifyBurst):
+	case src.unasked() && !a.verifications.Take(now, 1, verifyRate, verifyBurst):
 		return ErrFlood
 	}
 	if err := a.shared.verify(ri); err != nil {
@@ -167,23 +232,39 @@ func (a *admission) verify(now time.Time, src Source, ri *routerinfo.RouterInfo)
 }
 
 // count takes a router into account that is in the table now.
-func (a *admission) count(sum *profile.Summary) {
-	for i, p := range sum.Prefixes {
+func (a *admission) count(e *entry) {
+	for i, p := range e.sum.Prefixes {
 		if p != 0 || i == 0 {
 			a.prefixes[p]++
 		}
 	}
-	a.looks[sum.Look()]++
+	for _, h := range e.hosts() {
+		if h != 0 {
+			a.hosts.add(h, 1)
+		}
+	}
+	a.looks[e.sum.Look()]++
+	if e.came.told() {
+		a.unasked++
+	}
 }
 
 // uncount is for one that is there no more.
-func (a *admission) uncount(sum *profile.Summary) {
-	for i, p := range sum.Prefixes {
+func (a *admission) uncount(e *entry) {
+	for i, p := range e.sum.Prefixes {
 		if p != 0 || i == 0 {
 			less(a.prefixes, p)
 		}
 	}
-	less(a.looks, sum.Look())
+	for _, h := range e.hosts() {
+		if h != 0 {
+			a.hosts.add(h, -1)
+		}
+	}
+	less(a.looks, e.sum.Look())
+	if e.came.told() {
+		a.unasked--
+	}
 }
 
 func less(m map[uint32]int, k uint32) {

@@ -27,9 +27,9 @@ import (
 	"io"
 	"time"
 
-	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/routerinfo"
 )
@@ -40,7 +40,7 @@ const (
 	DefaultMaxBytes   = 48 << 20
 )
 
-const maxFloodfills = 2500 // not yet proven ones
+const maxFloodfills = 2500 // in the table that lookups and stores go by, proven or not
 
 // Config of a DB.
 type Config struct {
@@ -80,6 +80,8 @@ type Stats struct {
 	Bytes               int // of RouterInfos as kept
 
 	Added, Updated, Unchanged, Expired, Evicted uint64
+	// Floodfills that nobody is sent to: for want of room, or as a better one took the place.
+	Unseated, Displaced uint64
 	Refused
 }
 
@@ -92,11 +94,8 @@ func New(cfg Config, now time.Time) *DB {
 	}
 	return &DB{
 		cfg: cfg, rand: draw.From(cfg.Rand), started: now,
-		records: records{of: make(map[i2p.Hash]*entry)},
-		admission: admission{
-			netID: cfg.NetID, samePrefix: cfg.SamePrefix, shared: cfg.Shared, room: cfg.MaxRouters,
-			prefixes: make(map[uint32]int), looks: make(map[uint32]int), newLooks: make(map[uint32]*bucket.Bucket),
-		},
+		records:   records{of: make(map[i2p.Hash]*entry)},
+		admission: newAdmission(&cfg),
 		parsed:    parsed{of: make(map[i2p.Hash]*routerinfo.RouterInfo)},
 		unwritten: unwritten{changed: make(map[i2p.Hash]struct{}), removed: make(map[i2p.Hash]struct{})},
 	}
@@ -160,40 +159,50 @@ func (db *DB) Router(router i2p.Hash) *routerinfo.RouterInfo {
 	return ri
 }
 
-// StoreRouterInfo offers a RouterInfo to the table. An error says why it is
-// refused, and wraps one of those of this package. The cheap checks come first:
-// the signature is the last.
+// StoreRouterInfo offers a RouterInfo to the table that nobody's session brought. An
+// error says why it is refused, and wraps one of those of this package. The cheap
+// checks come first: the signature is the last.
 func (db *DB) StoreRouterInfo(now time.Time, src Source, ri *routerinfo.RouterInfo) (Change, error) {
-	sum := profile.Summarize(ri)
-	change, err := db.store(now, src, ri, sum)
+	return db.offer(now, src, 0, ri)
+}
+
+// offer is StoreRouterInfo for one that may have come over the session of a sender.
+func (db *DB) offer(now time.Time, src Source, sender origin.Host, ri *routerinfo.RouterInfo) (Change, error) {
+	e := &entry{sum: profile.Summarize(ri), heard: now.Unix(), src: src, verified: !src.disk()}
+	change, err := db.store(now, e, sender, ri)
 	if err != nil {
 		db.stats.Refused.count(err)
-		return Unchanged, fmt.Errorf("netdb: RouterInfo %s: %w", sum.Hash, err)
+		return Unchanged, fmt.Errorf("netdb: RouterInfo %s: %w", e.sum.Hash, err)
 	}
 	return change, nil
 }
 
-func (db *DB) store(now time.Time, src Source, ri *routerinfo.RouterInfo, sum profile.Summary) (Change, error) {
-	if sum.Hash == db.cfg.Self {
+func (db *DB) store(now time.Time, e *entry, sender origin.Host, ri *routerinfo.RouterInfo) (Change, error) {
+	if e.sum.Hash == db.cfg.Self {
 		return Unchanged, ErrOwn
 	}
-	old := db.records.of[sum.Hash]
-	if old != nil && sum.Published <= old.sum.Published {
-		db.seen(src, sum.Published, old)
-		return Unchanged, nil
-	}
-	if err := db.admission.check(now, src, &sum, ri.NetID(), len(ri.Bytes())); err != nil {
-		return Unchanged, err
-	}
-	if old == nil {
-		if err := db.admission.admit(now, src, &sum); err != nil {
-			return Unchanged, err
+	if e.src == FromVisitor && !e.sum.At(sender) {
+		e.visited = sender
+		if e.sum.Flags&profile.Addressed != 0 {
+			e.src = FromStore // anybody could have said so
 		}
 	}
-	if err := db.admission.verify(now, src, ri); err != nil {
+	old := db.records.of[e.sum.Hash]
+	if old != nil && e.sum.Published <= old.sum.Published {
+		db.seen(e.src, e.sum.Published, old)
+		return Unchanged, nil
+	}
+	if err := db.admission.check(now, e.src, &e.sum, ri.NetID(), len(ri.Bytes())); err != nil {
 		return Unchanged, err
 	}
-	return db.insert(now, &entry{sum: sum, raw: db.cfg.Shared.pack(ri), heard: now.Unix(), src: src, verified: !src.disk()})
+	if err := db.admission.admit(now, e, old, sender, db.Len(), db.cfg.Floodfill); err != nil {
+		return Unchanged, err
+	}
+	if err := db.admission.verify(now, e.src, ri); err != nil {
+		return Unchanged, err
+	}
+	e.raw = db.cfg.Shared.pack(ri)
+	return db.insert(now, e)
 }
 
 // vet checks a RouterInfo that is not to be stored as one that is.
@@ -214,14 +223,16 @@ func (db *DB) seen(src Source, published i2p.Date, old *entry) {
 	db.stats.Unchanged++
 	was := old.came.disk()
 	if published == old.sum.Published {
+		db.admission.uncount(old)
 		old.came.add(src)
+		db.admission.count(old)
 	}
 	if is := old.came.disk(); is != was || src.disk() && src != is {
 		db.unwritten.changes(old.sum.Hash) // on disk it is elsewhere, or there too
 	}
 	if src > old.src && src == FromSession {
 		old.src = src
-		db.refile(old)
+		db.seat(old)
 	}
 }
 
@@ -248,44 +259,72 @@ func (db *DB) insert(now time.Time, e *entry) (Change, error) {
 // put makes an entry part of the table, in place of an older one of its router.
 func (db *DB) put(e *entry) {
 	if old := db.records.put(e); old != nil {
-		db.admission.uncount(&old.sum)
-		db.floodfills.remove(old.sum.Hash)
+		db.admission.uncount(old)
+		db.floodfills.remove(old.sum.Hash) // which leaves it a seat
 		db.parsed.drop(old.sum.Hash)
 		e.came |= old.came
 		e.src = max(e.src, old.src)
+		if e.visited == 0 {
+			e.visited = old.visited
+		}
 	}
-	db.admission.count(&e.sum)
-	if db.floodfills.n < maxFloodfills || db.proven(e) {
-		db.refile(e)
-	}
+	db.admission.count(e)
+	db.seat(e)
 }
 
 // remove forgets a router.
 func (db *DB) remove(e *entry) {
 	db.records.remove(e)
-	db.admission.uncount(&e.sum)
+	db.admission.uncount(e)
 	db.floodfills.remove(e.sum.Hash)
 	db.parsed.drop(e.sum.Hash)
 	db.unwritten.removes(e.sum.Hash)
 }
 
-// refile puts an entry where it belongs after its standing has changed: a
-// floodfill left out while it was unproven comes in.
-func (db *DB) refile(e *entry) {
-	if e.eligible() {
-		db.floodfills.insert(e)
+// seat has a floodfill be asked from now on, where it is worth it: of all that there
+// is room for, those that are worth the least make place for it. One that was left out
+// comes in once its standing has changed.
+func (db *DB) seat(e *entry) {
+	if !e.eligible() || db.floodfills.has(e.sum.Hash) {
+		return
 	}
+	if db.floodfills.n >= maxFloodfills {
+		least := db.leastFloodfill()
+		if db.worth(least) >= db.worth(e) {
+			db.stats.Unseated++
+			return
+		}
+		db.floodfills.remove(least.sum.Hash)
+		db.stats.Displaced++
+	}
+	db.floodfills.insert(e)
 }
 
-// proven tells whether a router has shown itself to be a living one.
-func (db *DB) proven(e *entry) bool {
-	return e.src == FromSession || db.cfg.Profiles.Proven(e.sum.Hash)
+// leastFloodfill is that of some floodfills drawn at random that is worth the least.
+func (db *DB) leastFloodfill() (least *entry) {
+	for range evictSample {
+		var at i2p.Hash
+		db.rand.Fill(at[:])
+		db.floodfills.walk(at, func(e *entry) bool {
+			if least == nil || db.worth(e) < db.worth(least) {
+				least = e
+			}
+			return false
+		})
+	}
+	return least
 }
 
-// Proved tells the DB that a router was found to be alive (a session, an answer).
+// proven tells whether we have reached a router where it says it is, and it served.
+func (db *DB) proven(e *entry) bool { return db.cfg.Profiles.Proven(&e.sum) }
+
+// served tells whether a router has answered us, by whichever way.
+func (db *DB) served(e *entry) bool { return db.cfg.Profiles.Served(e.sum.Hash) }
+
+// Proved tells the DB that a router was reached, or has answered.
 func (db *DB) Proved(router i2p.Hash) {
 	if e := db.records.of[router]; e != nil {
-		db.refile(e)
+		db.seat(e)
 	}
 }
 

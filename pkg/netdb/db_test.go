@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/routerinfo"
 )
@@ -105,7 +106,7 @@ func TestExpire(t *testing.T) {
 			kept = ri.Hash()
 		}
 	}
-	p.Connected(testTime, kept)
+	p.Queried(testTime, kept, true)
 	if n := New(db.cfg, testTime).Expire(testTime.Add(time.Minute)); n != 0 {
 		t.Fatal("expired within the first hour")
 	}
@@ -170,6 +171,7 @@ func TestDrainSource(t *testing.T) {
 		want Source // as which it is written last, or none where that is the first
 	}{
 		{[]Source{FromStore}, FromDiskTold},
+		{[]Source{FromVisitor}, FromDiskTold},
 		{[]Source{FromSession}, FromDiskTold},
 		{[]Source{FromReply}, FromDiskSought},
 		{[]Source{FromReseed}, FromDisk},
@@ -232,7 +234,8 @@ func newLiar(t *testing.T) *liar {
 		}
 		l.known = append(l.known, s.Hash)
 		if i%2 == 0 {
-			p.Connected(testTime, s.Hash)
+			p.Reached(testTime, s.Hash, s.Hosts[0])
+			p.Queried(testTime, s.Hash, true)
 			l.proven = append(l.proven, s.Hash)
 		}
 	}
@@ -247,18 +250,25 @@ func (l *liar) invent(version profile.Version) profile.Summary {
 	s.Published = i2p.DateOf(testTime)
 	s.Version, s.Bandwidth = version, 'X'
 	s.Flags = profile.X25519 | profile.Addressed | profile.Reachable
-	s.Prefixes[0] = 1<<24 | uint32(l.rand.IntN(1<<16))
+	l.at(&s, l.rand.IntN(1<<16))
 	return s
+}
+
+// at has a router be somewhere in an IPv4 /16.
+func (l *liar) at(s *profile.Summary, prefix int) {
+	s.Prefixes[0] = 1<<24 | uint32(prefix)
+	s.Hosts[0] = origin.Host(prefix<<16 | l.rand.IntN(1<<16))
 }
 
 // offer is StoreRouterInfo for one whose signature is good.
 func (l *liar) offer(now time.Time, src Source, s profile.Summary) error {
+	e := &entry{sum: s, raw: l.raw, heard: now.Unix(), src: src, verified: true}
 	err := l.db.admission.check(now, src, &s, 2, len(l.raw))
 	if err == nil {
-		err = l.db.admission.admit(now, src, &s)
+		err = l.db.admission.admit(now, e, nil, 0, l.db.Len(), false)
 	}
 	if err == nil {
-		_, err = l.db.insert(now, &entry{sum: s, raw: l.raw, heard: now.Unix(), src: src, verified: true})
+		_, err = l.db.insert(now, e)
 	}
 	if err != nil {
 		l.db.stats.Refused.count(err)
@@ -280,7 +290,7 @@ func TestFloodOfFakes(t *testing.T) {
 			s.Bandwidth = "LMNOPX"[l.rand.IntN(6)]
 		}
 		if i%4 == 0 { // the rest of one network
-			s.Prefixes[0] = 1<<24 | 77
+			l.at(&s, 77)
 		}
 		if l.offer(now, FromStore, s) == nil {
 			taken++

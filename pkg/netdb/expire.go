@@ -32,7 +32,7 @@ func (db *DB) Expire(now time.Time) int {
 			break
 		}
 		own := limit
-		if db.proven(e) { // those that work stay as long as it is allowed
+		if db.served(e) { // those that work stay as long as it is allowed
 			own = maxAge
 		}
 		ff := e.eligible()
@@ -60,9 +60,11 @@ func lifetime(n int, floodfill bool) time.Duration {
 }
 
 // makeRoom evicts the least worthy of some routers drawn at random while the
-// table is full. It reports false where the newcomer is the least worthy.
+// table is full. It reports false where the newcomer is the least worthy. Among equals
+// those not refreshed for long go first, and a newcomer never drives out one that was
+// refreshed lately.
 func (db *DB) makeRoom(now time.Time, e *entry) bool {
-	worth := func(e *entry) int64 { return e.worth(now, db.proven(e)) }
+	worth := func(e *entry) int64 { return db.worth(e)<<40 + min(e.heard, now.Add(-incumbent).Unix()) }
 	for db.Len() >= db.cfg.MaxRouters || db.records.bytes+len(e.raw) > db.cfg.MaxBytes {
 		if db.Len() == 0 {
 			return false
@@ -82,13 +84,15 @@ func (db *DB) makeRoom(now time.Time, e *entry) bool {
 	return true
 }
 
-// worth ranks routers for eviction: proven ones go last, then those that came by
-// a better way; among equals those not refreshed for long go first, and a
-// newcomer never drives out one that was refreshed lately.
-func (e *entry) worth(now time.Time, proven bool) int64 {
+// worth ranks routers where there is not room for all: proven ones go last, before
+// them those that have served, then those that came by a better way.
+func (db *DB) worth(e *entry) int64 {
 	w := int64(e.src)
-	if proven {
+	switch {
+	case db.proven(e):
+		w += 32
+	case db.served(e):
 		w += 16
 	}
-	return w<<40 + min(e.heard, now.Add(-incumbent).Unix())
+	return w
 }

@@ -161,7 +161,7 @@ func TestPrivateRouterInfos(t *testing.T) {
 	if st, _ := c.seg.HandleAnswer(testTime, storeOf(foreign)); !errors.Is(st.Err, ErrNetID) {
 		t.Errorf("of another network: %v", st.Err)
 	}
-	if st, _ := c.seg.HandleStore(testTime, i2p.Hash{5}, storeOf(good)); !errors.Is(st.Err, ErrKind) {
+	if st, _ := c.seg.HandleStore(testTime, Sender{Peer: i2p.Hash{5}}, storeOf(good)); !errors.Is(st.Err, ErrKind) {
 		t.Errorf("unasked: %v", st.Err)
 	}
 	if st, out := c.seg.HandleAnswer(testTime, storeOf(good)); st.Err != nil || st.RouterInfo != nil || len(out.Queries) != 0 || c.seg.cfg.DB.Has(good.Hash()) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/routerinfo"
 )
@@ -16,7 +17,13 @@ type entry struct {
 	pos      int32
 	src      Source
 	came     sources
-	verified bool // the signature was checked
+	visited  origin.Host // where it came from to us, if that is not what it publishes
+	verified bool        // the signature was checked
+}
+
+// hosts are where a router is, as far as it says or has shown.
+func (e *entry) hosts() []origin.Host {
+	return append(e.sum.Hosts[:len(e.sum.Hosts):len(e.sum.Hosts)], e.visited)
 }
 
 // minFloodfillVersion is the oldest API level that a floodfill is asked at.

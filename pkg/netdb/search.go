@@ -10,13 +10,13 @@ import (
 
 const (
 	otherDay   = 15 * time.Minute // around midnight: look in the other day's keyspace too
-	crowdLimit = 2                // unproven floodfills of a crowd asked in one search
+	crowdLimit = 2                // floodfills of a crowd asked in one search that have never served
 )
 
 // search chooses the floodfills of one lookup or publication, one after the
 // other. Purely taking the closest would let whoever forges routers near a key
 // have every query. So it takes turns between the closest of all and the
-// closest that has proven itself; it asks at most two unproven ones of a crowd
+// closest that has served; it asks at most two of a crowd that have not
 // (a region that holds far more floodfills than chance would put there), and no
 // two of one address range while there are others.
 //
@@ -81,10 +81,10 @@ func (s *search) again() {
 // next chooses a floodfill, or nil where none is left.
 func (s *search) next(now time.Time) *routerinfo.RouterInfo {
 	routingKey := RoutingKey(s.key, s.day(now))
-	provenFirst := s.turn%2 == 1
+	servedFirst := s.turn%2 == 1
 	for {
-		e := s.choose(now, routingKey, provenFirst, true)
-		if e == nil && provenFirst {
+		e := s.choose(now, routingKey, servedFirst, true)
+		if e == nil && servedFirst {
 			e = s.choose(now, routingKey, false, true)
 		}
 		if e == nil { // rather one of a range used before than none
@@ -125,17 +125,17 @@ func (s *search) day(now time.Time) time.Time {
 	return now
 }
 
-// choose gives the closest to the key of those left: of the proven ones, and in a
+// choose gives the closest to the key of those left: of those that served, and in a
 // fresh range of addresses, where that is asked. One that is silent is for want of others.
-func (s *search) choose(now time.Time, routingKey i2p.Hash, proven, fresh bool) *entry {
+func (s *search) choose(now time.Time, routingKey i2p.Hash, served, fresh bool) *entry {
 	db := s.db
 	crowd := db.floodfills.crowdAt(routingKey)
 	fits := func(e *entry) bool {
 		if _, tried := s.tried[e.sum.Hash]; tried || e.sum.Hash == db.cfg.Self {
 			return false
 		}
-		real := s.proven(e)
-		if (proven && !real) || (fresh && s.related(e)) {
+		real := s.served(e)
+		if (served && !real) || (fresh && s.related(e)) {
 			return false
 		}
 		return commonBits(e.sum.Hash, routingKey) < crowd || real || s.crowd < crowdLimit
@@ -164,7 +164,7 @@ func (s *search) choose(now time.Time, routingKey i2p.Hash, proven, fresh bool) 
 	if found == nil && !fresh {
 		found = quiet
 	}
-	if found != nil && commonBits(found.sum.Hash, routingKey) >= crowd && !s.proven(found) {
+	if found != nil && commonBits(found.sum.Hash, routingKey) >= crowd && !s.served(found) {
 		s.crowd++
 	}
 	return found

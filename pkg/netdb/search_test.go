@@ -31,7 +31,7 @@ func (s *siege) against(t *testing.T, proven, names bool) *world {
 		mustStore(t, db, FromReseed, ri)
 		w.flood[ri.Hash()] = newFloodfill()
 		if proven && i%3 == 0 {
-			p.Connected(testTime, ri.Hash())
+			p.Queried(testTime, ri.Hash(), true)
 		}
 	}
 	closest := db.closestFloodfills(testTime, s.set.Hash(), 3, nil)
@@ -39,7 +39,7 @@ func (s *siege) against(t *testing.T, proven, names bool) *world {
 		w.flood[h].sets[s.set.Hash()] = s.set
 	}
 	if proven {
-		p.Connected(testTime, closest[2])
+		p.Queried(testTime, closest[2], true)
 	}
 	in := 0
 	for i, ri := range s.forged {
@@ -133,7 +133,7 @@ func TestSoughtIsNotNamed(t *testing.T) {
 // of its destinations, until others tell of it.
 func TestToldIsNotAsked(t *testing.T) {
 	f, key := newForge(t), i2p.HashOf([]byte("key"))
-	for _, told := range []Source{FromStore, FromSession, FromDiskTold} {
+	for _, told := range []Source{FromStore, FromVisitor, FromSession, FromDiskTold} {
 		db := newDB(Config{SamePrefix: true})
 		for range 20 {
 			mustStore(t, db, FromReseed, f.router(t, routerConfig{caps: "XfR"}))

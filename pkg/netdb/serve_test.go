@@ -32,11 +32,11 @@ func TestServe(t *testing.T) {
 	set := leaseSetOf(t, newDestination(t, 4), testTime)
 	m := storeOf(set)
 	m.ReplyToken = 1
-	st, out := s.HandleStore(testTime, i2p.Hash{6}, m)
+	st, out := s.HandleStore(testTime, Sender{Peer: i2p.Hash{6}}, m)
 	if st.Err != nil || len(out.Floods) != 1 || len(out.Floods[0].To) != floodTo || out.Floods[0].Message.ReplyToken != 0 {
 		t.Fatalf("%+v %+v", st, out)
 	}
-	if _, out := s.HandleStore(testTime, i2p.Hash{6}, m); len(out.Floods) != 0 {
+	if _, out := s.HandleStore(testTime, Sender{Peer: i2p.Hash{6}}, m); len(out.Floods) != 0 {
 		t.Fatal("flooded twice")
 	}
 	ask := func(key i2p.Hash, kind i2np.LookupKind, exclude ...i2p.Hash) *Reply {

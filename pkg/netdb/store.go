@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
-	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -24,18 +24,17 @@ type Stored struct {
 }
 
 // HandleStore takes a DatabaseStore that was not asked for, or not so that it
-// would come like this; peer is the router whose session it came over. It ends
-// no lookup: else somebody who was asked through a tunnel could send it to find
-// out who asked him.
-func (s *Segment) HandleStore(now time.Time, peer i2p.Hash, m i2np.DatabaseStore) (Stored, Out) {
-	st, out := s.store(now, origin{peer: peer}, m)
+// would come like this, from whoever sent it. It ends no lookup: else somebody who
+// was asked through a tunnel could send it to find out who asked him.
+func (s *Segment) HandleStore(now time.Time, from Sender, m i2np.DatabaseStore) (Stored, Out) {
+	st, out := s.store(now, whence{sender: from}, m)
 	if st.Err != nil || m.ReplyToken == 0 {
 		return st, out
 	}
 	out.Acks = append(out.Acks, Ack{m.ReplyGateway, m.ReplyTunnel, m.ReplyToken})
 	if s.cfg.DB.cfg.Floodfill && st.Change != Unchanged && s.floodable(now, st) {
 		flood := i2np.DatabaseStore{Key: m.Key, Type: m.Type, Data: m.Data}
-		to := s.cfg.DB.floodTargets(now, m.Key, m.Type != i2np.StoreRouterInfo, peer)
+		to := s.cfg.DB.floodTargets(now, m.Key, m.Type != i2np.StoreRouterInfo, from.Peer)
 		out.Floods = append(out.Floods, Flood{to, flood})
 	}
 	return st, out
@@ -44,16 +43,16 @@ func (s *Segment) HandleStore(now time.Time, peer i2p.Hash, m i2np.DatabaseStore
 // HandleAnswer takes a DatabaseStore that came as the answer to a query of this
 // segment, in the way that the query named. Its reply fields are ignored.
 func (s *Segment) HandleAnswer(now time.Time, m i2np.DatabaseStore) (Stored, Out) {
-	return s.store(now, origin{asked: true}, m)
+	return s.store(now, whence{asked: true}, m)
 }
 
-// origin is whence a DatabaseStore came: a peer's session, or an answer.
-type origin struct {
-	asked bool
-	peer  i2p.Hash
+// whence a DatabaseStore came: a peer's session, or an answer.
+type whence struct {
+	asked  bool
+	sender Sender
 }
 
-func (s *Segment) store(now time.Time, from origin, m i2np.DatabaseStore) (st Stored, out Out) {
+func (s *Segment) store(now time.Time, from whence, m i2np.DatabaseStore) (st Stored, out Out) {
 	switch {
 	case m.Type == i2np.StoreRouterInfo:
 		st, out = s.storeRouterInfo(now, from, m)
@@ -78,7 +77,7 @@ func (s *Segment) floodable(now time.Time, st Stored) bool {
 	return st.LeaseSet.Expires().Time().After(now)
 }
 
-func (s *Segment) storeRouterInfo(now time.Time, from origin, m i2np.DatabaseStore) (Stored, Out) {
+func (s *Segment) storeRouterInfo(now time.Time, from whence, m i2np.DatabaseStore) (Stored, Out) {
 	if s.cfg.Destination && !from.asked { // nobody has business sending us these there
 		return Stored{Err: fmt.Errorf("netdb: RouterInfo at a destination: %w", ErrKind)}, Out{}
 	}
@@ -94,24 +93,30 @@ func (s *Segment) storeRouterInfo(now time.Time, from origin, m i2np.DatabaseSto
 		s.cfg.DB.stats.BadKey++
 		return Stored{Err: fmt.Errorf("netdb: RouterInfo %s under %s: %w", ri.Hash(), m.Key, ErrKey)}, Out{}
 	}
-	src := FromStore
 	switch {
 	case s.cfg.Destination:
 		return s.privateRouterInfo(now, ri)
 	case from.asked:
-		src = FromReply
-	case from.peer == m.Key:
-		src = FromSession
+		return s.HandleRouterInfo(now, FromReply, ri)
 	}
-	return s.HandleRouterInfo(now, src, ri)
+	return s.offer(now, from.sender.source(m.Key), from.sender.Host, ri)
 }
 
-// HandleRouterInfo takes a RouterInfo that did not come as a DatabaseStore:
-// from a handshake, a RouterInfo block or a bundle. Only one that is FromReply
-// ends the lookups for it.
-func (s *Segment) HandleRouterInfo(now time.Time, src Source, ri *routerinfo.RouterInfo) (st Stored, out Out) {
+// HandleGreeting takes a RouterInfo that came over a session with that router, in the
+// handshake or a RouterInfo block.
+func (s *Segment) HandleGreeting(now time.Time, from Sender, ri *routerinfo.RouterInfo) (Stored, Out) {
+	return s.offer(now, from.source(ri.Hash()), from.Host, ri)
+}
+
+// HandleRouterInfo takes a RouterInfo that nobody sent: from a bundle, or from disk.
+// Only one that is FromReply ends the lookups for it.
+func (s *Segment) HandleRouterInfo(now time.Time, src Source, ri *routerinfo.RouterInfo) (Stored, Out) {
+	return s.offer(now, src, 0, ri)
+}
+
+func (s *Segment) offer(now time.Time, src Source, sender origin.Host, ri *routerinfo.RouterInfo) (st Stored, out Out) {
 	h := ri.Hash()
-	if st.Change, st.Err = s.cfg.DB.StoreRouterInfo(now, src, ri); st.Err != nil {
+	if st.Change, st.Err = s.cfg.DB.offer(now, src, sender, ri); st.Err != nil {
 		return st, out
 	}
 	if st.RouterInfo = ri; st.Change == Unchanged {
@@ -139,7 +144,7 @@ func (s *Segment) privateRouterInfo(now time.Time, ri *routerinfo.RouterInfo) (S
 	return Stored{}, out
 }
 
-func (s *Segment) storeLeaseSet(now time.Time, from origin, m i2np.DatabaseStore) (st Stored, out Out) {
+func (s *Segment) storeLeaseSet(now time.Time, from whence, m i2np.DatabaseStore) (st Stored, out Out) {
 	refuse := func(err error) (Stored, Out) { return Stored{Err: err}, Out{} }
 	floodfill := s.cfg.DB.cfg.Floodfill && !s.cfg.Destination && !from.asked
 	if !floodfill && !from.asked {

@@ -15,12 +15,12 @@ func TestKeyMustMatch(t *testing.T) {
 	s := NewSegment(SegmentConfig{DB: db, Rand: seeded(2)})
 	ri := f.router(t, routerConfig{})
 	m := i2np.DatabaseStore{Key: i2p.HashOf([]byte("other")), Data: i2np.CompressRouterInfo(ri.Bytes())}
-	if st, _ := s.HandleStore(testTime, i2p.Hash{1}, m); !errors.Is(st.Err, ErrKey) {
+	if st, _ := s.HandleStore(testTime, Sender{Peer: i2p.Hash{1}}, m); !errors.Is(st.Err, ErrKey) {
 		t.Fatal(st.Err)
 	}
 	m.Key = ri.Hash()
 	m.ReplyToken, m.ReplyTunnel, m.ReplyGateway = 7, 8, i2p.Hash{9}
-	st, out := s.HandleStore(testTime, i2p.Hash{1}, m)
+	st, out := s.HandleStore(testTime, Sender{Peer: i2p.Hash{1}}, m)
 	if st.Err != nil || st.Change != Added || len(out.Acks) != 1 || out.Acks[0] != (Ack{i2p.Hash{9}, 8, 7}) {
 		t.Fatal(st, out)
 	}
@@ -140,7 +140,7 @@ func FuzzHandleStore(f *testing.F) {
 		router := NewSegment(SegmentConfig{DB: db, Rand: seeded(2)})
 		client := NewSegment(SegmentConfig{DB: db, Rand: seeded(2), Destination: true})
 		for _, s := range []*Segment{router, client} {
-			if st, _ := s.HandleStore(testTime, i2p.Hash{1}, m); st.Err != nil && (st.RouterInfo != nil || st.LeaseSet != nil) {
+			if st, _ := s.HandleStore(testTime, Sender{Peer: i2p.Hash{1}}, m); st.Err != nil && (st.RouterInfo != nil || st.LeaseSet != nil) {
 				t.Fatal("an entry beside an error")
 			}
 		}

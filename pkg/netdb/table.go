@@ -33,6 +33,11 @@ func (t *table) insert(e *entry) {
 	t.n++
 }
 
+func (t *table) has(h i2p.Hash) bool {
+	_, found := slices.BinarySearchFunc(t.buckets[h[0]], h, byHash)
+	return found
+}
+
 func (t *table) remove(h i2p.Hash) {
 	b := &t.buckets[h[0]]
 	if i, found := slices.BinarySearchFunc(*b, h, byHash); found {

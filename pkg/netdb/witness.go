@@ -42,7 +42,7 @@ func (w *witness) responsive(now time.Time, floodfill i2p.Hash) bool {
 	return w.db.cfg.Profiles.Responsive(now, floodfill) && (w.own == nil || w.own.Responsive(now, floodfill))
 }
 
-// proven tells whether a router has shown itself to be a living one.
-func (w *witness) proven(e *entry) bool {
-	return w.db.proven(e) || w.own != nil && w.own.Proven(e.sum.Hash)
+// served tells whether a router has answered us, by whichever way.
+func (w *witness) served(e *entry) bool {
+	return w.db.served(e) || w.own != nil && w.own.Served(e.sum.Hash)
 }

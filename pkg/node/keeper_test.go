@@ -67,7 +67,7 @@ func TestSourcesAreKept(t *testing.T) {
 			}
 		}
 	}
-	learn(0, map[*routerinfo.RouterInfo]netdb.Source{told: netdb.FromSession, sought: netdb.FromReply})
+	learn(0, map[*routerinfo.RouterInfo]netdb.Source{told: netdb.FromVisitor, sought: netdb.FromReply})
 	expect(map[*routerinfo.RouterInfo]string{told: "t", sought: "s"})
 	learn(2, map[*routerinfo.RouterInfo]netdb.Source{told: netdb.FromStore, sought: netdb.FromReply})
 	expect(map[*routerinfo.RouterInfo]string{told: "t", sought: "s"})
@@ -149,10 +149,10 @@ func TestProfiles(t *testing.T) {
 	dir := t.TempDir()
 	a, stop := start(t, Config{Settings: settings(dir)})
 	peer := i2p.Hash{7}
-	a.router.Peers().Up(peer)
+	a.router.Peers().Reached(netdb.Sender{Peer: peer, Host: 7, Dialled: true})
 	stop()
 	profiles := loadedProfiles(t, dir, slog.New(slog.DiscardHandler))
-	if p, ok := profiles.Get(time.Now(), peer); !ok || !profiles.Proven(peer) {
+	if p, ok := profiles.Get(time.Now(), peer); !ok || !p.Reached {
 		t.Errorf("the profile is lost: %+v, %v", p, ok)
 	}
 }
@@ -171,7 +171,7 @@ func loadedProfiles(t *testing.T, dir string, log *slog.Logger) *profile.Table {
 func TestDamagedProfiles(t *testing.T) {
 	full := profile.New(profile.Config{})
 	for i := range 20 {
-		full.Connected(time.Now(), i2p.Hash{byte(i)})
+		full.Reached(time.Now(), i2p.Hash{byte(i)}, 7)
 	}
 	whole := full.AppendTo(nil, time.Now())
 	for name, c := range map[string]struct {
@@ -182,7 +182,7 @@ func TestDamagedProfiles(t *testing.T) {
 		"empty":       {nil, 0, "not read"},
 		"junk":        {bytes.Repeat([]byte{0xff, '\n'}, 500), 0, "not read"},
 		"cut":         {whole[:len(whole)-20], 19, "lines=1"},
-		"a bad line":  {bytes.Replace(whole, []byte(" proven\n"), []byte(" NaN\n"), 1), 19, "lines=1"},
+		"a bad line":  {bytes.Replace(whole, []byte(" -\n"), []byte(" NaN\n"), 1), 19, "lines=1"},
 		"whole":       {whole, 20, ""},
 		"too long":    {append(slices.Clone(whole), make([]byte, profilesMax)...), 0, "too long"},
 		"a directory": {nil, 0, "not read"},

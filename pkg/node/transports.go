@@ -7,6 +7,7 @@ import (
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/transport"
 	"i2ptoolkit/pkg/transport/ntcp2link"
@@ -54,15 +55,16 @@ func (n *Node) drivers(env *env.Whole) ([]transport.Driver, error) {
 func (n *Node) transportEvents() transport.Events {
 	return transport.Events{
 		Deliver: func(from i2p.Hash, m i2np.Message) { n.router.Deliver(from, m) },
-		PeerInfo: func(ri *routerinfo.RouterInfo, _ bool) {
-			n.router.Knowledge().Learn(ri, netdb.FromSession)
+		PeerInfo: func(ri *routerinfo.RouterInfo, by transport.Meeting, _ bool) {
+			n.router.Peers().Greeted(sender(ri.Hash(), by), ri)
 		},
-		Up: func(peer i2p.Hash, transport string, inbound bool) {
-			n.router.Peers().Up(peer)
+		Up: func(peer i2p.Hash, by transport.Meeting) {
+			n.router.Peers().Up(sender(peer, by))
 			n.events.Publish(control.Event{
-				Event: "peer_up", Router: peer.String(), Transport: transport, Detail: string(answers.Direction(inbound)),
+				Event: "peer_up", Router: peer.String(), Transport: by.Transport, Detail: string(answers.Direction(by.Inbound)),
 			})
 		},
+		Reached: func(peer i2p.Hash, by transport.Meeting) { n.router.Peers().Reached(sender(peer, by)) },
 		Down: func(peer i2p.Hash, transport string, why error) {
 			n.router.Peers().Down(peer)
 			n.events.Publish(control.Event{Event: "peer_down", Router: peer.String(), Transport: transport, Detail: errText(why)})
@@ -75,6 +77,11 @@ func (n *Node) transportEvents() transport.Events {
 		Moved:       n.announcer.moved,
 		Readdressed: n.announcer.publish,
 	}
+}
+
+// sender is a peer as the netDb judges what it sends.
+func sender(peer i2p.Hash, by transport.Meeting) netdb.Sender {
+	return netdb.Sender{Peer: peer, Host: origin.HostOf(by.Remote), Dialled: !by.Inbound}
 }
 
 func errText(err error) string {

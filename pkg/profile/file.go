@@ -9,19 +9,20 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 )
 
 const (
-	fileHeader = "i2p-profiles 2"
+	fileHeader = "i2p-profiles 3"
 	fileMaxAge = 7 * 24 * time.Hour
-	fileProven = "proven"
+	fileServed = "served"
 	fileNot    = "-"
 )
 
 // AppendTo writes the table as text: a header line and one line for each
 // router that was heard of within a week, sorted by hash. A line has the hash,
-// the times, the failed dials, the counts, the latency, and whether the router
-// is proven.
+// the times, the failed dials, the counts, the latency, the host at which the router
+// was reached, and whether it has served.
 func (t *Table) AppendTo(b []byte, now time.Time) []byte {
 	b = append(b, fileHeader...)
 	b = append(b, '\n')
@@ -46,11 +47,12 @@ func (r *record) appendTo(b []byte) []byte {
 	for _, v := range append(r.counts(), &r.latency) {
 		b = strconv.AppendFloat(append(b, ' '), float64(*v), 'g', 5, 32)
 	}
-	proven := fileNot
-	if r.proven {
-		proven = fileProven
+	b = strconv.AppendUint(append(b, ' '), uint64(r.dials.reached), 16)
+	served := fileNot
+	if r.served {
+		served = fileServed
 	}
-	return append(append(append(b, ' '), proven...), '\n')
+	return append(append(append(b, ' '), served...), '\n')
 }
 
 // Parse reads what AppendTo wrote. Lines that are damaged are left out and
@@ -82,7 +84,7 @@ func Parse(cfg Config, b []byte, now time.Time) (t *Table, skipped int, err erro
 func parseRecord(line []byte) (h i2p.Hash, r record, ok bool) {
 	f := bytes.Fields(line)
 	times, counts := r.times(), append(r.counts(), &r.latency)
-	if len(f) != 1+len(times)+1+len(counts)+1 {
+	if len(f) != 1+len(times)+1+len(counts)+2 {
 		return h, r, false
 	}
 	h, err := i2p.ParseHash(string(f[0]))
@@ -105,7 +107,12 @@ func parseRecord(line []byte) (h i2p.Hash, r record, ok bool) {
 		*p = float32(v)
 	}
 	r.dials.failures = uint8(min(failures, 255))
+	reached, err := strconv.ParseUint(string(f[len(f)-2]), 16, 64)
+	if err != nil {
+		return h, r, false
+	}
+	r.dials.reached = origin.Host(reached)
 	last := string(f[len(f)-1])
-	r.proven = last == fileProven
-	return h, r, r.proven || last == fileNot
+	r.served = last == fileServed
+	return h, r, r.served || last == fileNot
 }

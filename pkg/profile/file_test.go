@@ -2,9 +2,12 @@ package profile
 
 import (
 	"bytes"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	"i2ptoolkit/pkg/origin"
 )
 
 func sampleTable() *Table {
@@ -15,6 +18,7 @@ func sampleTable() *Table {
 		table.ConnectFailed(testTime, peer(i%7))
 		table.Queried(testTime, peer(i), i%3 == 0)
 		table.BuildRejected(testTime, peer(i%5))
+		table.Reached(testTime, peer(i%11), origin.HostOf(netip.MustParseAddr("2001:db8::1")))
 	}
 	return table
 }
@@ -28,7 +32,7 @@ func TestFile(t *testing.T) {
 	if b := table.AppendTo(nil, testTime); !bytes.Equal(a, b) {
 		t.Fatal("written again, the file differs")
 	}
-	damaged := strings.Replace(string(a), " proven", " prove", 1) + "half a li"
+	damaged := strings.Replace(string(a), " served", " serve", 1) + "half a li"
 	if table, skipped, err = Parse(Config{}, []byte(damaged), testTime); err != nil || skipped != 2 || table.Len() != 49 {
 		t.Fatal(skipped, err, table.Len())
 	}

@@ -5,6 +5,10 @@
 // with time. What a router publishes is used only to leave it out or to rank it
 // lower (peer selection; proposal 162 for the congestion flags).
 //
+// A router is proven once we have reached it ourselves at an address that it
+// publishes, and it has served. That costs an address, of which there are few; an
+// identity that comes to us, or that another router vouches for, costs nothing.
+//
 // A Table is not safe for concurrent use: one loop owns it.
 package profile
 
@@ -16,6 +20,7 @@ import (
 
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 )
 
 // DefaultMaxPeers is how many a Table knows.
@@ -57,10 +62,18 @@ func (t *Table) Stats() Stats {
 	return Stats{Peers: len(t.peers), Fast: len(t.groups.fast), HighCapacity: len(t.groups.highCapacity), Evicted: t.evicted}
 }
 
-// Connected records a session with the peer, whoever dialled.
-func (t *Table) Connected(now time.Time, peer i2p.Hash) {
-	r := t.touch(now, peer)
-	r.dials.connectedAt, r.dials.failures, r.proven = now.Unix(), 0, true
+// Reached records a session that we opened with the peer, and at which host.
+func (t *Table) Reached(now time.Time, peer i2p.Hash, at origin.Host) {
+	d := &t.touch(now, peer).dials
+	d.connectedAt, d.failures, d.reached = now.Unix(), 0, at
+}
+
+// Returned records that the peer has come to us from an address that it publishes:
+// it may be dialled again. Whoever is not known yet does not become so.
+func (t *Table) Returned(now time.Time, peer i2p.Hash) {
+	if r := t.peers[peer]; r != nil {
+		r.dials.connectedAt, r.dials.failures = now.Unix(), 0
+	}
 }
 
 // ConnectFailed records a dial that brought no session.
@@ -77,7 +90,7 @@ func (t *Table) ConnectFailed(now time.Time, peer i2p.Hash) {
 func (t *Table) BuildAccepted(now time.Time, peer i2p.Hash, took time.Duration) {
 	r := t.asked(now, peer, 1)
 	r.builds.accepted++
-	r.builds.rejectedAt, r.proven = 0, true
+	r.builds.rejectedAt, r.served = 0, true
 	r.sample(took)
 }
 
@@ -85,7 +98,7 @@ func (t *Table) BuildAccepted(now time.Time, peer i2p.Hash, took time.Duration) 
 func (t *Table) BuildRejected(now time.Time, peer i2p.Hash) {
 	r := t.asked(now, peer, 1)
 	r.builds.rejected++
-	r.builds.rejectedAt, r.proven = now.Unix(), true
+	r.builds.rejectedAt, r.served = now.Unix(), true
 }
 
 // BuildExpired records that no reply came to a build of so many hops: any of
@@ -116,13 +129,32 @@ func (t *Table) Queried(now time.Time, peer i2p.Hash, answered bool) {
 	}
 	r.queries.answered++
 	r.queries.silent /= 2 // it may have been starting, or away
-	r.proven = true
+	r.served = true
 }
 
-// Proven tells whether the peer has ever behaved as only a living router can.
-func (t *Table) Proven(peer i2p.Hash) bool {
+// Proven tells whether the router was reached at an address that it publishes now,
+// and has served.
+func (t *Table) Proven(s *Summary) bool {
+	r := t.peers[s.Hash]
+	return r != nil && r.proven() && s.At(r.dials.reached)
+}
+
+// Served tells whether the peer has ever answered a build or a query. Who passed
+// that on may have answered for it.
+func (t *Table) Served(peer i2p.Hash) bool {
 	r := t.peers[peer]
-	return r != nil && r.proven
+	return r != nil && r.served
+}
+
+// ProvenPeers tells who has been proven at any address, for who has no summaries yet.
+func (t *Table) ProvenPeers() map[i2p.Hash]struct{} {
+	all := make(map[i2p.Hash]struct{})
+	for peer, r := range t.peers {
+		if r.proven() {
+			all[peer] = struct{}{}
+		}
+	}
+	return all
 }
 
 // Unreachable tells whether dials to the peer failed too lately to try again.
@@ -148,9 +180,9 @@ type Profile struct {
 	// Score estimates the chance that the peer takes part in a tunnel when
 	// asked and that the tunnel then works: between 0 and 1, and 0.5 for a
 	// stranger.
-	Score               float64
-	Proven, Unreachable bool
-	Connected, Updated  time.Time // last
+	Score                        float64
+	Reached, Served, Unreachable bool
+	Connected, Updated           time.Time // last
 }
 
 // Get returns the profile of one peer.
@@ -161,7 +193,7 @@ func (t *Table) Get(now time.Time, peer i2p.Hash) (p Profile, known bool) {
 		Carried: float64(r.tests.carried), Failed: float64(r.tests.failed),
 		Answered: float64(r.queries.answered), Silent: float64(r.queries.silent),
 		Latency: time.Duration(float64(r.latency) * float64(time.Millisecond)),
-		Score:   r.score(now.Unix()), Proven: r.proven, Unreachable: r.dials.unreachable(now.Unix()),
+		Score:   r.score(now.Unix()), Reached: r.dials.reached != 0, Served: r.served, Unreachable: r.dials.unreachable(now.Unix()),
 	}
 	if r.dials.connectedAt != 0 {
 		p.Connected = time.Unix(r.dials.connectedAt, 0)
@@ -188,7 +220,7 @@ func (t *Table) today(now time.Time, peer i2p.Hash) (r record, known bool) {
 // how many strangers answer.
 func (t *Table) asked(now time.Time, peer i2p.Hash, answered float64) *record {
 	r := t.touch(now, peer)
-	if !r.proven {
+	if !r.served {
 		t.strangers.add(now.Unix(), answered)
 	}
 	return r
@@ -209,8 +241,9 @@ func (t *Table) touch(now time.Time, peer i2p.Hash) *record {
 	return r
 }
 
-// evict drops an eighth of the table: those never proven first, then those not
-// heard of for longest.
+// evict drops an eighth of the table: those never proven first, of these those that
+// never served, then those not heard of for longest. Those that are proven make room
+// for nobody else.
 func (t *Table) evict() {
 	type old struct {
 		peer i2p.Hash
@@ -221,15 +254,12 @@ func (t *Table) evict() {
 		all = append(all, old{peer, r})
 	}
 	slices.SortFunc(all, func(a, b old) int {
-		if a.r.proven != b.r.proven {
-			if b.r.proven {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(cmp.Compare(a.r.seen, b.r.seen), a.peer.Compare(b.peer))
+		return cmp.Or(cmp.Compare(a.r.standing(), b.r.standing()), cmp.Compare(a.r.seen, b.r.seen), a.peer.Compare(b.peer))
 	})
-	for _, o := range all[:max(1, len(all)/8)] {
+	for i, o := range all[:max(1, len(all)/8)] {
+		if i > 0 && o.r.proven() && !all[0].r.proven() {
+			return
+		}
 		delete(t.peers, o.peer)
 		t.evicted++
 	}

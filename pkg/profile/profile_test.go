@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 )
 
 var testTime = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -52,8 +53,69 @@ func TestUnreachableBacksOff(t *testing.T) {
 	if !table.Unreachable(testTime.Add(119*time.Minute), p) || table.Unreachable(testTime.Add(121*time.Minute), p) {
 		t.Fatal("many failed dials")
 	}
-	if table.Connected(testTime.Add(time.Second), p); table.Unreachable(testTime.Add(2*time.Second), p) || !table.Proven(p) {
+	if table.Reached(testTime.Add(time.Second), p, 7); table.Unreachable(testTime.Add(2*time.Second), p) {
 		t.Fatal("after a session")
+	}
+	table.ConnectFailed(testTime.Add(2*time.Second), p)
+	if table.Returned(testTime.Add(3*time.Second), p); table.Unreachable(testTime.Add(4*time.Second), p) {
+		t.Fatal("it has come from where it is to be dialled")
+	}
+	if table.Returned(testTime, peer(2)); table.Len() != 1 {
+		t.Fatal("whoever comes gets a profile")
+	}
+}
+
+// TestProven: it takes that we reached the router where it says it is, and that it
+// served; and a restart changes nothing about that.
+func TestProven(t *testing.T) {
+	here, there := origin.Host(7), origin.Host(8)
+	for name, c := range map[string]struct {
+		do   func(*Table, i2p.Hash)
+		want bool
+	}{
+		"nothing":           {func(*Table, i2p.Hash) {}, false},
+		"reached":           {func(t *Table, p i2p.Hash) { t.Reached(testTime, p, here) }, false},
+		"served":            {func(t *Table, p i2p.Hash) { t.BuildAccepted(testTime, p, time.Second) }, false},
+		"both":              {func(t *Table, p i2p.Hash) { t.Reached(testTime, p, here); t.Queried(testTime, p, true) }, true},
+		"silent":            {func(t *Table, p i2p.Hash) { t.Reached(testTime, p, here); t.Queried(testTime, p, false) }, false},
+		"elsewhere":         {func(t *Table, p i2p.Hash) { t.Reached(testTime, p, there); t.Queried(testTime, p, true) }, false},
+		"came by itself":    {func(t *Table, p i2p.Hash) { t.Queried(testTime, p, true); t.Returned(testTime, p) }, false},
+		"nobody knew where": {func(t *Table, p i2p.Hash) { t.Reached(testTime, p, 0); t.Queried(testTime, p, true) }, false},
+	} {
+		table := New(Config{Rand: seeded(1)})
+		c.do(table, peer(1))
+		again, _, err := Parse(Config{}, table.AppendTo(nil, testTime), testTime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range []*Table{table, again} {
+			if got := table.Proven(&Summary{Hash: peer(1), Hosts: [3]origin.Host{1, here}}); got != c.want {
+				t.Errorf("%s: proven %v", name, got)
+			}
+		}
+	}
+}
+
+// TestProvenStay: what is new pushes out nobody that has served us.
+func TestProvenStay(t *testing.T) {
+	table := New(Config{Rand: seeded(1), MaxPeers: 100})
+	for i := range 97 {
+		table.Reached(testTime, peer(i), 7)
+		table.Queried(testTime, peer(i), true)
+	}
+	for i := range 1000 {
+		now := testTime.Add(time.Duration(i) * time.Minute)
+		table.ConnectFailed(now, peer(1000+i))
+		table.Queried(now, peer(2000+i), true) // as somebody on the way may answer for it
+		table.Reached(now, peer(3000+i), 9)
+	}
+	for i := range 97 {
+		if _, known := table.Get(testTime, peer(i)); !known {
+			t.Fatalf("%d of those that served are forgotten", i)
+		}
+	}
+	if table.Len() > 100 {
+		t.Fatalf("%d profiles", table.Len())
 	}
 }
 
@@ -106,11 +168,12 @@ func TestSilentStart(t *testing.T) {
 
 func TestBounded(t *testing.T) {
 	table := New(Config{Rand: seeded(1), MaxPeers: 100})
-	table.Connected(testTime, peer(0))
+	table.Reached(testTime, peer(0), 7)
+	table.Queried(testTime, peer(0), true)
 	for i := range 10_000 {
 		table.BuildExpired(testTime.Add(time.Duration(i)*time.Second), peer(1+i), 3)
 	}
-	if table.Len() > 100 || !table.Proven(peer(0)) || table.Stats().Evicted == 0 {
+	if table.Len() > 100 || !table.Served(peer(0)) || table.Stats().Evicted == 0 {
 		t.Fatalf("%d profiles", table.Len())
 	}
 }

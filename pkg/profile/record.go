@@ -3,6 +3,8 @@ package profile
 import (
 	"math"
 	"time"
+
+	"i2ptoolkit/pkg/origin"
 )
 
 const (
@@ -25,14 +27,29 @@ type record struct {
 	tests   tests
 	queries queries
 	latency float32 // milliseconds, smoothed; 0 unknown
-	proven  bool    // it answered something that only a living router can
+	served  bool    // it answered something that only a living router can
+}
+
+// proven tells whether we have reached it, and it has served.
+func (r *record) proven() bool { return r.served && r.dials.reached != 0 }
+
+// standing is how much a router has shown of itself, which cannot be had for nothing.
+func (r *record) standing() int {
+	switch {
+	case r.proven():
+		return 2
+	case r.served:
+		return 1
+	}
+	return 0
 }
 
 // dials are the attempts to have a session with a peer.
 type dials struct {
-	connectedAt int64 // last session, whoever dialled
+	connectedAt int64 // last session that we opened, or that came from where the peer can be dialled
 	failedAt    int64
-	failures    uint8 // since the last session
+	failures    uint8       // since the last session
+	reached     origin.Host // where we opened the last session; 0 for none
 }
 
 // builds are the tunnels that a peer was asked to be a hop of.

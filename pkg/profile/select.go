@@ -36,6 +36,8 @@ type Constraints struct {
 	Exclude    map[i2p.Hash]struct{} // never these
 	Avoid      map[i2p.Hash]struct{} // these only if there are no others
 	SamePrefix bool                  // allow several routers of one /16 and one family (test networks)
+	// Next tells whether a router can be next to us: one of those chosen is to be such. Nil: any can.
+	Next func(*routerinfo.RouterInfo) bool
 }
 
 const (
@@ -51,7 +53,8 @@ const (
 )
 
 // Select chooses up to n different routers at random under the constraints; the
-// order says nothing. It returns fewer where there are not enough.
+// order says nothing. It returns fewer where there are not enough, and none where
+// none can be next to us.
 func (t *Table) Select(now time.Time, from Routers, n int, c Constraints) []*routerinfo.RouterInfo {
 	if n <= 0 || from.Len() == 0 {
 		return nil
@@ -59,7 +62,11 @@ func (t *Table) Select(now time.Time, from Routers, n int, c Constraints) []*rou
 	t.regroup(now)
 	s := &selection{Constraints: c, table: t, now: now, from: from}
 	for _, gather := range s.pools(n) {
-		if s.fill(n, gather()); len(s.chosen) == n {
+		p := gather()
+		if len(s.chosen) == 0 && !s.first(p) {
+			continue
+		}
+		if s.fill(n, p, nil); len(s.chosen) == n {
 			break
 		}
 	}
@@ -100,8 +107,25 @@ func (s *selection) pools(n int) []func() pool {
 	})
 }
 
-// fill chooses of a pool until there are n.
-func (s *selection) fill(n int, p pool) {
+// first chooses who can be next to us, and reports whether there is one. The others
+// stay in the pool.
+func (s *selection) first(p pool) bool {
+	if s.Next == nil {
+		return true
+	}
+	weights := make([]float64, len(p))
+	for i := range p {
+		weights[i] = p[i].weight
+	}
+	s.fill(1, p, s.Next)
+	for i := range p {
+		p[i].weight = weights[i]
+	}
+	return len(s.chosen) > 0
+}
+
+// fill chooses of a pool until there are n, only those that will do.
+func (s *selection) fill(n int, p pool, will func(*routerinfo.RouterInfo) bool) {
 	for len(s.chosen) < n {
 		i := p.draft(s.table.rand, s.fits)
 		if i < 0 {
@@ -109,16 +133,17 @@ func (s *selection) fill(n int, p pool) {
 		}
 		hop := *p[i].hop
 		p[i].weight = 0
-		if ri := s.from.Router(hop.Hash); ri != nil {
+		if ri := s.from.Router(hop.Hash); ri != nil && (will == nil || will(ri)) {
 			s.taken, s.chosen = append(s.taken, hop), append(s.chosen, ri)
 		}
 	}
 }
 
-// fits tells whether a router may be in a tunnel with those taken.
+// fits tells whether a router may be in a tunnel with those taken: any two of them can
+// be next to each other.
 func (s *selection) fits(hop *Summary) bool {
 	return !slices.ContainsFunc(s.taken, func(o Summary) bool {
-		return o.Hash == hop.Hash || (!s.SamePrefix && hop.Related(&o))
+		return o.Hash == hop.Hash || (!s.SamePrefix && hop.Related(&o)) || hop.Flags&o.Flags&(IPv4|IPv6) == 0
 	})
 }
 
@@ -252,11 +277,17 @@ func (p pool) draft(rand *draw.Source, fits func(*Summary) bool) int {
 
 // Order sorts hops by their XOR distance from a key that the owner of a pool
 // keeps secret, so that the same routers always stand in the same order (peer
-// selection, "Peer Ordering in Tunnels").
-func Order(key i2p.Hash, hops []*routerinfo.RouterInfo) {
+// selection, "Peer Ordering in Tunnels"). The first is the first of those that can
+// be next to us.
+func Order(key i2p.Hash, hops []*routerinfo.RouterInfo, next func(*routerinfo.RouterInfo) bool) {
 	place := func(ri *routerinfo.RouterInfo) i2p.Hash {
 		h := ri.Hash()
 		return i2p.HashOf(append(key[:len(key):len(key)], h[:]...))
 	}
 	slices.SortStableFunc(hops, func(a, b *routerinfo.RouterInfo) int { return place(a).Compare(place(b)) })
+	if i := slices.IndexFunc(hops, next); i > 0 {
+		first := hops[i]
+		copy(hops[1:], hops[:i])
+		hops[0] = first
+	}
 }

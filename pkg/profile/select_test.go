@@ -16,6 +16,7 @@ type fakeRouters struct {
 	ri   *routerinfo.RouterInfo
 	gave []i2p.Hash
 	bad  map[i2p.Hash]bool
+	near map[i2p.Hash]*routerinfo.RouterInfo // of some
 }
 
 func (f *fakeRouters) Len() int { return len(f.list) }
@@ -34,6 +35,9 @@ func (f *fakeRouters) Router(h i2p.Hash) *routerinfo.RouterInfo {
 		return nil
 	}
 	f.gave = append(f.gave, h)
+	if ri := f.near[h]; ri != nil {
+		return ri
+	}
 	return f.ri
 }
 
@@ -51,7 +55,7 @@ func newRouters(tb testing.TB, n int) *fakeRouters {
 	for i := range n {
 		f.list = append(f.list, Summary{
 			Hash: peer(i), Published: i2p.DateOf(testTime), Version: 0<<16 | 9<<8 | 68, Bandwidth: 'O',
-			Flags:    X25519 | Addressed | Reachable,
+			Flags:    X25519 | Addressed | Reachable | IPv4,
 			Prefixes: [3]uint32{1<<24 | uint32(i+1)},
 		})
 		f.at[peer(i)] = i
@@ -129,6 +133,64 @@ func TestSelectConstraints(t *testing.T) {
 	}
 	if got := routers.choose(table, 6, Constraints{SamePrefix: true}); len(got) != 6 {
 		t.Fatalf("%d on a test network", len(got))
+	}
+}
+
+// TestSelectNext: one of those chosen can be next to us, and the others need not.
+func TestSelectNext(t *testing.T) {
+	routers, table := newRouters(t, 40), New(Config{Rand: seeded(1)})
+	keys, err := i2p.GenerateRouter(seeded(10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	near, err := routerinfo.Build(routerinfo.BuildConfig{Keys: keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	routers.near = map[i2p.Hash]*routerinfo.RouterInfo{peer(3): near, peer(5): near}
+	c := Constraints{Next: func(ri *routerinfo.RouterInfo) bool { return ri == near }}
+	others := map[int]bool{}
+	for range 100 {
+		routers.gave = nil
+		got := table.Select(testTime, routers, 3, c)
+		if len(got) != 3 || got[0] != near && got[1] != near && got[2] != near {
+			t.Fatalf("%d chosen, none of them next to us", len(got))
+		}
+		for _, h := range routers.gave {
+			others[routers.at[h]] = true
+		}
+	}
+	if len(others) < 30 {
+		t.Errorf("only %d routers are chosen", len(others))
+	}
+	routers.near = nil
+	if got := table.Select(testTime, routers, 3, c); len(got) != 0 {
+		t.Errorf("%d chosen where none can be next to us", len(got))
+	}
+}
+
+// TestSelectFamilies: any two hops can be next to each other.
+func TestSelectFamilies(t *testing.T) {
+	routers, table := newRouters(t, 30), New(Config{Rand: seeded(1)})
+	for i := range routers.list {
+		switch s := &routers.list[i]; {
+		case i < 10:
+			s.Flags |= IPv6
+		case i < 20:
+			s.Flags ^= IPv4 | IPv6
+		}
+	}
+	met := map[[2]bool]int{}
+	for range 300 {
+		got := routers.choose(table, 3, Constraints{})
+		var four, six bool
+		for _, i := range got {
+			four, six = four || i >= 20, six || i >= 10 && i < 20
+		}
+		met[[2]bool{four, six}]++
+	}
+	if met[[2]bool{true, true}] > 0 || met[[2]bool{true, false}] == 0 || met[[2]bool{false, true}] == 0 {
+		t.Errorf("tunnels by families: %v", met)
 	}
 }
 

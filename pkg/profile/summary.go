@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/sign"
 )
@@ -54,6 +56,9 @@ const (
 	CongestionG                   //
 	Addressed                     // an address with host and port
 	X25519                        // its encryption key is X25519
+	IPv4                          // an address of that family
+	IPv6                          //
+	Scattered                     // more hosts than a Summary names
 )
 
 // Summary is the small part of a RouterInfo that selection needs. It holds no
@@ -66,7 +71,11 @@ type Summary struct {
 	Bandwidth byte      // class letter, 0 for none
 	Family    uint32    // hash of the name; 0 for none
 	Prefixes  [3]uint32 // its address ranges, an IPv4 /16 or an IPv6 /32; 0 for none
+	Hosts     [3]origin.Host
 }
+
+// At tells whether a router publishes an address of a host.
+func (s *Summary) At(host origin.Host) bool { return host != 0 && slices.Contains(s.Hosts[:], host) }
 
 // Summarize reads a RouterInfo.
 func Summarize(ri *routerinfo.RouterInfo) Summary {
@@ -99,21 +108,35 @@ func Summarize(ri *routerinfo.RouterInfo) Summary {
 }
 
 func (s *Summary) address(a *routerinfo.Address) {
-	at := a.AddrPort()
-	if !at.IsValid() {
+	at := a.AddrPort().Addr().Unmap()
+	if !at.IsValid() || yggdrasil.Contains(at) {
 		return
 	}
 	s.Flags |= Addressed
-	p := prefix(at.Addr())
-	for i := range s.Prefixes {
-		if s.Prefixes[i] == p {
-			return
-		}
-		if s.Prefixes[i] == 0 {
-			s.Prefixes[i] = p
-			return
+	if at.Is4() {
+		s.Flags |= IPv4
+	} else {
+		s.Flags |= IPv6
+	}
+	note(&s.Prefixes, prefix(at))
+	if !note(&s.Hosts, origin.HostOf(at)) {
+		s.Flags |= Scattered
+	}
+}
+
+// yggdrasil is another network on top of the Internet: whoever likes has addresses there.
+var yggdrasil = netip.MustParsePrefix("200::/7")
+
+// note adds what is not in a list; there may be no place for it.
+func note[T comparable](list *[3]T, x T) bool {
+	var none T
+	for i := range list {
+		if list[i] == x || list[i] == none {
+			list[i] = x
+			return true
 		}
 	}
+	return false
 }
 
 // prefix names an address range: the IPv4 /16, or a hash of the IPv6 /32.

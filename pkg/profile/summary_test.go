@@ -1,9 +1,11 @@
 package profile
 
 import (
+	"net/netip"
 	"testing"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -40,11 +42,31 @@ func TestSummarize(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := Summarize(ri)
-	want := Reachable | Floodfill | CongestionE | Addressed | X25519
+	want := Reachable | Floodfill | CongestionE | Addressed | X25519 | IPv4 | IPv6
 	if s.Flags != want || s.Bandwidth != 'P' || s.Version != 9<<8|68 || s.Family == 0 || s.Hash != ri.Hash() {
 		t.Fatalf("%+v", s)
 	}
 	if s.Prefixes[0] != 1<<24|10<<8|20 || s.Prefixes[1] == 0 || s.Prefixes[2] != 0 {
 		t.Fatalf("prefixes %x", s.Prefixes)
+	}
+	for _, h := range []string{"10.20.30.40", "10.20.1.1", "2001:db8::ffff"} {
+		if !s.At(origin.HostOf(netip.MustParseAddr(h))) {
+			t.Errorf("not at %s: %x", h, s.Hosts)
+		}
+	}
+	if s.At(0) || s.At(origin.HostOf(netip.MustParseAddr("10.20.1.2"))) {
+		t.Error("at a host where it is not")
+	}
+
+	// More hosts than are counted, and a network where addresses are free.
+	ri, err = routerinfo.Build(routerinfo.BuildConfig{
+		Keys: keys, Published: i2p.DateOf(testTime),
+		Addresses: []routerinfo.Address{address("NTCP2", "10.0.0.1"), address("NTCP2", "10.0.0.2"), address("NTCP2", "10.0.0.3"), address("NTCP2", "10.0.0.4"), address("NTCP2", "200:1::1")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := Summarize(ri); s.Flags&Scattered == 0 || s.Flags&IPv6 != 0 {
+		t.Errorf("%+v", s)
 	}
 }

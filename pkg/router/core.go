@@ -21,6 +21,7 @@ type core struct {
 	now       time.Time
 	db        *netdb.DB
 	peers     *profile.Table
+	senders   map[i2p.Hash]netdb.Sender // those whose session with us stands
 	counts    Counts
 	endpoints tunnel.EndpointStats // of all tunnels that end here
 	tray      []outgoing

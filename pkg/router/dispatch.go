@@ -6,6 +6,7 @@ import (
 	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/tunnel"
 )
 
@@ -29,7 +30,10 @@ type dispatcher struct {
 }
 
 func newDispatcher(cfg Config) *dispatcher {
-	c := &core{cfg: cfg, rand: cfg.Rand, now: cfg.Now(), db: cfg.DB, peers: cfg.Profiles}
+	c := &core{
+		cfg: cfg, rand: cfg.Rand, now: cfg.Now(), db: cfg.DB, peers: cfg.Profiles,
+		senders: make(map[i2p.Hash]netdb.Sender),
+	}
 	d := &dispatcher{core: c, parties: newParties(c)}
 	budget := tunnel.NewBudget(0)
 	d.transit = newTransit(c, budget, func(id uint32) bool { return d.ends.owns(id) })

@@ -199,7 +199,7 @@ func (ml *mail) store(p *party, w way, m i2np.Message) {
 	case p.expected.answers(ml.now, s.Key, w):
 		stored, out = p.segment.HandleAnswer(ml.now, s)
 	case w.tunnel == nil:
-		if stored, out = p.segment.HandleStore(ml.now, w.peer, s); stored.Err != nil && ml.asking(s.Key) {
+		if stored, out = p.segment.HandleStore(ml.now, ml.sender(w.peer), s); stored.Err != nil && ml.asking(s.Key) {
 			ml.counts.Strayed++
 		}
 	default:
@@ -319,11 +319,28 @@ func (ml *mail) answer(to i2p.Hash, tunnel uint32, t i2np.Type, body []byte) {
 	ml.toTunnel(to, tunnel, m)
 }
 
-// learn takes a RouterInfo that did not come as a message.
+// sender is a peer that sent a message, as far as it is known.
+func (ml *mail) sender(peer i2p.Hash) netdb.Sender {
+	s := ml.senders[peer]
+	s.Peer = peer
+	return s
+}
+
+// learn takes a RouterInfo that nobody sent.
 func (ml *mail) learn(ri *routerinfo.RouterInfo, src netdb.Source) {
 	stored, out := ml.parties.self.segment.HandleRouterInfo(ml.now, src, ri)
+	ml.learnt(ri, stored, out)
+}
+
+// greeted takes a RouterInfo that a router sent of itself over a session.
+func (ml *mail) greeted(by netdb.Sender, ri *routerinfo.RouterInfo) {
+	stored, out := ml.parties.self.segment.HandleGreeting(ml.now, by, ri)
+	ml.learnt(ri, stored, out)
+}
+
+func (ml *mail) learnt(ri *routerinfo.RouterInfo, stored netdb.Stored, out netdb.Out) {
 	if stored.Err != nil {
-		ml.cfg.Log.Debug("RouterInfo refused", "source", src, "error", stored.Err)
+		ml.cfg.Log.Debug("RouterInfo refused", "error", stored.Err)
 	}
 	ml.perform(ml.parties.self, out)
 	if stored.Change != netdb.Unchanged {

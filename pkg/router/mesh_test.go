@@ -72,6 +72,8 @@ func (m *mesh) post(from, to i2p.Hash, msg i2np.Message) {
 
 func (t meshTransport) Connected(i2p.Hash) bool { return true }
 
+func (t meshTransport) Dials(*routerinfo.RouterInfo) bool { return true }
+
 func (t meshTransport) Congested(peer i2p.Hash) bool { return t.m.congested[peer] }
 
 // meshStart is within the life of the RouterInfos that newMesh makes.

@@ -77,20 +77,21 @@ func (pt *paths) choose(d *direction, n int) (best []*routerinfo.RouterInfo) {
 }
 
 // hops selects routers for a tunnel, in the order of message flow. The hop
-// next to us should have a session with us or be easy to reach. Those to
-// avoid are taken only for want of others.
+// next to us is one that we can dial. Those to avoid are taken only for want
+// of others.
 func (pt *paths) hops(d *direction, n int, avoid map[i2p.Hash]struct{}) []*routerinfo.RouterInfo {
 	c := profile.Constraints{
 		Use:        profile.Client,
 		Exclude:    map[i2p.Hash]struct{}{pt.cfg.Hash: {}},
 		Avoid:      avoid,
 		SamePrefix: pt.cfg.Testnet,
+		Next:       pt.cfg.Transport.Dials,
 	}
 	if d.party == pt.parties.self {
 		c.Use = profile.Exploratory
 	}
 	hops := pt.leastDoubtful(n, c)
-	profile.Order(d.party.order, hops)
+	profile.Order(d.party.order, hops, c.Next)
 	if d.inbound {
 		slices.Reverse(hops) // the same routers are next to us in both directions
 	}

@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/routerinfo"
 )
 
 // wanted are the peers next to us in a tunnel: their sessions should last.
@@ -36,18 +38,39 @@ func (ps Peers) Wants(peer i2p.Hash) bool {
 }
 
 // Up tells of the first session with a peer.
-func (ps Peers) Up(peer i2p.Hash) {
+func (ps Peers) Up(by netdb.Sender) {
 	r := ps.r
 	r.in.Call(func() {
-		r.peers.Connected(r.now, peer)
-		r.db.Proved(peer)
+		r.senders[by.Peer] = by
+		if s := r.db.Find(by.Peer); s != nil && s.At(by.Host) {
+			r.peers.Returned(r.now, by.Peer)
+		}
 	})
+}
+
+// Reached tells of a session that we opened.
+func (ps Peers) Reached(by netdb.Sender) {
+	r := ps.r
+	r.in.Call(func() {
+		r.senders[by.Peer] = by
+		r.peers.Reached(r.now, by.Peer, by.Host)
+		r.db.Proved(by.Peer)
+	})
+}
+
+// Greeted takes a RouterInfo that a router sent of itself over a session.
+func (ps Peers) Greeted(by netdb.Sender, ri *routerinfo.RouterInfo) {
+	r := ps.r
+	r.in.Call(func() { r.mail.greeted(by, ri) })
 }
 
 // Down tells that the last session with a peer has ended.
 func (ps Peers) Down(peer i2p.Hash) {
 	r := ps.r
-	r.in.Call(func() { r.pools.peerLost(peer) })
+	r.in.Call(func() {
+		delete(r.senders, peer)
+		r.pools.peerLost(peer)
+	})
 }
 
 // Stalled tells that a peer acknowledges nothing of what is sent to it,

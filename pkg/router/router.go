@@ -48,6 +48,8 @@ type Transport interface {
 	// session with the peer, or no room.
 	SendTo(peer i2p.Hash, m i2np.Message) bool
 	Connected(peer i2p.Hash) bool
+	// Dials reports whether a router can be dialled from here.
+	Dials(ri *routerinfo.RouterInfo) bool
 	// Congested reports whether the peer takes less than is sent to it.
 	Congested(peer i2p.Hash) bool
 }

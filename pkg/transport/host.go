@@ -145,7 +145,7 @@ func (h *Host) Serve(v *Visitor, l Link, ri *routerinfo.RouterInfo, flood bool) 
 	h.way.acceptTime.Observe(time.Since(v.since))
 	t.mu.Unlock()
 	if t.cfg.Events.PeerInfo != nil {
-		t.cfg.Events.PeerInfo(ri, flood)
+		t.cfg.Events.PeerInfo(ri, s.meeting(), flood)
 	}
 	s.run()
 }

@@ -221,6 +221,11 @@ func (s *Session) Deliver(message []byte) {
 	s.t.cfg.Events.Deliver(s.peer.hash, m.Own())
 }
 
+// meeting is how the session came about.
+func (s *Session) meeting() Meeting {
+	return Meeting{Transport: s.way.name, Inbound: s.inbound, Remote: s.link.State().Remote.Addr()}
+}
+
 // Malformed counts what the peer sent that does not parse or verify.
 func (s *Session) Malformed() {
 	s.malformed.Add(1)
@@ -257,7 +262,7 @@ func (s *Session) PeerInfo(info []byte, flood bool) {
 	s.peer.mu.Lock()
 	s.peer.info = ri
 	s.peer.mu.Unlock()
-	tell(ri, flood)
+	tell(ri, s.meeting(), flood)
 }
 
 // Stall notes that the peer acknowledges nothing, or does again. What waits for

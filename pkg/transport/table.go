@@ -145,7 +145,10 @@ func (t *table) establish(s *Session, hash i2p.Hash) error {
 	p.moving = false
 	p.mu.Unlock()
 	if first && t.cfg.Events.Up != nil {
-		t.events.add(func() { t.cfg.Events.Up(hash, s.way.name, s.inbound) })
+		t.events.add(func() { t.cfg.Events.Up(hash, s.meeting()) })
+	}
+	if !s.inbound && t.cfg.Events.Reached != nil {
+		t.events.add(func() { t.cfg.Events.Reached(hash, s.meeting()) })
 	}
 	t.mu.Unlock()
 	t.events.run()

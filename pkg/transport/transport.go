@@ -48,15 +48,16 @@ type Config struct {
 type Events struct {
 	// Deliver is given each message that arrives, and owns it.
 	Deliver func(from i2p.Hash, m i2np.Message)
-	// PeerInfo is given each verified RouterInfo that a peer sent of itself;
-	// flood is set where it asks to have it flooded.
-	PeerInfo func(ri *routerinfo.RouterInfo, flood bool)
+	// PeerInfo is given each verified RouterInfo that a peer sent of itself, and by
+	// which session; flood is set where it asks to have it flooded.
+	PeerInfo func(ri *routerinfo.RouterInfo, by Meeting, flood bool)
 	// Up and Down tell that the first session with a peer stands, and that the
-	// last has ended, in this order for each peer, and by which transport. Failed
-	// tells that a dial came to nothing.
-	Up     func(peer i2p.Hash, transport string, inbound bool)
-	Down   func(peer i2p.Hash, transport string, why error)
-	Failed func(peer i2p.Hash, why error)
+	// last has ended, in this order for each peer, and by which transport. Reached
+	// tells of each session that we opened. Failed tells that a dial came to nothing.
+	Up      func(peer i2p.Hash, by Meeting)
+	Reached func(peer i2p.Hash, by Meeting)
+	Down    func(peer i2p.Hash, transport string, why error)
+	Failed  func(peer i2p.Hash, why error)
 	// Stalled tells that a peer has acknowledged nothing for a while, although
 	// the session still stands: what is sent over it should take another way.
 	Stalled func(peer i2p.Hash)
@@ -65,6 +66,13 @@ type Events struct {
 	Moved func(addrs []netip.Addr)
 	// Readdressed tells that Publish gives other addresses than before.
 	Readdressed func()
+}
+
+// Meeting is how a session with a peer came about.
+type Meeting struct {
+	Transport string
+	Inbound   bool       // the peer opened it
+	Remote    netip.Addr // the peer's end
 }
 
 // The errors of Send, and of drivers.
@@ -238,6 +246,9 @@ func (t *Transport) Connected(hash i2p.Hash) bool {
 	p := t.peer(hash)
 	return p != nil && p.connected()
 }
+
+// Dials reports whether one of the drivers can reach a router from here.
+func (t *Transport) Dials(ri *routerinfo.RouterInfo) bool { return len(t.bids(ri)) > 0 }
 
 // InfoChanged sends our RouterInfo, which has changed, to all peers.
 func (t *Transport) InfoChanged() {

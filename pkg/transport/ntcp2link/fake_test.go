@@ -274,8 +274,8 @@ func (n *node) events() transport.Events {
 			m.Release()
 			n.got = append(n.got, c)
 		},
-		PeerInfo: func(*routerinfo.RouterInfo, bool) { n.infos.Add(1) },
-		Up:       func(i2p.Hash, string, bool) { tell("up") },
+		PeerInfo: func(*routerinfo.RouterInfo, transport.Meeting, bool) { n.infos.Add(1) },
+		Up:       func(i2p.Hash, transport.Meeting) { tell("up") },
 		Down: func(_ i2p.Hash, _ string, why error) {
 			tell("down")
 			n.mu.Lock()

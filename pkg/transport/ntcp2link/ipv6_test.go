@@ -23,7 +23,7 @@ func TestIPv6(t *testing.T) {
 	a := newNode(t, nil, 1, func(c *settings) {
 		c.Network, c.LocalAllowed, c.Rand = transport.Internet{}, true, nil
 		c.Link.Listen = []netip.AddrPort{netip.MustParseAddrPort("[::1]:0")}
-		c.Events.Up = func(i2p.Hash, string, bool) { close(arrived) }
+		c.Events.Up = func(i2p.Hash, transport.Meeting) { close(arrived) }
 	})
 	a.info.Store(testInfo(t, &a.cfg, time.Now(), netip.AddrPortFrom(at.Addr(), 9), nil))
 	a.start(t)
