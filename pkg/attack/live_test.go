@@ -1,0 +1,335 @@
+//go:build linux
+
+package attack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/control/client"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// attacks are those that there are, by name. Where one of a kind is stronger than another,
+// that is the one which is done together with others. The brief ones are those of a
+// short run.
+var attacks = []struct {
+	name            string
+	together, brief bool
+	make            func(*live) Attack
+}{
+	{"identities", true, false, func(l *live) Attack {
+		return &Flood{Victim: l.Victim.Info, Dial: l.hostile.from(netip.MustParseAddr("45.1.1.1")), Rate: 500}
+	}},
+	{"marker", true, true, (*live).marker},
+	{"junk400", false, false, func(l *live) Attack { return l.junk(400) }},
+	{"junk5000", true, false, func(l *live) Attack { return l.junk(5000) }},
+	{"crowd", true, true, func(l *live) Attack {
+		return Together{
+			&Crowd{Victim: l.Victim.Info, Dials: l.v4(63), Each: 17},
+			&Crowd{Victim: l.Victim.Info, Dials: l.v6(64), V6: true, Each: 17},
+		}
+	}},
+	{"silence", true, true, func(l *live) Attack {
+		return Together{
+			&Silence{Victim: l.Victim.Info, Dials: l.v4(32), Each: 8},
+			&Silence{Victim: l.Victim.Info, Dials: l.v6(32), V6: true, Each: 8},
+		}
+	}},
+	{"hoard400", false, false, func(l *live) Attack {
+		return &Hoard{Victim: l.Victim.Info, Dials: repeat(l.v4(1), 16), Rate: 400}
+	}},
+	{"hoard1000", true, false, func(l *live) Attack { return &Hoard{Victim: l.Victim.Info, Dials: l.v4(20), Rate: 1000} }},
+	{"unread", true, true, func(l *live) Attack { return l.streams(70, true) }},
+	{"idle", true, false, func(l *live) Attack { return l.streams(2000, false) }},
+}
+
+// named makes an attack, or all of them.
+func (l *live) named(name string) (Attack, error) {
+	var out Together
+	for _, a := range attacks {
+		if a.name == name || name == allTogether && a.together {
+			out = append(out, a.make(l))
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("no attack is called %q", name)
+	}
+	return out, nil
+}
+
+// allTogether is the name of all attacks at the same time.
+const allTogether = "all"
+
+// live is a network with a victim, those who measure it, and what the attackers have.
+type live struct {
+	t *testing.T
+	*Scene
+	*Prober
+	floodfill *Floodfill
+}
+
+// newLive starts one, which ends with the test.
+func newLive(t *testing.T, program string) *live {
+	t.Helper()
+	g, err := newGround()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &live{t: t}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	serving := make(chan error, 1)
+	l.floodfill, err = NewFloodfill(network{g.hostile}, netip.AddrPortFrom(hostileAt, 18000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { serving <- l.floodfill.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := errors.Join(<-serving, g.close()); err != nil {
+			t.Error(err)
+		}
+	})
+	l.Scene, err = NewScene(t.Context(), g, SceneConfig{
+		Program: program, Dir: t.TempDir(), Honest: 8, Floodfills: 4, Known: []*routerinfo.RouterInfo{l.floodfill.Info},
+	})
+	t.Cleanup(l.Scene.Close)
+	if err == nil {
+		err = l.NewVictim(t.Context())
+	}
+	if err == nil {
+		l.Prober, err = NewProber(t.Context(), l.Scene)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Prober.Close)
+	l.well("before")
+	return l
+}
+
+// wellWithin is how soon all is to be well again, after an attack and after a restart.
+const wellWithin = time.Minute
+
+// well waits until all is well.
+func (l *live) well(when string) time.Duration {
+	l.t.Helper()
+	took, missing := l.Prober.Well(l.t.Context(), wellWithin)
+	if took < 0 {
+		l.t.Errorf("%s: not within %v: %v", when, wellWithin, missing)
+	}
+	return took
+}
+
+// restart restarts the victim.
+func (l *live) restart() {
+	l.t.Helper()
+	err := l.Restart(l.t.Context())
+	if err == nil {
+		err = l.Reopen(l.t.Context())
+	}
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// marker has the victim's own client ask for what the attacker wants.
+func (l *live) marker() Attack {
+	k := &Marker{
+		Floodfill: l.floodfill, Behind: l.Victim.Info, Suspects: []*routerinfo.RouterInfo{l.Victim.Info},
+		Mark: netip.AddrPortFrom(hostileAt, 18001),
+	}
+	for _, r := range l.Scene.Honest {
+		l.floodfill.Learn(r.Info)
+		k.Suspects = append(k.Suspects, r.Info)
+		if r.Info.IsFloodfill() {
+			k.Others = append(k.Others, r.Info.Hash())
+		}
+	}
+	k.Have = func(ctx context.Context, key i2p.Hash) {
+		l.mu.Lock()
+		own := l.own
+		l.mu.Unlock()
+		if s, err := own.Connect(ctx, control.Connect{Destination: key.B32(), TimeoutMillis: 3000}); err == nil {
+			s.Close()
+		}
+	}
+	var n atomic.Uint32
+	k.Dial = func() dialFunc {
+		i := n.Add(1)
+		return l.hostile.from(netip.AddrFrom4([4]byte{45, 2, byte(i >> 8), byte(i)}))
+	}
+	return k
+}
+
+func (l *live) junk(rate float64) Attack {
+	return &Junk{Dial: l.hostile.from(netip.MustParseAddr("45.3.1.1")), Rate: rate, Leases: l.Leases, Router: l.Router}
+}
+
+// streams come of a router that is the attacker's own.
+func (l *live) streams(n int, write bool) Attack {
+	r, err := l.start(l.t.Context(), fmt.Sprintf("hostile%d", len(l.hosts)), l.hostile, "--bootstrap", l.known(), "--port", strconv.Itoa(20000+len(l.hosts)))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(r.Kill)
+	return &Streams{Router: client.New(r.Path()), To: l.Service, Count: n, Write: write}
+}
+
+// v4 are n addresses, in four ranges of 65,536.
+func (l *live) v4(n int) (out []dialFunc) {
+	for i := range n {
+		out = append(out, l.hostile.from(netip.AddrFrom4([4]byte{45, byte(4 + i%4), 7, byte(1 + i)})))
+	}
+	return out
+}
+
+// v6 are n of the /64s of one /56.
+func (l *live) v6(n int) (out []dialFunc) {
+	for i := range n {
+		out = append(out, l.hostile.from(netip.MustParseAddr(fmt.Sprintf("2a0b:4500:1:%x::1", i))))
+	}
+	return out
+}
+
+func repeat(d []dialFunc, n int) (out []dialFunc) {
+	for range n {
+		out = append(out, d...)
+	}
+	return out
+}
+
+// program builds what is attacked, or skips the test.
+func program(t *testing.T) string {
+	t.Helper()
+	if err := Missing(); err != nil {
+		t.Skip("SKIPPED: no attacks: ", err)
+	}
+	path, err := BuildProgram(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestAttacks has each attack done to a victim of its own. scripts/attack runs it.
+func TestAttacks(t *testing.T) {
+	names := strings.Fields(os.Getenv("I2P_ATTACK"))
+	if len(names) == 0 {
+		t.Skip("takes minutes: use scripts/attack; TestBriefly does the same in short")
+	}
+	lasts, err := time.ParseDuration(os.Getenv("I2P_ATTACK_FOR"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := program(t)
+	var rows []Row
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			row := newLive(t, path).attack(name, lasts)
+			rows = append(rows, row)
+			t.Log(row.Counts)
+			row.checkRates(t, 0.05)
+			row.checkTimes(t)
+		})
+	}
+	t.Logf("before attack, during it and after\n%s", Table(rows))
+}
+
+// attack has one attack last so long, with a restart when two thirds of that are over.
+func (l *live) attack(name string, lasts time.Duration) Row {
+	l.t.Helper()
+	a, err := l.named(name)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	ctx, quiet := l.t.Context(), min(lasts/4, 30*time.Second)
+	row := Row{Name: name, Before: l.Measure(ctx, quiet, nil)}
+	running := Start(ctx, a)
+	defer running.Stop()
+	begun := time.Now()
+	row.During = l.Measure(ctx, lasts*2/3, nil)
+	l.restart()
+	row.Restarted = l.well(name + ": after a restart in its midst")
+	row.During = l.Measure(ctx, lasts-time.Since(begun), row.During)
+	row.Counts = running.String()
+	running.Stop()
+	row.Back = l.well(name + ": after its end")
+	row.After = l.Measure(ctx, quiet, nil)
+	return row
+}
+
+// maxMemory is the most that an attacked router may take.
+const maxMemory = 256 << 20
+
+// want are the kinds of which a router's owner has to see nothing of an attack.
+var want = map[string][]Kind{"own streams": {Outgoing, Visits, Bulk}, "lookups": {Lookups}}
+
+// checkRates fails where a larger share than that of what went well before does not
+// any more, or the router takes too much memory.
+func (r Row) checkRates(t *testing.T, share float64) {
+	t.Helper()
+	for what, kinds := range want {
+		before, during := r.Before.Of(kinds...), r.During.Of(kinds...)
+		if during.Failed > 1 && during.Rate() < (1-share)*before.Rate() {
+			t.Errorf("%s: %s: %s, before %s: %v", r.Name, what, cell(during), cell(before), during.Why)
+		}
+	}
+	if r.During.RSS > maxMemory {
+		t.Errorf("%s: %d MB", r.Name, r.During.RSS>>20)
+	}
+}
+
+// checkTimes fails where something takes more than twice the time that it took before.
+func (r Row) checkTimes(t *testing.T) {
+	t.Helper()
+	for what, kinds := range want {
+		before, during := r.Before.Of(kinds...).Median(), r.During.Of(kinds...).Median()
+		if during > max(2*before, leastTime) {
+			t.Errorf("%s: %s: %v, before %v", r.Name, what, during, before)
+		}
+	}
+}
+
+// leastTime is what nobody notices: on a network without distances all takes a few milliseconds.
+const leastTime = 500 * time.Millisecond
+
+// briefly is how long each attack is measured in a short run.
+const briefly = 4 * time.Second
+
+// TestBriefly has one victim attacked in every way, one after the other.
+func TestBriefly(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: attacks take a minute")
+	}
+	l := newLive(t, program(t))
+	before := l.Measure(t.Context(), briefly, nil)
+	var rows []Row
+	for _, a := range attacks {
+		if !a.brief {
+			continue
+		}
+		running := Start(t.Context(), a.make(l))
+		row := Row{Name: a.name, Before: before, During: l.Measure(t.Context(), briefly, nil), After: newFigures()}
+		if a.name == "identities" {
+			l.restart()
+			row.Restarted = l.well(a.name + ": after a restart in its midst")
+		}
+		t.Log(a.name, ": ", running)
+		running.Stop()
+		row.checkRates(t, 0.2)
+		rows = append(rows, row)
+	}
+	rows[len(rows)-1].Back = l.well("after all of them")
+	t.Logf("\n%s", Table(rows))
+}

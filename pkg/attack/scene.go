@@ -1,0 +1,217 @@
+//go:build linux
+
+package attack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/control/client"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/interop"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// SceneConfig describes a network.
+type SceneConfig struct {
+	Program string // i2p-router
+	Dir     string // for what the routers write
+	Honest  int
+	// Floodfills is how many of the honest are, the first ones.
+	Floodfills int
+	// Known are further routers that all know from the start.
+	Known []*routerinfo.RouterInfo
+}
+
+// Scene is a network with a victim in it.
+type Scene struct {
+	*ground
+	cfg     SceneConfig
+	Honest  []*Router
+	Victim  *Router
+	victims int
+}
+
+// Router is an i2p-router of ours.
+type Router struct {
+	*interop.Process
+	*client.Client
+	Name string
+	Info *routerinfo.RouterInfo
+
+	host *Host
+	dir  string
+	args []string
+}
+
+// transportPort is that of every router.
+const transportPort = 17000
+
+// NewScene starts the honest routers, and waits until they have tunnels.
+func NewScene(ctx context.Context, g *ground, cfg SceneConfig) (s *Scene, err error) {
+	s = &Scene{ground: g, cfg: cfg}
+	for i := range cfg.Honest {
+		h, err := g.host(netip.AddrFrom4([4]byte{23, byte(42 + i), 0, 1}))
+		if err != nil {
+			return s, err
+		}
+		var more []string
+		if i < cfg.Floodfills {
+			more = append(more, "--floodfill")
+		}
+		r, err := s.start(ctx, fmt.Sprintf("honest%d", i), h, more...)
+		if err != nil {
+			return s, err
+		}
+		s.Honest = append(s.Honest, r)
+	}
+	if err := s.introduce(ctx); err != nil {
+		return s, err
+	}
+	for _, r := range s.Honest {
+		if _, err := r.Wait(ctx, control.WaitTunnels); err != nil {
+			return s, fmt.Errorf("attack: %s: %w: %s", r.Name, err, r.LogTail(5))
+		}
+	}
+	return s, nil
+}
+
+// Close ends all.
+func (s *Scene) Close() {
+	for _, r := range append(s.Honest, s.Victim) {
+		if r != nil {
+			r.Client.Close()
+			r.Kill()
+		}
+	}
+}
+
+// known is the directory of what every router is told of.
+func (s *Scene) known() string { return filepath.Join(s.cfg.Dir, "known") }
+
+// introduce tells every honest router of the others.
+func (s *Scene) introduce(ctx context.Context) error {
+	if err := os.MkdirAll(s.known(), 0o700); err != nil {
+		return err
+	}
+	infos := s.cfg.Known
+	for _, r := range s.Honest {
+		infos = append(infos, r.Info)
+	}
+	for _, ri := range infos {
+		if err := os.WriteFile(filepath.Join(s.known(), "routerInfo-"+ri.Hash().String()+".dat"), ri.Bytes(), 0o600); err != nil {
+			return err
+		}
+	}
+	for _, r := range s.Honest {
+		if _, err := r.Reseed(ctx, []string{s.known()}); err != nil {
+			return fmt.Errorf("attack: %s: %w", r.Name, err)
+		}
+	}
+	return nil
+}
+
+// NewVictim starts a victim that nobody knows yet, in the place of the last.
+func (s *Scene) NewVictim(ctx context.Context) error {
+	if s.Victim != nil {
+		s.Victim.Kill()
+	}
+	h, err := s.host(netip.AddrFrom4([4]byte{23, byte(60 + s.victims), 0, 1}))
+	if err != nil {
+		return err
+	}
+	name := fmt.Sprintf("victim%d", s.victims)
+	s.victims++
+	s.Victim, err = s.start(ctx, name, h, "--bootstrap", s.known(), "--host", h.V6.String())
+	if err != nil {
+		return err
+	}
+	_, err = s.Victim.Wait(ctx, control.WaitTunnels)
+	return err
+}
+
+// Router finds an honest router's RouterInfo.
+func (s *Scene) Router(hash i2p.Hash) *routerinfo.RouterInfo {
+	for _, r := range s.Honest {
+		if r.Info.Hash() == hash {
+			return r.Info
+		}
+	}
+	return nil
+}
+
+// start starts a router for the first time, and waits for its RouterInfo.
+func (s *Scene) start(ctx context.Context, name string, h *Host, more ...string) (*Router, error) {
+	r := &Router{Name: name, host: h, dir: filepath.Join(s.cfg.Dir, name)}
+	socket := filepath.Join(r.dir, "router.sock")
+	r.Client = client.New(socket)
+	r.args = append([]string{
+		"run", "--config", os.DevNull, "--dir", r.dir, "--socket", socket, "--netid", fmt.Sprint(NetID), "--log-level", "warn",
+		"--host", h.V4.String(), "--port", fmt.Sprint(transportPort),
+	}, more...)
+	if err := s.run(ctx, r); err != nil {
+		return nil, err
+	}
+	b, err := os.ReadFile(filepath.Join(r.dir, "router.info"))
+	if err == nil {
+		r.Info, err = routerinfo.Parse(b)
+	}
+	return r, err
+}
+
+// run starts a router's process, and waits until it is ready.
+func (s *Scene) run(ctx context.Context, r *Router) (err error) {
+	ns := &interop.Namespace{Namespace: r.host.Namespace}
+	r.Process, _, err = ns.Start(interop.Command{
+		Name: r.Name, Path: s.cfg.Program, Args: r.args, Log: r.dir + ".log",
+		Env: []string{"HOME=" + s.cfg.Dir, "XDG_RUNTIME_DIR=" + s.cfg.Dir, "I2P_SOCKET=", "I2P_DIR="},
+	})
+	if err != nil {
+		return err
+	}
+	return interop.Await(ctx, time.Minute, r.Name+" is ready", func(ctx context.Context) error {
+		select {
+		case <-r.Exited():
+			return errors.New("it has ended: " + r.LogTail(3))
+		default:
+		}
+		_, err := r.Wait(ctx, control.WaitReady)
+		return err
+	})
+}
+
+// Restart has the victim stop at once, and start with what it has on disk.
+func (s *Scene) Restart(ctx context.Context) error {
+	stopped, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	if err := s.Victim.StopNow(stopped); err != nil {
+		s.Victim.Process.Stop(time.Second)
+	}
+	select {
+	case <-s.Victim.Exited():
+	case <-stopped.Done():
+		s.Victim.Kill()
+	}
+	return s.run(ctx, s.Victim)
+}
+
+// BuildProgram builds i2p-router in a directory, unless I2P_BIN has it.
+func BuildProgram(ctx context.Context, dir string) (string, error) {
+	if bin := os.Getenv("I2P_BIN"); bin != "" {
+		return exec.LookPath(filepath.Join(bin, "i2p-router"))
+	}
+	program := filepath.Join(dir, "i2p-router")
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "i2ptoolkit/cmd/i2p-router").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("attack: building i2p-router: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return program, nil
+}
