@@ -20,7 +20,7 @@ func listCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "list",
 		Usage:     "list RouterInfos",
-		ArgsUsage: "[FILE|DIRECTORY|ZIP|-]…",
+		ArgsUsage: "[FILE|DIRECTORY|ZIP|SU3|-]…",
 		Description: "Without an argument it lists what the running router knows. With -0 it prints hashes only.\n" +
 			"Signatures are not verified: show does that. An argument that is damaged or missing is told on stderr, and\n" +
 			"makes the status 3 or 1; the others are listed all the same. Of directories and zips, the files with the\n" +
@@ -82,9 +82,9 @@ func fromPaths(ctx context.Context, c *cli.Context, paths []string, take func(*r
 	return failures.Err()
 }
 
-// fromPath reads a file, directory or zip.
+// fromPath reads a file, directory, zip or bundle.
 func fromPath(ctx context.Context, c *cli.Context, path string, take func(*routerinfo.RouterInfo)) error {
-	counts, err := load(ctx, c, path, take, passed(c))
+	counts, err := load(ctx, c, path, looked(c), take)
 	if err != nil {
 		return err
 	}
@@ -92,9 +92,9 @@ func fromPath(ctx context.Context, c *cli.Context, path string, take func(*route
 	return ctx.Err()
 }
 
-// passed tells of a file that is passed over, with -v.
-func passed(c *cli.Context) func(string, error) {
-	return func(file string, why error) { cli.Verbosef(c, "%s: passed over: %v", file, why) }
+// looked tells of a file that is passed over, with -v.
+func looked(c *cli.Context) netdbdir.LoadConfig {
+	return netdbdir.LoadConfig{Passed: func(file string, why error) { cli.Verbosef(c, "%s: passed over: %v", file, why) }}
 }
 
 // tell says how many files of a directory or zip were no use.

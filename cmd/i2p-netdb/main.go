@@ -10,8 +10,10 @@ func program() cli.Program {
 		Manual: manual(),
 		Name:   "i2p-netdb",
 		Usage:  "look into the network database",
-		Description: "list and show read router.info files, netDb directories (Java's and i2pd's layouts) and zips without\n" +
-			"a router; get asks the network through one.",
-		Commands: []*cli.Command{listCommand(), showCommand(), getCommand()},
+		Description: "list, show, verify, diff, stats, closest and export read router.info files, netDb directories (Java's and\n" +
+			"i2pd's layouts), zips and reseed bundles without a router; get asks the network through one.",
+		Commands: []*cli.Command{
+			listCommand(), showCommand(), verifyCommand(), diffCommand(), statsCommand(), closestCommand(), exportCommand(), getCommand(),
+		},
 	}
 }

@@ -9,6 +9,11 @@ func manual() cli.Manual {
 			{What: "The versions of the floodfills in a netDb directory:", Lines: []string{"i2p-netdb list --caps f --json netDb | jq -r .version | sort | uniq -c"}},
 			{What: "Routers of the last hour, of a version or newer, in a network:", Lines: []string{"i2p-netdb list --age 1h --version 0.9.65+ --cidr 203.0.113.0/24 netDb"}},
 			{What: "Ask the network for those of them that the running router knows:", Lines: []string{"i2p-netdb list -0 --cidr 203.0.113.0/24 | xargs -0 -n1 i2p-netdb get --kind router"}},
+			{What: "Keep a snapshot each day, and see which routers are new in it:", Lines: []string{
+				"i2p-netdb export -o tuesday.zip",
+				`i2p-netdb diff monday.zip tuesday.zip --json | jq -r 'select(.op=="new").hash'`}},
+			{What: "Who keeps the lease set of an address on a day:", Lines: []string{`i2p-netdb closest "$B32" --date 2026-12-31 netDb`}},
+			{What: "Which files of a netDb are damaged, and what is in the others:", Lines: []string{"i2p-netdb verify netDb", "i2p-netdb stats netDb"}},
 			{What: "Everything in an entry:", Lines: []string{"i2p-netdb show netDb/r0/routerInfo-*.dat", `i2p-netdb get "$B32"`}},
 			{What: "An entry's exact bytes:", Lines: []string{`i2p-netdb get -o leaseset.dat "$B32"`}},
 		},

@@ -6,6 +6,7 @@ import (
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/cli/record"
+	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -16,7 +17,7 @@ func showCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "show",
 		Usage:       "show netDb entries in full, with their signatures' state",
-		ArgsUsage:   "FILE|DIRECTORY|ZIP|-…",
+		ArgsUsage:   "FILE|DIRECTORY|ZIP|SU3|-…",
 		Description: "Files are RouterInfos, LeaseSets, LeaseSet2s, EncryptedLeaseSets or MetaLeaseSets.",
 		Flags:       []cli.Flag{cli.JSONFlag()},
 		Action: func(c *cli.Context) error {
@@ -38,31 +39,18 @@ func showCommand() *cli.Command {
 
 func showPath(c *cli.Context, path string, out *printer) error {
 	take := func(ri *routerinfo.RouterInfo) { out.print(record.OfRouter(ri, true)) }
-	if info, err := os.Stat(path); path != "-" && err == nil && info.IsDir() {
-		return fromPath(c.Context, c, path, take)
-	}
-	in, err := cli.PeekInput(c, path)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	if in.Zip {
-		counts, err := loadZip(c.Context, in, take, passed(c))
-		if err == nil {
-			tell(c, in.Name, counts)
+	return each(c, path, looked(c), take, func(name string, counts netdbdir.Loaded) { tell(c, name, counts) }, func(in *cli.Peeked) error {
+		b, err := in.ReadAll(maxRecord)
+		if err != nil {
+			return cli.BadData(in.Name, err)
 		}
-		return err
-	}
-	b, err := in.ReadAll(maxRecord)
-	if err != nil {
-		return cli.BadData(in.Name, err)
-	}
-	shown, err := record.Guess(b, time.Now())
-	if err != nil {
-		return cli.Dataf("%s: %w", in.Name, err)
-	}
-	out.print(shown)
-	return nil
+		shown, err := record.Guess(b, time.Now())
+		if err != nil {
+			return cli.Dataf("%s: %w", in.Name, err)
+		}
+		out.print(shown)
+		return nil
+	})
 }
 
 // printer prints entries, with a line between them in text.

@@ -11,7 +11,11 @@ import (
 	"i2ptoolkit/pkg/leaseset"
 )
 
-const badSignature = "bad signature"
+// States of an entry, as State has them.
+const (
+	Valid        = "valid"
+	BadSignature = "bad signature"
+)
 
 // LeaseSet is a lease set of any kind as JSON.
 type LeaseSet struct {
@@ -37,6 +41,11 @@ type Lease struct {
 	Gateway string    `json:"gateway"`
 	Tunnel  uint32    `json:"tunnel,omitempty"`
 	Expires time.Time `json:"expires"`
+}
+
+// Verdict is the short of it: whose it is, its state, and whether it is signed well.
+func (l LeaseSet) Verdict() (hash, state string, signed bool) {
+	return l.Hash, l.State, l.State != BadSignature
 }
 
 // OfLeaseSet describes a lease set as it is at a time.
@@ -87,13 +96,13 @@ func stateOf(set leaseset.Record, now time.Time) string {
 	err := set.Verify(set.Published().Time())
 	switch {
 	case errors.Is(err, leaseset.ErrSignature):
-		return badSignature
+		return BadSignature
 	case err != nil:
 		return "bad dates"
 	case now.After(set.Expires().Time()):
 		return "expired"
 	}
-	return "valid"
+	return Valid
 }
 
 // Print prints the description.

@@ -11,7 +11,10 @@ import (
 )
 
 // Shown is what can be shown: a Router or a LeaseSet.
-type Shown interface{ Print(io.Writer) error }
+type Shown interface {
+	Print(io.Writer) error
+	Verdict() (hash, state string, signed bool)
+}
 
 // Of describes what the router gave.
 func Of(r control.Record, now time.Time) (Shown, error) {
@@ -43,7 +46,7 @@ func Guess(b []byte, now time.Time) (Shown, error) {
 			continue
 		}
 		l := OfLeaseSet(set, now)
-		if l.State != badSignature {
+		if l.State != BadSignature {
 			return l, nil
 		}
 		if first == nil {

@@ -59,12 +59,17 @@ func OfRouter(ri *routerinfo.RouterInfo, full bool) Router {
 	}
 	if full {
 		r.Options = mapOf(ri.Options())
-		r.State = "valid"
+		r.State = Valid
 		if ri.Verify() != nil {
-			r.State = badSignature
+			r.State = BadSignature
 		}
 	}
 	return r
+}
+
+// Verdict is the short of it: whose it is, its state, and whether it is signed well.
+func (r Router) Verdict() (hash, state string, signed bool) {
+	return r.Hash, r.State, r.State == Valid
 }
 
 // Print prints the full description.
