@@ -39,6 +39,16 @@ func (f failed) Error() string { return f.cause.Error() }
 
 func (f failed) Unwrap() []error { return []error{f.kind, f.cause} }
 
+// noTunnels is ErrNoTunnels, with the reason where it is known.
+func (h *Hall) noTunnels() error {
+	if h.cfg.Lacks != nil {
+		if lack := h.cfg.Lacks(); lack != "" {
+			return failed{ErrNoTunnels, fmt.Errorf("%w: %s", ErrNoTunnels, lack)}
+		}
+	}
+	return ErrNoTunnels
+}
+
 // failure tells what an error is. d is whose it is; it may be nil.
 func failure(d *Local, err error) error {
 	if err == nil {
@@ -46,7 +56,7 @@ func failure(d *Local, err error) error {
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		if d != nil && !d.client.Stands() {
-			return ErrNoTunnels
+			return d.hall.noTunnels()
 		}
 		return failed{ErrTimeout, fmt.Errorf("%w: %w", ErrTimeout, err)}
 	}

@@ -28,7 +28,8 @@ import (
 type Config struct {
 	// OpenTunnels is the router's.
 	OpenTunnels func(router.TunnelsConfig) *router.Tunnels
-	Env         *env.Whole // each destination gets a part; nil is the system's
+	Lacks       func() string // why there are no tunnels, where that is known; nil: nobody knows
+	Env         *env.Whole    // each destination gets a part; nil is the system's
 }
 
 // Hall has the local destinations of a router. New starts nothing; Run does.

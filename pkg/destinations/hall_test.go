@@ -232,7 +232,8 @@ func TestErrors(t *testing.T) {
 		}
 		hasty, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		if _, err := d.Dial(hasty, newKeys(t, 1).Destination(), 1); !errors.Is(err, ErrNoTunnels) {
+		n.halls[3].cfg.Lacks = func() string { return "there are no routers" }
+		if _, err := d.Dial(hasty, newKeys(t, 1).Destination(), 1); !errors.Is(err, ErrNoTunnels) || err.Error() != "no tunnels in time: there are no routers" {
 			t.Error(err)
 		}
 		if err := d.Ready(t.Context()); err != nil {

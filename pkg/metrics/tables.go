@@ -34,6 +34,7 @@ func routerTable() []row {
 		{"router_dropped_messages_total", "Messages that the router could not use.", "reason",
 			"malformed=Malformed expired=Expired unknown=Unknown undecryptable=Undecryptable strayed=Strayed inbox_full=InboxDropped builds_limit=BuildsLimited garlic_limit=GarlicLimited"},
 		{"destinations", "Local destinations that are in use.", "", "Parties"},
+		{"destinations_stuck", "Local destinations without tunnels that wait for one of the router's to build them through.", "", "Stuck"},
 		{"profile_peers", "Routers of which something was learnt.", "", "Profiles.Peers"},
 		{"profile_group_peers", "Of these, those of a group to choose hops from.", "group", "fast=Profiles.Fast high_capacity=Profiles.HighCapacity"},
 		{"profile_evicted_total", "Routers that were forgotten for want of room.", "", "Profiles.Evicted"},
@@ -43,7 +44,7 @@ func routerTable() []row {
 func tunnelRows() []row {
 	return []row{
 		{"tunnels", "Our own tunnels that stand.", "kind,direction", "exploratory,in=ExploratoryIn exploratory,out=ExploratoryOut client,in=ClientIn client,out=ClientOut"},
-		{"tunnel_builds_total", "Tunnel builds that we asked for.", "result", "accepted=BuildsAccepted refused=BuildsRefused expired=BuildsExpired"},
+		{"tunnel_builds_total", "Tunnel builds that we asked for.", "result", "accepted=BuildsAccepted refused=BuildsRefused expired=BuildsExpired held=BuildsHeld"},
 		{"tunnel_fates_total", "Our own tunnels with hops by how far they came: asked for, agreed to by all hops, and of use, for a message came through.", "kind,came",
 			"exploratory,asked=Exploratory.Asked exploratory,agreed=Exploratory.Stood exploratory,carried=Exploratory.Carried client,asked=Client.Asked client,agreed=Client.Stood client,carried=Client.Carried"},
 		{"tunnel_build_seconds", "How long accepted builds took.", "", "BuildTook"},

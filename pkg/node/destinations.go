@@ -10,9 +10,9 @@ import (
 )
 
 // newHall makes the hall of the router's destinations, on which every door stands.
-func newHall(env *env.Whole, r *router.Router, settings *reload.Settings) server.Hall {
+func newHall(env *env.Whole, r *router.Router, settings *reload.Settings, lacks func() string) server.Hall {
 	return server.Hall{
-		Destinations: destinations.New(destinations.Config{OpenTunnels: r.OpenTunnels, Env: env}),
+		Destinations: destinations.New(destinations.Config{OpenTunnels: r.OpenTunnels, Lacks: lacks, Env: env}),
 		Defaults: func() options.Options { // what holds for a destination that does not say otherwise
 			c, o := settings.Current().Client, options.Default()
 			o.Inbound.Length, o.Inbound.Quantity = c.InLength, c.InQuantity

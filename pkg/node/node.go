@@ -132,7 +132,7 @@ func makeNode(cfg Config, dir dataDir) (*Node, error) {
 		return nil, err
 	}
 	n.newRouter(env.Part("router"), keys)
-	n.Hall = newHall(env, n.router, n.settings)
+	n.Hall = newHall(env, n.router, n.settings, func() string { return n.Lacks() })
 	policies := reseedPolicies{n.log, cfg.Dial}
 	if err := n.newJoiner(env.Part("reseed"), policies); err != nil {
 		return nil, err

@@ -31,9 +31,16 @@ func newBuilds(c *core, parties *parties, paths *paths, ends *ends) *builds {
 }
 
 // start asks hops to become a tunnel. It reports false when there are not
-// enough of them, or no way to ask.
+// enough of them, or no way to ask: those next to us know us in any case, but
+// who stands farther learns no more than which tunnel carried the request, or is to
+// carry the reply.
 func (bs *builds) start(t *ownTunnel) bool {
 	d := t.direction()
+	carrier := bs.paths.carrier(d)
+	if bs.parties.hold(t.party, carrier == nil); carrier == nil {
+		bs.counts.BuildsHeld++
+		return false
+	}
 	infos := bs.paths.choose(d, t.Hops())
 	if len(infos) < t.Hops() {
 		return false
@@ -45,10 +52,6 @@ func (bs *builds) start(t *ownTunnel) bool {
 			return false
 		}
 		hops[i] = tunnel.Hop{Router: ri.Hash(), Static: static}
-	}
-	carrier := bs.paths.carrier(d)
-	if carrier == nil {
-		return false
 	}
 	cfg := tunnel.Config{
 		Inbound: d.inbound, Hops: hops, Us: bs.cfg.Hash, Rand: bs.rand,

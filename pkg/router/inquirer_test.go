@@ -197,6 +197,27 @@ func (a *inquirer) throughGateway() (way, i2np.Message) {
 	return way{tunnel: a.r.ends.inbound[g.Tunnel]}, m
 }
 
+// throughHops waits for what comes through an inbound tunnel with hops.
+func (a *inquirer) throughHops(t i2np.Type) (w way, found i2np.Message) {
+	a.t.Helper()
+	for found.Body == nil {
+		m := a.reply(i2np.TunnelDataType)
+		data, err := i2np.ParseTunnelData(m.Body)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		w = way{tunnel: a.r.ends.inbound[data.Tunnel]}
+		for _, m := range a.r.ends.handle(w.tunnel, m.Own()) {
+			if m.Type == t {
+				found = m
+				found.Body, found.Owner = append([]byte(nil), m.Body...), nil
+			}
+			m.Release()
+		}
+	}
+	return w, found
+}
+
 // built makes the reply to a destination's build through one hop.
 func (a *inquirer) built(inbound bool) (awaitedAnswer, *Tunnels) {
 	if inbound {
@@ -205,7 +226,7 @@ func (a *inquirer) built(inbound bool) (awaitedAnswer, *Tunnels) {
 		return awaitedAnswer{m, way{peer: a.other.Hash()}, func() bool { return len(t.p.in.tunnels()) == 1 }}, t
 	}
 	t := a.open(Shape{Quantity: 2}, Shape{Hops: 1, Quantity: 1})
-	w, m := a.throughGateway()
+	w, m := a.throughHops(i2np.OutboundTunnelBuildReplyType)
 	return awaitedAnswer{m, w, func() bool { return len(t.p.out.tunnels()) == 1 }}, t
 }
 

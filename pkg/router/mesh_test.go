@@ -250,3 +250,76 @@ func TestAllTunnelsFail(t *testing.T) {
 		}
 	}
 }
+
+// TestBuildsAreHeld: where none of the router's own tunnels works, what its
+// destinations build waits, also where one of their ways has no hops; somebody is
+// told, and it goes on once there are others. Tunnels without hops by the settings
+// stay what they are.
+func TestBuildsAreHeld(t *testing.T) {
+	m := newMesh(t, 8, nil)
+	m.run(20*time.Second, nil)
+	r := m.routers[0]
+	fail := func() {
+		for _, d := range []*direction{&r.parties.self.in, &r.parties.self.out} {
+			for _, own := range d.tunnels() {
+				d.party.pool.Doubt(m.now, own)
+			}
+		}
+	}
+	straight := 0
+	m.drop = func(from, to i2p.Hash, msg i2np.Message) bool {
+		if from == r.cfg.Hash && msg.Type == i2np.ShortTunnelBuildType {
+			straight++
+			return true
+		}
+		return false
+	}
+	fail()
+	open := func(in, out int) *Tunnels {
+		return r.OpenTunnels(TunnelsConfig{
+			Name: "d", Inbound: Shape{Hops: in, Quantity: 1}, Outbound: Shape{Hops: out, Quantity: 1},
+			Deliver: func(_ uint32, m i2np.Message) { m.Release() },
+		})
+	}
+	all := []*Tunnels{open(2, 2), open(2, 0), open(0, 2)}
+	none := open(0, 0)
+	r.parties.self.pool.Rest() // its own builds are not what is counted
+	m.run(20*time.Second, fail)
+	if straight != 0 {
+		t.Errorf("%d builds left straight from the router", straight)
+	}
+	if n := r.parties.stuck(); n != len(all) || r.counts.BuildsHeld == 0 {
+		t.Errorf("%d destinations are said to be stuck, %d builds to be held", n, r.counts.BuildsHeld)
+	}
+	if len(none.p.tunnels()) != 2 {
+		t.Errorf("tunnels without hops: %d stand", len(none.p.tunnels()))
+	}
+	m.drop = nil
+	r.parties.self.pool.Resume()
+	m.run(time.Minute, nil)
+	for i, d := range all {
+		if len(d.p.in.tunnels()) == 0 || len(d.p.out.tunnels()) == 0 || !d.p.held.IsZero() {
+			t.Errorf("destination %d has %d and %d tunnels", i, len(d.p.in.tunnels()), len(d.p.out.tunnels()))
+		}
+	}
+	if n := r.parties.stuck(); n != 0 {
+		t.Errorf("%d destinations are stuck", n)
+	}
+}
+
+// TestNothingToHide: where the router's own tunnels have no hops by its settings,
+// its destinations' go out like that.
+func TestNothingToHide(t *testing.T) {
+	m := newMesh(t, 8, func(_ int, c *Config, _ *netdb.Config) {
+		c.Inbound, c.Outbound = Shape{Quantity: 1}, Shape{Quantity: 1}
+	})
+	r := m.routers[0]
+	d := r.OpenTunnels(TunnelsConfig{
+		Inbound: Shape{Hops: 2, Quantity: 1}, Outbound: Shape{Hops: 2, Quantity: 1},
+		Deliver: func(_ uint32, m i2np.Message) { m.Release() },
+	})
+	m.run(20*time.Second, nil)
+	if len(d.p.in.tunnels()) == 0 || len(d.p.out.tunnels()) == 0 {
+		t.Errorf("%d and %d tunnels", len(d.p.in.tunnels()), len(d.p.out.tunnels()))
+	}
+}

@@ -2,6 +2,7 @@ package router
 
 import (
 	"slices"
+	"time"
 
 	"i2ptoolkit/pkg/i2p"
 )
@@ -46,7 +47,34 @@ func (ps *parties) expect(answer func(*expected) bool) bool {
 // waits reports whether a destination has to wait for the router's tunnels
 // before it can ask for its own.
 func (ps *parties) waits(p *party) bool {
-	return p != ps.self && !ps.isReady && p.cfg.Inbound.Hops > 0 && p.cfg.Outbound.Hops > 0
+	return p != ps.self && !ps.isReady && max(p.cfg.Inbound.Hops, p.cfg.Outbound.Hops) > 0
+}
+
+// hold notes whether a destination's builds have a tunnel to go through.
+func (ps *parties) hold(p *party, held bool) {
+	switch was := !p.held.IsZero(); {
+	case held && !was:
+		p.held = ps.now
+		ps.cfg.Log.Info("builds of a destination wait: no tunnel of the router's works that they could go through")
+	case !held && was:
+		ps.cfg.Log.Info("builds of a destination go on", "waited", ps.now.Sub(p.held).Round(time.Second))
+		p.held = time.Time{}
+	}
+}
+
+// holdPatience is how long a destination's builds may wait before somebody is told why.
+const holdPatience = 10 * time.Second
+
+// stuck counts the destinations that have no tunnel and whose builds have waited
+// for one to go through.
+func (ps *parties) stuck() (n int) {
+	for _, p := range ps.list {
+		lacks := len(p.in.usable(ps.now, true)) == 0 || len(p.out.usable(ps.now, true)) == 0
+		if lacks && !p.held.IsZero() && ps.now.Sub(p.held) >= holdPatience {
+			n++
+		}
+	}
+	return n
 }
 
 // changed tells a party of its tunnels, and the world that the router is

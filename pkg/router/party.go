@@ -50,8 +50,9 @@ type party struct {
 	expected expected
 	pool     *tunnel.Pool[*ownTunnel]
 	in, out  direction
-	order    i2p.Hash // secret: the order of hops in this party's tunnels
-	resting  bool     // it only says farewell
+	order    i2p.Hash  // secret: the order of hops in this party's tunnels
+	held     time.Time // since when a build waits for a tunnel to go through; zero: none does
+	resting  bool      // it only says farewell
 	closed   bool
 }
 
@@ -68,6 +69,14 @@ func (d *direction) opposite(p *party) *direction {
 		return &p.out
 	}
 	return &p.in
+}
+
+// shape is that of its tunnels.
+func (d *direction) shape() Shape {
+	if d.inbound {
+		return d.party.cfg.Inbound
+	}
+	return d.party.cfg.Outbound
 }
 
 // tunnels are those that stand.

@@ -155,28 +155,41 @@ func (pt *paths) best(d *direction) *ownTunnel {
 // leaves, or its reply comes, through it. A destination without one borrows
 // the router's. Where all of the router's fail as well, its own builds go as
 // those of a router without tunnels do: sent into tunnels that lead nowhere,
-// none would ever replace them. A destination's wait until there are others.
+// none would ever replace them. A destination's wait until there are others: the
+// gateway of an inbound tunnel, which its lease set names, and the endpoint of an
+// outbound one, which sees where its messages go, would learn whose it is.
 func (pt *paths) carrier(d *direction) *ownTunnel {
 	self := pt.parties.self
 	both := [...]*direction{d.opposite(d.party), d.opposite(self)}
 	for _, o := range both {
-		if t := pt.draw(pt.undoubted(o.usable(pt.now, true))); t != nil {
+		if t := pt.draw(pt.undoubted(pt.hiding(d, o.usable(pt.now, true)))); t != nil {
 			return t
 		}
 	}
 	// Which of those work nobody knows: any may.
 	var any []*ownTunnel
 	for _, o := range both {
-		any = append(any, o.usable(pt.now, false)...)
+		any = append(any, pt.hiding(d, o.usable(pt.now, false))...)
 	}
 	working := slices.ContainsFunc(any, func(t *ownTunnel) bool { return !t.Failing() })
 	if t := pt.draw(any); t != nil && working {
 		return t
 	}
 	if d.party != self {
-		return nil // straight from us, the hop that sees it would know whose it is
+		return nil
 	}
 	return d.opposite(self).last
+}
+
+// hiding are the tunnels that hide whose build goes through them. A destination's
+// needs hops, even where the other of its ways has none. Only where the router's
+// own tunnels are to have none, by its settings, nobody is to be hidden.
+func (pt *paths) hiding(d *direction, ts []*ownTunnel) []*ownTunnel {
+	self := pt.parties.self
+	if d.party == self || d.opposite(self).shape().Hops == 0 {
+		return ts
+	}
+	return slices.DeleteFunc(slices.Clone(ts), (*ownTunnel).zeroHop)
 }
 
 func (pt *paths) draw(ts []*ownTunnel) *ownTunnel {

@@ -144,6 +144,7 @@ var ErrStopped = errors.New("router: stopped")
 // the metrics list it field by field, and a reader wants it whole.
 type Counts struct {
 	BuildsAccepted, BuildsRefused, BuildsExpired uint64
+	BuildsHeld                                   uint64 // a destination's, for want of a tunnel to go through
 	TransitAccepted, TransitRefused              uint64
 	TransitMessages, TransitBytes                uint64
 	Malformed, Expired, Unknown, Undecryptable   uint64

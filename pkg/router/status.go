@@ -35,6 +35,7 @@ type Numbers struct {
 	ClientIn, ClientOut           int
 	Transit                       int
 	Parties                       int
+	Stuck                         int // of them without a tunnel, and without one of the router's to build it through
 	DB                            netdb.Stats
 	Segments                      netdb.SegmentStats   // of all parties
 	Endpoints                     tunnel.EndpointStats // of all tunnels that end here
@@ -54,6 +55,7 @@ func (r *Router) numbers() Numbers {
 	n.Transit = len(r.transit.hops)
 	n.DB, n.Profiles, n.Garlic = r.db.Stats(), r.peers.Stats(), r.garlic.router.Stats()
 	n.Segments, n.Endpoints = r.mail.gone, r.endpoints
+	n.Stuck = r.parties.stuck()
 	for _, p := range r.parties.list {
 		if p != r.parties.self && !p.resting {
 			n.Parties++

@@ -24,6 +24,7 @@ type needs struct {
 	enabled   bool // it may
 	public    bool
 	bootstrap bool
+	stuck     int // destinations without tunnels, while the router has some
 }
 
 // text says why there are no tunnels, and what would help.
@@ -44,6 +45,9 @@ func (n needs) text() string {
 		return fmt.Sprintf("none of %s can be reached: is there a network, and does a firewall let us dial?", words.Count(n.known, "known router"))
 	case asked > 0 && n.builds.Accepted == 0:
 		return fmt.Sprintf("none of %s was accepted: %d refused, %d without an answer", words.Count(asked, "tunnel build"), n.builds.Refused, n.builds.Expired)
+	case n.stuck > 0:
+		return fmt.Sprintf("none of the router's own tunnels works, and %s: their tunnels are never built straight from the router, which would show whose they are",
+			words.Counted(n.stuck, "local destination waits", "local destinations wait"))
 	}
 	return ""
 }
@@ -69,13 +73,14 @@ func (a *Answers) Lacks() string {
 }
 
 func (a *Answers) lacks(c router.Numbers, t transport.Stats, s config.Config, at Standing) string {
-	if !at.Loaded || at.Stopping || c.ExploratoryIn > 0 && c.ExploratoryOut > 0 {
+	if !at.Loaded || at.Stopping || c.ExploratoryIn > 0 && c.ExploratoryOut > 0 && c.Stuck == 0 {
 		return ""
 	}
 	return needs{
 		known: c.DB.Routers, hops: max(s.Exploratory.InLength, s.Exploratory.OutLength), sessions: t.Sessions, failed: t.DialsFailed,
 		builds: control.BuildCounts{Accepted: c.BuildsAccepted, Refused: c.BuildsRefused, Expired: c.BuildsExpired},
 		reseed: a.cfg.Joiner.Status(), auto: a.cfg.Joiner.Policy().Auto, enabled: s.Reseed.Enabled, public: s.Public(), bootstrap: len(s.Bootstrap) > 0,
+		stuck: c.Stuck,
 	}.text()
 }
 

@@ -29,6 +29,7 @@ func TestLacks(t *testing.T) {
 		{needs{known: 3, hops: 2, sessions: 1, builds: control.BuildCounts{Refused: 2, Expired: 1}}, "none of 3 tunnel builds was accepted: 2 refused, 1 without an answer"},
 		{needs{known: 3, hops: 2, sessions: 1, builds: control.BuildCounts{Accepted: 1, Expired: 1}}, ""},
 		{needs{known: 3, hops: 2}, ""},
+		{needs{known: 3, hops: 2, sessions: 1, stuck: 1, builds: control.BuildCounts{Accepted: 9}}, "none of the router's own tunnels works, and 1 local destination waits: "},
 	} {
 		if got := tt.needs.text(); !strings.HasPrefix(got, tt.want) || (got == "") != (tt.want == "") {
 			t.Errorf("%+v: %q, expected %q", tt.needs, got, tt.want)
