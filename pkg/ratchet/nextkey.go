@@ -23,7 +23,22 @@ type keyRatchet struct {
 	own    noise.KeyPair
 	remote [32]byte
 	block  nextKey // to be sent
-	repeat bool    // block goes into every message
+	repeat bool    // until the peer is known to have it
+	sentAt time.Time
+}
+
+// repeatEvery is how long a key that was sent is not sent again. Its 38 bytes make a full message
+// of a stream one that takes three messages of a tunnel in place of two, and before the answer
+// can come a fast stream sends hundreds.
+const repeatEvery = 100 * time.Millisecond
+
+// appendTo appends the key where it is due, or owed to the peer.
+func (r *keyRatchet) appendTo(b []byte, now time.Time, owed bool) []byte {
+	if !r.repeat || !owed && now.Sub(r.sentAt) < repeatEvery {
+		return b
+	}
+	r.sentAt = now
+	return r.block.appendTo(b)
 }
 
 // forwardID and reverseID are the key IDs that lead to a tag set.
@@ -50,7 +65,7 @@ func (n *session) beginRatchet(random io.Reader) {
 	if newReverse(set) {
 		r.block.flags |= keyWantReverse
 	}
-	r.repeat = true
+	r.repeat, r.sentAt = true, time.Time{}
 }
 
 // turn is what a key of the peer's has brought.
@@ -129,7 +144,7 @@ func (n *session) takeForward(in *inbound, k nextKey, random io.Reader) turn {
 	if err != nil {
 		return badTurn
 	}
-	r.own, r.remote, r.block, r.repeat = own, remote, block, true
+	*r = keyRatchet{own: own, remote: remote, block: block, repeat: true}
 	n.in = append(n.in, &inbound{id: uint16(set), session: n, highest: -1, chain: in.chain.nextChain(&secret)})
 	return inTurn
 }

@@ -141,12 +141,8 @@ func (n *session) next(random *draw.Source, ratchetAfter int) (m numbered) {
 // appendFront appends what comes before the cloves: the tag, and the session's own blocks.
 func (n *session) appendFront(b []byte, now time.Time, m *numbered, ackRequest bool) []byte {
 	b = binary.LittleEndian.AppendUint64(b, m.tag)
-	if n.receiving.repeat {
-		b = n.receiving.block.appendTo(b)
-	}
-	if n.sending.repeat {
-		b = n.sending.block.appendTo(b)
-	}
+	b = n.receiving.appendTo(b, now, n.owes)
+	b = n.sending.appendTo(b, now, false)
 	// Now and then a peer that is silent is asked, to learn whether it is still there.
 	ask := ackRequest || now.Sub(n.peer.first) >= ackInterval && now.Sub(n.lastRequest) >= ackInterval
 	return n.receipts.appendTo(b, now, ask, m.id)
