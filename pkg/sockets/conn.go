@@ -80,14 +80,17 @@ func (c *Conn) sync() {
 	c.touched = false
 	c.h.mu.Unlock()
 
+	if n := c.takeConsumed(); n > 0 {
+		c.e.Read(n)
+	}
 	c.mu.Lock()
 	if c.over {
+		closed := c.closed
 		c.mu.Unlock()
+		if closed {
+			c.e.Close() // what was not read counts no more
+		}
 		return
-	}
-	if c.consumed > 0 {
-		c.e.Read(c.consumed)
-		c.consumed = 0
 	}
 	if c.out.len() > 0 && !c.abort {
 		for n := 1; n > 0 && c.out.len() > 0; {
@@ -112,6 +115,23 @@ func (c *Conn) sync() {
 	case shut:
 		c.e.CloseWrite()
 	}
+}
+
+// takeConsumed is how much was read of which the engine was not told: it is now.
+func (c *Conn) takeConsumed() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, c.consumed = c.consumed, 0
+	return n
+}
+
+// discard forgets what was not read.
+func (c *Conn) discard() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.in.clear()
+	c.consumed, c.eof, c.err = 0, false, streaming.ErrUnread
+	signal(&c.readable)
 }
 
 // receive is given the next bytes; it reports whether a reader is to be woken.
@@ -217,7 +237,10 @@ func (c *Conn) finish(err error) {
 	if err == nil && c.out.len() > 0 { // the engine does not know of that yet
 		err = streaming.ErrReset
 	}
-	c.over, c.err = true, err
+	c.over = true
+	if c.err == nil {
+		c.err = err
+	}
 	c.out.clear()
 	signal(&c.readable)
 	signal(&c.writable)

@@ -47,6 +47,10 @@ func (e events) Receive(ec *streaming.Conn, data []byte) {
 	}
 }
 
+func (e events) Consumed(ec *streaming.Conn) int { return ec.Tag.(*Conn).takeConsumed() }
+
+func (e events) Discard(ec *streaming.Conn) { ec.Tag.(*Conn).discard() }
+
 func (e events) ReceiveEnd(ec *streaming.Conn) {
 	c := ec.Tag.(*Conn)
 	if c.receiveEnd() {

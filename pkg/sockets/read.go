@@ -40,7 +40,7 @@ func (c *Conn) tryRead(take func(q *queue) int) (n int, wait <-chan struct{}, er
 	if c.in.len() > 0 {
 		n = take(&c.in)
 		c.consumed += n
-		tell := c.consumed >= consumedStep
+		tell := c.consumed >= consumedStep || c.over && c.in.len() == 0
 		c.mu.Unlock()
 		if tell {
 			c.h.touch(c)

@@ -35,7 +35,12 @@ func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packe
 	}
 	// A retired destination does not say no: the peer may have old leases, and
 	// reach the same destination elsewhere when it retries.
-	if m.phase != serving || m.streams.alive >= m.cfg.Limits.Streams || !m.admit.verify(at) {
+	from := 0 // streams of this peer
+	if known := m.peers.byHash[p.From.Hash()]; known != nil {
+		from = known.streams
+	}
+	full := m.streams.alive >= m.cfg.Limits.Streams
+	if m.phase != serving || full && m.streams.idlest(at, from) == nil || !m.admit.verify(at) {
 		m.counters.Refused++
 		return
 	}
@@ -54,6 +59,9 @@ func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packe
 		return
 	}
 	if c := m.accept(at, h, p, peer, key); c != nil {
+		if full {
+			m.makePlace(at, from)
+		}
 		m.adopt(now, at, c, h.From)
 	}
 }

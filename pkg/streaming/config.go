@@ -45,13 +45,13 @@ type Config struct {
 // Limits bound what strangers can make a Mux do. Zero fields take the
 // defaults named, negative ones lift a limit.
 type Limits struct {
-	Streams        int  // both directions: 2048
+	Streams        int  // both directions; idle ones that peers opened give way: 2048
 	PeerPerMinute  int  // incoming streams of one destination: none
 	PeerPerHour    int  // none
 	TotalPerMinute int  // incoming streams: none
 	TotalPerHour   int  // none
 	SYNsPerSecond  int  // signatures checked, with a burst of twice that: 500
-	Memory         int  // bytes received and not yet read, all streams: 64 MiB
+	Memory         int  // bytes received and not yet read, all streams; a quarter is for the first ones of each: 64 MiB
 	Unacked        int  // bytes sent and not yet acknowledged, all streams; a few packets of each stream go beyond: 64 MiB
 	Reset          bool // answer what is refused with RESET; else drop it
 }
@@ -67,6 +67,13 @@ type Events interface {
 	// Receive hands over the next bytes of a stream, which are valid during
 	// the call. Conn.Read must be called for as many once they are consumed.
 	Receive(c *Conn, data []byte)
+	// Consumed is asked, where there is little memory left, how many bytes of a
+	// stream were consumed of which Conn.Read was not told: it is told now.
+	Consumed(c *Conn) int
+	// Discard says that what a stream has received and the application not read
+	// is to be forgotten, in favour of others. It may have been closed before;
+	// else that comes next.
+	Discard(c *Conn)
 	// ReceiveEnd says that the peer has closed its direction.
 	ReceiveEnd(c *Conn)
 	// Writable says that a stream that could not take all of a Write can
@@ -93,6 +100,7 @@ var (
 	ErrMuxClosed = errors.New("streaming: destination closed")
 	ErrLimit     = errors.New("streaming: too many streams")
 	ErrIdle      = errors.New("streaming: nothing was said for too long")
+	ErrUnread    = errors.New("streaming: what the peer sent was left unread for too long")
 	ErrTruncated = errors.New("streaming: the peer closed the stream, and what it sent before has not all arrived")
 )
 
@@ -156,6 +164,8 @@ type Counters struct {
 	Replayed       uint64 // a SYN seen before
 	Refused        uint64 // SYNs over a limit
 	Dropped        uint64 // packets over a memory limit
+	Unread         uint64 // streams that were given up, as what was not read took the memory of others
+	Idle           uint64 // streams that gave their place to others
 	Pings          uint64
 	Opened         uint64 // streams
 	Accepted       uint64 // streams that peers opened

@@ -102,12 +102,10 @@ func (c *Conn) Write(p []byte) int {
 }
 
 // Read says that the application has consumed n of the bytes that it was
-// given.
+// given. Those that it has not count also once the stream has ended, until
+// Close or Reset.
 func (c *Conn) Read(n int) {
-	if c.state == gone {
-		return
-	}
-	if c.rcv.intake.read(n) {
+	if c.rcv.intake.read(n) && c.state != gone {
 		c.rcv.acks.now = true
 		c.m.agenda.touch(c)
 	}
@@ -138,6 +136,7 @@ func (c *Conn) BreakOff() {
 // reset at once, since the peer must not believe that we got it.
 func (c *Conn) Close() {
 	if c.state == gone {
+		c.rcv.intake.release()
 		return
 	}
 	if c.rcv.intake.unread > 0 {
@@ -149,4 +148,7 @@ func (c *Conn) Close() {
 }
 
 // Reset ends the stream at once and tells the peer.
-func (c *Conn) Reset() { c.abort(ErrAborted) }
+func (c *Conn) Reset() {
+	c.abort(ErrAborted)
+	c.rcv.intake.release()
+}

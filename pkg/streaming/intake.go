@@ -6,7 +6,7 @@ import "time"
 // too much the peer is choked (Streaming, "Transmit/Receive Windows and Choking").
 type intake struct {
 	limit  int // bytes before we choke
-	memory *memory
+	held   *holding
 	unread int
 	burst  int // of these, what a filled gap released at once
 
@@ -26,7 +26,7 @@ const (
 // be choked from now on.
 func (in *intake) give(n int) bool {
 	in.unread += n
-	in.memory.received += n
+	in.held.add(n)
 	if in.choking || in.unread <= in.limit+in.burst {
 		return false
 	}
@@ -38,7 +38,7 @@ func (in *intake) give(n int) bool {
 // choked no more.
 func (in *intake) read(n int) bool {
 	in.unread -= n
-	in.memory.received -= n
+	in.held.read(n)
 	if in.unread <= in.limit {
 		in.burst = 0
 	}
@@ -60,6 +60,6 @@ func (in *intake) drip(now instant) bool {
 
 // release forgets what is not read, as nobody will.
 func (in *intake) release() {
-	in.memory.received -= in.unread
+	in.held.remove(in.unread)
 	in.unread = 0
 }

@@ -105,7 +105,6 @@ func (c *Conn) leave() {
 		c.release()
 	}
 	c.state = gone
-	c.rcv.intake.release()
 	tally.Add(&c.m.counters.Traffic, c.stats)
 	c.m.streams.remove(c)
 	c.m.agenda.remove(c)

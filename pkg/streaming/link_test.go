@@ -99,6 +99,8 @@ type side struct {
 	got         int
 	pending     int  // arrived, not read
 	slow        bool // does not read
+	discarded   bool // what it had not read
+	untold      int  // read, of which the engine has not been told
 	established bool
 	ended       bool
 	closed      bool
@@ -146,6 +148,15 @@ func (n *node) Receive(c *streaming.Conn, b []byte) {
 		s.keep = append(s.keep, b[:min(len(b), 4096)]...)
 	}
 }
+func (n *node) Consumed(c *streaming.Conn) (untold int) {
+	s := n.side(c)
+	untold, s.untold = s.untold, 0
+	return untold
+}
+func (n *node) Discard(c *streaming.Conn) {
+	s := n.side(c)
+	s.pending, s.untold, s.discarded = 0, 0, true
+}
 func (n *node) ReceiveEnd(c *streaming.Conn) { s := n.side(c); s.ended = true; s.doneAt = n.net.now }
 func (n *node) Writable(*streaming.Conn)     {}
 func (n *node) Closed(c *streaming.Conn, err error) {
@@ -155,6 +166,12 @@ func (n *node) Closed(c *streaming.Conn, err error) {
 func (n *node) Stalled(i2p.Hash)              { n.stalled++ }
 func (n *node) Quiet(i2p.Hash)                { n.quiet++ }
 func (n *node) Pong(_ uint32, payload []byte) { n.pongs = append(n.pongs, string(payload)) }
+
+// consume has an application read that tells nobody.
+func (n *node) consume(s *side, bytes int) {
+	s.pending -= bytes
+	s.untold += bytes
+}
 
 // seeded is a reader of random bytes.
 type seeded struct{ r *rand.ChaCha8 }

@@ -4,7 +4,7 @@ package streaming
 type memory struct {
 	size     int // of a buffer
 	free     [][]byte
-	received int // bytes that came and were not yet read
+	received pool
 	unacked  int // bytes of buffers that wait for acknowledgement
 }
 

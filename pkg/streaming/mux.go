@@ -62,7 +62,7 @@ func New(now time.Time, cfg Config) (*Mux, error) {
 	}
 	cfg.defaults()
 	m := &Mux{
-		shared:  shared{cfg: cfg, memory: memory{size: cfg.MTU}, missing: make([]uint32, 0, maxNACKs)},
+		shared:  shared{cfg: cfg, memory: memory{size: cfg.MTU, received: newPool(cfg.Limits)}, missing: make([]uint32, 0, maxNACKs)},
 		random:  draw.From(cfg.Rand),
 		epoch:   now.Add(-time.Hour), // so that 0 is long ago
 		dest:    cfg.Keys.Destination(),
@@ -75,7 +75,11 @@ func New(now time.Time, cfg Config) (*Mux, error) {
 	return m, nil
 }
 
-func (m *Mux) instant(now time.Time) instant { return now.Sub(m.epoch) }
+func (m *Mux) instant(now time.Time) instant {
+	at := now.Sub(m.epoch)
+	m.memory.received.now = at
+	return at
+}
 
 // Counters returns the Mux's counters.
 func (m *Mux) Counters() Counters {
@@ -102,14 +106,15 @@ func (m *Mux) Open(now time.Time, to i2p.Destination, o OpenOptions) (*Conn, err
 	if m.phase != serving {
 		return nil, ErrMuxClosed
 	}
-	if m.streams.alive >= m.cfg.Limits.Streams {
-		return nil, ErrLimit
-	}
 	if to.IsZero() {
 		return nil, errors.New("streaming: no destination to open a stream to")
 	}
 	at := m.instant(now)
-	c := m.newConn(at, m.peers.of(at, to))
+	p := m.peers.of(at, to)
+	if m.streams.alive >= m.cfg.Limits.Streams && !m.makePlace(at, p.streams) {
+		return nil, ErrLimit
+	}
+	c := m.newConn(at, p)
 	m.counters.Opened++
 	c.localPort, c.farPort = o.LocalPort, o.Port
 	c.snd.gate.synAt = at + o.Hold
@@ -128,7 +133,7 @@ func (m *Mux) newConn(now instant, p *peer) *Conn {
 		m: m, peer: p, name: name{localID: id}, terms: terms{key: p.dest.SigningKey(), mtu: m.cfg.MTU}, life: life{endAt: never},
 		vigil: vigil{heard: now, spoke: now}, turn: turn{index: -1},
 	}
-	c.rcv = newReceiver(now, &m.cfg, &m.memory)
+	c.rcv = newReceiver(now, &m.cfg, &m.memory, &holding{pool: &m.memory.received, peer: p, conn: c})
 	c.snd = newSender(&m.shared, &c.stats, &c.rcv.end)
 	guess := p.guess(now)
 	if guess == 0 {

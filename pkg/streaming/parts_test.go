@@ -18,7 +18,7 @@ func TestReassembly(t *testing.T) {
 	const count = 300
 	rng := rand.New(rand.NewPCG(1, 2))
 	mem := memory{size: defaultMTU}
-	q := reassembly{memory: &mem}
+	q := reassembly{memory: &mem, keeps: &holding{pool: &mem.received, peer: new(peer)}}
 	order := rng.Perm(count)
 	order = append(order, rng.Perm(count)...) // again
 	came := make(map[uint32]bool)
@@ -62,8 +62,8 @@ func TestReassembly(t *testing.T) {
 	if len(got) != count || !slices.IsSorted(got) || q.gap() {
 		t.Errorf("%d packets in order (sorted %v), gap %v", len(got), slices.IsSorted(got), q.gap())
 	}
-	if q.held != 0 || mem.received != 0 {
-		t.Errorf("%d bytes are held, %d counted", q.held, mem.received)
+	if q.held != 0 || mem.received.bytes != 0 || len(mem.received.holders) != 0 {
+		t.Errorf("%d bytes are held, %d counted", q.held, mem.received.bytes)
 	}
 }
 

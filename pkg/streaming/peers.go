@@ -17,6 +17,7 @@ type peer struct {
 	dest    i2p.Destination
 	hash    i2p.Hash
 	streams int
+	held    int // bytes that came from it and were not yet read
 	batch   int // one more than its index in the outbox
 
 	smoothed, vary time.Duration
@@ -47,7 +48,7 @@ func (ps *peers) of(now instant, d i2p.Destination) *peer {
 func (ps *peers) forget(now instant) {
 	for _, life := range [...]time.Duration{learntLife, 0} {
 		for h, p := range ps.byHash {
-			if p.streams == 0 && now-p.learnt >= life {
+			if p.streams == 0 && p.held == 0 && now-p.learnt >= life {
 				delete(ps.byHash, h)
 			}
 		}

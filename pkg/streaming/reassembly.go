@@ -5,6 +5,7 @@ import "encoding/binary"
 // reassembly puts packets in the order of their sequence numbers.
 type reassembly struct {
 	memory  *memory
+	keeps   *holding
 	next    uint32 // the first sequence number that is missing
 	highest uint32 // one beyond the highest that came
 	ring    []slot // packets from next on, by sequence number modulo length
@@ -43,7 +44,7 @@ func (q *reassembly) hold(p *Packet) (kept, newGap bool) {
 	newGap = !q.gap() || p.SequenceNum > q.highest
 	*s = slot{data: append(q.memory.get(), p.Payload...), flags: p.Flags, have: true}
 	q.held += len(p.Payload)
-	q.memory.received += len(p.Payload)
+	q.keeps.add(len(p.Payload))
 	q.highest = max(q.highest, p.SequenceNum+1)
 	return true, newGap
 }
@@ -62,7 +63,7 @@ func (q *reassembly) pop() (s slot, ok bool) {
 	}
 	s, *q.at(q.next) = *q.at(q.next), slot{}
 	q.held -= len(s.data)
-	q.memory.received -= len(s.data)
+	q.keeps.remove(len(s.data))
 	q.advance()
 	return s, true
 }
@@ -105,6 +106,6 @@ func (q *reassembly) release() {
 		}
 	}
 	q.ring, q.highest = nil, q.next
-	q.memory.received -= q.held
+	q.keeps.remove(q.held)
 	q.held = 0
 }

@@ -9,13 +9,15 @@ type receiver struct {
 	intake intake
 	end    farEnd
 	lull   lull
+	holds  *holding
 }
 
-func newReceiver(now instant, cfg *Config, m *memory) receiver {
+func newReceiver(now instant, cfg *Config, m *memory, h *holding) receiver {
 	return receiver{
-		order:  reassembly{memory: m},
+		holds:  h,
+		order:  reassembly{memory: m, keeps: h},
 		acks:   acks{at: never, trip: tripCount{since: now}},
-		intake: intake{limit: cfg.ReceiveBuffer, memory: m},
+		intake: intake{limit: cfg.ReceiveBuffer, held: h},
 		end:    farEnd{at: never},
 		lull:   lull{quietAt: never},
 	}
@@ -70,8 +72,8 @@ func (l *lull) quiet(now instant) bool {
 // full reports whether a packet has no place. Twice the receive buffer is
 // taken, since a peer hears of our choking a round trip late; and what a gap
 // has held up, since the application could not read it sooner: that is no more
-// than most. limit is what all streams may keep.
-func (r *receiver) full(now instant, p *Packet, limit, most int) bool {
+// than most.
+func (r *receiver) full(now instant, p *Packet, most int) bool {
 	in, n := &r.intake, len(p.Payload)
 	if n == 0 {
 		return false
@@ -81,7 +83,6 @@ func (r *receiver) full(now instant, p *Packet, limit, most int) bool {
 	if turn {
 		over = in.unread+n > 2*in.limit+in.burst
 	}
-	over = over || in.memory.received+n > limit
 	return over && !(turn && in.drip(now))
 }
 
@@ -166,7 +167,7 @@ func (c *Conn) handleData(now instant, p *Packet) {
 	case ahead < 0:
 		c.repeated(now)
 		return
-	case r.full(now, p, c.m.cfg.Limits.Memory, most):
+	case r.full(now, p, most) || !c.m.room(now, c, len(p.Payload)):
 		c.m.counters.Dropped++
 		r.acks.now = true
 		return

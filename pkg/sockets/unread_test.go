@@ -1,0 +1,71 @@
+package sockets_test
+
+import (
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/sockets"
+	"i2ptoolkit/pkg/streaming"
+)
+
+// TestUnreadGivesWay: what was left unread is gone once another stream needs its memory, and
+// whoever reads then is told so; also where the peer had closed before.
+func TestUnreadGivesWay(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		ha, _ := w.host(1, sockets.Config{})
+		hb, to := w.host(2, sockets.Config{Engine: streaming.Config{
+			ReceiveBuffer: 256 << 10, Limits: streaming.Limits{Memory: 1 << 20, Streams: 64},
+		}})
+		l, err := hb.Listen(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var unread []*sockets.Conn
+		for range 8 {
+			c, err := ha.Dial(w.ctx, to, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := l.AcceptStream(w.ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			unread = append(unread, r)
+			c.Write(make([]byte, 120<<10))
+			c.Close()
+			time.Sleep(time.Second)
+		}
+		time.Sleep(30 * time.Second) // they have ended
+		c, err := ha.Dial(w.ctx, to, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := l.AcceptStream(w.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			c.Write(make([]byte, 4<<20))
+			c.Close()
+		}()
+		if n, err := io.Copy(io.Discard, r); n != 4<<20 || err != nil {
+			t.Errorf("%d bytes, %v", n, err)
+		}
+		lost := 0
+		for i, r := range unread {
+			n, err := io.Copy(io.Discard, r)
+			switch {
+			case err == nil && n == 120<<10:
+			case errors.Is(err, streaming.ErrUnread) && n == 0:
+				lost++
+			default:
+				t.Errorf("stream %d: %d bytes, %v", i, n, err)
+			}
+		}
+		if lost == 0 {
+			t.Error("none gave way")
+		}
+	})
+}
