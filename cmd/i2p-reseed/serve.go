@@ -208,8 +208,7 @@ func runServer(c *cli.Context, cfg serve.Config) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(c.Context)
-	wait := cli.OnHangup(ctx, func() { server.Reload(ctx) }) // it logs what went wrong
-	defer wait()
+	defer cli.OnHangup(func() { server.Reload(ctx) })() // it logs what went wrong
 	defer cancel()
 	var listening net.ListenConfig
 	public, err := listening.Listen(c.Context, "tcp", c.String("listen"))

@@ -19,14 +19,11 @@ func runRouter(ctx context.Context, cfg runConfig) error {
 		return err
 	}
 	defer processors.Follow()()
-	ctx, cancel := context.WithCancel(ctx)
-	wait := cli.OnHangup(ctx, func() {
+	defer cli.OnHangup(func() {
 		if _, err := n.Reload(ctx); err != nil {
 			cfg.Log.Error("settings not read again", "error", err)
 		}
-	})
-	defer wait()
-	defer cancel()
+	})()
 	return n.Run(ctx)
 }
 

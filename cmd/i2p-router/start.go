@@ -8,6 +8,7 @@ import (
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/config"
+	"i2ptoolkit/pkg/node"
 )
 
 func runCommand() *cli.Command {
@@ -26,6 +27,9 @@ func runCommand() *cli.Command {
 			}
 			s, err := readSettings(c)
 			if err != nil {
+				return err
+			}
+			if err := cli.BadData("", node.Check(s)); err != nil {
 				return err
 			}
 			if err := os.MkdirAll(s.DataDir, 0o700); err != nil {

@@ -9,7 +9,7 @@ import (
 	"io/fs"
 	"os"
 
-	"i2ptoolkit/pkg/netdbdir"
+	"i2ptoolkit/pkg/su3"
 	"i2ptoolkit/pkg/words"
 )
 
@@ -112,7 +112,7 @@ func PeekInput(c *Context, path string) (*Peeked, error) {
 		in.Close()
 		return nil, err
 	}
-	p.Zip = netdbdir.IsZip(beginning)
+	p.Zip = su3.IsZip(beginning)
 	return p, nil
 }
 

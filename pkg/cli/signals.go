@@ -97,23 +97,27 @@ func interruptible(parent context.Context) (context.Context, func()) {
 	}
 }
 
-// OnHangup calls reload for every HUP from now on until ctx ends. wait returns when it has
-// stopped listening.
-func OnHangup(ctx context.Context, reload func()) (wait func()) {
-	hangups := make(chan os.Signal, 1)
+// OnHangup calls reload for every HUP from now on until stop is called, which waits for one that
+// runs. That is for the very end: a HUP that nobody listens to ends a service, also one that is
+// busy stopping.
+func OnHangup(reload func()) (stop func()) {
+	hangups, end := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(hangups, syscall.SIGHUP)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		defer signal.Stop(hangups)
 		for {
 			select {
 			case <-hangups:
 				reload()
-			case <-ctx.Done():
+			case <-end:
 				return
 			}
 		}
 	}()
-	return func() { <-stopped }
+	return func() {
+		close(end)
+		<-stopped
+		signal.Stop(hangups)
+	}
 }

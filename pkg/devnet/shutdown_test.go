@@ -37,7 +37,12 @@ func ours() []string {
 // called. It returns once all routers have tunnels.
 func run(t *testing.T, dir string, routers int) (*Network, func()) {
 	t.Helper()
-	d, err := New(Config{Routers: routers, Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	return runLogged(t, dir, routers, slog.New(slog.DiscardHandler))
+}
+
+func runLogged(t *testing.T, dir string, routers int, log *slog.Logger) (*Network, func()) {
+	t.Helper()
+	d, err := New(Config{Routers: routers, Dir: dir, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/su3"
 )
 
 // Limits of what is read.
@@ -104,7 +105,7 @@ func loadFile(ctx context.Context, name string, size int64, cfg LoadConfig, each
 	}
 	defer f.Close()
 	var magic [4]byte
-	if n, _ := io.ReadFull(f, magic[:]); IsZip(magic[:n]) {
+	if n, _ := io.ReadFull(f, magic[:]); su3.IsZip(magic[:n]) {
 		counts, err := loadZip(ctx, f, size, cfg, each)
 		if err != nil {
 			err = fmt.Errorf("netdbdir: %s: %w", name, err)

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"i2ptoolkit/pkg/atomicfile"
@@ -302,38 +300,6 @@ func TestOutside(t *testing.T) {
 		_, err = Load(t.Context(), name, LoadConfig{}, func(*routerinfo.RouterInfo) { t.Errorf("%s: a router", folder) })
 		if err == nil || !strings.Contains(err.Error(), "leads out") {
 			t.Errorf("%s: %v", folder, err)
-		}
-	}
-}
-
-// TestManyInZip: a zip's directory costs memory for each of its files, so it is not read where
-// they are too many.
-func TestManyInZip(t *testing.T) {
-	var entry [47]byte // with a name of one byte
-	copy(entry[:], "PK\x01\x02")
-	entry[28], entry[46] = 1, 'x'
-	end := append([]byte("PK\x05\x06"), make([]byte, 18)...)
-	for _, n := range []int{maxEntries, maxEntries + 1} {
-		b := append(bytes.Repeat(entry[:], n), end...)
-		binary.LittleEndian.PutUint16(b[len(b)-14:], uint16(n))
-		binary.LittleEndian.PutUint16(b[len(b)-12:], uint16(n))
-		binary.LittleEndian.PutUint32(b[len(b)-10:], uint32(n*len(entry)))
-		counts, err := LoadZip(t.Context(), bytes.NewReader(b), int64(len(b)), LoadConfig{}, func(*routerinfo.RouterInfo) {})
-		if n <= maxEntries && (err != nil || counts.Foreign != n) {
-			t.Errorf("%d files: %+v, %v", n, counts, err)
-		}
-		if n > maxEntries && (err == nil || !strings.Contains(err.Error(), "are read")) {
-			t.Errorf("%d files: %+v, %v", n, counts, err)
-		}
-	}
-}
-
-// TestCount: what lies across two reads is counted, and nothing twice.
-func TestCount(t *testing.T) {
-	b := bytes.Repeat([]byte("PK\x01\x02 "), 100_000)
-	for _, r := range []io.Reader{bytes.NewReader(b), iotest.OneByteReader(bytes.NewReader(b))} {
-		if n, err := count(r, directoryEntry); n != 100_000 || err != nil {
-			t.Errorf("%d, %v", n, err)
 		}
 	}
 }

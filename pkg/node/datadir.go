@@ -1,18 +1,22 @@
 package node
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 
 	"i2ptoolkit/pkg/atomicfile"
 	"i2ptoolkit/pkg/filelock"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/transport/ntcp2link"
 )
 
@@ -112,13 +116,25 @@ func (d dataDir) identity(random io.Reader) (*i2p.PrivateKeys, error) {
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("%d bytes after the keys", len(rest))
 	}
-	if err == nil && keys.Identity.CryptoType() == i2p.CryptoElGamal {
-		err = errElGamal
+	clear(raw)
+	if err == nil {
+		err = checkIdentity(keys)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", d.path(routerKeysFile), err)
 	}
 	return keys, nil
+}
+
+// checkIdentity tells whether a router can live with keys that are whole by their form.
+func checkIdentity(keys *i2p.PrivateKeys) error {
+	if keys.Identity.CryptoType() == i2p.CryptoElGamal {
+		return errElGamal
+	}
+	if pair := noise.NewKeyPair([32]byte(keys.Crypto)); !bytes.Equal(pair.Public[:], keys.Identity.CryptoKey()) {
+		return errors.New("the encryption private key is not that of the identity")
+	}
+	return nil
 }
 
 // ntcp2Keys reads NTCP2's keys, which our RouterInfo names, or draws them.
@@ -128,13 +144,16 @@ func (d dataDir) ntcp2Keys(random io.Reader) (ntcp2link.Keys, error) {
 		return ntcp2link.Keys{}, err
 	}
 	keys, err := ntcp2link.ParseKeys(raw)
+	clear(raw)
 	if err != nil {
-		return ntcp2link.Keys{}, fmt.Errorf("%s: %w", d.path(ntcp2KeysFile), err)
+		return ntcp2link.Keys{}, fmt.Errorf("%s: %w: put a copy of it there, or move the file elsewhere: "+
+			"then new keys are made at the next start, and peers learn of them within the hour", d.path(ntcp2KeysFile), err)
 	}
 	return keys, nil
 }
 
-// port is that of the first run in which it was drawn, or 0: peers know us by it.
+// port is that of the first run in which it was drawn, or 0: peers know us by it. An error does
+// not keep a router from its work: another port is drawn, and peers are told of it.
 func (d dataDir) port() (int, error) {
 	if d == "" {
 		return 0, nil
@@ -147,10 +166,35 @@ func (d dataDir) port() (int, error) {
 		return 0, err
 	}
 	port, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 16)
+	if err == nil && port == 0 {
+		err = errors.New("port 0")
+	}
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", d.path(portFile), err)
 	}
 	return int(port), nil
+}
+
+// tighten takes from others what they may do with the secrets, and warns: what they could read
+// they may have. Systems without such modes have nothing to take.
+func (d dataDir) tighten(log *slog.Logger) {
+	if d == "" || runtime.GOOS == "windows" {
+		return
+	}
+	if info, err := os.Stat(string(d)); err == nil && info.Mode().Perm()&0o022 != 0 {
+		log.Warn("others may write to the data directory", "path", string(d), "mode", info.Mode().Perm().String())
+	}
+	for _, name := range []string{routerKeysFile, ntcp2KeysFile} {
+		info, err := os.Stat(d.path(name))
+		if err != nil || info.Mode().Perm()&0o077 == 0 {
+			continue
+		}
+		log.Warn("others could read a secret key: its mode is 0600 from now on, and whoever has read it has it still",
+			"path", d.path(name), "mode", info.Mode().Perm().String())
+		if err := os.Chmod(d.path(name), 0o600); err != nil {
+			log.Warn("others can still read a secret key", "error", err)
+		}
+	}
 }
 
 // keepPort keeps a port that was drawn, so that it is the same after a restart.

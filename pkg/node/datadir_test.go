@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -124,4 +126,123 @@ func TestOneRouterADirectory(t *testing.T) {
 		t.Fatalf("after one that ran: %v", err)
 	}
 	n.Close()
+}
+
+// TestWritesAtOnce: a file is replaced as a whole, so that who has the old one keeps it whole.
+func TestWritesAtOnce(t *testing.T) {
+	dir := dataDir(t.TempDir())
+	if err := dir.keep(routerInfoFile, []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(dir.path(routerInfoFile), dir.path("held")); err != nil {
+		t.Skip(err)
+	}
+	if err := dir.keep(routerInfoFile, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"held": "old", routerInfoFile: "new"} {
+		if b, err := os.ReadFile(dir.path(name)); err != nil || string(b) != want {
+			t.Errorf("%s is %q, %v, expected %q", name, b, err, want)
+		}
+	}
+}
+
+// TestZeroKeys: what a crash of the machine may leave of a key file is no key.
+func TestZeroKeys(t *testing.T) {
+	dir := t.TempDir()
+	n, err := New(Config{Settings: settings(dir)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Close()
+	for name, part := range map[string]func([]byte) []byte{
+		ntcp2KeysFile:  func(b []byte) []byte { return b },                  // both keys
+		routerKeysFile: func(b []byte) []byte { return b[len(b)-64:][:32] }, // the private encryption key
+	} {
+		path := filepath.Join(dir, name)
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad := slices.Clone(whole)
+		clear(part(bad))
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := New(Config{Settings: settings(dir)}); err == nil || !strings.Contains(err.Error(), name+": ") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := os.WriteFile(path, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDamagedPort: a port is drawn anew where the old one is not to be read, with a warning.
+func TestDamagedPort(t *testing.T) {
+	for _, text := range []string{"", "x\n", "70000\n", "0\n", "\x00\x00\x00\x00\x00\x00"} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, portFile)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var log logBuffer
+		s := settings(dir)
+		s.NTCP2.Listen = nil
+		n, stop := start(t, Config{Settings: s, Log: log.logger()})
+		port := n.transport.Addrs()[0].Port()
+		stop()
+		if b, err := os.ReadFile(path); err != nil || string(b) != fmt.Sprintln(port) {
+			t.Errorf("%q: the file is %q, %v, the port %d", text, b, err, port)
+		}
+		if !strings.Contains(log.String(), "level=WARN msg=\"port not read, another is drawn\"") {
+			t.Errorf("%q: no warning in %s", text, log.String())
+		}
+	}
+}
+
+// TestLooseModes: secrets that others could read are theirs no longer, and the log says that they
+// were.
+func TestLooseModes(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no modes")
+	}
+	dir := t.TempDir()
+	n, err := New(Config{Settings: settings(dir)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Close()
+	keys := []string{routerKeysFile, ntcp2KeysFile}
+	for _, name := range keys {
+		if err := os.Chmod(filepath.Join(dir, name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, warns := range []bool{true, false} {
+		var log logBuffer
+		n, err := New(Config{Settings: settings(dir), Log: log.logger()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.Close()
+		for _, name := range keys {
+			info, err := os.Stat(filepath.Join(dir, name))
+			if err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%s: %v, %v", name, info.Mode(), err)
+			}
+			if strings.Contains(log.String(), name) != warns {
+				t.Errorf("%s: warned is not %v: %s", name, warns, log.String())
+			}
+		}
+		if strings.Contains(log.String(), "others may write to the data directory") != warns {
+			t.Errorf("the directory: warned is not %v: %s", warns, log.String())
+		}
+		if err := os.Chmod(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

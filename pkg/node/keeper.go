@@ -25,6 +25,8 @@ const (
 	saveBatch        = 512 // RouterInfos written in one go
 	profilesInterval = 10  // times saveInterval
 
+	ahead = 8192 // RouterInfos that may wait for the core while more are read
+
 	netDBDir     = "netDb"
 	profilesFile = "peer.profiles"
 	profilesMax  = 16 << 20 // more than a full table takes
@@ -121,6 +123,9 @@ func (k *keeper) read(ctx context.Context, what router.Knowledge, path string, l
 		if ri.Hash() != k.self {
 			read = append(read, ri.Hash())
 			what.Learn(ri, src)
+			if len(read)%ahead == 0 {
+				what.Known(nil) // once the core has taken all of them
+			}
 		}
 	})
 	damaged := loaded.Junk + loaded.Misnamed

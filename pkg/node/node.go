@@ -112,6 +112,7 @@ func makeNode(cfg Config, dir dataDir) (*Node, error) {
 	}
 	n.logbook, n.stopping = newLogbook(cfg.Log, cfg.Level, s.LogLevel), newStopping()
 	env := env.New(env.Config{Now: cfg.Now, Rand: cfg.Rand, Log: n.log, Gather: cfg.Gather})
+	n.dir.tighten(n.log)
 	keys, err := n.dir.identity(env.Part("identity").Rand)
 	if err != nil {
 		return nil, err
@@ -123,7 +124,7 @@ func makeNode(cfg Config, dir dataDir) (*Node, error) {
 	holds := s
 	if s.Port == 0 {
 		if holds.Port, err = n.dir.port(); err != nil {
-			return nil, err
+			n.log.Warn("port not read, another is drawn", "error", err)
 		}
 	}
 	n.settings = reload.NewSettings(s, holds)

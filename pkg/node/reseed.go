@@ -41,7 +41,7 @@ func (p reseedPolicies) of(s config.Config) (join.Policy, error) {
 	}, nil
 }
 
-// Check tells what a router with the settings would refuse to start with, or could not read.
+// Check tells what is wrong with files that settings name: a router is not to start with them.
 func Check(s config.Config) error {
 	if _, err := reseedClient(s); err != nil {
 		return err
@@ -50,7 +50,6 @@ func Check(s config.Config) error {
 }
 
 // checkNamed tells whether there are the files that give first routers and were not named before.
-// A router starts without them all the same: what it knew in its last run may do.
 func checkNamed(from, to config.Config) error {
 	for _, named := range []struct {
 		key      string

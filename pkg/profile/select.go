@@ -36,6 +36,7 @@ type Constraints struct {
 	Exclude    map[i2p.Hash]struct{} // never these
 	Avoid      map[i2p.Hash]struct{} // these only if there are no others
 	SamePrefix bool                  // allow several routers of one /16 and one family (test networks)
+	Self       Summary               // who chooses: none of its address ranges or family, as if it were in the tunnel
 	// Next tells whether a router can be next to us: one of those chosen is to be such. Nil: any can.
 	Next func(*routerinfo.RouterInfo) bool
 }
@@ -142,6 +143,9 @@ func (s *selection) fill(n int, p pool, will func(*routerinfo.RouterInfo) bool) 
 // fits tells whether a router may be in a tunnel with those taken: any two of them can
 // be next to each other.
 func (s *selection) fits(hop *Summary) bool {
+	if !s.SamePrefix && hop.Related(&s.Self) {
+		return false
+	}
 	return !slices.ContainsFunc(s.taken, func(o Summary) bool {
 		return o.Hash == hop.Hash || (!s.SamePrefix && hop.Related(&o)) || hop.Flags&o.Flags&(IPv4|IPv6) == 0
 	})

@@ -194,6 +194,22 @@ func TestSelectFamilies(t *testing.T) {
 	}
 }
 
+// TestSelectAwayFromOurselves: who chooses is an end of the tunnel, and has no hop in its own
+// address range or family.
+func TestSelectAwayFromOurselves(t *testing.T) {
+	routers, table := newRouters(t, 6), New(Config{Rand: seeded(1)})
+	own := Summary{Hash: peer(100), Prefixes: [3]uint32{routers.list[0].Prefixes[0]}, Family: 7}
+	routers.list[1].Family = 7
+	for range 50 {
+		if got := routers.choose(table, 6, Constraints{Self: own}); len(got) != 4 || min(got[0], got[1], got[2], got[3]) < 2 {
+			t.Fatal(got)
+		}
+	}
+	if got := routers.choose(table, 6, Constraints{Self: own, SamePrefix: true}); len(got) != 6 {
+		t.Fatalf("%v on a test network", got)
+	}
+}
+
 func TestSelectAvoidsAsLongAsItCan(t *testing.T) {
 	routers, table := newRouters(t, 5), New(Config{Rand: seeded(1)})
 	avoid := map[i2p.Hash]struct{}{peer(0): {}, peer(1): {}, peer(2): {}}

@@ -98,9 +98,9 @@ func (ml *mail) perform(p *party, out netdb.Out) {
 	for _, pub := range out.Published {
 		switch {
 		case errors.Is(pub.Err, netdb.ErrNoFloodfills): // until the reseed, which tells how it goes
-			ml.cfg.Log.Debug("not published", "owner", p.cfg.Name, "error", pub.Err)
+			ml.cfg.Log.Debug("not published", "owner", p.label, "error", pub.Err)
 		case pub.Err != nil:
-			ml.cfg.Log.Info("not published", "owner", p.cfg.Name, "error", pub.Err)
+			ml.cfg.Log.Info("not published", "owner", p.label, "error", pub.Err)
 		case pub.Verified:
 			ml.event("verified", pub.Floodfill, 0, p.cfg.Name, "")
 		case pub.Confirmed:
@@ -207,7 +207,7 @@ func (ml *mail) store(p *party, w way, m i2np.Message) {
 		return
 	}
 	if stored.Err != nil {
-		ml.cfg.Log.Debug("store refused", "owner", p.cfg.Name, "error", stored.Err)
+		ml.cfg.Log.Debug("store refused", "owner", p.label, "error", stored.Err)
 	}
 	ml.perform(p, out)
 	if stored.RouterInfo != nil {

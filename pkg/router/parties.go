@@ -1,6 +1,7 @@
 package router
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -13,16 +14,27 @@ type parties struct {
 	*core
 	self    *party
 	list    []*party      // self first; in the order of their opening
+	opened  int           // ever, self not counted
 	ready   chan struct{} // closed once exploratory tunnels stand both ways
 	isReady bool
 }
 
 func newParties(c *core) *parties { return &parties{core: c, ready: make(chan struct{})} }
 
+// label is what the log calls the next party.
+func (ps *parties) label() string {
+	if ps.self == nil {
+		return "router"
+	}
+	return fmt.Sprintf("destination %d", ps.opened+1)
+}
+
 // add makes a party one of them: the first is the router itself.
 func (ps *parties) add(p *party) {
 	if ps.self == nil {
 		ps.self = p
+	} else {
+		ps.opened++
 	}
 	ps.list = append(ps.list, p)
 }

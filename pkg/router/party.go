@@ -46,6 +46,7 @@ type TunnelsConfig struct {
 // destination. What one party sends, asks and learns never touches another.
 type party struct {
 	cfg      TunnelsConfig
+	label    string // in the log, which outlives the run and names no destination
 	segment  *netdb.Segment
 	expected expected
 	pool     *tunnel.Pool[*ownTunnel]

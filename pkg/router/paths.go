@@ -87,6 +87,9 @@ func (pt *paths) hops(d *direction, n int, avoid map[i2p.Hash]struct{}) []*route
 		SamePrefix: pt.cfg.Testnet,
 		Next:       pt.cfg.Transport.Dials,
 	}
+	if own := pt.db.Router(pt.cfg.Hash); own != nil { // who watches our network would watch such a hop too
+		c.Self = profile.Summarize(own)
+	}
 	if d.party == pt.parties.self {
 		c.Use = profile.Exploratory
 	}

@@ -43,6 +43,7 @@ func newPools(c *core, parties *parties, paths *paths, ends *ends) *pools {
 func (pl *pools) open(p *party, cfg TunnelsConfig, destination bool) {
 	*p = party{
 		cfg:      cfg,
+		label:    pl.parties.label(),
 		expected: newExpected(),
 		segment: netdb.NewSegment(netdb.SegmentConfig{
 			DB: pl.db, Rand: pl.rand, Destination: destination, Explore: !destination,

@@ -11,6 +11,7 @@
 package su3
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -207,4 +208,9 @@ func (h Header) AppendTo(b []byte) []byte {
 	b = append(b, h.Version...)
 	b = append(b, make([]byte, padding)...)
 	return append(b, h.Signer...)
+}
+
+// IsZip tells a zip, be it an empty one, by its first four bytes or more.
+func IsZip(beginning []byte) bool {
+	return bytes.HasPrefix(beginning, []byte("PK\x03\x04")) || bytes.HasPrefix(beginning, []byte("PK\x05\x06"))
 }

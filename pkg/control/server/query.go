@@ -60,7 +60,7 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) lookup(w http.ResponseWriter, r *http.Request) {
 	var req control.Lookup
-	if err := s.readJSON(w, r, &req); err != nil {
+	if err := readJSON(r, &req); err != nil {
 		writeError(w, err)
 		return
 	}
@@ -108,7 +108,7 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) reseed(w http.ResponseWriter, r *http.Request) {
 	var req control.ReseedNow
-	if err := s.readJSON(w, r, &req); err != nil {
+	if err := readJSON(r, &req); err != nil {
 		writeError(w, err)
 		return
 	}
@@ -122,7 +122,7 @@ func (s *Server) reseed(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) stop(w http.ResponseWriter, r *http.Request) {
 	var req control.Stop
-	if err := s.readJSON(w, r, &req); err != nil {
+	if err := readJSON(r, &req); err != nil {
 		writeError(w, err)
 		return
 	}
@@ -138,7 +138,7 @@ func (s *Server) stop(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) changeLogLevel(w http.ResponseWriter, r *http.Request) {
 	var req control.LogLevel
-	if err := s.readJSON(w, r, &req); err != nil {
+	if err := readJSON(r, &req); err != nil {
 		writeError(w, err)
 		return
 	}

@@ -1,13 +1,16 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -17,9 +20,10 @@ import (
 // Limits bound what the socket's users can make the router hold. Zero fields take the
 // default.
 type Limits struct {
-	Requests int   // at once; default 1024
-	Sessions int   // local destinations at once; default 128
-	Body     int64 // bytes of a request's body; default 64 KiB
+	Requests int           // at once; default 1024
+	Sessions int           // local destinations at once; default 128
+	Body     int64         // bytes of a request's body; default 64 KiB
+	BodyTime time.Duration // in which it is to come; default 10 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -31,6 +35,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Body == 0 {
 		l.Body = 64 << 10
+	}
+	if l.BodyTime == 0 {
+		l.BodyTime = 10 * time.Second
 	}
 	return l
 }
@@ -123,15 +130,22 @@ func (s *Server) finish() {
 	s.handlers.Wait()
 }
 
-// serve counts and bounds the requests, and hands them to their handler.
+// serve reads the requests to their end, counts and bounds them, and hands them to their handler.
+// Who is slow to send one holds up nobody else: it counts once it is whole.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if !s.begin() {
 		writeError(w, control.Errorf(control.Stopping, "the router is stopping"))
 		return
 	}
 	defer s.handlers.Done()
+	body, err := s.readBody(w, r)
+	defer clear(body) // it may have a private key in it
 	s.counts.requests.Add(1)
 	w = judged{w, &s.counts}
+	if err != nil {
+		writeError(w, err)
+		return
+	}
 	defer s.counts.active.Add(-1)
 	if s.counts.active.Add(1) > int64(s.limits.Requests) {
 		s.counts.busy.Add(1)
@@ -177,13 +191,29 @@ func list[T any](l []T) []T {
 	return l
 }
 
-// readJSON reads a request's body to its end, so that the server notices when its sender
-// goes away.
-func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
-	if j, ok := w.(judged); ok {
-		w = j.ResponseWriter // MaxBytesReader has it close the connection of who sends too much
+// readBody reads a request's body to its end, so that the server notices when its sender goes
+// away, and leaves it with the request. An error ends the connection.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	conn := http.NewResponseController(w)
+	conn.SetReadDeadline(time.Now().Add(s.limits.BodyTime))
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.limits.Body))
+	r.Body = io.NopCloser(bytes.NewReader(b))
+	switch {
+	case err == nil:
+		conn.SetReadDeadline(time.Time{})
+		return b, nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = control.Errorf(control.Timeout, "the request was not whole within %v", s.limits.BodyTime)
+	default:
+		err = control.Errorf(control.BadRequest, "request body: %v", err)
 	}
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, s.limits.Body))
+	w.Header().Set("Connection", "close") // the deadline stays: what is left is not waited for
+	return b, err
+}
+
+// readJSON reads a request's body.
+func readJSON(r *http.Request, v any) error {
+	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
 		return control.Errorf(control.BadRequest, "request body: %v", err)

@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -290,5 +291,51 @@ func TestReseed(t *testing.T) {
 	}
 	if _, err := c.Reseed(ctx, nil); !errors.Is(err, &control.Error{Code: control.BadRequest}) {
 		t.Errorf("nowhere to reseed from: %v", err)
+	}
+}
+
+// TestSlowBodies: requests that are slow to come hold up nobody, and are given up.
+func TestSlowBodies(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	limits := server.Limits{Requests: 2, BodyTime: 500 * time.Millisecond}
+	srv, err := server.New(server.Config{Path: path, Node: &controltest.Node{}, Limits: limits})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Run(ctx) }()
+	var slow []net.Conn
+	for range 3 * limits.Requests {
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slow = append(slow, conn)
+		fmt.Fprintf(conn, "POST /v1/lookup HTTP/1.1\r\nHost: router\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n")
+		line := make([]byte, len("HTTP/1.1 100 Continue"))
+		if _, err := io.ReadFull(conn, line); err != nil || !strings.HasSuffix(string(line), " 100 Continue") {
+			t.Fatalf("%q, %v", line, err) // its body is being read
+		}
+		io.WriteString(conn, "{")
+	}
+	c := client.New(path)
+	if _, err := c.Status(ctx); err != nil {
+		t.Errorf("beside slow ones: %v", err)
+	}
+	for _, conn := range slow {
+		text, err := io.ReadAll(conn)
+		if err != nil || !strings.Contains(string(text), " 504 ") || !strings.Contains(string(text), "not whole within") {
+			t.Errorf("a slow one gets %q, %v", text, err)
+		}
+		conn.Close()
+	}
+	if st := srv.Stats(); st.Failed != uint64(len(slow)) || st.Busy != 0 {
+		t.Errorf("%+v", st)
+	}
+	c.Close()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

@@ -109,7 +109,7 @@ func (t *sessionTable) remove(id string) {
 // router ends it.
 func (s *Server) open(w http.ResponseWriter, r *http.Request) {
 	var req control.Open
-	if err := s.readJSON(w, r, &req); err != nil {
+	if err := readJSON(r, &req); err != nil {
 		writeError(w, err)
 		return
 	}
@@ -159,6 +159,7 @@ func (s *Server) newSession(ctx context.Context, req control.Open) (*session, er
 	cfg := DestinationConfig{Options: req.Options}
 	if len(req.Key) > 0 {
 		keys, rest, err := i2p.ParsePrivateKeys(req.Key)
+		clear(req.Key)
 		if err != nil {
 			return nil, control.Errorf(control.BadData, "private key: %v", err)
 		}
@@ -196,7 +197,7 @@ func (s *Server) newSession(ctx context.Context, req control.Open) (*session, er
 // connect dials and becomes the stream.
 func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 	var req control.Connect
-	sess, err := s.upgrade(w, r, &req)
+	sess, err := s.upgrade(r, &req)
 	if err != nil {
 		writeError(w, err)
 		return
@@ -221,7 +222,7 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 // accept waits for a stream and becomes it.
 func (s *Server) accept(w http.ResponseWriter, r *http.Request) {
 	var req control.Accept
-	sess, err := s.upgrade(w, r, &req)
+	sess, err := s.upgrade(r, &req)
 	if err != nil {
 		writeError(w, err)
 		return
@@ -256,11 +257,11 @@ func (s *Server) end(w http.ResponseWriter, r *http.Request) {
 }
 
 // upgrade reads what connect and accept have in common.
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, req any) (*session, error) {
+func (s *Server) upgrade(r *http.Request, req any) (*session, error) {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), control.UpgradeProtocol) {
 		return nil, control.Errorf(control.BadRequest, "the request does not ask to upgrade to %s", control.UpgradeProtocol)
 	}
-	if err := s.readJSON(w, r, req); err != nil {
+	if err := readJSON(r, req); err != nil {
 		return nil, err
 	}
 	sess := s.sessions.get(r.PathValue("id"))

@@ -40,7 +40,7 @@ func bind(path string) (*socket, error) {
 	}
 	s := &socket{path: path, lock: lock}
 	if err = s.clearStale(); err == nil {
-		s.listener, err = listen(path)
+		s.listener, err = listen(path, os.Rename)
 	}
 	if err != nil {
 		lock.Release()
@@ -71,7 +71,7 @@ func (s *socket) clearStale() error {
 // listen binds in a directory of its own and moves the socket to its place once nobody
 // else may open it: at no moment does a socket with the umask's mode stand at path. The
 // directory's name is fixed, so that a router that is killed leaves one of them at most.
-func listen(path string) (net.Listener, error) {
+func listen(path string, move func(from, to string) error) (net.Listener, error) {
 	private := path + ".new"
 	if err := errors.Join(os.RemoveAll(private), os.Mkdir(private, 0o700)); err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func listen(path string) (net.Listener, error) {
 		return nil, err
 	}
 	l.SetUnlinkOnClose(false)
-	if err := errors.Join(os.Chmod(first, 0o600), os.Rename(first, path)); err != nil {
+	if err := errors.Join(os.Chmod(first, 0o600), move(first, path)); err != nil {
 		l.Close()
 		return nil, err
 	}

@@ -31,23 +31,30 @@ func One(ctx context.Context, cfg Config, server string) (Report, []*routerinfo.
 	within, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
 	status, header, body, err := req.do(within)
+	if err != nil {
+		result, text := req.explain(err)
+		o.fail(result, text, err)
+	}
+	o.answered(req, status, header, body)
+	return o.end()
+}
+
+// answered reads what a server, who may be anybody, has answered.
+func (o *outcome) answered(req *request, status int, header http.Header, body []byte) {
 	o.report.Status, o.report.Bytes = status, int64(len(body))
 	o.clock(header)
 	switch {
-	case err != nil:
-		result, text := req.explain(err)
-		o.fail(result, text, err)
+	case o.err != nil:
 	case status != http.StatusOK:
 		o.fail(Status, req.explainStatus(status, header), nil)
 	default:
 		if result, text := explainBody(body, header); result != "" {
 			o.fail(result, text, nil)
-		} else {
-			o.open(body, reseed.OpenConfig{Trust: cfg.Trust, Now: cfg.Now(), NetID: cfg.NetID})
-			o.checkAge()
+			return
 		}
+		o.open(body, reseed.OpenConfig{Trust: o.cfg.Trust, Now: o.cfg.Now(), NetID: o.cfg.NetID})
+		o.checkAge()
 	}
-	return o.end()
 }
 
 // outcome is a report in the making.

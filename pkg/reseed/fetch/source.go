@@ -13,6 +13,7 @@ import (
 	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/su3"
 )
 
 // sourceMaxAge is how old the RouterInfos of a source may be: who gives us a file may have no
@@ -67,7 +68,7 @@ func (o *outcome) file(body []byte) {
 		if o.report.Result == Hostile { // whoever named the file means well
 			o.report.Result = Malformed
 		}
-	case netdbdir.IsZip(body):
+	case su3.IsZip(body):
 		open.Own = true
 		o.open(body, open)
 	default:
@@ -113,7 +114,7 @@ func isZip(path string) bool {
 	defer f.Close()
 	var magic [4]byte
 	n, _ := io.ReadFull(f, magic[:])
-	return netdbdir.IsZip(magic[:n])
+	return su3.IsZip(magic[:n])
 }
 
 // netDb reads a netDb directory, or a zip of one, whatever else is in it.

@@ -8,6 +8,7 @@ package ntcp2link
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -75,8 +76,16 @@ func ParseKeys(b []byte) (Keys, error) {
 	if len(b) != KeysLen {
 		return Keys{}, fmt.Errorf("ntcp2: keys of %d bytes, expected %d", len(b), KeysLen)
 	}
-	return Keys{noise.NewKeyPair([32]byte(b)), [16]byte(b[32:])}, nil
+	static, iv := [32]byte(b), [16]byte(b[32:])
+	defer clear(static[:])
+	if static == [32]byte{} || iv == [16]byte{} {
+		return Keys{}, ErrZeroKeys
+	}
+	return Keys{noise.NewKeyPair(static), iv}, nil
 }
+
+// ErrZeroKeys refuses what a crash of the machine may leave of a file: keys that everybody knows.
+var ErrZeroKeys = errors.New("ntcp2: keys of zeros, which are none")
 
 // Driver is a transport.Driver.
 type Driver struct {
