@@ -25,6 +25,9 @@ type Crowd struct {
 	counts
 }
 
+// reopenAfter is the pause before a session that has ended is opened again.
+const reopenAfter = 15 * time.Second
+
 // aliveEvery is less than a router takes for idleness.
 const aliveEvery = 30 * time.Second
 
@@ -38,7 +41,7 @@ func (c *Crowd) Run(ctx context.Context) {
 	for _, dial := range c.Dials {
 		for range c.Each {
 			wg.Go(func() {
-				again(ctx, 2*time.Second, func() { c.outcome("sessions", c.stay(ctx, slots, dial)) })
+				again(ctx, reopenAfter, func() { c.outcome("sessions", c.stay(ctx, slots, dial)) })
 			})
 		}
 	}

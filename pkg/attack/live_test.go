@@ -118,6 +118,21 @@ func newLive(t *testing.T, program string) *live {
 	return l
 }
 
+// refused is what the victim has not taken since before.
+func (l *live) refused(before map[string]uint64) map[string]uint64 {
+	l.t.Helper()
+	now, err := l.Victim.Refusals(l.t.Context())
+	if err != nil {
+		l.t.Error(err)
+	}
+	for name, n := range now {
+		if now[name] -= before[name]; n == before[name] {
+			delete(now, name)
+		}
+	}
+	return now
+}
+
 // wellWithin is how soon all is to be well again, after an attack and after a restart.
 const wellWithin = time.Minute
 
@@ -145,9 +160,13 @@ func (l *live) restart() {
 
 // marker has the victim's own client ask for what the attacker wants.
 func (l *live) marker() Attack {
+	mark, err := l.hostile.Listen("tcp", netip.AddrPortFrom(hostileAt, uint16(18001+len(l.hosts))).String())
+	if err != nil {
+		l.t.Fatal(err)
+	}
 	k := &Marker{
 		Floodfill: l.floodfill, Behind: l.Victim.Info, Suspects: []*routerinfo.RouterInfo{l.Victim.Info},
-		Mark: netip.AddrPortFrom(hostileAt, 18001),
+		Mark: mark,
 	}
 	for _, r := range l.Scene.Honest {
 		l.floodfill.Learn(r.Info)
@@ -255,10 +274,12 @@ func (l *live) attack(name string, lasts time.Duration) Row {
 	}
 	ctx, quiet := l.t.Context(), min(lasts/4, 30*time.Second)
 	row := Row{Name: name, Before: l.Measure(ctx, quiet, nil)}
+	refused := l.refused(nil)
 	running := Start(ctx, a)
 	defer running.Stop()
 	begun := time.Now()
 	row.During = l.Measure(ctx, lasts*2/3, nil)
+	l.t.Logf("the victim counts: %v", l.refused(refused))
 	l.restart()
 	row.Restarted = l.well(name + ": after a restart in its midst")
 	row.During = l.Measure(ctx, lasts-time.Since(begun), row.During)

@@ -3,6 +3,7 @@ package attack
 import (
 	"context"
 	"crypto/rand"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -15,7 +16,7 @@ import (
 
 // Marker looks for the router behind a destination: it has the destination look something
 // up, for which a floodfill of the attacker's names a floodfill that nobody else knows, and
-// then asks every suspected router whether it knows that one.
+// then asks every suspected router whether it knows that one. It also looks who dials it.
 type Marker struct {
 	Floodfill *Floodfill
 	Others    []i2p.Hash // floodfills, besides
@@ -24,14 +25,24 @@ type Marker struct {
 	Behind   *routerinfo.RouterInfo // the router that it is behind
 	Suspects []*routerinfo.RouterInfo
 	Dial     func() dialFunc // from a new address each time
-	Mark     netip.AddrPort  // at which the ones that are named say to be
+	Mark     net.Listener    // at which the ones that are named say to be
 	counts
 }
 
 // Run is Attack's.
 func (k *Marker) Run(ctx context.Context) {
+	watching := make(chan struct{})
+	defer func() {
+		k.Mark.Close()
+		<-watching
+	}()
+	go func() {
+		defer close(watching)
+		k.watch()
+	}()
+	at := netip.MustParseAddrPort(k.Mark.Addr().String())
 	again(ctx, 500*time.Millisecond, func() {
-		mark, err := NewIdentity(nil, "XfR", k.Mark)
+		mark, err := NewIdentity(nil, "XfR", at)
 		if err != nil {
 			return
 		}
@@ -47,6 +58,20 @@ func (k *Marker) Run(ctx context.Context) {
 			k.count(suspect, k.knows(ctx, suspect, mark.Hash()))
 		}
 	})
+}
+
+// watch counts who dials those that were named. The last hops of the destination's tunnels do.
+func (k *Marker) watch() {
+	for {
+		c, err := k.Mark.Accept()
+		if err != nil {
+			return
+		}
+		from := netip.MustParseAddrPort(c.RemoteAddr().String()).Addr().Unmap()
+		c.Close()
+		behind := slices.ContainsFunc(k.Behind.Addresses(), func(a routerinfo.Address) bool { return a.Host() == from })
+		k.add(map[bool]string{true: "dials by the one behind", false: "dials by others"}[behind], 1)
+	}
 }
 
 func (k *Marker) count(suspect *routerinfo.RouterInfo, knows bool) {

@@ -3,6 +3,7 @@
 package attack
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -201,6 +204,26 @@ func (s *Scene) Restart(ctx context.Context) error {
 		s.Victim.Kill()
 	}
 	return s.run(ctx, s.Victim)
+}
+
+// refusals are the metrics of what a router has not taken, and has given up.
+var refusals = regexp.MustCompile(`(?m)^(i2p_\w*(?:refused|dropped|lost|evicted|removed|ended|junk|failed|requests)\w*(?:\{.*\})?) (\d+)$`)
+
+// Refusals are what the router has counted of those.
+func (r *Router) Refusals(ctx context.Context) (map[string]uint64, error) {
+	var b bytes.Buffer
+	if err := r.Metrics(ctx, &b); err != nil {
+		return nil, err
+	}
+	out := make(map[string]uint64)
+	for _, m := range refusals.FindAllStringSubmatch(b.String(), -1) {
+		n, err := strconv.ParseUint(m[2], 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		out[m[1]] = n
+	}
+	return out, nil
 }
 
 // BuildProgram builds i2p-router in a directory, unless I2P_BIN has it.
