@@ -131,7 +131,7 @@ func (n *network) add(t *testing.T, i int) {
 		DB: netdb.New(netdb.Config{
 			Self: ri.Hash(), NetID: 2, Profiles: profiles, Rand: random, SamePrefix: true, Own: own, Floodfill: floodfill,
 		}, time.Now()),
-		Env: env.Env{Rand: draw.From(random)}, Testnet: true, Info: own,
+		Env: env.Env{Rand: draw.From(random)}, Testnet: true, Info: func(int, int) *routerinfo.RouterInfo { return ri },
 		Inbound: router.Shape{Hops: 1, Quantity: 2}, Outbound: router.Shape{Hops: 1, Quantity: 2},
 	})
 	n.routers[ri.Hash()] = r

@@ -28,8 +28,14 @@ type announcer struct {
 
 // renew makes a RouterInfo of the present moment, keeps it and has it used from
 // now on. It is nil where that fails.
-func (a *announcer) renew() *routerinfo.RouterInfo {
-	ri, err := a.presence.Renew()
+func (a *announcer) renew() *routerinfo.RouterInfo { return a.use(a.presence.Renew()) }
+
+// renewKnowing is renew where it is known how much of the netDb there is.
+func (a *announcer) renewKnowing(routers, leaseSets int) *routerinfo.RouterInfo {
+	return a.use(a.presence.RenewKnowing(presence.Known{Routers: routers, LeaseSets: leaseSets}))
+}
+
+func (a *announcer) use(ri *routerinfo.RouterInfo, err error) *routerinfo.RouterInfo {
 	if err != nil {
 		a.log.Error("RouterInfo not made", "error", err)
 		return nil

@@ -177,7 +177,7 @@ func (n *Node) newRouter(env env.Env, keys *i2p.PrivateKeys) {
 		Static: noise.NewKeyPair([32]byte(keys.Crypto)), // the encryption key of our identity
 		Limits: transitLimits(s), Testnet: s.Testnet,
 		Inbound: in, Outbound: out,
-		Info: n.announcer.renew,
+		Info: n.announcer.renewKnowing,
 		Event: func(e router.Event) {
 			n.events.Publish(control.Event{Event: e.Kind, Router: hashText(e.Router), Tunnel: e.Tunnel, Owner: e.Owner, Detail: e.Detail})
 		},

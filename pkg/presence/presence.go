@@ -22,6 +22,9 @@ type Terms struct {
 	Refuses   bool // takes on no tunnels of others
 }
 
+// Known is how much of the netDb a router has: a floodfill says so (common structures, RouterInfo).
+type Known struct{ Routers, LeaseSets int }
+
 // Config is what a Presence is made of. All functions are called from those that
 // call the Presence.
 type Config struct {
@@ -41,17 +44,28 @@ type Presence struct {
 	level     atomic.Uint32 // of congestion
 	current   atomic.Pointer[routerinfo.RouterInfo]
 	presented atomic.Pointer[routerinfo.RouterInfo]
+	known     atomic.Pointer[Known]
 	other     time.Time // since when the load has asked for another level
 }
 
 // New makes a Presence that has no RouterInfo yet.
-func New(cfg Config) *Presence { return &Presence{cfg: cfg} }
+func New(cfg Config) *Presence {
+	p := &Presence{cfg: cfg}
+	p.known.Store(new(Known))
+	return p
+}
 
 // presentedEarlier is by how much the RouterInfo that peers get with a session
 // is older than the published one, which says the same. A floodfill passes a
 // stored RouterInfo on only where it is newer than what it has (network
 // database, "Flooding"), and the session with it begins before the store.
 const presentedEarlier = time.Second
+
+// RenewKnowing is Renew where it is known how much of the netDb there is.
+func (p *Presence) RenewKnowing(k Known) (*routerinfo.RouterInfo, error) {
+	p.known.Store(&k)
+	return p.Renew()
+}
 
 // Renew makes a RouterInfo of the present moment, to be used from now on.
 func (p *Presence) Renew() (*routerinfo.RouterInfo, error) {
@@ -77,14 +91,20 @@ func (p *Presence) Presented() *routerinfo.RouterInfo { return p.presented.Load(
 
 func (p *Presence) build(now time.Time) (*routerinfo.RouterInfo, error) {
 	var hosts []netip.Addr
-	if !p.cfg.Terms().Hidden {
+	terms := p.cfg.Terms()
+	if !terms.Hidden {
 		hosts = p.cfg.Hosts()
+	}
+	options := map[string]string{
+		"caps": p.Caps(), "netId": strconv.Itoa(p.cfg.NetID), "router.version": p.cfg.Version,
+	}
+	if terms.Floodfill {
+		known := p.known.Load()
+		options["netdb.knownRouters"], options["netdb.knownLeaseSets"] = strconv.Itoa(known.Routers), strconv.Itoa(known.LeaseSets)
 	}
 	return routerinfo.Build(routerinfo.BuildConfig{
 		Keys: p.cfg.Keys, Published: i2p.DateOf(now), Addresses: p.cfg.Addresses(hosts),
-		Options: map[string]string{
-			"caps": p.Caps(), "netId": strconv.Itoa(p.cfg.NetID), "router.version": p.cfg.Version,
-		},
+		Options: options,
 	})
 }
 

@@ -350,7 +350,8 @@ func (ml *mail) learnt(ri *routerinfo.RouterInfo, stored netdb.Stored, out netdb
 
 // publishInfo makes our RouterInfo anew and publishes it.
 func (ml *mail) publishInfo() {
-	if ri := ml.cfg.Info(); ri != nil {
-		ml.perform(ml.parties.self, ml.parties.self.segment.PublishRouterInfo(ml.now, ri))
+	own := ml.parties.self.segment
+	if ri := ml.cfg.Info(ml.cfg.DB.Len(), own.Stats().LeaseSets); ri != nil {
+		ml.perform(ml.parties.self, own.PublishRouterInfo(ml.now, ri))
 	}
 }

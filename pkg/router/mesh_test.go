@@ -140,7 +140,7 @@ func (m *mesh) add(i int, adjust func(i int, c *Config, db *netdb.Config)) {
 	if cfg.Inbound == (Shape{}) {
 		cfg.Inbound, cfg.Outbound = Shape{Hops: 2, Quantity: 2}, Shape{Hops: 2, Quantity: 2}
 	}
-	cfg.Info, cfg.DB = own, netdb.New(db, m.now)
+	cfg.Info, cfg.DB = func(int, int) *routerinfo.RouterInfo { return own() }, netdb.New(db, m.now)
 	r := New(cfg)
 	m.routers = append(m.routers, r)
 	m.infos = append(m.infos, ri)

@@ -108,8 +108,9 @@ type Config struct {
 	// TransitKBps is what we say to have for a tunnel of others, in KB per
 	// second (proposal 168); 0 says nothing.
 	TransitKBps int
-	// Info makes a RouterInfo of the present moment, to be published.
-	Info func() *routerinfo.RouterInfo
+	// Info makes a RouterInfo of the present moment, to be published; what is known of the
+	// netDb is for it to tell.
+	Info func(routers, leaseSets int) *routerinfo.RouterInfo
 	// Event is told of changes; it must not block.
 	Event func(Event)
 }

@@ -48,7 +48,7 @@ func (n *Net) AddRouter(number int, cfg RouterConfig) (*Router, error) {
 		return nil, err
 	}
 	r := new(Router)
-	made := func() *routerinfo.RouterInfo {
+	made := func(int, int) *routerinfo.RouterInfo {
 		ri, err := Info(keys, cfg.Addr, cfg.Caps, n.Now())
 		if err != nil {
 			panic(err) // the first was made of the same
