@@ -34,6 +34,8 @@ func (s *Server) become(w http.ResponseWriter, r *http.Request, sess *session, s
 	s.counts.streamsOpened.Add(1)
 	s.counts.streams.Add(1)
 	defer s.counts.streams.Add(-1)
+	s.counts.active.Add(-1) // it is no request any more: peers open streams, and keep them as long as they like
+	defer s.counts.active.Add(1)
 	remote := stream.Remote()
 	fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n%s: %s\r\n%s: %s\r\n%s: %t\r\n\r\n",
 		control.UpgradeProtocol,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"testing"
 
 	"i2ptoolkit/pkg/control"
@@ -189,5 +190,32 @@ func TestResetIsTheReason(t *testing.T) {
 	dialing.Close()
 	if _, err := acceptor.Result(ctx); fmt.Sprint(err) != "from the peer: "+controltest.ErrReset.Error() {
 		t.Errorf("the reason: %v", err)
+	}
+}
+
+// TestStreamsAreNoRequests: peers who open many streams keep nobody from the router.
+func TestStreamsAreNoRequests(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	srv, err := server.New(server.Config{Path: path, Node: &controltest.Node{}, Limits: server.Limits{Requests: 4}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	c := client.New(path)
+	t.Cleanup(c.Close)
+	streams(t, ctx, c) // with their sessions these were four requests
+	if _, err := c.Status(ctx); err != nil {
+		t.Error(err)
+	}
+	if st := srv.Stats(); st.Streams != 2 {
+		t.Errorf("%d streams", st.Streams)
 	}
 }
