@@ -195,7 +195,7 @@ func TestRemoteFlood(t *testing.T) {
 }
 
 // newSet is the lease set of a new destination.
-func newSet(t *testing.T, random *rand.ChaCha8, now time.Time) leaseset.Set {
+func newSet(t testing.TB, random *rand.ChaCha8, now time.Time) leaseset.Set {
 	t.Helper()
 	keys, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, random)
 	if err != nil {

@@ -126,3 +126,23 @@ func FuzzRouterInfoGzip(f *testing.F) {
 		}
 	})
 }
+
+// FuzzDeliveryStatus: what parses has one length, and marshals back.
+func FuzzDeliveryStatus(f *testing.F) {
+	f.Add(DeliveryStatus{MessageID: 1, Timestamp: 2}.AppendTo(nil))
+	f.Add(make([]byte, DeliveryStatusLen+1))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := ParseDeliveryStatus(b)
+		if (err == nil) != (len(b) == DeliveryStatusLen) {
+			t.Fatalf("%d bytes: %v", len(b), err)
+		}
+		if err != nil {
+			if s != (DeliveryStatus{}) {
+				t.Fatal("a value and an error")
+			}
+			return
+		}
+		same(t, b, s.AppendTo(nil))
+	})
+}

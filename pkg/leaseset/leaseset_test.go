@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -282,6 +283,26 @@ func TestParseRefuses(t *testing.T) {
 		clear(c)
 		if !bytes.Equal(s.Bytes(), b) || s.Verify(testTime) != nil {
 			t.Error("a set refers to the bytes it was parsed from")
+		}
+	}
+}
+
+// TestSeventeenLeases: a set that says it has more leases than MaxLeases, and has them, is
+// refused; the same of one less is not.
+func TestSeventeenLeases(t *testing.T) {
+	for _, n := range []int{MaxLeases - 1, MaxLeases} {
+		c := config2(t, testKeys(t, sign.EdDSA_SHA512_Ed25519, i2p.CryptoX25519))
+		c.Leases = testLeases(n, time.Minute)
+		b := build2(t, c).Bytes()
+		const signature, lease = 64, 40
+		leases := len(b) - signature - n*lease
+		if int(b[leases-1]) != n {
+			t.Fatalf("%d leases are written as %d", n, b[leases-1])
+		}
+		more := slices.Insert(bytes.Clone(b), leases, b[leases:leases+lease]...)
+		more[leases-1]++
+		if s, err := Parse(TypeLeaseSet2, more); (err == nil) != (n+1 <= MaxLeases) || err != nil && s != nil {
+			t.Errorf("%d leases: %v", n+1, err)
 		}
 	}
 }

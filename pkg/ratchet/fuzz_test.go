@@ -82,3 +82,33 @@ func FuzzOpenRouter(f *testing.F) {
 		}
 	})
 }
+
+// FuzzOpenTagged opens bytes under a key that the sender knows too: those who answer a lookup
+// do. So the input is sealed first, and its payload section is what the fuzzer makes of it;
+// then it is opened as it is.
+func FuzzOpenTagged(f *testing.F) {
+	key, tag := [32]byte{1}, [tagLen]byte{2}
+	f.Add([]byte{})
+	f.Add(make([]byte, tagLen+macLen))
+	f.Add(appendPadding(appendCloves(appendDateTime(nil, start), []i2np.Clove{clove("x")}), 0, 9))
+	f.Add(appendCloves(nil, []i2np.Clove{clove("x"), clove("y"), clove("z")}))
+	sealed, err := SealTagged(newEnd(f, 1, Config{}).random, key, tag, []i2np.Clove{clove("x")})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sealed)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, body := range [][]byte{
+			bytes.Clone(b),
+			sealAEAD(&key, 0, append(append(make([]byte, 0, tagLen+len(b)+macLen), tag[:]...), b...)),
+		} {
+			o, err := OpenTagged(key, body)
+			switch {
+			case (o == nil) == (err == nil):
+				t.Fatalf("%v, %v", o, err)
+			case err == nil && (o.Kind != OneTime || o.From != [32]byte{} || len(o.Cloves) > 64):
+				t.Fatalf("%+v", o)
+			}
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/sign"
@@ -68,41 +69,107 @@ func FuzzParsePacket(f *testing.F) {
 	})
 }
 
+// signed writes a packet with its sender's signature.
+func signed(t testing.TB, by *i2p.PrivateKeys, p streaming.Packet) []byte {
+	p.Signature = make([]byte, 64)
+	raw := p.AppendTo(nil)
+	sig, err := by.Sign(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(raw[len(raw)-len(p.Payload)-len(sig):], sig)
+	return raw
+}
+
+// fuzzed is a Mux with a stream from a peer and one to it, which is always the same.
+type fuzzed struct {
+	w        *network
+	a        *node
+	sides    []*side
+	own, far [2]uint32 // stream ids of the two
+}
+
+// newFuzzed makes one. The peer's SYN, and its answer to ours, were signed before; before the
+// answer is known it is nil.
+func newFuzzed(t testing.TB, keys *i2p.PrivateKeys, peer i2p.Destination, syn, answer []byte) *fuzzed {
+	z := &fuzzed{w: newNetwork(t, 1), far: [2]uint32{1 << 20, 1 << 21}}
+	z.w.blank = true
+	z.a = z.w.add(streaming.Config{Keys: keys})
+	c, err := z.a.mux.Open(z.w.now, peer, streaming.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	z.sides = append(z.sides, z.a.side(c))
+	z.handle(syn)
+	z.sides = append(z.sides, z.a.accepted...)
+	if len(z.sides) != 2 {
+		t.Fatal("the SYN of a peer is not taken")
+	}
+	for i, s := range z.sides {
+		z.own[i], s.toSend = s.conn.ID(), 8000
+	}
+	z.pass(0)
+	if answer != nil {
+		z.handle(answer)
+		z.pass(50 * time.Millisecond)
+	}
+	return z
+}
+
+func (z *fuzzed) handle(raw []byte) {
+	z.a.mux.Handle(z.w.now, datagram.Header{Protocol: datagram.Streaming}.AppendStored(nil, raw))
+}
+
+// pass lets time pass, and has the applications and the Mux do what there is to do.
+func (z *fuzzed) pass(d time.Duration) {
+	z.w.now = z.w.now.Add(d)
+	z.a.mux.Tick(z.w.now)
+	z.w.work(z.a, z.sides)
+}
+
 // FuzzMux feeds a Mux with packets derived from the input: stream ids and
-// numbers that mean something to it, options and payload as they come.
+// numbers that mean something to it, options and payload as they come. A second holds
+// thousands of them: what has to be signed is signed once, and there is no network.
 func FuzzMux(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Add(bytes.Repeat([]byte{1, 1, 0, 64, 0, 2, 0, 0}, 20))
 	f.Add(bytes.Repeat([]byte{3, 9, 2, 0, 7, 0xff, 0xff, 1, 5}, 30))
-	peer, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, rand.NewChaCha8([32]byte{3}))
-	if err != nil {
-		f.Fatal(err)
+	f.Add(bytes.Repeat([]byte{8, 1, 1, 0, 0, 0, 0, 0, 0, 40, 200, 2, 1, 0, 0, 0, 0, 0, 0, 40, 200}, 8))
+	var keys [2]*i2p.PrivateKeys
+	for i := range keys {
+		var err error
+		keys[i], err = i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, rand.NewChaCha8([32]byte{byte(i)}))
+		if err != nil {
+			f.Fatal(err)
+		}
+	}
+	own, peer := keys[0], keys[1]
+	begin := streaming.Packet{
+		ReceiveStreamID: 1 << 21, From: peer.Destination(),
+		Flags: streaming.Synchronize | streaming.FromIncluded | streaming.SignatureIncluded | streaming.NoAck,
+	}
+	syn := signed(f, peer, begin)
+	first := newFuzzed(f, own, peer.Destination(), syn, nil)
+	begin.SendStreamID, begin.ReceiveStreamID, begin.Flags = first.own[0], first.far[0], begin.Flags&^streaming.NoAck
+	answer := signed(f, peer, begin)
+	if z := newFuzzed(f, own, peer.Destination(), syn, answer); !z.sides[0].established {
+		f.Fatal("the answer of a peer is not taken")
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		w := newNetwork(t, 1)
-		a, b := w.add(streaming.Config{}), w.add(streaming.Config{Keys: peer})
-		w.connect(a, b, plain, plain)
-		s, _ := opened(t, w, a, b)
-		s.toSend = 30000
-		w.idle(time.Millisecond, s)
-		a.mux.Handle(w.now, in)
-		a.mux.Handle(w.now, datagram.Header{Protocol: datagram.Streaming}.AppendStored(nil, in))
-		var far uint32
-		w.tap = func(from, _ *node, payload []byte) bool {
-			if from == a {
-				far = peek(t, payload).SendStreamID
-			}
-			return false
-		}
+		held := buf.InUse()
+		z := newFuzzed(t, own, peer.Destination(), syn, answer)
+		z.handle(in)
+		z.a.mux.Handle(z.w.now, in)
 		next := func() (v byte) {
 			if len(in) > 0 {
 				v, in = in[0], in[1:]
 			}
 			return v
 		}
-		for len(in) > 0 {
-			p := streaming.Packet{SendStreamID: s.conn.ID(), ReceiveStreamID: far}
+		for packets := 0; len(in) > 0 && packets < 64; packets++ {
 			kind := next()
+			of := int(kind >> 3 & 1)
+			p := streaming.Packet{SendStreamID: z.own[of], ReceiveStreamID: z.far[of], From: peer.Destination()}
 			if kind&1 != 0 {
 				p.SendStreamID = uint32(kind >> 4)
 			}
@@ -110,31 +177,29 @@ func FuzzMux(f *testing.F) {
 				p.ReceiveStreamID = uint32(kind >> 5)
 			}
 			p.SequenceNum, p.AckThrough = uint32(next()), uint32(next())
-			p.Flags = streaming.Flags(next())<<8 | streaming.Flags(next())
+			p.Flags = (streaming.Flags(next())<<8 | streaming.Flags(next())) &^ streaming.OfflineSignature
 			p.Delay, p.MaxPacketSize = uint16(next())<<8|uint16(next()), uint16(next())
 			for range next() % 20 {
 				p.NACKs = append(p.NACKs, 0, 0, 0, next())
 			}
-			p.From = peer.Destination()
-			p.Flags &^= streaming.OfflineSignature
-			if p.Flags.Has(streaming.SignatureIncluded) {
-				p.Signature = make([]byte, 64)
-			}
 			p.Payload = bytes.Repeat([]byte{kind}, int(next()))
-			raw := p.AppendTo(nil)
-			if kind&4 != 0 && p.Signature != nil {
-				sig, err := peer.Sign(raw)
-				if err != nil {
-					t.Fatal(err)
-				}
-				copy(raw[len(raw)-len(p.Payload)-64:], sig)
+			var raw []byte
+			switch {
+			case !p.Flags.Has(streaming.SignatureIncluded):
+				raw = p.AppendTo(nil)
+			case kind&4 != 0:
+				raw = signed(t, peer, p)
+			default:
+				p.Signature = make([]byte, 64)
+				raw = p.AppendTo(nil)
 			}
-			a.mux.Handle(w.now, datagram.Header{Protocol: datagram.Streaming}.AppendStored(nil, raw))
-			w.idle(time.Duration(next())*time.Millisecond, s)
+			z.handle(raw)
+			z.pass(time.Duration(next()) * time.Millisecond)
 		}
-		w.idle(time.Hour, s)
-		if st := s.conn.Stats(); st.InFlight < 0 || st.Unread < 0 || st.Reassembly < 0 || st.Queued < 0 {
-			t.Fatalf("%+v", st)
+		z.a.mux.Shutdown()
+		z.pass(0)
+		if n, b := z.a.mux.Len(), buf.InUse()-held; n != 0 || b != 0 {
+			t.Fatalf("%d streams and %d buffers are left", n, b)
 		}
 	})
 }
