@@ -21,6 +21,9 @@ func (b *Bucket) Take(now time.Time, n, rate, burst float64) bool {
 	return true
 }
 
+// Left is how many tokens there are.
+func (b *Bucket) Left(now time.Time, rate, burst float64) float64 { return b.left(now, rate, burst) }
+
 // Full reports whether the bucket is as good as a new one.
 func (b *Bucket) Full(now time.Time, rate, burst float64) bool {
 	return b.left(now, rate, burst) >= burst

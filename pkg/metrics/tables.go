@@ -51,6 +51,7 @@ func tunnelRows() []row {
 		{"tunnel_tests_total", "Tests of our own tunnels.", "result", "ok=TestsOK failed=TestsFailed"},
 		{"transit_tunnels", "Tunnels that we carry for others.", "", "Transit"},
 		{"transit_requests_total", "Tunnels that others asked us to carry.", "result", "accepted=TransitAccepted refused=TransitRefused"},
+		{"transit_gave_way_total", "Tunnels of others that were dropped for those of others who have fewer.", "", "TransitGaveWay"},
 		{"transit_messages_total", "Messages carried for others.", "", "TransitMessages"},
 		{"transit_bytes_total", "Bytes carried for others.", "", "TransitBytes"},
 		{"tunnel_end_messages_total", "Tunnel messages that came to the end of a tunnel, of ours or of others.", "", "Endpoints.Received"},

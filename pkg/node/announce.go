@@ -80,8 +80,12 @@ func (a *announcer) watch(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if busy, congested := a.transport.Pressure(); a.presence.Look(busy, congested) {
-			a.log.Info("congestion has changed", "busy_peers", busy, "congested_peers", congested, "caps", a.presence.Caps())
+		var links, transit presence.Load
+		links.All, links.Bad = a.transport.Pressure()
+		transit.All, transit.Bad = a.router.TransitLoad()
+		if a.presence.Look(links, transit) {
+			a.log.Info("congestion has changed", "busy_peers", links.All, "congested_peers", links.Bad,
+				"tunnels_asked", transit.All, "tunnels_refused", transit.Bad, "caps", a.presence.Caps())
 			a.router.Republish()
 		}
 	}

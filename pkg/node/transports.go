@@ -31,6 +31,7 @@ func (n *Node) newTransport(env *env.Whole) (err error) {
 		BandwidthIn: s.Bandwidth.In << 10, BandwidthOut: s.Bandwidth.Out << 10,
 		OurInfo:      n.announcer.presence.Presented,
 		Wanted:       func(peer i2p.Hash) bool { return n.router.Peers().Wants(peer) },
+		Carries:      func(peer i2p.Hash) bool { return n.router.Peers().Carries(peer) },
 		LocalAllowed: s.Testnet,
 		Events:       n.transportEvents(),
 	})

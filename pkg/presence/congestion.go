@@ -2,7 +2,7 @@ package presence
 
 import "time"
 
-// How often the load of our links is to be looked at, and for how long it must
+// How often our load is to be looked at, and for how long it must
 // be higher or lower before we say so: a RouterInfo lives for long, and reaches
 // many.
 const (
@@ -12,8 +12,9 @@ const (
 )
 
 // The levels of congestion that a router publishes (proposal 162): of its busy
-// neighbours half, or nearly all, take less than is sent to them. One or two
-// slow ones are their own fault.
+// neighbours half, or nearly all, take less than is sent to them, or of those who
+// ask for a tunnel, and have few, half or nearly all are refused. One or two are
+// their own fault.
 const (
 	none   = 0
 	medium = 'D'
@@ -22,21 +23,24 @@ const (
 	mediumLeast, highLeast = 3, 5
 )
 
-func levelOf(busy, congested int) byte {
+// Load is how many of something there are, and how many of them fare badly.
+type Load struct{ All, Bad int }
+
+func (l Load) level() byte {
 	switch {
-	case congested >= highLeast && congested*10 >= busy*9:
+	case l.Bad >= highLeast && l.Bad*10 >= l.All*9:
 		return high
-	case congested >= mediumLeast && congested*2 >= busy:
+	case l.Bad >= mediumLeast && l.Bad*2 >= l.All:
 		return medium
 	}
 	return none
 }
 
-// Look takes what the links are like now, how many are busy and how many of
-// them congested, and reports whether we say something else of it than before:
-// then a new RouterInfo is due. One goroutine calls it, every LookEvery.
-func (p *Presence) Look(busy, congested int) (changed bool) {
-	now, was, want := p.cfg.Now(), byte(p.level.Load()), levelOf(busy, congested)
+// Look takes what the busy links are like now, and what became of those who asked
+// for tunnels, and reports whether we say something else of it than before: then a
+// new RouterInfo is due. One goroutine calls it, every LookEvery.
+func (p *Presence) Look(links, transit Load) (changed bool) {
+	now, was, want := p.cfg.Now(), byte(p.level.Load()), max(links.level(), transit.level())
 	if want == was {
 		p.other = time.Time{}
 		return false

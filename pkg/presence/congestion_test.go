@@ -29,23 +29,27 @@ func TestCongestion(t *testing.T) {
 	s := someone{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	p := s.presence()
 	for i, step := range []struct {
-		busy, congested int
-		lasts           time.Duration
-		level           byte // at the end
+		busy, congested, refused int
+		lasts                    time.Duration
+		level                    byte // at the end
 	}{
-		{20, 2, 10 * time.Minute, none},
-		{2, 2, 10 * time.Minute, none}, // slow peers, not a slow router
-		{20, 10, time.Minute, none},    // a moment
-		{20, 0, time.Minute, none},
-		{20, 10, 3 * time.Minute, medium},
-		{20, 19, 3 * time.Minute, high},
-		{20, 0, 4 * time.Minute, high},
-		{20, 19, time.Minute, high},
-		{20, 0, 6 * time.Minute, none},
+		{20, 2, 0, 10 * time.Minute, none},
+		{2, 2, 0, 10 * time.Minute, none}, // slow peers, not a slow router
+		{20, 10, 0, time.Minute, none},    // a moment
+		{20, 0, 0, time.Minute, none},
+		{20, 10, 0, 3 * time.Minute, medium},
+		{20, 19, 0, 3 * time.Minute, high},
+		{20, 0, 0, 4 * time.Minute, high},
+		{20, 19, 0, time.Minute, high},
+		{20, 0, 0, 6 * time.Minute, none},
+		{20, 0, 14, 3 * time.Minute, none},
+		{20, 0, 15, 3 * time.Minute, medium}, // of those who asked for tunnels
+		{20, 19, 15, 3 * time.Minute, high},
+		{0, 0, 0, 6 * time.Minute, none},
 	} {
 		for end := s.now.Add(step.lasts); s.now.Before(end); s.now = s.now.Add(LookEvery) {
 			before := p.level.Load()
-			if changed := p.Look(step.busy, step.congested); changed != (p.level.Load() != before) {
+			if changed := p.Look(Load{step.busy, step.congested}, Load{30, step.refused}); changed != (p.level.Load() != before) {
 				t.Errorf("step %d: Look says %v", i, changed)
 			}
 		}

@@ -1,7 +1,6 @@
 package router
 
 import (
-	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/ratchet"
@@ -12,7 +11,7 @@ import (
 type opener struct {
 	*core
 	parties *parties
-	limit   sourceLimit     // of what is sealed to the identity
+	limit   *rateLimit      // of what is sealed to the identity
 	router  *ratchet.Router // its key
 }
 
@@ -21,17 +20,14 @@ func newOpener(c *core, parties *parties) *opener {
 	return &opener{
 		core: c, parties: parties,
 		router: ratchet.NewRouter(ratchet.RouterConfig{Static: c.cfg.Static, NewPerSecond: int(rate)}),
-		limit: sourceLimit{
-			rate: rate / 4, burst: rate / 2, allRate: rate, allBurst: rate,
-			maxSources: maxSources, sources: make(map[i2p.Hash]*bucket.Bucket),
-		},
+		limit:  newRateLimit(rate, rate),
 	}
 }
 
 // open opens garlic that is sealed to our identity's key. The answer to a
 // question that named a tunnel is none, and takes as long to be found out.
 func (o *opener) open(from i2p.Hash, m i2np.Message) []i2np.Clove {
-	if !o.limit.allow(o.now, from) {
+	if !o.limit.allow(o.now, o.source(from)) {
 		o.counts.GarlicLimited++
 		return nil
 	}

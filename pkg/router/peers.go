@@ -37,6 +37,16 @@ func (ps Peers) Wants(peer i2p.Hash) bool {
 	return ps.r.ends.wanted.peers[peer] > 0
 }
 
+// Carries reports whether we carry living tunnels of others to or from a peer.
+func (ps Peers) Carries(peer i2p.Hash) bool {
+	lively := ps.r.transit.lively.Load()
+	if lively == nil {
+		return false
+	}
+	_, ok := (*lively)[peer]
+	return ok
+}
+
 // Up tells of the first session with a peer.
 func (ps Peers) Up(by netdb.Sender) {
 	r := ps.r

@@ -59,9 +59,7 @@ type Transport interface {
 type Limits struct {
 	Inbox          int           // messages that wait for the loop; 16384
 	TransitTunnels int           // tunnels of others; 10000, negative for none
-	TransitPerPeer int           // of them, asked for by one previous hop; 1000
-	BuildsPerPeer  float64       // build requests a second from one peer; 20
-	BuildsPerSec   float64       // and from all; 200
+	BuildsPerSec   float64       // build requests of others a second; 200
 	GarlicPerSec   float64       // garlic messages to the router a second; 500
 	BuildTimeout   time.Duration // of our own tunnels; 10 s
 	BuildEvery     time.Duration // between two of our own builds, after a few at once; 250 ms
@@ -73,12 +71,6 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.TransitTunnels == 0 {
 		l.TransitTunnels = 10000
-	}
-	if l.TransitPerPeer == 0 {
-		l.TransitPerPeer = 1000
-	}
-	if l.BuildsPerPeer == 0 {
-		l.BuildsPerPeer = 20
 	}
 	if l.BuildsPerSec == 0 {
 		l.BuildsPerSec = 200
@@ -147,6 +139,7 @@ type Counts struct {
 	BuildsAccepted, BuildsRefused, BuildsExpired uint64
 	BuildsHeld                                   uint64 // a destination's, for want of a tunnel to go through
 	TransitAccepted, TransitRefused              uint64
+	TransitGaveWay                               uint64 // tunnels of others that were dropped for those of others
 	TransitMessages, TransitBytes                uint64
 	Malformed, Expired, Unknown, Undecryptable   uint64
 	Strayed                                      uint64 // answers that came in another way than the one that was named

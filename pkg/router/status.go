@@ -107,6 +107,17 @@ func (r *Router) Republish() {
 	})
 }
 
+// TransitLoad tells how many tunnels those have asked for who hold few of what we
+// carry, and how many of these were refused, since it was asked last. Who holds
+// much is refused for that, and says nothing of how we are.
+func (r *Router) TransitLoad() (asked, refused int) {
+	r.within(func() {
+		l := r.transit.takeLoad()
+		asked, refused = l.asked, l.refused
+	})
+	return asked, refused
+}
+
 // StopTransit takes on no more tunnels of others.
 func (r *Router) StopTransit() { r.in.Call(func() { r.transit.stopping = true }) }
 

@@ -2,12 +2,13 @@ package router
 
 import (
 	"sort"
+	"sync/atomic"
 	"time"
 
-	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/ratchet"
 	"i2ptoolkit/pkg/tunnel"
 )
@@ -19,14 +20,24 @@ type transit struct {
 	opener   tunnel.Opener
 	budget   *tunnel.Budget
 	hops     map[uint32]*transitHop
-	perPeer  map[i2p.Hash]int
-	requests sourceLimit
-	oldest   []*transitHop // in the order of their expiry
-	swept    time.Time     // when the endpoints were last gone through
-	batch    tunnel.Batch  // work that forward completes
-	out      []tunnel.Out  // what the last forward returned
+	requests *rateLimit
+	shares   shares
+	load     transitLoad
+	lively   atomic.Pointer[map[i2p.Hash]struct{}] // who is next to us in tunnels that carry something
+	swept    time.Time                             // when the endpoints were last gone through
+	batch    tunnel.Batch                          // work that forward completes
+	out      []tunnel.Out                          // what the last forward returned
 	left     []tunnel.Delivery
 	stopping bool // no more tunnels
+}
+
+// transitLoad is how many tunnels sources have asked for that hold few, and how
+// many of these found no room, since it was asked for last.
+type transitLoad struct{ asked, refused int }
+
+func (t *transit) takeLoad() (l transitLoad) {
+	l, t.load = t.load, l
+	return l
 }
 
 // transitHop is our part in one tunnel of somebody's: exactly one of the
@@ -34,12 +45,15 @@ type transit struct {
 type transitHop struct {
 	id          uint32
 	role        tunnel.Role
-	from        i2p.Hash // who handed us the request
+	from        i2p.Hash        // who handed us the request
+	networks    origin.Networks // and comes from there
 	next        i2p.Hash
+	weight      int // among the shares
 	participant *tunnel.Participant
 	gateway     *tunnel.Gateway
 	endpoint    *tunnel.Endpoint
 	created     time.Time
+	used        time.Time
 	expires     time.Time
 	messages    uint64
 	bytes       uint64
@@ -50,17 +64,12 @@ type transitHop struct {
 const transitGrace = time.Minute
 
 func newTransit(c *core, budget *tunnel.Budget, owned func(uint32) bool) *transit {
-	l := c.cfg.Limits
+	rate := c.cfg.Limits.BuildsPerSec
 	return &transit{
 		core: c, owned: owned, budget: budget,
-		opener:  tunnel.Opener{Us: c.cfg.Hash, Static: c.cfg.Static, Replay: tunnel.NewReplayFilter(0)},
-		hops:    make(map[uint32]*transitHop),
-		perPeer: make(map[i2p.Hash]int),
-		requests: sourceLimit{
-			rate: l.BuildsPerPeer, burst: 2 * l.BuildsPerPeer,
-			allRate: l.BuildsPerSec, allBurst: 2 * l.BuildsPerSec,
-			maxSources: maxSources, sources: make(map[i2p.Hash]*bucket.Bucket),
-		},
+		opener:   tunnel.Opener{Us: c.cfg.Hash, Static: c.cfg.Static, Replay: tunnel.NewReplayFilter(0)},
+		hops:     make(map[uint32]*transitHop),
+		requests: newRateLimit(rate, 2*rate),
 	}
 }
 
@@ -71,7 +80,8 @@ func (t *transit) carries(id uint32) bool { return t.hops[id] != nil }
 // granted. What cannot be read is dropped; what can is answered, honestly, but
 // with the one code that tells least (Tunnel Creation: reject with 30).
 func (t *transit) request(from i2p.Hash, m i2np.Message) *tunnel.Request {
-	if !t.requests.allow(t.now, from) {
+	source := t.source(from)
+	if !t.requests.allow(t.now, source) {
 		t.counts.BuildsLimited++
 		return nil
 	}
@@ -85,12 +95,19 @@ func (t *transit) request(from i2p.Hash, m i2np.Message) *tunnel.Request {
 	if req.Bandwidth != (tunnel.Bandwidth{}) {
 		options = tunnel.ReplyOptions(t.cfg.TransitKBps)
 	}
-	granted := t.accept(from, req)
+	modest := t.shares.modest(source, t.cfg.Limits.TransitTunnels)
+	if modest {
+		t.load.asked++
+	}
+	granted := t.accept(from, source, req)
 	if granted {
 		t.counts.TransitAccepted++
 	} else {
 		code, options = tunnel.RejectBandwidth, nil
 		t.counts.TransitRefused++
+		if modest {
+			t.load.refused++
+		}
 	}
 	answer, err := req.Answer(t.now, t.rand, code, options)
 	switch {
@@ -123,21 +140,21 @@ func (t *transit) answer(req *tunnel.Request, answer i2np.Message) {
 	t.toTunnel(req.NextRouter, req.NextTunnel, t.message(i2np.GarlicType, i2np.AppendGarlic(nil, body)))
 }
 
-// accept makes us a hop, unless a limit is reached.
-func (t *transit) accept(from i2p.Hash, req *tunnel.Request) bool {
+// accept makes us a hop, unless there is no room.
+func (t *transit) accept(from i2p.Hash, source origin.Networks, req *tunnel.Request) bool {
 	switch {
-	case t.stopping || len(t.hops) >= t.cfg.Limits.TransitTunnels:
-		return false
-	case t.perPeer[from] >= t.cfg.Limits.TransitPerPeer:
+	case t.stopping:
 		return false
 	case req.Role != tunnel.RoleEndpoint && t.cfg.Transport.Congested(req.NextRouter):
 		return false // its tunnel would be a slow one, and slow the others
 	case t.carries(req.ReceiveTunnel) || t.owned(req.ReceiveTunnel):
 		return false
+	case !t.makeRoom(source):
+		return false
 	}
 	h := &transitHop{
-		id: req.ReceiveTunnel, role: req.Role, from: from, next: req.NextRouter,
-		created: t.now, expires: t.now.Add(tunnel.Lifetime + transitGrace),
+		id: req.ReceiveTunnel, role: req.Role, from: from, networks: source, next: req.NextRouter,
+		created: t.now, used: t.now, expires: t.now.Add(tunnel.Lifetime + transitGrace),
 	}
 	switch req.Role {
 	case tunnel.RoleGateway:
@@ -148,25 +165,42 @@ func (t *transit) accept(from i2p.Hash, req *tunnel.Request) bool {
 		h.participant = req.NewParticipant(t.rand)
 	}
 	t.hops[h.id] = h
-	t.oldest = append(t.oldest, h)
-	t.perPeer[from]++
+	t.shares.add(h)
+	return true
+}
+
+// makeRoom reports whether there is room for one more tunnel of a source. Another
+// may be dropped for it.
+func (t *transit) makeRoom(from origin.Networks) bool {
+	limit := t.cfg.Limits.TransitTunnels
+	if len(t.hops) < limit && t.shares.fits(from, limit) {
+		return true
+	}
+	if limit < 0 || len(t.hops) > limit { // it was lowered since
+		return false
+	}
+	h := t.shares.givesWay(t.now, t.rand, from)
+	if h == nil {
+		return false
+	}
+	t.drop(h)
+	t.counts.TransitGaveWay++
 	return true
 }
 
 // tick drops tunnels whose time is over and returns when the next one's is.
 func (t *transit) tick() time.Time {
-	n := 0
-	for n < len(t.oldest) && !t.now.Before(t.oldest[n].expires) {
-		t.drop(t.oldest[n])
-		n++
+	for len(t.shares.list) > 0 && !t.now.Before(t.shares.list[0].expires) {
+		t.drop(t.shares.list[0])
 	}
-	t.oldest = t.oldest[n:]
-	if len(t.oldest) == 0 {
-		t.oldest = nil // let go of the array
+	if next := t.shares.look(t.now); next != nil {
+		t.lively.Store(&next)
+	}
+	if len(t.shares.list) == 0 {
 		return time.Time{}
 	}
 	t.sweep()
-	return deadline.Earliest(t.oldest[0].expires, t.now.Add(10*time.Second))
+	return deadline.Earliest(t.shares.list[0].expires, t.now.Add(10*time.Second))
 }
 
 // sweepEvery is how often the fragments that wait at endpoints are looked at: there
@@ -179,7 +213,7 @@ func (t *transit) sweep() {
 		return
 	}
 	t.swept = t.now
-	for _, h := range t.oldest {
+	for _, h := range t.shares.list {
 		if h.endpoint != nil {
 			h.endpoint.Expire(t.now)
 		}
@@ -191,16 +225,17 @@ func (t *transit) drop(h *transitHop) {
 		h.endpoint.Close()
 	}
 	delete(t.hops, h.id)
-	if t.perPeer[h.from]--; t.perPeer[h.from] <= 0 {
-		delete(t.perPeer, h.from)
-	}
+	t.shares.remove(h)
 }
 
 func (t *transit) close() {
-	for _, h := range t.oldest {
-		t.drop(h)
+	for _, h := range t.hops {
+		if h.endpoint != nil {
+			h.endpoint.Close()
+		}
 	}
-	t.oldest = nil
+	clear(t.hops)
+	t.shares = shares{}
 }
 
 // data handles a message between two hops of a tunnel. It takes ownership.
@@ -274,6 +309,7 @@ func (t *transit) leave(e *tunnel.Endpoint, m i2np.Message) {
 }
 
 func (h *transitHop) count(c *core, messages int) {
+	h.used = c.now
 	h.messages += uint64(messages)
 	h.bytes += uint64(messages) * i2np.TunnelDataLen
 	c.counts.TransitMessages += uint64(messages)

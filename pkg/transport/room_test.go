@@ -230,12 +230,12 @@ func TestSilentCrowd(t *testing.T) {
 					continue
 				}
 				in++
-				silently(20) // within a round trip
+				silently(5) // within a round trip
 				if i%2 == 0 {
 					v.Proved()
 				}
 				shaking = append(shaking, v)
-				silently(20)
+				silently(5)
 				if len(shaking) > 10 {
 					shaking[0].Leave()
 					shaking = shaking[1:]
