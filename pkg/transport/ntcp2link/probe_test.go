@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/ntcp2"
 )
 
@@ -196,6 +197,17 @@ type rawPeer struct {
 
 func rawSession(t *testing.T, pipes *pipes, b *node) *rawPeer {
 	t.Helper()
+	r, hash := rawHandshake(t, pipes, b, 0, 0)
+	if !b.Connected(hash) {
+		t.Fatal("no session")
+	}
+	return r
+}
+
+// rawHandshake opens a connection whose Alice has a clock that runs ahead, and
+// takes her time before message 3.
+func rawHandshake(t *testing.T, pipes *pipes, b *node, ahead, pause time.Duration) (*rawPeer, i2p.Hash) {
+	t.Helper()
 	a := newNode(t, pipes, 1, nil)
 	conn, err := host{net: pipes, addr: netip.MustParseAddr("23.0.0.1")}.DialContext(t.Context(), b.cfg.Link.Listen[0])
 	if err != nil {
@@ -204,7 +216,7 @@ func rawSession(t *testing.T, pipes *pipes, b *node) *rawPeer {
 	t.Cleanup(func() { conn.Close() })
 	hs := ntcp2.NewInitiator(ntcp2.Config{Static: a.cfg.Link.Keys.Static, NetID: 99, Info: a.info.Load().Bytes()},
 		ntcp2.Peer{Hash: b.cfg.Self, Static: b.cfg.Link.Keys.Static.Public, IV: b.cfg.Link.Keys.IV})
-	m, err := hs.Start(time.Now())
+	m, err := hs.Start(time.Now().Add(ahead))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,16 +226,46 @@ func rawSession(t *testing.T, pipes *pipes, b *node) *rawPeer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, _, err = hs.Handle(time.Now(), in[:n])
+	m, _, err = hs.Handle(time.Now().Add(ahead), in[:n])
 	if err != nil {
 		t.Fatal(err)
 	}
+	time.Sleep(pause)
 	conn.Write(m)
 	synctest.Wait()
-	if !b.Connected(a.cfg.Self) {
-		t.Fatal("no session")
+	return &rawPeer{conn, hs.Result()}, a.cfg.Self
+}
+
+// Message 1 can tell a wrong clock only but for the way that it took; with message
+// 3 that is known, and who is more than a minute off is told so (NTCP2, Clock Skew
+// Guidelines).
+func TestSkewWithMessage3(t *testing.T) {
+	for _, c := range []struct {
+		ahead, pause time.Duration
+		ok           bool
+	}{
+		{58 * time.Second, 2 * time.Second, true},
+		{58 * time.Second, 8 * time.Second, false},
+		{-59 * time.Second, 8 * time.Second, true},
+	} {
+		inBubble(t, func(t *testing.T) {
+			pipes := &pipes{}
+			b := newNode(t, pipes, 2, nil).start(t)
+			r, hash := rawHandshake(t, pipes, b, c.ahead, c.pause)
+			if b.Connected(hash) != c.ok {
+				t.Fatalf("%v ahead, half of %v on the way: a session: %v", c.ahead, c.pause, !c.ok)
+			}
+			if c.ok {
+				return
+			}
+			if end, ok := r.termination(t); !ok || end.Reason != ntcp2.ReasonClockSkew {
+				t.Errorf("the reason is %v", end.Reason)
+			}
+			if s := b.Stats(); s.RefusedPeers != 1 {
+				t.Errorf("%d peers were refused", s.RefusedPeers)
+			}
+		})
 	}
-	return &rawPeer{conn, hs.Result()}
 }
 
 // termination reads until the session ends, and returns the reason.
