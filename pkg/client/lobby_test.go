@@ -115,6 +115,40 @@ func TestVisitorsAmongJunk(t *testing.T) {
 	}
 }
 
+// TestKnownGoFirst: what belongs to a session does not wait in the lobby, and nothing that
+// others cost is charged to it: a destination that has used up its allowance serves those
+// whom it knows.
+func TestKnownGoFirst(t *testing.T) {
+	pair(t, func(t *testing.T, _ *ether, a, b *Client) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		out, in := connected(t, ctx, a, b)
+		defer out.Close()
+		defer in.Close()
+		say := func(text string) error {
+			io.WriteString(out, text)
+			in.SetReadDeadline(time.Now().Add(5 * time.Second))
+			_, err := io.ReadFull(in, make([]byte, len(text)))
+			return err
+		}
+		if err := say("hello"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		b.look(func(time.Time) { b.lobby.saved = -time.Hour })
+		junk := i2np.Message{Type: i2np.GarlicType, Body: i2np.AppendGarlic(nil, make([]byte, 128))}
+		for range 100 {
+			b.deliver(1, junk.Own())
+		}
+		if err := say("are you there"); err != nil {
+			t.Error(err)
+		}
+		if st := b.Stats(); st.Undecryptable != 0 || b.lobby.empty() {
+			t.Errorf("%+v, and the lobby is empty: %v", st, b.lobby.empty())
+		}
+	})
+}
+
 // TestLobbyIsBounded: what waits is bounded in bytes, and it is the tunnel through which most
 // comes that has to give way.
 func TestLobbyIsBounded(t *testing.T) {

@@ -196,11 +196,11 @@ func (s *Sessions) openNewSession(now time.Time, body []byte) (*Opened, error) {
 		s.stats.Malformed++
 		return nil, fmt.Errorf("%w: new session without a date", ErrMalformed)
 	}
-	if !recent(now, p.time) {
+	if !s.replays.accepts(now, p.time) {
 		s.stats.BadClock++
 		return nil, ErrClock
 	}
-	if !s.replays.add(now, remote) {
+	if !s.replays.add(now, remote, p.time) {
 		s.stats.Refused++
 		return nil, ErrBusy
 	}

@@ -50,7 +50,7 @@ type Limits struct {
 	Unanswered   int // our own new session messages awaiting a reply; 1024
 	Tags         int // session tags and skipped keys kept, all sessions together; 1 << 19
 	Expected     int // one-time tags, see Expect; 4096
-	Replays      int // new session messages remembered; 1 << 17
+	Replays      int // new session messages remembered; 1 << 19
 	PerPeer      int // handshakes kept with one peer, each way; 8
 	Replies      int // replies to one new session message; 32
 	CloveCount   int // cloves accepted in one message; 64
@@ -63,7 +63,7 @@ func (l Limits) withDefaults() Limits {
 		n int
 	}{
 		{&l.Established, 4096}, {&l.HalfOpen, 1024}, {&l.Unanswered, 1024}, {&l.Tags, 1 << 19},
-		{&l.Expected, 4096}, {&l.Replays, 1 << 17}, {&l.PerPeer, 8},
+		{&l.Expected, 4096}, {&l.Replays, 1 << 19}, {&l.PerPeer, 8},
 		{&l.Replies, 32}, {&l.CloveCount, 64}, {&l.RatchetAfter, 4096},
 	} {
 		if *f.p <= 0 {

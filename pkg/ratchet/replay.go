@@ -1,39 +1,93 @@
 package ratchet
 
-import "time"
+import (
+	"encoding/binary"
+	"time"
+)
 
-// replays remembers the ephemeral keys of New Session messages for as long
-// as their DateTime could be accepted. Two generations keep it bounded.
+// replays remembers the ephemeral keys of New Session messages for as long as their
+// DateTime could be accepted. It is bounded. Where it is nearly full, as anybody may write
+// such messages, fewer dates are accepted, so that less has to be remembered of each: those
+// of clocks that are no more wrong than those of routers may be (NTCP2, "Clock skew").
 type replays struct {
-	limit     int // of both generations
-	began     time.Time
-	cur, last map[[32]byte]struct{}
+	limit int
+	dated bool // accepts is asked of every date: what is too old for it is forgotten
+	size  int
+	ages  []age // oldest first
+	floor time.Time
 }
 
-func newReplays(limit int) replays {
-	return replays{limit: limit, cur: map[[32]byte]struct{}{}}
+// age is what came in ageSpan, by the first eight bytes of the keys: they are random, or else
+// their sender's own loss.
+type age struct {
+	began  time.Time
+	latest time.Time // of the dates
+	keys   map[uint64]struct{}
 }
+
+const (
+	ageSpan   = 30 * time.Second
+	leastSkew = time.Minute // what is accepted in any case
+)
+
+func newReplays(limit int, dated bool) replays { return replays{limit: limit, dated: dated} }
+
+func shortKey(key [32]byte) uint64 { return binary.LittleEndian.Uint64(key[:]) }
 
 // seen reports whether the key was added before.
 func (r *replays) seen(key [32]byte) bool {
-	if _, ok := r.cur[key]; ok {
-		return true
+	for i := range r.ages {
+		if _, ok := r.ages[i].keys[shortKey(key)]; ok {
+			return true
+		}
 	}
-	_, ok := r.last[key]
-	return ok
+	return false
 }
 
-// add remembers a key, or reports false when there is no room: then the
-// message must be refused, or it could be replayed.
-func (r *replays) add(now time.Time, key [32]byte) bool {
-	if now.Sub(r.began) > maxPast+maxFuture {
-		r.last, r.cur, r.began = r.cur, map[[32]byte]struct{}{}, now
-	}
-	if len(r.cur)+len(r.last) >= r.limit {
+// accepts reports whether a message of that date is not too old, from the future, or maybe
+// one that was forgotten.
+func (r *replays) accepts(now, date time.Time) bool {
+	if !recent(now, date) || !date.After(r.floor) {
 		return false
 	}
-	r.cur[key] = struct{}{}
+	return r.size <= r.limit/2 || date.Sub(now) <= leastSkew
+}
+
+// add remembers a key with the date of its message, or reports false when there is no room:
+// then the message must be refused, or it could be replayed.
+func (r *replays) add(now time.Time, key [32]byte, date time.Time) bool {
+	for len(r.ages) > 0 && now.Sub(r.ages[0].latest) > maxPast {
+		r.drop()
+	}
+	if r.size >= r.limit && r.dated {
+		for len(r.ages) > 0 && now.Sub(r.ages[0].latest) > leastSkew {
+			if at := r.ages[0].latest; at.After(r.floor) {
+				r.floor = at
+			}
+			r.drop()
+		}
+	}
+	if r.size >= r.limit {
+		return false
+	}
+	if n := len(r.ages); n == 0 || now.Sub(r.ages[n-1].began) >= ageSpan {
+		r.ages = append(r.ages, age{began: now, keys: map[uint64]struct{}{}})
+	}
+	last := &r.ages[len(r.ages)-1]
+	if date.After(last.latest) {
+		last.latest = date
+	}
+	r.size -= len(last.keys)
+	last.keys[shortKey(key)] = struct{}{}
+	r.size += len(last.keys)
 	return true
+}
+
+// drop forgets the oldest.
+func (r *replays) drop() {
+	r.size -= len(r.ages[0].keys)
+	r.ages[0] = age{}
+	r.ages = r.ages[1:]
 }
 
 // bucket limits a rate: it fills with rate tokens a second up to twice that.

@@ -41,7 +41,7 @@ func NewRouter(cfg RouterConfig) *Router {
 	return &Router{
 		static:   cfg.Static,
 		expected: newExpected(cfg.Expected),
-		replays:  newReplays(cfg.Replays),
+		replays:  newReplays(cfg.Replays, false),
 		rate:     bucket{rate: float64(cfg.NewPerSecond)},
 	}
 }
@@ -99,7 +99,7 @@ func (r *Router) Admit(now time.Time, body []byte) error {
 		r.stats.Replayed++
 		return ErrReplay
 	}
-	if !r.rate.take(now) || !r.replays.add(now, key) {
+	if !r.rate.take(now) || !r.replays.add(now, key, now.Add(maxFuture)) {
 		r.stats.Refused++
 		return ErrBusy
 	}

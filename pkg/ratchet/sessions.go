@@ -38,7 +38,7 @@ func New(cfg Config) *Sessions {
 		tags:     tags,
 		roster:   newRoster(limits, tags),
 		expected: newExpected(limits.Expected),
-		replays:  newReplays(limits.Replays),
+		replays:  newReplays(limits.Replays, true),
 		random:   draw.From(cfg.Rand),
 	}
 }
