@@ -24,6 +24,7 @@ func settingFlags() []cli.Flag {
 	}
 	return []cli.Flag{
 		configFlag(),
+		&cli.BoolFlag{Name: "ephemeral", Usage: "write nothing to a disk, and be another router at every start"},
 		&cli.StringSliceFlag{Name: "host", Usage: "publish `ADDRESS`; may be repeated"},
 		number("port", "listen on and publish `PORT`; 0: chosen at the first start and kept"),
 		&cli.StringSliceFlag{Name: "listen", Usage: "bind NTCP2 to `ADDRESS:PORT` instead of --host and --port; may be repeated"},
@@ -68,11 +69,16 @@ func readSettings(c *cli.Context) (config.Config, error) {
 		return s, err
 	}
 	overlay(c, &s)
-	if s.DataDir, err = cli.DataDir(s.DataDir); err != nil {
+	if s.Ephemeral {
+		s.DataDir = ""
+	} else if s.DataDir, err = cli.DataDir(s.DataDir); err != nil {
 		return s, err
 	}
 	if err := s.Check(); err != nil {
 		return s, cli.Usagef("%w", err)
+	}
+	if s.Ephemeral && s.Socket == "" {
+		return s, cli.WithHint(cli.Usagef("an ephemeral router has no data directory for its control socket"), "name one with --socket, or the directory for run-time files with XDG_RUNTIME_DIR")
 	}
 	if err := cli.CheckSocket(s.Socket); err != nil {
 		return s, err
@@ -116,7 +122,7 @@ func overlay(c *cli.Context, s *config.Config) {
 		"port": &s.Port, "netid": &s.NetID, "bandwidth-in": &s.Bandwidth.In,
 		"bandwidth-out": &s.Bandwidth.Out, "share": &s.Bandwidth.Share, "transit": &s.Transit.MaxTunnels,
 	}
-	switches := map[string]*bool{"testnet": &s.Testnet, "floodfill": &s.Floodfill, "hidden": &s.Hidden}
+	switches := map[string]*bool{"testnet": &s.Testnet, "floodfill": &s.Floodfill, "hidden": &s.Hidden, "ephemeral": &s.Ephemeral}
 	lists := map[string]*[]string{"host": &s.Hosts, "listen": &s.NTCP2.Listen, "bootstrap": &s.Bootstrap}
 	for name, p := range text {
 		if v := c.String(name); v != "" { // an empty environment variable names nothing
@@ -147,7 +153,8 @@ func overlay(c *cli.Context, s *config.Config) {
 	// What reaches the socket with the same flags and environment knows no file: a directory named
 	// there outranks the file's socket, and the file's data_dir moves the data alone.
 	s.DataDir = cmp.Or(c.String("dir"), s.DataDir)
-	if path, err := cli.SocketPath(cmp.Or(cli.NamedSocket(c), s.Socket)); err == nil {
+	named := cmp.Or(cli.NamedSocket(c), s.Socket)
+	if path, err := cli.SocketPath(named); err == nil && (named != "" || !s.Ephemeral || cli.HasRuntimeDir()) {
 		s.Socket = path
 	}
 }

@@ -32,7 +32,11 @@ func runCommand() *cli.Command {
 			if err := cli.BadData("", node.Check(s)); err != nil {
 				return err
 			}
-			if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
+			if s.Ephemeral {
+				if err := keepFromDisk(); err != nil {
+					return err
+				}
+			} else if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
 				return err
 			}
 			level := new(slog.LevelVar)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"time"
 
@@ -59,7 +60,7 @@ func printStatus(st control.Status) error {
 	row("traffic", "%s in, %s out; now %s/s in, %s/s out", words.Bytes(st.Traffic.BytesIn), words.Bytes(st.Traffic.BytesOut),
 		words.Bytes(st.Traffic.RateIn), words.Bytes(st.Traffic.RateOut))
 	reseedRows(row, st.Reseed)
-	row("data", "%s", st.DataDir)
+	row("data", "%s", cmp.Or(st.DataDir, "none: nothing is written"))
 	row("log level", "%s", st.LogLevel)
 	return w.Flush()
 }

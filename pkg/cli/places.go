@@ -49,14 +49,17 @@ func NamedSocket(c *Context) string {
 	return socket
 }
 
+// HasRuntimeDir tells whether there is a directory for what a reboot may forget.
+func HasRuntimeDir() bool { return filepath.IsAbs(os.Getenv("XDG_RUNTIME_DIR")) }
+
 // SocketPath is where a router's control socket is: where it was named, else in the runtime
 // directory, else in the default data directory.
 func SocketPath(named string) (string, error) {
 	if named != "" {
 		return named, nil
 	}
-	if runtime := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(runtime) {
-		return filepath.Join(runtime, "i2p", "router.sock"), nil
+	if HasRuntimeDir() {
+		return filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "i2p", "router.sock"), nil
 	}
 	dir, err := DataDir("")
 	if err != nil {

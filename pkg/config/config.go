@@ -15,6 +15,7 @@ import (
 // each key and table of the file and for nothing else, in the file's order.
 type Config struct {
 	DataDir   string   `toml:"data_dir" json:"data_dir"`
+	Ephemeral bool     `toml:"ephemeral" json:"ephemeral"`
 	Socket    string   `toml:"socket" json:"socket"`
 	LogLevel  string   `toml:"log_level" json:"log_level"`
 	NetID     int      `toml:"netid" json:"netid"`

@@ -44,6 +44,7 @@ func described() []Setting {
 	const lengths, quantities = options.MaxLength, options.MaxQuantity
 	return []Setting{
 		{Key: "data_dir", Flag: "dir", Doc: "The directory with the router's keys, its netDb and its other state. It has one router at a time. Unlike --dir it does not move the socket.", Unset: "$XDG_STATE_HOME/i2p, else ~/.local/state/i2p", Reload: NextStart},
+		{Key: "ephemeral", Flag: "ephemeral", Doc: "Write nothing to a disk: the router has a new identity at every start, and its netDb is lost with it. There is the control socket, while the router runs; data_dir is not used. Core dumps are off.", Reload: NextStart},
 		{Key: "socket", Flag: "socket", Doc: "The path of the control socket. The other programs do not read this file: name a path other than theirs to them with --socket or I2P_SOCKET.", Unset: "where the other programs look: router.sock in a directory named by --dir or I2P_DIR, else $XDG_RUNTIME_DIR/i2p/router.sock, else router.sock in the default data directory", Reload: NextStart},
 		{Key: "log_level", Flag: "log-level", Doc: "The least important messages that are logged.", OneOf: []string{"debug", "info", "warn", "error"}, Reload: AtOnce},
 		{Key: "netid", Flag: "netid", Doc: "The network that the router belongs to. 2 is the public one; routers of different networks do not speak to each other.", Least: 1, Most: 255, Reload: NextStart},

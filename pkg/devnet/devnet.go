@@ -35,7 +35,10 @@ type Network struct {
 const netID = 99
 
 // New makes the routers. A third of them, two at least, are floodfills.
-func New(cfg Config) (*Network, error) {
+func New(cfg Config) (*Network, error) { return newNetwork(cfg, func(int, *node.Config) {}) }
+
+// newNetwork is New of routers that are adjusted.
+func newNetwork(cfg Config, adjust func(i int, c *node.Config)) (*Network, error) {
 	d := &Network{introduced: make(chan struct{})}
 	for i := range cfg.Routers {
 		s := config.Default()
@@ -47,9 +50,9 @@ func New(cfg Config) (*Network, error) {
 		for _, hops := range []*int{&s.Exploratory.InLength, &s.Exploratory.OutLength, &s.Client.InLength, &s.Client.OutLength} {
 			*hops = min(*hops, cfg.Routers-1) // no tunnel has a router twice
 		}
-		n, err := node.New(node.Config{
-			Settings: s, Log: cfg.Log.With("router", i), Level: cfg.Level, Introduced: d.introduced,
-		})
+		c := node.Config{Settings: s, Log: cfg.Log.With("router", i), Level: cfg.Level, Introduced: d.introduced}
+		adjust(i, &c)
+		n, err := node.New(c)
 		if err != nil {
 			d.Close()
 			return nil, fmt.Errorf("router %d: %w", i, err)

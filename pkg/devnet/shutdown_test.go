@@ -46,6 +46,12 @@ func runLogged(t *testing.T, dir string, routers int, log *slog.Logger) (*Networ
 	if err != nil {
 		t.Fatal(err)
 	}
+	return d, runThis(t, d)
+}
+
+// runThis is run of a network that is made.
+func runThis(t *testing.T, d *Network) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() { ended <- d.Run(ctx, func() error { close(ready); return nil }) }()
@@ -56,7 +62,7 @@ func runLogged(t *testing.T, dir string, routers int, log *slog.Logger) (*Networ
 	case <-time.After(time.Minute):
 		t.Fatal("no tunnels after a minute")
 	}
-	return d, func() {
+	return func() {
 		t.Helper()
 		cancel()
 		select {

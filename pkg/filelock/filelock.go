@@ -17,16 +17,35 @@ type Lock struct{ file *os.File }
 // Take takes the lock of the file at path, which it makes where there is none, and does not wait:
 // the error is ErrHeld where somebody else has it.
 func Take(path string) (*Lock, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := hold(f); err != nil {
+			f.Close()
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		if isAt(f, path) {
+			return &Lock{f}, nil
+		}
+		f.Close() // its last owner removed it after we had opened it
 	}
-	if err := hold(f); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-	return &Lock{f}, nil
 }
 
-// Release gives the lock up. The file stays: removing it would let two hold a lock at one path.
-func (l *Lock) Release() error { return l.file.Close() }
+// isAt tells whether a file is the one at path. Whether there is one at all decides nobody else:
+// what is locked and not at path is nobody's.
+func isAt(f *os.File, path string) bool {
+	there, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	held, err := f.Stat()
+	return err == nil && os.SameFile(there, held)
+}
+
+// Release removes the file, where the system lets an owner remove it, and gives the lock up.
+func (l *Lock) Release() error {
+	os.Remove(l.file.Name())
+	return l.file.Close()
+}

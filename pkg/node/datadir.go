@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"i2ptoolkit/pkg/atomicfile"
+	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/filelock"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/noise"
@@ -33,29 +34,38 @@ const (
 // lockFile is locked by the router whose directory it is.
 const lockFile = "router.lock"
 
-// dataDir is the path of a router's data directory. Where it is empty nothing is
-// kept.
-type dataDir string
+// dataDir is a router's data directory. Where it has no root nothing is kept.
+type dataDir struct {
+	root string
+}
 
-func (d dataDir) path(name string) string { return filepath.Join(string(d), name) }
+// dataDirOf is the directory that settings name.
+func dataDirOf(s config.Config) dataDir {
+	if s.Ephemeral {
+		return dataDir{}
+	}
+	return dataDir{root: s.DataDir}
+}
+
+func (d dataDir) path(name string) string { return filepath.Join(d.root, name) }
 
 // create makes the directory.
 func (d dataDir) create() error {
-	if d == "" {
+	if d.root == "" {
 		return nil
 	}
-	return os.MkdirAll(string(d), 0o700)
+	return os.MkdirAll(d.root, 0o700)
 }
 
 // lock makes the directory this router's alone. Two with one identity would be one router to all
 // others, and write the same files.
 func (d dataDir) lock() (release func(), err error) {
-	if d == "" {
+	if d.root == "" {
 		return func() {}, nil
 	}
 	l, err := filelock.Take(d.path(lockFile))
 	if errors.Is(err, filelock.ErrHeld) {
-		return nil, fmt.Errorf("%s is in use by another router", d)
+		return nil, fmt.Errorf("%s is in use by another router", d.root)
 	}
 	if err != nil {
 		return nil, err
@@ -65,15 +75,15 @@ func (d dataDir) lock() (release func(), err error) {
 
 // clear removes what was half-written when a router was killed.
 func (d dataDir) clear() error {
-	if d == "" {
+	if d.root == "" {
 		return nil
 	}
-	return atomicfile.Clear(string(d), routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile)
+	return atomicfile.Clear(d.root, routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile)
 }
 
 // keep writes a file that may be made anew at any time.
 func (d dataDir) keep(name string, b []byte) error {
-	if d == "" {
+	if d.root == "" {
 		return nil
 	}
 	return atomicfile.WriteBytes(d.path(name), b)
@@ -81,7 +91,7 @@ func (d dataDir) keep(name string, b []byte) error {
 
 // loadOrCreate reads what is made once.
 func (d dataDir) loadOrCreate(name string, create func() ([]byte, error)) ([]byte, error) {
-	if d != "" {
+	if d.root != "" {
 		b, err := os.ReadFile(d.path(name))
 		if !errors.Is(err, fs.ErrNotExist) {
 			return b, err
@@ -155,7 +165,7 @@ func (d dataDir) ntcp2Keys(random io.Reader) (ntcp2link.Keys, error) {
 // port is that of the first run in which it was drawn, or 0: peers know us by it. An error does
 // not keep a router from its work: another port is drawn, and peers are told of it.
 func (d dataDir) port() (int, error) {
-	if d == "" {
+	if d.root == "" {
 		return 0, nil
 	}
 	b, err := os.ReadFile(d.path(portFile))
@@ -178,11 +188,11 @@ func (d dataDir) port() (int, error) {
 // tighten takes from others what they may do with the secrets, and warns: what they could read
 // they may have. Systems without such modes have nothing to take.
 func (d dataDir) tighten(log *slog.Logger) {
-	if d == "" || runtime.GOOS == "windows" {
+	if d.root == "" || runtime.GOOS == "windows" {
 		return
 	}
-	if info, err := os.Stat(string(d)); err == nil && info.Mode().Perm()&0o022 != 0 {
-		log.Warn("others may write to the data directory", "path", string(d), "mode", info.Mode().Perm().String())
+	if info, err := os.Stat(d.root); err == nil && info.Mode().Perm()&0o022 != 0 {
+		log.Warn("others may write to the data directory", "path", d.root, "mode", info.Mode().Perm().String())
 	}
 	for _, name := range []string{routerKeysFile, ntcp2KeysFile} {
 		info, err := os.Stat(d.path(name))

@@ -27,7 +27,7 @@ func TestElGamalKeys(t *testing.T) {
 	if err := os.WriteFile(path, keys.AppendTo(nil), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := dataDir(dir).identity(nil); !errors.Is(err, errElGamal) {
+	if _, err := (dataDir{root: dir}).identity(nil); !errors.Is(err, errElGamal) {
 		t.Errorf("%v, expected %v", err, errElGamal)
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != string(keys.AppendTo(nil)) {
@@ -82,7 +82,7 @@ func TestLeftovers(t *testing.T) {
 		return err == nil
 	})
 	stop()
-	want := append(keep, routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile, "router.lock", "router.sock.lock")
+	want := append(keep, routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile)
 	slices.Sort(want)
 	if got := names(t, dir); !slices.Equal(got, want) {
 		t.Errorf("the directory holds %v, expected %v", got, want)
@@ -130,7 +130,7 @@ func TestOneRouterADirectory(t *testing.T) {
 
 // TestWritesAtOnce: a file is replaced as a whole, so that who has the old one keeps it whole.
 func TestWritesAtOnce(t *testing.T) {
-	dir := dataDir(t.TempDir())
+	dir := dataDir{root: t.TempDir()}
 	if err := dir.keep(routerInfoFile, []byte("old")); err != nil {
 		t.Fatal(err)
 	}

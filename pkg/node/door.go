@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"log/slog"
+	"path/filepath"
 	"sync/atomic"
 
 	"i2ptoolkit/pkg/config"
@@ -17,10 +18,10 @@ type door struct {
 
 // socketPath is where the door is.
 func socketPath(s config.Config) string {
-	if s.Socket != "" || s.DataDir == "" {
+	if s.Socket != "" || s.DataDir == "" || s.Ephemeral {
 		return s.Socket
 	}
-	return dataDir(s.DataDir).path("router.sock")
+	return filepath.Join(s.DataDir, "router.sock")
 }
 
 // open binds the socket, and returns what has it answer until ctx ends.

@@ -58,7 +58,7 @@ func (k *keeper) count(f metrics.Files) {
 
 func newKeeper(dir dataDir, self i2p.Hash, log *slog.Logger, now func() time.Time) (*keeper, error) {
 	k := &keeper{self: self, log: log, now: now}
-	if dir == "" {
+	if dir.root == "" {
 		return k, nil
 	}
 	var err error

@@ -160,7 +160,7 @@ func TestProfiles(t *testing.T) {
 // loadedProfiles are those that a router starts with.
 func loadedProfiles(t *testing.T, dir string, log *slog.Logger) *profile.Table {
 	t.Helper()
-	k, err := newKeeper(dataDir(dir), i2p.Hash{}, log, time.Now)
+	k, err := newKeeper(dataDir{root: dir}, i2p.Hash{}, log, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,7 +77,7 @@ type Node struct {
 // wrong with the data directory is known at once. The directory is the node's
 // alone until Run returns, or until Close.
 func New(cfg Config) (*Node, error) {
-	dir := dataDir(cfg.Settings.DataDir)
+	dir := dataDirOf(cfg.Settings)
 	if err := dir.create(); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ type socket struct {
 	path     string
 	listener net.Listener
 	lock     *filelock.Lock
+	made     string // the directory, where it was missing
 }
 
 // bind makes the socket with mode 0600 in a directory that it creates with 0700 where it
@@ -27,7 +28,10 @@ func bind(path string) (*socket, error) {
 	if len(path) > control.MaxSocketPath {
 		return nil, fmt.Errorf("%s has %d bytes, the path of a socket at most %d", path, len(path), control.MaxSocketPath)
 	}
-	dir := filepath.Dir(path)
+	dir, made := filepath.Dir(path), ""
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		made = dir
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -38,7 +42,7 @@ func bind(path string) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{path: path, lock: lock}
+	s := &socket{path: path, lock: lock, made: made}
 	if err = s.clearStale(); err == nil {
 		s.listener, err = listen(path, os.Rename)
 	}
@@ -95,4 +99,7 @@ func (s *socket) remove() {
 	s.listener.Close()
 	os.Remove(s.path)
 	s.lock.Release()
+	if s.made != "" {
+		os.Remove(s.made) // unless something else is in it by now
+	}
 }

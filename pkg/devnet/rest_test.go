@@ -1,0 +1,171 @@
+package devnet
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/control/server"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/node"
+	"i2ptoolkit/pkg/sign"
+)
+
+// home has the process keep all that it keeps anywhere within one directory.
+func home(t *testing.T) string {
+	dir := t.TempDir()
+	for _, name := range []string{"HOME", "TMPDIR", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"} {
+		path := filepath.Join(dir, strings.ToLower(name))
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv(name, path)
+	}
+	t.Chdir(dir)
+	return dir
+}
+
+// converse opens a destination with keys and one without, and has them speak. It returns what of
+// that a disk could tell.
+func converse(t *testing.T, d *Network) map[string][]byte {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	keys, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := d.nodes[1].OpenDestination(ctx, server.DestinationConfig{Keys: keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	from, err := d.nodes[0].OpenDestination(ctx, server.DestinationConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	l, err := to.Listen(80)
+	if err == nil {
+		err = to.Ready(ctx)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := from.Dial(ctx, to.Destination(), 80)
+	if err == nil {
+		_, err = io.WriteString(s, "words of a conversation")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := l.Accept(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(in, make([]byte, len("words"))); err != nil {
+		t.Fatal(err)
+	}
+	told := map[string][]byte{"what was said": []byte("words of a conversation")}
+	secret := func(name string, b []byte) {
+		for form, text := range forms(b) {
+			told[name+" as "+form] = text
+		}
+	}
+	for name, dest := range map[string]i2p.Destination{"one destination": to.Destination(), "the other": from.Destination()} {
+		h := dest.Hash()
+		secret(name+"'s hash", h[:])
+		secret(name, dest.Bytes()[320:])
+		told[name+"'s address"] = []byte(h.B32()[:52])
+	}
+	secret("a destination's key", keys.AppendTo(nil)[387:])
+	for i, n := range d.nodes {
+		router := fmt.Sprintf("router %d", i)
+		ri, err := n.Info(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, id := ri.Hash(), ri.Identity()
+		secret(router+"'s hash", h[:])
+		secret(router+"'s encryption key", id.CryptoKey())
+		secret(router+"'s signing key", []byte(id.Bytes()[320:384]))
+		for _, a := range ri.Addresses() {
+			told[router+"'s address"] = []byte(a.AddrPort().Addr().String())
+			for _, option := range []string{"s", "i"} {
+				b, err := i2p.DecodeBase64(a.Options.Get(option))
+				if err != nil {
+					t.Fatal(err)
+				}
+				secret(router+"'s NTCP2 key "+option, b)
+			}
+		}
+	}
+	return told
+}
+
+// search looks for what may not be found in the bytes and the names of all files.
+func search(t *testing.T, dir string, told map[string][]byte) (files []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		name, _ := filepath.Rel(dir, path)
+		files = append(files, name)
+		b, err := os.ReadFile(path)
+		b = append(append(b, 0), name...)
+		for what, text := range told {
+			if bytes.Contains(b, text) {
+				t.Errorf("%s has %s", name, what)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// TestEphemeral: routers that shall leave nothing do, whatever they did: no file, no directory.
+func TestEphemeral(t *testing.T) {
+	dir := home(t)
+	before := all(t, dir)
+	d, err := newNetwork(Config{Routers: 3, Dir: filepath.Join(dir, "data"), Log: slog.New(slog.DiscardHandler)}, func(i int, c *node.Config) {
+		c.Settings.Ephemeral = true
+		c.Settings.Socket = filepath.Join(dir, "xdg_runtime_dir", strconv.Itoa(i), "s")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := runThis(t, d)
+	told := converse(t, d)
+	if files := search(t, dir, told); len(files) != 3 { // the locks of the sockets
+		t.Errorf("while they run there are %v", files)
+	}
+	stop()
+	if after := all(t, dir); after != before {
+		t.Errorf("there is\n%s\nand there was\n%s", after, before)
+	}
+}
+
+// all lists what is in a directory.
+func all(t *testing.T, dir string) string {
+	var list []string
+	if err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		list = append(list, path)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(list, "\n")
+}
