@@ -84,6 +84,8 @@ func TestNoStructIsForgotten(t *testing.T) {
 		"transport/ntcp2link.counts": "what transport.DriverStats tell",
 		"transport.DriverStats":      "whose sums are in transport.Stats",
 		"simnet.Stats":               "of simulations",
+		"simnet/mesh.Stats":          "of simulations",
+		"attack.counts":              "of tests",
 		"control.TunnelCounts":       "the control API's words for router.Numbers",
 		"control.BuildCounts":        "the control API's words for router.Numbers",
 		"control.TransitCounts":      "the control API's words for router.Numbers",

@@ -63,7 +63,6 @@ func TestTransitHoard(t *testing.T) {
 	for name, addr := range map[string]func(i int) string{
 		"one host": func(int) string { return "23.1.2.3" },
 		"63 hosts": func(i int) string { return fmt.Sprintf("23.%d.2.3", i) },
-		"one /48":  func(i int) string { return fmt.Sprintf("2a01:4f8:1:%x::1", i*259) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMesh(t, 6, func(_ int, c *Config, _ *netdb.Config) { c.Limits.TransitTunnels = limit })
