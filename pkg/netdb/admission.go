@@ -64,6 +64,7 @@ const (
 // Shares of a table that routers of one kind may have.
 const (
 	hostMax          = 4   // routers of one IPv4 address, or IPv6 /64
+	hostUnasked      = 2   // where they come by themselves
 	siteMax          = 16  // of one IPv4 /24, or IPv6 /56
 	prefixShare      = 512 // at most 1/512 has one wider address range, but not fewer than prefixMin
 	prefixMin        = 32
@@ -172,6 +173,9 @@ func (a *admission) crowded(e, old *entry) bool {
 		}
 	}
 	limits := [origin.Steps]int{hostMax, siteMax, a.most(prefixShare)}
+	if e.src.unasked() {
+		limits[0] = hostUnasked
+	}
 	for _, h := range e.hosts() {
 		if h != 0 && (old == nil || !slices.Contains(old.hosts(), h)) && !a.hosts.room(h, limits) {
 			return true

@@ -181,12 +181,7 @@ func (db *DB) store(now time.Time, e *entry, sender origin.Host, ri *routerinfo.
 	if e.sum.Hash == db.cfg.Self {
 		return Unchanged, ErrOwn
 	}
-	if e.src == FromVisitor && !e.sum.At(sender) {
-		e.visited = sender
-		if e.sum.Flags&profile.Addressed != 0 {
-			e.src = FromStore // anybody could have said so
-		}
-	}
+	e.from(sender)
 	old := db.records.of[e.sum.Hash]
 	if old != nil && e.sum.Published <= old.sum.Published {
 		db.seen(e.src, e.sum.Published, old)
@@ -224,7 +219,7 @@ func (db *DB) seen(src Source, published i2p.Date, old *entry) {
 	was := old.came.disk()
 	if published == old.sum.Published {
 		db.admission.uncount(old)
-		old.came.add(src)
+		old.note(src)
 		db.admission.count(old)
 	}
 	if is := old.came.disk(); is != was || src.disk() && src != is {
@@ -242,7 +237,7 @@ func (db *DB) insert(now time.Time, e *entry) (Change, error) {
 	if old == nil && !db.makeRoom(now, e) {
 		return Unchanged, ErrFull
 	}
-	e.came.add(src)
+	e.note(src)
 	db.put(e)
 	db.unwritten.returns(e.sum.Hash)
 	if e.came.disk() != src {
@@ -263,6 +258,7 @@ func (db *DB) put(e *entry) {
 		db.floodfills.remove(old.sum.Hash) // which leaves it a seat
 		db.parsed.drop(old.sum.Hash)
 		e.came |= old.came
+		e.mark()
 		e.src = max(e.src, old.src)
 		if e.visited == 0 {
 			e.visited = old.visited

@@ -140,8 +140,8 @@ func (l *lookup) pick(now time.Time) *routerinfo.RouterInfo {
 
 // follow tells whether the RouterInfo of a router that was named is to be fetched.
 // An exploration wants those that are new. Others want floodfills that are not known
-// yet and are closer to the key than those who are: the known ones will be chosen by
-// themselves when their turn comes.
+// yet and are closer to the key than those who are, and of whom we were not only told:
+// the known ones will be chosen by themselves when their turn comes.
 func (l *lookup) follow(now time.Time, h i2p.Hash) bool {
 	db := l.search.db
 	if h == db.cfg.Self || db.records.heard(h) || l.search.router(h) != nil {
@@ -157,7 +157,8 @@ func (l *lookup) follow(now time.Time, h i2p.Hash) bool {
 	if l.named.all >= maxNeeds || h == l.key || slices.Contains(l.named.awaited, h) {
 		return false
 	}
-	if closest := db.closestFloodfills(now, l.key, 3, nil); len(closest) == 3 && !closer(RoutingKey(l.key, now), h, closest[2]) {
+	told := func(h i2p.Hash) bool { return !db.records.heard(h) }
+	if closest := db.closestFloodfills(now, l.key, 3, told); len(closest) == 3 && !closer(RoutingKey(l.key, now), h, closest[2]) {
 		return false // it would not be asked any sooner than those we know
 	}
 	l.named.all++

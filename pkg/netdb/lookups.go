@@ -172,6 +172,7 @@ func (ls *lookups) reply(now time.Time, m i2np.DatabaseSearchReply) (out Out, as
 		l.trail.replied(now, m.From, len(m.Peers))
 		if l.kind == i2np.LookupExploration || !ls.awaits(l) {
 			for _, h := range m.Peers[:min(len(m.Peers), maxNamed)] {
+				l.search.vouch(m.From, h)
 				if l.follow(now, h) {
 					out.add(ls.fetch(now, l, h, m.From))
 				}

@@ -21,6 +21,30 @@ type entry struct {
 	verified bool        // the signature was checked
 }
 
+// note adds a way that the router has come.
+func (e *entry) note(src Source) {
+	e.came.add(src)
+	e.mark()
+}
+
+// mark tells those who choose hops whether it is hearsay.
+func (e *entry) mark() {
+	if e.sum.Flags &^= profile.Hearsay; e.came.hearsay() {
+		e.sum.Flags |= profile.Hearsay
+	}
+}
+
+// from judges who sent it: whoever does not come from where he says he is has told us
+// no more than anybody could.
+func (e *entry) from(sender origin.Host) {
+	if e.src != FromVisitor || e.sum.At(sender) {
+		return
+	}
+	if e.visited = sender; e.sum.Flags&profile.Addressed != 0 {
+		e.src = FromStore
+	}
+}
+
 // hosts are where a router is, as far as it says or has shown.
 func (e *entry) hosts() []origin.Host {
 	return append(e.sum.Hosts[:len(e.sum.Hosts):len(e.sum.Hosts)], e.visited)

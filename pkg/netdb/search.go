@@ -15,8 +15,9 @@ const (
 
 // search chooses the floodfills of one lookup or publication, one after the
 // other. Purely taking the closest would let whoever forges routers near a key
-// have every query. So it takes turns between the closest of all and the
-// closest that has served; it asks at most two of a crowd that have not
+// have every query. So it takes turns between the closest of all, the closest that has
+// served, and the closest that such a one has named; it asks at most two of a crowd that
+// have not served
 // (a region that holds far more floodfills than chance would put there), and no
 // two of one address range while there are others.
 //
@@ -29,6 +30,7 @@ type search struct {
 	key      i2p.Hash
 	heard    bool // leave out those whom we were only told of
 	private  []private
+	vouched  map[i2p.Hash]struct{} // named in this search by those that have served
 	tried    map[i2p.Hash]struct{}
 	prefixes map[uint32]struct{}
 	turn     int
@@ -44,7 +46,7 @@ type private struct {
 func newSearch(w *witness, key i2p.Hash) *search {
 	return &search{
 		witness: w, key: key, heard: w.own != nil,
-		tried: make(map[i2p.Hash]struct{}), prefixes: make(map[uint32]struct{}),
+		vouched: make(map[i2p.Hash]struct{}), tried: make(map[i2p.Hash]struct{}), prefixes: make(map[uint32]struct{}),
 	}
 }
 
@@ -72,6 +74,13 @@ func (s *search) router(h i2p.Hash) *routerinfo.RouterInfo {
 // exclude makes sure that a router is not chosen.
 func (s *search) exclude(h i2p.Hash) { s.tried[h] = struct{}{} }
 
+// vouch notes that a floodfill has named a router, which counts where that has served.
+func (s *search) vouch(by, router i2p.Hash) {
+	if e := s.db.records.of[by]; e != nil && s.served(e) {
+		s.vouched[router] = struct{}{}
+	}
+}
+
 // again begins with the closest once more.
 func (s *search) again() {
 	clear(s.tried)
@@ -81,14 +90,15 @@ func (s *search) again() {
 // next chooses a floodfill, or nil where none is left.
 func (s *search) next(now time.Time) *routerinfo.RouterInfo {
 	routingKey := RoutingKey(s.key, s.day(now))
-	servedFirst := s.turn%2 == 1
 	for {
-		e := s.choose(now, routingKey, servedFirst, true)
-		if e == nil && servedFirst {
-			e = s.choose(now, routingKey, false, true)
+		var e *entry
+		for _, kind := range s.kinds() {
+			if e = s.choose(now, routingKey, kind, true); e != nil {
+				break
+			}
 		}
 		if e == nil { // rather one of a range used before than none
-			e = s.choose(now, routingKey, false, false)
+			e = s.choose(now, routingKey, nil, false)
 		}
 		if e == nil && s.heard && s.turn == 0 {
 			s.heard = false
@@ -110,6 +120,18 @@ func (s *search) next(now time.Time) *routerinfo.RouterInfo {
 	}
 }
 
+// kinds are those to choose from in this turn, where there are such; nil is all.
+func (s *search) kinds() []func(*entry) bool {
+	switch s.turn % 4 {
+	case 1:
+		return []func(*entry) bool{s.served, nil}
+	case 3:
+		named := func(e *entry) bool { _, yes := s.vouched[e.sum.Hash]; return yes }
+		return []func(*entry) bool{named, s.served, nil}
+	}
+	return []func(*entry) bool{nil}
+}
+
 // day is the day whose keyspace the next choice is made in: around midnight
 // the entry may be where the other day puts it.
 func (s *search) day(now time.Time) time.Time {
@@ -125,20 +147,18 @@ func (s *search) day(now time.Time) time.Time {
 	return now
 }
 
-// choose gives the closest to the key of those left: of those that served, and in a
-// fresh range of addresses, where that is asked. One that is silent is for want of others.
-func (s *search) choose(now time.Time, routingKey i2p.Hash, served, fresh bool) *entry {
+// choose gives the closest to the key of those left: of a kind, and in a fresh range of addresses, where that is asked. One that is silent is for want of others.
+func (s *search) choose(now time.Time, routingKey i2p.Hash, kind func(*entry) bool, fresh bool) *entry {
 	db := s.db
 	crowd := db.floodfills.crowdAt(routingKey)
 	fits := func(e *entry) bool {
 		if _, tried := s.tried[e.sum.Hash]; tried || e.sum.Hash == db.cfg.Self {
 			return false
 		}
-		real := s.served(e)
-		if (served && !real) || (fresh && s.related(e)) {
+		if kind != nil && !kind(e) || fresh && s.related(e) {
 			return false
 		}
-		return commonBits(e.sum.Hash, routingKey) < crowd || real || s.crowd < crowdLimit
+		return commonBits(e.sum.Hash, routingKey) < crowd || s.crowd < crowdLimit || s.served(e)
 	}
 	var found, quiet *entry
 	consider := func(e *entry) (next bool) {

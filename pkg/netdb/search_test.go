@@ -2,6 +2,7 @@ package netdb
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -98,6 +99,95 @@ func TestEclipse(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestSearchSpreads: as long as there are others, no two floodfills of one address range
+// are asked in one search, however close to the key those of one owner lie.
+func TestSearchSpreads(t *testing.T) {
+	f, key := newForge(t), i2p.HashOf([]byte("key"))
+	for _, hosts := range []string{"23.7.%d.1", "2a01:4f8:%x::1"} {
+		db := newDB(Config{})
+		owned := make(map[i2p.Hash]bool)
+		for i, ri := range f.grind(t, RoutingKey(key, testTime), 2, 12) {
+			id := ri.Identity().Bytes()
+			ri = f.router(t, routerConfig{identity: id, host: fmt.Sprintf(hosts, i)})
+			mustStore(t, db, FromReply, ri)
+			owned[ri.Hash()] = true
+		}
+		for i := range 8 {
+			mustStore(t, db, FromReply, f.router(t, routerConfig{host: fmt.Sprintf("%d.7.0.1", 50+i)}))
+		}
+		search := newSearch(newWitness(db, false, nil), key)
+		var asked []bool
+		for to := search.next(testTime); to != nil; to = search.next(testTime) {
+			asked = append(asked, owned[to.Hash()])
+		}
+		n := 0
+		for _, own := range asked[:9] {
+			if own {
+				n++
+			}
+		}
+		if n != 1 || len(asked) != 20 {
+			t.Errorf("%s: %d of the first nine asked are of one range, and %d are asked in all", hosts, n, len(asked))
+		}
+	}
+}
+
+// TestMaxFloodfills: however many there are, lookups go by a table that has a bound; in
+// it those that are worth more have the place of others.
+func TestMaxFloodfills(t *testing.T) {
+	p := profile.New(profile.Config{Rand: seeded(3)})
+	l := &liar{db: newDB(Config{Profiles: p}), rand: rand.New(rand.NewChaCha8([32]byte{7})), raw: make([]byte, 500)}
+	add := func(n int, src Source, served bool) (all []i2p.Hash) {
+		for range n {
+			s := l.invent(0x000944)
+			s.Flags |= profile.Floodfill
+			if served {
+				p.Reached(testTime, s.Hash, s.Hosts[0])
+				p.Queried(testTime, s.Hash, true)
+			}
+			if err := l.offer(testTime, src, s); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, s.Hash)
+		}
+		return all
+	}
+	seated := func(all []i2p.Hash) (n int) {
+		for _, h := range all {
+			if l.db.floodfills.has(h) {
+				n++
+			}
+		}
+		return n
+	}
+	proven := add(maxFloodfills/2, FromReply, true)
+	sought := add(maxFloodfills, FromReply, false)
+	told := add(100, FromStore, false)
+	if got := [3]int{seated(proven), seated(sought), seated(told)}; got != [3]int{len(proven), maxFloodfills / 2, 0} {
+		t.Errorf("proven, sought and told: %v", got)
+	}
+	// One that proves itself later gets its place then.
+	late := add(1, FromReply, false)
+	p.Queried(testTime, late[0], true)
+	if p.Reached(testTime, late[0], l.db.Find(late[0]).Hosts[0]); seated(late) != 0 {
+		t.Error("there is room for a newcomer")
+	}
+	if l.db.Proved(late[0]); seated(late) != 1 {
+		t.Error("who is proven has no place")
+	}
+	more := add(maxFloodfills, FromReply, true)
+	if l.db.floodfills.n != maxFloodfills {
+		t.Errorf("%d floodfills, expected %d", l.db.floodfills.n, maxFloodfills)
+	}
+	// Those that are worth the least are looked for among some: a few may be missed.
+	if got := [2]int{seated(proven), seated(sought)}; got[0] != len(proven) || got[1] > maxFloodfills/100 || seated(more) < maxFloodfills*48/100 {
+		t.Errorf("proven and sought: %v, and %d proven since", got, seated(more))
+	}
+	if st := l.db.Stats(); st.Unseated == 0 || st.Displaced == 0 {
+		t.Errorf("%+v", st)
 	}
 }
 

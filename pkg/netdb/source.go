@@ -62,6 +62,9 @@ func (w sources) sought() bool {
 // Whom a destination asks must not depend on it.
 func (w sources) told() bool { return !w.any(FromDiskSought, FromDisk, FromReply, FromReseed) }
 
+// hearsay: nobody whom we asked knows of it, and we have not met it where it says it is.
+func (w sources) hearsay() bool { return w.told() && !w.any(FromSession) }
+
 // disk is the way that the router is to come when it is read from disk again.
 func (w sources) disk() Source {
 	switch {

@@ -51,6 +51,7 @@ const (
 	fewFast           = 8
 	weightFast        = 8
 	weightUnreachable = 0.02
+	weightHearsay     = 0.02
 )
 
 // Select chooses up to n different routers at random under the constraints; the
@@ -206,7 +207,8 @@ func (s *selection) consider(p pool, hop *Summary) pool {
 }
 
 // weight ranks a usable router: by its score, and lower where it says itself
-// that it is congested (proposal 162) or slow.
+// that it is congested (proposal 162) or slow, and where it has neither shown itself to
+// anybody whom we asked nor to us.
 func (s *selection) weight(hop *Summary) float64 {
 	r, _ := s.table.today(s.now, hop.Hash)
 	w := r.score(s.now.Unix())
@@ -221,6 +223,9 @@ func (s *selection) weight(hop *Summary) float64 {
 	}
 	if r.dials.unreachable(s.now.Unix()) {
 		w *= weightUnreachable
+	}
+	if hop.Flags&Hearsay != 0 && !r.served {
+		w *= weightHearsay
 	}
 	if s.Use == Client && slices.Contains(s.table.groups.fast, hop.Hash) {
 		w *= weightFast

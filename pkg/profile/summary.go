@@ -59,6 +59,7 @@ const (
 	IPv4                          // an address of that family
 	IPv6                          //
 	Scattered                     // more hosts than a Summary names
+	Hearsay                       // nobody whom we asked knows of it, and we have not met it where it says it is
 )
 
 // Summary is the small part of a RouterInfo that selection needs. It holds no
@@ -165,7 +166,7 @@ func (s *Summary) Related(o *Summary) bool {
 }
 
 // Look is what routers made by one program with one configuration have in
-// common: version, bandwidth class and flags. Forged crowds share it.
+// common: version, bandwidth class and what they publish. Forged crowds share it.
 func (s *Summary) Look() uint32 {
-	return uint32(s.Version&0xffff)<<16 ^ uint32(s.Bandwidth)<<13 ^ uint32(s.Flags)
+	return uint32(s.Version&0xffff)<<16 ^ uint32(s.Bandwidth)<<13 ^ uint32(s.Flags&^Hearsay)
 }

@@ -1,0 +1,5 @@
+//go:build race
+
+package netdb
+
+const raceEnabled = true
