@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/reseed"
 	"i2ptoolkit/pkg/routerinfo"
@@ -27,6 +29,8 @@ func sourceFlags(more ...cli.Flag) []cli.Flag {
 		cli.Duration(time.Millisecond, 100*cli.Forever, cli.DurationFlag{Name: "max-age", Value: reseed.DefaultBuildAge, Usage: "leave out RouterInfos older than `DURATION`"}),
 		cli.Checked(cli.StringFlag{Name: "min-version", Value: reseed.DefaultMinVersion, Usage: "leave out routers older than `VERSION`"}, reseed.CheckVersion),
 		&cli.BoolFlag{Name: "testnet", Usage: "private network: reserved addresses are fit, and several of one /16"},
+		&cli.StringFlag{Name: "profiles", Usage: "with --netdb, the router's `FILE` of whom it has reached; without, peer.profiles beside DIR"},
+		&cli.BoolFlag{Name: "unproven", Usage: "take routers as well that the router has never reached"},
 	}, more...)...)
 }
 
@@ -43,7 +47,9 @@ func buildCommand() *cli.Command {
 		Name:  "build",
 		Usage: "make signed bundles of a netDb",
 		Description: "Each RouterInfo that gets into a bundle has a good signature, is new enough, can be reached, and shares no\n" +
-			"/16 (IPv6: /32) with another in it. Bundles are files NNNN.su3 in -o DIR, which is made; with --force they\n" +
+			"/16 (IPv6: /32) with another in it. The router whose netDb it is has reached it, and was served: anybody can\n" +
+			"fill a netDb with others. That is told by --router, or by the file peer.profiles beside --netdb DIR; of netDbs\n" +
+			"of other programs it is not known. Bundles are files NNNN.su3 in -o DIR, which is made; with --force they\n" +
 			"take the place of those in it. Beside them, in certs, are the certificates of the key that signs now and of\n" +
 			"those that hold still or will. What was left out, and why, is told on stderr.",
 		Flags: append(buildFlags(),
@@ -101,6 +107,11 @@ func buildConfig(c *cli.Context, now time.Time) (cfg reseed.BuildConfig, err err
 // assemble builds bundles of what the flags name.
 func assemble(ctx context.Context, c *cli.Context, cfg reseed.BuildConfig, take func(int, []byte) error) (reseed.Report, error) {
 	if path := c.String("netdb"); path != "" {
+		proven, err := provenBy(c, path)
+		if err != nil {
+			return reseed.Report{}, err
+		}
+		cfg.Proven = proven
 		report, err := reseed.BuildFrom(ctx, path, cfg, take)
 		if err != nil && report.Seen == 0 && ctx.Err() == nil {
 			if _, missing := os.Stat(path); missing != nil {
@@ -112,6 +123,10 @@ func assemble(ctx context.Context, c *cli.Context, cfg reseed.BuildConfig, take 
 		}
 		return report, err
 	}
+	proven := make(map[i2p.Hash]bool)
+	if demands(c) {
+		cfg.Proven = func(ri *routerinfo.RouterInfo) bool { return proven[ri.Hash()] }
+	}
 	b, err := reseed.NewBuilder(cfg)
 	if err != nil {
 		return reseed.Report{}, err
@@ -122,6 +137,7 @@ func assemble(ctx context.Context, c *cli.Context, cfg reseed.BuildConfig, take 
 	}
 	err = router.NetDB(ctx, control.KindRouterInfo, func(r control.Record) error {
 		if ri, err := routerinfo.Parse(r.Data); err == nil {
+			proven[ri.Hash()] = r.Proven
 			b.Add(ri)
 		}
 		return nil
@@ -130,6 +146,29 @@ func assemble(ctx context.Context, c *cli.Context, cfg reseed.BuildConfig, take 
 		return reseed.Report{}, err
 	}
 	return b.Build(ctx, take)
+}
+
+// demands tells whether routers have to be proven. On a private network there are few, and
+// nobody to fear.
+func demands(c *cli.Context) bool { return !c.Bool("unproven") && !c.Bool("testnet") }
+
+// provenBy tells by a router's profiles who is proven, or nil where there are none.
+func provenBy(c *cli.Context, netDB string) (func(*routerinfo.RouterInfo) bool, error) {
+	if !demands(c) {
+		return nil, nil
+	}
+	path := c.String("profiles")
+	if path == "" {
+		path = reseed.ProfilesBeside(netDB)
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+	}
+	proven, err := reseed.ReadProven(path, time.Now())
+	if err != nil {
+		return nil, cli.WithHint(err, "--unproven does without")
+	}
+	return proven, nil
 }
 
 // builtSource builds the bundles that serve serves. The signer is found anew each time: a
@@ -253,6 +292,9 @@ func explain(c *cli.Context, report reseed.Report, err error) error {
 	if report.Rejected["unreachable"] > 0 && !c.Bool("testnet") {
 		return cli.WithHint(err, "--testnet takes routers of private networks")
 	}
+	if report.Rejected["never reached"] > 0 {
+		return cli.WithHint(err, "--unproven takes those that the router has never reached")
+	}
 	if n := report.Rejected["other network"]; n > 0 && n == report.Seen {
 		return cli.WithHint(err, "--netid names another network than %d", c.Int("netid"))
 	}
@@ -273,6 +315,9 @@ func tellReport(c *cli.Context, report reseed.Report) {
 	if len(parts) > 0 {
 		cli.Notef(c, "%d of %s %s fit; left out: %s", report.Eligible, words.Count(report.Seen, "RouterInfo"),
 			words.Verb(report.Eligible, "is", "are"), strings.Join(parts, ", "))
+	}
+	if demands(c) && !report.Proven {
+		cli.Notef(c, "nothing tells which of the routers were ever reached")
 	}
 	if want := c.Int("per-bundle"); report.Bundles > 0 && report.Smallest < want {
 		cli.Warnf(c, "the smallest bundle has %s, less than %d", words.Count(report.Smallest, "RouterInfo"), want)

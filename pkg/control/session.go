@@ -77,6 +77,8 @@ type Record struct {
 	// 5 EncryptedLeaseSet, 7 MetaLeaseSet.
 	StoreType byte   `json:"store_type"`
 	Data      []byte `json:"data"`
+	// Proven tells that the router was reached at an address that it publishes, and has served.
+	Proven bool `json:"proven,omitempty"`
 }
 
 // Lookup is the body of POST /v1/lookup.

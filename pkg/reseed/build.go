@@ -36,6 +36,9 @@ type BuildConfig struct {
 	// Private takes routers of private networks, and any number of one /16 into
 	// a bundle: for test networks.
 	Private bool
+	// Proven tells who has been reached and has served: nobody else is fit. Identities that
+	// only came to a router cost nothing, and a netDb may be full of them. Nil: that is not known.
+	Proven  func(*routerinfo.RouterInfo) bool
 	Rand    io.Reader // nil: crypto/rand
 	Workers int       // 0: as many as there are processors
 }
@@ -82,6 +85,7 @@ type Report struct {
 	Bundles  int            `json:"bundles"`
 	Smallest int            `json:"smallest"` // RouterInfos in the smallest bundle
 	Rejected map[string]int `json:"rejected"` // by reason
+	Proven   bool           `json:"proven"`   // whether all that are fit are known to have been reached
 }
 
 // Builder makes bundles of the RouterInfos that it is given. It keeps no more
@@ -112,7 +116,7 @@ func NewBuilder(cfg BuildConfig) (*Builder, error) {
 		return nil, fmt.Errorf("reseed: %w", err)
 	}
 	b := &Builder{cfg: cfg, random: draw.From(cfg.Rand), least: profile.ParseVersion(cfg.MinVersion)}
-	b.report.Rejected = make(map[string]int)
+	b.report.Rejected, b.report.Proven = make(map[string]int), cfg.Proven != nil
 	return b, nil
 }
 
@@ -166,6 +170,8 @@ func (b *Builder) unfit(ri *routerinfo.RouterInfo, sum *profile.Summary) string 
 		return "takes no tunnels"
 	case len(ri.Bytes()) > MaxInfo:
 		return "too long"
+	case b.cfg.Proven != nil && !b.cfg.Proven(ri):
+		return "never reached"
 	}
 	return ""
 }

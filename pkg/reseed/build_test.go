@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -244,4 +245,48 @@ func peak(b *testing.B) float64 {
 		}
 	}
 	return 0
+}
+
+// TestBuildOfProven: in a netDb that identities have filled which nobody has ever reached,
+// only those are fit that a router's profiles tell to have been.
+func TestBuildOfProven(t *testing.T) {
+	infos := routers(t, reseedtest.Config{Count: 200})
+	table, want := profile.New(profile.Config{}), make(map[i2p.Hash]bool)
+	for i, ri := range infos {
+		sum := profile.Summarize(ri)
+		switch i % 4 {
+		case 0: // reached, and served
+			table.Reached(now, ri.Hash(), sum.Hosts[0])
+			table.Queried(now, ri.Hash(), true)
+			want[ri.Hash()] = true
+		case 1: // somewhere else
+			table.Reached(now, ri.Hash(), sum.Hosts[0]+1)
+			table.Queried(now, ri.Hash(), true)
+		case 2: // others answered for it
+			table.Queried(now, ri.Hash(), true)
+		}
+	}
+	path := ProfilesBeside(filepath.Join(t.TempDir(), "netDb"))
+	if err := os.WriteFile(path, table.AppendTo(nil, now), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	proven, err := ReadProven(path, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundles, report := build(t, BuildConfig{Bundles: 3, PerBundle: 20, Unsigned: true, Now: now, Proven: proven}, infos)
+	if report.Eligible != 50 || report.Rejected["never reached"] != 150 || !report.Proven {
+		t.Errorf("%+v", report)
+	}
+	for _, b := range bundles {
+		bundle, err := OpenBundle(b, OpenConfig{Now: now, NetID: 2, SkipSignature: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ri := range bundle.Infos {
+			if !want[ri.Hash()] {
+				t.Errorf("%s is in a bundle", ri.Hash())
+			}
+		}
+	}
 }

@@ -42,6 +42,20 @@ func (k Knowledge) Routers() (out []*routerinfo.RouterInfo) {
 	return out
 }
 
+// Proven tells which of those that are known we have reached where they say they are, and
+// have served.
+func (k Knowledge) Proven() map[i2p.Hash]bool {
+	proven := make(map[i2p.Hash]bool)
+	k.r.within(func() {
+		for i := range k.r.db.Len() {
+			if s := k.r.db.At(i); k.r.peers.Proven(s) {
+				proven[s.Hash] = true
+			}
+		}
+	})
+	return proven
+}
+
 // Known tells which of some routers are known.
 func (k Knowledge) Known(hashes []i2p.Hash) map[i2p.Hash]bool {
 	known := make(map[i2p.Hash]bool)

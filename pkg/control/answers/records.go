@@ -18,8 +18,12 @@ func (a *Answers) NetDB(kind string) []control.Record {
 	if kind != control.KindRouterInfo {
 		return out
 	}
-	for _, ri := range a.cfg.Router.Knowledge().Routers() {
-		out = append(out, routerRecord(ri))
+	knowledge := a.cfg.Router.Knowledge()
+	proven := knowledge.Proven()
+	for _, ri := range knowledge.Routers() {
+		rec := routerRecord(ri)
+		rec.Proven = proven[ri.Hash()]
+		out = append(out, rec)
 	}
 	return out
 }

@@ -18,7 +18,8 @@ import (
 //
 //	fake-router [-no-tunnels] [-hasty] [-hang-up] SOCKET [FILE…]
 //
-// The netDb holds the RouterInfos and LeaseSet2s in the files.
+// The netDb holds the RouterInfos and LeaseSet2s in the files; the router has been served by
+// those of files without "unproven" in their names.
 func Script(ts *testscript.TestScript, neg bool, args []string) {
 	node := &Node{}
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
@@ -42,6 +43,7 @@ func Script(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		r, err := recordOf(b)
 		ts.Check(err)
+		r.Proven = !strings.Contains(name, "unproven")
 		node.Records = append(node.Records, r)
 	}
 	wait, err := node.Serve(context.Background(), ts.MkAbs(args[0]))
