@@ -124,22 +124,31 @@ func (d *Dir) save(file netdb.File) error {
 	return d.removeBut(folder, file.Hash)
 }
 
-// Load reads all that there is, and tells of each router which source it comes from.
-func (d *Dir) Load(ctx context.Context, each func(*routerinfo.RouterInfo, netdb.Source)) (Loaded, error) {
+// Load reads all that there is, and tells of each router which source it comes from. Some
+// come first: where a table has not room for all, others must not have taken theirs.
+func (d *Dir) Load(ctx context.Context, first map[i2p.Hash]struct{}, each func(*routerinfo.RouterInfo, netdb.Source)) (Loaded, error) {
 	all, err := list(d.path)
 	if err != nil {
 		return Loaded{}, err
 	}
-	files := make(map[netdb.Source][]string)
+	type part struct {
+		later bool
+		src   netdb.Source
+	}
+	files := make(map[part][]string)
 	for _, name := range all {
-		src := sourceOf(filepath.Base(filepath.Dir(name)))
-		files[src] = append(files[src], name)
+		h, _ := hashOf(filepath.Base(name))
+		_, soon := first[h]
+		p := part{!soon, sourceOf(filepath.Base(filepath.Dir(name)))}
+		files[p] = append(files[p], name)
 	}
 	var total Loaded
-	for _, f := range folders {
-		counts, err := loadFiles(ctx, files[f.src], LoadConfig{}, func(ri *routerinfo.RouterInfo) { each(ri, f.src) })
-		if total.add(counts); err != nil {
-			return total, err
+	for _, later := range [...]bool{false, true} {
+		for _, f := range folders {
+			counts, err := loadFiles(ctx, files[part{later, f.src}], LoadConfig{}, func(ri *routerinfo.RouterInfo) { each(ri, f.src) })
+			if total.add(counts); err != nil {
+				return total, err
+			}
 		}
 	}
 	return total, nil

@@ -142,7 +142,7 @@ func TestSources(t *testing.T) {
 	read := func() map[i2p.Hash][]netdb.Source {
 		t.Helper()
 		got := make(map[i2p.Hash][]netdb.Source)
-		if _, err := d.Load(t.Context(), func(ri *routerinfo.RouterInfo, src netdb.Source) {
+		if _, err := d.Load(t.Context(), nil, func(ri *routerinfo.RouterInfo, src netdb.Source) {
 			got[ri.Hash()] = append(got[ri.Hash()], src)
 		}); err != nil {
 			t.Fatal(err)
@@ -183,6 +183,35 @@ func TestSources(t *testing.T) {
 	}
 	if got := read(); len(got) != 0 {
 		t.Fatalf("left: %v", got)
+	}
+}
+
+// TestLoadFirst: some are read before all others, whatever they come from.
+func TestLoadFirst(t *testing.T) {
+	all := routers(t, 6)
+	d := fill(t, t.TempDir(), nil)
+	first := make(map[i2p.Hash]struct{})
+	for i, ri := range all {
+		src := netdb.FromDisk
+		if i < 2 {
+			src = netdb.FromDiskTold // the last of all, else
+			first[ri.Hash()] = struct{}{}
+		}
+		if err := d.Save([]netdb.File{{Hash: ri.Hash(), Bytes: ri.Bytes(), Source: src}}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []bool
+	if _, err := d.Load(t.Context(), first, func(ri *routerinfo.RouterInfo, src netdb.Source) {
+		_, soon := first[ri.Hash()]
+		if got = append(got, soon); soon != (src == netdb.FromDiskTold) {
+			t.Errorf("%s comes from %v", ri.Hash(), src)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []bool{true, true, false, false, false, false}; !slices.Equal(got, want) {
+		t.Errorf("in the order %v", got)
 	}
 }
 

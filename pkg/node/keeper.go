@@ -35,8 +35,9 @@ const (
 // keeper keeps in the data directory what a router knows of others.
 type keeper struct {
 	self     i2p.Hash
-	dir      *netdbdir.Dir // nil where nothing is kept
-	profiles string        // the file's path
+	dir      *netdbdir.Dir         // nil where nothing is kept
+	profiles string                // the file's path
+	proven   map[i2p.Hash]struct{} // in the last run: they are read first
 	log      *slog.Logger
 	now      func() time.Time
 
@@ -97,7 +98,7 @@ func (k *keeper) last(what router.Knowledge) {
 // load reads the netDb of the last run, and what the bootstrap names, into what is known.
 func (k *keeper) load(ctx context.Context, what router.Knowledge, bootstrap []string) {
 	if k.dir != nil {
-		own, ok := k.read(ctx, what, k.dir.Path(), func(each taker) (netdbdir.Loaded, error) { return k.dir.Load(ctx, each) })
+		own, ok := k.read(ctx, what, k.dir.Path(), func(each taker) (netdbdir.Loaded, error) { return k.dir.Load(ctx, k.proven, each) })
 		if ok {
 			k.prune(what, own)
 		}
@@ -203,6 +204,7 @@ func (k *keeper) loadProfiles(cfg profile.Config) *profile.Table {
 	if skipped > 0 {
 		k.log.Warn("damaged lines among the peer profiles", "path", k.profiles, "lines", skipped)
 	}
+	k.proven = t.ProvenPeers()
 	return t
 }
 
