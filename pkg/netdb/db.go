@@ -23,6 +23,7 @@ package netdb
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -229,6 +230,17 @@ func (db *DB) seen(src Source, published i2p.Date, old *entry) {
 		old.src = src
 		db.seat(old)
 	}
+}
+
+// spurns tells whether a RouterInfo is refused for what its router is, and not for what
+// somebody made of it: that it is old, or not signed by the router.
+func (db *DB) spurns(ri *routerinfo.RouterInfo, why error) bool {
+	for _, err := range [...]error{ErrNetID, ErrVersion, ErrForged, ErrUnusable, ErrCrowded, ErrFull} {
+		if errors.Is(why, err) {
+			return db.cfg.Shared.verify(ri) == nil
+		}
+	}
+	return false
 }
 
 // insert puts a checked entry into the table and makes room for it.

@@ -160,6 +160,25 @@ func (ls *lookups) fetchEnded(now time.Time, router i2p.Hash, ri *routerinfo.Rou
 	return out
 }
 
+// seek tells whether a router is looked up.
+func (ls *lookups) seek(router i2p.Hash) bool {
+	return slices.ContainsFunc(ls.list, func(l *lookup) bool { return l.key == router && l.kind == i2np.LookupRouterInfo })
+}
+
+// refused gives up the lookups of a router whose RouterInfo has come and was not taken:
+// every other floodfill would give the same. Else whoever names routers of a crowd has
+// each of them asked for ten times, again and again.
+func (ls *lookups) refused(now time.Time, router i2p.Hash) Out {
+	var out Out
+	for _, l := range slices.Clone(ls.list) {
+		if l.key == router && l.kind == i2np.LookupRouterInfo && !l.done {
+			l.trail.gave(now)
+			out.add(ls.giveUp(now, l))
+		}
+	}
+	return out
+}
+
 // reply takes a search reply, and tells whether anybody asked for it. The sender
 // that it names is not authenticated, so it counts only if it was asked and has not
 // answered yet.

@@ -1,7 +1,9 @@
 package netdb
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -298,5 +300,39 @@ func TestLookupsEndOnce(t *testing.T) {
 	w.take(w.seg.Tick(w.now.Add(lookupTimeout))) // fails where one ends twice
 	if len(w.results) != 2 || w.seg.Stats().Failed != 2 {
 		t.Fatalf("%+v", w.results)
+	}
+}
+
+// TestLookupOfCrowd: a router that is not taken, for its addresses are crowded, is not
+// asked for once more. What only claims to be its RouterInfo ends nothing.
+func TestLookupOfCrowd(t *testing.T) {
+	for _, forged := range []bool{false, true} {
+		w := newWorld(t, NewSegment(SegmentConfig{DB: newDB(Config{}), Rand: seeded(2)}))
+		f := newForge(t)
+		w.floodfills(f, 20)
+		db := w.seg.cfg.DB
+		host := func(i int) string { return fmt.Sprintf("99.99.%d.1", i) }
+		for i := range prefixMin + db.cfg.MaxRouters/prefixShare {
+			db.StoreRouterInfo(testTime, FromReply, f.router(t, routerConfig{host: host(i)}))
+		}
+		ri := f.router(t, routerConfig{host: host(250)})
+		if _, err := db.StoreRouterInfo(testTime, FromReply, ri); !errors.Is(err, ErrCrowded) {
+			t.Fatal(err)
+		}
+		if forged {
+			b := bytes.Clone(ri.Bytes())
+			b[len(b)-1] ^= 1
+			var err error
+			if ri, err = routerinfo.Parse(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.seg.LookUp(w.now, ri.Hash(), i2np.LookupRouterInfo)
+		_, out := w.seg.HandleAnswer(w.now, i2np.DatabaseStore{
+			Key: ri.Hash(), Type: i2np.StoreRouterInfo, Data: i2np.CompressRouterInfo(ri.Bytes()),
+		})
+		if ended := len(out.Results) == 1 && out.Results[0].Err != nil; ended == forged || w.seg.Stats().Active == 1 != forged {
+			t.Errorf("forged %v: %+v", forged, out.Results)
+		}
 	}
 }

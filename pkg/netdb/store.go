@@ -117,6 +117,9 @@ func (s *Segment) HandleRouterInfo(now time.Time, src Source, ri *routerinfo.Rou
 func (s *Segment) offer(now time.Time, src Source, sender origin.Host, ri *routerinfo.RouterInfo) (st Stored, out Out) {
 	h := ri.Hash()
 	if st.Change, st.Err = s.cfg.DB.offer(now, src, sender, ri); st.Err != nil {
+		if src == FromReply && s.lookups.seek(h) && s.cfg.DB.spurns(ri, st.Err) {
+			out = s.lookups.refused(now, h)
+		}
 		return st, out
 	}
 	if st.RouterInfo = ri; st.Change == Unchanged {
