@@ -65,23 +65,25 @@ func (g *groups) of(use Use) []i2p.Hash {
 	return g.highCapacity
 }
 
-const strangerHalfLife = 30 * time.Minute
+const strangerHalfLife = 10 * time.Minute
 
-// strangers is how often routers that had never answered before take part in a
-// build. In a network full of fakes that falls, and selection turns to those known.
+// strangers is how often routers that have carried nothing yet, when they are asked
+// to be hops, turn out to be of use: they refuse, as only a living router does, or a
+// message comes through. Agreeing alone costs a fake nothing. In a network full of
+// fakes the rate falls, and selection turns to those known.
 type strangers struct {
-	answered, asked float64 // faded to the second of at
-	at              int64
+	useful, asked float64 // faded to the second of at
+	at            int64
 }
 
-func (s *strangers) add(now int64, answered float64) {
+func (s *strangers) add(now int64, asked, useful float64) {
 	if now > s.at {
 		f := faded(now-s.at, strangerHalfLife)
-		s.answered, s.asked, s.at = s.answered*f, s.asked*f, now
+		s.useful, s.asked, s.at = s.useful*f, s.asked*f, now
 	}
-	s.answered += answered
-	s.asked++
+	s.useful += useful
+	s.asked += asked
 }
 
-// rate estimates how many of them answer; 0.5 where little is known.
-func (s *strangers) rate() float64 { return (4 + s.answered) / (8 + s.asked) }
+// rate estimates how many of them are of use; 0.5 where little is known.
+func (s *strangers) rate() float64 { return (4 + s.useful) / (8 + s.asked) }

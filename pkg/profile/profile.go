@@ -88,7 +88,7 @@ func (t *Table) ConnectFailed(now time.Time, peer i2p.Hash) {
 // BuildAccepted records that the peer agreed to be a hop. took is the time
 // from request to reply for the whole tunnel.
 func (t *Table) BuildAccepted(now time.Time, peer i2p.Hash, took time.Duration) {
-	r := t.asked(now, peer, 1)
+	r := t.asked(now, peer, 0)
 	r.builds.accepted++
 	r.builds.rejectedAt, r.served = 0, true
 	r.sample(took)
@@ -114,6 +114,9 @@ func (t *Table) TunnelTested(now time.Time, peer i2p.Hash, ok bool, rtt time.Dur
 	if !ok {
 		r.tests.failed += 1 / float32(max(hops, 1))
 		return
+	}
+	if r.stranger() {
+		t.strangers.add(now.Unix(), 0, 1)
 	}
 	r.tests.carried++
 	r.sample(rtt)
@@ -217,11 +220,11 @@ func (t *Table) today(now time.Time, peer i2p.Hash) (r record, known bool) {
 }
 
 // asked finds or makes the record of a peer that was asked to be a hop, and counts
-// how many strangers answer.
-func (t *Table) asked(now time.Time, peer i2p.Hash, answered float64) *record {
+// how many strangers are of use.
+func (t *Table) asked(now time.Time, peer i2p.Hash, useful float64) *record {
 	r := t.touch(now, peer)
-	if !r.served {
-		t.strangers.add(now.Unix(), answered)
+	if r.stranger() {
+		t.strangers.add(now.Unix(), 1, useful)
 	}
 	return r
 }
@@ -265,14 +268,15 @@ func (t *Table) evict() {
 	}
 }
 
-// regroup forms the groups anew where they are due.
+// regroup forms the groups anew where they are due: of routers that have carried
+// something, for a fake agrees to everything.
 func (t *Table) regroup(now time.Time) {
 	if !t.groups.due(now.Unix()) {
 		return
 	}
 	var all []member
 	for peer := range t.peers {
-		if r, _ := t.today(now, peer); r.builds.accepted >= 0.5 && !r.dials.unreachable(now.Unix()) {
+		if r, _ := t.today(now, peer); r.builds.accepted >= 0.5 && !r.stranger() && !r.dials.unreachable(now.Unix()) {
 			if s := r.score(now.Unix()); s >= 0.25 {
 				all = append(all, member{peer, s * float64(min(r.builds.accepted, 20)), r.speed()})
 			}

@@ -44,6 +44,9 @@ func (r *record) standing() int {
 	return 0
 }
 
+// stranger tells whether nothing has come through the router yet.
+func (r *record) stranger() bool { return r.tests.carried == 0 }
+
 // dials are the attempts to have a session with a peer.
 type dials struct {
 	connectedAt int64 // last session that we opened, or that came from where the peer can be dialled

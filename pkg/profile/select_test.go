@@ -254,6 +254,7 @@ func TestClientUseIsTheFastGroup(t *testing.T) {
 	for i := range 100 {
 		for range 5 {
 			table.BuildAccepted(testTime, peer(i), time.Second)
+			table.TunnelTested(testTime, peer(i), true, time.Second, 1)
 		}
 	}
 	table.regroup(testTime)
@@ -297,6 +298,7 @@ func TestStrangersThatNeverAnswer(t *testing.T) {
 	for i := range 50 {
 		for range 5 {
 			table.BuildAccepted(testTime, peer(i), time.Second)
+			table.TunnelTested(testTime, peer(i), true, time.Second, 1)
 		}
 	}
 	for i := range 400 {
@@ -315,6 +317,30 @@ func TestStrangersThatNeverAnswer(t *testing.T) {
 	}
 	if known < 300 || known > 590 {
 		t.Fatalf("%d of 600 hops are known routers", known)
+	}
+}
+
+// Fakes that agree to everything and carry nothing are as little worth as those that
+// never answer: they are not of the known ones, and are not met for it.
+func TestStrangersThatCarryNothing(t *testing.T) {
+	routers, table := newRouters(t, 5000), New(Config{Rand: seeded(1)})
+	for i := range 50 {
+		table.BuildAccepted(testTime, peer(i), time.Second)
+		table.TunnelTested(testTime, peer(i), true, time.Second, 1)
+	}
+	for i := range 400 {
+		table.BuildAccepted(testTime, peer(1000+i), time.Millisecond)
+		table.BuildAccepted(testTime, peer(1000+i), time.Millisecond)
+	}
+	if r := table.strangers.rate(); r > 0.2 {
+		t.Fatalf("stranger rate %.2f", r)
+	}
+	for range 100 {
+		for _, i := range routers.choose(table, 3, Constraints{Use: Client}) {
+			if i >= 50 {
+				t.Fatalf("%d, which has carried nothing, is a hop of a client's tunnel", i)
+			}
+		}
 	}
 }
 
@@ -343,6 +369,7 @@ func BenchmarkSelectClient(b *testing.B) {
 	for i := range 200 {
 		for range 5 {
 			table.BuildAccepted(testTime, peer(i), time.Second)
+			table.TunnelTested(testTime, peer(i), true, time.Second, 1)
 		}
 	}
 	for b.Loop() {
