@@ -80,7 +80,7 @@ func (bs *builds) start(t *ownTunnel) bool {
 		return false
 	}
 	b.asks = bs.paths.asked.note(bs.now, bs.paths.asked.pairs(infos, d.inbound))
-	bs.parties.fates(t.party).Asked++
+	bs.parties.fates(t).Asked++
 	return true
 }
 
@@ -183,7 +183,7 @@ func (bs *builds) reply(w way, m i2np.Message) (made *ownTunnel, ok bool) {
 		return nil, true
 	}
 	bs.counts.BuildsAccepted++
-	bs.parties.fates(b.tunnel.party).Stood++
+	bs.parties.fates(b.tunnel).Stood++
 	bs.counts.BuildTook.Observe(took)
 	if err := bs.finish(b); err != nil {
 		bs.cfg.Log.Warn("tunnel not made", "error", err)

@@ -23,6 +23,7 @@ type core struct {
 	peers     *profile.Table
 	senders   map[i2p.Hash]netdb.Sender // those whose session with us stands
 	counts    Counts
+	window    window               // fates are of tunnels that were asked for in it
 	endpoints tunnel.EndpointStats // of all tunnels that end here
 	tray      []outgoing
 }
@@ -32,6 +33,13 @@ type outgoing struct {
 	to     i2p.Hash
 	msg    i2np.Message
 	failed func() // nil: nobody asks
+}
+
+// window is a span of time; the zero window has no ends.
+type window struct{ from, until time.Time }
+
+func (w window) has(t time.Time) bool {
+	return !t.Before(w.from) && (w.until.IsZero() || t.Before(w.until))
 }
 
 // messageLife is how long our own messages live at most (NETWORK: no more than 60 s ahead).

@@ -230,6 +230,14 @@ func TestFates(t *testing.T) {
 			t.Errorf("carry %v: %+v", carry, got)
 		}
 	}
+	m := newMesh(t, 8, nil)
+	r := m.routers[0].Stepper()
+	m.run(time.Minute, nil)
+	r.Recount(0)
+	m.run(time.Minute, nil)
+	if got := r.Numbers().Exploratory; got != (Fates{}) {
+		t.Errorf("of no time at all: %+v", got)
+	}
 }
 
 // TestAllTunnelsFail: a router none of whose tunnels works builds new ones

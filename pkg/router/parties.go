@@ -43,9 +43,13 @@ func (ps *parties) remove(p *party) {
 	ps.list = slices.DeleteFunc(ps.list, func(other *party) bool { return other == p })
 }
 
-// fates are how far the tunnels came of parties of a kind.
-func (ps *parties) fates(p *party) *Fates {
-	if p == ps.self {
+// fates are how far the tunnels came of parties of a kind, where this one is to be
+// counted.
+func (ps *parties) fates(t *ownTunnel) *Fates {
+	switch {
+	case !ps.window.has(t.Started()):
+		return new(Fates)
+	case t.party == ps.self:
 		return &ps.counts.Exploratory
 	}
 	return &ps.counts.Client

@@ -27,6 +27,14 @@ func (s Stepper) End() { s.r.end() }
 // Numbers returns the counts with what there is at the moment.
 func (s Stepper) Numbers() Numbers { return s.r.numbers() }
 
+// Recount counts the fates of tunnels from zero: of those that are asked for within
+// a while from now.
+func (s Stepper) Recount(within time.Duration) {
+	now := s.r.cfg.Now()
+	s.r.window = window{now, now.Add(within)}
+	s.r.counts.Exploratory, s.r.counts.Client = Fates{}, Fates{}
+}
+
 // Lookup looks a router or a lease set up for the router itself, from the next
 // turn on; done is called in the turn in which that ends.
 func (s Stepper) Lookup(hash i2p.Hash, kind i2np.LookupKind, done func(netdb.Result)) {

@@ -57,7 +57,7 @@ func (ts *tests) returned(w way, id uint32) (p *party, changed, ok bool) {
 	for _, t := range [...]*ownTunnel{x.Out, x.In} {
 		if !t.carried && !t.zeroHop() {
 			t.carried = true
-			ts.parties.fates(p).Carried++
+			ts.parties.fates(t).Carried++
 		}
 		ts.paths.doubts.trust(t.hops)
 		for _, h := range t.hops {

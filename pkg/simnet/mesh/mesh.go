@@ -79,6 +79,7 @@ type Stats struct {
 	Messages, Lost uint64
 	Sessions       uint64 // that were opened
 	Turns          uint64
+	Types          [256]uint64 // messages, by their type
 }
 
 // New makes a network without nodes.
@@ -134,6 +135,7 @@ type event struct {
 	from, to *Port
 	peer     i2p.Hash // of a dial: it may be nobody's
 	msg      i2np.Message
+	call     func()
 }
 
 type eventKind byte
@@ -143,6 +145,7 @@ const (
 	dials             // from reaches peer
 	fails             // from has dialled peer in vain
 	wakes
+	calls
 )
 
 func (n *Net) at(tick int64, e event) { n.slots[tick] = append(n.slots[tick], e) }
@@ -154,14 +157,18 @@ func (n *Net) after(d time.Duration, e event) int64 {
 	return at
 }
 
-// Run lets the network live for a while. each, unless it is nil, is called at the
-// start of every tick.
-func (n *Net) Run(d time.Duration, each func()) {
+// Every has f called so many times, between turns, a pause after each: it may have nodes
+// join and leave.
+func (n *Net) Every(pause time.Duration, times int, f func(i int)) {
+	for i := range times {
+		n.after(time.Duration(i)*pause, event{kind: calls, call: func() { f(i) }})
+	}
+}
+
+// Run lets the network live for a while.
+func (n *Net) Run(d time.Duration) {
 	for end := n.tick + int64(d/Tick); n.tick < end; {
 		n.tick++
-		if each != nil {
-			each()
-		}
 		n.step()
 	}
 }
@@ -194,6 +201,8 @@ func (n *Net) happen(e *event) {
 		e.from.reach(e.peer)
 	case fails:
 		e.from.unreached(e.peer)
+	case calls:
+		e.call()
 	case wakes:
 		if e.to.timer == n.tick {
 			e.to.wake()
@@ -209,6 +218,7 @@ func (n *Net) arrive(e *event) {
 	}
 	l.used = n.tick
 	n.stats.Messages++
+	n.stats.Types[e.msg.Type]++
 	n.pending = append(append(append(n.pending, e.from.self[:4]...), e.to.self[:4]...), byte(e.msg.Type))
 	n.pending = binary.BigEndian.AppendUint64(n.pending, uint64(n.tick))
 	if len(n.pending) > 1<<16 {

@@ -61,12 +61,12 @@ func network(t testing.TB, cfg Config, n, knows int) (*Net, []*Router) {
 // lost and routers that go.
 func TestMesh(t *testing.T) {
 	net, routers := network(t, Config{Seed: 1, Loss: 0.05}, 40, 15)
-	net.Run(2*time.Minute, nil)
+	net.Run(2 * time.Minute)
 	for range 3 {
 		routers[len(routers)-1].Leave()
 		routers = routers[:len(routers)-1]
 	}
-	net.Run(time.Minute, nil)
+	net.Run(time.Minute)
 	asked, found := 0, new(atomic.Int64) // turns run side by side
 	for i, r := range routers {
 		asked++
@@ -77,7 +77,7 @@ func TestMesh(t *testing.T) {
 		})
 		r.wake()
 	}
-	net.Run(30*time.Second, nil)
+	net.Run(30 * time.Second)
 	if n := found.Load(); n < int64(asked)*98/100 {
 		t.Errorf("%d of %d lookups succeeded", n, asked)
 	}
@@ -92,7 +92,7 @@ func TestMesh(t *testing.T) {
 func TestTrace(t *testing.T) {
 	run := func(seed uint64, workers int) [32]byte {
 		net, _ := network(t, Config{Seed: seed, Loss: 0.05, Workers: workers}, 20, 20)
-		net.Run(30*time.Second, nil)
+		net.Run(30 * time.Second)
 		if net.Stats().Messages == 0 {
 			t.Fatal("nobody says anything")
 		}

@@ -37,8 +37,9 @@ type Port struct {
 	info  func() *routerinfo.RouterInfo
 	up    bool
 	links map[i2p.Hash]*link
-	timer int64 // the tick at which the node wakes
-	due   bool  // it takes a turn in this tick
+	old   func(peer i2p.Hash) bool // who has had a session with it from long ago; nil: nobody
+	timer int64                    // the tick at which the node wakes
+	due   bool                     // it takes a turn in this tick
 	sleep time.Duration
 	out   []parcel
 }
@@ -114,10 +115,16 @@ func (p *Port) Now() time.Time { return p.net.Now() }
 // Self is the hash of the node.
 func (p *Port) Self() i2p.Hash { return p.self }
 
+// Acquaint says who has had sessions with the node since before the simulation. They
+// take up room once they are used.
+func (p *Port) Acquaint(with func(peer i2p.Hash) bool) { p.old = with }
+
 // Connected reports whether there is a session with a peer.
 func (p *Port) Connected(peer i2p.Hash) bool {
-	l := p.links[peer]
-	return l != nil && l.state == open
+	if l := p.links[peer]; l != nil {
+		return l.state == open
+	}
+	return p.old != nil && p.old(peer)
 }
 
 // Dials reports whether a router can be dialled: any that says where it is.
@@ -128,12 +135,16 @@ func (p *Port) Congested(i2p.Hash) bool { return false }
 
 // Send sends a message over a session, or opens one. It takes ownership.
 func (p *Port) Send(to *routerinfo.RouterInfo, m i2np.Message) error {
-	h := to.Hash()
-	if l := p.links[h]; l != nil && l.state == failed && p.net.tick-l.used < int64(dialAgain/Tick) {
+	return p.SendAnyway(to.Hash(), m)
+}
+
+// SendAnyway is Send for who knows a peer by its hash alone.
+func (p *Port) SendAnyway(to i2p.Hash, m i2np.Message) error {
+	if l := p.links[to]; l != nil && l.state == failed && p.net.tick-l.used < int64(dialAgain/Tick) {
 		m.Release()
 		return errUnreachable
 	}
-	p.out = append(p.out, parcel{h, m, true})
+	p.out = append(p.out, parcel{to, m, true})
 	return nil
 }
 
@@ -144,7 +155,7 @@ func (p *Port) SendTo(peer i2p.Hash, m i2np.Message) bool {
 		m.Release()
 		return false
 	}
-	p.out = append(p.out, parcel{peer, m, false})
+	p.out = append(p.out, parcel{peer, m, p.links[peer] == nil})
 	return true
 }
 
