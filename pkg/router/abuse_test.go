@@ -67,6 +67,26 @@ func TestBuildBombing(t *testing.T) {
 	}
 }
 
+// TestBuildsOfAll: however many ask, no more requests are opened than all together
+// may have, each of which costs a key exchange.
+func TestBuildsOfAll(t *testing.T) {
+	m := newMesh(t, 1, func(_ int, c *Config, _ *netdb.Config) { c.Limits.BuildsPerSec = 40 })
+	r := m.routers[0]
+	const asked, seconds = 600, 3
+	for i := range asked {
+		from := stranger(100 + i)
+		if r.Deliver(from, m.buildRequest(0, from)); i%(asked/seconds) == 0 {
+			m.run(time.Second, nil)
+		}
+	}
+	m.run(time.Second, nil)
+	most := int(r.transit.requests.burst + (seconds+1)*r.transit.requests.rate)
+	opened := int(r.counts.TransitAccepted + r.counts.TransitRefused)
+	if limited := int(r.counts.BuildsLimited); opened == 0 || opened > most || limited < asked-most {
+		t.Errorf("of %d requests of as many routers %d were opened and %d dropped, expected at most %d", asked, opened, limited, most)
+	}
+}
+
 // held is how many tunnels a peer has asked us to carry.
 func (t *transit) held(peer i2p.Hash) (n int) {
 	for _, h := range t.hops {
