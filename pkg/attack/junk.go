@@ -50,6 +50,8 @@ func (j *Junk) Run(ctx context.Context) {
 	})
 	pace(ctx, j.Rate/junkBatch, 8, func() { j.outcome("batches", j.send(ctx)) })
 	wg.Wait()
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	for _, s := range j.sessions {
 		s.Close()
 	}

@@ -29,6 +29,9 @@ type Marker struct {
 	counts
 }
 
+// foundBehind counts how often the router behind the destination knew the one that was named.
+const foundBehind = "found behind"
+
 // Run is Attack's.
 func (k *Marker) Run(ctx context.Context) {
 	watching := make(chan struct{})
@@ -78,7 +81,7 @@ func (k *Marker) count(suspect *routerinfo.RouterInfo, knows bool) {
 	switch {
 	case !knows:
 	case suspect == k.Behind:
-		k.add("found", 1)
+		k.add(foundBehind, 1)
 	default:
 		k.add("found at others", 1)
 	}

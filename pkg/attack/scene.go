@@ -170,11 +170,19 @@ func (s *Scene) start(ctx context.Context, name string, h *Host, more ...string)
 	return r, err
 }
 
+// priority puts the routers before the attackers, which on the Internet do not take the processor
+// of their victim. Where that is not allowed they run as all do.
+const priority = "-15"
+
 // run starts a router's process, and waits until it is ready.
 func (s *Scene) run(ctx context.Context, r *Router) (err error) {
 	ns := &interop.Namespace{Namespace: r.host.Namespace}
+	more := priority
+	if r.host == s.hostile {
+		more = "0"
+	}
 	r.Process, _, err = ns.Start(interop.Command{
-		Name: r.Name, Path: s.cfg.Program, Args: r.args, Log: r.dir + ".log",
+		Name: r.Name, Path: "nice", Args: append([]string{"-n", more, s.cfg.Program}, r.args...), Log: r.dir + ".log",
 		Env: []string{"HOME=" + s.cfg.Dir, "XDG_RUNTIME_DIR=" + s.cfg.Dir, "I2P_SOCKET=", "I2P_DIR="},
 	})
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
-	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/ntcp2"
 	"i2ptoolkit/pkg/routerinfo"
 )
@@ -196,7 +195,7 @@ func message(kind i2np.Type, id uint32, body []byte) i2np.Message {
 func keyOf(ri *routerinfo.RouterInfo) ([32]byte, error) {
 	key, ok := ri.EncryptionKey()
 	if !ok {
-		return noise.KeyPair{}.Public, fmt.Errorf("attack: %s has no X25519 key", ri.Hash())
+		return key, fmt.Errorf("attack: %s has no X25519 key", ri.Hash())
 	}
 	return key, nil
 }
