@@ -91,6 +91,8 @@ type world struct {
 	rand      *draw.Source
 	places    map[netip.Addr]bool
 	honest    []*mesh.Router
+	friends   map[i2p.Hash]bool        // whom those that only serve have had sessions with
+	infos     []*routerinfo.RouterInfo // that are published
 	newcomers []i2p.Hash
 	ours      []*mesh.Router
 	models    [kinds][]*model
@@ -119,7 +121,7 @@ var shapes = [2]router.Shape{{Hops: 2, Quantity: 2}, {Hops: clientHops, Quantity
 // Run runs a scenario.
 func Run(s Scenario) (res Result, err error) {
 	begun, base := time.Now(), heap()
-	w := &world{Scenario: s, places: make(map[netip.Addr]bool)}
+	w := &world{Scenario: s, places: make(map[netip.Addr]bool), friends: make(map[i2p.Hash]bool)}
 	w.net = mesh.New(mesh.Config{Seed: s.Seed, Start: start, Workers: s.Workers})
 	w.rand = draw.From(w.net.Stream("world", 0))
 	defer w.end()
@@ -175,15 +177,13 @@ func (w *world) populate() error {
 		}
 		w.honest = append(w.honest, r)
 	}
-	w.publish()
 	newcomers := w.honest[w.Honest-w.Honest/10:]
 	for _, r := range newcomers {
 		w.newcomers = append(w.newcomers, r.Self())
 	}
 	var all, known, floodfills []*routerinfo.RouterInfo
-	honest := make(map[i2p.Hash]bool, w.Honest)
 	for i, r := range w.honest {
-		honest[r.Self()] = true
+		w.friends[r.Self()] = true
 		if r.Info().IsFloodfill() {
 			floodfills = append(floodfills, r.Info())
 		}
@@ -194,7 +194,7 @@ func (w *world) populate() error {
 	w.ours = w.honest[:w.Measured]
 	for i, r := range w.honest {
 		if i >= w.Measured {
-			r.Acquaint(func(peer i2p.Hash) bool { return honest[peer] })
+			r.Acquaint(func(peer i2p.Hash) bool { return w.friends[peer] })
 			if r.Info().IsFloodfill() {
 				r.Know(all)
 			} else {
@@ -213,6 +213,7 @@ func (w *world) populate() error {
 			}
 		}
 	}
+	w.publish()
 	return nil
 }
 
@@ -224,7 +225,7 @@ func (w *world) model(kind, i int, known []*routerinfo.RouterInfo) error {
 		return err
 	}
 	at := w.place(0)
-	info, err := mesh.Info(keys, at, "XR", w.net.Now())
+	info, err := mesh.Info(keys, at, "XRH", w.net.Now()) // hidden: nobody's hop
 	if err != nil {
 		return err
 	}
@@ -240,6 +241,8 @@ func (w *world) model(kind, i int, known []*routerinfo.RouterInfo) error {
 	}
 	m.started = true
 	w.models[kind] = append(w.models[kind], m)
+	w.friends[info.Hash()] = true
+	w.infos = append(w.infos, info)
 	return nil
 }
 
@@ -248,18 +251,20 @@ func (w *world) model(kind, i int, known []*routerinfo.RouterInfo) error {
 func (w *world) publish() {
 	var floodfills []*mesh.Router
 	for _, r := range w.honest {
+		w.infos = append(w.infos, r.Info())
 		if r.Info().IsFloodfill() {
 			floodfills = append(floodfills, r)
 		}
 	}
-	for _, r := range w.honest {
-		routing := netdb.RoutingKey(r.Self(), w.net.Now())
+	for _, ri := range w.infos {
+		key := ri.Hash()
+		routing := netdb.RoutingKey(key, w.net.Now())
 		slices.SortFunc(floodfills, func(a, b *mesh.Router) int {
 			return distance(routing, a.Self()).Compare(distance(routing, b.Self()))
 		})
-		store := i2np.DatabaseStore{Key: r.Self(), Type: i2np.StoreRouterInfo, Data: i2np.CompressRouterInfo(r.Info().Bytes())}
+		store := i2np.DatabaseStore{Key: key, Type: i2np.StoreRouterInfo, Data: i2np.CompressRouterInfo(ri.Bytes())}
 		for _, f := range floodfills[:min(replicas, len(floodfills))] {
-			f.Core.Deliver(r.Self(), i2np.Message{
+			f.Core.Deliver(key, i2np.Message{
 				Type: i2np.DatabaseStoreType, ID: 1, Expiration: i2p.DateOf(w.net.Now().Add(time.Minute)), Body: store.AppendTo(nil),
 			})
 		}
