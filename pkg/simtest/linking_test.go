@@ -259,19 +259,19 @@ func (q *inquisition) confess(host int) (names []string, seen [][]testimony) {
 			m.Leave()
 			delete(q.known, m.Self())
 		}
-		q.net.Run(2*time.Second)
+		q.net.Run(2 * time.Second)
 	}()
-	q.net.Run(10*time.Second)
+	q.net.Run(10 * time.Second)
 	var found leaseset.Record
 	d.LookupLeaseSet(first.Hash(), 0, func(set leaseset.Record, _ error) { found = set })
 	r.Wake()
-	q.net.Run(8*time.Second)
+	q.net.Run(8 * time.Second)
 	if found == nil { // it took another way, or lost a message
 		return nil, nil
 	}
 	d.LookupLeaseSet(second.Hash(), 0, func(leaseset.Record, error) {})
 	r.Wake()
-	q.net.Run(8*time.Second)
+	q.net.Run(8 * time.Second)
 	if q.open == nil || q.open.Key != second.Hash() {
 		return nil, nil
 	}
@@ -286,7 +286,7 @@ func (q *inquisition) confess(host int) (names []string, seen [][]testimony) {
 				q.prober.send(s.Self(), m)
 			}
 		}
-		q.net.Run(4*time.Second)
+		q.net.Run(4 * time.Second)
 		seen = append(seen, q.seen)
 	}
 	return names, seen
@@ -423,7 +423,7 @@ func extreme(seen []testimony, of func(i int) int) (least []int) {
 // he finds the right one no more often than by chance.
 func TestLinking(t *testing.T) {
 	q := newInquisition(t, 11)
-	q.net.Run(30*time.Second)
+	q.net.Run(30 * time.Second)
 	hits := make(map[string]float64)
 	guesses, clues := 0, 0
 	for tries := 0; guesses < arrests; tries++ {
