@@ -197,6 +197,9 @@ func TestShares(t *testing.T) {
 		t.Errorf("one that is alone has %d of 40", got)
 	}
 	use(alone, 10)
+	if got, want := r.transit.shares.crowd.Held(r.source(alone).Host()), 20*idleWeight+10*livelyWeight; got != want {
+		t.Errorf("its tunnels weigh %d, expected %d", got, want)
+	}
 	if got := many(m.from(2, "23.2.0.1"), 20); got < 10 {
 		t.Errorf("another gets %d", got)
 	}
