@@ -18,7 +18,7 @@ func program() cli.Program {
 		Commands: []*cli.Command{
 			runCommand(), statusCommand(), stopCommand(), reloadCommand(), waitCommand(),
 			peersCommand(), tunnelsCommand(), transportsCommand(), metricsCommand(), eventsCommand(), reseedCommand(),
-			logLevelCommand(), configCommand(), devnetCommand(),
+			logLevelCommand(), configCommand(), stateCommand(), devnetCommand(),
 		},
 	}
 }

@@ -25,6 +25,7 @@ func settingFlags() []cli.Flag {
 	return []cli.Flag{
 		configFlag(),
 		&cli.BoolFlag{Name: "ephemeral", Usage: "write nothing to a disk, and be another router at every start"},
+		passphraseFlag("state-passphrase", "encrypt the data directory with the passphrase from `SOURCE`: prompt, env:NAME or file:PATH"),
 		&cli.StringSliceFlag{Name: "host", Usage: "publish `ADDRESS`; may be repeated"},
 		number("port", "listen on and publish `PORT`; 0: chosen at the first start and kept"),
 		&cli.StringSliceFlag{Name: "listen", Usage: "bind NTCP2 to `ADDRESS:PORT` instead of --host and --port; may be repeated"},
@@ -117,7 +118,7 @@ func readFile(c *cli.Context) (config.Config, error) {
 
 // overlay puts what the command line or the environment names over the file's settings.
 func overlay(c *cli.Context, s *config.Config) {
-	text := map[string]*string{"log-level": &s.LogLevel, "reseed-proxy": &s.Reseed.Proxy}
+	text := map[string]*string{"log-level": &s.LogLevel, "reseed-proxy": &s.Reseed.Proxy, "state-passphrase": &s.StatePassphrase}
 	numbers := map[string]*int{
 		"port": &s.Port, "netid": &s.NetID, "bandwidth-in": &s.Bandwidth.In,
 		"bandwidth-out": &s.Bandwidth.Out, "share": &s.Bandwidth.Share, "transit": &s.Transit.MaxTunnels,

@@ -32,12 +32,19 @@ func runCommand() *cli.Command {
 			if err := cli.BadData("", node.Check(s)); err != nil {
 				return err
 			}
-			if s.Ephemeral {
+			passphrase, err := statePassphrase(s)
+			if err != nil {
+				return err
+			}
+			if s.Ephemeral || passphrase != nil {
 				if err := keepFromDisk(); err != nil {
 					return err
 				}
-			} else if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
-				return err
+			}
+			if !s.Ephemeral {
+				if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
+					return err
+				}
 			}
 			level := new(slog.LevelVar)
 			if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
@@ -45,11 +52,11 @@ func runCommand() *cli.Command {
 			}
 			cli.Serve(c)
 			return runRouter(c.Context, runConfig{
-				Settings: s,
-				Log:      slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
-				Level:    level,
-				Reread:   func() (config.Config, error) { return rereadSettings(c) },
-				Ready:    told.ready,
+				Settings: s, Passphrase: passphrase,
+				Log:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
+				Level:  level,
+				Reread: func() (config.Config, error) { return rereadSettings(c) },
+				Ready:  told.ready,
 			})
 		},
 	}
@@ -127,9 +134,10 @@ func devnetDir(named string, n int) (dir string, remove func(), err error) {
 
 // runConfig is what runRouter is told.
 type runConfig struct {
-	Settings config.Config
-	Log      *slog.Logger
-	Level    *slog.LevelVar // of Log: what log-level changes
+	Settings   config.Config
+	Passphrase []byte
+	Log        *slog.Logger
+	Level      *slog.LevelVar // of Log: what log-level changes
 	// Reread gives the settings as a reload finds them.
 	Reread func() (config.Config, error)
 	// Ready is to be called once, when the router listens and its control socket answers.

@@ -14,17 +14,19 @@ import (
 // means. Flags and environment variables are laid over it by the command. It has a field for
 // each key and table of the file and for nothing else, in the file's order.
 type Config struct {
-	DataDir   string   `toml:"data_dir" json:"data_dir"`
-	Ephemeral bool     `toml:"ephemeral" json:"ephemeral"`
-	Socket    string   `toml:"socket" json:"socket"`
-	LogLevel  string   `toml:"log_level" json:"log_level"`
-	NetID     int      `toml:"netid" json:"netid"`
-	Testnet   bool     `toml:"testnet" json:"testnet"`
-	Bootstrap []string `toml:"bootstrap" json:"bootstrap"`
-	Floodfill bool     `toml:"floodfill" json:"floodfill"`
-	Hidden    bool     `toml:"hidden" json:"hidden"`
-	Hosts     []string `toml:"host" json:"host"`
-	Port      int      `toml:"port" json:"port"`
+	DataDir   string `toml:"data_dir" json:"data_dir"`
+	Ephemeral bool   `toml:"ephemeral" json:"ephemeral"`
+	// StatePassphrase says where the passphrase comes from, and never is one.
+	StatePassphrase string   `toml:"state_passphrase" json:"state_passphrase"`
+	Socket          string   `toml:"socket" json:"socket"`
+	LogLevel        string   `toml:"log_level" json:"log_level"`
+	NetID           int      `toml:"netid" json:"netid"`
+	Testnet         bool     `toml:"testnet" json:"testnet"`
+	Bootstrap       []string `toml:"bootstrap" json:"bootstrap"`
+	Floodfill       bool     `toml:"floodfill" json:"floodfill"`
+	Hidden          bool     `toml:"hidden" json:"hidden"`
+	Hosts           []string `toml:"host" json:"host"`
+	Port            int      `toml:"port" json:"port"`
 
 	Reseed      Reseed    `toml:"reseed" json:"reseed"`
 	NTCP2       NTCP2     `toml:"ntcp2" json:"ntcp2"`
@@ -131,6 +133,14 @@ func (c Config) Check() error {
 	}
 	if c.Hidden && c.Floodfill {
 		return faultf("hidden", "a hidden router cannot be a floodfill")
+	}
+	switch from, what, _ := strings.Cut(c.StatePassphrase, ":"); {
+	case c.StatePassphrase == "" || c.StatePassphrase == "prompt" || (from == "env" || from == "file") && what != "":
+	default: // what may be the passphrase itself is not repeated
+		return faultf("state_passphrase", "expected prompt, env:NAME or file:PATH; the passphrase itself is to be in none of the settings")
+	}
+	if c.Ephemeral && c.StatePassphrase != "" {
+		return faultf("state_passphrase", "an ephemeral router has no state")
 	}
 	for _, h := range c.Hosts {
 		addr, err := netip.ParseAddr(h)

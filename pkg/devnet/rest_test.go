@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -112,28 +113,49 @@ func converse(t *testing.T, d *Network) map[string][]byte {
 	return told
 }
 
-// search looks for what may not be found in the bytes and the names of all files.
+// search lists all files: nothing of what was told may be in their bytes and names.
 func search(t *testing.T, dir string, told map[string][]byte) (files []string) {
 	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || !e.Type().IsRegular() {
-			return err
-		}
-		name, _ := filepath.Rel(dir, path)
+	look(t, dir, func(name string, b []byte) {
 		files = append(files, name)
-		b, err := os.ReadFile(path)
-		b = append(append(b, 0), name...)
 		for what, text := range told {
 			if bytes.Contains(b, text) {
 				t.Errorf("%s has %s", name, what)
 			}
 		}
+	})
+	return files
+}
+
+// found are the files that have something of what was told.
+func found(t *testing.T, dir string, told map[string][]byte) (files []string) {
+	t.Helper()
+	look(t, dir, func(name string, b []byte) {
+		for _, text := range told {
+			if bytes.Contains(b, text) {
+				files = append(files, name)
+				return
+			}
+		}
+	})
+	return files
+}
+
+// look shows each file, its name behind its content.
+func look(t *testing.T, dir string, at func(name string, b []byte)) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		name, _ := filepath.Rel(dir, path)
+		at(name, append(append(b, 0), name...))
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return files
 }
 
 // TestEphemeral: routers that shall leave nothing do, whatever they did: no file, no directory.
@@ -168,4 +190,63 @@ func all(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	return strings.Join(list, "\n")
+}
+
+// TestSealed: of routers with a passphrase nobody learns from their directories who they are, whom
+// they know or whom they spoke to, also where they once were in clear; and with it they are the
+// same after a restart.
+func TestSealed(t *testing.T) {
+	dir := home(t)
+	data := func(router int, name string) string { return filepath.Join(dir, "data", strconv.Itoa(router), name) }
+	told := map[string][]byte{}
+	var hash string
+	for round := range 3 {
+		d, err := newNetwork(Config{Routers: 3, Dir: filepath.Join(dir, "data"), Log: slog.New(slog.DiscardHandler)}, func(i int, c *node.Config) {
+			if round > 0 {
+				c.Passphrase = []byte("correct horse")
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop := runThis(t, d)
+		now := d.nodes[0].Status().Router
+		if hash != "" && now != hash {
+			t.Errorf("the router was %s and is %s", hash, now)
+		}
+		hash = now
+		maps.Copy(told, converse(t, d))
+		if round > 0 {
+			search(t, dir, told)
+		}
+		stop()
+		if round > 0 {
+			if files := search(t, dir, told); len(files) < 3*6 {
+				t.Errorf("only %v are kept", files)
+			}
+			continue
+		}
+		if files := found(t, dir, told); len(files) < 3*(3+2) {
+			t.Errorf("in clear only %v tell anything", files)
+		}
+		for i := range 3 {
+			for name, from := range map[string]int{"router.keys": 391, "ntcp2.keys": 0} {
+				b, err := os.ReadFile(data(i, name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for form, text := range forms(b[from : from+32]) {
+					told[fmt.Sprintf("%s of router %d as %s", name, i, form)] = text
+				}
+			}
+		}
+	}
+	for i := range 3 {
+		if err := node.Decrypt(data(i, ""), []byte("correct horse")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if files := found(t, dir, told); len(files) < 3*(3+2) {
+		t.Errorf("in clear again only %v tell anything", files)
+	}
 }

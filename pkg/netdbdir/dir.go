@@ -124,6 +124,12 @@ func (d *Dir) save(file netdb.File) error {
 	return d.removeBut(folder, file.Hash)
 }
 
+// Files are the paths of all RouterInfos.
+func (d *Dir) Files() ([]string, error) {
+	files, err := list(d.path)
+	return slices.DeleteFunc(files, func(name string) bool { return !strings.HasPrefix(filepath.Base(name), filePrefix) }), err
+}
+
 // Load reads all that there is, and tells of each router which source it comes from. Some
 // come first: where a table has not room for all, others must not have taken theirs.
 func (d *Dir) Load(ctx context.Context, first map[i2p.Hash]struct{}, each func(*routerinfo.RouterInfo, netdb.Source)) (Loaded, error) {

@@ -43,6 +43,7 @@ type LoadConfig struct {
 var (
 	ErrNothing  = errors.New("neither a RouterInfo nor a zip of them") // of one file alone
 	ErrName     = errors.New("no name of a RouterInfo")
+	ErrSealed   = errors.New("a router's encrypted state: ask the running router, or see i2p-router state decrypt")
 	ErrMisnamed = errors.New("RouterInfo of another router than its name says")
 	// ErrSpecial is why a pipe or a device is not read: it could keep us waiting for ever.
 	ErrSpecial = errors.New("neither a directory nor a regular file")
@@ -104,8 +105,12 @@ func loadFile(ctx context.Context, name string, size int64, cfg LoadConfig, each
 		return Loaded{}, fmt.Errorf("netdbdir: %w", err)
 	}
 	defer f.Close()
-	var magic [4]byte
-	if n, _ := io.ReadFull(f, magic[:]); su3.IsZip(magic[:n]) {
+	var magic [len(sealedMagic)]byte
+	n, _ := io.ReadFull(f, magic[:])
+	if string(magic[:n]) == sealedMagic {
+		return Loaded{}, fmt.Errorf("netdbdir: %s: %w", name, ErrSealed)
+	}
+	if su3.IsZip(magic[:n]) {
 		counts, err := loadZip(ctx, f, size, cfg, each)
 		if err != nil {
 			err = fmt.Errorf("netdbdir: %s: %w", name, err)
@@ -133,6 +138,9 @@ func order[F any](cfg LoadConfig, files []F) {
 	}
 }
 
+// lock tells a lock, which a router has beside its files.
+func lock(name string) bool { return strings.HasSuffix(name, ".lock") }
+
 // wanted tells whether a name is one that RouterInfos have.
 func wanted(base string) bool {
 	return base == "router.info" || (strings.HasPrefix(base, filePrefix) && strings.HasSuffix(base, fileSuffix))
@@ -142,6 +150,9 @@ func loadDir(ctx context.Context, path string, cfg LoadConfig, each func(*router
 	files, err := list(path)
 	if err != nil {
 		return Loaded{}, err
+	}
+	if len(files) > 0 && !slices.ContainsFunc(files, func(name string) bool { return !strings.HasSuffix(name, sealedSuffix) && !lock(name) }) {
+		return Loaded{}, fmt.Errorf("netdbdir: %s: %w", path, ErrSealed)
 	}
 	return loadFiles(ctx, files, cfg, each)
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,7 @@ import (
 	"i2ptoolkit/pkg/filelock"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/noise"
+	"i2ptoolkit/pkg/sealed"
 	"i2ptoolkit/pkg/transport/ntcp2link"
 )
 
@@ -31,12 +33,16 @@ const (
 	portFile       = "port"
 )
 
+// stateFiles are all, and what was learnt about peers.
+var stateFiles = []string{routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile}
+
 // lockFile is locked by the router whose directory it is.
 const lockFile = "router.lock"
 
 // dataDir is a router's data directory. Where it has no root nothing is kept.
 type dataDir struct {
 	root string
+	box  *sealed.Box // nil: its files are in clear
 }
 
 // dataDirOf is the directory that settings name.
@@ -78,27 +84,58 @@ func (d dataDir) clear() error {
 	if d.root == "" {
 		return nil
 	}
-	return atomicfile.Clear(d.root, routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile)
+	names := slices.Clone(stateFiles)
+	for _, name := range stateFiles {
+		names = append(names, name+sealedSuffix)
+	}
+	return atomicfile.Clear(d.root, names...)
 }
 
 // keep writes a file that may be made anew at any time.
 func (d dataDir) keep(name string, b []byte) error {
-	if d.root == "" {
+	switch {
+	case d.root == "":
 		return nil
+	case d.box == nil:
+		return atomicfile.WriteBytes(d.path(name), b)
 	}
-	return atomicfile.WriteBytes(d.path(name), b)
+	b, err := d.box.Seal(b)
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteBytes(d.path(name)+sealedSuffix, b)
 }
+
+// read reads a file; fs.ErrNotExist: there is none.
+func (d dataDir) read(name string) ([]byte, error) {
+	switch {
+	case d.root == "":
+		return nil, fs.ErrNotExist
+	case d.box == nil:
+		return readLimited(d.path(name), maxStateFile)
+	}
+	b, err := readLimited(d.path(name)+sealedSuffix, maxStateFile)
+	if err != nil {
+		return nil, err
+	}
+	if b, err = d.box.Unseal(b); err != nil {
+		return nil, fmt.Errorf("%s: %w", d.path(name)+sealedSuffix, err)
+	}
+	return b, nil
+}
+
+const (
+	sealedSuffix = ".age"
+	maxStateFile = 16 << 20 // more than the profiles of a full table take
+)
 
 // loadOrCreate reads what is made once.
 func (d dataDir) loadOrCreate(name string, create func() ([]byte, error)) ([]byte, error) {
-	if d.root != "" {
-		b, err := os.ReadFile(d.path(name))
-		if !errors.Is(err, fs.ErrNotExist) {
-			return b, err
-		}
+	b, err := d.read(name)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return b, err
 	}
-	b, err := create()
-	if err != nil {
+	if b, err = create(); err != nil {
 		return nil, err
 	}
 	return b, d.keep(name, b)
@@ -165,10 +202,7 @@ func (d dataDir) ntcp2Keys(random io.Reader) (ntcp2link.Keys, error) {
 // port is that of the first run in which it was drawn, or 0: peers know us by it. An error does
 // not keep a router from its work: another port is drawn, and peers are told of it.
 func (d dataDir) port() (int, error) {
-	if d.root == "" {
-		return 0, nil
-	}
-	b, err := os.ReadFile(d.path(portFile))
+	b, err := d.read(portFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"i2ptoolkit/pkg/atomicfile"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/metrics"
 	"i2ptoolkit/pkg/netdb"
@@ -29,42 +28,52 @@ const (
 
 	netDBDir     = "netDb"
 	profilesFile = "peer.profiles"
-	profilesMax  = 16 << 20 // more than a full table takes
 )
 
 // keeper keeps in the data directory what a router knows of others.
 type keeper struct {
-	self     i2p.Hash
-	dir      *netdbdir.Dir         // nil where nothing is kept
-	profiles string                // the file's path
-	proven   map[i2p.Hash]struct{} // in the last run: they are read first
-	log      *slog.Logger
-	now      func() time.Time
+	self   i2p.Hash
+	dir    routerFiles // nil where nothing is kept
+	files  dataDir
+	proven map[i2p.Hash]struct{} // in the last run: they are read first
+	log    *slog.Logger
+	now    func() time.Time
 
-	mu    sync.Mutex // a leaf
-	files metrics.Files
+	mu      sync.Mutex // a leaf
+	counted metrics.Files
+}
+
+// routerFiles are RouterInfos on disk.
+type routerFiles interface {
+	Path() string
+	Load(ctx context.Context, first map[i2p.Hash]struct{}, each func(*routerinfo.RouterInfo, netdb.Source)) (netdbdir.Loaded, error)
+	Save(write []netdb.File, remove []i2p.Hash) error
+	Prune(keep func(i2p.Hash) bool) (removed int, err error)
 }
 
 func (k *keeper) counts() metrics.Files {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.files
+	return k.counted
 }
 
 func (k *keeper) count(f metrics.Files) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	tally.Add(&k.files, f)
+	tally.Add(&k.counted, f)
 }
 
 func newKeeper(dir dataDir, self i2p.Hash, log *slog.Logger, now func() time.Time) (*keeper, error) {
-	k := &keeper{self: self, log: log, now: now}
+	k := &keeper{self: self, files: dir, log: log, now: now}
 	if dir.root == "" {
 		return k, nil
 	}
 	var err error
-	k.dir, err = netdbdir.Open(dir.path(netDBDir))
-	k.profiles = dir.path(profilesFile)
+	if dir.box != nil {
+		k.dir, err = netdbdir.OpenSealed(dir.path(netDBDir), dir.box)
+	} else {
+		k.dir, err = netdbdir.Open(dir.path(netDBDir))
+	}
 	return k, err
 }
 
@@ -185,10 +194,7 @@ func (k *keeper) save(what router.Knowledge) {
 // loadProfiles reads what the last run learnt about peers. They are a help and
 // no more: what is damaged is left out with a warning, and learnt anew.
 func (k *keeper) loadProfiles(cfg profile.Config) *profile.Table {
-	if k.profiles == "" {
-		return profile.New(cfg)
-	}
-	b, err := readLimited(k.profiles, profilesMax)
+	b, err := k.files.read(profilesFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return profile.New(cfg)
 	}
@@ -198,21 +204,21 @@ func (k *keeper) loadProfiles(cfg profile.Config) *profile.Table {
 	}
 	t, skipped, err := profile.Parse(cfg, b, k.now())
 	if err != nil {
-		k.log.Warn("peer profiles not read", "path", k.profiles, "error", err)
+		k.log.Warn("peer profiles not read", "path", k.files.path(profilesFile), "error", err)
 		return profile.New(cfg)
 	}
 	if skipped > 0 {
-		k.log.Warn("damaged lines among the peer profiles", "path", k.profiles, "lines", skipped)
+		k.log.Warn("damaged lines among the peer profiles", "path", k.files.path(profilesFile), "lines", skipped)
 	}
 	k.proven = t.ProvenPeers()
 	return t
 }
 
 func (k *keeper) saveProfiles(what router.Knowledge) {
-	if k.profiles == "" {
+	if k.dir == nil {
 		return
 	}
-	if err := atomicfile.WriteBytes(k.profiles, what.Profiles()); err != nil {
+	if err := k.files.keep(profilesFile, what.Profiles()); err != nil {
 		k.log.Error("peer profiles not written", "error", err)
 	}
 }

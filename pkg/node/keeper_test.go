@@ -184,7 +184,7 @@ func TestDamagedProfiles(t *testing.T) {
 		"cut":         {whole[:len(whole)-20], 19, "lines=1"},
 		"a bad line":  {bytes.Replace(whole, []byte(" -\n"), []byte(" NaN\n"), 1), 19, "lines=1"},
 		"whole":       {whole, 20, ""},
-		"too long":    {append(slices.Clone(whole), make([]byte, profilesMax)...), 0, "too long"},
+		"too long":    {append(slices.Clone(whole), make([]byte, maxStateFile)...), 0, "too long"},
 		"a directory": {nil, 0, "not read"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -30,7 +30,9 @@ import (
 // Config is what a Node is made of.
 type Config struct {
 	Settings config.Config
-	Network  transport.Network // nil is the Internet
+	// Passphrase opens the data directory, or encrypts one that is in clear; New wipes it.
+	Passphrase []byte
+	Network    transport.Network // nil is the Internet
 	// Drivers are transports beside those of the settings.
 	Drivers []transport.Driver
 	// Dial is how reseed servers are reached; nil is the Internet.
@@ -106,11 +108,15 @@ func makeNode(cfg Config, dir dataDir) (*Node, error) {
 		cfg.Ready = func() error { return nil }
 	}
 	s := cfg.Settings
+	books := newLogbook(cfg.Log, cfg.Level, s.LogLevel)
+	if err := dir.unlock(cfg.Passphrase, books.log); err != nil {
+		return nil, err
+	}
 	n := &Node{
 		cfg: cfg, dir: dir, door: &door{path: socketPath(s)}, events: answers.NewHub(cfg.Now),
 		listening: make(chan struct{}), loaded: make(chan struct{}),
 	}
-	n.logbook, n.stopping = newLogbook(cfg.Log, cfg.Level, s.LogLevel), newStopping()
+	n.logbook, n.stopping = books, newStopping()
 	env := env.New(env.Config{Now: cfg.Now, Rand: cfg.Rand, Log: n.log, Gather: cfg.Gather})
 	n.dir.tighten(n.log)
 	keys, err := n.dir.identity(env.Part("identity").Rand)

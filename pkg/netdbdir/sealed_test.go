@@ -1,0 +1,104 @@
+package netdbdir
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// mask is a box that hides nothing from who knows it.
+type mask struct{}
+
+func (mask) Seal(b []byte) ([]byte, error) {
+	out := []byte("sealed")
+	for _, c := range b {
+		out = append(out, c^0x55)
+	}
+	return out, nil
+}
+
+func (m mask) Unseal(b []byte) ([]byte, error) {
+	if len(b) < 6 || string(b[:6]) != "sealed" {
+		return nil, errors.New("damaged")
+	}
+	out, _ := m.Seal(b[6:])
+	return out[6:], nil
+}
+
+func openSealed(t *testing.T, path string) *Sealed {
+	t.Helper()
+	s, err := OpenSealed(path, mask{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func loadSealed(t *testing.T, path string) (map[i2p.Hash]netdb.Source, Loaded) {
+	t.Helper()
+	got := map[i2p.Hash]netdb.Source{}
+	counts, err := openSealed(t, path).Load(t.Context(), nil, func(ri *routerinfo.RouterInfo, src netdb.Source) { got[ri.Hash()] = src })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got, counts
+}
+
+// TestSealed: the last word on each router holds, over restarts, summing up and damage.
+func TestSealed(t *testing.T) {
+	dir := t.TempDir()
+	all := routers(t, 20)
+	file := func(i int, src netdb.Source) netdb.File {
+		return netdb.File{Hash: all[i].Hash(), Bytes: all[i].Bytes(), Source: src}
+	}
+	s := openSealed(t, dir)
+	save := func(remove []i2p.Hash, files ...netdb.File) {
+		if err := s.Save(files, remove); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range all {
+		save(nil, file(i, netdb.FromDiskTold))
+	}
+	save([]i2p.Hash{all[1].Hash()}, file(0, netdb.FromDisk), file(2, netdb.FromDiskSought))
+	want := func(n int) {
+		t.Helper()
+		got, counts := loadSealed(t, dir)
+		if len(got) != n || counts.Routers != n || got[all[0].Hash()] != netdb.FromDisk || got[all[2].Hash()] != netdb.FromDiskSought || got[all[3].Hash()] != netdb.FromDiskTold {
+			t.Errorf("%d routers, %+v, expected %d", len(got), counts, n)
+		}
+	}
+	want(19)
+	for range 2 * maxJournals { // it is summed up on the way
+		save(nil, file(3, netdb.FromDiskTold))
+	}
+	if got := len(openSealed(t, dir).files); got > maxJournals {
+		t.Errorf("%d files", got)
+	}
+	want(19)
+	if removed, err := openSealed(t, dir).Prune(func(h i2p.Hash) bool { return h != all[4].Hash() }); err != nil || removed != 1 {
+		t.Errorf("pruned %d, %v", removed, err)
+	}
+	want(18)
+	for name, text := range map[string]string{"99999998.age": "", "99999999.age.new": "half", ".99999999.age.123": "half"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, counts := loadSealed(t, dir); len(got) != 18 || counts.Junk != 1 {
+		t.Errorf("beside a damaged file: %d routers, %+v", len(got), counts)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || slices.ContainsFunc(entries, func(e os.DirEntry) bool { return half(e.Name()) }) {
+		t.Errorf("half-written files are left: %v, %v", entries, err)
+	}
+	if _, err := Load(context.Background(), dir, LoadConfig{}, nil); !errors.Is(err, ErrSealed) {
+		t.Errorf("a tool reads it: %v", err)
+	}
+}
