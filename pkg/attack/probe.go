@@ -320,13 +320,13 @@ func askTunnel(s *Session, id *Identity, victim *Router) error {
 	}
 }
 
-// Leases are those of the victim's service, as anybody finds them.
-func (p *Prober) Leases(ctx context.Context) ([]leaseset.Lease, error) {
-	hash, err := i2p.ParseB32(p.Service)
+// leasesOf are those of a destination, as anybody finds them.
+func leasesOf(ctx context.Context, at *client.Client, b32 string) ([]leaseset.Lease, error) {
+	hash, err := i2p.ParseB32(b32)
 	if err != nil {
 		return nil, err
 	}
-	r, err := p.scene.Honest[0].Lookup(ctx, control.Lookup{
+	r, err := at.Lookup(ctx, control.Lookup{
 		Kind: control.KindLeaseSet, Hash: hash.String(), TimeoutMillis: probeLimit.Milliseconds(),
 	})
 	if err != nil {

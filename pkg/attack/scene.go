@@ -18,7 +18,6 @@ import (
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/client"
-	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/interop"
 	"i2ptoolkit/pkg/routerinfo"
 )
@@ -139,16 +138,6 @@ func (s *Scene) NewVictim(ctx context.Context) error {
 	}
 	_, err = s.Victim.Wait(ctx, control.WaitTunnels)
 	return err
-}
-
-// Router finds an honest router's RouterInfo.
-func (s *Scene) Router(hash i2p.Hash) *routerinfo.RouterInfo {
-	for _, r := range s.Honest {
-		if r.Info.Hash() == hash {
-			return r.Info
-		}
-	}
-	return nil
 }
 
 // start starts a router for the first time, and waits for its RouterInfo.
