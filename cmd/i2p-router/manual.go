@@ -37,6 +37,7 @@ func manual() cli.Manual {
 		},
 		Environment: []cli.Entry{
 			{Term: "GOMAXPROCS", Text: "the processors to use, in place of as many as the work needs"},
+			{Term: "GOMEMLIMIT", Text: "the memory that run takes before it spends processor time to take less, in place of 192MiB"},
 			{Term: "NOTIFY_SOCKET", Text: "the socket at which systemd is told that the router is ready"},
 		},
 		Files: []cli.Entry{

@@ -19,6 +19,7 @@ func runRouter(ctx context.Context, cfg runConfig) error {
 		return explainState(err)
 	}
 	defer processors.Follow()()
+	defer keepSmall()()
 	defer cli.OnHangup(func() {
 		if _, err := n.Reload(ctx); err != nil {
 			cfg.Log.Error("settings not read again", "error", err)
