@@ -266,10 +266,11 @@ func TestSources(t *testing.T) {
 		if a != "" {
 			one, two = m.from(1, a), m.from(2, b)
 		}
-		if c.source(one) != c.source(one) || !c.source(one).Known() {
-			t.Errorf("%s is of %v", a, c.source(one))
+		first := c.source(one)
+		if again := c.source(one); again != first || !first.Known() {
+			t.Errorf("%s is of %v, and then of %v", a, first, again)
 		}
-		return c.source(one) == c.source(two)
+		return first == c.source(two)
 	}
 	if of(true, "127.0.0.1", "127.0.0.1") || of(true, "10.1.1.1", "10.1.1.1") || of(true, "", "") {
 		t.Error("peers of a test network are counted together")

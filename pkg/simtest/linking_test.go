@@ -148,7 +148,7 @@ func (q *inquisition) hear(s *spy, from i2p.Hash, m i2np.Message) {
 	switch m.Type {
 	case i2np.DatabaseSearchReplyType:
 		if r, err := i2np.ParseDatabaseSearchReply(m.Body); err == nil {
-			words = fmt.Sprint("names")
+			words = "names"
 			for _, h := range r.Peers {
 				words += " " + h.String()[:4]
 			}
