@@ -1,6 +1,7 @@
 package client
 
 import (
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/draw"
@@ -55,14 +56,18 @@ func (l *lobby) add(a arrival) (left []i2np.Message) {
 	q.waiting = append(q.waiting, a.message)
 	l.count(q, a.message, 1)
 	for l.bytes > lobbyBytes {
-		most := l.queues[0]
-		for _, q := range l.queues {
-			if q.bytes > most.bytes {
-				most = q
+		at := 0
+		for i, q := range l.queues {
+			if q.bytes > l.queues[at].bytes {
+				at = i
 			}
 		}
+		most := l.queues[at]
 		left = append(left, most.take(l.random.Below(len(most.waiting))))
 		l.count(most, left[len(left)-1], -1)
+		if len(most.waiting) == 0 { // large ones came through many tunnels
+			l.queues = slices.Delete(l.queues, at, at+1)
+		}
 	}
 	return left
 }

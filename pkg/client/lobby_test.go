@@ -185,6 +185,28 @@ func TestLobbyIsBounded(t *testing.T) {
 	}
 }
 
+// TestLobbyOfLargeMessages: the only message of a tunnel may have to give way, where each of
+// many tunnels brings one as large as can be.
+func TestLobbyOfLargeMessages(t *testing.T) {
+	before, l := buf.InUse(), newLobby(draw.Seeded([32]byte{1}))
+	const tunnels = 12
+	left := 0
+	for tunnel := range uint32(tunnels) {
+		for _, m := range l.add(arrival{tunnel, i2np.Message{Body: make([]byte, 60_000)}.Own()}) {
+			m.Release()
+			left++
+		}
+	}
+	opened := 0
+	for !l.empty() {
+		l.next().Release()
+		opened++
+	}
+	if left == 0 || left+opened != tunnels || l.bytes != 0 || buf.InUse() != before {
+		t.Errorf("of %d messages %d left and %d were opened; %d bytes and %d buffers are kept", tunnels, left, opened, l.bytes, buf.InUse()-before)
+	}
+}
+
 // TestLobbyOrder: tunnels take turns; the few that came through one are opened in order, and
 // of many each has the same chance.
 func TestLobbyOrder(t *testing.T) {
