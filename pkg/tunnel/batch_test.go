@@ -161,3 +161,32 @@ func TestBatchAgain(t *testing.T) {
 		t.Errorf("%d messages left", batch.Len())
 	}
 }
+
+// TestBatchOfClosed: an endpoint that is closed while a batch has messages for it, as one
+// whose tunnel gives way to another's, keeps nothing of them.
+func TestBatchOfClosed(t *testing.T) {
+	buftest.NoLeak(t)
+	h, budget := newHops(t, 1), NewBudget(0)
+	e := NewEndpoint(EndpointConfig{Keys: LayerKeys{Layer: i2p.HashOf([]byte{0}), IV: i2p.HashOf([]byte{0, 1})}, Budget: budget})
+	outs, err := h.creators[0].Send(nil, epoch, Delivery{Kind: ToRouter, Router: i2p.HashOf(nil), Message: i2np.Message{Type: i2np.DataType, Body: make([]byte, 3000)}})
+	if err != nil || len(outs) < 3 {
+		t.Fatal(len(outs), err)
+	}
+	var batch Batch
+	for i, o := range outs {
+		if i == len(outs)-1 { // the message is never whole
+			o.Message.Release()
+		} else if err := batch.Handle(e, o.Message); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.Close()
+	batch.Run(nil, func(e *Endpoint, m i2np.Message) {
+		if ds, err := e.Reassemble(nil, epoch, m); len(ds) > 0 || err != nil {
+			t.Error(len(ds), err)
+		}
+	})
+	if budget.Held() != 0 {
+		t.Errorf("%d fragments are held for ever", budget.Held())
+	}
+}

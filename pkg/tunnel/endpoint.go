@@ -219,5 +219,6 @@ func (e *Endpoint) Reassemble(dst []Delivery, now time.Time, m i2np.Message) ([]
 // Expire drops messages that wait for fragments in vain.
 func (e *Endpoint) Expire(now time.Time) { e.counts.Expired += uint64(e.parts.expire(now)) }
 
-// Close lets go of all buffers. The endpoint is not used afterwards.
+// Close lets go of all buffers. The endpoint is not used afterwards, but a Batch may
+// still have messages for it: of these it keeps no fragments.
 func (e *Endpoint) Close() { e.parts.close() }

@@ -80,12 +80,17 @@ type reassembly struct {
 	order    []*partial
 	spare    *partial // for the next message, as most come one after the other
 	held     int
+	closed   bool
 }
 
 // add keeps a fragment and takes ownership of owner. It returns the partial
 // message once complete; the caller then joins it. ok is false where the
 // fragment was dropped, and evicted counts older messages given up for it.
 func (r *reassembly) add(now time.Time, f *fragment, owner *buf.Buf) (done *partial, ok bool, evicted int) {
+	if r.closed {
+		release(owner)
+		return nil, false, 0
+	}
 	p := r.partials[f.id]
 	if p == nil {
 		for len(r.order) >= maxPartials {
@@ -191,8 +196,9 @@ func (r *reassembly) expire(now time.Time) int {
 	return n
 }
 
-// close drops everything.
+// close drops everything, and what comes yet.
 func (r *reassembly) close() {
+	r.closed = true
 	for len(r.order) > 0 {
 		r.drop(r.order[0])
 	}
