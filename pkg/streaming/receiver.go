@@ -167,7 +167,7 @@ func (c *Conn) handleData(now instant, p *Packet) {
 	case ahead < 0:
 		c.repeated(now)
 		return
-	case r.full(now, p, most) || !c.m.room(now, c, len(p.Payload)):
+	case r.full(now, p, most) || !c.m.room(now, c, len(p.Payload), ahead == 0):
 		c.m.counters.Dropped++
 		r.acks.now = true
 		return

@@ -91,9 +91,10 @@ func (p *pool) stalest(asker *Conn) (worst *Conn) {
 	return worst
 }
 
-// room reports whether a stream may keep n bytes more. Where there is none left the owner is
-// asked what was read by now, and then streams whose applications do not read are given up.
-func (m *Mux) room(now instant, c *Conn, n int) bool {
+// room reports whether a stream may keep n bytes more, which come in their turn or ahead of
+// it. Where there is none left the owner is asked what was read by now, and then streams whose
+// applications do not read are given up.
+func (m *Mux) room(now instant, c *Conn, n int, turn bool) bool {
 	p := &m.memory.received
 	if p.fits(n) {
 		return true
@@ -110,7 +111,11 @@ func (m *Mux) room(now instant, c *Conn, n int) bool {
 	for !p.fits(n) {
 		o := p.stalest(c)
 		if o == nil {
-			return c.rcv.holds.bytes+n <= p.first
+			has := c.rcv.holds.bytes
+			if turn { // what it was missing for can be read then, and is held no more
+				has = c.rcv.intake.unread
+			}
+			return has+n <= p.first
 		}
 		m.counters.Unread++
 		o.forfeit()

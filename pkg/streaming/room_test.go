@@ -113,6 +113,41 @@ func TestReadIsNotStale(t *testing.T) {
 	}
 }
 
+// TestGapInFullMemory: a stream of which one packet was lost, and much has come after it, goes
+// on once that comes again, though others have taken the memory meanwhile and keep it.
+func TestGapInFullMemory(t *testing.T) {
+	const memory, lost = 4 << 20, 5
+	w := newNetwork(t, 3)
+	b := w.add(streaming.Config{Limits: streaming.Limits{Memory: memory, Streams: 100}})
+	good := w.add(streaming.Config{})
+	w.connect(good, b, plain, plain)
+	withheld := true
+	w.tap = func(from, _ *node, payload []byte) bool {
+		return from != good || !withheld || peek(t, payload).SequenceNum != lost
+	}
+	w.blank = true
+	s, r := opened(t, w, good, b)
+	s.toSend = 1 << 20
+	w.idle(2*time.Second, s, r)
+	stats := r.conn.Stats()
+	if stats.Reassembly < 32<<10 {
+		t.Fatalf("%+v", stats)
+	}
+	sides := append(w.hoard(t, b, 1, 5), s, r)
+	for i := range 40 { // their applications read, but hardly
+		withheld = i < 10
+		w.idle(time.Second, sides...)
+		for _, o := range b.accepted {
+			if o.slow && o.pending > 0 {
+				b.consume(o, 1)
+			}
+		}
+	}
+	if r.got < stats.Reassembly || b.mux.Counters().Unread != 0 {
+		t.Errorf("%d bytes came, and %d had waited for one packet; %+v; %d kept", r.got, stats.Reassembly, b.mux.Counters(), b.kept())
+	}
+}
+
 // TestLeftUnread: what a stream that has ended leaves unread counts until it is read or closed.
 func TestLeftUnread(t *testing.T) {
 	const memory = 4 << 20
