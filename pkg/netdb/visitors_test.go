@@ -1,6 +1,7 @@
 package netdb
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -240,6 +241,24 @@ func TestVisitors(t *testing.T) {
 			w.restart()
 			check("after a restart")
 		})
+	}
+}
+
+// TestToldTakeNoRoom: routers that there are not, and that only came by themselves, may
+// say that they are where an honest one is; it is taken once somebody names it.
+func TestToldTakeNoRoom(t *testing.T) {
+	f, db := newForge(t), newDB(Config{})
+	for i := range 1000 {
+		db.StoreRouterInfo(testTime, FromStore, f.router(t, routerConfig{host: fmt.Sprintf("198.18.%d.%d", i%256, i%4), version: fmt.Sprintf("0.9.%d", 60+i%8)}))
+	}
+	if db.Stats().Crowded == 0 {
+		t.Fatal("there is room for more")
+	}
+	for i := range 2 * hostMax {
+		_, err := db.StoreRouterInfo(testTime, FromReply, f.router(t, routerConfig{host: "198.18.0.0"}))
+		if i < hostMax && err != nil || i >= hostMax && !errors.Is(err, ErrCrowded) {
+			t.Errorf("%d of a host: %v", i+1, err)
+		}
 	}
 }
 
