@@ -336,3 +336,24 @@ func TestLookupOfCrowd(t *testing.T) {
 		}
 	}
 }
+
+// TestToldIsHeardOf: one whom the router was only told of becomes one like others once
+// its own lookups are told of it too.
+func TestToldIsHeardOf(t *testing.T) {
+	f := newForge(t)
+	told := f.router(t, routerConfig{})
+	w := newWorld(t, NewSegment(SegmentConfig{DB: newDB(Config{}), Rand: seeded(2)}))
+	db := w.seg.cfg.DB
+	for _, h := range w.floodfills(f, 2) {
+		w.flood[h].names = []i2p.Hash{told.Hash()}
+		w.flood[h].routers[told.Hash()] = told
+	}
+	mustStore(t, db, FromStore, told)
+	w.flood[told.Hash()] = newFloodfill()
+	_, out := w.seg.LookUp(w.now, i2p.HashOf([]byte("key")), i2np.LookupLeaseSet)
+	w.take(out)
+	w.run(5 * time.Second)
+	if !db.records.heard(told.Hash()) || db.Find(told.Hash()).Flags&profile.Hearsay != 0 {
+		t.Error("it is still hearsay")
+	}
+}
