@@ -357,3 +357,27 @@ func TestToldIsHeardOf(t *testing.T) {
 		t.Error("it is still hearsay")
 	}
 }
+
+// TestItsOwnRouter: who names a destination's own router to it sees it be asked for as
+// any other is.
+func TestItsOwnRouter(t *testing.T) {
+	f := newForge(t)
+	suspect := f.router(t, routerConfig{})
+	for _, own := range []bool{false, true} {
+		cfg := Config{NetID: 2, Rand: seeded(1), Own: func() *routerinfo.RouterInfo { return suspect }}
+		if own {
+			cfg.Self = suspect.Hash()
+		}
+		w := newWorld(t, NewSegment(SegmentConfig{DB: New(cfg, testTime), Destination: true, Rand: seeded(2)}))
+		for _, h := range w.floodfills(f, 2) {
+			w.flood[h].names = []i2p.Hash{suspect.Hash()}
+			w.flood[h].routers[suspect.Hash()] = suspect
+		}
+		_, out := w.seg.LookUp(w.now, i2p.HashOf([]byte("key")), i2np.LookupLeaseSet)
+		w.take(out)
+		w.run(5 * time.Second)
+		if n := w.seg.Stats().Lookups; n != 2 {
+			t.Errorf("its own %v: %d lookups, expected its own and one of the router that was named", own, n)
+		}
+	}
+}

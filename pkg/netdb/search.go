@@ -72,9 +72,10 @@ func (s *search) router(h i2p.Hash) *routerinfo.RouterInfo {
 }
 
 // knows tells whether nobody has to tell a search of a router any more. Of one whom we
-// were only told of somebody has.
+// were only told of somebody has. A destination asks for its own router as for any
+// other: else whoever names that to it would see whose it is.
 func (s *search) knows(h i2p.Hash) bool {
-	return s.db.records.heard(h) || h == s.db.cfg.Self ||
+	return s.db.records.heard(h) || s.own == nil && h == s.db.cfg.Self ||
 		slices.ContainsFunc(s.private, func(p private) bool { return p.entry.sum.Hash == h })
 }
 
