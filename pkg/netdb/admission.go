@@ -96,10 +96,9 @@ type admission struct {
 	shared     *Shared
 	room       int // routers that the table may hold
 
-	prefixes                  counts[uint32] // routers there for each address range
+	prefixes, looks           map[uint32]int // routers there for each address range, and each look
 	hosts                     crowds
-	looks                     map[uint32]int // and for each look
-	unasked                   int            // routers there that only came by themselves
+	unasked                   int // routers there that only came by themselves
 	newRouters, verifications bucket.Bucket
 	newLooks                  map[uint32]*bucket.Bucket
 	newFrom                   [origin.Steps]map[origin.Host]*bucket.Bucket
@@ -108,8 +107,8 @@ type admission struct {
 func newAdmission(cfg *Config) admission {
 	a := admission{
 		netID: cfg.NetID, samePrefix: cfg.SamePrefix, shared: cfg.Shared, room: cfg.MaxRouters,
-		prefixes: make(counts[uint32]), hosts: newCrowds(),
-		looks: make(map[uint32]int), newLooks: make(map[uint32]*bucket.Bucket),
+		prefixes: make(map[uint32]int), looks: make(map[uint32]int), newLooks: make(map[uint32]*bucket.Bucket),
+		hosts: newCrowds(),
 	}
 	for step := range a.newFrom {
 		a.newFrom[step] = make(map[origin.Host]*bucket.Bucket)
@@ -166,11 +165,10 @@ func (a *admission) admit(now time.Time, e, old *entry, sender origin.Host, n in
 func (a *admission) most(share int) int { return max(prefixMin, a.room/share) }
 
 // crowded tells whether there are too many routers already where a router is, or
-// was not until now. Those of whom we were only told crowd out nobody else.
+// was not until now.
 func (a *admission) crowded(e, old *entry) bool {
-	told := e.src.unasked() || e.src == FromDiskTold
 	for _, p := range e.sum.Prefixes {
-		if p != 0 && (old == nil || !slices.Contains(old.sum.Prefixes[:], p)) && a.prefixes[p].before(told) >= a.most(prefixShare) {
+		if p != 0 && (old == nil || !slices.Contains(old.sum.Prefixes[:], p)) && a.prefixes[p] >= a.most(prefixShare) {
 			return true
 		}
 	}
@@ -179,23 +177,29 @@ func (a *admission) crowded(e, old *entry) bool {
 		limits[0] = hostUnasked
 	}
 	for _, h := range e.hosts() {
-		if h != 0 && (old == nil || !slices.Contains(old.hosts(), h)) && !a.hosts.room(h, told, limits) {
+		if h != 0 && (old == nil || !slices.Contains(old.hosts(), h)) && !a.hosts.room(h, limits) {
 			return true
 		}
 	}
-	return old == nil && e.sum.Prefixes[0] == 0 && a.prefixes[0].before(told) >= a.room/addresslessShare
+	return old == nil && e.sum.Prefixes[0] == 0 && a.prefixes[0] >= a.room/addresslessShare
 }
 
 // newRouter takes from the buckets that a router falls under with such a look, and
-// whose session it came over; the narrowest first, so that whoever has used up his own
-// takes nothing from others.
+// whose session it came over, or from none of these: whoever has used up his own takes
+// nothing from others. The widest network comes first, so that who has used that up
+// fills no table with ever new hosts of it.
 func (a *admission) newRouter(now time.Time, sender origin.Host, look uint32) bool {
 	if sender != 0 {
-		for step, l := range newFrom {
-			if !tracked(a.newFrom[step], sender.Within(step), hostsTracked, func(b *bucket.Bucket) bool { return b.Full(now, l.rate, l.burst) }).
-				Take(now, 1, l.rate, l.burst) {
+		var from [origin.Steps]*bucket.Bucket
+		for step := origin.Steps - 1; step >= 0; step-- {
+			l := newFrom[step]
+			from[step] = tracked(a.newFrom[step], sender.Within(step), hostsTracked, func(b *bucket.Bucket) bool { return b.Full(now, l.rate, l.burst) })
+			if from[step].Left(now, l.rate, l.burst) < 1 {
 				return false
 			}
+		}
+		for step, l := range newFrom {
+			from[step].Take(now, 1, l.rate, l.burst)
 		}
 	}
 	// A forger with so many versions shares one bucket.
@@ -239,30 +243,37 @@ func (a *admission) verify(now time.Time, src Source, ri *routerinfo.RouterInfo)
 
 // count takes a router into account that is in the table now.
 func (a *admission) count(e *entry) {
-	a.add(e, 1)
-	a.looks[e.sum.Look()]++
-}
-
-// uncount is for one that is there no more.
-func (a *admission) uncount(e *entry) {
-	a.add(e, -1)
-	less(a.looks, e.sum.Look())
-}
-
-func (a *admission) add(e *entry, n int32) {
-	told := e.came.told()
 	for i, p := range e.sum.Prefixes {
 		if p != 0 || i == 0 {
-			a.prefixes.add(p, told, n)
+			a.prefixes[p]++
 		}
 	}
 	for _, h := range e.hosts() {
 		if h != 0 {
-			a.hosts.add(h, told, n)
+			a.hosts.add(h, 1)
 		}
 	}
-	if told {
-		a.unasked += int(n)
+	a.looks[e.sum.Look()]++
+	if e.came.told() {
+		a.unasked++
+	}
+}
+
+// uncount is for one that is there no more.
+func (a *admission) uncount(e *entry) {
+	for i, p := range e.sum.Prefixes {
+		if p != 0 || i == 0 {
+			less(a.prefixes, p)
+		}
+	}
+	for _, h := range e.hosts() {
+		if h != 0 {
+			a.hosts.add(h, -1)
+		}
+	}
+	less(a.looks, e.sum.Look())
+	if e.came.told() {
+		a.unasked--
 	}
 }
 
