@@ -6,6 +6,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -273,7 +275,13 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("store type %d is accepted", storeType)
 		}
 	}
-	if _, err := Parse(TypeLeaseSet2, make([]byte, MaxLen+1)); err == nil {
+	large := config2(t, testKeys(t, sign.EdDSA_SHA512_Ed25519, i2p.CryptoX25519))
+	for i := range 80 {
+		large.Options[strconv.Itoa(i)] = strings.Repeat("x", 250)
+	}
+	if b := build2(t, large).Bytes(); len(b) <= MaxLen {
+		t.Fatal(len(b))
+	} else if _, err := Parse(TypeLeaseSet2, b); err == nil {
 		t.Error("a record over MaxLen is accepted")
 	}
 	c := bytes.Clone(b)

@@ -102,6 +102,56 @@ func TestEclipse(t *testing.T) {
 	}
 }
 
+// TestFewOfACrowd: of those that crowd about a key, and have never served, two are asked.
+func TestFewOfACrowd(t *testing.T) {
+	f, key, db := newForge(t), i2p.HashOf([]byte("key")), newDB(Config{SamePrefix: true})
+	crowd := make(map[i2p.Hash]bool)
+	for _, ri := range f.grind(t, RoutingKey(key, testTime), 8, 40) {
+		mustStore(t, db, FromReply, ri)
+		crowd[ri.Hash()] = true
+	}
+	for range 200 {
+		mustStore(t, db, FromReply, f.router(t, routerConfig{}))
+	}
+	search := newSearch(newWitness(db, false, nil), key)
+	asked, of := 0, 0
+	for to := search.next(testTime); to != nil; to = search.next(testTime) {
+		if asked++; crowd[to.Hash()] {
+			of++
+		}
+	}
+	if of != crowdLimit || asked < 100 {
+		t.Errorf("%d of a crowd are asked, of %d in all, want %d", of, asked, crowdLimit)
+	}
+}
+
+// TestSearchAsksWhoServed: the second and the fourth asked are the closest of those that have
+// served, however far from the key they are.
+func TestSearchAsksWhoServed(t *testing.T) {
+	f, key, db := newForge(t), i2p.HashOf([]byte("key")), newDB(Config{SamePrefix: true})
+	var all []i2p.Hash
+	for range 100 {
+		ri := f.router(t, routerConfig{})
+		mustStore(t, db, FromReply, ri)
+		all = append(all, ri.Hash())
+	}
+	routingKey := RoutingKey(key, testTime)
+	slices.SortFunc(all, func(a, b i2p.Hash) int {
+		if closer(routingKey, a, b) {
+			return -1
+		}
+		return 1
+	})
+	db.queried(testTime, all[98], true)
+	db.queried(testTime, all[99], true)
+	search := newSearch(newWitness(db, false, nil), key)
+	for i, want := range []i2p.Hash{all[0], all[98], all[1], all[99], all[2]} {
+		if to := search.next(testTime); to == nil || to.Hash() != want {
+			t.Errorf("the router asked in turn %d is another than expected", i)
+		}
+	}
+}
+
 // TestSearchSpreads: as long as there are others, no two floodfills of one address range
 // are asked in one search, however close to the key those of one owner lie.
 func TestSearchSpreads(t *testing.T) {

@@ -11,6 +11,29 @@ import (
 	"i2ptoolkit/pkg/routerinfo"
 )
 
+// TestGivenIsServed: a floodfill gives the RouterInfos that were given to it, and none that
+// it has looked for; who is no floodfill gives none at all.
+func TestGivenIsServed(t *testing.T) {
+	f := newForge(t)
+	for _, floodfill := range []bool{false, true} {
+		db := newDB(Config{Floodfill: floodfill, SamePrefix: true})
+		s := NewSegment(SegmentConfig{DB: db, Rand: seeded(2)})
+		for src, given := range map[Source]bool{
+			FromStore: true, FromVisitor: true, FromSession: true,
+			FromReply: false, FromReseed: false, FromDisk: false, FromDiskSought: false, FromDiskTold: false,
+		} {
+			ri := f.router(t, routerConfig{})
+			mustStore(t, db, src, ri)
+			for _, kind := range []i2np.LookupKind{i2np.LookupRouterInfo, i2np.LookupAny} {
+				r := s.HandleLookup(testTime, i2p.Hash{5}, i2np.DatabaseLookup{Key: ri.Hash(), From: i2p.Hash{5}, Kind: kind})
+				if got, want := r.Store != nil, floodfill && given; got != want {
+					t.Errorf("floodfill %v, from a %v, lookup %v: given %v, want %v", floodfill, src, kind, got, want)
+				}
+			}
+		}
+	}
+}
+
 func TestServe(t *testing.T) {
 	f := newForge(t)
 	own := f.router(t, routerConfig{caps: "XfR"})

@@ -102,6 +102,12 @@ func TestBadLeaseSets(t *testing.T) {
 			t.Errorf("%s: %v", name, st.Err)
 		}
 	}
+	for _, destination := range []bool{false, true} {
+		s := NewSegment(SegmentConfig{DB: db, Destination: destination, Rand: seeded(2)})
+		if st, _ := s.HandleStore(testTime, Sender{Peer: i2p.Hash{6}}, storeOf(good)); !errors.Is(st.Err, ErrKind) || s.Stats().LeaseSets != 0 {
+			t.Errorf("destination %v, one that nobody asked for: %v", destination, st.Err)
+		}
+	}
 	if s.Stats().LeaseSets != 0 {
 		t.Fatal("one of them is kept")
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"i2ptoolkit/pkg/reseed/reseedtest"
 	"i2ptoolkit/pkg/sign"
 	"i2ptoolkit/pkg/su3"
 )
@@ -114,6 +115,39 @@ func newSigner(t testing.TB, id string, from time.Time) (su3.Signer, []byte) {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	return s, certificate
+}
+
+// TestSignature: a bundle is opened where a signer that is trusted has signed it as it is, and
+// nothing of any other.
+func TestSignature(t *testing.T) {
+	ours, certificate := newSigner(t, "you@mail.i2p", now)
+	other, _ := newSigner(t, "you@mail.i2p", now) // who says that he is the same
+	var trust Trust
+	if err := trust.Add(certificate); err != nil {
+		t.Fatal(err)
+	}
+	made := func(by su3.Signer) []byte {
+		bundles, _ := build(t, BuildConfig{Bundles: 1, PerBundle: 5, Signer: by, Private: true, Now: now}, routers(t, reseedtest.Config{Count: 5}))
+		return bundles[0]
+	}
+	good := made(ours)
+	changed := bytes.Clone(good)
+	changed[len(changed)-1] ^= 1
+	for name, c := range map[string]struct {
+		bundle []byte
+		trust  *Trust
+		err    error
+	}{
+		"as it was signed": {good, &trust, nil},
+		"changed":          {changed, &trust, su3.ErrSignature},
+		"another's":        {made(other), &trust, su3.ErrSignature},
+		"nobody trusted":   {good, nil, ErrUnknownSigner},
+	} {
+		b, err := OpenBundle(c.bundle, OpenConfig{Trust: c.trust, Now: now.Add(time.Minute), NetID: 2})
+		if !errors.Is(err, c.err) || b.Verified != (c.err == nil) || (len(b.Infos) > 0) != (c.err == nil) {
+			t.Errorf("%s: %d RouterInfos, verified %v: %v", name, len(b.Infos), b.Verified, err)
+		}
+	}
 }
 
 func TestTrust(t *testing.T) {

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/ratchet"
 	"i2ptoolkit/pkg/tunnel"
 )
@@ -154,23 +156,6 @@ func TestReplays(t *testing.T) {
 	build.Release()
 }
 
-// TestAnswerToNobody: who asks and names a router that we neither know nor have a session
-// with has us look nobody up.
-func TestAnswerToNobody(t *testing.T) {
-	m := newMesh(t, 2, func(i int, _ *Config, db *netdb.Config) { db.Floodfill = i == 1 })
-	r, asker := m.routers[0], stranger(1)
-	ask := m.message(i2np.DatabaseLookupType, 5, m.lookupFrom(asker, stranger(2), i2np.LookupRouterInfo))
-	for _, parted := range []bool{false, true} {
-		m.parted = map[i2p.Hash]bool{asker: parted}
-		unknown := r.counts.Unknown
-		r.Deliver(asker, ask.Own())
-		m.step()
-		if n := len(m.sentTo(asker)); n != 0 == parted || len(r.mail.unsent) != 0 || r.counts.Unknown != unknown != parted {
-			t.Errorf("parted %v: %d answers, %d are looked up, %d unknown", parted, n, len(r.mail.unsent), r.counts.Unknown-unknown)
-		}
-	}
-}
-
 // TestReplayedTunnelData: a tunnel message that a hop has passed on is not
 // passed on again.
 func TestReplayedTunnelData(t *testing.T) {
@@ -233,11 +218,11 @@ func TestTableBounds(t *testing.T) {
 	m := newMesh(t, 2, func(i int, _ *Config, db *netdb.Config) { db.Floodfill = i == 1 })
 	r := m.routers[0]
 	m.step()
+	limit := newRateLimit(1e6, 1e6)
 	for i := range 20_000 {
 		to := stranger(i)
 		r.mail.wantRouter(to, m.message(i2np.DeliveryStatusType, 1, i2np.DeliveryStatus{}.AppendTo(nil)).Own())
-		r.transit.requests.allow(m.now, r.source(to))
-		r.garlic.limit.allow(m.now, r.source(to))
+		limit.allow(m.now, origin.Of(netip.AddrFrom16([16]byte(to[:]))))
 		if i < maxOneTime+100 {
 			r.newOneTime(r.parties.self.in.last)
 		}
@@ -251,8 +236,7 @@ func TestTableBounds(t *testing.T) {
 	for name, c := range map[string][2]int{
 		"routers that messages wait for": {len(r.mail.unsent), maxUnsentRouters},
 		"messages for one router":        {len(r.mail.unsent[stranger(0)]), maxUnsentMessages},
-		"uses of build requests":         {len(r.transit.requests.used), maxUses},
-		"uses of garlic":                 {len(r.garlic.limit.used), maxUses},
+		"uses of a rate":                 {len(limit.used), maxUses},
 		"one-time keys":                  {len(r.parties.self.expected.tags), maxOneTime},
 	} {
 		if c[0] > c[1] {

@@ -259,7 +259,7 @@ func TestEvents(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	srv, err := server.New(server.Config{Path: path, Node: &controltest.Node{}, Limits: server.Limits{Requests: 3, Sessions: 1}})
+	srv, err := server.New(server.Config{Path: path, Node: &controltest.Node{NoTunnels: true}, Limits: server.Limits{Requests: 3, Sessions: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,8 +275,27 @@ func TestLimits(t *testing.T) {
 		t.Errorf("a second session: %v", err)
 	}
 	first.Close()
-	c.Close()
+	answers := make(chan error)
+	for range 4 { // of which none ends by itself
+		go func() {
+			_, err := c.Wait(ctx, control.WaitTunnels)
+			answers <- err
+		}()
+	}
+	select {
+	case err := <-answers:
+		if !errors.Is(err, &control.Error{Code: control.Busy}) {
+			t.Errorf("a fourth request: %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("a fourth request is served, too")
+		go func() { <-answers }()
+	}
 	cancel()
+	for range 3 {
+		<-answers
+	}
+	c.Close()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
