@@ -45,7 +45,7 @@ func (h *Host) Admit(from netip.Addr, evict func()) *Visitor {
 	l := &t.cfg.Limits
 	t.mu.Lock()
 	refuse := reserved(from) && !t.cfg.LocalAllowed || t.closed ||
-		t.gate.crowd.Held(v.networks.Host()) >= l.PendingPerSource || t.held.crowd.Held(v.networks.Host()) >= l.SessionsPerSource
+		t.gate.crowd.Held(v.networks.Host()) >= l.PendingPerSource || t.held.came.Held(v.networks.Host()) >= l.SessionsPerSource
 	if !refuse && len(t.gate.visitors) >= min(l.Pending, l.Sessions) {
 		evicted = t.gate.pushOut(v.networks)
 		refuse = evicted == nil

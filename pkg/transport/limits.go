@@ -12,7 +12,7 @@ type Limits struct {
 	Pending           int           // incoming handshakes; 256, and no more than sessions
 	Dials             int           // outgoing handshakes; 128, and no more than sessions
 	PendingPerSource  int           // incoming handshakes from an IPv4 address or IPv6 /64; 8
-	SessionsPerSource int           // sessions, before no more come in from it; 16
+	SessionsPerSource int           // sessions that came in from it, before no more do; 16
 	FailuresPerSource int           // bad first messages before an address is no longer heard; 16
 	QueueMessages     int           // messages waiting for one peer; 512
 	QueueBytes        int           // their bytes; 1 MiB

@@ -20,12 +20,10 @@ type held struct {
 	sessions, inbound int
 	dials             int
 	crowd             origin.Crowd // of sessions
+	came              origin.Crowd // of those that others opened
 }
 
-func (h *held) enter(s *Session) {
-	h.count(s, 1)
-	h.crowd.Add(s.networks, 1)
-}
+func (h *held) enter(s *Session) { h.count(s, 1) }
 
 // leave frees the place of a session, unless another has it already.
 func (h *held) leave(s *Session) {
@@ -34,14 +32,15 @@ func (h *held) leave(s *Session) {
 	}
 	s.left = true
 	h.count(s, -1)
-	h.crowd.Add(s.networks, -1)
 }
 
 func (h *held) count(s *Session, n int) {
 	h.sessions += n
 	s.way.sessions += n
+	h.crowd.Add(s.networks, n)
 	if s.inbound {
 		h.inbound += n
+		h.came.Add(s.networks, n)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -197,6 +198,30 @@ func TestLeastUseful(t *testing.T) {
 		}
 		if s := tr.Stats(); s.Sessions != 6 || s.Evicted != 4 || s.Refused != 1 {
 			t.Errorf("figures %+v", s)
+		}
+	})
+}
+
+// Many routers may share an address: those that we have dialled there keep none of the others
+// from coming in.
+func TestDialledAreNotCounted(t *testing.T) {
+	shared := netip.MustParseAddr("23.1.0.1")
+	d := &fakeDriver{name: "X", bid: Bid{1, 1000}, far: shared}
+	change := func(c *Config) { c.Limits.SessionsPerSource = 3 }
+	runTable(t, []Driver{d}, change, func(t *testing.T, tr *Transport, _ *routerinfo.RouterInfo) {
+		c := &crowdedTable{Transport: tr, t: t, d: d}
+		for range 5 {
+			if _, err := c.dial(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 4 {
+			if _, in := c.come(shared); in != (i < 3) {
+				t.Errorf("%d came in: %v", i+1, in)
+			}
+		}
+		if n := tr.held.crowd.Held(origin.Of(shared).Host()); n != 8 {
+			t.Errorf("%d sessions are counted in all, of 8", n)
 		}
 	})
 }

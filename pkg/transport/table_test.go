@@ -24,6 +24,7 @@ type fakeDriver struct {
 	bid   Bid
 	fails bool
 	local netip.Addr // of its links
+	far   netip.Addr // of those that it dials
 	ends  error      // of its links, once they have sent something
 	host  *Host
 
@@ -54,7 +55,9 @@ func (d *fakeDriver) Dial(context.Context, *routerinfo.RouterInfo, *draw.Source)
 	if d.fails {
 		return nil, errors.New("fake: no way")
 	}
-	return d.link(), nil
+	l := d.link()
+	l.remote = netip.AddrPortFrom(d.far, 7)
+	return l, nil
 }
 
 func (d *fakeDriver) link() *fakeLink {
