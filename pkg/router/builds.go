@@ -37,7 +37,7 @@ func newBuilds(c *core, parties *parties, paths *paths, ends *ends) *builds {
 func (bs *builds) start(t *ownTunnel) bool {
 	d := t.direction()
 	carrier := bs.paths.carrier(d)
-	if bs.parties.hold(t.party, carrier == nil); carrier == nil {
+	if bs.parties.hold(d, carrier == nil); carrier == nil {
 		bs.counts.BuildsHeld++
 		return false
 	}

@@ -306,12 +306,36 @@ func TestBuildsAreHeld(t *testing.T) {
 	r.parties.self.pool.Resume()
 	m.run(time.Minute, nil)
 	for i, d := range all {
-		if len(d.p.in.tunnels()) == 0 || len(d.p.out.tunnels()) == 0 || !d.p.held.IsZero() {
+		if len(d.p.in.tunnels()) == 0 || len(d.p.out.tunnels()) == 0 || !d.p.in.held.IsZero() || !d.p.out.held.IsZero() {
 			t.Errorf("destination %d has %d and %d tunnels", i, len(d.p.in.tunnels()), len(d.p.out.tunnels()))
 		}
 	}
 	if n := r.parties.stuck(); n != 0 {
 		t.Errorf("%d destinations are stuck", n)
+	}
+}
+
+// TestOneWayIsHeld: where the router's tunnels work one way only, it is told that what
+// a destination builds the other way waits.
+func TestOneWayIsHeld(t *testing.T) {
+	m := newMesh(t, 8, nil)
+	m.run(20*time.Second, nil)
+	r := m.routers[0]
+	m.drop = func(from, _ i2p.Hash, msg i2np.Message) bool {
+		return from == r.cfg.Hash && msg.Type == i2np.ShortTunnelBuildType
+	}
+	r.parties.self.pool.Rest()
+	d := r.OpenTunnels(TunnelsConfig{Name: "d", Inbound: Shape{Hops: 2, Quantity: 1}, Outbound: Shape{Hops: 2, Quantity: 1}})
+	m.run(20*time.Second, func() {
+		for _, own := range r.parties.self.out.tunnels() {
+			r.parties.self.pool.Doubt(m.now, own)
+		}
+	})
+	if d.p.in.held.IsZero() || !d.p.out.held.IsZero() || r.counts.Client.Asked == 0 {
+		t.Fatalf("held since %v and %v, %d builds went out", d.p.in.held, d.p.out.held, r.counts.Client.Asked)
+	}
+	if n := r.parties.stuck(); n != 1 {
+		t.Errorf("%d destinations are said to be stuck", n)
 	}
 }
 

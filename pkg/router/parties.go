@@ -66,15 +66,15 @@ func (ps *parties) waits(p *party) bool {
 	return p != ps.self && !ps.isReady && max(p.cfg.Inbound.Hops, p.cfg.Outbound.Hops) > 0
 }
 
-// hold notes whether a destination's builds have a tunnel to go through.
-func (ps *parties) hold(p *party, held bool) {
-	switch was := !p.held.IsZero(); {
+// hold notes whether the builds of a direction of a destination's have a tunnel to go through.
+func (ps *parties) hold(d *direction, held bool) {
+	switch was := !d.held.IsZero(); {
 	case held && !was:
-		p.held = ps.now
-		ps.cfg.Log.Info("builds of a destination wait: no tunnel of the router's works that they could go through")
+		d.held = ps.now
+		ps.cfg.Log.Info("builds of a destination wait: no tunnel of the router's works that they could go through", "inbound", d.inbound)
 	case !held && was:
-		ps.cfg.Log.Info("builds of a destination go on", "waited", ps.now.Sub(p.held).Round(time.Second))
-		p.held = time.Time{}
+		ps.cfg.Log.Info("builds of a destination go on", "inbound", d.inbound, "waited", ps.now.Sub(d.held).Round(time.Second))
+		d.held = time.Time{}
 	}
 }
 
@@ -84,9 +84,11 @@ const holdPatience = 10 * time.Second
 // stuck counts the destinations that have no tunnel and whose builds have waited
 // for one to go through.
 func (ps *parties) stuck() (n int) {
+	stuck := func(d *direction) bool {
+		return !d.held.IsZero() && ps.now.Sub(d.held) >= holdPatience && len(d.usable(ps.now, true)) == 0
+	}
 	for _, p := range ps.list {
-		lacks := len(p.in.usable(ps.now, true)) == 0 || len(p.out.usable(ps.now, true)) == 0
-		if lacks && !p.held.IsZero() && ps.now.Sub(p.held) >= holdPatience {
+		if stuck(&p.in) || stuck(&p.out) {
 			n++
 		}
 	}

@@ -51,9 +51,8 @@ type party struct {
 	expected expected
 	pool     *tunnel.Pool[*ownTunnel]
 	in, out  direction
-	order    i2p.Hash  // secret: the order of hops in this party's tunnels
-	held     time.Time // since when a build waits for a tunnel to go through; zero: none does
-	resting  bool      // it only says farewell
+	order    i2p.Hash // secret: the order of hops in this party's tunnels
+	resting  bool     // it only says farewell
 	closed   bool
 }
 
@@ -62,6 +61,7 @@ type direction struct {
 	party   *party
 	inbound bool
 	last    *ownTunnel // zero hops, for a router that has no other tunnel yet
+	held    time.Time  // since when a build waits for a tunnel to go through; zero: none does
 }
 
 // opposite is the other direction of a party.
