@@ -72,6 +72,9 @@ func Copy(p []byte) *Buf {
 // Bytes returns the contents. The slice is valid until Release.
 func (b *Buf) Bytes() []byte { return b.store[b.lo:b.hi:len(b.store)] }
 
+// Cap is the memory that the buffer takes, room included.
+func (b *Buf) Cap() int { return len(b.store) }
+
 // Len is the number of bytes in the buffer.
 func (b *Buf) Len() int { return b.hi - b.lo }
 

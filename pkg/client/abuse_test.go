@@ -138,7 +138,7 @@ func TestSessionFlood(t *testing.T) {
 	})
 }
 
-// TestInboxBound: what arrives while the client is busy is bounded.
+// TestInboxBound: what arrives while the client is busy is bounded, also where it is large.
 func TestInboxBound(t *testing.T) {
 	held := buf.InUse()
 	e := &ether{clients: map[i2p.Hash]*Client{}}
@@ -154,6 +154,13 @@ func TestInboxBound(t *testing.T) {
 	if n := buf.InUse() - held; n != 0 {
 		t.Errorf("%d buffers are held", n)
 	}
+	for range inboxSize {
+		c.deliver(1, i2np.Message{Type: i2np.GarlicType, Body: make([]byte, 60_000)}.Own())
+	}
+	if n := buf.InUse() - held; n*60_000 > inboxBytes || n < inboxBytes/70_000 {
+		t.Errorf("%d large messages wait", n)
+	}
+	c.turn()
 }
 
 // TestRemoteFlood: strangers' lease sets do not push out those of the

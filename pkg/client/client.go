@@ -139,6 +139,7 @@ type loop struct {
 
 const (
 	inboxSize   = 4096             // messages that wait for the loop
+	inboxBytes  = inboxSize * 4096 // which most of them fit in, whatever anybody sends
 	messageLife = 60 * time.Second // of what we send, at most
 )
 
@@ -223,7 +224,9 @@ func (c *Client) Run(ctx context.Context) error {
 }
 
 func newInbox(gather func()) *mailbox.Box[arrival] {
-	return mailbox.New(mailbox.Config[arrival]{Limit: inboxSize, Drop: arrival.release, Gather: gather})
+	return mailbox.New(mailbox.Config[arrival]{
+		Limit: inboxSize, Bytes: inboxBytes, Size: arrival.memory, Drop: arrival.release, Gather: gather,
+	})
 }
 
 // post has op run by the loop. It reports false after the end.

@@ -16,6 +16,8 @@ type arrival struct {
 
 func (a arrival) release() { a.message.Release() }
 
+func (a arrival) memory() int { return a.message.Memory() }
+
 // lobby is where messages wait that belong to no session: someone new may have written them,
 // or anybody at all. To tell takes an exchange of keys, hundreds of times what a message of a
 // session costs; and whoever knows a lease of ours can send as many as its tunnel lets

@@ -120,6 +120,14 @@ func (m Message) Release() {
 	}
 }
 
+// Memory is how many bytes the body takes, with the buffer that it lies in.
+func (m Message) Memory() int {
+	if m.Owner != nil {
+		return m.Owner.Cap()
+	}
+	return len(m.Body)
+}
+
 // Own returns a message that owns a copy of m's body; m stays as it was.
 func (m Message) Own() Message {
 	m.Owner = buf.Copy(m.Body)

@@ -2,7 +2,7 @@
 // others hand what concerns it.
 //
 // Two kinds of things come in, and keep their order. Posts come from strangers, and never
-// block the goroutine that reads them from a socket: what is beyond the limit is dropped and
+// block the goroutine that reads them from a socket: what is beyond the limits is dropped and
 // counted. Calls come from this process, each with a caller that waits or a resource that it
 // owns, and are not bounded. The loop takes all that has gathered at once, so that under load
 // one wake-up serves many.
@@ -28,8 +28,10 @@ import (
 
 // Config is what a Box is made of.
 type Config[T any] struct {
-	Limit int     // posts that may wait
-	Drop  func(T) // gets each post that nobody will look at; nil where it owns nothing
+	Limit int         // posts that may wait
+	Bytes int         // what they may take
+	Size  func(T) int // what one takes; nil where that is nothing
+	Drop  func(T)     // gets each post that nobody will look at; nil where it owns nothing
 	// Gather is for simulations, nil elsewhere: Take calls it first. It returns when the
 	// goroutines that may still add to the box are at rest, so that what is taken does not
 	// depend on the scheduler.
@@ -45,6 +47,7 @@ type Box[T any] struct {
 	mu      sync.Mutex // a leaf
 	waiting []entry[T]
 	posts   int
+	bytes   int // of these
 	closed  bool
 
 	taken []entry[T] // the owner's
@@ -59,6 +62,9 @@ type entry[T any] struct {
 
 // New makes an empty Box.
 func New[T any](cfg Config[T]) *Box[T] {
+	if cfg.Size == nil {
+		cfg.Size = func(T) int { return 0 }
+	}
 	if cfg.Drop == nil {
 		cfg.Drop = func(T) {}
 	}
@@ -71,14 +77,16 @@ func New[T any](cfg Config[T]) *Box[T] {
 // Post hands in v and takes ownership of it. It reports whether the loop will see it: where
 // the box is full or closed, v is dropped.
 func (b *Box[T]) Post(v T) bool {
+	size := b.cfg.Size(v)
 	b.mu.Lock()
-	if b.closed || b.posts >= b.cfg.Limit {
+	if b.closed || b.posts >= b.cfg.Limit || b.bytes+size > b.cfg.Bytes {
 		b.mu.Unlock()
 		b.dropped.Add(1)
 		b.cfg.Drop(v)
 		return false
 	}
 	b.posts++
+	b.bytes += size
 	b.waiting = append(b.waiting, entry[T]{post: v})
 	b.mu.Unlock()
 	b.Wake()
@@ -141,7 +149,7 @@ func (b *Box[T]) swap() {
 	default:
 	}
 	b.taken, b.waiting, b.next = b.waiting, b.taken[:0], 0
-	b.posts = 0
+	b.posts, b.bytes = 0, 0
 }
 
 // Each handles what was taken, in the order in which it came: handle gets the posts and owns

@@ -57,6 +57,24 @@ func TestLimit(t *testing.T) {
 	}
 }
 
+// TestBytes: what waits is bounded by what it takes as well, until it is taken.
+func TestBytes(t *testing.T) {
+	b := New(Config[int]{Limit: 8, Bytes: 100, Size: func(v int) int { return v }})
+	for range 2 {
+		for _, v := range []int{60, 41, 40, 1} {
+			if took := b.Post(v); took != (v%10 == 0) {
+				t.Errorf("post of %d: %v", v, took)
+			}
+		}
+		if got := take(b); !slices.Equal(got, []int{60, 40}) {
+			t.Errorf("got %v, want 60 and 40", got)
+		}
+	}
+	if b.Dropped() != 4 {
+		t.Errorf("%d were counted as dropped, of 4", b.Dropped())
+	}
+}
+
 func TestReady(t *testing.T) {
 	b := New(Config[int]{Limit: 1})
 	ready := func() bool {

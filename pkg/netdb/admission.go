@@ -96,9 +96,10 @@ type admission struct {
 	shared     *Shared
 	room       int // routers that the table may hold
 
-	prefixes, looks           map[uint32]int // routers there for each address range, and each look
+	prefixes                  counts[uint32] // routers there for each address range
 	hosts                     crowds
-	unasked                   int // routers there that only came by themselves
+	looks                     map[uint32]int // and for each look
+	unasked                   int            // routers there that only came by themselves
 	newRouters, verifications bucket.Bucket
 	newLooks                  map[uint32]*bucket.Bucket
 	newFrom                   [origin.Steps]map[origin.Host]*bucket.Bucket
@@ -107,8 +108,8 @@ type admission struct {
 func newAdmission(cfg *Config) admission {
 	a := admission{
 		netID: cfg.NetID, samePrefix: cfg.SamePrefix, shared: cfg.Shared, room: cfg.MaxRouters,
-		prefixes: make(map[uint32]int), looks: make(map[uint32]int), newLooks: make(map[uint32]*bucket.Bucket),
-		hosts: newCrowds(),
+		prefixes: make(counts[uint32]), hosts: newCrowds(),
+		looks: make(map[uint32]int), newLooks: make(map[uint32]*bucket.Bucket),
 	}
 	for step := range a.newFrom {
 		a.newFrom[step] = make(map[origin.Host]*bucket.Bucket)
@@ -165,10 +166,11 @@ func (a *admission) admit(now time.Time, e, old *entry, sender origin.Host, n in
 func (a *admission) most(share int) int { return max(prefixMin, a.room/share) }
 
 // crowded tells whether there are too many routers already where a router is, or
-// was not until now.
+// was not until now. Those of whom we were only told crowd out nobody else.
 func (a *admission) crowded(e, old *entry) bool {
+	told := e.src.unasked() || e.src == FromDiskTold
 	for _, p := range e.sum.Prefixes {
-		if p != 0 && (old == nil || !slices.Contains(old.sum.Prefixes[:], p)) && a.prefixes[p] >= a.most(prefixShare) {
+		if p != 0 && (old == nil || !slices.Contains(old.sum.Prefixes[:], p)) && a.prefixes[p].before(told) >= a.most(prefixShare) {
 			return true
 		}
 	}
@@ -177,11 +179,11 @@ func (a *admission) crowded(e, old *entry) bool {
 		limits[0] = hostUnasked
 	}
 	for _, h := range e.hosts() {
-		if h != 0 && (old == nil || !slices.Contains(old.hosts(), h)) && !a.hosts.room(h, limits) {
+		if h != 0 && (old == nil || !slices.Contains(old.hosts(), h)) && !a.hosts.room(h, told, limits) {
 			return true
 		}
 	}
-	return old == nil && e.sum.Prefixes[0] == 0 && a.prefixes[0] >= a.room/addresslessShare
+	return old == nil && e.sum.Prefixes[0] == 0 && a.prefixes[0].before(told) >= a.room/addresslessShare
 }
 
 // newRouter takes from the buckets that a router falls under with such a look, and
@@ -243,37 +245,30 @@ func (a *admission) verify(now time.Time, src Source, ri *routerinfo.RouterInfo)
 
 // count takes a router into account that is in the table now.
 func (a *admission) count(e *entry) {
-	for i, p := range e.sum.Prefixes {
-		if p != 0 || i == 0 {
-			a.prefixes[p]++
-		}
-	}
-	for _, h := range e.hosts() {
-		if h != 0 {
-			a.hosts.add(h, 1)
-		}
-	}
+	a.add(e, 1)
 	a.looks[e.sum.Look()]++
-	if e.came.told() {
-		a.unasked++
-	}
 }
 
 // uncount is for one that is there no more.
 func (a *admission) uncount(e *entry) {
+	a.add(e, -1)
+	less(a.looks, e.sum.Look())
+}
+
+func (a *admission) add(e *entry, n int32) {
+	told := e.came.told()
 	for i, p := range e.sum.Prefixes {
 		if p != 0 || i == 0 {
-			less(a.prefixes, p)
+			a.prefixes.add(p, told, n)
 		}
 	}
 	for _, h := range e.hosts() {
 		if h != 0 {
-			a.hosts.add(h, -1)
+			a.hosts.add(h, told, n)
 		}
 	}
-	less(a.looks, e.sum.Look())
-	if e.came.told() {
-		a.unasked--
+	if told {
+		a.unasked += int(n)
 	}
 }
 

@@ -272,7 +272,7 @@ func (db *DB) put(e *entry) {
 		e.came |= old.came
 		e.mark()
 		e.src = max(e.src, old.src)
-		if e.visited == 0 {
+		if e.visited == 0 && !e.sum.At(old.visited) { // it may publish now where it came from
 			e.visited = old.visited
 		}
 	}

@@ -144,7 +144,7 @@ func (l *lookup) pick(now time.Time) *routerinfo.RouterInfo {
 // the known ones will be chosen by themselves when their turn comes.
 func (l *lookup) follow(now time.Time, h i2p.Hash) bool {
 	db := l.search.db
-	if h == db.cfg.Self || db.records.heard(h) || l.search.router(h) != nil {
+	if l.search.knows(h) {
 		return false
 	}
 	if l.kind == i2np.LookupExploration {

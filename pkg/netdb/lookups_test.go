@@ -336,3 +336,48 @@ func TestLookupOfCrowd(t *testing.T) {
 		}
 	}
 }
+
+// TestToldIsHeardOf: one whom the router was only told of becomes one like others once
+// its own lookups are told of it too.
+func TestToldIsHeardOf(t *testing.T) {
+	f := newForge(t)
+	told := f.router(t, routerConfig{})
+	w := newWorld(t, NewSegment(SegmentConfig{DB: newDB(Config{}), Rand: seeded(2)}))
+	db := w.seg.cfg.DB
+	for _, h := range w.floodfills(f, 2) {
+		w.flood[h].names = []i2p.Hash{told.Hash()}
+		w.flood[h].routers[told.Hash()] = told
+	}
+	mustStore(t, db, FromStore, told)
+	w.flood[told.Hash()] = newFloodfill()
+	_, out := w.seg.LookUp(w.now, i2p.HashOf([]byte("key")), i2np.LookupLeaseSet)
+	w.take(out)
+	w.run(5 * time.Second)
+	if !db.records.heard(told.Hash()) || db.Find(told.Hash()).Flags&profile.Hearsay != 0 {
+		t.Error("it is still hearsay")
+	}
+}
+
+// TestItsOwnRouter: who names a destination's own router to it sees it be asked for as
+// any other is.
+func TestItsOwnRouter(t *testing.T) {
+	f := newForge(t)
+	suspect := f.router(t, routerConfig{})
+	for _, own := range []bool{false, true} {
+		cfg := Config{NetID: 2, Rand: seeded(1), Own: func() *routerinfo.RouterInfo { return suspect }}
+		if own {
+			cfg.Self = suspect.Hash()
+		}
+		w := newWorld(t, NewSegment(SegmentConfig{DB: New(cfg, testTime), Destination: true, Rand: seeded(2)}))
+		for _, h := range w.floodfills(f, 2) {
+			w.flood[h].names = []i2p.Hash{suspect.Hash()}
+			w.flood[h].routers[suspect.Hash()] = suspect
+		}
+		_, out := w.seg.LookUp(w.now, i2p.HashOf([]byte("key")), i2np.LookupLeaseSet)
+		w.take(out)
+		w.run(5 * time.Second)
+		if n := w.seg.Stats().Lookups; n != 2 {
+			t.Errorf("its own %v: %d lookups, expected its own and one of the router that was named", own, n)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package netdb
 
 import (
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
@@ -16,10 +17,9 @@ const (
 // search chooses the floodfills of one lookup or publication, one after the
 // other. Purely taking the closest would let whoever forges routers near a key
 // have every query. So it takes turns between the closest of all, the closest that has
-// served, and the closest that such a one has named; it asks at most two of a crowd that
-// have not served
-// (a region that holds far more floodfills than chance would put there), and no
-// two of one address range while there are others.
+// served, and the closest that such a one has named; it asks at most two of a crowd (a
+// region that holds far more floodfills than chance would put there) that have not
+// served, and no two of one address range while there are others.
 //
 // For a destination it asks nobody whom we were only told of: else who tells a
 // router of a floodfill near a key, and the router alone, would see which
@@ -69,6 +69,14 @@ func (s *search) router(h i2p.Hash) *routerinfo.RouterInfo {
 		return nil
 	}
 	return s.db.Router(h)
+}
+
+// knows tells whether nobody has to tell a search of a router any more. Of one whom we
+// were only told of somebody has. A destination asks for its own router as for any
+// other: else whoever names that to it would see whose it is.
+func (s *search) knows(h i2p.Hash) bool {
+	return s.db.records.heard(h) || s.own == nil && h == s.db.cfg.Self ||
+		slices.ContainsFunc(s.private, func(p private) bool { return p.entry.sum.Hash == h })
 }
 
 // exclude makes sure that a router is not chosen.
@@ -147,7 +155,8 @@ func (s *search) day(now time.Time) time.Time {
 	return now
 }
 
-// choose gives the closest to the key of those left: of a kind, and in a fresh range of addresses, where that is asked. One that is silent is for want of others.
+// choose gives the closest to the key of those left: of a kind, and in a fresh range of
+// addresses, where that is asked. One that is silent is for want of others.
 func (s *search) choose(now time.Time, routingKey i2p.Hash, kind func(*entry) bool, fresh bool) *entry {
 	db := s.db
 	crowd := db.floodfills.crowdAt(routingKey)

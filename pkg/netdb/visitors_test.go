@@ -1,7 +1,9 @@
 package netdb
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -239,5 +241,83 @@ func TestVisitors(t *testing.T) {
 			w.restart()
 			check("after a restart")
 		})
+	}
+}
+
+// TestToldTakeNoRoom: routers that there are not, and that only came by themselves, may
+// say that they are where an honest one is; it is taken once somebody names it.
+func TestToldTakeNoRoom(t *testing.T) {
+	f, db := newForge(t), newDB(Config{})
+	for i := range 1000 {
+		db.StoreRouterInfo(testTime, FromStore, f.router(t, routerConfig{host: fmt.Sprintf("198.18.%d.%d", i%256, i%4), version: fmt.Sprintf("0.9.%d", 60+i%8)}))
+	}
+	if db.Stats().Crowded == 0 {
+		t.Fatal("there is room for more")
+	}
+	for i := range 2 * hostMax {
+		_, err := db.StoreRouterInfo(testTime, FromReply, f.router(t, routerConfig{host: "198.18.0.0"}))
+		if i < hostMax && err != nil || i >= hostMax && !errors.Is(err, ErrCrowded) {
+			t.Errorf("%d of a host: %v", i+1, err)
+		}
+	}
+}
+
+// TestFirewalledThenOpen: a router that learns its address, and publishes it, is one
+// router there.
+func TestFirewalledThenOpen(t *testing.T) {
+	f, db, at := newForge(t), newDB(Config{}), netip.MustParseAddr("198.18.7.7")
+	visit := func(c routerConfig) error {
+		ri := f.router(t, c)
+		by := Sender{Peer: ri.Hash(), Host: origin.HostOf(at)}
+		_, err := db.offer(testTime, by.source(ri.Hash()), by.Host, ri)
+		return err
+	}
+	for i := range hostUnasked {
+		id := f.identity()
+		for _, c := range []routerConfig{
+			{identity: id, host: "-", published: testTime.Add(-2 * time.Minute)},
+			{identity: id, host: at.String(), published: testTime.Add(-time.Minute)},
+		} {
+			if err := visit(c); err != nil {
+				t.Errorf("%d of a host, at %s: %v", i+1, c.host, err)
+			}
+		}
+	}
+}
+
+// TestCountsHold: whatever comes of routers, each is counted once.
+func TestCountsHold(t *testing.T) {
+	f, db := newForge(t), newDB(Config{MaxRouters: 60})
+	random := rand.New(rand.NewChaCha8([32]byte{9}))
+	ids := make([][]byte, 100)
+	for i := range ids {
+		ids[i] = f.identity()
+	}
+	sources := []Source{FromStore, FromVisitor, FromDiskTold, FromDisk, FromReply, FromSession}
+	now := testTime
+	for range 3000 {
+		now = now.Add(10 * time.Second)
+		host := "-"
+		if random.IntN(3) > 0 {
+			host = fmt.Sprintf("198.%d.%d.7", 18+random.IntN(2), random.IntN(64))
+		}
+		ri := f.router(t, routerConfig{identity: ids[random.IntN(len(ids))], host: host, published: now.Add(-time.Duration(random.IntN(4)) * time.Minute).Truncate(time.Minute)})
+		from := origin.HostOf(netip.AddrFrom4([4]byte{198, 18, byte(random.IntN(64)), 7}))
+		db.offer(now, sources[random.IntN(len(sources))], from, ri)
+	}
+	if st := db.Stats(); st.Evicted == 0 || st.Updated == 0 || st.Unchanged == 0 {
+		t.Fatalf("%+v", st)
+	}
+	is, want := &db.admission, newAdmission(&db.cfg)
+	for _, e := range db.records.list {
+		want.count(e)
+	}
+	if !maps.Equal(is.prefixes, want.prefixes) || !maps.Equal(is.looks, want.looks) || is.unasked != want.unasked {
+		t.Errorf("%v, %v, %d unasked; expected %v, %v, %d", is.prefixes, is.looks, is.unasked, want.prefixes, want.looks, want.unasked)
+	}
+	for step := range is.hosts {
+		if !maps.Equal(is.hosts[step], want.hosts[step]) {
+			t.Errorf("hosts of step %d: %v, expected %v", step, is.hosts[step], want.hosts[step])
+		}
 	}
 }

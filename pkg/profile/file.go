@@ -14,7 +14,6 @@ import (
 
 const (
 	fileHeader = "i2p-profiles 3"
-	fileMaxAge = 7 * 24 * time.Hour
 	fileServed = "served"
 	fileNot    = "-"
 )
@@ -28,7 +27,7 @@ func (t *Table) AppendTo(b []byte, now time.Time) []byte {
 	b = append(b, '\n')
 	peers := make([]i2p.Hash, 0, len(t.peers))
 	for h, r := range t.peers {
-		if now.Unix()-r.seen < int64(fileMaxAge/time.Second) {
+		if !r.old(now.Unix()) {
 			peers = append(peers, h)
 		}
 	}

@@ -234,7 +234,7 @@ func (t *Table) touch(now time.Time, peer i2p.Hash) *record {
 	r := t.peers[peer]
 	if r == nil {
 		if len(t.peers) >= t.cfg.MaxPeers {
-			t.evict()
+			t.evict(now.Unix())
 		}
 		r = &record{at: now.Unix()}
 		t.peers[peer] = r
@@ -246,21 +246,22 @@ func (t *Table) touch(now time.Time, peer i2p.Hash) *record {
 
 // evict drops an eighth of the table: those never proven first, of these those that
 // never served, then those not heard of for longest. Those that are proven make room
-// for nobody else.
-func (t *Table) evict() {
-	type old struct {
-		peer i2p.Hash
-		r    *record
+// for nobody else, until they may be gone: else those that are would fill the table.
+func (t *Table) evict(now int64) {
+	type known struct {
+		peer     i2p.Hash
+		r        *record
+		standing int
 	}
-	all := make([]old, 0, len(t.peers))
+	all := make([]known, 0, len(t.peers))
 	for peer, r := range t.peers {
-		all = append(all, old{peer, r})
+		all = append(all, known{peer, r, r.standing(now)})
 	}
-	slices.SortFunc(all, func(a, b old) int {
-		return cmp.Or(cmp.Compare(a.r.standing(), b.r.standing()), cmp.Compare(a.r.seen, b.r.seen), a.peer.Compare(b.peer))
+	slices.SortFunc(all, func(a, b known) int {
+		return cmp.Or(cmp.Compare(a.standing, b.standing), cmp.Compare(a.r.seen, b.r.seen), a.peer.Compare(b.peer))
 	})
-	for i, o := range all[:max(1, len(all)/8)] {
-		if i > 0 && o.r.proven() && !all[0].r.proven() {
+	for _, o := range all[:max(1, len(all)/8)] {
+		if o.r.proven() && o.standing > all[0].standing {
 			return
 		}
 		delete(t.peers, o.peer)

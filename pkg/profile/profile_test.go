@@ -119,6 +119,25 @@ func TestProvenStay(t *testing.T) {
 	}
 }
 
+// TestGoneMakeRoom: those proven once that are gone are forgotten in the end, so that
+// others can be known.
+func TestGoneMakeRoom(t *testing.T) {
+	table := New(Config{Rand: seeded(1), MaxPeers: 100})
+	for i := range 100 {
+		table.Reached(testTime, peer(i), 7)
+		table.Queried(testTime, peer(i), true)
+	}
+	later := testTime.Add(8 * 24 * time.Hour)
+	for i := range 50 {
+		table.Queried(later, peer(1000+i), true)
+	}
+	for i := range 50 {
+		if !table.Served(peer(1000 + i)) {
+			t.Fatalf("%d of those that are there are forgotten", i)
+		}
+	}
+}
+
 func TestResponsive(t *testing.T) {
 	table := New(Config{Rand: seeded(1)})
 	p := peer(1)

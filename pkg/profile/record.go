@@ -8,6 +8,8 @@ import (
 )
 
 const (
+	maxAge = 7 * 24 * time.Hour // of what was heard last of a router that is worth keeping
+
 	halfLife         = 3 * time.Hour   // of every count
 	unreachablePause = 8 * time.Minute // after one failed dial; doubles with each further one
 	unreachableMax   = 2 * time.Hour
@@ -33,9 +35,11 @@ type record struct {
 // proven tells whether we have reached it, and it has served.
 func (r *record) proven() bool { return r.served && r.dials.reached != 0 }
 
-// standing is how much a router has shown of itself, which cannot be had for nothing.
-func (r *record) standing() int {
+// standing is how much a router has shown of itself of late, which cannot be had for nothing.
+func (r *record) standing(now int64) int {
 	switch {
+	case r.old(now):
+		return 0
 	case r.proven():
 		return 2
 	case r.served:
@@ -43,6 +47,9 @@ func (r *record) standing() int {
 	}
 	return 0
 }
+
+// old tells whether nothing was heard of a router for so long that it may be gone.
+func (r *record) old(now int64) bool { return now-r.seen >= int64(maxAge/time.Second) }
 
 // stranger tells whether nothing has come through the router yet.
 func (r *record) stranger() bool { return r.tests.carried == 0 }

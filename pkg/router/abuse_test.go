@@ -156,6 +156,23 @@ func TestReplays(t *testing.T) {
 	build.Release()
 }
 
+// TestAnswerToNobody: who asks and names a router that we neither know nor have a session
+// with has us look nobody up.
+func TestAnswerToNobody(t *testing.T) {
+	m := newMesh(t, 2, func(i int, _ *Config, db *netdb.Config) { db.Floodfill = i == 1 })
+	r, asker := m.routers[0], stranger(1)
+	ask := m.message(i2np.DatabaseLookupType, 5, m.lookupFrom(asker, stranger(2), i2np.LookupRouterInfo))
+	for _, parted := range []bool{false, true} {
+		m.parted = map[i2p.Hash]bool{asker: parted}
+		unknown := r.counts.Unknown
+		r.Deliver(asker, ask.Own())
+		m.step()
+		if n := len(m.sentTo(asker)); n != 0 == parted || len(r.mail.unsent) != 0 || r.counts.Unknown != unknown != parted {
+			t.Errorf("parted %v: %d answers, %d are looked up, %d unknown", parted, n, len(r.mail.unsent), r.counts.Unknown-unknown)
+		}
+	}
+}
+
 // TestReplayedTunnelData: a tunnel message that a hop has passed on is not
 // passed on again.
 func TestReplayedTunnelData(t *testing.T) {

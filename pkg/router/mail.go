@@ -309,14 +309,19 @@ func (ml *mail) databaseLookup(from i2p.Hash, m i2np.Message) {
 	ml.answer(reply.To, reply.Tunnel, i2np.GarlicType, i2np.AppendGarlic(nil, sealed))
 }
 
-// answer sends a message to a router, or into its tunnel where one is named.
+// answer sends a message to a router, or into its tunnel where one is named. A
+// router that we do not know and that has no session any more, or had none, is not
+// looked up for it: the question may name anybody.
 func (ml *mail) answer(to i2p.Hash, tunnel uint32, t i2np.Type, body []byte) {
 	m := ml.message(t, body)
-	if tunnel == 0 {
+	switch {
+	case tunnel != 0:
+		ml.toTunnel(to, tunnel, m)
+	case to == ml.cfg.Hash || ml.cfg.Transport.Connected(to) || ml.db.Router(to) != nil:
 		ml.send(to, m)
-		return
+	default:
+		ml.counts.Unknown++
 	}
-	ml.toTunnel(to, tunnel, m)
 }
 
 // sender is a peer that sent a message, as far as it is known.

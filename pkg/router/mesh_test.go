@@ -31,6 +31,7 @@ type mesh struct {
 	rand    *rand.ChaCha8
 
 	congested map[i2p.Hash]bool
+	parted    map[i2p.Hash]bool // with whom nobody has a session
 }
 
 type parcel struct {
@@ -70,7 +71,7 @@ func (m *mesh) post(from, to i2p.Hash, msg i2np.Message) {
 	}
 }
 
-func (t meshTransport) Connected(i2p.Hash) bool { return true }
+func (t meshTransport) Connected(peer i2p.Hash) bool { return !t.m.parted[peer] }
 
 func (t meshTransport) Dials(*routerinfo.RouterInfo) bool { return true }
 

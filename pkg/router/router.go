@@ -116,6 +116,10 @@ type Event struct {
 	Detail string
 }
 
+// inboxRoom is what messages may take in the inbox on average: nearly all take less, and the
+// largest sixteen times as much.
+const inboxRoom = 4 << 10
+
 // arrival is a message from a peer.
 type arrival struct {
 	from i2p.Hash
@@ -164,7 +168,8 @@ func New(cfg Config) *Router {
 		cfg.Event = func(Event) {}
 	}
 	return &Router{dispatcher: newDispatcher(cfg), in: mailbox.New(mailbox.Config[arrival]{
-		Limit: cfg.Limits.Inbox, Gather: cfg.Gather, Drop: func(a arrival) { a.msg.Release() },
+		Limit: cfg.Limits.Inbox, Bytes: cfg.Limits.Inbox * inboxRoom, Size: func(a arrival) int { return a.msg.Memory() },
+		Gather: cfg.Gather, Drop: func(a arrival) { a.msg.Release() },
 	})}
 }
 

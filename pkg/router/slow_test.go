@@ -10,7 +10,8 @@ import (
 )
 
 // TestCongestedNextHop: no tunnel is carried to a router that takes less than
-// is sent to it already.
+// is sent to it already. Whoever asks for that, as anybody can, does not have us say
+// that we are congested.
 func TestCongestedNextHop(t *testing.T) {
 	m := newMesh(t, 1, nil)
 	r := m.routers[0]
@@ -31,6 +32,9 @@ func TestCongestedNextHop(t *testing.T) {
 	ask(stranger(3))
 	if len(r.transit.hops) != 1 || r.counts.TransitRefused != 1 {
 		t.Fatalf("%d tunnels, %d refusals, want one of each", len(r.transit.hops), r.counts.TransitRefused)
+	}
+	if l := r.transit.takeLoad(); l.refused != 0 {
+		t.Errorf("%d of %d who ask for little are said to have found no room", l.refused, l.asked)
 	}
 	m.congested = nil
 	if ask(stranger(3)); len(r.transit.hops) != 2 {

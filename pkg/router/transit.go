@@ -31,8 +31,9 @@ type transit struct {
 	stopping bool // no more tunnels
 }
 
-// transitLoad is how many tunnels sources have asked for that hold few, and how
-// many of these found no room, since it was asked for last.
+// transitLoad is how many tunnels sources have asked for that hold few, of those
+// that there might be room for, and how many of these found none, since it was
+// asked for last.
 type transitLoad struct{ asked, refused int }
 
 func (t *transit) takeLoad() (l transitLoad) {
@@ -95,19 +96,12 @@ func (t *transit) request(from i2p.Hash, m i2np.Message) *tunnel.Request {
 	if req.Bandwidth != (tunnel.Bandwidth{}) {
 		options = tunnel.ReplyOptions(t.cfg.TransitKBps)
 	}
-	modest := t.shares.modest(source, t.cfg.Limits.TransitTunnels)
-	if modest {
-		t.load.asked++
-	}
 	granted := t.accept(from, source, req)
 	if granted {
 		t.counts.TransitAccepted++
 	} else {
 		code, options = tunnel.RejectBandwidth, nil
 		t.counts.TransitRefused++
-		if modest {
-			t.load.refused++
-		}
 	}
 	answer, err := req.Answer(t.now, t.rand, code, options)
 	switch {
@@ -149,7 +143,7 @@ func (t *transit) accept(from i2p.Hash, source origin.Networks, req *tunnel.Requ
 		return false // its tunnel would be a slow one, and slow the others
 	case t.carries(req.ReceiveTunnel) || t.owned(req.ReceiveTunnel):
 		return false
-	case !t.makeRoom(source):
+	case !t.findRoom(source):
 		return false
 	}
 	h := &transitHop{
@@ -167,6 +161,21 @@ func (t *transit) accept(from i2p.Hash, source origin.Networks, req *tunnel.Requ
 	t.hops[h.id] = h
 	t.shares.add(h)
 	return true
+}
+
+// findRoom is makeRoom, and counts how it goes for those who hold little. What is
+// refused otherwise is not for want of room: anybody can ask for that at will, and
+// would have us say that we are congested.
+func (t *transit) findRoom(from origin.Networks) (found bool) {
+	modest := t.shares.modest(from, t.cfg.Limits.TransitTunnels)
+	found = t.makeRoom(from)
+	if modest {
+		t.load.asked++
+	}
+	if modest && !found {
+		t.load.refused++
+	}
+	return found
 }
 
 // makeRoom reports whether there is room for one more tunnel of a source. Another

@@ -40,7 +40,7 @@ func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packe
 		from = known.streams
 	}
 	full := m.streams.alive >= m.cfg.Limits.Streams
-	if m.phase != serving || full && m.streams.idlest(at, from) == nil || !m.admit.verify(at) {
+	if m.phase != serving || !m.admit.verify(at) || full && m.streams.idlest(at, from) == nil {
 		m.counters.Refused++
 		return
 	}
