@@ -54,8 +54,10 @@ func TestAdmissionRates(t *testing.T) {
 		if n := many(func(i int) bool { return c.of(&a, i) }); n != c.most {
 			t.Errorf("%s: %d taken at once, want %d", c.name, n, c.most)
 		}
-		if c.most < newRoutersBurst && !a.newRouter(testTime, 8<<16, 7777) {
-			t.Errorf("%s: another is refused as well", c.name)
+		for i := range 300 {
+			if c.most < newRoutersBurst && !a.newRouter(testTime, origin.Host(1000+i)<<16, uint32(20_000+i)) {
+				t.Fatalf("%s: another is refused as well", c.name)
+			}
 		}
 	}
 	a, ri := newAdmission(&cfg), newForge(t).router(t, routerConfig{})

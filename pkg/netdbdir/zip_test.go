@@ -122,6 +122,19 @@ func TestZipForms(t *testing.T) {
 }
 
 // FuzzZip: a zip of a stranger is read as archive/zip reads it, or refused.
+// TestBombInZip: a file of a zip that unpacks to much more than a RouterInfo has is given up early.
+func TestBombInZip(t *testing.T) {
+	b := packed(t, []string{filePrefix + i2p.HashOf(nil).String() + fileSuffix}, [][]byte{make([]byte, 32<<20)})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var why error
+	_, err := LoadZip(t.Context(), bytes.NewReader(b), int64(len(b)), LoadConfig{Passed: func(_ string, err error) { why = err }}, func(*routerinfo.RouterInfo) {})
+	runtime.ReadMemStats(&after)
+	if err != nil || !errors.Is(why, errTooLong) || after.TotalAlloc-before.TotalAlloc > 1<<20 {
+		t.Errorf("%v, %v, %d bytes allocated", err, why, after.TotalAlloc-before.TotalAlloc)
+	}
+}
+
 func FuzzZip(f *testing.F) {
 	ri := routers(f, 1)[0]
 	name := filePrefix + ri.Hash().String() + fileSuffix

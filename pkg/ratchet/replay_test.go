@@ -6,6 +6,24 @@ import (
 	"time"
 )
 
+// TestNearlyFull: where half of what can be remembered is taken, no date is accepted any more
+// that is farther ahead than clocks may be, for it would have to be remembered for longer.
+func TestNearlyFull(t *testing.T) {
+	r := newReplays(10, true)
+	for n := range uint64(8) {
+		for ahead, want := range map[time.Duration]bool{0: true, leastSkew: true, maxFuture: n <= 5} {
+			if got := r.accepts(start, start.Add(ahead)); got != want {
+				t.Errorf("%d of 10 remembered, a date %v ahead: accepted %v", n, ahead, got)
+			}
+		}
+		var key [32]byte
+		binary.LittleEndian.PutUint64(key[:], n+1)
+		if !r.add(start, key, start) {
+			t.Fatal("there is no room")
+		}
+	}
+}
+
 // TestReplaysUnderFlood: well-made messages come for half an hour, several times as many as
 // are remembered in seven minutes, dated as far ahead as is accepted. Those whose clock is right
 // are let in all the time, and none that was let in could be again.

@@ -173,6 +173,21 @@ func TestAnswerToNobody(t *testing.T) {
 	}
 }
 
+// TestExpiredInTunnel: what has expired when it comes out of a tunnel does not get to the
+// tunnel's owner.
+func TestExpiredInTunnel(t *testing.T) {
+	m := newMesh(t, 1, nil)
+	dest, arrived := m.destination(0)
+	for i, ahead := range []time.Duration{-2 * time.Minute, 24 * time.Hour, time.Minute} {
+		msg := m.message(i2np.GarlicType, uint32(i), i2np.AppendGarlic(nil, make([]byte, 64)))
+		msg.Expiration = i2p.DateOf(m.now.Add(ahead))
+		m.downTunnel(0, dest, msg)
+		if got, want := len(*arrived), i/2; got != want {
+			t.Errorf("a message of %v ahead: %d have come, want %d", ahead, got, want)
+		}
+	}
+}
+
 // TestReplayedTunnelData: a tunnel message that a hop has passed on is not
 // passed on again.
 func TestReplayedTunnelData(t *testing.T) {

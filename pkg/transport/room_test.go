@@ -79,6 +79,28 @@ func honest(n int) netip.Addr {
 	return netip.AddrFrom4([4]byte{byte(30 + n%60), byte(n / 60), byte(n), 9})
 }
 
+// TestSessionsOfOneSource: an IPv4 address, or a /64, has so many sessions and no more, while
+// there is room for others.
+func TestSessionsOfOneSource(t *testing.T) {
+	for name, from := range map[string]func(i int) string{
+		"an address": func(int) string { return "24.1.0.1" },
+		"a /64":      func(i int) string { return fmt.Sprintf("2a01:4f8:1:500::%x", 1+i) },
+	} {
+		d := &fakeDriver{name: "X", bid: Bid{1, 1000}}
+		runTable(t, []Driver{d}, func(c *Config) { c.Limits.SessionsPerSource = 5 }, func(t *testing.T, tr *Transport, _ *routerinfo.RouterInfo) {
+			c := &crowdedTable{Transport: tr, t: t, d: d}
+			for i := range 8 {
+				if _, in := c.come(netip.MustParseAddr(from(i))); in != (i < 5) {
+					t.Errorf("%s: session %d let in: %v", name, i, in)
+				}
+			}
+			if _, in := c.come(honest(1)); !in {
+				t.Errorf("%s: another is kept out", name)
+			}
+		})
+	}
+}
+
 // A crowd from few networks fills the table, and then others come, and we dial:
 // all of them get in, and neither those that were there first nor those that
 // carry tunnels give way.

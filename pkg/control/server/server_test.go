@@ -287,7 +287,7 @@ func TestLimits(t *testing.T) {
 		if !errors.Is(err, &control.Error{Code: control.Busy}) {
 			t.Errorf("a fourth request: %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(5 * time.Second):
 		t.Error("a fourth request is served, too")
 		go func() { <-answers }()
 	}
