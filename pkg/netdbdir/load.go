@@ -138,9 +138,6 @@ func order[F any](cfg LoadConfig, files []F) {
 	}
 }
 
-// lock tells a lock, which a router has beside its files.
-func lock(name string) bool { return strings.HasSuffix(name, ".lock") }
-
 // wanted tells whether a name is one that RouterInfos have.
 func wanted(base string) bool {
 	return base == "router.info" || (strings.HasPrefix(base, filePrefix) && strings.HasSuffix(base, fileSuffix))
@@ -151,7 +148,7 @@ func loadDir(ctx context.Context, path string, cfg LoadConfig, each func(*router
 	if err != nil {
 		return Loaded{}, err
 	}
-	if len(files) > 0 && !slices.ContainsFunc(files, func(name string) bool { return !strings.HasSuffix(name, sealedSuffix) && !lock(name) }) {
+	if slices.ContainsFunc(files, isState) && !slices.ContainsFunc(files, func(name string) bool { return wanted(filepath.Base(name)) }) {
 		return Loaded{}, fmt.Errorf("netdbdir: %s: %w", path, ErrSealed)
 	}
 	return loadFiles(ctx, files, cfg, each)

@@ -40,6 +40,7 @@ type Sealed struct {
 const (
 	sealedSuffix = ".age"
 	sealedMagic  = "age-encryption.org/"
+	sealedKey    = "state.age" // beside the netDb, of a router
 	gone         = 'x'
 	recordHead   = 1 + 32 + 2
 	journalPart  = 1 << 20 // bytes of a file that sums others up
@@ -57,17 +58,29 @@ func OpenSealed(path string, box Box) (*Sealed, error) {
 	}
 	s := &Sealed{path: path, box: box}
 	for _, e := range entries {
-		name, ok := strings.CutSuffix(e.Name(), sealedSuffix)
-		n, err := strconv.ParseUint(name, 10, 64)
 		if half(e.Name()) {
 			os.Remove(filepath.Join(path, e.Name()))
 		}
-		if info, statErr := e.Info(); ok && err == nil && statErr == nil && info.Mode().IsRegular() {
+		if n, ok := journal(e.Name()); ok && e.Type().IsRegular() {
 			s.files = append(s.files, n)
 		}
 	}
 	slices.Sort(s.files)
 	return s, nil
+}
+
+// journal is the number of a file of a Sealed.
+func journal(name string) (number uint64, ok bool) {
+	name, ok = strings.CutSuffix(name, sealedSuffix)
+	number, err := strconv.ParseUint(name, 10, 64)
+	return number, ok && err == nil
+}
+
+// isState tells the files by which one knows a data directory that is sealed, and its netDb.
+func isState(path string) bool {
+	name := filepath.Base(path)
+	_, ok := journal(name)
+	return ok || name == sealedKey
 }
 
 // half tells what a router that was killed has not written to its end.

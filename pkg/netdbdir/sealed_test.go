@@ -102,3 +102,37 @@ func TestSealed(t *testing.T) {
 		t.Errorf("a tool reads it: %v", err)
 	}
 }
+
+// TestSealedState: a router's directory says that it is encrypted, whatever was left in it when the
+// router was killed; one that has RouterInfos in clear gives them.
+func TestSealedState(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name string, b []byte) {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, b, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	load := func(path string) error {
+		_, err := Load(t.Context(), filepath.Join(dir, path), LoadConfig{}, func(*routerinfo.RouterInfo) {})
+		return err
+	}
+	for _, name := range []string{"notes.txt", "secrets.age"} {
+		put(name, nil)
+	}
+	if err := load(""); err != nil {
+		t.Errorf("files of others: %v", err)
+	}
+	for _, name := range []string{"state.age", ".peer.profiles.age.123", "router.lock", "port.age", "netDb/00000001.age", "netDb/00000002.age.new"} {
+		put(name, nil)
+	}
+	for _, path := range []string{"", "netDb"} {
+		if err := load(path); !errors.Is(err, ErrSealed) {
+			t.Errorf("%q: %v, expected %v", path, err, ErrSealed)
+		}
+	}
+	put("router.info", routers(t, 1)[0].Bytes())
+	if err := load(""); err != nil {
+		t.Errorf("beside a RouterInfo in clear: %v", err)
+	}
+}
