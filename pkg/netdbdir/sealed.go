@@ -246,6 +246,7 @@ func (s *Sealed) sumUp(keep func(i2p.Hash) bool) (removed int, err error) {
 		part = part[:0]
 		return err
 	}
+	old := len(s.files)
 	damaged, err := s.each(context.Background(), func(kind byte, router i2p.Hash, info []byte) error {
 		if !keep(router) {
 			removed++
@@ -257,9 +258,10 @@ func (s *Sealed) sumUp(keep func(i2p.Hash) bool) (removed int, err error) {
 		return flush()
 	})
 	if err = errors.Join(err, flush()); err != nil {
-		return 0, err
+		// What is older must not stand behind what is saved from now on.
+		next.files = next.files[old:]
+		return 0, errors.Join(err, next.Clear())
 	}
-	old := len(s.files)
 	var errs []error
 	for _, f := range s.files {
 		errs = append(errs, os.Remove(s.file(f)))

@@ -136,3 +136,54 @@ func TestSealedState(t *testing.T) {
 		t.Errorf("beside a RouterInfo in clear: %v", err)
 	}
 }
+
+// full is a box that can seal a number of times, as on a disk that is full then.
+type full struct {
+	mask
+	left int
+}
+
+func (f *full) Seal(b []byte) ([]byte, error) {
+	if f.left--; f.left < 0 {
+		return nil, errors.New("no space left")
+	}
+	return f.mask.Seal(b)
+}
+
+// TestSumUpFails: what was summed up when the disk was full is not the last word on routers that
+// are saved later.
+func TestSumUpFails(t *testing.T) {
+	dir := t.TempDir()
+	all := routers(t, 3)
+	box := &full{left: 100}
+	s, err := OpenSealed(dir, box)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := netdb.File{Hash: all[0].Hash(), Bytes: all[0].Bytes()}
+	big := make([]byte, 1<<16-1)
+	for i := range byte(3 * journalPart / len(big)) {
+		save := []netdb.File{{Hash: i2p.Hash{i}, Bytes: big}}
+		if i == 20 {
+			save = append(save, file) // it comes into the second of three parts
+		}
+		if err := s.Save(save, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	box.left = 2
+	if _, err := s.sumUp(func(i2p.Hash) bool { return true }); err == nil {
+		t.Fatal("no error")
+	}
+	box.left = 1
+	if err := s.Save([]netdb.File{{Hash: all[1].Hash(), Bytes: all[1].Bytes()}}, []i2p.Hash{all[0].Hash()}); err != nil {
+		t.Fatal(err)
+	}
+	got, _ := loadSealed(t, dir)
+	if _, there := got[all[0].Hash()]; there || len(got) != 1 {
+		t.Errorf("%d routers; one was saved, and one removed: %v", len(got), there)
+	}
+	if n := len(openSealed(t, dir).files); n != len(s.files) {
+		t.Errorf("%d files, %d of them known", n, len(s.files))
+	}
+}
