@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -83,15 +84,13 @@ func passphraseFile(path string) ([]byte, error) {
 	}
 	defer f.Close()
 	b := make([]byte, maxPassphrase+1)
-	n := 0
-	for n < len(b) {
-		m, err := f.Read(b[n:])
-		if n += m; err != nil {
-			break
-		}
-	}
-	if n > maxPassphrase {
+	n, err := io.ReadFull(f, b)
+	switch {
+	case err == nil:
 		return nil, cli.Dataf("%s is too long for a passphrase", path)
+	case err != io.EOF && err != io.ErrUnexpectedEOF: // what was read is no passphrase
+		clear(b)
+		return nil, err
 	}
 	return bytes.TrimRight(b[:n], "\r\n"), nil
 }
