@@ -84,7 +84,7 @@ func (d dataDir) clear() error {
 	if d.root == "" {
 		return nil
 	}
-	names := slices.Clone(stateFiles)
+	names := append(slices.Clone(stateFiles), filepath.Base(sealed.KeyFile(d.root)))
 	for _, name := range stateFiles {
 		names = append(names, name+sealedSuffix)
 	}

@@ -71,7 +71,7 @@ func TestDamagedIdentity(t *testing.T) {
 func TestLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	keep := []string{".hidden", "notes.txt", ".router", "router.keys.bak"}
-	for _, name := range append([]string{".router.keys.123", ".router.info.4", ".ntcp2.keys.5", ".port.6", ".peer.profiles.7"}, keep...) {
+	for _, name := range append([]string{".router.keys.123", ".router.info.4", ".ntcp2.keys.5", ".port.6", ".peer.profiles.7", ".router.keys.age.8", ".state.age.9"}, keep...) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
 		}
