@@ -41,8 +41,8 @@ func (d *dataDir) unlock(passphrase []byte, log *slog.Logger) (err error) {
 	return d.seal(log)
 }
 
-// seal moves what is in clear into sealed files. Nothing is removed before all is sealed, so that
-// it can be broken off at any time.
+// seal moves what is in clear into sealed files. Nothing is overwritten before all is sealed, so
+// that it can be broken off at any time.
 func (d *dataDir) seal(log *slog.Logger) error {
 	var wipe []string
 	for _, name := range stateFiles {
@@ -86,6 +86,8 @@ func (d *dataDir) sealFile(name string, b []byte) error {
 	case err != nil:
 		return err
 	case bytes.Equal(there, b) || name != routerKeysFile && name != ntcp2KeysFile:
+		return nil
+	case len(bytes.Trim(b, "\x00")) == 0: // overwritten, and not removed when a router was killed
 		return nil
 	}
 	return fmt.Errorf("%s and %s differ: remove the one that is not the router's", d.path(name), d.path(name)+sealedSuffix)
@@ -170,7 +172,8 @@ func stopped(dir string, do func(dataDir) error) error {
 	return do(d)
 }
 
-// unseal writes all in clear, and then removes what is sealed.
+// unseal writes all in clear, and then removes what is sealed, the key last: wherever it is broken
+// off, another time does the rest.
 func (d *dataDir) unseal() error {
 	clearly := dataDir{root: d.root}
 	var remove []string
@@ -198,12 +201,12 @@ func (d *dataDir) unseal() error {
 	if err != nil {
 		return err
 	}
-	if err := sealed.Remove(d.root); err != nil {
-		return err
-	}
 	errs := []error{from.Clear()}
 	for _, path := range remove {
 		errs = append(errs, os.Remove(path))
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return sealed.Remove(d.root)
 }

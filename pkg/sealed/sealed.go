@@ -154,8 +154,9 @@ func (b *Box) Unseal(sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// Remove removes a directory's identity: what is sealed still is lost.
-func Remove(dir string) error { return Wipe(KeyFile(dir)) }
+// Remove removes a directory's identity: what is sealed still is lost. It is not overwritten before:
+// a file of zeros, where somebody is killed in between, would be a damaged one.
+func Remove(dir string) error { return os.Remove(KeyFile(dir)) }
 
 // Wipe overwrites files, has the disk know it, and removes them. Disks that write elsewhere what is
 // overwritten, as those of flash memory do, and file systems that keep old versions, may have the
@@ -164,8 +165,6 @@ func Wipe(paths ...string) error {
 	var errs []error
 	for _, path := range paths {
 		errs = append(errs, overwrite(path))
-	}
-	for _, path := range paths {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
