@@ -159,6 +159,9 @@ func withState(c *cli.Context, do func(dir string, passphrase []byte) error) err
 	if c.String("state-passphrase") == "" && os.Getenv(passphraseEnv) != "" {
 		source = "env:" + passphraseEnv
 	}
+	if err := keepFromDisk(); err != nil {
+		return err
+	}
 	passphrase, err := readPassphrase(source, "passphrase of "+dir, false)
 	if err != nil {
 		return err
