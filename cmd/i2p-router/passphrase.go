@@ -3,9 +3,9 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -35,7 +35,7 @@ func checkSource(source string) error {
 
 // statePassphrase is that of a router's data directory; nil: it is to be in clear. A new one from
 // a terminal is asked for twice.
-func statePassphrase(s config.Config) ([]byte, error) {
+func statePassphrase(c *cli.Context, s config.Config) ([]byte, error) {
 	if s.Ephemeral {
 		return nil, nil
 	}
@@ -50,17 +50,17 @@ func statePassphrase(s config.Config) ([]byte, error) {
 	default:
 		return nil, nil
 	}
-	return readPassphrase(source, "passphrase of "+s.DataDir, !encrypted)
+	return readPassphrase(c, source, "passphrase of "+s.DataDir, !encrypted)
 }
 
 // readPassphrase takes a passphrase from where it is.
-func readPassphrase(source, what string, twice bool) (b []byte, err error) {
+func readPassphrase(c *cli.Context, source, what string, twice bool) (b []byte, err error) {
 	from, name, _ := strings.Cut(source, ":")
 	switch from {
 	case "prompt":
-		if b, err = prompt(what); err == nil && twice {
+		if b, err = prompt(c.Context, what); err == nil && twice {
 			var again []byte
-			if again, err = prompt(what + " again"); err == nil && !bytes.Equal(b, again) {
+			if again, err = prompt(c.Context, what+" again"); err == nil && !bytes.Equal(b, again) {
 				err = errors.New("the two passphrases differ")
 			}
 			clear(again)
@@ -69,7 +69,8 @@ func readPassphrase(source, what string, twice bool) (b []byte, err error) {
 		b = []byte(os.Getenv(name))
 		os.Unsetenv(name) // commands that are run need not know it
 	case "file":
-		b, err = passphraseFile(name)
+		b, err = cli.ReadInput(c, name, maxPassphrase)
+		b = bytes.TrimRight(b, "\r\n")
 	}
 	if err == nil && len(b) == 0 {
 		err = fmt.Errorf("the passphrase from %s is empty", source)
@@ -77,33 +78,33 @@ func readPassphrase(source, what string, twice bool) (b []byte, err error) {
 	return b, err
 }
 
-func passphraseFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b := make([]byte, maxPassphrase+1)
-	n, err := io.ReadFull(f, b)
-	switch {
-	case err == nil:
-		return nil, cli.Dataf("%s is too long for a passphrase", path)
-	case err != io.EOF && err != io.ErrUnexpectedEOF: // what was read is no passphrase
-		clear(b)
-		return nil, err
-	}
-	return bytes.TrimRight(b[:n], "\r\n"), nil
-}
-
-// prompt asks at the terminal.
-func prompt(what string) ([]byte, error) {
+// prompt asks at the terminal, which is as it was before when ctx ends first.
+func prompt(ctx context.Context, what string) ([]byte, error) {
 	if !cli.IsTerminal(os.Stdin) {
 		return nil, cli.Usagef("a passphrase can be asked for at a terminal only: name env:NAME or file:PATH")
 	}
+	fd := int(os.Stdin.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, err
+	}
 	fmt.Fprintf(os.Stderr, "%s: ", what)
-	b, err := term.ReadPassword(int(os.Stdin.Fd()))
-	fmt.Fprintln(os.Stderr)
-	return b, err
+	defer fmt.Fprintln(os.Stderr)
+	type line struct {
+		b   []byte
+		err error
+	}
+	typed := make(chan line, 1)
+	go func() {
+		b, err := term.ReadPassword(fd)
+		typed <- line{b, err}
+	}()
+	select {
+	case l := <-typed:
+		return l.b, l.err
+	case <-ctx.Done():
+		return nil, errors.Join(context.Cause(ctx), term.Restore(fd, before))
+	}
 }
 
 // explainState says what to do about a directory that is encrypted.
@@ -128,7 +129,7 @@ func stateCommand() *cli.Command {
 				Flags: flags(passphraseFlag("new-passphrase", "the new passphrase is from `SOURCE` (default: prompt)")),
 				Action: func(c *cli.Context) error {
 					return withState(c, func(dir string, old []byte) error {
-						fresh, err := readPassphrase(cmp.Or(c.String("new-passphrase"), "prompt"), "new passphrase", true)
+						fresh, err := readPassphrase(c, cmp.Or(c.String("new-passphrase"), "prompt"), "new passphrase", true)
 						if err != nil {
 							return err
 						}
@@ -162,7 +163,7 @@ func withState(c *cli.Context, do func(dir string, passphrase []byte) error) err
 	if err := keepFromDisk(); err != nil {
 		return err
 	}
-	passphrase, err := readPassphrase(source, "passphrase of "+dir, false)
+	passphrase, err := readPassphrase(c, source, "passphrase of "+dir, false)
 	if err != nil {
 		return err
 	}

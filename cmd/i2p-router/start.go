@@ -32,7 +32,7 @@ func runCommand() *cli.Command {
 			if err := cli.BadData("", node.Check(s)); err != nil {
 				return err
 			}
-			passphrase, err := statePassphrase(s)
+			passphrase, err := statePassphrase(c, s)
 			if err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -104,6 +105,9 @@ func (s *Sealed) each(ctx context.Context, f func(kind byte, router i2p.Hash, in
 			return damaged, ctx.Err()
 		}
 		b, err := os.ReadFile(s.file(file))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return damaged, err // it may be read another time
+		}
 		if err == nil {
 			b, err = s.box.Unseal(b)
 		}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
@@ -28,6 +29,8 @@ func (d *dataDir) unlock(passphrase []byte, log *slog.Logger) (err error) {
 	switch {
 	case d.root == "":
 		return nil
+	case !sealed.Is(d.root) && d.orphaned():
+		return fmt.Errorf("%s has files that are encrypted, but %s is missing, without which nobody can read them", d.root, sealed.KeyFile(d.root))
 	case sealed.Is(d.root) && len(passphrase) == 0:
 		return fmt.Errorf("%s: %w", d.root, ErrSealed)
 	case sealed.Is(d.root):
@@ -133,6 +136,14 @@ func moveRouters(load func(context.Context, map[i2p.Hash]struct{}, taker) (netdb
 	})
 	flush()
 	return cmp.Or(err, failed)
+}
+
+// orphaned tells of sealed files in a directory whose key may be lost.
+func (d *dataDir) orphaned() bool {
+	return slices.ContainsFunc(stateFiles, func(name string) bool {
+		_, err := os.Lstat(d.path(name) + sealedSuffix)
+		return err == nil
+	})
 }
 
 // Sealed tells whether a data directory needs a passphrase.

@@ -21,8 +21,8 @@ import (
 )
 
 // Interrupts runs command lines that wait for somebody who never comes, and sends each INT and
-// TERM once it waits: it must end with status 130, and leave no file behind. Words of a line
-// stand for what is waited for:
+// TERM once it waits: it must end with status 130, and leave no file behind. Words of a line,
+// behind a prefix as in file:@read too, stand for what is waited for:
 //
 //   - stdin, which has said a little and goes on saying nothing
 //     @open    a pipe that nobody opens to write
@@ -146,6 +146,9 @@ func (w *waiter) files() (all []string) {
 
 // word is what the program sees of a word, and notes what it will wait for.
 func (w *waiter) word(word string) string {
+	if before, what, ok := strings.Cut(word, "@"); ok && before != "" {
+		return before + w.word("@"+what)
+	}
 	path := filepath.Join(w.dir, strings.TrimPrefix(word, "@"))
 	switch word {
 	case "-":
