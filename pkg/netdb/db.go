@@ -61,7 +61,10 @@ type Config struct {
 	MaxBytes   int // of their RouterInfos as kept; 0: DefaultMaxBytes
 }
 
-// DB is the table of routers.
+// DB is the table of routers. Who may come in is admission's to say, what is kept of
+// each the records', who has a floodfill's seat the table of those: a dozen methods
+// here ask or tell of routers, and the rest, a few lines each, take one in and let it
+// go in all of these at once.
 type DB struct {
 	cfg     Config
 	rand    *draw.Source

@@ -154,7 +154,8 @@ func (c *Config) defaults() {
 	c.MTU = min(max(c.MTU, minMTU), maxPacket/2)
 }
 
-// Counters of what a Mux refused or dropped, and of what it did.
+// Counters of what a Mux refused or dropped, and of what it did: a field for each
+// thing that a metric tells.
 type Counters struct {
 	In, Out        uint64 // packets
 	Malformed      uint64

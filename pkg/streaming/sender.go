@@ -2,7 +2,8 @@ package streaming
 
 import "time"
 
-// sender is what goes to the peer.
+// sender is what goes to the peer. What it decides by stands in its parts; its methods
+// are the steps of a turn, one for each thing that a packet may wait for.
 type sender struct {
 	*shared
 	stats *Totals

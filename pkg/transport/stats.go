@@ -10,7 +10,7 @@ import (
 	"i2ptoolkit/pkg/tally"
 )
 
-// counters are the totals of one transport.
+// counters are the totals of one transport, a field for each that Stats tell.
 type counters struct {
 	bytesIn, bytesOut, msgsIn, msgsOut atomic.Uint64
 	dropped, late, expired, malformed  atomic.Uint64
@@ -24,7 +24,7 @@ type Traffic struct {
 	BytesIn, BytesOut, MessagesIn, MessagesOut uint64
 }
 
-// Stats are totals since the start, and what is held now.
+// Stats are totals since the start, and what is held now, a field for each metric.
 type Stats struct {
 	Sessions, Pending, Dials int // Pending are incoming handshakes
 	Traffic

@@ -12,7 +12,9 @@ import (
 	"i2ptoolkit/pkg/i2p"
 )
 
-// table is what a Transport keeps of peers and drivers.
+// table is what a Transport keeps of peers and drivers. Peers, sessions, dials and
+// sources bound each other, so one lock has them all, and what a session goes through
+// from its dial to its end stands here.
 type table struct {
 	cfg    Config
 	epoch  time.Time
