@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/i2p"
@@ -32,8 +31,10 @@ func b64Command() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if c.Bool("decode") && c.String("output") == "" && cli.IsTerminal(os.Stdout) {
-				return cli.WithHint(cli.Usagef("the result is binary, and stdout is a terminal"), "name a file with -o FILE, or insist with -o -")
+			if c.Bool("decode") {
+				if err := cli.CheckBinaryOutput(c); err != nil {
+					return err
+				}
 			}
 			in, err := cli.OpenInput(c, path)
 			if err != nil {

@@ -126,7 +126,7 @@ func (s *vanitySearch) checkOutput() error {
 	case toStdout && s.c.Bool("json"):
 		return cli.Usagef("--json describes what -o FILE wrote: name a file")
 	case out == "" && cli.IsTerminal(os.Stdout):
-		return cli.WithHint(cli.Usagef("the result is binary, and stdout is a terminal"), "name a file with -o FILE, or insist with -o -")
+		return cli.CheckBinaryOutput(s.c)
 	case !toStdout && !s.c.Bool("force"):
 		if info, err := os.Stat(out); err == nil && info.Mode().IsRegular() {
 			return cli.WithHint(fmt.Errorf("%s exists already", out), "--force replaces it")

@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"time"
 
@@ -27,8 +26,8 @@ func exportCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if c.String("output") == "" && cli.IsTerminal(os.Stdout) {
-				return cli.WithHint(cli.Usagef("the result is binary, and stdout is a terminal"), "name a file with -o FILE, or insist with -o -")
+			if err := cli.CheckBinaryOutput(c); err != nil {
+				return err
 			}
 			set, err := setOf(c, c.Args().Slice(), wanted)
 			if err != nil {

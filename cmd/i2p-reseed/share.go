@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"os"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
@@ -34,8 +33,8 @@ func shareCommand() *cli.Command {
 			if err := checkSource(c); err != nil {
 				return err
 			}
-			if c.String("output") == "" && cli.IsTerminal(os.Stdout) {
-				return cli.WithHint(cli.Usagef("the result is binary, and stdout is a terminal"), "name a file with -o FILE, or insist with -o -")
+			if err := cli.CheckBinaryOutput(c); err != nil {
+				return err
 			}
 			return share(c)
 		},

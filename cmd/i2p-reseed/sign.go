@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -39,8 +38,8 @@ func signCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if c.String("output") == "" && cli.IsTerminal(os.Stdout) {
-				return cli.WithHint(cli.Usagef("the result is binary, and stdout is a terminal"), "name a file with -o FILE, or insist with -o -")
+			if err := cli.CheckBinaryOutput(c); err != nil {
+				return err
 			}
 			signer, err := loadSigner(c, now)
 			if err != nil {

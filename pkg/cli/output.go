@@ -134,10 +134,19 @@ func End(c *Context) string {
 // WriteOutput writes a result that is no text to where -o says, or to stdout unless that
 // is a terminal.
 func WriteOutput(c *Context, data []byte) error {
+	if err := CheckBinaryOutput(c); err != nil {
+		return err
+	}
+	return StreamOutput(c, whole(data))
+}
+
+// CheckBinaryOutput refuses a terminal for a result that is no text, unless -o asks for it:
+// for those who want to know before they begin.
+func CheckBinaryOutput(c *Context) error {
 	if c.String("output") == "" && IsTerminal(os.Stdout) {
 		return WithHint(Usagef("the result is binary, and stdout is a terminal"), "name a file with -o FILE, or insist with -o -")
 	}
-	return StreamOutput(c, whole(data))
+	return nil
 }
 
 // StreamOutput has a result written, piece by piece, to where -o says, or to stdout. A file
