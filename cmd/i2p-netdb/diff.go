@@ -83,6 +83,7 @@ const (
 
 // difference is one router that differs, as JSON.
 type difference struct {
+	Time    *time.Time        `json:"time,omitempty"` // when watch saw it
 	Op      string            `json:"op"`
 	Hash    string            `json:"hash"`
 	Changes map[string]change `json:"changes,omitempty"`
@@ -99,6 +100,7 @@ type change struct {
 // differ prints differences, and counts them.
 type differ struct {
 	c                               *cli.Context
+	at                              time.Time // of a look; zero: there is only one
 	new, gone, changed, again, same int
 }
 
@@ -130,7 +132,7 @@ func (d *differ) router(before, after *routerinfo.RouterInfo) error {
 	switch {
 	case len(changes) > 0:
 		d.changed++
-		return d.print(difference{opChanged, is.Hash, changes, &was, &is})
+		return d.print(difference{Op: opChanged, Hash: is.Hash, Changes: changes, Old: &was, New: &is})
 	case before.Published() == after.Published():
 		d.same++
 		return nil
@@ -140,7 +142,7 @@ func (d *differ) router(before, after *routerinfo.RouterInfo) error {
 		return nil
 	}
 	stamp := func(r record.Router) string { return r.Published.UTC().Format(time.RFC3339) }
-	return d.print(difference{opPublished, is.Hash, map[string]change{"published": {stamp(was), stamp(is)}}, &was, &is})
+	return d.print(difference{Op: opPublished, Hash: is.Hash, Changes: map[string]change{"published": {stamp(was), stamp(is)}}, Old: &was, New: &is})
 }
 
 // changesOf are the fields in which two RouterInfos of a router differ, but for what each one has anew.
@@ -191,21 +193,26 @@ func addressText(ri *routerinfo.RouterInfo) string {
 }
 
 func (d *differ) print(x difference) error {
+	var stamp string
+	if !d.at.IsZero() {
+		at := d.at.UTC().Truncate(time.Second)
+		x.Time, stamp = &at, at.Format(time.RFC3339)+" "
+	}
 	if d.c.Bool("json") {
 		return cli.PrintJSON(x)
 	}
 	switch x.Op {
 	case opNew:
-		return cli.Printf("+ %s", summary(x.New))
+		return cli.Printf("%s+ %s", stamp, summary(x.New))
 	case opGone:
-		return cli.Printf("- %s", summary(x.Old))
+		return cli.Printf("%s- %s", stamp, summary(x.Old))
 	}
 	var changes []string
 	for _, name := range slices.Sorted(maps.Keys(x.Changes)) {
 		ch := x.Changes[name]
 		changes = append(changes, fmt.Sprintf("%s: %s -> %s", name, orNone(ch.From), orNone(ch.To)))
 	}
-	return cli.Printf("~ %s  %s", x.Hash, strings.Join(changes, ", "))
+	return cli.Printf("%s~ %s  %s", stamp, x.Hash, strings.Join(changes, ", "))
 }
 
 func summary(r *record.Router) string {

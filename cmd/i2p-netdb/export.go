@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/words"
 )
 
@@ -33,25 +35,28 @@ func exportCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			err = cli.StreamOutput(c, func(w io.Writer) error {
-				z := zip.NewWriter(w)
-				for _, h := range slices.SortedFunc(maps.Keys(set), byHash) {
-					f, err := z.CreateHeader(&zip.FileHeader{
-						Name: "routerInfo-" + h.String() + ".dat", Method: zip.Deflate, Modified: set[h].Published().Time().UTC(),
-					})
-					if err != nil {
-						return err
-					}
-					if _, err := f.Write(set[h].Bytes()); err != nil {
-						return err
-					}
-				}
-				return z.Close()
-			})
+			err = cli.StreamOutput(c, func(w io.Writer) error { return writeZip(w, set) })
 			if err == nil {
 				cli.Notef(c, "%s", words.Count(len(set), "RouterInfo"))
 			}
 			return err
 		},
 	}
+}
+
+// writeZip writes RouterInfos in the order of their hashes: twice the same are the same bytes.
+func writeZip(w io.Writer, set map[i2p.Hash]*routerinfo.RouterInfo) error {
+	z := zip.NewWriter(w)
+	for _, h := range slices.SortedFunc(maps.Keys(set), byHash) {
+		f, err := z.CreateHeader(&zip.FileHeader{
+			Name: "routerInfo-" + h.String() + ".dat", Method: zip.Deflate, Modified: set[h].Published().Time().UTC(),
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := f.Write(set[h].Bytes()); err != nil {
+			return err
+		}
+	}
+	return z.Close()
 }

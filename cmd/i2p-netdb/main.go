@@ -10,10 +10,11 @@ func program() cli.Program {
 		Manual: manual(),
 		Name:   "i2p-netdb",
 		Usage:  "look into the network database",
-		Description: "list, show, verify, diff, stats, closest and export read router.info files, netDb directories (Java's and\n" +
-			"i2pd's layouts), zips and reseed bundles without a router; get asks the network through one.",
+		Description: "All but get need no router: they read router.info files, netDb directories (Java's and i2pd's layouts), zips\n" +
+			"and reseed bundles, and import and prune write a directory. get asks the network through the running router.",
 		Commands: []*cli.Command{
-			listCommand(), showCommand(), verifyCommand(), diffCommand(), statsCommand(), closestCommand(), exportCommand(), getCommand(),
+			listCommand(), showCommand(), verifyCommand(), diffCommand(), statsCommand(), closestCommand(), exportCommand(),
+			importCommand(), pruneCommand(), watchCommand(), getCommand(),
 		},
 	}
 }

@@ -12,6 +12,9 @@ func manual() cli.Manual {
 			{What: "Keep a snapshot each day, and see which routers are new in it:", Lines: []string{
 				"i2p-netdb export -o tuesday.zip",
 				`i2p-netdb diff monday.zip tuesday.zip --json | jq -r 'select(.op=="new").hash'`}},
+			{What: "Follow the network for a day, with a snapshot of every change; then look at who was there when:", Lines: []string{
+				"i2p-netdb watch --json --snapshots snapshots >changes.ndjson", "i2p-netdb stats snapshots/netdb-20261126T120000Z.zip"}},
+			{What: "Rid a directory of what is damaged or older than a day:", Lines: []string{"i2p-netdb prune --damaged --age 24h netDb"}},
 			{What: "Who keeps the lease set of an address on a day:", Lines: []string{`i2p-netdb closest "$B32" --date 2026-12-31 netDb`}},
 			{What: "Which files of a netDb are damaged, and what is in the others:", Lines: []string{"i2p-netdb verify netDb", "i2p-netdb stats netDb"}},
 			{What: "Everything in an entry:", Lines: []string{"i2p-netdb show netDb/r0/routerInfo-*.dat", `i2p-netdb get "$B32"`}},
