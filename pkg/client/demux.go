@@ -130,7 +130,7 @@ const maxSending = 1 << 20
 
 // Send sends an I2CP payload, framed by package datagram, once there is a way
 // to its destination; as all datagrams it may get lost. It does not block.
-func (c *Client) Send(to i2p.Destination, framed []byte) error {
+func (c *Client) Send(to i2p.Hash, framed []byte) error {
 	if len(framed) > MaxSend {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLong, len(framed), MaxSend)
 	}
@@ -139,14 +139,14 @@ func (c *Client) Send(to i2p.Destination, framed []byte) error {
 		c.sending.Add(-n)
 		return ErrBusy
 	}
-	hash, p := to.Hash(), buf.Copy(framed)
+	p := buf.Copy(framed)
 	if !c.in.Call(func() {
 		c.sending.Add(-n)
 		if c.over {
 			p.Release()
 			return
 		}
-		c.send(hash, []*buf.Buf{p})
+		c.send(to, []*buf.Buf{p})
 	}) {
 		p.Release()
 		return ErrClosed

@@ -117,7 +117,7 @@ func TestKeptElsewhere(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			if err := c.Send(other.Destination(), h.AppendStored(nil, body)); err != nil {
+			if err := c.Send(other.Destination().Hash(), h.AppendStored(nil, body)); err != nil {
 				t.Error(err)
 			}
 		}, nil); err != nil {
@@ -140,7 +140,7 @@ func TestKeptElsewhere(t *testing.T) {
 					t.Fatal(err)
 				}
 				h := datagram.Header{Protocol: protocol, From: 1, To: 2}
-				if err := other.Send(c.Destination(), h.AppendStored(nil, []byte("hello"))); err != nil {
+				if err := other.Send(c.Destination().Hash(), h.AppendStored(nil, []byte("hello"))); err != nil {
 					t.Fatal(err)
 				}
 				select {

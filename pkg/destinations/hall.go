@@ -203,6 +203,7 @@ type resident struct {
 	client *client.Client
 	keys   *i2p.PrivateKeys
 	key    []byte // keys, where they were given; nil otherwise
+	now    func() time.Time
 	cancel context.CancelFunc
 	done   chan struct{}
 	asked  options.Options // by its first user
@@ -212,7 +213,7 @@ type resident struct {
 
 func (h *Hall) newResident(r Request) (*resident, error) {
 	surroundings := h.cfg.Env.Part("destination")
-	l := &resident{hall: h, keys: r.Keys, done: make(chan struct{}), free: make(chan struct{}), asked: r.Options}
+	l := &resident{hall: h, keys: r.Keys, now: surroundings.Now, done: make(chan struct{}), free: make(chan struct{}), asked: r.Options}
 	switch {
 	case r.Keys != nil:
 		l.key = r.Keys.AppendTo(nil)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"os"
 	"testing"
 	"time"
 
@@ -68,14 +67,14 @@ func TestEcho(t *testing.T) {
 		go serve(l)
 		echo(t, user, service.Destination(), 7, 100_000)
 
-		for _, protocol := range []byte{datagram.Repliable, datagram.Raw} {
+		for _, protocol := range datagram.Protocols {
 			echoDatagrams(t, protocol, service, user)
 		}
 		counted := func(destinations int) {
 			t.Helper()
 			st := n.halls[4].Stats()
 			if s := st.Streams.Traffic; st.Destinations != destinations || st.Opened != 1 || s.Sent != 100_000 || s.Received != 100_000 ||
-				st.Datagrams.Sent != 6 || st.Datagrams.Received != 6 || st.Streams.RoundTrips.Count() == 0 || st.Sent == 0 || st.Sessions.ExistingSealed == 0 {
+				st.Datagrams.Sent != 12 || st.Datagrams.Received != 12 || st.Streams.RoundTrips.Count() == 0 || st.Sent == 0 || st.Sessions.ExistingSealed == 0 {
 				t.Errorf("%+v", st)
 			}
 		}
@@ -86,57 +85,6 @@ func TestEcho(t *testing.T) {
 		<-user.Done()
 		counted(0) // what has ended counts on
 	})
-}
-
-// echoDatagrams sends datagrams and wants them back. Raw ones say who sent them in
-// their payload, as they do nowhere else.
-func echoDatagrams(t *testing.T, protocol byte, service, user *Local) {
-	t.Helper()
-	at, err := service.ListenPacket(protocol, 9)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer at.Close()
-	go func() {
-		b := make([]byte, 1<<16)
-		for {
-			n, from, err := at.ReadFrom(b)
-			if err != nil {
-				return
-			}
-			if addr := from.(sockets.Addr); protocol == datagram.Raw {
-				addr.Destination, _, _ = i2p.ParseDestination(b[:n])
-				from = addr
-			}
-			at.WriteTo(b[:n], from)
-		}
-	}()
-	here, err := user.ListenPacket(protocol, 1234)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer here.Close()
-	for _, size := range []int{0, 100, 20_000} {
-		sent := append(user.Destination().AppendTo(nil), make([]byte, size)...)
-		rand.NewChaCha8([32]byte{5}).Read(sent[len(sent)-size:])
-		if _, err := here.WriteTo(sent, sockets.Addr{Destination: service.Destination(), Port: 9}); err != nil {
-			t.Fatal(err)
-		}
-		here.SetReadDeadline(time.Now().Add(30 * time.Second))
-		got := make([]byte, 1<<16)
-		n, from, err := here.ReadFrom(got)
-		if err != nil || !bytes.Equal(got[:n], sent) {
-			t.Fatalf("protocol %d: %d bytes came back, of %d: %v", protocol, n, len(sent), err)
-		}
-		addr := from.(sockets.Addr)
-		if known := addr.Destination.Hash() == service.Destination().Hash(); addr.Port != 9 || known != (protocol == datagram.Repliable) {
-			t.Errorf("protocol %d: from %v", protocol, from)
-		}
-	}
-	here.SetReadDeadline(time.Now())
-	if _, _, err := here.ReadFrom(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Error(err)
-	}
 }
 
 // TestOneKeyOnce: a key is open once on a router, and goes to who comes next once its
@@ -254,7 +202,7 @@ func TestErrors(t *testing.T) {
 		if _, err := d.ListenPacket(datagram.Raw, 5); !errors.Is(err, ErrTaken) {
 			t.Error(err)
 		}
-		if _, err := d.ListenPacket(datagram.Datagram2, 5); !errors.Is(err, sockets.ErrProtocol) {
+		if _, err := d.ListenPacket(datagram.Streaming, 5); !errors.Is(err, sockets.ErrProtocol) {
 			t.Error(err)
 		}
 		other := asked()
@@ -305,7 +253,7 @@ func TestDemux(t *testing.T) {
 			{target{datagram.Raw, 5}, target{0, 0}},
 		} {
 			h := datagram.Header{Protocol: tt.sent.protocol, To: tt.sent.port}
-			if err := from.Send(to.Destination(), h.AppendStored(nil, []byte("x"))); err != nil {
+			if err := from.Send(to.Destination().Hash(), h.AppendStored(nil, []byte("x"))); err != nil {
 				t.Fatal(err)
 			}
 			select {
@@ -323,7 +271,7 @@ func TestDemux(t *testing.T) {
 		}
 		go serve(l)
 		echo(t, from, to.Destination(), 6, 100)
-		if err := from.Send(to.Destination(), make([]byte, client.MaxSend+1)); !errors.Is(err, client.ErrTooLong) {
+		if err := from.Send(to.Destination().Hash(), make([]byte, client.MaxSend+1)); !errors.Is(err, client.ErrTooLong) {
 			t.Error(err)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/client"
+	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/options"
@@ -51,20 +52,39 @@ func (d *Local) Listen(port uint16) (*sockets.Listener, error) {
 	return l, failure(d, err)
 }
 
-// ListenPacket sends from a port, and takes what comes for it: repliable
-// datagrams or raw ones (package datagram). With port 0 it takes what no other
-// port does.
+// ListenPacket sends from a port, and takes what comes for it by one protocol of
+// datagrams (package datagram). With port 0 it takes what no other port does.
 func (d *Local) ListenPacket(protocol byte, port uint16) (*sockets.PacketConn, error) {
-	stop := func() {}
+	return d.listenPacket(protocol, port, protocol)
+}
+
+// ListenDatagrams is ListenPacket for what comes by any protocol of datagrams.
+// WriteTo sends repliable ones.
+func (d *Local) ListenDatagrams(port uint16) (*sockets.PacketConn, error) {
+	return d.listenPacket(datagram.Repliable, port, datagram.Protocols[:]...)
+}
+
+func (d *Local) listenPacket(by byte, port uint16, protocols ...byte) (*sockets.PacketConn, error) {
+	var stops []func()
+	stop := func() {
+		for _, f := range stops {
+			f()
+		}
+	}
 	p, err := sockets.NewPacketConn(sockets.PacketConfig{
-		Keys: d.keys, Local: sockets.Addr{Destination: d.Destination(), Port: port}, Protocol: protocol,
-		Send: d.Send, Closed: func() { stop() }, Counts: &d.hall.packets,
+		Keys: d.keys, Local: sockets.Addr{Destination: d.Destination(), Port: port}, Protocol: by,
+		Send: d.Send, Closed: func() { stop() }, Counts: &d.hall.packets, Now: d.now,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if stop, err = d.client.Handle(protocol, port, p.Deliver, func() { p.End() }); err != nil {
-		return nil, failure(d, err)
+	for _, protocol := range protocols {
+		f, err := d.client.Handle(protocol, port, p.Deliver, func() { p.End() })
+		if err != nil {
+			stop()
+			return nil, failure(d, err)
+		}
+		stops = append(stops, f)
 	}
 	return p, nil
 }
@@ -80,7 +100,7 @@ func (d *Local) Handle(protocol byte, port uint16, h client.Handler, gone func()
 
 // Send sends a payload, framed by package datagram, once there is a way to its
 // destination. It does not block.
-func (d *Local) Send(to i2p.Destination, framed []byte) error {
+func (d *Local) Send(to i2p.Hash, framed []byte) error {
 	return failure(d, d.client.Send(to, framed))
 }
 

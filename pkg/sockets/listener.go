@@ -27,6 +27,19 @@ func (a Addr) String() string {
 	return net.JoinHostPort(a.Destination.B32(), strconv.Itoa(int(a.Port)))
 }
 
+// HashAddr is a destination of which only the hash is known, and a port.
+type HashAddr struct {
+	Hash i2p.Hash
+	Port uint16
+}
+
+// Network is "i2p".
+func (HashAddr) Network() string { return "i2p" }
+
+func (a HashAddr) String() string {
+	return net.JoinHostPort(a.Hash.B32(), strconv.Itoa(int(a.Port)))
+}
+
 // Listener takes the incoming streams of a port.
 type Listener struct {
 	h     *Host

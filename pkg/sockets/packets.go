@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/i2p"
@@ -17,17 +18,17 @@ import (
 type PacketConfig struct {
 	Keys     *i2p.PrivateKeys // to sign with
 	Local    Addr
-	Protocol byte // datagram.Repliable or datagram.Raw
+	Protocol byte // by which WriteTo sends (package datagram)
 	// Send passes a framed payload on, and owns it.
-	Send func(to i2p.Destination, framed []byte) error
+	Send func(to i2p.Hash, framed []byte) error
 	// Closed is called by the first Close.
 	Closed func()
-	Counts *PacketCounts // nil: of its own
+	Counts *PacketCounts    // nil: of its own
+	Now    func() time.Time // nil is time.Now
 }
 
-// PacketConn sends and receives the datagrams of a port. Repliable ones come
-// with their sender's address; of raw ones nobody can tell whose they are. What
-// is wrong with a datagram that came is found by whoever reads it.
+// PacketConn sends and receives the datagrams of a port, of whatever kind those are that it is
+// given. What is wrong with one that came is found by whoever reads it.
 type PacketConn struct {
 	cfg PacketConfig
 	deadlines
@@ -65,16 +66,21 @@ const (
 // ErrProtocol means that there are no sockets for a protocol.
 var ErrProtocol = errors.New("sockets: not a protocol of datagrams that is spoken")
 
+var errUnsigned = errors.New("sockets: without keys no datagram is signed")
+
 // NewPacketConn makes a PacketConn.
 func NewPacketConn(cfg PacketConfig) (*PacketConn, error) {
-	if cfg.Protocol != datagram.Repliable && cfg.Protocol != datagram.Raw {
+	if !datagram.Known(cfg.Protocol) {
 		return nil, fmt.Errorf("%w: %d", ErrProtocol, cfg.Protocol)
 	}
-	if cfg.Protocol == datagram.Repliable && cfg.Keys == nil {
-		return nil, errors.New("sockets: without keys there are no repliable datagrams")
+	if cfg.Keys == nil && (datagram.Message{Protocol: cfg.Protocol}).Signed() {
+		return nil, errUnsigned
 	}
 	if cfg.Counts == nil {
 		cfg.Counts = new(PacketCounts)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	return &PacketConn{cfg: cfg, deadlines: makeDeadlines()}, nil
 }
@@ -96,12 +102,25 @@ func (p *PacketConn) Deliver(_ datagram.Header, framed []byte) {
 }
 
 // ReadFrom waits for a datagram. What of it has no room in b is lost. The
-// address is an Addr; that of a raw datagram has no destination.
+// address is an Addr; that of a raw datagram has no destination. Of a Datagram3
+// it is a HashAddr.
 func (p *PacketConn) ReadFrom(b []byte) (n int, from net.Addr, err error) {
+	m, err := p.ReadMessage()
+	if err != nil {
+		return 0, nil, err
+	}
+	if from = (Addr{m.From, m.PeerPort}); m.Protocol == datagram.Datagram3 {
+		from = HashAddr{m.Peer, m.PeerPort}
+	}
+	return copy(b, m.Payload), from, nil
+}
+
+// ReadMessage waits for a datagram, and gives all that it says.
+func (p *PacketConn) ReadMessage() (datagram.Message, error) {
 	for {
 		framed, wait, err := p.take()
 		if err != nil {
-			return 0, nil, err
+			return datagram.Message{}, err
 		}
 		if wait != nil {
 			select {
@@ -110,13 +129,13 @@ func (p *PacketConn) ReadFrom(b []byte) (n int, from net.Addr, err error) {
 			}
 			continue
 		}
-		payload, sender, err := p.read(framed)
+		m, err := datagram.ParseMessage(framed, p.cfg.Local.Destination.Hash(), p.cfg.Now())
 		if err != nil {
 			p.cfg.Counts.refused.Add(1)
 			continue
 		}
 		p.cfg.Counts.received.Add(1)
-		return copy(b, payload), sender, nil
+		return m, nil
 	}
 }
 
@@ -144,47 +163,57 @@ func (p *PacketConn) take() (framed []byte, wait <-chan struct{}, err error) {
 	return framed, nil, nil
 }
 
-// read unpacks a payload, and verifies it where it says from whom it is.
-func (p *PacketConn) read(framed []byte) (payload []byte, from Addr, err error) {
-	h, body, err := datagram.Decode(framed, 0)
-	if err != nil || h.Protocol == datagram.Raw {
-		return body, Addr{Port: h.From}, err
-	}
-	dest, payload, err := datagram.ParseRepliable(body)
-	return payload, Addr{dest, h.From}, err
-}
-
-// WriteTo sends a datagram to an Addr with a destination. That it was sent does
+// WriteTo sends a datagram to an Addr with a destination, or to a HashAddr. That it was sent does
 // not mean that it arrives.
 func (p *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
+	m := datagram.Message{Protocol: p.cfg.Protocol, Payload: b}
+	switch to := to.(type) {
+	case Addr:
+		if !to.Destination.IsZero() {
+			m.Peer = to.Destination.Hash()
+		}
+		m.PeerPort = to.Port
+	case HashAddr:
+		m.Peer, m.PeerPort = to.Hash, to.Port
+	}
+	if m.Peer.IsZero() {
+		return 0, fmt.Errorf("sockets: a datagram to %v, which is no destination", to)
+	}
+	if err := p.WriteMessage(m); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// WriteMessage sends a datagram of any kind to a peer and its port. It keeps nothing of it. Where
+// the message says no port of ours, it is that of the PacketConn.
+func (p *PacketConn) WriteMessage(m datagram.Message) error {
 	select {
 	case <-p.writing.wait():
-		return 0, os.ErrDeadlineExceeded
+		return os.ErrDeadlineExceeded
 	default:
 	}
 	p.mu.Lock()
 	closed := p.closed
 	p.mu.Unlock()
 	if closed {
-		return 0, net.ErrClosed
+		return net.ErrClosed
 	}
-	addr, ok := to.(Addr)
-	if !ok || addr.Destination.IsZero() {
-		return 0, fmt.Errorf("sockets: a datagram to %v, which is no destination", to)
+	if m.Signed() && p.cfg.Keys == nil {
+		return errUnsigned
 	}
-	h := datagram.Header{Protocol: p.cfg.Protocol, From: p.cfg.Local.Port, To: addr.Port}
-	body := b
-	if h.Protocol == datagram.Repliable {
-		var err error
-		if body, err = datagram.AppendRepliable(nil, p.cfg.Keys, b); err != nil {
-			return 0, err
-		}
+	if m.Port == 0 {
+		m.Port = p.cfg.Local.Port
 	}
-	if err := p.cfg.Send(addr.Destination, h.AppendDeflated(nil, body)); err != nil {
-		return 0, err
+	framed, err := m.AppendFrom(nil, p.cfg.Keys, p.cfg.Local.Destination.Hash())
+	if err != nil {
+		return err
+	}
+	if err := p.cfg.Send(m.Peer, framed); err != nil {
+		return err
 	}
 	p.cfg.Counts.sent.Add(1)
-	return len(b), nil
+	return nil
 }
 
 // Close ends the PacketConn, and whoever waits for a datagram.
