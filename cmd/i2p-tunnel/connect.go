@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -42,11 +43,8 @@ func connectCommand() *cli.Command {
 			}
 			defer session.Close()
 			stream, err := session.Connect(ctx, req)
-			if errors.Is(err, &control.Error{Code: control.NotFound}) && name.Kind != i2p.NameHost {
-				return cli.WithHint(err, "whoever listens there is down, or has not been published yet")
-			}
 			if err != nil {
-				return timedOut(err, "no stream to "+address(name))
+				return noStream(err, name, req.Port)
 			}
 			cancel()
 			defer stream.Close()
@@ -60,6 +58,17 @@ func connectCommand() *cli.Command {
 			return err
 		},
 	}
+}
+
+// noStream says why there is none.
+func noStream(err error, to i2p.Name, port uint16) error {
+	switch {
+	case errors.Is(err, &control.Error{Code: control.NotFound}) && to.Kind != i2p.NameHost:
+		return cli.WithHint(err, "whoever listens there is down, or has not been published yet")
+	case errors.Is(err, &control.Error{Code: control.Refused}):
+		return cli.WithHint(fmt.Errorf("%s refused the stream", address(to)), "it is there, but listens on no port %d", port)
+	}
+	return timedOut(err, "no stream to "+address(to))
 }
 
 // address is what errors call a name: destinations are long.

@@ -14,7 +14,7 @@ import (
 
 // What can be wrong. An error of this package is one of these (errors.Is), or a
 // fault, or the end of a context by its caller's own will. Doors have words of
-// their own for each.
+// their own for each. A stream that is refused (ErrRefused) is one that the peer broke off.
 var (
 	ErrInUse       = errors.New("in use on this router already")
 	ErrStopped     = errors.New("the router is stopping")
@@ -27,6 +27,7 @@ var (
 	ErrEncryption  = client.ErrEncryption
 	ErrLeaseSet    = client.ErrLeaseSetKind
 	ErrReset       = errors.New("the peer broke it off")
+	ErrRefused     = streaming.ErrRefused
 	ErrTaken       = errors.New("the port is taken already")
 )
 

@@ -116,7 +116,8 @@ func streamRows() []row {
 	return []row{
 		{"streams", "Streams.", "", "Streams.Streams"},
 		{"streams_opened_total", "Streams by who opened them.", "direction", "in=Streams.Accepted out=Streams.Opened"},
-		{"streams_refused_total", "Streams over a limit.", "", "Streams.Refused"},
+		{"streams_refused_total", "Streams over a limit, and to a port where nobody takes any.", "reason", "limit=Streams.Refused absent=Streams.Absent"},
+		{"streams_untold_total", "Of these, those whose answer went beyond what is sent of them.", "", "Streams.Untold"},
 		{"streams_given_up_total", "Streams that gave way to others.", "reason", "unread=Streams.Unread idle=Streams.Idle"},
 		{"stream_round_trip_seconds", "Round trips of packets that were sent once.", "", "Streams.RoundTrips"},
 		{"stream_bytes_total", "Bytes of streams, each counted once.", "direction", "in=Streams.Traffic.Received out=Streams.Traffic.Sent"},

@@ -1,6 +1,8 @@
 package sockets
 
 import (
+	"time"
+
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/streaming"
 )
@@ -8,10 +10,10 @@ import (
 // events is what the engine tells the Host.
 type events struct{ h *Host }
 
-func (e events) Accept(ec *streaming.Conn) bool {
+func (e events) Accept(ec *streaming.Conn) streaming.Answer {
 	h := e.h
 	if !h.cfg.Allows(ec.Remote().Hash()) {
-		return false
+		return streaming.Refuse
 	}
 	port, _ := ec.Ports()
 	h.mu.Lock()
@@ -20,8 +22,11 @@ func (e events) Accept(ec *streaming.Conn) bool {
 		l = h.listeners[0] // port 0 takes what has no listener of its own
 	}
 	h.mu.Unlock()
+	if l == nil && h.now.Sub(h.since) >= settling {
+		return streaming.Absent
+	}
 	if l == nil || len(l.queue) == cap(l.queue) { // only this goroutine fills it
-		return false
+		return streaming.Refuse
 	}
 	c := h.conn(ec)
 	close(c.established)
@@ -31,8 +36,12 @@ func (e events) Accept(ec *streaming.Conn) bool {
 		l.end()
 	default:
 	}
-	return true
+	return streaming.Take
 }
+
+// settling is how long after a Host begins listeners may still come: until then a port
+// without one is not known to have none, and the peer sends its SYN again.
+const settling = time.Second
 
 func (e events) Established(ec *streaming.Conn) {
 	c := ec.Tag.(*Conn)

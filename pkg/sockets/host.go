@@ -74,6 +74,7 @@ type Host struct {
 	pings  map[uint32]chan struct{} // the owner's
 	live   int                      // the owner's: streams whose Closed has not come
 	now    time.Time                // the owner's: of this round
+	since  time.Time                // the owner's: when it began, or was resumed
 	taken  []*Conn                  // the owner's: whose users did something before it
 
 	mu        sync.Mutex // a leaf: never held across a call of anything else
@@ -115,7 +116,8 @@ func New(cfg Config) (*Host, error) {
 	e := cfg.Engine
 	e.Keys, e.Rand, e.Events = cfg.Keys, cfg.Rand, events{h}
 	var err error
-	if h.mux, err = streaming.New(cfg.Now(), e); err != nil {
+	h.since = cfg.Now()
+	if h.mux, err = streaming.New(h.since, e); err != nil {
 		return nil, err
 	}
 	return h, nil
@@ -178,6 +180,7 @@ func (h *Host) Retire() {
 // Resume lets streams be opened and listeners made again after Retire. It is
 // the owner's.
 func (h *Host) Resume() {
+	h.since = h.now
 	h.mu.Lock()
 	h.listeners = make(map[uint16]*Listener)
 	h.mu.Unlock()

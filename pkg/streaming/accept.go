@@ -55,7 +55,7 @@ func (m *Mux) synchronize(now time.Time, at instant, h datagram.Header, p *Packe
 	}
 	peer := m.peers.of(at, p.From)
 	if !m.admit.incoming(at, peer.hash) {
-		m.refuse(peer, h, p)
+		m.refuse(at, peer, h, p)
 		return
 	}
 	if c := m.accept(at, h, p, peer, key); c != nil {
@@ -77,9 +77,15 @@ func (m *Mux) accept(at instant, h datagram.Header, p *Packet, peer *peer, key s
 	c.establish()
 	c.settle(p)
 	c.snd.far.delay = p.ResendDelay
-	if !m.cfg.Events.Accept(c) {
+	switch m.cfg.Events.Accept(c) {
+	case Refuse:
 		c.leave()
-		m.refuse(peer, h, p)
+		m.refuse(at, peer, h, p)
+		return nil
+	case Absent:
+		c.leave()
+		m.counters.Absent++
+		m.sayNo(at, peer, h, p)
 		return nil
 	}
 	m.counters.Accepted++
@@ -91,13 +97,26 @@ func (m *Mux) accept(at instant, h datagram.Header, p *Packet, peer *peer, key s
 	return c
 }
 
-// refuse answers a SYN over a limit.
-func (m *Mux) refuse(to *peer, h datagram.Header, p *Packet) {
+// refuse does with a SYN over a limit what is wished.
+func (m *Mux) refuse(now instant, to *peer, h datagram.Header, p *Packet) {
 	m.counters.Refused++
-	if !m.cfg.Limits.Reset {
+	if m.cfg.Limits.Reset {
+		m.sayNo(now, to, h, p)
+	}
+}
+
+// sayNo answers a SYN with RESET. That costs a signature and a packet, smaller than the
+// SYN: so it is done so often only, and of one peer's no more than leaves some to others.
+// A SYN that gets none is sent again.
+func (m *Mux) sayNo(now instant, to *peer, h datagram.Header, p *Packet) {
+	if !m.admit.answers(now, to) {
+		m.counters.Untold++
 		return
 	}
 	r := Packet{SendStreamID: p.ReceiveStreamID, Flags: Reset}
+	if m.cfg.Keys.Offline != nil { // the peer cannot know by whom it is signed
+		m.introduce(&r)
+	}
 	m.emitTo(to, datagram.Header{Protocol: datagram.Streaming, From: h.To, To: h.From}, &r, true)
 }
 

@@ -13,6 +13,7 @@ import (
 type admission struct {
 	limits Limits
 	checks bucket.Bucket // of signatures
+	noes   bucket.Bucket // RESETs in answer to SYNs
 
 	total rate
 	peers map[i2p.Hash]*rate
@@ -43,6 +44,18 @@ func (a *admission) init(l Limits) {
 func (a *admission) verify(now instant) bool {
 	perSecond := float64(min(a.limits.SYNsPerSecond, 1<<30))
 	return a.checks.Take(time.Unix(0, int64(now)), 1, perSecond, 2*perSecond)
+}
+
+// RESETs in answer to SYNs, a second and at once: of all, and of one peer's.
+const (
+	noRate, noBurst         = 100, 200
+	peerNoRate, peerNoBurst = 5, 20
+)
+
+// answers takes a token for a RESET in answer to a peer's SYN.
+func (a *admission) answers(now instant, p *peer) bool {
+	at := time.Unix(0, int64(now))
+	return p.noes.Take(at, 1, peerNoRate, peerNoBurst) && a.noes.Take(at, 1, noRate, noBurst)
 }
 
 // incoming counts a stream whose SYN was verified, and says whether it is

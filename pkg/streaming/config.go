@@ -59,9 +59,8 @@ type Limits struct {
 // Events is what the owner of a Mux hears of its streams, from inside of its
 // calls of Handle, Tick and Flush. It must not call the Mux back from there.
 type Events interface {
-	// Accept offers an incoming stream, whose SYN was verified. The answer
-	// false refuses it.
-	Accept(c *Conn) bool
+	// Accept offers an incoming stream, whose SYN was verified.
+	Accept(c *Conn) Answer
 	// Established says that the peer has answered our SYN.
 	Established(c *Conn)
 	// Receive hands over the next bytes of a stream, which are valid during
@@ -92,9 +91,22 @@ type Events interface {
 	Pong(id uint32, payload []byte)
 }
 
-// What ends a stream.
+// Answer is what the owner of a Mux says to an incoming stream.
+type Answer uint8
+
+// The answers.
+const (
+	Refuse Answer = iota // as one over a limit
+	Take
+	// Absent says that nobody takes streams to that port. Who opened the stream is told at
+	// once, by a RESET, as far as that is no use to a flood.
+	Absent
+)
+
+// What ends a stream. ErrRefused is an ErrReset: that of a stream which never was open.
 var (
 	ErrReset     = errors.New("streaming: stream reset by the peer")
+	ErrRefused   = error(refusal{})
 	ErrTimeout   = errors.New("streaming: the peer does not answer")
 	ErrAborted   = errors.New("streaming: stream reset")
 	ErrMuxClosed = errors.New("streaming: destination closed")
@@ -103,6 +115,11 @@ var (
 	ErrUnread    = errors.New("streaming: what the peer sent was left unread for too long")
 	ErrTruncated = errors.New("streaming: the peer closed the stream, and what it sent before has not all arrived")
 )
+
+type refusal struct{}
+
+func (refusal) Error() string { return "streaming: the peer refused the stream" }
+func (refusal) Unwrap() error { return ErrReset }
 
 const (
 	defaultMTU = 1730 // until the peer names its own (Streaming, "MTU Selection")
@@ -164,6 +181,8 @@ type Counters struct {
 	WrongRecipient uint64 // a SYN made for another destination
 	Replayed       uint64 // a SYN seen before
 	Refused        uint64 // SYNs over a limit
+	Absent         uint64 // SYNs to a port where nobody takes streams
+	Untold         uint64 // of both, those whose RESET went beyond what is sent of them
 	Dropped        uint64 // packets over a memory limit
 	Unread         uint64 // streams that were given up, as what was not read took the memory of others
 	Idle           uint64 // streams that gave their place to others

@@ -42,6 +42,16 @@ func (m *Mux) Handle(now time.Time, payload []byte) {
 	m.follow(now, at, h, &p, raw)
 }
 
+// wrote reports that the peer has signed a packet. One that never answered may have to say
+// by which key of its own.
+func (c *Conn) wrote(now time.Time, p *Packet, raw []byte) bool {
+	if c.state == opening && p.Flags.Has(FromIncluded) && p.From.Hash() == c.peer.hash {
+		_, ok := authentic(p, raw, now)
+		return ok
+	}
+	return verified(p, raw, c.key)
+}
+
 // handle handles a packet of this stream.
 func (c *Conn) handle(now time.Time, at instant, p *Packet, raw []byte) {
 	if c.state == gone {
@@ -55,7 +65,7 @@ func (c *Conn) handle(now time.Time, at instant, p *Packet, raw []byte) {
 		if !c.handleAnswer(now, p, raw) {
 			return
 		}
-	} else if p.Flags&(Close|Reset) != 0 && !verified(p, raw, c.key) {
+	} else if p.Flags&(Close|Reset) != 0 && !c.wrote(now, p, raw) {
 		c.m.counters.BadSignature++
 		return
 	}
@@ -65,6 +75,9 @@ func (c *Conn) handle(now time.Time, at instant, p *Packet, raw []byte) {
 	switch {
 	case p.Flags.Has(Reset):
 		err := ErrReset
+		if c.state == opening {
+			err = ErrRefused
+		}
 		if c.rcv.end.came && (c.snd.drained() || c.snd.onlyEnd()) {
 			err = nil // i2pd resets, once both sides have said what they had to say
 		}

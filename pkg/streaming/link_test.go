@@ -84,7 +84,7 @@ type node struct {
 	keys     *i2p.PrivateKeys
 	hash     i2p.Hash
 	accepted []*side
-	reject   bool
+	answer   streaming.Answer // to incoming streams
 	stalled  int
 	quiet    int
 	pongs    []string
@@ -124,12 +124,12 @@ func (n *node) side(c *streaming.Conn) *side {
 	return s
 }
 
-func (n *node) Accept(c *streaming.Conn) bool {
-	if n.reject {
-		return false
+func (n *node) Accept(c *streaming.Conn) streaming.Answer {
+	if n.answer != streaming.Take {
+		return n.answer
 	}
 	n.accepted = append(n.accepted, n.side(c))
-	return true
+	return streaming.Take
 }
 func (n *node) Established(c *streaming.Conn) { n.side(c).established = true }
 func (n *node) Receive(c *streaming.Conn, b []byte) {
@@ -190,7 +190,7 @@ func (w *network) add(cfg streaming.Config) *node {
 		}
 		cfg.Keys = keys
 	}
-	n := &node{net: w, keys: cfg.Keys, hash: cfg.Keys.Destination().Hash()}
+	n := &node{net: w, answer: streaming.Take, keys: cfg.Keys, hash: cfg.Keys.Destination().Hash()}
 	cfg.Rand, cfg.Events = rng, n
 	mux, err := streaming.New(w.now, cfg)
 	if err != nil {

@@ -3,6 +3,7 @@ package streaming
 import (
 	"time"
 
+	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/i2p"
 )
 
@@ -19,6 +20,7 @@ type peer struct {
 	streams int
 	held    int // bytes that came from it and were not yet read
 	batch   int // one more than its index in the outbox
+	noes    bucket.Bucket
 
 	smoothed, vary time.Duration
 	learnt         instant

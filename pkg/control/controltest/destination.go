@@ -195,10 +195,12 @@ func (d *destination) Dial(ctx context.Context, to i2p.Destination, port uint16)
 	if err := d.blocked(ctx); err != nil {
 		return nil, err
 	}
-	d.await(ctx, to.Hash())
+	if _, listens := d.await(ctx, to.Hash()); !listens {
+		return nil, control.Errorf(control.Unreachable, "no lease set of %s", to.B32())
+	}
 	l := d.hall.listener(to.Hash(), port)
 	if l == nil {
-		return nil, control.Errorf(control.Unreachable, "no lease set of %s", to.B32())
+		return nil, control.Errorf(control.Refused, "%s refused the stream", to.B32())
 	}
 	ours, theirs := pair(d.dest, to, d.hangUp)
 	select {

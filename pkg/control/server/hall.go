@@ -42,6 +42,7 @@ var codes = control.Codes{
 	{destinations.ErrBusy, control.Busy},
 	{destinations.ErrEncryption, control.Unsupported},
 	{destinations.ErrLeaseSet, control.Unsupported},
+	{destinations.ErrRefused, control.Refused},
 	{destinations.ErrReset, control.Reset},
 	{destinations.ErrTaken, control.InUse},
 }
