@@ -38,6 +38,7 @@ type Options struct {
 	Services    map[string]string // records in the lease set's options (proposal 167)
 	Signature   sign.Type         // of a transient destination's key
 	Access      Access
+	Blinding    Blinding
 	Streaming   Streaming
 }
 
@@ -124,13 +125,14 @@ func Default() Options {
 // Equal tells whether the same is asked for.
 func (o Options) Equal(p Options) bool {
 	return o.Inbound == p.Inbound && o.Outbound == p.Outbound && o.Nickname == p.Nickname &&
-		o.Unpublished == p.Unpublished && maps.Equal(o.Services, p.Services) && o.SameEngines(p)
+		o.Unpublished == p.Unpublished && maps.Equal(o.Services, p.Services) && o.Blinding == p.Blinding && o.SameEngines(p)
 }
 
 // SameEngines tells whether a destination with the one options can go on with the others
 // without a new beginning: what lasts as long as its sessions and streams is the same.
 func (o Options) SameEngines(p Options) bool {
 	return slices.Equal(o.Encryption, p.Encryption) && o.Signature == p.Signature &&
+		o.Blinding.Own == p.Blinding.Own && o.Blinding.Secret == p.Blinding.Secret && // a lease set that all can read is not taken back at once
 		o.Access.Rule == p.Access.Rule && slices.Equal(o.Access.Peers, p.Access.Peers) && o.Streaming == p.Streaming
 }
 
@@ -212,6 +214,7 @@ type reading struct {
 	Options
 	only, none bool // i2cp.enableAccessList, i2cp.enableBlackList
 	cleared    bool // Services are the reading's own
+	dh, psk    string
 }
 
 // settle draws the conclusions that take more than one option.
@@ -233,5 +236,5 @@ func (r *reading) settle() (problems Problems) {
 			})
 		}
 	}
-	return problems
+	return append(problems, r.settleBlinding()...)
 }

@@ -1,6 +1,7 @@
 package options
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -9,10 +10,39 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/sign"
 )
 
 // TestParse: each option that is obeyed says what its value says.
+// Keys of 32 bytes.
+const (
+	keyA = "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE="
+	keyB = "YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI="
+)
+
+// TestBlindingTogether: what is said of encrypted lease sets has to go together.
+func TestBlindingTogether(t *testing.T) {
+	for _, tt := range []struct {
+		named map[string]string
+		kind  Kind
+		text  string
+	}{
+		{map[string]string{"i2cp.leaseSetType": "5", "i2cp.leaseSetAuthType": "1"}, Invalid, "no client with a key"},
+		{map[string]string{"i2cp.leaseSetType": "5", "i2cp.leaseSetAuthType": "1", "i2cp.leaseSetClient.psk.0": "YQ==:" + keyA}, Invalid, "says 1, and these are for 2"},
+		{map[string]string{"i2cp.leaseSetAuthType": "2", "i2cp.leaseSetClient.psk.0": "YQ==:" + keyA}, Moot, "not encrypted"},
+	} {
+		_, problems := Parse(Default(), tt.named)
+		if len(problems) == 0 || problems[0].Kind != tt.kind || !strings.Contains(problems[0].Text, tt.text) {
+			t.Errorf("%v: %v", tt.named, problems)
+		}
+	}
+	o, _ := Parse(Default(), map[string]string{"i2cp.leaseSetPrivKey": keyA, "i2cp.leaseSetSecret": "b3Blbg=="})
+	if text := fmt.Sprintf("%v %+v %#v", o, o, o); strings.Contains(text, "aaaa") || strings.Contains(text, "open") {
+		t.Errorf("secrets are printed: %s", text)
+	}
+}
+
 func TestParse(t *testing.T) {
 	h := i2p.HashOf([]byte("a peer"))
 	for _, tt := range []struct {
@@ -28,6 +58,16 @@ func TestParse(t *testing.T) {
 		{map[string]string{"i2cp.dontPublishLeaseSet": "TRUE"}, func(o *Options) { o.Unpublished = true }},
 		{map[string]string{"i2cp.leaseSetEncType": "6,4"}, func(o *Options) { o.Encryption = []i2p.EncryptionType{6, 4} }},
 		{map[string]string{"i2cp.leaseSetEncType": "7"}, func(o *Options) { o.Encryption = []i2p.EncryptionType{7} }},
+		{map[string]string{"i2cp.leaseSetType": "5", "i2cp.leaseSetSecret": "b3Blbg=="}, func(o *Options) { o.Blinding = Blinding{Own: true, Secret: "open"} }},
+		{map[string]string{"i2cp.leaseSetType": "5", "i2cp.leaseSetAuthType": "2", "i2cp.leaseSetClient.psk.0": "YQ==:" + keyA, "i2cp.leaseSetClient.psk.1": "YQ==:" + keyB},
+			func(o *Options) {
+				o.Blinding = Blinding{Own: true, Admission: leaseset.ByPSK, Clients: strings.Repeat("a", 32) + strings.Repeat("b", 32)}
+			}},
+		{map[string]string{"i2cp.leaseSetType": "5", "i2cp.leaseSetClient.dh.0": "YQ==:" + keyA},
+			func(o *Options) {
+				o.Blinding = Blinding{Own: true, Admission: leaseset.ByDH, Clients: strings.Repeat("a", 32)}
+			}},
+		{map[string]string{"i2cp.leaseSetPrivKey": keyA}, func(o *Options) { o.Blinding.Key = strings.Repeat("a", 32) }},
 		{map[string]string{"i2cp.leaseSetOption.0": "_smtp._tcp=1 86400 0 0 25 a=b", "i2cp.leaseSetOption.1": "_x._udp=1"},
 			func(o *Options) { o.Services = map[string]string{"_smtp._tcp": "1 86400 0 0 25 a=b", "_x._udp": "1"} }},
 		{map[string]string{"i2cp.destination.sigType": "11"}, func(o *Options) { o.Signature = sign.RedDSA_SHA512_Ed25519 }},
@@ -88,9 +128,14 @@ func TestProblems(t *testing.T) {
 		{"i2cp.destination.sigType", "rot13", Invalid, "no signature type"},
 		{"i2cp.destination.sigType", "DSA_SHA1", Unsupported, "DSA_SHA1"},
 		{"i2cp.accessList", "nobody", Invalid, "nobody"},
-		{"i2cp.leaseSetClient.dh.7", "a:b", Unsupported, "no encrypted lease sets"},
-		{"i2cp.encryptLeaseSet", "true", Unsupported, "no encrypted lease sets"},
-		{"i2cp.leaseSetType", "5", Unsupported, "type 3"},
+		{"i2cp.leaseSetClient.dh.7", "a:b", Invalid, "no base64 of 32 bytes"},
+		{"i2cp.leaseSetClient.psk.0", "YQ==", Invalid, "no NAME:KEY"},
+		{"i2cp.leaseSetPrivKey", "c2VjcmV0", Invalid, "its key is no base64 of 32 bytes"},
+		{"i2cp.leaseSetSecret", "!", Invalid, "it is no base64"},
+		{"i2cp.leaseSetAuthType", "3", Invalid, "none of 0, 1 and 2"},
+		{"i2cp.leaseSetBlindedType", "7", Unsupported, "RedDSA"},
+		{"i2cp.encryptLeaseSet", "true", Unsupported, "i2cp.leaseSetType=5"},
+		{"i2cp.leaseSetType", "7", Unsupported, "type 3 or 5"},
 		{"i2cp.tcp.host", "127.0.0.1", Unsupported, "how an I2CP client reaches its router"},
 		{"i2p.streaming.limitAction", "http", Unsupported, "reset and drop"},
 		{"i2p.streaming.maxConcurrentStreams", "many", Invalid, "no number"},

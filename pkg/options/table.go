@@ -23,7 +23,7 @@ type Option struct {
 
 // Table is every option that the I2CP overview and the streaming library's page document.
 func Table() []Option {
-	return slices.Concat(tunnelOptions(), destinationOptions(), streamingOptions(), leftOut(), leftOutOfStreaming())
+	return slices.Concat(tunnelOptions(), destinationOptions(), blindingOptions(), streamingOptions(), leftOut(), leftOutOfStreaming())
 }
 
 // find is the option of a name; nil where there is none.
@@ -309,7 +309,7 @@ func readStreams(r *reading, _, value string) *Problem {
 // leftOut are the options that change nothing.
 func leftOut() []Option {
 	const (
-		encrypted  = "this router makes no encrypted lease sets"
+		encrypted  = "it is of the first kind of encrypted lease set, which is no more: i2cp.leaseSetType=5 is"
 		elsewhere  = "it belongs to the key file"
 		connection = "it says how an I2CP client reaches its router"
 		elgamal    = "it is about ElGamal sessions, which this router does not have"
@@ -327,15 +327,8 @@ func leftOut() []Option {
 		unsupported("crypto.ratchet.inboundTags", "windows of tags follow the traffic"),
 		unsupported("crypto.ratchet.outboundTags", "windows of tags follow the traffic"),
 		unsupported("shouldBundleReplyInfo", "a peer always gets the lease set that it needs to answer", "true"),
-		unsupported("i2cp.leaseSetType", "lease sets are of type 3", "3"),
-		unsupported("i2cp.leaseSetAuthType", encrypted, "0"),
-		unsupported("i2cp.leaseSetBlindedType", encrypted),
-		unsupported("i2cp.leaseSetSecret", encrypted, ""),
-		unsupported("i2cp.leaseSetClient.dh.N", encrypted),
-		unsupported("i2cp.leaseSetClient.psk.N", encrypted),
 		unsupported("i2cp.encryptLeaseSet", encrypted, "false"),
 		unsupported("i2cp.leaseSetKey", encrypted),
-		unsupported("i2cp.leaseSetPrivKey", "encrypted lease sets are not read"),
 		unsupported("i2cp.leaseSetOfflineExpiration", elsewhere),
 		unsupported("i2cp.leaseSetOfflineSignature", elsewhere),
 		unsupported("i2cp.leaseSetTransientPublicKey", elsewhere),
