@@ -21,13 +21,13 @@ func tunnelFlags(timeout cli.DurationFlag, more ...cli.Flag) []cli.Flag {
 		cli.Int(0, options.MaxLength, cli.IntFlag{Name: "in-hops", Usage: "`NUMBER` of hops of inbound tunnels", DefaultText: "as --hops"}),
 		cli.Int(0, options.MaxLength, cli.IntFlag{Name: "out-hops", Usage: "`NUMBER` of hops of outbound tunnels", DefaultText: "as --hops"}),
 		cli.Int(options.MinQuantity, options.MaxQuantity, cli.IntFlag{Name: "tunnels", Usage: fmt.Sprintf("keep `NUMBER` tunnels each way, %d to %d", options.MinQuantity, options.MaxQuantity), DefaultText: "the router's"}),
-		cli.CheckedList(cli.StringSliceFlag{Name: "option", Aliases: []string{"O"}, Usage: "I2CP `OPTION=VALUE` by its documented name, see I2CP OPTIONS; may be repeated"}, checkOption, optionNames()...),
+		cli.CheckedList(cli.StringSliceFlag{Name: "option", Aliases: []string{"O"}, Usage: "I2CP `OPTION=VALUE` by its documented name, see I2CP OPTIONS, or @FILE with one a line, for secrets; may be repeated"}, checkOption, optionNames()...),
 		cli.Timeout(timeout),
 	)...)
 }
 
 // named turns the flags into I2CP options; what -O says comes last.
-func named(c *cli.Context) map[string]string {
+func named(c *cli.Context) (map[string]string, error) {
 	out := make(map[string]string)
 	for _, f := range []struct {
 		flag  string
@@ -46,14 +46,39 @@ func named(c *cli.Context) map[string]string {
 		}
 	}
 	for _, o := range c.StringSlice("option") {
-		name, value, _ := strings.Cut(o, "=")
-		out[name] = value
+		lines := []string{o}
+		if file, ok := strings.CutPrefix(o, "@"); ok {
+			text, err := cli.ReadText(c, file, maxOptions)
+			if err != nil {
+				return nil, err
+			}
+			lines = strings.Split(string(text), "\n")
+			for i, line := range lines {
+				if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+					continue
+				}
+				if err := checkOption(line); err != nil {
+					return nil, cli.Dataf("%s, line %d: %w", cli.InputName(file), i+1, err)
+				}
+			}
+		}
+		for _, line := range lines {
+			if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && name[0] != '#' {
+				out[name] = value
+			}
+		}
 	}
-	return out
+	return out, nil
 }
+
+// maxOptions bounds a file of options; one with as many clients' keys as there may be has a quarter of it.
+const maxOptions = 256 << 10
 
 // checkOption refuses what the router would refuse, before there is one.
 func checkOption(text string) error {
+	if strings.HasPrefix(text, "@") {
+		return nil // a file, which is read when it is needed
+	}
 	name, value, ok := strings.Cut(text, "=")
 	if !ok || name == "" {
 		return fmt.Errorf("%q is no OPTION=VALUE", text)
@@ -77,7 +102,11 @@ func openSession(c *cli.Context, ctx context.Context, req control.Open) (*client
 	if req.Options == nil {
 		req.Options = make(map[string]string)
 	}
-	maps.Copy(req.Options, named(c))
+	asked, err := named(c)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(req.Options, asked)
 	_, problems := options.Parse(options.Default(), req.Options)
 	if err := problems.But(options.Moot).Err(); err != nil {
 		return nil, cli.Usagef("%v", err)

@@ -11,6 +11,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -170,13 +171,30 @@ func New(cfg Config) (*Client, error) {
 	switch {
 	case cfg.Keeper != nil:
 	case cfg.Keys != nil:
-		own := keeper{cfg.Keys, cfg.Keys.LeaseSetKey()}
+		if err := blindable(cfg); err != nil {
+			return nil, err
+		}
+		own := keeper{cfg.Keys, cfg.Keys.LeaseSetKey(), cfg.Rand}
 		c.cfg.Keeper = own
 		c.voice.use(own.encryption(cfg.Options.Encryption))
 	default:
 		return nil, errors.New("client: neither keys nor a keeper of lease sets")
 	}
 	return c, nil
+}
+
+// blindable tells whether there can be an encrypted lease set where one is asked for.
+func blindable(cfg Config) error {
+	if !cfg.Options.Blinding.Own {
+		return nil
+	}
+	if cfg.Keys.Offline != nil {
+		return fmt.Errorf("%w: its own signing key is kept offline, and the key of each day is made of it", ErrBlinding)
+	}
+	if _, err := cfg.Keys.Identity.Blinded().B33(); err != nil {
+		return fmt.Errorf("%w: %w", ErrBlinding, err)
+	}
+	return nil
 }
 
 // Destination is the client's own.

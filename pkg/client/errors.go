@@ -18,6 +18,10 @@ var (
 	// ErrLeaseSetKind means that a destination's lease set is of a kind that does not say
 	// how to reach it by itself.
 	ErrLeaseSetKind = errors.New("client: lease set of a kind that cannot be used yet")
+	// ErrBlinding means that a destination can have no encrypted lease set.
+	ErrBlinding = errors.New("client: the destination can have no encrypted lease set")
+	// ErrLocked means that an encrypted lease set does not open.
+	ErrLocked = errors.New("client: the encrypted lease set does not open")
 	// ErrEncryption means that a lease set has no encryption key of a type that we
 	// speak: its owner is to be reached by older or by newer routers than this one.
 	ErrEncryption = errors.New("client: no encryption type in common")

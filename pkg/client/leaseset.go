@@ -51,6 +51,7 @@ func (l *loop) ask(now time.Time, leases []leaseset.Lease, withdrawal bool) {
 		Unpublished: l.cfg.Options.Unpublished,
 		Services:    l.cfg.Options.Services,
 		Encryption:  l.cfg.Options.Encryption,
+		Blinding:    l.cfg.Options.Blinding,
 		Withdrawal:  withdrawal,
 	}
 	l.cfg.Keeper.Keep(want, func(k Kept) {
@@ -69,7 +70,7 @@ func (l *loop) kept(now time.Time, want Wanted, k Kept) {
 	o.dated = k.Set.Published()
 	if want.Withdrawal {
 		if l.life.withdrawal == withdrawing {
-			l.tunnels.Withdraw(k.Set)
+			l.tunnels.Withdraw(k.published())
 		}
 		return
 	}
@@ -78,7 +79,7 @@ func (l *loop) kept(now time.Time, want Wanted, k Kept) {
 		o.dirty = true
 		return
 	}
-	o.take(k.Set, !l.cfg.Options.Unpublished)
+	o.take(k, !l.cfg.Options.Unpublished)
 	l.stats.LeaseSets++
 	l.voice.use(k.Keys)
 	l.pushAt = now.Add(pushDelay)

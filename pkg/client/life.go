@@ -130,7 +130,7 @@ func (l *loop) reshape(asked options.Options) (said bool) {
 		l.state = TunnelState{} // the router tells at once what still stands
 		l.tunnels.Reshape(asked.Inbound, asked.Outbound)
 	}
-	return before.Unpublished == asked.Unpublished && maps.Equal(before.Services, asked.Services)
+	return before.Unpublished == asked.Unpublished && maps.Equal(before.Services, asked.Services) && before.Blinding == asked.Blinding
 }
 
 // ends reports whether nothing is left to do for a retired destination, which

@@ -14,14 +14,41 @@ import (
 // one that was opened just now may be on its way to the floodfills yet, it
 // asks several times before it says that there is none.
 func (c *Client) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
+	return c.lookUp(ctx, hash.B32(), func(ctx context.Context) (leaseset.Set, error) {
+		return c.find(ctx, func(now time.Time) (leaseset.Set, *leaseset.Reader, i2p.Hash) {
+			if r := c.remotes[hash]; r != nil {
+				return c.known(now, hash), r.reader, hash
+			}
+			return c.known(now, hash), nil, hash
+		})
+	})
+}
+
+// LookupBlinded finds the lease set behind the address of an encrypted one, and opens it with the
+// secret and the key of the destination's options. ErrLocked tells that these do not open it.
+func (c *Client) LookupBlinded(ctx context.Context, a i2p.BlindedAddress) (leaseset.Set, error) {
+	name, err := a.B33()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrLocked, err)
+	}
+	return c.lookUp(ctx, name, func(ctx context.Context) (leaseset.Set, error) {
+		return c.find(ctx, func(now time.Time) (leaseset.Set, *leaseset.Reader, i2p.Hash) {
+			reader := c.cfg.Options.Blinding.Reader(a)
+			return c.others.read(now, reader), &reader, i2p.Hash{}
+		})
+	})
+}
+
+// lookUp finds a lease set, and tries again where it could not.
+func (c *Client) lookUp(ctx context.Context, name string, find func(context.Context) (leaseset.Set, error)) (leaseset.Set, error) {
 	start := c.cfg.Now()
 	retired := c.gates.done(c.gates.retired)
 	for attempt := 1; ; attempt++ {
-		set, err := c.find(ctx, hash)
-		if err == nil || errors.Is(err, ErrEncryption) || errors.Is(err, ErrLeaseSetKind) {
+		set, err := find(ctx)
+		if err == nil || errors.Is(err, ErrEncryption) || errors.Is(err, ErrLeaseSetKind) || errors.Is(err, ErrLocked) {
 			return set, err
 		}
-		err = fmt.Errorf("lease set of %s: %w", hash.B32(), err)
+		err = fmt.Errorf("lease set of %s: %w", name, err)
 		if ctx.Err() != nil || (attempt >= lookupAttempts && c.cfg.Now().Sub(start) >= lookupPatience) {
 			return nil, err
 		}
@@ -51,8 +78,9 @@ const (
 	lookupRetry    = time.Second
 )
 
-// find takes the lease set that is known, or else runs one lookup.
-func (c *Client) find(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
+// find takes the lease set that is known, or else runs one lookup. What there is to find is said in the
+// destination's loop: the set that is known, what opens it where it is encrypted, and whose it is.
+func (c *Client) find(ctx context.Context, what func(time.Time) (leaseset.Set, *leaseset.Reader, i2p.Hash)) (leaseset.Set, error) {
 	type answer struct {
 		set leaseset.Set
 		err error
@@ -68,20 +96,16 @@ func (c *Client) find(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) 
 		done <- answer{set, err}
 	}
 	c.post(func(now time.Time) {
-		if set := c.known(now, hash); set != nil {
-			tell(now, set, nil)
+		known, reader, hash := what(now)
+		if err := lacks(reader); err != nil {
+			tell(now, nil, err)
 			return
 		}
-		c.tunnels.LookupLeaseSet(hash, 0, func(found leaseset.Record, err error) {
-			c.post(func(now time.Time) {
-				set, err := open(found, err)
-				if err == nil {
-					c.learn(now, set)
-					set = c.newest(set)
-				}
-				tell(now, set, err)
-			})
-		})
+		if known != nil {
+			tell(now, known, nil)
+			return
+		}
+		c.fetch(now, hash, reader, 0, tell)
 	})
 	select {
 	case a := <-done:
@@ -93,6 +117,47 @@ func (c *Client) find(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) 
 	}
 }
 
+// lacks tells what an address says that it needs, and the reader has not got.
+func lacks(r *leaseset.Reader) error {
+	switch {
+	case r == nil:
+	case r.Address.Secret && r.Secret == "":
+		return fmt.Errorf("%w: its address says that a secret is needed (i2cp.leaseSetSecret)", ErrLocked)
+	case r.Address.PerClient && r.Key == nil:
+		return fmt.Errorf("%w: its address says that a key is needed (i2cp.leaseSetPrivKey)", ErrLocked)
+	}
+	return nil
+}
+
+// fetch asks the netDb for the lease set of a destination, or, with a reader, for the encrypted one of
+// its address. tell is called in the loop, once what was found is known.
+func (l *loop) fetch(now time.Time, hash i2p.Hash, reader *leaseset.Reader, than i2p.Date, tell func(time.Time, leaseset.Set, error)) {
+	if reader != nil {
+		day, err := reader.Address.BlindedKey(now, reader.Secret)
+		if err != nil {
+			tell(now, nil, fmt.Errorf("%w: %w", ErrLocked, err))
+			return
+		}
+		hash = i2p.BlindedStoreHash(day)
+	}
+	l.tunnels.LookupLeaseSet(hash, than, func(found leaseset.Record, err error) {
+		l.post(func(now time.Time) {
+			if sealed, ok := found.(*leaseset.EncryptedLeaseSet); ok && err == nil && reader != nil {
+				if found, err = sealed.Open(*reader, now); err != nil {
+					err = fmt.Errorf("%w: %w", ErrLocked, err)
+				}
+			}
+			set, err := open(found, err)
+			if err == nil {
+				l.learn(now, set)
+				l.others.readBy(set.Hash(), reader)
+				set = l.newest(set)
+			}
+			tell(now, set, err)
+		})
+	})
+}
+
 // open takes what a lookup found for a lease set to send by.
 func open(found leaseset.Record, err error) (leaseset.Set, error) {
 	if err != nil {
@@ -102,7 +167,7 @@ func open(found leaseset.Record, err error) (leaseset.Set, error) {
 	case leaseset.Set:
 		return set, nil
 	case *leaseset.EncryptedLeaseSet:
-		return nil, fmt.Errorf("%w: it is encrypted", ErrLeaseSetKind)
+		return nil, fmt.Errorf("%w: it is encrypted, and found by its b33 address only", ErrLeaseSetKind)
 	case *leaseset.MetaLeaseSet:
 		return nil, fmt.Errorf("%w: it names further lease sets", ErrLeaseSetKind)
 	}

@@ -127,6 +127,23 @@ func (o *others) newest(set leaseset.Set) leaseset.Set {
 	return set
 }
 
+// read is the lease set behind the address of an encrypted one where that need not be looked up; else nil.
+func (o *others) read(now time.Time, by leaseset.Reader) leaseset.Set {
+	for _, r := range o.remotes {
+		if r.reader != nil && r.reader.Same(by) && r.lasts(now) > leaseMargin {
+			return r.set
+		}
+	}
+	return nil
+}
+
+// readBy remembers what opens the encrypted lease set of a destination.
+func (o *others) readBy(hash i2p.Hash, reader *leaseset.Reader) {
+	if r := o.remotes[hash]; r != nil && reader != nil {
+		r.reader = reader
+	}
+}
+
 func (o *others) forget(r *remote) {
 	delete(o.remotes, r.hash)
 	o.unbind(r)

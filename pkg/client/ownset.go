@@ -16,15 +16,17 @@ import (
 type ownSet struct {
 	hash      i2p.Hash
 	set       *leaseset.LeaseSet2
-	dated     i2p.Date  // of the newest made
-	stored    []byte    // set as a DatabaseStore message has it
-	toPublish bool      // set is
-	offered   bool      // a set was published
-	confirmed bool      // a floodfill has one
-	dirty     bool      // the leases changed since set was asked for
-	changedAt time.Time // the first of these changes
-	missing   bool      // set was taken back: there must be another
-	asked     time.Time // when the keeper was, and has not answered; zero: it has
+	sealed    leaseset.Record // set as it is published
+	daily     bool            // that is encrypted, with a key of its day
+	dated     i2p.Date        // of the newest made
+	stored    []byte          // set as a DatabaseStore message has it
+	toPublish bool            // set is
+	offered   bool            // a set was published
+	confirmed bool            // a floodfill has one
+	dirty     bool            // the leases changed since set was asked for
+	changedAt time.Time       // the first of these changes
+	missing   bool            // set was taken back: there must be another
+	asked     time.Time       // when the keeper was, and has not answered; zero: it has
 }
 
 // stands reports that there is a lease set that a peer can use.
@@ -62,14 +64,25 @@ func (o *ownSet) news(now time.Time, leases []leaseset.Lease) bool {
 const keepPatience = time.Minute
 
 // askAt is when the keeper is to be asked for a set with these leases; zero for never.
-func (o *ownSet) askAt(now time.Time, leases []leaseset.Lease) time.Time {
+func (o *ownSet) askAt(now time.Time, leases []leaseset.Lease) (at time.Time) {
 	switch {
-	case !o.dirty && o.asked.IsZero() || len(leases) == 0:
+	case len(leases) == 0:
 		return time.Time{}
 	case !o.asked.IsZero():
 		return o.asked.Add(keepPatience)
 	}
-	return o.due(now, leases)
+	if o.dirty {
+		at = o.due(now, leases)
+	}
+	if o.daily {
+		at = deadline.Earliest(at, nextDay(o.set.Published()))
+	}
+	return at
+}
+
+// nextDay is when the next key of an encrypted lease set holds (Blinding Calculations: each day, UTC).
+func nextDay(published i2p.Date) time.Time {
+	return published.Time().UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
 }
 
 // A lease set that still serves, with two leases that last, waits for more
@@ -124,6 +137,7 @@ var (
 	errNotOurs   = errors.New("client: the lease set is another destination's")
 	errNoKeys    = errors.New("client: not every key of the lease set is known")
 	errOldSet    = errors.New("client: the lease set is no newer than the one before")
+	errNotSealed = errors.New("client: the lease set is to be published in encrypted form, and was not encrypted")
 	errNotLeases = errors.New("client: the lease set has leases that are not this destination's")
 )
 
@@ -137,6 +151,8 @@ func (o *ownSet) check(now time.Time, want Wanted, kept Kept) error {
 		return errNotOurs
 	case set.Published() <= o.dated:
 		return errOldSet
+	case want.Blinding.Own && (kept.Sealed == nil || kept.Sealed.Published() != set.Published()):
+		return errNotSealed
 	}
 	for _, l := range set.Leases() {
 		if !hasLease(want.Leases, l) {
@@ -158,18 +174,20 @@ func (o *ownSet) check(now time.Time, want Wanted, kept Kept) error {
 }
 
 // take has another set from now on.
-func (o *ownSet) take(set *leaseset.LeaseSet2, publish bool) {
-	o.set, o.toPublish, o.missing = set, publish, false
+func (o *ownSet) take(k Kept, publish bool) {
+	set := k.Set
+	o.set, o.sealed, o.daily = set, k.published(), k.Sealed != nil
+	o.toPublish, o.missing = publish, false
 	o.stored = i2np.DatabaseStore{Key: o.hash, Type: set.StoreType(), Data: set.Bytes()}.AppendTo(nil)
 }
 
 // publish is the set that is to be published now; nil where there is none.
-func (o *ownSet) publish() *leaseset.LeaseSet2 {
+func (o *ownSet) publish() leaseset.Record {
 	if !o.toPublish {
 		return nil
 	}
 	o.toPublish, o.offered = false, true
-	return o.set
+	return o.sealed
 }
 
 // renew has another set made where the present one does not serve.

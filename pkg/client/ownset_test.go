@@ -31,7 +31,7 @@ func made(t *testing.T, o *ownSet, now time.Time, leases []leaseset.Lease) (Want
 	}
 	want := Wanted{Leases: leases, Published: o.next(now), Encryption: []i2p.EncryptionType{i2p.CryptoX25519}}
 	var kept Kept
-	keeper{keys, keys.LeaseSetKey()}.Keep(want, func(k Kept) { kept = k })
+	keeper{keys, keys.LeaseSetKey(), nil}.Keep(want, func(k Kept) { kept = k })
 	o.hash = keys.Destination().Hash()
 	return want, kept
 }
@@ -61,7 +61,7 @@ func TestSetDue(t *testing.T) {
 			if err := o.check(now, want, kept); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			o.take(kept.Set, true)
+			o.take(kept, true)
 		}
 		o.changed(now, c.have)
 		wait := time.Duration(-1)
@@ -86,7 +86,7 @@ func TestSetAsked(t *testing.T) {
 		t.Errorf("asked again at %v", at)
 	}
 	want, kept := made(t, &o, now, leases)
-	o.take(kept.Set, true)
+	o.take(kept, true)
 	o.dated = kept.Set.Published()
 	if o.publish() != kept.Set || o.publish() != nil || !o.offered {
 		t.Error("not published once")

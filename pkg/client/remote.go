@@ -44,6 +44,7 @@ const (
 type remote struct {
 	hash     i2p.Hash
 	set      leaseset.Set             // nil before the first lookup
+	reader   *leaseset.Reader         // of its encrypted lease set; nil where that is not known to be encrypted
 	keys     []leaseset.EncryptionKey // of set, those that we speak
 	key      leaseset.EncryptionKey   // of keys, the one in use
 	waiting  []*buf.Buf               // payloads that came before the lease set did
@@ -99,10 +100,11 @@ func (r *remote) stalled(now time.Time) bool {
 	return !r.stall.IsZero() && now.Sub(r.stall) < stallLife
 }
 
-// unpublished reports that the peer's lease set is not to be found in the netDb.
+// unpublished reports that the peer's lease set is not to be found in the netDb by us: nobody is
+// asked for a destination that hides behind an encrypted one.
 func (r *remote) unpublished() bool {
 	set, ok := r.set.(*leaseset.LeaseSet2)
-	return ok && set.Unpublished()
+	return ok && (set.Unpublished() || set.Blinded() && r.reader == nil)
 }
 
 // hold keeps payloads until there is a way to send them. It returns the oldest

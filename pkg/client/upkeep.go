@@ -60,18 +60,13 @@ func (l *loop) lookUpdate(now time.Time, r *remote) {
 		than = r.set.Published()
 	}
 	hash := r.hash
-	l.tunnels.LookupLeaseSet(hash, than, func(found leaseset.Record, err error) {
-		l.post(func(now time.Time) {
-			if r := l.remotes[hash]; r != nil {
-				r.lookup = false
-			}
-			set, err := open(found, err)
-			if err != nil {
-				l.cfg.Log.Debug("lease set not found", "error", err)
-				return
-			}
-			l.learn(now, set)
-		})
+	l.fetch(now, hash, r.reader, than, func(_ time.Time, _ leaseset.Set, err error) {
+		if r := l.remotes[hash]; r != nil {
+			r.lookup = false
+		}
+		if err != nil {
+			l.cfg.Log.Debug("lease set not found", "error", err)
+		}
 	})
 }
 

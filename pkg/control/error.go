@@ -20,6 +20,7 @@ const (
 	Unreachable Code = "unreachable"
 	Busy        Code = "busy"        // a limit of the router is reached
 	Unsupported Code = "unsupported" // the peer speaks nothing that the router does
+	Locked      Code = "locked"      // an encrypted lease set does not open: the address, the secret or the key is another
 	InUse       Code = "in_use"      // somebody else has it
 	Stopping    Code = "stopping"
 	Internal    Code = "internal"

@@ -32,7 +32,7 @@ type SessionEvent struct {
 	Event       string `json:"event"`
 	ID          string `json:"id,omitempty"`          // secret: what connect and accept name
 	Destination string `json:"destination,omitempty"` // I2P base64
-	B32         string `json:"b32,omitempty"`
+	B32         string `json:"b32,omitempty"` // the address: of an encrypted lease set the b33 one
 	Stream      uint64 `json:"stream,omitempty"`
 	BytesIn     uint64 `json:"bytes_in,omitempty"`  // from the peer
 	BytesOut    uint64 `json:"bytes_out,omitempty"` // to the peer

@@ -26,6 +26,8 @@ var (
 	ErrBusy        = errors.New("a limit is reached")
 	ErrEncryption  = client.ErrEncryption
 	ErrLeaseSet    = client.ErrLeaseSetKind
+	ErrBlinding    = client.ErrBlinding
+	ErrLocked      = client.ErrLocked
 	ErrReset       = errors.New("the peer broke it off")
 	ErrRefused     = streaming.ErrRefused
 	ErrTaken       = errors.New("the port is taken already")

@@ -122,6 +122,33 @@ func (d *Local) Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destination, er
 	return set.Destination(), nil
 }
 
+// ResolveBlinded finds the destination behind the address of an encrypted lease set, which the secret
+// and the key of the options open.
+func (d *Local) ResolveBlinded(ctx context.Context, a i2p.BlindedAddress) (i2p.Destination, error) {
+	if err := d.client.Standing(ctx); err != nil {
+		return i2p.Destination{}, failure(d, err)
+	}
+	set, err := d.client.LookupBlinded(ctx, a)
+	if err != nil {
+		return i2p.Destination{}, failure(d, err)
+	}
+	return set.Destination(), nil
+}
+
+// Address is what peers are to be given: the b32 address, or the b33 one of a destination whose lease
+// set is encrypted.
+func (d *Local) Address() string {
+	id := d.Destination()
+	if b := d.Options().Blinding; b.Own {
+		a := id.Blinded()
+		a.Secret, a.PerClient = b.Secret != "", b.Admission != leaseset.Everybody
+		if text, err := a.B33(); err == nil {
+			return text
+		}
+	}
+	return id.B32()
+}
+
 // Ping measures a round trip to a destination, which not every one answers.
 func (d *Local) Ping(ctx context.Context, to i2p.Destination) (time.Duration, error) {
 	rtt, err := d.client.Ping(ctx, to)

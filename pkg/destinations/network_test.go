@@ -64,9 +64,13 @@ func (wire) Congested(i2p.Hash) bool { return false }
 
 // inNetwork runs f in a bubble with routers that know each other.
 func inNetwork(t *testing.T, routers int, f func(t *testing.T, n *network)) {
+	inNetworkAt(t, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), routers, f)
+}
+
+func inNetworkAt(t *testing.T, start time.Time, routers int, f func(t *testing.T, n *network)) {
 	buftest.NoLeak(t)
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(time.Until(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)))
+		time.Sleep(time.Until(start))
 		n := &network{routers: map[i2p.Hash]*router.Router{}, random: rand.NewChaCha8([32]byte{1})}
 		for i := range routers {
 			n.add(t, i)

@@ -135,6 +135,12 @@ type Reader struct {
 	Key *[32]byte
 }
 
+// Same tells whether two read the same lease sets.
+func (r Reader) Same(x Reader) bool {
+	return r.Address.Key.Type() == x.Address.Key.Type() && bytes.Equal(r.Address.Key.Bytes(), x.Address.Key.Bytes()) &&
+		r.Secret == x.Secret && (r.Key == nil) == (x.Key == nil) && (r.Key == nil || *r.Key == *x.Key)
+}
+
 // Open gives the lease set in an encrypted one, a LeaseSet2 or a MetaLeaseSet, verified: it is of the
 // address, and its dates are those of the outer layer. Whether the outer layer is signed is for Verify.
 func (s *EncryptedLeaseSet) Open(r Reader, now time.Time) (Record, error) {

@@ -191,6 +191,12 @@ func (d *destination) Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destinati
 	return dest, nil
 }
 
+func (d *destination) ResolveBlinded(_ context.Context, a i2p.BlindedAddress) (i2p.Destination, error) {
+	return i2p.Destination{}, control.Errorf(control.NotFound, "no lease set of it is to be found")
+}
+
+func (d *destination) Address() string { return d.dest.B32() }
+
 func (d *destination) Dial(ctx context.Context, to i2p.Destination, port uint16) (server.Stream, error) {
 	if err := d.blocked(ctx); err != nil {
 		return nil, err

@@ -43,6 +43,8 @@ var codes = control.Codes{
 	{destinations.ErrEncryption, control.Unsupported},
 	{destinations.ErrLeaseSet, control.Unsupported},
 	{destinations.ErrRefused, control.Refused},
+	{destinations.ErrBlinding, control.BadRequest},
+	{destinations.ErrLocked, control.Locked},
 	{destinations.ErrReset, control.Reset},
 	{destinations.ErrTaken, control.InUse},
 }
@@ -64,6 +66,11 @@ func (l local) Dial(ctx context.Context, to i2p.Destination, port uint16) (Strea
 
 func (l local) Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destination, error) {
 	d, err := l.Local.Resolve(ctx, hash)
+	return d, codes.Explain(err)
+}
+
+func (l local) ResolveBlinded(ctx context.Context, a i2p.BlindedAddress) (i2p.Destination, error) {
+	d, err := l.Local.ResolveBlinded(ctx, a)
 	return d, codes.Explain(err)
 }
 

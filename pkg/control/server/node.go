@@ -72,6 +72,10 @@ type Destination interface {
 	Dial(ctx context.Context, to i2p.Destination, port uint16) (Stream, error)
 	// Resolve finds the destination behind a b32 hash by its lease set.
 	Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destination, error)
+	// ResolveBlinded finds the one behind a b33 address.
+	ResolveBlinded(ctx context.Context, a i2p.BlindedAddress) (i2p.Destination, error)
+	// Address is what peers are to be given, b32 or b33.
+	Address() string
 	// Listen takes streams for a port; port 0 those for any port without a listener.
 	Listen(port uint16) (Listener, error)
 	// Done is closed when the destination has ended, by Close or by the router.

@@ -130,7 +130,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request) {
 
 	lines := newLineWriter(w)
 	dest := sess.local.Destination()
-	if lines.write(control.SessionEvent{Event: control.SessionOpened, ID: sess.id, Destination: dest.Base64(), B32: dest.B32()}) != nil {
+	if lines.write(control.SessionEvent{Event: control.SessionOpened, ID: sess.id, Destination: dest.Base64(), B32: sess.local.Address()}) != nil {
 		return
 	}
 	s.handlers.Add(1)
@@ -206,7 +206,7 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	stop := context.AfterFunc(sess.ctx, cancel)
 	defer stop()
-	to, err := s.resolve(ctx, sess.local, req.Destination)
+	to, err := resolve(ctx, sess.local, req.Destination)
 	if err != nil {
 		writeError(w, err)
 		return
@@ -269,4 +269,20 @@ func (s *Server) upgrade(r *http.Request, req any) (*session, error) {
 		return nil, control.Errorf(control.NotFound, "there is no such session")
 	}
 	return sess, nil
+}
+
+func resolve(ctx context.Context, c Destination, name string) (i2p.Destination, error) {
+	n, err := i2p.ParseName(name)
+	if err != nil {
+		return i2p.Destination{}, control.Errorf(control.BadData, "%v", err)
+	}
+	switch n.Kind {
+	case i2p.NameDestination:
+		return n.Destination, nil
+	case i2p.NameAddress, i2p.NameHash:
+		return c.Resolve(ctx, n.Hash)
+	case i2p.NameBlinded:
+		return c.ResolveBlinded(ctx, n.Blinded)
+	}
+	return i2p.Destination{}, control.Errorf(control.NotFound, "there is no address book to find %s in", n)
 }
