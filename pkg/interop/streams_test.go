@@ -207,6 +207,7 @@ func TestStreams(t *testing.T) {
 		options["i2cp.leaseSetEncType"] = "6,4"
 		clientToListen(t, n, b, options, "-O", "i2cp.leaseSetEncType=6")
 	})
+	t.Run("an i2pd client to a port where nobody listens", func(t *testing.T) { clientRefused(t, n, b) })
 	t.Run("first byte", func(t *testing.T) { firstByte(t, n, b) })
 }
 
@@ -242,6 +243,45 @@ func clientToListen(t *testing.T, n *Network, b *Router, options map[string]stri
 	finish(t, ctx, listen)
 	if err := <-served; err != nil {
 		t.Error(err)
+	}
+}
+
+// clientRefused has clients of both releases of i2pd open streams to a port where nobody
+// listens, and tells how long it takes until they know.
+func clientRefused(t *testing.T, n *Network, b *Router) {
+	ctx := gate(t, 4*time.Minute)
+	listen, b32, err := b.Listen(ctx, "--hops", "2", "--keep", "--port", "7", "-e", servingCommand())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listen.Close()
+	b32, _, _ = strings.Cut(b32, ":")
+	for _, peer := range n.I2PD[3:5] {
+		session, err := peer.SAMSession(ctx, TunnelOptions(2, 2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer session.Close()
+		var dest string
+		err = Await(ctx, 90*time.Second, peer.Name+" finds "+b32, func(ctx context.Context) error {
+			dest, err = session.Lookup(ctx, b32)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		s, err := session.Connect(ctx, dest)
+		if err == nil { // i2pd says so at once, whatever the peer says
+			s.SetDeadline(begun.Add(time.Minute))
+			_, err = io.ReadAll(s)
+			s.Close()
+		}
+		took := time.Since(begun)
+		t.Logf("%s knows after %v: %v", peer.Name, took.Round(time.Millisecond), err)
+		if took > 5*time.Second {
+			t.Errorf("%s was told after %v", peer.Name, took)
+		}
 	}
 }
 
