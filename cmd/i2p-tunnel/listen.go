@@ -125,7 +125,7 @@ func (l *listening) accept(ctx context.Context) (*client.Stream, error) {
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	stream, err := l.session.Accept(ctx, l.port)
+	stream, err := l.session.Accept(ctx, control.Accept{Port: l.port, Last: !l.c.Bool("keep")})
 	if err != nil {
 		return nil, timedOut(err, "no stream came")
 	}

@@ -85,7 +85,7 @@ func (p *Prober) Reopen(ctx context.Context) error {
 // serve accepts the streams of a session until that ends.
 func serve(s *client.Session) {
 	for {
-		stream, err := s.Accept(context.Background(), 0)
+		stream, err := s.Accept(context.Background(), control.Accept{})
 		select {
 		case <-s.Done():
 			return

@@ -23,6 +23,7 @@ type Open struct {
 const (
 	SessionOpened = "opened" // first line: ID and Destination are set
 	SessionReady  = "ready"  // tunnels stand and the lease set is published
+	SessionEnd    = "end"    // the peer has ended its writing to a stream, in order: Stream
 	SessionStream = "stream" // a stream ended: Stream, BytesIn, BytesOut, Error
 	SessionClosed = "closed" // last line, when the router ends the session
 )
@@ -32,7 +33,7 @@ type SessionEvent struct {
 	Event       string `json:"event"`
 	ID          string `json:"id,omitempty"`          // secret: what connect and accept name
 	Destination string `json:"destination,omitempty"` // I2P base64
-	B32         string `json:"b32,omitempty"` // the address: of an encrypted lease set the b33 one
+	B32         string `json:"b32,omitempty"`         // the address: of an encrypted lease set the b33 one
 	Stream      uint64 `json:"stream,omitempty"`
 	BytesIn     uint64 `json:"bytes_in,omitempty"`  // from the peer
 	BytesOut    uint64 `json:"bytes_out,omitempty"` // to the peer
@@ -52,6 +53,8 @@ type Connect struct {
 // when a peer connects.
 type Accept struct {
 	Port uint16 `json:"port"` // one of Open.Listen
+	// Last ends the listening to the port with this stream: those that come after it are refused.
+	Last bool `json:"last,omitempty"`
 }
 
 // Headers of the 101 answer to connect and accept, and the protocol's name in Upgrade.

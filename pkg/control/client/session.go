@@ -29,10 +29,16 @@ type Session struct {
 	ready  chan struct{} // closed when tunnels stand and the lease set is published
 	done   chan struct{} // closed when the session has ended
 
-	mu        sync.Mutex
-	err       error                                // why it ended
-	results   map[uint64]chan control.SessionEvent // by stream
-	abandoned map[uint64]bool                      // streams closed before their fate was known
+	mu      sync.Mutex
+	err     error            // why it ended
+	streams map[uint64]*fate // those of which something is awaited, or was told
+}
+
+// fate is what the session tells of a stream, whoever asks first.
+type fate struct {
+	end       chan struct{}             // closed when the peer's writing has ended in order
+	result    chan control.SessionEvent // how it ended
+	abandoned bool                      // it was closed before that was known
 }
 
 // Open makes a local destination. It returns as soon as the destination has a name; Ready
@@ -48,7 +54,7 @@ func (c *Client) Open(ctx context.Context, req control.Open) (*Session, error) {
 	s := &Session{
 		client: c, ctx: life, cancel: cancel, body: resp.Body,
 		ready: make(chan struct{}), done: make(chan struct{}),
-		results: make(map[uint64]chan control.SessionEvent), abandoned: make(map[uint64]bool),
+		streams: make(map[uint64]*fate),
 	}
 	events := json.NewDecoder(resp.Body)
 	var first control.SessionEvent
@@ -84,6 +90,8 @@ func (s *Session) follow(events *json.Decoder) {
 				ready = true
 				close(s.ready)
 			}
+		case control.SessionEnd:
+			s.ended(e.Stream)
 		case control.SessionStream:
 			s.deliver(e)
 		case control.SessionClosed:
@@ -99,20 +107,30 @@ func (s *Session) end(err error) {
 	s.err = err
 }
 
-// result is where the fate of a stream arrives, whoever asks first.
-func (s *Session) result(stream uint64) chan control.SessionEvent {
+// fate is that of a stream.
+func (s *Session) fate(stream uint64) *fate {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.resultLocked(stream)
+	return s.fateLocked(stream)
 }
 
-func (s *Session) resultLocked(stream uint64) chan control.SessionEvent {
-	ch := s.results[stream]
-	if ch == nil {
-		ch = make(chan control.SessionEvent, 1)
-		s.results[stream] = ch
+func (s *Session) fateLocked(stream uint64) *fate {
+	f := s.streams[stream]
+	if f == nil {
+		f = &fate{end: make(chan struct{}), result: make(chan control.SessionEvent, 1)}
+		s.streams[stream] = f
 	}
-	return ch
+	return f
+}
+
+// ended lets a stream's PeerEnded return.
+func (s *Session) ended(stream uint64) {
+	f := s.fate(stream)
+	select {
+	case <-f.end: // a direction ends once
+	default:
+		close(f.end)
+	}
 }
 
 // deliver leaves a stream's fate for its Result, unless the stream was closed without
@@ -120,12 +138,13 @@ func (s *Session) resultLocked(stream uint64) chan control.SessionEvent {
 func (s *Session) deliver(e control.SessionEvent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.abandoned[e.Stream] {
-		delete(s.abandoned, e.Stream)
+	f := s.fateLocked(e.Stream)
+	if f.abandoned {
+		delete(s.streams, e.Stream)
 		return
 	}
 	select {
-	case s.resultLocked(e.Stream) <- e:
+	case f.result <- e:
 	default: // a stream has one fate
 	}
 }
@@ -134,10 +153,11 @@ func (s *Session) deliver(e control.SessionEvent) {
 func (s *Session) forget(stream uint64, told bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if ch := s.results[stream]; !told && len(ch) == 0 {
-		s.abandoned[stream] = true
+	f := s.fateLocked(stream)
+	f.abandoned = !told && len(f.result) == 0
+	if !f.abandoned {
+		delete(s.streams, stream)
 	}
-	delete(s.results, stream)
 }
 
 // Ready waits until tunnels stand both ways and the lease set is published.
@@ -176,8 +196,8 @@ func (s *Session) Connect(ctx context.Context, req control.Connect) (*Stream, er
 }
 
 // Accept waits for a stream to one of the ports that the session listens on.
-func (s *Session) Accept(ctx context.Context, port uint16) (*Stream, error) {
-	return s.upgrade(ctx, "accept", control.Accept{Port: port})
+func (s *Session) Accept(ctx context.Context, req control.Accept) (*Stream, error) {
+	return s.upgrade(ctx, "accept", req)
 }
 
 // upgrade sends a request on a connection of its own, which then is the stream.
@@ -272,11 +292,42 @@ func (st *Stream) WriteTo(w io.Writer) (int64, error) {
 	return io.Copy(w, struct{ io.Reader }{st})
 }
 
+// PeerEnded tells an end that was read from a stream that broke: it returns nil once the peer's
+// writing is known to have ended in order, and else why the stream ended.
+func (st *Stream) PeerEnded(ctx context.Context) error {
+	f := st.session.fate(st.id)
+	ended := func() bool {
+		select {
+		case <-f.end:
+			return true
+		default:
+			return false
+		}
+	}
+	select {
+	case <-f.end:
+		return nil
+	case e := <-f.result:
+		f.result <- e // Result's
+		if e.Error == nil || ended() {
+			return nil
+		}
+		return e.Error
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-st.session.done:
+	}
+	if ended() {
+		return nil
+	}
+	return st.session.Err()
+}
+
 // Result waits until both directions have ended and the peer has acknowledged everything,
 // and returns the byte counts, or the *control.Error with which the stream broke. The
 // stream must stay open meanwhile.
 func (st *Stream) Result(ctx context.Context) (control.SessionEvent, error) {
-	ch := st.session.result(st.id)
+	ch := st.session.fate(st.id).result
 	select {
 	case e := <-ch:
 		return st.outcome(e)

@@ -139,7 +139,7 @@ func TestErrorsKeepTheirCode(t *testing.T) {
 		}},
 		"destination": {control.BadData, func() error { _, err := session.Connect(ctx, control.Connect{Destination: "AAAA"}); return err }},
 		"b32":         {control.NotFound, func() error { _, err := session.Connect(ctx, control.Connect{Destination: nobody.B32()}); return err }},
-		"accept":      {control.BadRequest, func() error { _, err := session.Accept(ctx, 2); return err }},
+		"accept":      {control.BadRequest, func() error { _, err := session.Accept(ctx, control.Accept{Port: 2}); return err }},
 		"lookup": {control.NotFound, func() error {
 			_, err := c.Lookup(ctx, control.Lookup{Kind: control.KindLeaseSet, Hash: nobody.String()})
 			return err

@@ -241,6 +241,9 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
+	if req.Last {
+		l.Close()
+	}
 	s.become(w, r, sess, stream)
 }
 

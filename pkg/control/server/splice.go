@@ -47,7 +47,10 @@ func (s *Server) become(w http.ResponseWriter, r *http.Request, sess *session, s
 		stream.Reset()
 	} else {
 		stopped := context.AfterFunc(sess.ctx, func() { stream.Reset(); tool.Close() })
-		event.BytesIn, event.BytesOut, err = splice(tool, rw.Reader, stream, func() bool { return sess.endAnnounced(id) })
+		event.BytesIn, event.BytesOut, err = splice(tool, rw.Reader, stream, ends{
+			announced: func() bool { return sess.endAnnounced(id) },
+			peer:      func() { sess.emit(control.SessionEvent{Event: control.SessionEnd, Stream: id}) },
+		})
 		s.counts.bytesIn.Add(event.BytesIn)
 		s.counts.bytesOut.Add(event.BytesOut)
 		if err == nil { // the tool's end is not yet the peer's
@@ -67,11 +70,18 @@ func (s *Server) become(w http.ResponseWriter, r *http.Request, sess *session, s
 	sess.emit(event)
 }
 
+// ends are what a tool and the router tell each other of the ends of a stream's directions, as
+// a connection looks the same whether it has ended or broken.
+type ends struct {
+	announced func() bool // the tool has said that it would end its writing
+	peer      func()      // the peer's writing has ended in order
+}
+
 // splice copies both ways. An end of one direction is passed on as such, and the other
 // goes on; a failure of one breaks both off, and is the one that is told: the other fails
 // because of it. An end of the tool's that was not announced is a failure: a killed process
 // leaves the same end as one that has finished.
-func splice(tool *net.UnixConn, buffered *bufio.Reader, stream Stream, announced func() bool) (in, out uint64, err error) {
+func splice(tool *net.UnixConn, buffered *bufio.Reader, stream Stream, ends ends) (in, out uint64, err error) {
 	failed := make(chan error, 2)
 	fail := func(err error) {
 		failed <- err
@@ -81,7 +91,7 @@ func splice(tool *net.UnixConn, buffered *bufio.Reader, stream Stream, announced
 	outbound.Go(func() {
 		n, err := io.Copy(stream, onlyReader{buffered})
 		out = uint64(n)
-		if err == nil && !announced() {
+		if err == nil && !ends.announced() {
 			failed <- errToolGone
 			stream.BreakOff()
 			return
@@ -99,6 +109,7 @@ func splice(tool *net.UnixConn, buffered *bufio.Reader, stream Stream, announced
 		fail(broken("from the peer", err))
 		tool.Close()
 	} else {
+		ends.peer()
 		tool.CloseWrite()
 	}
 	outbound.Wait()

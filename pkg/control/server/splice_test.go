@@ -34,7 +34,7 @@ func streams(t *testing.T, ctx context.Context, c *client.Client) (dialer, accep
 	}
 	accepted := make(chan result, 1)
 	go func() {
-		s, err := listening.Accept(ctx, 7)
+		s, err := listening.Accept(ctx, control.Accept{Port: 7})
 		accepted <- result{s, err}
 	}()
 	dialer, err = dialing.Connect(ctx, control.Connect{Destination: listening.B32, Port: 7})
@@ -190,6 +190,63 @@ func TestResetIsTheReason(t *testing.T) {
 	dialing.Close()
 	if _, err := acceptor.Result(ctx); fmt.Sprint(err) != "from the peer: "+controltest.ErrReset.Error() {
 		t.Errorf("the reason: %v", err)
+	}
+}
+
+// TestPeerEnded: what reads like an end is told from one, while the other direction goes on.
+func TestPeerEnded(t *testing.T) {
+	ctx, c := start(t, &controltest.Node{})
+	dialer, acceptor, _ := streams(t, ctx, c)
+	dialer.Write([]byte("all"))
+	if err := dialer.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(acceptor); string(got) != "all" || err != nil {
+		t.Fatalf("%q, %v", got, err)
+	}
+	if err := acceptor.PeerEnded(ctx); err != nil {
+		t.Error(err)
+	}
+	acceptor.Close()
+	if got, err := io.ReadAll(dialer); len(got) > 0 || err != nil {
+		t.Fatalf("%q, %v", got, err)
+	}
+	for range 2 {
+		if err := dialer.PeerEnded(ctx); !errors.Is(err, &control.Error{Code: control.Reset}) {
+			t.Errorf("it broke off, and is said to have ended with %v", err)
+		}
+	}
+	if _, err := dialer.Result(ctx); !errors.Is(err, &control.Error{Code: control.Reset}) {
+		t.Errorf("the result: %v", err)
+	}
+}
+
+// TestLastAccept: once the last stream has come, others are refused.
+func TestLastAccept(t *testing.T) {
+	ctx, c := start(t, &controltest.Node{Hasty: true})
+	listening, err := c.Open(ctx, control.Open{Listen: []uint16{7, 8}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dialing, err := c.Open(ctx, control.Open{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dialing.Close(); listening.Close() })
+	accepted := make(chan error, 1)
+	go func() {
+		_, err := listening.Accept(ctx, control.Accept{Port: 7, Last: true})
+		accepted <- err
+	}()
+	to := control.Connect{Destination: listening.B32, Port: 7}
+	if _, err := dialing.Connect(ctx, to); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-accepted; err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dialing.Connect(ctx, to); !errors.Is(err, &control.Error{Code: control.Refused}) {
+		t.Error(err)
 	}
 }
 
