@@ -93,6 +93,9 @@ func TestNoStructIsForgotten(t *testing.T) {
 		"control/server.counts":      "what control/server.Stats tells",
 		"sockets.PacketCounts":       "what sockets.PacketStats tells",
 		"streaming.Stats":            "one stream's, whose Totals are summed",
+		"httpproxy.Stats":            "one proxy's, whose own page shows them",
+		"httpproxy.OutproxyStats":    "one proxy's, whose own page shows them",
+		"httpproxy.counts":           "what httpproxy.Stats tells",
 		"interop.Counters":           "of tests",
 		"interop/wan.Counters":       "of tests",
 	}
