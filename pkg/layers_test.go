@@ -25,7 +25,7 @@ var layers = []struct{ what, names string }{
 	{"primitives", "aescbc bucket buf deadline draw env mailbox origin tally noise elligator sign"},
 	{"codecs", "i2p routerinfo leaseset i2np su3 datagram control hostrecord family words options"},
 	{"engines", "ntcp2 ratchet tunnel netdb profile presence streaming vanity"},
-	{"node", "atomicfile filelock sealed transport transport/ntcp2link netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client"},
+	{"node", "atomicfile filelock sealed transport transport/ntcp2link netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client naming"},
 	{"doors", "httpproxy control/server socks"},
 	{"composition", "config config/reload control/answers metrics node devnet cli cli/record processors"},
 }
@@ -64,6 +64,7 @@ func edges() map[string]string {
 		"family":     "i2p routerinfo",
 		"netdb":      "profile",
 		"client":     "sockets", // a destination owns its streams
+		"naming":     "atomicfile",
 		"node":       "config config/reload control/answers metrics",
 		"devnet":     "config node",
 

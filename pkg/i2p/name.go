@@ -162,8 +162,13 @@ func (n Name) String() string {
 // maxHost bounds a host name (naming: "Host names must be 67 characters or less").
 const maxHost = 67
 
-// CheckHost tells whether a host name may stand in an address book: labels of lower-case
-// letters, digits and hyphens, ending in .i2p.
+// reserved names, and those below them, are no destination's but a router's own pages (naming:
+// "Certain hostnames reserved for project use are not allowed").
+var reserved = []string{"proxy", "router", "console"}
+
+// CheckHost tells whether a host name may stand in an address book (naming, "Naming Rules"):
+// labels of lower-case letters, digits and hyphens, ending in .i2p. Names of other scripts are
+// in their ASCII form (xn--), and stay in it: whoever reads one sees that it is no other.
 func CheckHost(name string) error {
 	base, ok := strings.CutSuffix(name, hostSuffix)
 	if !ok || len(name) > maxHost || base == "" {
@@ -175,6 +180,14 @@ func CheckHost(name string) error {
 		}
 		if i := strings.IndexFunc(label, notInHost); i >= 0 {
 			return fmt.Errorf("i2p: %s is no host name: expected lower-case letters, digits and hyphens", abridged(name))
+		}
+		if strings.Contains(label, "--") && !strings.HasPrefix(label, "xn--") {
+			return fmt.Errorf("i2p: %s is no host name: two hyphens in a row are for xn-- only", abridged(name))
+		}
+	}
+	for _, r := range reserved {
+		if top, ok := strings.CutSuffix(base, r); ok && (top == "" || top[len(top)-1] == '.') {
+			return fmt.Errorf("i2p: %s: %s%s and the names below it are reserved", abridged(name), r, hostSuffix)
 		}
 	}
 	if base == "b32" || strings.HasSuffix(base, ".b32") {

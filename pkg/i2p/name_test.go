@@ -54,6 +54,8 @@ func spellings(t testing.TB) map[string]Name {
 		"http://example.i2p?q":                host,
 		"example.i2p:80":                      at(host, 80),
 		"www.xn--bcher-kva.i2p":               {Kind: NameHost, Host: "www.xn--bcher-kva.i2p"},
+		"xn----ctbjmhsd7c.i2p":                {Kind: NameHost, Host: "xn----ctbjmhsd7c.i2p"},
+		"myproxy.i2p":                         {Kind: NameHost, Host: "myproxy.i2p"},
 		strings.Repeat("a", 52) + ".i2p":      {Kind: NameHost, Host: strings.Repeat("a", 52) + ".i2p"},
 	}
 }
@@ -84,6 +86,7 @@ func TestParseNameRefuses(t *testing.T) {
 		"", ".", "i2p", ".i2p", "http://", "http:///x", "example", "example.com", "b32.i2p", ".b32.i2p", "a.b32.i2p",
 		"two words.i2p", " example.i2p", "example.i2p\n", "exam\x1bple.i2p", "bücher.i2p", "\u212aelvin.i2p",
 		"-a.i2p", "a-.i2p", "a..i2p", "example.i2p..", "under_score.i2p", strings.Repeat("a", 64) + ".i2p",
+		"proxy.i2p", "www.proxy.i2p", "Router.i2p", "a.console.i2p", "exam--ple.i2p", "axn--b.i2p",
 		"user@example.i2p", "ftp://example.i2p", "example.i2p/path", "http://http://example.i2p",
 		"example.i2p:", "example.i2p:0", "example.i2p:65536", "example.i2p:x", "example.i2p:1:2", "http://example.i2p:/",
 		b32[1:], "a" + b32, strings.Replace(b32, b32[:1], "1", 1), b32[:51] + "b.b32.i2p",

@@ -18,6 +18,7 @@ import (
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/naming"
 	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/transport"
@@ -31,6 +32,7 @@ type Sources struct {
 	Router       func() router.Numbers
 	Destinations func() destinations.Stats
 	Reseed       func() join.Stats
+	Names        func() naming.Stats
 	Control      func() server.Stats
 	Events       func() answers.HubStats
 	Log          func() Lines
@@ -65,6 +67,7 @@ func New(s Sources) *Registry {
 		newReader(routerTable(), s.Router),
 		newReader(destinationsTable(), s.Destinations),
 		newReader(reseedTable(), s.Reseed),
+		newReader(namesTable(), s.Names),
 		newReader(eventsTable(), s.Events),
 		newReader(logTable(), s.Log),
 		newReader(reloadTable(), s.Reloads),

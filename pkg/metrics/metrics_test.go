@@ -25,6 +25,7 @@ import (
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/naming"
 	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/tally"
@@ -42,6 +43,7 @@ func sources() Sources {
 		Destinations: func() destinations.Stats { return destinations.Stats{} },
 		Router:       func() router.Numbers { return router.Numbers{Counts: router.Counts{TestsOK: 7}} },
 		Reseed:       func() join.Stats { return join.Stats{Last: time.UnixMilli(1500)} },
+		Names:        func() naming.Stats { return naming.Stats{} },
 		Control:      func() server.Stats { return server.Stats{} },
 		Events:       func() answers.HubStats { return answers.HubStats{} },
 		Log:          func() Lines { return Lines{Warn: 2} },
@@ -90,6 +92,7 @@ func TestNoStructIsForgotten(t *testing.T) {
 		"control.BuildCounts":        "the control API's words for router.Numbers",
 		"control.TransitCounts":      "the control API's words for router.Numbers",
 		"reseed/serve.counts":        "the reseed server has metrics of its own",
+		"naming.counts":              "what naming.Stats tells",
 		"control/server.counts":      "what control/server.Stats tells",
 		"sockets.PacketCounts":       "what sockets.PacketStats tells",
 		"streaming.Stats":            "one stream's, whose Totals are summed",

@@ -144,6 +144,12 @@ func reseedTable() []row {
 	}
 }
 
+func namesTable() []row {
+	return []row{
+		{"names_lookups_total", "Names that were looked for in the address books.", "result", "found=Found unknown=Unknown failed=Failed"},
+	}
+}
+
 func controlTable() []row {
 	return []row{
 		{"control_active_requests", "Requests at the control socket that are being answered.", "", "Active"},

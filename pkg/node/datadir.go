@@ -21,6 +21,7 @@ import (
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/sealed"
 	"i2ptoolkit/pkg/transport/ntcp2link"
+	"i2ptoolkit/pkg/words"
 )
 
 // The files of a data directory that say who the router is. The keys are secret
@@ -33,8 +34,8 @@ const (
 	portFile       = "port"
 )
 
-// stateFiles are all, and what was learnt about peers.
-var stateFiles = []string{routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile}
+// stateFiles are all, what was learnt about peers, and the address books that the owner writes.
+var stateFiles = []string{routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile, privateBookFile, localBookFile}
 
 // lockFile is locked by the router whose directory it is.
 const lockFile = "router.lock"
@@ -96,7 +97,13 @@ func (d dataDir) keep(name string, b []byte) error {
 	switch {
 	case d.root == "":
 		return nil
-	case d.box == nil:
+	case len(b) > maxStateFile:
+		return fmt.Errorf("%s would have %s, and %s is the most", d.path(name), words.Bytes(len(b)), words.Bytes(maxStateFile))
+	}
+	if err := os.MkdirAll(filepath.Dir(d.path(name)), 0o700); err != nil {
+		return err
+	}
+	if d.box == nil {
 		return atomicfile.WriteBytes(d.path(name), b)
 	}
 	b, err := d.box.Seal(b)

@@ -10,7 +10,7 @@ import (
 func (n *Node) newMetrics(started time.Time) *metrics.Registry {
 	return metrics.New(metrics.Sources{
 		Lost: n.transport.Lost, Drivers: n.transport.Drivers, Router: n.router.Numbers,
-		Destinations: n.Hall.Destinations.Stats, Reseed: n.joiner.Stats, Events: n.events.Stats,
+		Destinations: n.Hall.Destinations.Stats, Reseed: n.joiner.Stats, Names: n.names.Stats, Events: n.events.Stats,
 		Log: n.lines.Lines, Files: n.keeper.counts, Control: n.door.stats, Reloads: n.reloader.Stats,
 		Node: func() metrics.Node { return metrics.Node{State: n.State(), Started: started} },
 	})

@@ -18,6 +18,7 @@ import (
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/metrics"
+	"i2ptoolkit/pkg/naming"
 	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/presence"
@@ -60,6 +61,7 @@ type Config struct {
 // all the rest.
 type Node struct {
 	api
+	names     *naming.Names
 	cfg       Config
 	hash      i2p.Hash
 	dir       dataDir
@@ -124,6 +126,7 @@ func makeNode(cfg Config, dir dataDir) (*Node, error) {
 		return nil, err
 	}
 	n.hash = keys.Identity.Hash()
+	n.names = newNames(n.dir, n.log, cfg.Now)
 	if n.keeper, err = newKeeper(n.dir, n.hash, n.log, cfg.Now); err != nil {
 		return nil, err
 	}

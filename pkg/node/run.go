@@ -13,11 +13,11 @@ import (
 // every peer is told.
 func (n *Node) Run(ctx context.Context) error {
 	defer n.unlock()
-	answer, err := n.door.open(&n.api, n.log)
+	answer, err := n.door.open(&n.api, n.names, n.log)
 	if err != nil {
 		return err
 	}
-	if err := n.dir.clear(); err != nil {
+	if err := errors.Join(n.dir.clear(), n.names.Clear()); err != nil {
 		n.log.Warn("half-written files not removed", "error", err)
 	}
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -88,9 +88,11 @@ func (d *dataDir) sealFile(name string, b []byte) error {
 		return d.keep(name, b)
 	case err != nil:
 		return err
-	case bytes.Equal(there, b) || name != routerKeysFile && name != ntcp2KeysFile:
+	case bytes.Equal(there, b), len(bytes.Trim(b, "\x00")) == 0: // overwritten, and not removed when a router was killed
 		return nil
-	case len(bytes.Trim(b, "\x00")) == 0: // overwritten, and not removed when a router was killed
+	case name == privateBookFile, name == localBookFile: // its owner has put it there since
+		return d.keep(name, b)
+	case name != routerKeysFile && name != ntcp2KeysFile:
 		return nil
 	}
 	return fmt.Errorf("%s and %s differ: remove the one that is not the router's", d.path(name), d.path(name)+sealedSuffix)

@@ -11,6 +11,7 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/naming"
 	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/sign"
 )
@@ -19,6 +20,8 @@ import (
 type Node struct {
 	// Records are what the netDb holds.
 	Records []control.Record
+	// Names are its address books; nil: they are empty.
+	Names *naming.Names
 	// NoTunnels makes Wait, Dial and Lookup wait for ever.
 	NoTunnels bool
 	// Hasty makes it give up at once what it otherwise waits for: that somebody listens at a
@@ -263,7 +266,7 @@ func (n *Node) OpenDestination(ctx context.Context, cfg server.DestinationConfig
 
 // Serve runs the node behind a control socket until ctx ends or it is stopped.
 func (n *Node) Serve(ctx context.Context, path string) (wait func() error, err error) {
-	srv, err := server.New(server.Config{Path: path, Node: n})
+	srv, err := server.New(server.Config{Path: path, Node: n, Names: n.Names})
 	if err != nil {
 		return nil, err
 	}

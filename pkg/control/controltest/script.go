@@ -11,18 +11,19 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/naming"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
 // Script is a testscript command that runs a fake router until the script's end:
 //
-//	fake-router [-no-tunnels] [-hasty] [-hang-up] SOCKET [FILE…]
+//	fake-router [-no-tunnels] [-hasty] [-hang-up] [-names DIR] SOCKET [FILE…]
 //
-// The netDb holds the RouterInfos and LeaseSet2s in the files; the router has been served by
+// Its address books are those of a directory. The netDb holds the RouterInfos and LeaseSet2s in the files; the router has been served by
 // those of files without "unproven" in their names.
 func Script(ts *testscript.TestScript, neg bool, args []string) {
 	node := &Node{}
-	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
+	for ; len(args) > 0 && strings.HasPrefix(args[0], "-"); args = args[1:] {
 		switch args[0] {
 		case "-no-tunnels":
 			node.NoTunnels = true
@@ -30,13 +31,16 @@ func Script(ts *testscript.TestScript, neg bool, args []string) {
 			node.Hasty = true
 		case "-hang-up":
 			node.HangUp = true
+		case "-names":
+			if args = args[1:]; len(args) > 0 {
+				node.Names = naming.New(naming.Config{Dir: ts.MkAbs(args[0])})
+			}
 		default:
 			ts.Fatalf("fake-router: unknown flag %s", args[0])
 		}
-		args = args[1:]
 	}
 	if neg || len(args) < 1 {
-		ts.Fatalf("usage: fake-router [-no-tunnels] [-hasty] [-hang-up] SOCKET [FILE…]")
+		ts.Fatalf("usage: fake-router [-no-tunnels] [-hasty] [-hang-up] [-names DIR] SOCKET [FILE…]")
 	}
 	for _, name := range args[1:] {
 		b, err := os.ReadFile(ts.MkAbs(name))

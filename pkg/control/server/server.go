@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/naming"
 )
 
 // Limits bound what the socket's users can make the router hold. Zero fields take the
@@ -46,13 +47,15 @@ func (l Limits) withDefaults() Limits {
 type Config struct {
 	Path   string // of the Unix socket
 	Node   Node
-	Log    *slog.Logger // nil: no log
+	Names  *naming.Names // nil: there are none
+	Log    *slog.Logger  // nil: no log
 	Limits Limits
 }
 
 // Server answers the control API on one Unix socket.
 type Server struct {
 	node     Node
+	names    *naming.Names
 	log      *slog.Logger
 	limits   Limits
 	socket   *socket
@@ -68,7 +71,10 @@ type Server struct {
 // by a router that was killed is replaced; that of a living router is an error. Run must
 // be called after New: it is what gives the socket up again.
 func New(cfg Config) (*Server, error) {
-	s := &Server{node: cfg.Node, log: cfg.Log, limits: cfg.Limits.withDefaults()}
+	s := &Server{node: cfg.Node, names: cfg.Names, log: cfg.Log, limits: cfg.Limits.withDefaults()}
+	if s.names == nil {
+		s.names = naming.New(naming.Config{})
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

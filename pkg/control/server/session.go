@@ -206,7 +206,7 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	stop := context.AfterFunc(sess.ctx, cancel)
 	defer stop()
-	to, err := resolve(ctx, sess.local, req.Destination)
+	to, err := s.resolve(ctx, sess.local, req.Destination)
 	if err != nil {
 		writeError(w, err)
 		return
@@ -272,20 +272,4 @@ func (s *Server) upgrade(r *http.Request, req any) (*session, error) {
 		return nil, control.Errorf(control.NotFound, "there is no such session")
 	}
 	return sess, nil
-}
-
-func resolve(ctx context.Context, c Destination, name string) (i2p.Destination, error) {
-	n, err := i2p.ParseName(name)
-	if err != nil {
-		return i2p.Destination{}, control.Errorf(control.BadData, "%v", err)
-	}
-	switch n.Kind {
-	case i2p.NameDestination:
-		return n.Destination, nil
-	case i2p.NameAddress, i2p.NameHash:
-		return c.Resolve(ctx, n.Hash)
-	case i2p.NameBlinded:
-		return c.ResolveBlinded(ctx, n.Blinded)
-	}
-	return i2p.Destination{}, control.Errorf(control.NotFound, "there is no address book to find %s in", n)
 }
