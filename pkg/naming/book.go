@@ -28,12 +28,11 @@ type book struct {
 
 // index says where the lines of a text are.
 type index struct {
-	stamp stamp // of the text
-	size  int64
-	names table // by name
-	dests table // by hash of the destination; nil until somebody asks for it
-	gone  table // removals: by name, and of all of a destination by that
-	bad   int   // lines that are none
+	stamp stamp  // of the text
+	names table  // by name
+	dests *table // by hash of the destination; nil until somebody asks for it
+	gone  table  // removals: by name, and of all of a destination by that
+	bad   int    // lines that are none
 }
 
 // table finds offsets by 64 bits of a keyed hash. Others with the same hash are told apart by
@@ -117,40 +116,62 @@ func cut(text []byte) (name, dest, rest []byte, ok bool) {
 	return name, bytes.TrimSpace(dest), rest, len(dest) > 0
 }
 
-// current is the index of the text as it is now.
-func (b *book) current() (*index, error) {
+// current makes the index that of the text as it is now, and says which text that is.
+func (b *book) current() (stamp, error) {
 	now, err := b.store.stamp()
-	if err != nil {
-		return nil, err
-	}
-	if ix := b.indexed(now); ix != nil {
-		return ix, nil
+	if err != nil || b.indexed(now) {
+		return now, err
 	}
 	b.reading.take()
 	defer b.reading.give()
-	if now, err = b.store.stamp(); err != nil { // another may have read it meanwhile
-		return nil, err
-	}
-	if ix := b.indexed(now); ix != nil {
-		return ix, nil
+	now, err = b.store.stamp() // another may have read it meanwhile
+	if err != nil || b.indexed(now) {
+		return now, err
 	}
 	ix, err := b.read(now)
 	if err != nil {
-		return nil, err
+		return stamp{}, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.index = ix
-	return ix, nil
+	return now, nil
 }
 
-func (b *book) indexed(now stamp) *index {
+func (b *book) indexed(now stamp) bool {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	if b.index != nil && b.index.stamp.is(now) {
-		return b.index
+	return b.index != nil && b.index.stamp.is(now)
+}
+
+// forget has the text read again by who needs it next.
+func (b *book) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.index = nil
+}
+
+// at are the offsets of what a key is found by in one of the tables.
+func (b *book) at(of func(*index) *table, key string) []int64 {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if b.index == nil {
+		return nil
 	}
-	return nil
+	return of(b.index).at(b.hash([]byte(key)))
+}
+
+func byName(ix *index) *table    { return &ix.names }
+func byRemoval(ix *index) *table { return &ix.gone }
+
+// len is how many names there are.
+func (b *book) len() int {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if b.index == nil {
+		return 0
+	}
+	return len(b.index.names.first)
 }
 
 // read makes an index of the whole text.
@@ -161,7 +182,6 @@ func (b *book) read(now stamp) (*index, error) {
 		return nil, err
 	}
 	defer t.Close()
-	ix.size = t.Size()
 	return ix, lines(t, 0, func(at int64, text []byte) bool {
 		b.enter(ix, at, text)
 		return true
@@ -175,6 +195,9 @@ func (b *book) enter(ix *index, at int64, text []byte) {
 	switch {
 	case ok && i2p.CheckHost(string(name)) == nil:
 		ix.names.add(b.hash(name), at)
+		if ix.dests != nil {
+			b.enterDest(ix.dests, at, text)
+		}
 	case ok || len(rest) == 0 && len(bytes.TrimSpace(text)) > 0:
 		ix.bad++
 	case bytes.HasPrefix(rest, []byte("#!")):
@@ -226,13 +249,11 @@ var errMoved = errors.New("it changes all the time")
 // find gives the lines of a name, in the order of the text.
 func (b *book) find(name string) (found []line, err error) {
 	for range 3 { // somebody may write just now
-		ix, err := b.current()
+		was, err := b.current()
 		if err != nil {
 			return nil, err
 		}
-		b.mu.RLock()
-		at := ix.names.at(b.hash([]byte(name)))
-		b.mu.RUnlock()
+		at := b.at(byName, name)
 		if len(at) == 0 {
 			return nil, nil
 		}
@@ -248,7 +269,7 @@ func (b *book) find(name string) (found []line, err error) {
 		if len(found) > 0 {
 			return found, nil
 		}
-		if now, err := b.store.stamp(); err == nil && now.is(ix.stamp) {
+		if now, err := b.store.stamp(); err == nil && now.is(was) {
 			return nil, nil // of another name with the same hash
 		}
 	}

@@ -61,6 +61,8 @@ type Names struct {
 	books   []*book
 	writing semaphore // held by who changes a book, from what it reads to what it writes
 	counts  counts
+
+	maxNames int // of a book
 }
 
 // New makes Names. Nothing is read before it is asked for.
@@ -71,7 +73,7 @@ func New(cfg Config) *Names {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	n := &Names{cfg: cfg, writing: newSemaphore()}
+	n := &Names{cfg: cfg, writing: newSemaphore(), maxNames: maxNames}
 	seed := maphash.MakeSeed()
 	for _, name := range Books() {
 		n.books = append(n.books, &book{name: name, seed: seed, store: cfg.store(name), reading: newSemaphore()})

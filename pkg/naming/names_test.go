@@ -178,12 +178,32 @@ func BenchmarkMillion(b *testing.B) {
 	}
 	perName := float64(heap()-before) / count
 	b.Run("lookup", func(b *testing.B) {
-		b.ReportMetric(perName, "held-B/name")
 		i := 0
 		for b.Loop() {
 			i = (i + 7919) % count
 			if _, err := n.Lookup(fmt.Sprintf("host-%d.i2p", i)); err != nil {
 				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(perName, "held-B/name")
+	})
+	b.Run("reverse", func(b *testing.B) {
+		for b.Loop() {
+			n := New(Config{Dir: dir})
+			if _, err := n.Reverse(i2p.Hash{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("import", func(b *testing.B) {
+		for b.Loop() {
+			f, err := os.Open(filepath.Join(dir, FileName(Subscribed)))
+			if err != nil {
+				b.Fatal(err)
+			}
+			r, err := New(Config{Dir: b.TempDir()}).Import(context.Background(), Subscribed, f, false)
+			if f.Close(); err != nil || r.Added != count {
+				b.Fatal(r, err)
 			}
 		}
 	})
