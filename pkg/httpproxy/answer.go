@@ -14,13 +14,15 @@ func (s *session) answer(ctx context.Context) bool {
 	c := &p.counts
 	connect := r.is("CONNECT")
 	switch {
+	case s.inside != nil:
+		return s.answerInside(ctx)
 	case !p.accounts.admit(r):
 		c.unauthorized.Add(1)
 		return s.refuse(faultAccount)
 	case p.cfg.ConnectOnly && !connect:
 		c.method.Add(1)
 		return s.refuse(faultOnly)
-	case r.is("TRACE"), r.is("TRACK"), r.is("PRI"): // the first two would show a page's scripts what is hidden from them
+	case r.echoes():
 		c.method.Add(1)
 		return s.refuse(faultMethod)
 	}
@@ -47,6 +49,11 @@ func (s *session) answer(ctx context.Context) bool {
 	if connect {
 		return s.connect(ctx)
 	}
+	return s.fetch(ctx)
+}
+
+// fetch answers a request with what its site says.
+func (s *session) fetch(ctx context.Context) bool {
 	if s.to.kind == eepsite {
 		if done, keep := s.help(); done {
 			return keep

@@ -27,7 +27,7 @@ func (s *session) connect(ctx context.Context) bool {
 	} else {
 		var host string
 		if host, f = p.known(s.to.host); f == nil {
-			up, f = s.dial(ctx, host, port, "")
+			up, f = s.dial(ctx, host, port, s.to.authority())
 		}
 	}
 	if f != nil {
@@ -38,6 +38,9 @@ func (s *session) connect(ctx context.Context) bool {
 	}
 	p.counts.connects.Add(1)
 	s.out = append(s.out[:0], "HTTP/1.1 200 Connection established\r\n\r\n"...)
+	if s.write() == nil && s.speaksHTTP(up) {
+		return s.step(up)
+	}
 	s.carry(up)
 	return false
 }

@@ -13,15 +13,15 @@ type step byte
 const (
 	stepNone step = iota
 	stepName
+	stepTunnels // ours, through which the rest is done
 	stepLeaseSet
-	stepTunnels
 	stepConnect
 	stepAnswer
 )
 
 // String names the step as the page does that says which one failed.
 func (s step) String() string {
-	return [...]string{"request", "name", "lease set", "tunnels", "connect", "answer"}[s]
+	return [...]string{"request", "name", "tunnels", "lease set", "connect", "answer"}[s]
 }
 
 // fault is why a request is not answered as it was meant, in words for whoever made it.

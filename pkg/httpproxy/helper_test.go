@@ -283,7 +283,7 @@ func TestEscaped(t *testing.T) {
 		t.Error(resp.Status)
 	}
 	c = w.client()
-	if resp, body := c.get("http://proxy.i2p/", "Accept: text/html"); resp.StatusCode != 200 || !strings.Contains(body, "Helpers Asked") {
+	if resp, body := c.get("http://proxy.i2p/", "Accept: text/html"); resp.StatusCode != 200 || !strings.Contains(body, "Helpers: Asked") {
 		t.Errorf("%s: %s", resp.Status, body)
 	} else {
 		checkPage(t, resp, body)

@@ -66,6 +66,10 @@ func minor(version []byte) (byte, bool) {
 // is compares the method.
 func (r *request) is(method string) bool { return string(r.method) == method }
 
+// echoes tells the methods whose responses would show a page's scripts what is hidden from them,
+// and the one that is none, of HTTP/2.
+func (r *request) echoes() bool { return r.is("TRACE") || r.is("TRACK") || r.is("PRI") }
+
 // repeatable tells whether the request may be sent again without being asked (RFC 9110
 // section 9.2.2).
 func (r *request) repeatable() bool {

@@ -134,11 +134,11 @@ func (s *session) status() bool {
 	var list func(prefix string, v reflect.Value)
 	list = func(prefix string, v reflect.Value) {
 		for i := range v.NumField() {
-			name := prefix + v.Type().Field(i).Name
+			name := apart(v.Type().Field(i).Name)
 			if f := v.Field(i); f.Kind() == reflect.Struct {
-				list(name+" ", f)
+				list(name+": ", f)
 			} else {
-				rows = append(rows, row{name, f.Interface()})
+				rows = append(rows, row{prefix + name, f.Interface()})
 			}
 		}
 	}
@@ -151,4 +151,17 @@ func (s *session) status() bool {
 		Rows       []row
 	}{len(s.p.out.all), rows}
 	return s.show(http.StatusOK, "", "status", data, strings.TrimSuffix(text.String(), "\n"))
+}
+
+// apart writes the name of a field as words.
+func apart(name string) string {
+	var b strings.Builder
+	for i, c := range []byte(name) {
+		if c >= 'A' && c <= 'Z' && i > 0 {
+			b.WriteByte(' ')
+			c |= 0x20
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
 }

@@ -30,6 +30,7 @@ type session struct {
 	got  body // the response's
 
 	attend attendance
+	inside *target // of CONNECT, where the client speaks HTTP through it
 
 	mu     sync.Mutex // what another goroutine breaks off
 	up     *stream
