@@ -215,7 +215,7 @@ func (c *Client) Run(ctx context.Context) error {
 		if c.leaves(c.cfg.Now()) {
 			break
 		}
-		timer.Reset(wait)
+		timer.Reset(deadline.Rest(wait))
 		select {
 		case <-ctx.Done():
 		case <-c.in.Ready():

@@ -17,7 +17,7 @@
 //		box.Take()
 //		now := clock()
 //		box.Each(handle)
-//		timer.Reset(tick(now))
+//		timer.Reset(deadline.Rest(tick(now)))
 //	}
 package mailbox
 

@@ -29,6 +29,7 @@ import (
 	"sync"
 	"time"
 
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -182,7 +183,7 @@ func (r *Router) Ready() <-chan struct{} { return r.parties.ready }
 // Run works until ctx ends.
 func (r *Router) Run(ctx context.Context) error {
 	defer r.end()
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(deadline.Rest(0))
 	defer timer.Stop()
 	for {
 		select {
@@ -191,7 +192,7 @@ func (r *Router) Run(ctx context.Context) error {
 		case <-r.in.Ready():
 		case <-timer.C:
 		}
-		timer.Reset(r.turnNow())
+		timer.Reset(deadline.Rest(r.turnNow()))
 	}
 }
 

@@ -177,7 +177,7 @@ func (n *Net) Run(ctx context.Context) error {
 			continue
 		}
 		if next >= 0 {
-			timer.Reset(next)
+			timer.Reset(max(next, 1)) // see deadline.Rest
 		} else {
 			timer.Stop()
 		}

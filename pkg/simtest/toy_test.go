@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -221,7 +222,7 @@ func (l *toyLink) Abort() {
 
 func (l *toyLink) Run(s *transport.Session) {
 	defer l.Abort()
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(deadline.Rest(0))
 	defer timer.Stop()
 	var batch []i2np.Message
 	for {
@@ -229,9 +230,9 @@ func (l *toyLink) Run(s *transport.Session) {
 		work := s.Take(batch, 16<<10)
 		l.write(s, work)
 		if batch = work.Messages; work.Idle() {
-			timer.Reset(time.Until(work.Due))
+			timer.Reset(deadline.Rest(time.Until(work.Due)))
 		} else {
-			timer.Reset(0)
+			timer.Reset(deadline.Rest(0))
 		}
 		select {
 		case b := <-l.in:

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/mailbox"
@@ -55,7 +56,7 @@ func (o *owner) run(ctx context.Context) {
 		if at := o.Deadline(); !at.IsZero() {
 			wait = time.Until(at)
 		}
-		timer.Reset(wait)
+		timer.Reset(deadline.Rest(wait))
 		select {
 		case <-ctx.Done():
 			o.Shutdown(time.Now())

@@ -48,7 +48,7 @@ type writer struct {
 func (l *link) write(first []byte) {
 	defer l.conn.Close()
 	w := writer{
-		link: l, first: first, progress: newProgress(l.conn), timer: time.NewTimer(0), fires: time.Now(), target: batchTarget,
+		link: l, first: first, progress: newProgress(l.conn), timer: time.NewTimer(deadline.Rest(0)), fires: time.Now(), target: batchTarget,
 	}
 	defer w.timer.Stop()
 	for {
@@ -132,7 +132,7 @@ func (w *writer) sleep(now, due time.Time) {
 		due = deadline.Earliest(due, w.progress.next)
 	}
 	if due.Before(w.fires) || !now.Before(w.fires) {
-		w.timer.Reset(due.Sub(now))
+		w.timer.Reset(deadline.Rest(due.Sub(now)))
 		w.fires = due
 	}
 	select {
