@@ -147,6 +147,7 @@ func reseedTable() []row {
 func namesTable() []row {
 	return []row{
 		{"names_lookups_total", "Names that were looked for in the address books.", "result", "found=Found unknown=Unknown failed=Failed"},
+		{"names_feeds_total", "Answers of the servers of feeds.", "result", "read=FeedsRead unchanged=FeedsUnchanged failed=FeedsFailed"},
 		{"names_lines_total", "Lines of files and feeds that changed the address books.", "result", "added=Added changed=Changed updated=Updated removed=Removed"},
 		{"names_refused_lines_total", "Lines of files and feeds that were of no effect.", "reason",
 			"conflict=Conflicts replayed=Replayed forged=Forged unsigned=Unsigned invalid=Invalid expired=Expired full=Full"},

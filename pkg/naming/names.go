@@ -13,13 +13,12 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"io/fs"
 	"log/slog"
 	"slices"
 	"strings"
 	"time"
 
-	"i2ptoolkit/pkg/atomicfile"
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
 )
 
@@ -44,8 +43,12 @@ var (
 type Config struct {
 	Dir  string // where the books are; empty: in memory, and gone with the process
 	Seal *Seal  // nil: the books are files in clear
-	Now  func() time.Time
-	Log  *slog.Logger
+	// Fetch gets feeds, over I2P (Fetcher); nil: there is no way to.
+	Fetch func(context.Context, Request) (Response, error)
+	Jumps []Jump // nil: those that most know
+	Now   func() time.Time
+	Rand  *draw.Source // nil is crypto/rand
+	Log   *slog.Logger
 }
 
 // Seal encrypts the books that are the owner's, where the router's state is encrypted. They
@@ -62,7 +65,9 @@ type Names struct {
 	writing semaphore // held by who changes a book, from what it reads to what it writes
 	counts  counts
 
-	maxNames int // of a book
+	updating semaphore        // held by who asks for feeds
+	inMemory map[string]store // the files beside the books, where there is no directory
+	maxNames int              // of a book
 }
 
 // New makes Names. Nothing is read before it is asked for.
@@ -70,10 +75,14 @@ func New(cfg Config) *Names {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Rand == nil {
+		cfg.Rand = draw.From(nil)
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	n := &Names{cfg: cfg, writing: newSemaphore(), maxNames: maxNames}
+	n := &Names{cfg: cfg, writing: newSemaphore(), updating: newSemaphore(), maxNames: maxNames,
+		inMemory: map[string]store{feedsFile: &memory{}, stateFile: &memory{}}}
 	seed := maphash.MakeSeed()
 	for _, name := range Books() {
 		n.books = append(n.books, &book{name: name, seed: seed, store: cfg.store(name), reading: newSemaphore()})
@@ -120,14 +129,25 @@ func (n *Names) Lookup(name string) (i2p.Destination, error) {
 
 // Find is Lookup, and says which book has the name. A name may be written in upper case.
 func (n *Names) Find(name string) (Entry, error) {
-	name = strings.ToLower(name)
+	e, err := n.find(strings.ToLower(name))
+	switch {
+	case err == nil:
+		n.counts.found.Add(1)
+	case errors.Is(err, ErrUnknown):
+		n.counts.unknown.Add(1)
+	default:
+		n.counts.failed.Add(1)
+	}
+	return e, err
+}
+
+func (n *Names) find(name string) (Entry, error) {
 	if err := i2p.CheckHost(name); err != nil {
 		return Entry{}, err
 	}
 	for _, b := range n.books {
 		lines, err := b.find(name)
 		if err != nil {
-			n.counts.failed.Add(1)
 			return Entry{}, fmt.Errorf("the %s address book: %w", b.name, err)
 		}
 		if len(lines) == 0 {
@@ -135,13 +155,10 @@ func (n *Names) Find(name string) (Entry, error) {
 		}
 		dest, err := lines[0].destination()
 		if err != nil {
-			n.counts.failed.Add(1)
 			return Entry{}, fmt.Errorf("%s in the %s address book: %w", name, b.name, err)
 		}
-		n.counts.found.Add(1)
 		return Entry{Book: b.name, Name: name, Destination: dest}, nil
 	}
-	n.counts.unknown.Add(1)
 	return Entry{}, fmt.Errorf("%s: %w", name, ErrUnknown)
 }
 
@@ -174,21 +191,6 @@ func (n *Names) Load() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// Clear removes what was half-written when a process was killed.
-func (n *Names) Clear() error {
-	if n.cfg.Dir == "" {
-		return nil
-	}
-	var files []string
-	for _, b := range n.books {
-		files = append(files, FileName(b.name))
-	}
-	if err := atomicfile.Clear(n.cfg.Dir, files...); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }
 
 // semaphore is held across files being read and written, where a mutex would be in the way of

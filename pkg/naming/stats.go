@@ -19,11 +19,16 @@ type Stats struct {
 	Invalid   uint64
 	Expired   uint64
 	Full      uint64
+
+	FeedsRead      uint64
+	FeedsUnchanged uint64
+	FeedsFailed    uint64
 }
 
 type counts struct {
-	found, unknown, failed atomic.Uint64
-	lines                  [outcomes]atomic.Uint64
+	found, unknown, failed                 atomic.Uint64
+	feedsRead, feedsUnchanged, feedsFailed atomic.Uint64
+	lines                                  [outcomes]atomic.Uint64
 }
 
 // imported counts what a report tells.
@@ -43,5 +48,6 @@ func (n *Names) Stats() Stats {
 		Found: n.counts.found.Load(), Unknown: n.counts.unknown.Load(), Failed: n.counts.failed.Load(),
 		Added: of(added), Changed: of(changed), Updated: of(updated), Removed: of(removed), Conflicts: of(conflict), Replayed: of(replayed),
 		Forged: of(forged), Unsigned: of(unsigned), Invalid: of(invalid), Expired: of(expired), Full: of(full),
+		FeedsRead: n.counts.feedsRead.Load(), FeedsUnchanged: n.counts.feedsUnchanged.Load(), FeedsFailed: n.counts.feedsFailed.Load(),
 	}
 }

@@ -2,12 +2,11 @@ package node
 
 import (
 	"bytes"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
+	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/sign"
 )
@@ -16,7 +15,6 @@ import (
 // one that its owner puts there later replaces what is sealed.
 func TestSealedNames(t *testing.T) {
 	d := dataDir{root: t.TempDir()}
-	log := slog.New(slog.DiscardHandler)
 	keys, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +29,7 @@ func TestSealedNames(t *testing.T) {
 	}
 	for _, name := range []string{"one.i2p", "two.i2p"} {
 		put(name)
-		names := newNames(unlocked(t, d), log, time.Now)
+		names := newNames(unlocked(t, d), env.Env{}.Complete(), nil)
 		if _, err := names.Lookup(name); err != nil {
 			t.Error(err)
 		}

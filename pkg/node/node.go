@@ -126,7 +126,6 @@ func makeNode(cfg Config, dir dataDir) (*Node, error) {
 		return nil, err
 	}
 	n.hash = keys.Identity.Hash()
-	n.names = newNames(n.dir, n.log, cfg.Now)
 	if n.keeper, err = newKeeper(n.dir, n.hash, n.log, cfg.Now); err != nil {
 		return nil, err
 	}
@@ -147,6 +146,7 @@ func makeNode(cfg Config, dir dataDir) (*Node, error) {
 	if err := n.newJoiner(env.Part("reseed"), policies); err != nil {
 		return nil, err
 	}
+	n.names = newNames(n.dir, env.Part("names"), n.fetchFeed)
 	n.reloader = n.newReloader(policies)
 	n.newAPI()
 	return n, nil

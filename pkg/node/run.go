@@ -37,6 +37,7 @@ func (n *Node) Run(ctx context.Context) error {
 	parts.run("start", n.start)
 	parts.run("congestion", n.announcer.watch)
 	parts.run("reseed", n.onceLoaded(n.joiner.Run))
+	parts.run("names", n.names.Run)
 	parts.run("what is lacking", n.onceLoaded(n.tellLacks))
 	err = n.tellReady(ctx, work)
 	gracefully := err == nil && n.await(ctx, work)
