@@ -2,59 +2,88 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
-	"net"
-	"os"
 
-	"i2ptoolkit/pkg/cli"
-	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/client"
 )
 
-// carry copies stdin to the stream and the stream to stdout until both directions have
-// ended, and returns how the stream ended. The end of stdin is held back as h says. Its
-// reading of stdin may outlive it.
-func carry(ctx context.Context, stream *client.Stream, h *hold) error {
+// carry copies what l says to the stream, and the stream to l, until both directions have
+// ended, and returns how the stream ended. The end of what l says is held back as h says. Its
+// reading of l may outlive it.
+func carry(ctx context.Context, stream *client.Stream, l local, h *hold) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() { stream.Close() })
 	defer stop()
-	input := make(chan error, 1)
-	go func() {
-		_, err := io.Copy(onlyWriter{stream}, os.Stdin)
-		if err == nil {
-			h.wait(ctx)
-			err = stream.CloseWrite()
-		}
-		input <- err
-	}()
-	_, outErr := io.Copy(io.MultiWriter(h, os.Stdout), stream)
+	go feed(ctx, stream, l, h, cancel)
+
+	out := &blamed{Writer: l.out}
+	_, err := io.Copy(io.MultiWriter(h, out), stream)
 	h.ended()
-	if outErr != nil && ctx.Err() == nil {
-		if op := new(net.OpError); errors.As(outErr, &op) { // the router's doing: it knows why
-			if _, err := stream.Result(ctx); err != nil {
-				return err
-			}
+	switch {
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	case out.err != nil: // it is full or gone: the peer must not believe that we have it all
+		stream.Close()
+		err = out.err
+	case err != nil: // the router's doing: it knows why
+		if _, why := stream.Result(ctx); why != nil {
+			err = why
 		}
-		stream.Close() // stdout is full or gone: the peer must not believe that we have it all
-		return outErr
+		stream.Close()
+	default:
+		err = stream.PeerEnded(ctx)
 	}
-	os.Stdout.Close() // whoever reads it may be waiting for its end before it ends our stdin
-	if cli.IsTerminal(os.Stdin) {
-		stream.CloseWrite() // nobody wants to type into a stream that said goodbye
-	}
-	_, err := stream.Result(ctx)
-	if err == nil || ctx.Err() != nil {
+	if err != nil {
+		l.abort()
 		return err
 	}
-	select {
-	case inErr := <-input:
-		if inErr != nil && !errors.Is(err, &control.Error{Code: control.Reset}) {
-			return errors.Join(inErr, err)
+	l.closeWrite()
+	if l.terminal {
+		stream.CloseWrite() // nobody wants to type into a stream that said goodbye
+	}
+	if _, err = stream.Result(ctx); err != nil {
+		l.abort()
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
 		}
-	default:
 	}
 	return err
 }
 
-// onlyWriter hides ReadFrom, so that io.Copy reads stdin as it comes.
+// feed writes what l says to the stream. Where l fails, so does the whole.
+func feed(ctx context.Context, stream *client.Stream, l local, h *hold, fail context.CancelCauseFunc) {
+	in := &blamed{Reader: l.in}
+	_, err := io.Copy(onlyWriter{stream}, in)
+	switch {
+	case in.err != nil:
+		fail(in.err)
+	case err == nil: // what is wrong with the stream, its reader is told
+		h.wait(ctx)
+		stream.CloseWrite()
+	}
+}
+
+// onlyWriter hides ReadFrom, so that io.Copy reads as it comes.
 type onlyWriter struct{ io.Writer }
+
+// blamed notes what went wrong on its side of a copy.
+type blamed struct {
+	io.Reader
+	io.Writer
+	err error
+}
+
+func (b *blamed) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != io.EOF {
+		b.err = err
+	}
+	return n, err
+}
+
+func (b *blamed) Write(p []byte) (int, error) {
+	n, err := b.Writer.Write(p)
+	b.err = err
+	return n, err
+}

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/control/client"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/processors"
 )
@@ -19,44 +21,182 @@ func connectCommand() *cli.Command {
 		Name:      "connect",
 		Usage:     "connect stdin and stdout to a destination",
 		ArgsUsage: "DEST[:PORT] | DEST PORT",
-		Description: "DEST is a b32 address, with or without .b32.i2p, a destination in base64, or a link. As ssh's ProxyCommand: i2p-tunnel connect %h %p.\n" +
+		Description: "DEST is a name, a b32 address, with or without .b32.i2p, a destination in base64, or a link. As ssh's ProxyCommand: i2p-tunnel connect %h %p.\n" +
 			"It ends when both directions have ended; stdin that is a terminal ends with the peer.\n" +
 			"Some peers, i2pd's server tunnels among them, end both directions once they learn of stdin's end, and their\n" +
 			"answer is lost: for those it is held back until they have ended, or have been silent for 30 seconds. Peers\n" +
 			"that are known to answer after it are told at once.\n" +
-			"An address that nobody knows is asked for during ten seconds: it may have been opened just now.",
+			"An address that nobody knows is asked for during ten seconds: it may have been opened just now.\n" +
+			"Started by inetd or systemd for a connection, it connects that one; with systemd's socket activation it\n" +
+			"connects each that comes, see SUPER-SERVERS.",
 		Flags: tunnelFlags(cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "give up with status 5 when there is no stream after `DURATION`"},
-			cli.Seconds(0, cli.Forever, cli.DurationFlag{Name: "q", Usage: "hold the end of stdin back until the peer has ended, but for `SECONDS` at most; 0: not at all", DefaultText: "as the peer needs it"})),
+			cli.Seconds(0, cli.Forever, cli.DurationFlag{Name: "q", Usage: "hold the end of stdin back until the peer has ended, but for `SECONDS` at most; 0: not at all", DefaultText: "as the peer needs it"}),
+			commandFlag(), idleFlag(),
+			&cli.BoolFlag{Name: "reconnect", Usage: "try again when there is no router or no stream, for as long as stdin lasts; also when the stream breaks that has carried nothing yet"},
+			cli.Duration(0, cli.Forever, cli.DurationFlag{Name: "exit-idle", Usage: "with socket activation: end when there was no connection for `DURATION`", DefaultText: "never"}),
+		),
 		Action: func(c *cli.Context) error {
 			req, name, err := target(c)
 			if err != nil {
 				return err
 			}
-			defer processors.Follow()()
-			ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
-			defer cancel()
-			// Nobody needs to find who only connects: the peer gets the lease
-			// set along with the stream.
-			session, err := openSession(c, ctx, control.Open{Options: map[string]string{"i2cp.dontPublishLeaseSet": "true"}})
+			sockets, err := activated()
 			if err != nil {
 				return err
 			}
-			defer session.Close()
-			stream, err := session.Connect(ctx, req)
+			defer sockets.close()
+			if c.IsSet("exit-idle") && len(sockets.listeners) == 0 {
+				return cli.Usagef("connect: --exit-idle is for socket activation, and no socket was passed that listens")
+			}
+			defer processors.Follow()()
+			d := &dialer{c: c, req: req, name: name}
+			defer d.close()
+			if len(sockets.listeners) > 0 {
+				return d.serve(c.Context, sockets.listeners)
+			}
+			if command := c.String("exec"); command != "" {
+				return d.execute(c.Context, command)
+			}
+			end, err := standard()
+			if len(sockets.conns) > 0 {
+				end, err = connection(sockets.conns[0])
+			}
 			if err != nil {
-				return noStream(err, name, req.Port)
+				return err
 			}
-			cancel()
+			if c.Bool("reconnect") {
+				return d.again(c.Context, end)
+			}
+			stream, err := d.dial(c.Context)
+			if err != nil {
+				end.abort()
+				return err
+			}
 			defer stream.Close()
-			cli.Verbosef(c, "connected")
-			h := holdFor(c, stream)
-			err = carry(c.Context, stream, h)
-			// One that is known to answer after our end says nothing because it wants to.
-			if err == nil && h.silent() && !stream.HalfCloses {
-				cli.Notef(c, "the peer ended, and has said nothing")
-			}
+			_, err = d.carry(c.Context, stream, end)
 			return err
 		},
+	}
+}
+
+// dialer opens streams to one destination. They share a session, which is opened again where
+// the router has ended it.
+type dialer struct {
+	c    *cli.Context
+	req  control.Connect
+	name i2p.Name
+
+	mu      sync.Mutex
+	session *client.Session // nil before the first stream
+}
+
+// dial opens a stream, as soon as --timeout allows.
+func (d *dialer) dial(ctx context.Context) (*client.Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.c.Duration("timeout"))
+	defer cancel()
+	session, err := d.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := session.Connect(ctx, d.req)
+	if err != nil {
+		return nil, noStream(err, d.name, d.req.Port)
+	}
+	cli.Verbosef(d.c, "connected")
+	return stream, nil
+}
+
+func (d *dialer) open(ctx context.Context) (*client.Session, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.session != nil {
+		select {
+		case <-d.session.Done():
+		default:
+			return d.session, nil
+		}
+	}
+	// Nobody needs to find who only connects: the peer gets the lease set along with the
+	// stream.
+	asked := idleOptions(d.c)
+	asked["i2cp.dontPublishLeaseSet"] = "true"
+	session, err := openSession(d.c, ctx, control.Open{Options: asked})
+	if err == nil {
+		d.session = session
+	}
+	return session, err
+}
+
+func (d *dialer) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.session != nil {
+		d.session.Close()
+	}
+}
+
+// carry connects what is here to a stream, and reports whether the peer has said anything.
+func (d *dialer) carry(ctx context.Context, stream *client.Stream, end local) (heard bool, err error) {
+	h := holdFor(d.c, stream)
+	err = carry(ctx, stream, end, h)
+	// One that is known to answer after our end says nothing because it wants to.
+	if err == nil && h.silent() && !stream.HalfCloses {
+		cli.Notef(d.c, "the peer ended, and has said nothing")
+	}
+	return !h.silent(), err
+}
+
+// again is carry with a stream that is opened again until it has carried something: from then
+// on nobody but the peers themselves knows what would be lost.
+func (d *dialer) again(ctx context.Context, end local) error {
+	input := newSource(end.in)
+	var b backoff
+	for {
+		heard, err := d.try(ctx, end, input)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if heard || !input.untouched() || !passing(err) {
+			end.abort()
+			return err
+		}
+		cli.Warnf(d.c, "%v: trying again", err)
+		if !input.wait(ctx, b.pause()) {
+			end.abort()
+			return err
+		}
+	}
+}
+
+// try carries by one stream.
+func (d *dialer) try(ctx context.Context, end local, input *source) (heard bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := d.dial(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer stream.Close()
+	end.in, end.abort = input.reader(ctx), func() {}
+	return d.carry(ctx, stream, end)
+}
+
+// execute gives a stream to a command, once there is one.
+func (d *dialer) execute(ctx context.Context, command string) error {
+	var b backoff
+	for {
+		stream, err := d.dial(ctx)
+		if err == nil {
+			defer stream.Close()
+			return execute(ctx, command, stream)
+		}
+		if !d.c.Bool("reconnect") || !passing(err) {
+			return err
+		}
+		cli.Warnf(d.c, "%v: trying again", err)
+		if !pause(ctx, b.pause()) {
+			return err
+		}
 	}
 }
 

@@ -6,60 +6,76 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"sync"
-	"time"
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/client"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/processors"
 )
 
 const (
 	maxKeyFile  = 16 << 10
 	maxCommands = 64 // of -e at once
-	farewell    = time.Minute
 )
 
 func listenCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "listen",
-		Usage: "wait for a stream, and connect stdin and stdout, or a command, to it",
+		Usage: "wait for a stream, and connect stdin and stdout, a command or a server to it",
 		Description: "Its address goes to stderr first; a line \"ready\" follows once peers can find it. Without -k the address\n" +
-			"is a new one each time; one that is in use on the router already is an error. With --keep further\n" +
-			"streams follow: to stdout one after another, and with nothing from stdin, or each to a command of its\n" +
-			"own. The command finds its peer in I2P_PEER. Where it ends with a status other than 0, the peer gets\n" +
-			"what it wrote, and then sees the stream break off.",
+			"is a new one each time; one that is in use on the router already is an error: one key is open once. With\n" +
+			"--keep further streams follow: to stdout one after another, and with nothing from stdin, or each to a\n" +
+			"command, or a connection, of its own. Without it, who comes second is refused. The command finds its peer\n" +
+			"in I2P_PEER. Where it ends with a status other than 0, the peer gets what it wrote, and then sees the\n" +
+			"stream break off; so it does where the server of --to cannot be reached.",
 		Flags: tunnelFlags(cli.DurationFlag{Name: "timeout", Usage: "give up with status 5 when no stream came after `DURATION`", DefaultText: "never"},
 			&cli.StringFlag{Name: "key", Aliases: []string{"k"}, Usage: "private key `FILE` of the address, as i2p-keygen dest makes it"},
 			cli.Int(0, 65535, cli.IntFlag{Name: "port", Usage: "take streams to `PORT`", DefaultText: "0: to any port"}),
 			&cli.BoolFlag{Name: "keep", Usage: "go on after the first stream"},
-			&cli.StringFlag{Name: "exec", Aliases: []string{"e"}, Usage: "give the stream to the shell `COMMAND` as its stdin and stdout"},
+			commandFlag(),
+			cli.Checked(cli.StringFlag{Name: "to", Usage: "connect the stream to a server at `HOST:PORT`, or unix:PATH"}, func(text string) error {
+				_, err := parseServer(text)
+				return err
+			}),
+			idleFlag(),
+			&cli.BoolFlag{Name: "reconnect", Usage: "when the router goes, or is not there yet, wait for it and listen again at the same address"},
 		),
 		Action: func(c *cli.Context) error {
+			if c.IsSet("exec") && c.IsSet("to") {
+				return cli.Usagef("listen: -e and --to are two ends for one stream")
+			}
 			req, err := listenRequest(c)
 			if err != nil {
 				return err
 			}
 			defer processors.Follow()()
-			session, err := openSession(c, c.Context, req)
-			if err != nil {
-				return err
+			l := &listening{c: c, port: req.Listen[0]}
+			if !c.IsSet("exec") && !c.IsSet("to") {
+				if l.end, err = standard(); err != nil {
+					return err
+				}
 			}
-			defer session.Close()
-			l := &listening{c: c, session: session, port: req.Listen[0]}
-			return l.serve()
+			if !c.Bool("reconnect") {
+				return l.listen(req)
+			}
+			return l.again(req)
 		},
 	}
 }
 
 func listenRequest(c *cli.Context) (control.Open, error) {
-	req := control.Open{Listen: []uint16{uint16(c.Int("port"))}}
+	req := control.Open{Listen: []uint16{uint16(c.Int("port"))}, Options: idleOptions(c)}
 	path := c.String("key")
-	if path == "" {
+	switch {
+	case path == "" && !c.Bool("reconnect"):
 		return req, nil
+	case path == "":
+		key, err := newKey(c)
+		req.Key = key
+		return req, err
 	}
 	key, err := cli.ReadInput(c, path, maxKeyFile)
 	if err != nil {
@@ -77,11 +93,78 @@ func listenRequest(c *cli.Context) (control.Open, error) {
 	return req, nil
 }
 
+// newKey makes an address that lasts as long as the program.
+func newKey(c *cli.Context) ([]byte, error) {
+	asked, err := named(c)
+	if err != nil {
+		return nil, err
+	}
+	o, problems := options.Parse(options.Default(), asked)
+	if err := problems.But(options.Moot).Err(); err != nil {
+		return nil, cli.Usagef("%v", err)
+	}
+	keys, err := i2p.GenerateDestination(o.Signature, i2p.CryptoElGamal, nil)
+	if err != nil {
+		return nil, err
+	}
+	return keys.AppendTo(nil), nil
+}
+
 // listening is one run of listen.
 type listening struct {
 	c       *cli.Context
 	session *client.Session
 	port    uint16
+	end     local // where a stream goes that is neither for a command nor for a server
+	served  bool  // a stream has come
+}
+
+// listen opens the session, and serves what comes.
+func (l *listening) listen(req control.Open) error {
+	session, err := openSession(l.c, l.c.Context, req)
+	if errors.Is(err, &control.Error{Code: control.InUse}) {
+		return cli.WithHint(err, "one key is open once: end the program or forward that has it, or take another key with -k")
+	}
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	l.session = session
+	return l.serve()
+}
+
+// again is listen across the ends of routers.
+func (l *listening) again(req control.Open) error {
+	var b backoff
+	for {
+		l.session = nil
+		err := l.listen(req)
+		if err == nil || l.c.Context.Err() != nil {
+			return err
+		}
+		if l.session != nil {
+			b = backoff{}
+		}
+		if !l.routerGone(err) || l.served && !l.c.Bool("keep") {
+			return err
+		}
+		cli.Warnf(l.c, "%v: waiting for it", err)
+		if !pause(l.c.Context, b.pause()) {
+			return err
+		}
+	}
+}
+
+// routerGone tells whether it was for want of a router that the listening ended.
+func (l *listening) routerGone(err error) bool {
+	if l.session != nil {
+		select {
+		case <-l.session.Done():
+			return true
+		default:
+		}
+	}
+	return cli.StatusOf(err) == cli.StatusNoRouter && !errors.Is(err, client.ErrForbidden)
 }
 
 func (l *listening) serve() error {
@@ -105,10 +188,7 @@ func (l *listening) serve() error {
 			return err
 		}
 		defer stream.Close()
-		if command := l.c.String("exec"); command != "" {
-			return l.run(ctx, command, stream)
-		}
-		return carry(ctx, stream, newHold(0, false))
+		return l.connect(ctx, stream)
 	}
 	cli.Serve(l.c)
 	err := l.keep(ctx, &background)
@@ -129,6 +209,7 @@ func (l *listening) accept(ctx context.Context) (*client.Stream, error) {
 	if err != nil {
 		return nil, timedOut(err, "no stream came")
 	}
+	l.served = true
 	cli.Verbosef(l.c, "stream from %s", peerName(stream))
 	return stream, nil
 }
@@ -136,14 +217,14 @@ func (l *listening) accept(ctx context.Context) (*client.Stream, error) {
 // keep takes one stream after the other until the session, or the context, ends. What goes
 // wrong in one stream is told and concerns no other.
 func (l *listening) keep(ctx context.Context, background *sync.WaitGroup) error {
-	command := l.c.String("exec")
-	slots := make(chan struct{}, maxCommands)
+	toStdout := l.c.String("exec") == "" && l.c.String("to") == ""
+	slots := make(chan struct{}, l.most())
 	for {
 		stream, err := l.accept(ctx)
 		if err != nil {
 			return err
 		}
-		if command == "" {
+		if toStdout {
 			l.tell(l.receive(ctx, stream))
 			stream.Close()
 			continue
@@ -157,9 +238,38 @@ func (l *listening) keep(ctx context.Context, background *sync.WaitGroup) error 
 		background.Go(func() {
 			defer func() { <-slots }()
 			defer stream.Close()
-			l.tell(l.run(ctx, command, stream))
+			l.tell(l.connect(ctx, stream))
 		})
 	}
+}
+
+// most is how many streams there are at once, at most: a command takes more than a connection.
+func (l *listening) most() int {
+	if l.c.String("exec") != "" {
+		return maxCommands
+	}
+	return maxConnections
+}
+
+// connect gives a stream what it is for.
+func (l *listening) connect(ctx context.Context, stream *client.Stream) error {
+	if command := l.c.String("exec"); command != "" {
+		return execute(ctx, command, stream)
+	}
+	text := l.c.String("to")
+	if text == "" {
+		return carry(ctx, stream, l.end, newHold(0, false))
+	}
+	conn, err := dialServer(ctx, text)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	end, err := connection(conn)
+	if err != nil {
+		return err
+	}
+	return carry(ctx, stream, end, newHold(0, false))
 }
 
 func (l *listening) tell(err error) {
@@ -180,69 +290,4 @@ func (l *listening) receive(ctx context.Context, stream *client.Stream) error {
 	}
 	_, err := stream.Result(ctx)
 	return err
-}
-
-// run gives a stream to a shell command. Where the command fails, the peer sees the stream
-// break off behind what the command wrote.
-func (l *listening) run(ctx context.Context, command string, stream *client.Stream) error {
-	cmd := exec.CommandContext(ctx, "sh", "-c", command)
-	cmd.Env = append(os.Environ(), "I2P_PEER="+peerName(stream))
-	cmd.Stdout, cmd.Stderr = onlyWriter{stream}, os.Stderr
-	cmd.WaitDelay = time.Second
-	// A pipe of our own: with cmd.Stdin, Wait would wait for the peer's end even when the
-	// command no longer reads.
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	fed := make(chan struct{})
-	go func() {
-		defer close(fed)
-		io.Copy(stdin, stream) // its errors are the stream's, which Result tells, or the command's
-		stdin.Close()
-	}()
-	err = cmd.Wait()
-	if err == nil {
-		err = stream.CloseWrite()
-		if err == nil {
-			err = finish(ctx, stream, fed)
-		}
-	} else if stream.BreakOff() == nil {
-		finish(ctx, stream, fed) // it ends as broken, which the command's failure says better
-	}
-	stream.Close()
-	<-fed
-	return err
-}
-
-// finish waits for the peer to end too, so that everything written arrives. What it still
-// sends goes nowhere, and it may not hold us for ever.
-func finish(ctx context.Context, stream *client.Stream, fed <-chan struct{}) error {
-	ctx, cancel := context.WithTimeout(ctx, farewell)
-	defer cancel()
-	drained := make(chan struct{})
-	go func() {
-		defer close(drained)
-		<-fed
-		io.Copy(io.Discard, stream)
-	}()
-	_, err := stream.Result(ctx)
-	stream.Close()
-	<-drained
-	if errors.Is(err, context.DeadlineExceeded) {
-		return nil
-	}
-	return err
-}
-
-// peerName is the b32 address of a stream's peer.
-func peerName(stream *client.Stream) string {
-	dest, err := i2p.ParseDestinationBase64(stream.Remote)
-	if err != nil {
-		return "?"
-	}
-	return dest.B32()
 }

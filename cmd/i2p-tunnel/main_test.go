@@ -9,7 +9,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"i2p-tunnel": main})
+	testscript.Main(m, map[string]func(){
+		"i2p-tunnel": main, "super": super, "activate": activate, "ask": ask, "stop-router": stopRouter,
+	})
 }
 
 func TestScripts(t *testing.T) { clitest.Scripts(t) }

@@ -18,10 +18,17 @@ func manual() cli.Manual {
 			}},
 			{What: "Reach an ssh server, and be one:", Lines: []string{
 				"ssh -o ProxyCommand='i2p-tunnel connect %h %p' user@example.b32.i2p",
-				"i2p-tunnel listen -k key.dat --keep --port 22 -e 'nc 127.0.0.1 22'",
+				"i2p-tunnel listen -k key.dat --keep --port 22 --to 127.0.0.1:22",
 			}},
 			{What: "Serve a git repository:", Lines: []string{
 				"i2p-tunnel listen -k key.dat --keep -e 'git upload-pack /srv/repo.git'",
+			}},
+			{What: "Fetch from it, and keep a directory the same at the other end:", Lines: []string{
+				`GIT_SSH_COMMAND="ssh -o ProxyCommand='i2p-tunnel connect %h %p'" git clone user@example.b32.i2p:/srv/repo.git`,
+				`rsync -a -e "ssh -o ProxyCommand='i2p-tunnel connect %h %p'" dir/ user@example.b32.i2p:dir/`,
+			}},
+			{What: "Stay at an address for as long as the machine runs, whatever becomes of the router:", Lines: []string{
+				"i2p-tunnel listen -k key.dat --keep --reconnect --to unix:/run/app.sock",
 			}},
 			{What: "Try all that without the Internet, between two routers of a private network:", Lines: []string{
 				"i2p-router devnet --dir /tmp/net &",
@@ -30,13 +37,29 @@ func manual() cli.Manual {
 			}},
 		},
 		Environment: []cli.Entry{
-			{Term: "I2P_PEER", Text: "is set for the command of listen -e: the b32 address of the stream's other end"},
+			{Term: "LISTEN_PID, LISTEN_FDS", Text: "are set by systemd for the sockets that connect is to take"},
+			{Term: "I2P_PEER", Text: "is set for the command of -e: the b32 address of the stream's other end"},
 		},
 		Files: []cli.Entry{
 			{Term: "key.dat", Text: "a destination's private keys, in the format that Java I2P, i2pd and SAM share; i2p-keygen dest makes it. Who has it can take the address over"},
 		},
-		Sections: []cli.ManualSection{optionSection()},
-		SeeAlso:  []string{"nc(1)", "ssh(1)"},
+		Sections: []cli.ManualSection{superServerSection(), optionSection()},
+		SeeAlso:  []string{"nc(1)", "ssh(1)", "sd_listen_fds(3)"},
+	}
+}
+
+// superServerSection is how connect serves connections of this machine.
+func superServerSection() cli.ManualSection {
+	return cli.ManualSection{
+		Title: "SUPER-SERVERS",
+		Text: "connect needs no option for them; it sees how it was started. A stream that breaks off, or cannot be had, " +
+			"resets the connection: it is never taken for an end. (Connections of Unix sockets can only be closed.) " +
+			"To listen on this machine without a super-server is what i2p-tunnel client is for.",
+		Entries: []cli.Entry{
+			{Term: "inetd", Text: "The connection is stdin, stdout and stderr, as with systemd's Accept=yes and StandardInput=socket. Nothing is said on stderr where that is the connection. In inetd.conf: irc stream tcp nowait nobody /usr/bin/i2p-tunnel i2p-tunnel connect example.b32.i2p:6667"},
+			{Term: "systemd, Accept=no", Text: "The sockets that LISTEN_FDS counts are listened on, and each connection gets a stream of its own; all share one local destination. A unit of ExecStart=/usr/bin/i2p-tunnel connect --exit-idle 10m example.b32.i2p:6667 beside a socket unit of ListenStream=127.0.0.1:6667 starts with the first connection and ends when it is no longer needed."},
+			{Term: "systemd, Accept=yes", Text: "The connection that LISTEN_FDS counts is taken in place of stdin and stdout."},
+		},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+	"time"
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control"
@@ -24,6 +25,21 @@ func tunnelFlags(timeout cli.DurationFlag, more ...cli.Flag) []cli.Flag {
 		cli.CheckedList(cli.StringSliceFlag{Name: "option", Aliases: []string{"O"}, Usage: "I2CP `OPTION=VALUE` by its documented name, see I2CP OPTIONS, or @FILE with one a line, for secrets; may be repeated"}, checkOption, optionNames()...),
 		cli.Timeout(timeout),
 	)...)
+}
+
+// idleFlag is --idle.
+func idleFlag() cli.Flag {
+	return cli.Duration(time.Second, cli.Forever, cli.DurationFlag{Name: "idle", Usage: "break a stream off, with status 5, on which nothing was said for `DURATION`", DefaultText: "never"})
+}
+
+// idleOptions are what --idle asks for: the streams know best what is still on its way.
+func idleOptions(c *cli.Context) map[string]string {
+	asked := make(map[string]string)
+	if limit := c.Duration("idle"); limit > 0 {
+		asked["i2p.streaming.inactivityTimeout"] = strconv.FormatInt(limit.Milliseconds(), 10)
+		asked["i2p.streaming.inactivityAction"] = "1" // disconnect
+	}
+	return asked
 }
 
 // named turns the flags into I2CP options; what -O says comes last.

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/streaming"
 )
 
 // become answers 101 and carries bytes between the tool and the stream until both
@@ -127,6 +128,9 @@ var errToolGone = control.Errorf(control.Reset, "the tool went away")
 func broken(direction string, err error) error {
 	if tool := new(net.OpError); errors.As(err, &tool) {
 		return errToolGone
+	}
+	if errors.Is(err, streaming.ErrIdle) {
+		return control.Errorf(control.Timeout, "%s: %v", direction, err)
 	}
 	return control.Errorf(control.Reset, "%s: %v", direction, err)
 }
