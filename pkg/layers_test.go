@@ -23,10 +23,10 @@ const testsOnly = -1
 // layers are the packages of each layer. A package imports lower layers only, and edges.
 var layers = []struct{ what, names string }{
 	{"primitives", "aescbc bucket buf deadline draw env mailbox origin tally noise elligator sign"},
-	{"codecs", "i2p routerinfo leaseset i2np su3 datagram control hostrecord family words options"},
+	{"codecs", "i2p routerinfo leaseset i2np su3 datagram control hostrecord family words options forward/plan"},
 	{"engines", "ntcp2 ratchet tunnel netdb profile presence streaming vanity"},
 	{"node", "atomicfile filelock sealed transport transport/ntcp2link netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client naming"},
-	{"doors", "httpproxy control/server socks"},
+	{"doors", "forward/splice httpproxy control/server socks"},
 	{"composition", "config config/reload control/answers metrics node devnet cli cli/record processors"},
 }
 
@@ -60,13 +60,16 @@ func edges() map[string]string {
 		"datagram":   "i2p",
 		"options":    "i2np i2p leaseset",
 		"hostrecord": "i2p",
-		"cli/record": "cli", // prints as all programs do
-		"family":     "i2p routerinfo",
-		"netdb":      "profile",
-		"client":     "sockets", // a destination owns its streams
-		"naming":     "atomicfile",
-		"node":       "config config/reload control/answers metrics",
-		"devnet":     "config node",
+
+		"forward/plan": "i2p options",
+		"control":      "forward/plan", // the API carries plans
+		"cli/record":   "cli",          // prints as all programs do
+		"family":       "i2p routerinfo",
+		"netdb":        "profile",
+		"client":       "sockets", // a destination owns its streams
+		"naming":       "atomicfile",
+		"node":         "config config/reload control/answers metrics",
+		"devnet":       "config node",
 
 		"destinations": "client router sockets",
 

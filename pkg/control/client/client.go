@@ -169,12 +169,12 @@ func (c *Client) Lookup(ctx context.Context, req control.Lookup) (control.Record
 
 // NetDB hands every stored record of one kind to each, in the order of their hashes.
 func (c *Client) NetDB(ctx context.Context, kind string, each func(control.Record) error) error {
-	return lines(ctx, c, "/v1/netdb?"+url.Values{"kind": {kind}}.Encode(), each)
+	return lines(ctx, c, http.MethodGet, "/v1/netdb?"+url.Values{"kind": {kind}}.Encode(), nil, each)
 }
 
 // Events hands each event to each until ctx ends, each fails or the router stops.
 func (c *Client) Events(ctx context.Context, each func(control.Event) error) error {
-	return lines(ctx, c, "/v1/events", each)
+	return lines(ctx, c, http.MethodGet, "/v1/events", nil, each)
 }
 
 func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
@@ -198,8 +198,8 @@ func ask[T any](ctx context.Context, c *Client, method, path string, body any) (
 	return v, nil
 }
 
-func lines[T any](ctx context.Context, c *Client, path string, each func(T) error) error {
-	resp, err := c.do(ctx, http.MethodGet, path, nil)
+func lines[T any](ctx context.Context, c *Client, method, path string, body any, each func(T) error) error {
+	resp, err := c.do(ctx, method, path, body)
 	if err != nil {
 		return err
 	}

@@ -45,17 +45,19 @@ func (l Limits) withDefaults() Limits {
 
 // Config is what a Server needs.
 type Config struct {
-	Path   string // of the Unix socket
-	Node   Node
-	Names  *naming.Names // nil: there are none
-	Log    *slog.Logger  // nil: no log
-	Limits Limits
+	Path     string // of the Unix socket
+	Node     Node
+	Names    *naming.Names // nil: there are none
+	Forwards Forwards
+	Log      *slog.Logger // nil: no log
+	Limits   Limits
 }
 
 // Server answers the control API on one Unix socket.
 type Server struct {
 	node     Node
 	names    *naming.Names
+	forwards Forwards // nil: there are none
 	log      *slog.Logger
 	limits   Limits
 	socket   *socket
@@ -71,7 +73,7 @@ type Server struct {
 // by a router that was killed is replaced; that of a living router is an error. Run must
 // be called after New: it is what gives the socket up again.
 func New(cfg Config) (*Server, error) {
-	s := &Server{node: cfg.Node, names: cfg.Names, log: cfg.Log, limits: cfg.Limits.withDefaults()}
+	s := &Server{node: cfg.Node, names: cfg.Names, forwards: cfg.Forwards, log: cfg.Log, limits: cfg.Limits.withDefaults()}
 	if s.names == nil {
 		s.names = naming.New(naming.Config{})
 	}
@@ -183,6 +185,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("POST /v1/sessions/{id}/connect", s.connect)
 	mux.HandleFunc("POST /v1/sessions/{id}/accept", s.accept)
 	mux.HandleFunc("POST /v1/sessions/{id}/streams/{stream}/end", s.end)
+	s.forwarding(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, control.Errorf(control.BadRequest, "the router does not know %s %s", r.Method, r.URL.Path))
 	})

@@ -1,0 +1,190 @@
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/options"
+)
+
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// CheckName tells whether a forward or a group can be called so: it is the name of a file, too.
+func CheckName(name string) error {
+	if !nameForm.MatchString(name) || strings.HasSuffix(name, ".") {
+		return fmt.Errorf("%q is no name: letters, digits, dots, dashes and underscores, at most 64", name)
+	}
+	return nil
+}
+
+// Check tells whether a plan makes sense.
+func (p Plan) Check() error {
+	if err := CheckName(p.Name); err != nil {
+		return err
+	}
+	for _, check := range []func() error{p.checkType, p.checkEnds, p.checkDestination, p.checkSettings, p.checkOptions} {
+		if err := check(); err != nil {
+			return fmt.Errorf("%s: %w", p.Name, err)
+		}
+	}
+	return nil
+}
+
+func (p Plan) checkType() error {
+	switch {
+	case p.Type == "":
+		return fmt.Errorf("it has no type")
+	case !slices.Contains(Types(), p.Type):
+		return fmt.Errorf("%q is no type; there are %v", string(p.Type), Types())
+	}
+	return nil
+}
+
+// checkEnds looks at where it leads from and to.
+func (p Plan) checkEnds() error {
+	listens := !p.Type.Serves() || p.Type == StreamrServer
+	if p.Type == StreamrClient {
+		listens = false // it sends to its targets
+	}
+	goes := p.Type.Serves() && p.Type != StreamrServer || p.Type == StreamrClient
+	dials := !p.Type.Serves() && !p.Type.Proxies()
+	switch {
+	case listens && p.Listen == "":
+		return fmt.Errorf("a forward of type %s has to listen somewhere, such as listen = \"127.0.0.1:7000\"", p.Type)
+	case !listens && p.Listen != "":
+		return fmt.Errorf("a forward of type %s listens nowhere", p.Type)
+	case goes && len(p.Targets) == 0:
+		return fmt.Errorf("a forward of type %s needs a target, such as targets = [\"127.0.0.1:80\"]", p.Type)
+	case !goes && len(p.Targets) > 0:
+		return fmt.Errorf("a forward of type %s has no targets", p.Type)
+	case dials && len(p.Destinations) == 0:
+		return fmt.Errorf("a forward of type %s needs a destination", p.Type)
+	case !dials && len(p.Destinations) > 0:
+		return fmt.Errorf("a forward of type %s has no destinations of its own", p.Type)
+	case p.Port < 0 || p.Port > 65535:
+		return fmt.Errorf("%d is no port", p.Port)
+	case p.Port != 0 && !p.Type.Serves():
+		return fmt.Errorf("a forward of type %s has no port of I2P", p.Type)
+	}
+	if p.Listen != "" {
+		if _, _, err := Local(p.Listen); err != nil {
+			return err
+		}
+	}
+	for _, t := range p.Targets {
+		if _, _, err := Local(t); err != nil {
+			return err
+		}
+	}
+	for _, d := range p.Destinations {
+		if _, _, err := Remote(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p Plan) checkDestination() error {
+	if p.Type.Serves() && (p.DelayOpen || p.IdleClose > 0) {
+		return fmt.Errorf("a server without tunnels does not wait for anybody: nobody could reach it")
+	}
+	if p.Key != "" && p.Key != Transient {
+		if err := CheckName(p.Key); err != nil {
+			return fmt.Errorf("key: %w", err)
+		}
+	}
+	if p.Share == "" {
+		return nil
+	}
+	if p.Type.Serves() {
+		return fmt.Errorf("a server has a destination of its own, and shares none")
+	}
+	if p.Key != "" {
+		return fmt.Errorf("a shared destination has no key")
+	}
+	return CheckName(p.Share)
+}
+
+// checkSettings looks at what is for one type only.
+func (p Plan) checkSettings() error {
+	for _, s := range []struct {
+		of   Type
+		here bool
+	}{
+		{HTTP, p.HTTP != nil}, {SOCKS, p.SOCKS != nil}, {IRC, p.IRC != nil}, {HTTPServer, p.HTTPServer != nil}, {IRCServer, p.IRCServer != nil},
+	} {
+		if s.here && s.of != p.Type {
+			return fmt.Errorf("settings of type %s for a forward of type %s", s.of, p.Type)
+		}
+	}
+	if !p.Type.Serves() && (len(p.Access.Allow)+len(p.Access.Deny) > 0 || p.Access.Filter != "") {
+		return fmt.Errorf("nobody comes to a forward of type %s by I2P: it has no access list", p.Type)
+	}
+	if p.Access.Filter != "" && !filepath.IsAbs(p.Access.Filter) {
+		return fmt.Errorf("access.filter: %q is no absolute path", p.Access.Filter)
+	}
+	for _, peer := range slices.Concat(p.Access.Allow, p.Access.Deny) {
+		if _, err := i2p.ParseName(peer); err != nil {
+			return fmt.Errorf("access: %w", err)
+		}
+	}
+	if l := p.Limits; min(l.Streams, l.PeerStreams, l.PeerPerMinute, l.PerMinute) < 0 {
+		return fmt.Errorf("limits are not negative")
+	}
+	for _, o := range p.outproxies() {
+		if _, _, err := Remote(o.Host); err != nil {
+			return fmt.Errorf("outproxy: %w", err)
+		}
+	}
+	return nil
+}
+
+func (p Plan) outproxies() []Outproxy {
+	switch {
+	case p.HTTP != nil:
+		return p.HTTP.Outproxies
+	case p.SOCKS != nil:
+		return p.SOCKS.Outproxies
+	}
+	return nil
+}
+
+func (p Plan) checkOptions() error {
+	_, problems := options.Parse(options.Default(), p.Options)
+	return problems.But(options.Moot).Err()
+}
+
+// Local takes the address of this machine's side apart: "127.0.0.1:80", "[::1]:80", "localhost:80" or
+// "unix:/path".
+func Local(text string) (network, address string, err error) {
+	if path, ok := strings.CutPrefix(text, "unix:"); ok {
+		if !filepath.IsAbs(path) {
+			return "", "", fmt.Errorf("%q is no absolute path", path)
+		}
+		return "unix", path, nil
+	}
+	_, err = netip.ParseAddrPort(text)
+	if port, ok := strings.CutPrefix(text, "localhost:"); ok {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("%q is no address such as 127.0.0.1:80 or unix:/run/web.sock", text)
+	}
+	return "tcp", text, nil
+}
+
+// Remote takes an address of I2P and its port apart; without a port that is 0.
+func Remote(text string) (host string, port uint16, err error) {
+	n, err := i2p.ParseName(text)
+	if err != nil {
+		return "", 0, err
+	}
+	port, n.Port = n.Port, 0
+	return n.String(), port, nil
+}

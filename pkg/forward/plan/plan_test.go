@@ -1,0 +1,122 @@
+package plan
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+)
+
+const sample = `# what a person writes
+[web]
+type = "httpserver"
+targets = ["127.0.0.1:80", "unix:/run/web.sock"]
+port = 80
+key = "web.dat"
+[web.access]
+allow = ["stats.i2p"]
+[web.httpserver]
+host = "example.org"
+posts = 10
+post_period = "5m"
+
+[proxy]
+type = "http"
+listen = "127.0.0.1:4444"
+share = "clients"
+idle_close = "20m"
+[proxy.options]
+"inbound.length" = "2"
+[proxy.http]
+outproxies = [{ host = "exit.i2p:8888" }]
+
+[ssh]
+type = "client"
+listen = "127.0.0.1:2222"
+destinations = ["example.i2p:22"]
+`
+
+func TestRoundTrip(t *testing.T) {
+	plans, err := Parse([]byte(sample))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(plans) != 3 || plans[2].Name != "web" || time.Duration(plans[2].HTTPServer.PostPeriod) != 5*time.Minute || plans[0].IdleClose != Duration(20*time.Minute) {
+		t.Fatalf("%+v", plans)
+	}
+	roundTrip(t, plans)
+}
+
+// roundTrip writes plans and reads them again, as TOML and as JSON.
+func roundTrip(t *testing.T, plans []Plan) {
+	t.Helper()
+	text, err := Append(nil, plans...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Parse(text)
+	if err != nil || len(again) != len(plans) {
+		t.Fatalf("%v of:\n%s", err, text)
+	}
+	for i, p := range plans {
+		if !p.Equal(again[i]) {
+			t.Errorf("%+v became %+v by:\n%s", p, again[i], text)
+		}
+		b, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q, err := ParseJSON(b); err != nil || !q.Equal(p) {
+			t.Errorf("%v: %+v became %+v by %s", err, p, q, b)
+		}
+	}
+}
+
+// TestFaults: each says what is wrong, and in which line.
+func TestFaults(t *testing.T) {
+	for text, said := range map[string]string{
+		"[a]\n":                                               "line 1: a: it has no type",
+		"[a]\ntype = \"web\"\n":                               `line 1: a: "web" is no type`,
+		"[\"../a\"]\ntype = \"http\"\n":                       `is no name`,
+		"[a]\ntype = \"http\"\n":                              "has to listen somewhere",
+		"[a]\ntype = \"http\"\nlisten = \"80\"\n":             `"80" is no address`,
+		"[a]\ntype = \"http\"\nlisten = \"example.org:80\"\n": `is no address`,
+		"[a]\ntype = \"server\"\n":                            "needs a target",
+		"[a]\ntype = \"server\"\ntargets = [\"unix:web\"]\n":  `"web" is no absolute path`,
+		"[a]\ntype = \"client\"\nlisten = \"127.0.0.1:1\"\n":  "needs a destination",
+		"[a]\ntype = \"client\"\nlisten = \"127.0.0.1:1\"\ndestinations = [\"example.com\"]":          "",
+		"[b]\ntype = \"server\"\ntargets = [\"127.0.0.1:1\"]\ntarget = 1\n":                           "line 4: b.target is no setting",
+		"[a]\ntype = \"http\"\nlisten = 4444\n":                                                       "line 3",
+		"\n[a\n":                                                                                      "line 3",
+		"[a]\ntype = \"http\"\nlisten = \"127.0.0.1:1\"\n[a.options]\n\"inbound.lenght\" = \"1\"\n":   "did you mean inbound.length?",
+		"[a]\ntype = \"http\"\nlisten = \"127.0.0.1:1\"\n[a.socks]\nudp = true\n":                     "settings of type socks",
+		"[a]\ntype = \"server\"\ntargets = [\"127.0.0.1:1\"]\nshare = \"x\"\n":                        "shares none",
+		"[a]\ntype = \"server\"\ntargets = [\"127.0.0.1:1\"]\ndelay_open = true\n":                    "nobody could reach it",
+		"[a]\ntype = \"http\"\nlisten = \"127.0.0.1:1\"\nidle_close = \"soon\"\n":                     `"soon" is no time`,
+		"[a]\ntype = \"server\"\ntargets = [\"127.0.0.1:1\"]\n[a.access]\nallow = [\"..\"]\n":         "access",
+		"[a]\ntype = \"server\"\ntargets = [\"127.0.0.1:1\"]\n[a.access]\nfilter = \"rules\"\n":       "no absolute path",
+		"[a]\ntype = \"http\"\nlisten = \"127.0.0.1:1\"\n[a.http]\noutproxies = [{host = \"a b\"}]\n": "outproxy",
+	} {
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), said) {
+			t.Errorf("%q: %v, expected %q", text, err, said)
+		}
+	}
+	if _, err := ParseJSON([]byte(`{"name":"a","type":"http","listen":"127.0.0.1:1","bogus":1}`)); err == nil || !strings.Contains(err.Error(), "bogus") {
+		t.Errorf("%v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(sample))
+	f.Add([]byte("[a]\ntype = \"socks\"\nlisten = \"unix:/x\"\n[a.socks]\nudp=true\naccounts=[{user=\"a\",password=\"b\"}]\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		plans, err := Parse(text)
+		if err != nil {
+			if plans != nil {
+				t.Error("plans with an error")
+			}
+			return
+		}
+		roundTrip(t, plans)
+	})
+}

@@ -1,0 +1,95 @@
+package plan
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// MaxPlans bounds how many forwards a router has.
+const MaxPlans = 1000
+
+// Parse reads plans from TOML: a table for each, by its name. An error names the line.
+//
+//	[web]
+//	type = "httpserver"
+//	targets = ["127.0.0.1:80"]
+//
+//	[proxy]
+//	type = "http"
+//	listen = "127.0.0.1:4444"
+//	[proxy.options]
+//	"inbound.length" = "2"
+func Parse(text []byte) ([]Plan, error) {
+	var tables map[string]Plan
+	meta, err := toml.Decode(string(text), &tables)
+	if err != nil {
+		var at toml.ParseError
+		if errors.As(err, &at) {
+			return nil, fmt.Errorf("plan: line %d: %s", at.Position.Line, strings.TrimPrefix(at.Message, "toml: "))
+		}
+		return nil, fmt.Errorf("plan: %s", strings.TrimPrefix(err.Error(), "toml: "))
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return nil, fmt.Errorf("plan: line %d: %s is no setting of a forward", lineOf(text, unknown[0]), unknown[0])
+	}
+	if len(tables) > MaxPlans {
+		return nil, fmt.Errorf("plan: %d forwards, at most %d", len(tables), MaxPlans)
+	}
+	var all []Plan
+	for _, name := range slices.Sorted(maps.Keys(tables)) {
+		p := tables[name]
+		p.Name = name
+		if err := p.Check(); err != nil {
+			return nil, fmt.Errorf("plan: line %d: %w", lineOf(text, toml.Key{name}), err)
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// lineOf finds the line of a key or table, 1 where it cannot: the toml package does not tell it of
+// what it has decoded.
+func lineOf(text []byte, key toml.Key) int {
+	number, last, table := 0, key[len(key)-1], ""
+	for line := range strings.Lines(string(text)) {
+		number++
+		line = strings.TrimSpace(line)
+		if head, ok := strings.CutPrefix(line, "["); ok {
+			head, _, _ = strings.Cut(strings.TrimPrefix(head, "["), "]")
+			table = strings.NewReplacer(`"`, "", " ", "").Replace(head)
+			if table == strings.Join(key, ".") {
+				return number
+			}
+			continue
+		}
+		name, _, ok := strings.Cut(line, "=")
+		if ok && strings.Trim(strings.TrimSpace(name), `"`) == last && table == strings.Join(key[:len(key)-1], ".") {
+			return number
+		}
+	}
+	return 1
+}
+
+// Append writes plans as Parse reads them, in the order of their names.
+func Append(b []byte, plans ...Plan) ([]byte, error) {
+	plans = slices.Clone(plans)
+	slices.SortFunc(plans, func(p, q Plan) int { return strings.Compare(p.Name, q.Name) })
+	var out bytes.Buffer
+	for i, p := range plans {
+		if i > 0 {
+			out.WriteByte('\n')
+		}
+		e := toml.NewEncoder(&out)
+		e.Indent = ""
+		if err := e.Encode(map[string]Plan{p.Name: p}); err != nil {
+			return nil, fmt.Errorf("plan: %s: %w", p.Name, err)
+		}
+	}
+	return append(b, out.Bytes()...), nil
+}
