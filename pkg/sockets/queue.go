@@ -1,6 +1,9 @@
 package sockets
 
-import "sync"
+import (
+	"math/bits"
+	"sync"
+)
 
 // queue is a FIFO of bytes, in chunks that the streams of a Host share.
 type queue struct {
@@ -12,7 +15,8 @@ type queue struct {
 
 const (
 	chunkLen   = 32 << 10
-	smallChunk = 2 << 10 // what is not worth a chunk of the full length
+	smallChunk = 2 << 10
+	chunkSizes = 5 // each twice the one before
 )
 
 func (q *queue) len() int { return q.size }
@@ -23,7 +27,7 @@ func (q *queue) put(p []byte) {
 	for len(p) > 0 {
 		last := len(q.chunks) - 1
 		if last < 0 || len(q.chunks[last]) == cap(q.chunks[last]) {
-			q.chunks = append(q.chunks, q.chunk(len(p)))
+			q.chunks = append(q.chunks, q.chunk())
 			last++
 		}
 		c := q.chunks[last]
@@ -32,13 +36,9 @@ func (q *queue) put(p []byte) {
 	}
 }
 
-// chunk is a new one, small where so little waits.
-func (q *queue) chunk(n int) []byte {
-	if len(q.chunks) == 0 && n <= smallChunk {
-		return make([]byte, 0, smallChunk)
-	}
-	return q.free.get()
-}
+// chunk is a new one, as long as all that waits together, and not longer than a whole one:
+// there may be thousands of streams in each of which little waits.
+func (q *queue) chunk() []byte { return q.free.get(min(q.size, chunkLen)) }
 
 // give puts a whole chunk at the end, which is the queue's from now on.
 func (q *queue) give(c []byte) {
@@ -101,29 +101,40 @@ func (q *queue) clear() {
 	q.size = 0
 }
 
-// chunks are those that no queue has.
+// chunks are those that no queue has, by their sizes.
 type chunks struct {
 	mu   sync.Mutex // a leaf
-	list [][]byte
+	free [chunkSizes][][]byte
+	kept int // bytes of these
 }
 
-const maxChunks = 64
+const maxKept = 2 << 20
 
-func (f *chunks) get() []byte {
+// sizeOf is the index of the smallest chunks that hold so much.
+func sizeOf(n int) int { return bits.Len(uint(max(n-1, 0) / smallChunk)) }
+
+// get lends a chunk that holds so many bytes.
+func (f *chunks) get(n int) []byte {
+	i := sizeOf(n)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if n := len(f.list) - 1; n >= 0 {
-		c := f.list[n]
-		f.list = f.list[:n]
+	if last := len(f.free[i]) - 1; last >= 0 {
+		c := f.free[i][last]
+		f.free[i][last] = nil
+		f.free[i] = f.free[i][:last]
+		f.kept -= cap(c)
 		return c[:0]
 	}
-	return make([]byte, 0, chunkLen)
+	return make([]byte, 0, smallChunk<<i)
 }
 
+// put takes one back.
 func (f *chunks) put(c []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if cap(c) == chunkLen && len(f.list) < maxChunks {
-		f.list = append(f.list, c)
+	if f.kept+cap(c) <= maxKept {
+		i := sizeOf(cap(c))
+		f.free[i] = append(f.free[i], c)
+		f.kept += cap(c)
 	}
 }

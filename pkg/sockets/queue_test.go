@@ -59,7 +59,24 @@ func TestQueue(t *testing.T) {
 			want = nil
 		}
 	}
-	if len(free.list) > maxChunks {
-		t.Errorf("%d chunks are kept", len(free.list))
+	if free.kept > maxKept {
+		t.Errorf("%d bytes are kept", free.kept)
+	}
+}
+
+// TestQueueMemory: what waits takes little more than twice its length.
+func TestQueueMemory(t *testing.T) {
+	for _, packet := range []int{1, 500, 1730, 4000} {
+		q := queue{free: &chunks{}}
+		for q.len() < 4*chunkLen {
+			q.put(make([]byte, packet))
+			taken := 0
+			for _, c := range q.chunks {
+				taken += cap(c)
+			}
+			if taken > 2*q.len()+smallChunk {
+				t.Fatalf("%d bytes in pieces of %d take %d", q.len(), packet, taken)
+			}
+		}
 	}
 }

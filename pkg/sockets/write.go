@@ -32,8 +32,10 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 }
 
 // ReadFrom queues what r has, read into the queue's own memory, and waits while too
-// much is queued.
+// much is queued. It waits for r with little memory, as thousands of streams do that are
+// left idle; what fills that is followed by more.
 func (c *Conn) ReadFrom(r io.Reader) (total int64, err error) {
+	size := smallChunk
 	for {
 		var room int
 		_, wait, err := c.tryWrite(func(_ *queue, left int) int {
@@ -51,8 +53,12 @@ func (c *Conn) ReadFrom(r io.Reader) (total int64, err error) {
 			}
 			continue
 		}
-		chunk := c.h.chunks.get()
-		n, readErr := r.Read(chunk[:min(room, cap(chunk))])
+		chunk := c.h.chunks.get(size)
+		chunk = chunk[:min(room, cap(chunk))]
+		n, readErr := r.Read(chunk)
+		if size = smallChunk; n == len(chunk) {
+			size = chunkLen
+		}
 		chunk = chunk[:n]
 		total += int64(n)
 		if n > 0 {

@@ -51,8 +51,8 @@ type Limits struct {
 	TotalPerMinute int  // incoming streams: none
 	TotalPerHour   int  // none
 	SYNsPerSecond  int  // signatures checked, with a burst of twice that: 500
-	Memory         int  // bytes received and not yet read, all streams; a quarter is for the first ones of each: 64 MiB
-	Unacked        int  // bytes sent and not yet acknowledged, all streams; a few packets of each stream go beyond: 64 MiB
+	Memory         int  // bytes received and not yet read, all streams; a quarter is for the first ones of each: 32 MiB
+	Unacked        int  // bytes sent and not yet acknowledged, all streams; a few packets of each stream go beyond: 32 MiB
 	Reset          bool // answer what is refused with RESET; else drop it
 }
 
@@ -163,8 +163,8 @@ func (c *Config) defaults() {
 	l := &c.Limits
 	orDefault(&l.Streams, 2048)
 	orDefault(&l.SYNsPerSecond, 500)
-	orDefault(&l.Memory, 64<<20)
-	orDefault(&l.Unacked, 64<<20)
+	orDefault(&l.Memory, 32<<20)
+	orDefault(&l.Unacked, 32<<20)
 	for _, v := range []*int{&l.PeerPerMinute, &l.PeerPerHour, &l.TotalPerMinute, &l.TotalPerHour} {
 		orDefault(v, math.MaxInt)
 	}

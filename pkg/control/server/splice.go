@@ -1,7 +1,7 @@
 package server
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +15,9 @@ import (
 	"i2ptoolkit/pkg/streaming"
 )
 
-// become answers 101 and carries bytes between the tool and the stream until both
-// directions have ended; then the session tells how it ended.
+// become answers 101 and has the connection be the stream from then on. The handler returns: peers
+// open streams by the thousand and keep them as long as they like, so that a stream is no request
+// any more, and does not hold what one takes.
 func (s *Server) become(w http.ResponseWriter, r *http.Request, sess *session, stream Stream) {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -25,30 +26,35 @@ func (s *Server) become(w http.ResponseWriter, r *http.Request, sess *session, s
 		writeError(w, err)
 		return
 	}
-	defer conn.Close()
 	tool, ok := conn.(*net.UnixConn)
 	if !ok {
 		panic(fmt.Sprintf("control: %T is no Unix connection", conn))
 	}
+	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	early = bytes.Clone(early) // what the tool has not waited to send
+	s.handlers.Add(1)
+	go func() {
+		defer s.handlers.Done()
+		defer tool.Close()
+		<-r.Context().Done() // the handler has returned: who hears of the stream finds its place free
+		s.carry(sess, stream, tool, early)
+	}()
+}
+
+// carry carries bytes between the tool and the stream until both directions have ended; then the
+// session tells how it ended.
+func (s *Server) carry(sess *session, stream Stream, tool *net.UnixConn, early []byte) {
 	id := sess.addStream()
 	defer sess.removeStream(id)
 	s.counts.streamsOpened.Add(1)
 	s.counts.streams.Add(1)
 	defer s.counts.streams.Add(-1)
-	s.counts.active.Add(-1) // it is no request any more: peers open streams, and keep them as long as they like
-	defer s.counts.active.Add(1)
-	remote := stream.Remote()
-	fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n%s: %s\r\n%s: %s\r\n%s: %t\r\n\r\n",
-		control.UpgradeProtocol,
-		control.HeaderStream, strconv.FormatUint(id, 10),
-		control.HeaderDestination, remote.Base64(),
-		control.HeaderHalfCloses, stream.HalfCloses())
 	event := control.SessionEvent{Event: control.SessionStream, Stream: id}
-	if err := rw.Flush(); err != nil {
+	if err := switchProtocols(tool, id, stream); err != nil {
 		stream.Reset()
 	} else {
 		stopped := context.AfterFunc(sess.ctx, func() { stream.Reset(); tool.Close() })
-		event.BytesIn, event.BytesOut, err = splice(tool, rw.Reader, stream, ends{
+		event.BytesIn, event.BytesOut, err = splice(tool, early, stream, ends{
 			announced: func() bool { return sess.endAnnounced(id) },
 			peer:      func() { sess.emit(control.SessionEvent{Event: control.SessionEnd, Stream: id}) },
 		})
@@ -71,6 +77,17 @@ func (s *Server) become(w http.ResponseWriter, r *http.Request, sess *session, s
 	sess.emit(event)
 }
 
+// switchProtocols answers the request whose connection becomes a stream.
+func switchProtocols(tool *net.UnixConn, id uint64, stream Stream) error {
+	remote := stream.Remote()
+	_, err := fmt.Fprintf(tool, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n%s: %s\r\n%s: %s\r\n%s: %t\r\n\r\n",
+		control.UpgradeProtocol,
+		control.HeaderStream, strconv.FormatUint(id, 10),
+		control.HeaderDestination, remote.Base64(),
+		control.HeaderHalfCloses, stream.HalfCloses())
+	return err
+}
+
 // ends are what a tool and the router tell each other of the ends of a stream's directions, as
 // a connection looks the same whether it has ended or broken.
 type ends struct {
@@ -82,7 +99,7 @@ type ends struct {
 // goes on; a failure of one breaks both off, and is the one that is told: the other fails
 // because of it. An end of the tool's that was not announced is a failure: a killed process
 // leaves the same end as one that has finished.
-func splice(tool *net.UnixConn, buffered *bufio.Reader, stream Stream, ends ends) (in, out uint64, err error) {
+func splice(tool *net.UnixConn, early []byte, stream Stream, ends ends) (in, out uint64, err error) {
 	failed := make(chan error, 2)
 	fail := func(err error) {
 		failed <- err
@@ -90,7 +107,7 @@ func splice(tool *net.UnixConn, buffered *bufio.Reader, stream Stream, ends ends
 	}
 	var outbound sync.WaitGroup
 	outbound.Go(func() {
-		n, err := io.Copy(stream, onlyReader{buffered})
+		n, err := io.Copy(stream, onlyReader{io.MultiReader(bytes.NewReader(early), tool)})
 		out = uint64(n)
 		if err == nil && !ends.announced() {
 			failed <- errToolGone

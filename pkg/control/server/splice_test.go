@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"i2ptoolkit/pkg/control"
@@ -274,5 +275,10 @@ func TestStreamsAreNoRequests(t *testing.T) {
 	}
 	if st := srv.Stats(); st.Streams != 2 {
 		t.Errorf("%d streams", st.Streams)
+	}
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	if n := bytes.Count(stacks, []byte("server.(*Server).serve(")); n > 2 {
+		t.Errorf("%d handlers run, and two sessions are open", n)
 	}
 }
