@@ -3,38 +3,10 @@ package main
 import (
 	"fmt"
 	"math"
-	"os"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
 )
-
-// showProgress keeps a line on a terminal's stderr up to date until the function that it
-// returns is called.
-func (s *vanitySearch) showProgress() (stop func()) {
-	if s.c.Bool("quiet") || !cli.IsTerminal(os.Stderr) || os.Getenv("TERM") == "dumb" {
-		return func() {}
-	}
-	quit, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(250 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				fmt.Fprintf(os.Stderr, "\r\x1b[K%s", s.progress(time.Since(s.begun)))
-			case <-quit:
-				fmt.Fprint(os.Stderr, "\r\x1b[K")
-				return
-			}
-		}
-	}()
-	return func() {
-		close(quit)
-		<-done
-	}
-}
 
 // progress tells the rate, the odds and the time to expect.
 func (s *vanitySearch) progress(elapsed time.Duration) string {

@@ -139,7 +139,7 @@ func (s *vanitySearch) many() bool { return s.c.Int("count") != 1 }
 
 // run searches until enough was found or ctx ends.
 func (s *vanitySearch) run(ctx context.Context) error {
-	stop := s.showProgress()
+	stop := cli.Progress(s.c, func() string { return s.progress(time.Since(s.begun)) })
 	err := s.findAll(ctx)
 	stop()
 	s.summary()

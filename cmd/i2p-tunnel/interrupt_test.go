@@ -9,7 +9,7 @@ import (
 func TestInterrupt(t *testing.T) {
 	const peer = "5wiig7fr5ci6moafycjpgsxhbe4sw76hoz2qizlcbdmlb6jhqnza.b32.i2p"
 	clitest.Interrupts(t, program(), nil, []string{"completion"},
-		"connect --socket @router "+peer, "listen --socket @router", "listen --keep --socket @router",
+		"bench --socket @router "+peer, "connect --socket @router "+peer, "listen --socket @router", "listen --keep --socket @router",
 		"connect --reconnect --socket @router "+peer, "listen --reconnect --keep --socket @router",
 		"listen -k @open", "listen -k @read", "listen -k -", "listen --keep -k -")
 }

@@ -40,12 +40,19 @@ func listenCommand() *cli.Command {
 				_, err := parseServer(text)
 				return err
 			}),
+			&cli.BoolFlag{Name: "bench", Usage: "be what i2p-tunnel bench measures with, for any number of streams"},
 			idleFlag(),
 			&cli.BoolFlag{Name: "reconnect", Usage: "when the router goes, or is not there yet, wait for it and listen again at the same address"},
 		),
 		Action: func(c *cli.Context) error {
-			if c.IsSet("exec") && c.IsSet("to") {
-				return cli.Usagef("listen: -e and --to are two ends for one stream")
+			ends := 0
+			for _, flag := range []string{"exec", "to", "bench"} {
+				if c.IsSet(flag) {
+					ends++
+				}
+			}
+			if ends > 1 {
+				return cli.Usagef("listen: -e, --to and --bench are several ends for one stream")
 			}
 			req, err := listenRequest(c)
 			if err != nil {
@@ -53,7 +60,7 @@ func listenCommand() *cli.Command {
 			}
 			defer processors.Follow()()
 			l := &listening{c: c, port: req.Listen[0]}
-			if !c.IsSet("exec") && !c.IsSet("to") {
+			if ends == 0 {
 				if l.end, err = standard(); err != nil {
 					return err
 				}
@@ -145,7 +152,7 @@ func (l *listening) again(req control.Open) error {
 		if l.session != nil {
 			b = backoff{}
 		}
-		if !l.routerGone(err) || l.served && !l.c.Bool("keep") {
+		if !l.routerGone(err) || l.served && !l.keeps() {
 			return err
 		}
 		cli.Warnf(l.c, "%v: waiting for it", err)
@@ -182,7 +189,7 @@ func (l *listening) serve() error {
 			cli.Notef(l.c, "ready")
 		}
 	})
-	if !l.c.Bool("keep") {
+	if !l.keeps() {
 		stream, err := l.accept(ctx)
 		if err != nil {
 			return err
@@ -198,6 +205,9 @@ func (l *listening) serve() error {
 	return err
 }
 
+// keeps tells whether further streams follow the first.
+func (l *listening) keeps() bool { return l.c.Bool("keep") || l.c.Bool("bench") }
+
 // accept waits for a stream, as long as --timeout allows.
 func (l *listening) accept(ctx context.Context) (*client.Stream, error) {
 	if limit := l.c.Duration("timeout"); limit > 0 {
@@ -205,7 +215,7 @@ func (l *listening) accept(ctx context.Context) (*client.Stream, error) {
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	stream, err := l.session.Accept(ctx, control.Accept{Port: l.port, Last: !l.c.Bool("keep")})
+	stream, err := l.session.Accept(ctx, control.Accept{Port: l.port, Last: !l.keeps()})
 	if err != nil {
 		return nil, timedOut(err, "no stream came")
 	}
@@ -217,7 +227,7 @@ func (l *listening) accept(ctx context.Context) (*client.Stream, error) {
 // keep takes one stream after the other until the session, or the context, ends. What goes
 // wrong in one stream is told and concerns no other.
 func (l *listening) keep(ctx context.Context, background *sync.WaitGroup) error {
-	toStdout := l.c.String("exec") == "" && l.c.String("to") == ""
+	toStdout := l.c.String("exec") == "" && l.c.String("to") == "" && !l.c.Bool("bench")
 	slots := make(chan struct{}, l.most())
 	for {
 		stream, err := l.accept(ctx)
@@ -255,6 +265,9 @@ func (l *listening) most() int {
 func (l *listening) connect(ctx context.Context, stream *client.Stream) error {
 	if command := l.c.String("exec"); command != "" {
 		return execute(ctx, command, stream)
+	}
+	if l.c.Bool("bench") {
+		return answerBench(ctx, stream)
 	}
 	text := l.c.String("to")
 	if text == "" {

@@ -12,6 +12,6 @@ func program() cli.Program {
 		Usage:  "carry bytes through I2P",
 		Description: "Both ends of a stream end their writing by themselves, as with a TCP connection. A stream that broke\n" +
 			"off is a failure, never an end.",
-		Commands: []*cli.Command{connectCommand(), listenCommand()},
+		Commands: []*cli.Command{connectCommand(), listenCommand(), benchCommand()},
 	}
 }

@@ -30,6 +30,11 @@ func manual() cli.Manual {
 			{What: "Stay at an address for as long as the machine runs, whatever becomes of the router:", Lines: []string{
 				"i2p-tunnel listen -k key.dat --keep --reconnect --to unix:/run/app.sock",
 			}},
+			{What: "Measure latency and throughput between two routers, or to any server:", Lines: []string{
+				"i2p-tunnel listen -k key.dat --bench",
+				`i2p-tunnel bench "$B32"`,
+				"i2p-tunnel bench --json stats.i2p:80 | jq .connect.p50_ms",
+			}},
 			{What: "Try all that without the Internet, between two routers of a private network:", Lines: []string{
 				"i2p-router devnet --dir /tmp/net &",
 				"i2p-tunnel listen --socket /tmp/net/0/router.sock",
