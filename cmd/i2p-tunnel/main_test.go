@@ -9,9 +9,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"i2p-tunnel": main, "super": super, "activate": activate, "ask": ask, "stop-router": stopRouter,
-	})
+	testscript.Main(m, programs)
 }
 
 func TestScripts(t *testing.T) { clitest.Scripts(t) }

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -12,11 +14,16 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"i2ptoolkit/pkg/control/client"
 	"i2ptoolkit/pkg/filelock"
 )
 
-// Programs that the scripts run beside ours.
+// programs are those that the scripts run.
+var programs = map[string]func(){
+	"i2p-tunnel": main, "super": super, "activate": activate, "ask": ask, "stop-router": stopRouter,
+}
 
 // super is inetd: it tells in FILE where it listens, and starts a program for each connection.
 //
@@ -56,7 +63,7 @@ func activate() {
 	}
 	file, err := socket.File()
 	check(err)
-	check(syscall.Dup3(int(file.Fd()), firstActivated, 0))
+	check(unix.Dup2(int(file.Fd()), firstActivated))
 	os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()))
 	os.Setenv("LISTEN_FDS", "1")
 	path, err := exec.LookPath(os.Args[3])
