@@ -84,9 +84,13 @@ func TestAllDatagrams(t *testing.T) {
 		if _, err := service.ListenDatagrams(9); !errors.Is(err, ErrTaken) {
 			t.Error(err)
 		}
-		here, err := user.ListenDatagrams(1234)
+		here, err := user.ListenFree()
 		if err != nil {
 			t.Fatal(err)
+		}
+		port := here.LocalAddr().(sockets.Addr).Port
+		if port == 0 {
+			t.Error("a free port that is every port")
 		}
 		for _, p := range []*sockets.PacketConn{at, here} {
 			p.SetReadDeadline(time.Now().Add(30 * time.Second))
@@ -97,7 +101,7 @@ func TestAllDatagrams(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := at.ReadMessage()
-			if err != nil || got.Protocol != protocol || got.PeerPort != 1234 || got.Port != 9 || string(got.Payload) != "hello" {
+			if err != nil || got.Protocol != protocol || got.PeerPort != port || got.Port != 9 || string(got.Payload) != "hello" {
 				t.Fatalf("%+v: %v", got, err)
 			}
 			answer := datagram.Message{Protocol: datagram.Raw, Peer: user.Destination().Hash(), PeerPort: got.PeerPort}

@@ -2,11 +2,13 @@ package destinations
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"i2ptoolkit/pkg/client"
 	"i2ptoolkit/pkg/datagram"
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/options"
@@ -62,6 +64,21 @@ func (d *Local) ListenPacket(protocol byte, port uint16) (*sockets.PacketConn, e
 // WriteTo sends repliable ones.
 func (d *Local) ListenDatagrams(port uint16) (*sockets.PacketConn, error) {
 	return d.listenPacket(datagram.Repliable, port, datagram.Protocols[:]...)
+}
+
+// portTries is how often a port is drawn before all are taken to be in use.
+const portTries = 16
+
+// ListenFree is ListenDatagrams at a port that nobody can guess: who knows one can
+// send raw datagrams to it, which do not tell whose they are.
+func (d *Local) ListenFree() (p *sockets.PacketConn, err error) {
+	for range portTries {
+		p, err = d.ListenDatagrams(uint16(1 + draw.From(nil).Below(1<<16-1)))
+		if !errors.Is(err, ErrTaken) {
+			break
+		}
+	}
+	return p, err
 }
 
 func (d *Local) listenPacket(by byte, port uint16, protocols ...byte) (*sockets.PacketConn, error) {

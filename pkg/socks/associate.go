@@ -2,8 +2,6 @@ package socks
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +11,6 @@ import (
 	"sync"
 
 	"i2ptoolkit/pkg/datagram"
-	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/i2p"
 )
 
@@ -34,7 +31,7 @@ func (p *Proxy) associate(ctx context.Context, c net.Conn, r request) error {
 		return fmt.Errorf("%w: %w", errLocal, err)
 	}
 	defer near.Close()
-	far, err := p.listen()
+	far, err := p.cfg.Listen()
 	if err != nil {
 		return err
 	}
@@ -50,22 +47,6 @@ func (p *Proxy) associate(ctx context.Context, c net.Conn, r request) error {
 	}
 	a.run(ctx, c)
 	return nil
-}
-
-// portTries is how often a port is drawn before all are taken to be in use.
-const portTries = 16
-
-// listen takes a port that nobody can guess: who knows it can write raw datagrams to it.
-func (p *Proxy) listen() (far Datagrams, err error) {
-	for range portTries {
-		var b [2]byte
-		rand.Read(b[:])
-		port := max(binary.BigEndian.Uint16(b[:]), 1)
-		if far, err = p.cfg.Listen(port); !errors.Is(err, destinations.ErrTaken) {
-			return far, err
-		}
-	}
-	return nil, err
 }
 
 // association is a client's UDP.

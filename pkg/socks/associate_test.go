@@ -18,7 +18,6 @@ import (
 
 // port is one of I2P at which a test is the network.
 type port struct {
-	number  uint16
 	in, out chan datagram.Message
 	closed  chan struct{}
 	once    sync.Once
@@ -54,19 +53,11 @@ type udp struct {
 	stop    func()
 }
 
-// associateWith makes an association. The first port is in use already.
+// associateWith makes an association.
 func associateWith(t *testing.T, resolve func(ctx context.Context, host string) (i2p.Destination, error), limits Limits) *udp {
 	t.Helper()
 	u := &udp{far: &port{in: make(chan datagram.Message), out: make(chan datagram.Message, 10), closed: make(chan struct{})}}
-	tried := false
-	u.counts = New(Config{Resolve: resolve, Limits: limits, Listen: func(n uint16) (Datagrams, error) {
-		if !tried {
-			tried = true
-			return nil, destinations.ErrTaken
-		}
-		u.far.number = n
-		return u.far, nil
-	}})
+	u.counts = New(Config{Resolve: resolve, Limits: limits, Listen: func() (Datagrams, error) { return u.far, nil }})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -181,9 +172,6 @@ func TestAssociate(t *testing.T) {
 	if st.DatagramsOut != 3 || st.DatagramsIn != 2 || st.DatagramsRefused != 6 {
 		t.Errorf("%+v", st)
 	}
-	if u.far.number == 0 {
-		t.Error("no port of its own")
-	}
 }
 
 // TestResolving: what is sent before the destination is known waits, within bounds, in order; where
@@ -236,7 +224,7 @@ func TestPeers(t *testing.T) {
 // TestCrowdedAssociations: there are only so many.
 func TestCrowdedAssociations(t *testing.T) {
 	p := New(Config{Limits: Limits{Associations: 1}})
-	p.cfg.Listen = func(uint16) (Datagrams, error) { return nil, destinations.ErrClosed }
+	p.cfg.Listen = func() (Datagrams, error) { return nil, destinations.ErrClosed }
 	p.cfg.Resolve = func(context.Context, string) (i2p.Destination, error) { return i2p.Destination{}, nil }
 	p.counts.associations.Add(1)
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -41,9 +41,10 @@ type Config struct {
 	// Splice carries what a client and a peer have for each other, until both have ended or one
 	// has broken off, and closes both.
 	Splice func(ctx context.Context, local, remote net.Conn) (in, out int64, err error)
-	// Resolve and Listen are for datagrams. Without them there is no UDP.
+	// Resolve and Listen are for datagrams. Without them there is no UDP. Listen takes a port that
+	// nobody can guess.
 	Resolve func(ctx context.Context, host string) (i2p.Destination, error)
-	Listen  func(port uint16) (Datagrams, error)
+	Listen  func() (Datagrams, error)
 
 	Users      []User     // who may; none: everybody
 	Outproxies []Outproxy // for what is not in I2P, the preferred first
