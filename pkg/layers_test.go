@@ -70,6 +70,7 @@ func edges() map[string]string {
 		"naming":       "atomicfile",
 		"node":         "config config/reload control/answers metrics",
 		"devnet":       "config node",
+		"httpproxy":    "forward/splice",
 
 		"destinations": "client router sockets",
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"i2ptoolkit/pkg/forward/splice"
 	"i2ptoolkit/pkg/i2p"
 )
 
@@ -143,7 +144,7 @@ func (s *session) dial(ctx context.Context, host string, port uint16, key string
 	conn, err := s.p.cfg.Dial(ctx, host, port)
 	if there := s.dismiss(); !there || ctx.Err() == context.Canceled {
 		if err == nil {
-			breakOff(conn)
+			splice.Break(conn)
 		}
 		s.p.counts.gone.Add(1)
 		return nil, nil

@@ -1,11 +1,14 @@
 package httpproxy
 
 import (
+	"bufio"
 	"context"
 	"io"
+	"net"
 	"slices"
-	"sync"
 	"time"
+
+	"i2ptoolkit/pkg/forward/splice"
 )
 
 // connect opens a stream and carries whatever the client and the other side say.
@@ -45,8 +48,8 @@ func (s *session) connect(ctx context.Context) bool {
 	return false
 }
 
-// carry writes what is there for the client, and then copies both ways. The end of one direction
-// is passed on as such, and the other goes on; a failure of one breaks both off.
+// carry joins the client and the other side, until both have ended or one broke off. What of
+// either has come already is the first that the other hears.
 func (s *session) carry(up *stream) {
 	defer up.giveBack()
 	if !s.use(up) || s.write() != nil {
@@ -59,38 +62,31 @@ func (s *session) carry(up *stream) {
 	defer c.tunnels.Add(-1)
 	s.c.SetDeadline(time.Time{})
 	up.SetDeadline(time.Time{})
-	var outbound sync.WaitGroup
-	outbound.Go(func() {
-		n, err := transfer(up.Conn, s.r)
-		c.bytesOut.Add(uint64(n))
-		s.ended(up, up.Conn, err)
-	})
-	n, err := transfer(s.c, up.r)
-	c.bytesIn.Add(uint64(n))
-	s.ended(up, s.c, err)
-	outbound.Wait()
-	up.Conn.Close()
+	// The session's own end breaks both off.
+	err := splice.Both(context.Background(), begun{s.c, s.r}, begun{up.Conn, up.r}, &c.carried)
+	if err != nil {
+		s.p.cfg.Log.Debug("broken off", "err", err)
+	}
 }
 
-// transfer writes what a reader has and what comes to it. Reader and writer may know ways
-// of their own to do so.
-func transfer(to io.Writer, from io.Reader) (int64, error) {
-	buf := writers.Get().(*[]byte)
-	defer writers.Put(buf)
-	return io.CopyBuffer(to, from, (*buf)[:cap(*buf)])
+// begun is a connection of which something was read ahead.
+type begun struct {
+	net.Conn
+	r *bufio.Reader
 }
 
-// ended passes on the end of a direction, or breaks both off.
-func (s *session) ended(up *stream, to any, err error) {
-	half, ok := to.(interface{ CloseWrite() error })
-	if err == nil && ok && half.CloseWrite() == nil {
-		return
+func (b begun) Read(p []byte) (int, error) { return b.r.Read(p) }
+
+// WriteTo lets a stream write from its own memory.
+func (b begun) WriteTo(w io.Writer) (int64, error) { return b.r.WriteTo(w) }
+
+// CloseWrite ends one direction where there are two.
+func (b begun) CloseWrite() error {
+	if half, ok := b.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
 	}
-	if err == nil && !ok {
-		s.c.Close()
-		up.Conn.Close()
-		return
-	}
-	up.abort()
-	s.reset()
+	return b.Conn.Close()
 }
+
+// Abort has Close be seen as a failure.
+func (b begun) Abort() { splice.Break(b.Conn) }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"i2ptoolkit/pkg/forward/splice"
 )
 
 // maxInterim is how many responses may come before the one that counts.
@@ -39,7 +41,7 @@ func (s *session) exchange(up *stream) (keep, again bool, f *fault) {
 		up.abort()
 		s.dismiss()
 		up.giveBack()
-		s.reset()
+		splice.Break(s.c)
 		return false, false, nil
 	}
 	if !s.dismissBody(up) {

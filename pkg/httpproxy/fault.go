@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/naming"
 )
 
 // step is what a request goes through until it is answered.
@@ -87,7 +88,7 @@ func unreached(err error, host string, named bool) *fault {
 	case errors.Is(err, destinations.ErrNoTunnels):
 		f = faultTunnels
 		f.text += " What is known of it: " + err.Error() + "."
-	case errors.Is(err, destinations.ErrNotFound) && named:
+	case errors.Is(err, naming.ErrUnknown), errors.Is(err, destinations.ErrNotFound) && named:
 		f = faultName
 		f.name = host
 	case errors.Is(err, destinations.ErrNotFound):

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/naming"
 )
 
 // TestSteps: each error says which step failed, with a status of its own and when to try again,
@@ -27,6 +28,7 @@ func TestSteps(t *testing.T) {
 		retry  bool
 	}{
 		{destinations.ErrNotFound, "site.i2p", 404, "name", false},
+		{fmt.Errorf("site.i2p: %w", naming.ErrUnknown), "site.i2p", 404, "name", false},
 		{destinations.ErrNotFound, strings.Repeat("a", 52) + ".b32.i2p", 503, "lease set", true},
 		{destinations.ErrUnreachable, "site.i2p", 503, "lease set", true},
 		{destinations.ErrEncryption, "site.i2p", 502, "lease set", false},
@@ -69,7 +71,7 @@ func TestAnswers(t *testing.T) {
 		for answer, status := range map[string]int{
 			"": 502, "HTTP/1.1 2": 502, "SSH-2.0-x\r\n\r\n": 502, "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("y", 100<<10): 502,
 			"HTTP/1.1 407 Yes\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n": 502,
-			strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 20):                                   502,
+			strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 20) + short:                           502,
 			"wait": 504,
 		} {
 			w := newWorld(t, Config{})
@@ -114,6 +116,7 @@ func TestTimes(t *testing.T) {
 func TestStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Config{})
+		begun := time.Now()
 		ended := make(chan struct{}, 2)
 		w.raw("site.i2p", func(c net.Conn) {
 			req, _ := http.ReadRequest(bufio.NewReader(c))
@@ -130,6 +133,9 @@ func TestStall(t *testing.T) {
 		go io.Copy(io.Discard, down)
 		<-ended
 		<-ended
+		if d := time.Since(begun); d != 15*time.Minute {
+			t.Errorf("it takes %v", d)
+		}
 	})
 }
 

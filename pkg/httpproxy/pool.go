@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"i2ptoolkit/pkg/forward/splice"
 )
 
 // stream is a connection to an eepsite or an outproxy.
@@ -43,18 +45,7 @@ func (u *stream) giveBack() {
 }
 
 // abort breaks the stream off, from whatever goroutine.
-func (u *stream) abort() { breakOff(u.Conn) }
-
-// breakOff has the other side see that a connection failed, and did not end.
-func breakOff(c net.Conn) {
-	switch c := c.(type) {
-	case interface{ Abort() }:
-		c.Abort()
-	case interface{ SetLinger(int) error }:
-		c.SetLinger(0)
-	}
-	c.Close()
-}
+func (u *stream) abort() { splice.Break(u.Conn) }
 
 // pool keeps idle streams for the next request to the same place. A goroutine reads each: a
 // stream that ends, or on which something comes that nobody asked for, is not used again.

@@ -156,6 +156,12 @@ func TestIdleEnds(t *testing.T) {
 // TestPoolBounds: no more idle streams are kept than are allowed, to one place and in all, and
 // none for longer.
 func TestPoolBounds(t *testing.T) {
+	t.Run("in all", func(t *testing.T) { poolBounds(t, 4, 5) })
+	t.Run("to one place", func(t *testing.T) { poolBounds(t, 1, 2) })
+}
+
+// poolBounds has four streams to each of some hosts become idle, of which so many are kept.
+func poolBounds(t *testing.T, hosts, kept int) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Config{Limits: Limits{Streams: 5, PerHost: 2}})
 		var held sync.WaitGroup
@@ -171,7 +177,7 @@ func TestPoolBounds(t *testing.T) {
 			io.WriteString(c, short)
 			r.ReadByte()
 		}
-		for i := range 4 {
+		for i := range hosts {
 			host := fmt.Sprintf("site%d.i2p", i)
 			w.raw(host, site)
 			for range 4 {
@@ -182,11 +188,11 @@ func TestPoolBounds(t *testing.T) {
 		close(release)
 		held.Wait()
 		synctest.Wait()
-		if s := w.Stats(); s.IdleStreams != 5 || s.Evicted != 11 || open.Load() != 5 {
+		if s := w.Stats(); s.IdleStreams != kept || s.Evicted != uint64(4*hosts-kept) || open.Load() != int64(kept) {
 			t.Errorf("%d are idle, %d open, %d evicted", s.IdleStreams, open.Load(), s.Evicted)
 		}
 		time.Sleep(time.Minute + time.Second)
-		if s := w.Stats(); s.IdleStreams != 0 || s.Expired != 5 || open.Load() != 0 {
+		if s := w.Stats(); s.IdleStreams != 0 || s.Expired != uint64(kept) || open.Load() != 0 {
 			t.Errorf("after a minute %d are idle, %d open, %d too old", s.IdleStreams, open.Load(), s.Expired)
 		}
 	})

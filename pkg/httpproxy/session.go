@@ -135,11 +135,3 @@ func (s *session) linger() {
 	s.c.SetReadDeadline(time.Now().Add(time.Second))
 	io.CopyN(io.Discard, s.r, 256<<10)
 }
-
-// reset breaks the client's connection off: what it was given is not all.
-func (s *session) reset() {
-	if c, ok := s.c.(interface{ SetLinger(int) error }); ok {
-		c.SetLinger(0)
-	}
-	s.c.Close()
-}

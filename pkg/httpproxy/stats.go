@@ -1,6 +1,10 @@
 package httpproxy
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"i2ptoolkit/pkg/forward/splice"
+)
 
 // Stats are the totals since the start, and what there is now.
 type Stats struct {
@@ -46,6 +50,8 @@ type OutproxyStats struct{ Dialled, Failed uint64 }
 
 // counts are what Stats tells.
 type counts struct {
+	carried splice.Count // as it passes
+
 	connections, tunnels                                                                 atomic.Int64
 	accepted, requests, dialled, reused, repeated                                        atomic.Uint64
 	evicted, expired, connects, upgrades, bytesIn, bytesOut                              atomic.Uint64
@@ -64,7 +70,7 @@ func (p *Proxy) Stats() Stats {
 		Dialled: c.dialled.Load(), Reused: c.reused.Load(), Repeated: c.repeated.Load(),
 		Evicted: c.evicted.Load(), Expired: c.expired.Load(),
 		Connects: c.connects.Load(), Upgrades: c.upgrades.Load(),
-		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(),
+		BytesIn: c.bytesIn.Load() + c.carried.In.Load(), BytesOut: c.bytesOut.Load() + c.carried.Out.Load(),
 		Refused: Refused{
 			Busy: c.busy.Load(), Slow: c.slow.Load(), Idle: c.idle.Load(),
 			Malformed: c.malformed.Load(), TooLarge: c.tooLarge.Load(), Unauthorized: c.unauthorized.Load(),
