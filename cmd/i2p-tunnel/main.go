@@ -1,4 +1,5 @@
-// Command i2p-tunnel connects the standard streams, and programs, to I2P streams.
+// Command i2p-tunnel connects the standard streams, and programs, to I2P streams, and has the router
+// run forwards and proxies.
 package main
 
 import "i2ptoolkit/pkg/cli"
@@ -12,6 +13,7 @@ func program() cli.Program {
 		Usage:  "carry bytes through I2P",
 		Description: "Both ends of a stream end their writing by themselves, as with a TCP connection. A stream that broke\n" +
 			"off is a failure, never an end.",
-		Commands: []*cli.Command{connectCommand(), listenCommand(), benchCommand()},
+		Commands: append([]*cli.Command{connectCommand(), listenCommand(), benchCommand()},
+			append(verbs(), addCommand(), listCommand(), removeCommand(), reloadCommand())...),
 	}
 }

@@ -30,6 +30,22 @@ func manual() cli.Manual {
 			{What: "Stay at an address for as long as the machine runs, whatever becomes of the router:", Lines: []string{
 				"i2p-tunnel listen -k key.dat --keep --reconnect --to unix:/run/app.sock",
 			}},
+			{What: "Browse: an HTTP proxy that the router runs from now on, at 127.0.0.1:4444:", Lines: []string{
+				"i2p-tunnel http",
+				"curl -x http://127.0.0.1:4444/ http://stats.i2p/",
+			}},
+			{What: "Serve a site; its address is printed, and stays:", Lines: []string{
+				"i2p-tunnel httpserver 8080",
+			}},
+			{What: "A forward for as long as a command runs, and those that the router keeps:", Lines: []string{
+				"i2p-tunnel client 2222 example.i2p:22 --foreground",
+				"i2p-tunnel list --watch",
+				"i2p-tunnel list -0 | xargs -0 i2p-tunnel remove",
+			}},
+			{What: "Keep all forwards in a file, and have the router follow it:", Lines: []string{
+				"i2p-tunnel reload -f tunnels.toml --dry-run",
+				"i2p-tunnel reload -f tunnels.toml",
+			}},
 			{What: "Measure latency and throughput between two routers, or to any server:", Lines: []string{
 				"i2p-tunnel listen -k key.dat --bench",
 				`i2p-tunnel bench "$B32"`,

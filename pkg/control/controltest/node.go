@@ -31,7 +31,8 @@ type Node struct {
 	// his, as some implementations do.
 	HangUp bool
 
-	hall hall
+	hall     hall
+	forwards forwards
 
 	mu      sync.Mutex
 	level   string
@@ -266,7 +267,7 @@ func (n *Node) OpenDestination(ctx context.Context, cfg server.DestinationConfig
 
 // Serve runs the node behind a control socket until ctx ends or it is stopped.
 func (n *Node) Serve(ctx context.Context, path string) (wait func() error, err error) {
-	srv, err := server.New(server.Config{Path: path, Node: n, Names: n.Names})
+	srv, err := server.New(server.Config{Path: path, Node: n, Names: n.Names, Forwards: &n.forwards})
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,61 @@
+package main
+
+import "i2ptoolkit/pkg/cli"
+
+// settingDocs say what the settings of a forward are, in the order of the page.
+func settingDocs() []cli.Entry {
+	return []cli.Entry{
+		{Term: "type", Text: "client, server, http, socks, irc, httpserver, ircserver, udpclient, udpserver, streamrclient or streamrserver"},
+		{Term: "stopped", Text: "true: it is kept, and does nothing"},
+		{Term: "listen", Text: "where local users connect, \"127.0.0.1:7000\" or \"unix:/path\"; of a streamrserver, where its source sends to"},
+		{Term: "destinations", Text: "where a client, irc, udpclient or streamrclient goes: a list of names or addresses of I2P, with \":PORT\" behind, tried in turn"},
+		{Term: "targets", Text: "where a server of any kind, and a streamrclient, goes: a list of local addresses, tried in turn"},
+		{Term: "port", Text: "the port of I2P on which a server listens; 0, which is what holds without it: any"},
+		{Term: "key", Text: "the name of a key file in the router's data directory, made where it is missing, or \"transient\" for a new destination at each start. Servers have one named after them by default, and others a transient one"},
+		{Term: "share", Text: "the name of a group of clients and proxies that are one destination"},
+		{Term: "delay_open", Text: "true: there are no tunnels before somebody connects"},
+		{Term: "idle_close", Text: "a time such as \"20m\": there are no tunnels once nobody has been connected for so long"},
+		{Term: "access.allow", Text: "a list of the peers, by name or address, of whom alone a server takes streams"},
+		{Term: "access.deny", Text: "a list of those of whom it takes none"},
+		{Term: "access.filter", Text: "the absolute path of a file of rules, in the access filter format"},
+		{Term: "limits.streams", Text: "the most streams at a time; 0: what the type has"},
+		{Term: "limits.peer_streams", Text: "the most of one peer"},
+		{Term: "limits.peer_per_minute", Text: "the most that one peer opens in a minute"},
+		{Term: "limits.per_minute", Text: "the most that all open in a minute"},
+		{Term: "options", Text: "a table of I2CP options by their documented names, see I2CP OPTIONS"},
+		{Term: "http.outproxies", Text: "what leads out of I2P: a list of { host = \"NAME:PORT\", socks = true, user = \"…\", password = \"…\" }, of which all but host may be left out. On a command line: NAME:PORT or socks://NAME:PORT"},
+		{Term: "http.accounts", Text: "who may use the proxy: a list of { user = \"…\", password = \"…\" }"},
+		{Term: "http.jump", Text: "a list of jump services for names that are not known"},
+		{Term: "http.connect_only", Text: "true: nothing but CONNECT"},
+		{Term: "http.connect_ports", Text: "a list of the ports to which CONNECT leads"},
+		{Term: "http.accept_language", Text: "true: let Accept-Language through"},
+		{Term: "socks.outproxies", Text: "as of http"},
+		{Term: "socks.accounts", Text: "as of http"},
+		{Term: "socks.isolate", Text: "true: each user's name has a destination of its own"},
+		{Term: "socks.udp", Text: "true: UDP ASSOCIATE"},
+		{Term: "socks.extended", Text: "true: tell failures by Tor's codes"},
+		{Term: "irc.dcc", Text: "true: let DCC through"},
+		{Term: "httpserver.host", Text: "what Host says to the web server; without it: what the peer said"},
+		{Term: "httpserver.reject_inproxies", Text: "true: refuse who comes through an inproxy"},
+		{Term: "httpserver.reject_referer", Text: "true: refuse requests with a Referer"},
+		{Term: "httpserver.reject_agents", Text: "a list of texts; a User-Agent with one of them is refused"},
+		{Term: "httpserver.posts_per_peer", Text: "the most POSTs of one peer in post_period"},
+		{Term: "httpserver.posts", Text: "the most of all peers in post_period"},
+		{Term: "httpserver.post_period", Text: "the time for which they are counted"},
+		{Term: "httpserver.post_ban", Text: "for how long a peer that sent too many is refused"},
+		{Term: "ircserver.webirc", Text: "true: tell the IRC server of the peer by WEBIRC"},
+		{Term: "ircserver.password", Text: "the password of WEBIRC"},
+		{Term: "ircserver.cloak", Text: "a secret of which the peers' host names are made; without it: of the key"},
+		{Term: "ircserver.suffix", Text: "how those end"},
+	}
+}
+
+// forwardSection is what a file of plans, and -s, take.
+func forwardSection() cli.ManualSection {
+	return cli.ManualSection{
+		Title: "FORWARDS",
+		Text: "A file of plans is TOML, with a table for each forward by its name, and tables within it for settings with a dot. " +
+			"An unknown setting is an error, told with its line. add, and -s of the verbs, take SETTING=VALUE by the same names. These are the settings:",
+		Entries: settingDocs(),
+	}
+}
