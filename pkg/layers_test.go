@@ -73,6 +73,7 @@ func edges() map[string]string {
 		"httpproxy":    "forward/splice",
 
 		"destinations": "client router sockets",
+		"socks":        "forward/splice",
 
 		"config/reload":   "config",
 		"control/answers": "config",
