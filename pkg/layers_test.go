@@ -26,7 +26,7 @@ var layers = []struct{ what, names string }{
 	{"codecs", "i2p routerinfo leaseset i2np su3 datagram control hostrecord family words options forward/plan"},
 	{"engines", "ntcp2 ratchet tunnel netdb profile presence streaming vanity"},
 	{"node", "atomicfile filelock sealed transport transport/ntcp2link netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client naming"},
-	{"doors", "forward/access forward/splice httpproxy control/server socks udpforward"},
+	{"doors", "forward forward/splice httpproxy control/server socks udpforward"},
 	{"composition", "config config/reload control/answers metrics node devnet cli cli/record processors"},
 }
 
@@ -61,6 +61,7 @@ func edges() map[string]string {
 		"options":    "i2np i2p leaseset",
 		"hostrecord": "i2p",
 
+		"forward":      "forward/splice httpproxy socks udpforward",
 		"forward/plan": "i2p options",
 		"control":      "forward/plan", // the API carries plans
 		"cli/record":   "cli",          // prints as all programs do
@@ -73,7 +74,6 @@ func edges() map[string]string {
 		"httpproxy":    "forward/splice",
 
 		"destinations": "client router sockets",
-		"socks":        "forward/splice",
 
 		"config/reload":   "config",
 		"control/answers": "config",

@@ -50,7 +50,10 @@ func newNetwork(cfg Config, adjust func(i int, c *node.Config)) (*Network, error
 		for _, hops := range []*int{&s.Exploratory.InLength, &s.Exploratory.OutLength, &s.Client.InLength, &s.Client.OutLength} {
 			*hops = min(*hops, cfg.Routers-1) // no tunnel has a router twice
 		}
-		c := node.Config{Settings: s, Log: cfg.Log.With("router", i), Level: cfg.Level, Introduced: d.introduced}
+		c := node.Config{
+			Settings: s, Log: cfg.Log.With("router", i), Level: cfg.Level, Introduced: d.introduced,
+			Reread: func() (config.Config, error) { return s, nil }, // forwards have a file that their owner may edit
+		}
 		adjust(i, &c)
 		n, err := node.New(c)
 		if err != nil {

@@ -19,6 +19,7 @@ type api struct {
 	*logbook
 	*stopping
 	reloader *reload.Reloader
+	again    func() error // has the forwards be what their file says now
 	joiner   *join.Joiner
 	ready    <-chan struct{}          // closed once others can reach us
 	tunnels  <-chan struct{}          // closed once there are some
@@ -45,7 +46,13 @@ func (a *api) Wait(ctx context.Context, state string) error {
 }
 
 // Reload makes the settings hold that are to be read now, though whoever asks goes away meanwhile.
-func (a *api) Reload(context.Context) (control.Reloaded, error) { return a.reloader.Reload() }
+func (a *api) Reload(context.Context) (control.Reloaded, error) {
+	done, err := a.reloader.Reload()
+	if err == nil {
+		err = a.again()
+	}
+	return done, err
+}
 
 // Reseed asks for RouterInfos now: from servers and absolute paths, or as the settings have it.
 func (a *api) Reseed(ctx context.Context, from []string) (control.Reseed, error) {

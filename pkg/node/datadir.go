@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -34,8 +33,11 @@ const (
 	portFile       = "port"
 )
 
-// stateFiles are all, what was learnt about peers, and the address books that the owner writes.
-var stateFiles = []string{routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile, privateBookFile, localBookFile}
+// stateFiles are all, what was learnt about peers, the address books that the owner writes, and what
+// forwards have.
+func (d dataDir) stateFiles() []string {
+	return append(d.keyNames(), routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile, privateBookFile, localBookFile, forwardsFile)
+}
 
 // lockFile is locked by the router whose directory it is.
 const lockFile = "router.lock"
@@ -85,8 +87,8 @@ func (d dataDir) clear() error {
 	if d.root == "" {
 		return nil
 	}
-	names := append(slices.Clone(stateFiles), filepath.Base(sealed.KeyFile(d.root)))
-	for _, name := range stateFiles {
+	names := append(d.stateFiles(), filepath.Base(sealed.KeyFile(d.root)))
+	for _, name := range d.stateFiles() {
 		names = append(names, name+sealedSuffix)
 	}
 	return atomicfile.Clear(d.root, names...)

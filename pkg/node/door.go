@@ -26,11 +26,11 @@ func socketPath(s config.Config) string {
 }
 
 // open binds the socket, and returns what has it answer until ctx ends.
-func (d *door) open(to server.Node, names *naming.Names, log *slog.Logger) (run func(ctx context.Context) error, err error) {
+func (d *door) open(to server.Node, names *naming.Names, forwards server.Forwards, log *slog.Logger) (run func(ctx context.Context) error, err error) {
 	if d.path == "" {
 		return func(context.Context) error { return nil }, nil
 	}
-	srv, err := server.New(server.Config{Path: d.path, Node: to, Names: names, Log: log})
+	srv, err := server.New(server.Config{Path: d.path, Node: to, Names: names, Forwards: forwards, Log: log})
 	if err != nil {
 		return nil, err
 	}

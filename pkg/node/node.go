@@ -16,6 +16,7 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/env"
+	"i2ptoolkit/pkg/forward"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/metrics"
 	"i2ptoolkit/pkg/naming"
@@ -62,6 +63,7 @@ type Config struct {
 type Node struct {
 	api
 	names     *naming.Names
+	forwards  *forward.Manager
 	cfg       Config
 	hash      i2p.Hash
 	dir       dataDir
@@ -147,7 +149,9 @@ func makeNode(cfg Config, dir dataDir) (*Node, error) {
 		return nil, err
 	}
 	n.names = newNames(n.dir, env.Part("names"), n.fetchFeed)
+	n.forwards = n.newForwards(env.Part("forwards"))
 	n.reloader = n.newReloader(policies)
+	n.again = func() error { return n.reloadForwards(context.Background()) }
 	n.newAPI()
 	return n, nil
 }

@@ -13,7 +13,7 @@ import (
 // every peer is told.
 func (n *Node) Run(ctx context.Context) error {
 	defer n.unlock()
-	answer, err := n.door.open(&n.api, n.names, n.log)
+	answer, err := n.door.open(&n.api, n.names, n.forwards, n.log)
 	if err != nil {
 		return err
 	}
@@ -31,6 +31,7 @@ func (n *Node) Run(ctx context.Context) error {
 	defer closeHall()
 	hall := newParts(inUse, cancel)
 	hall.run("destinations", n.Hall.Destinations.Run)
+	hall.run("forwards", n.forwards.Run)
 	parts := newParts(work, cancel)
 	parts.run("transport", n.transport.Run)
 	parts.run("router", n.router.Run)

@@ -48,7 +48,7 @@ func (d *dataDir) unlock(passphrase []byte, log *slog.Logger) (err error) {
 // that it can be broken off at any time.
 func (d *dataDir) seal(log *slog.Logger) error {
 	var wipe []string
-	for _, name := range stateFiles {
+	for _, name := range d.stateFiles() {
 		b, err := dataDir{root: d.root}.read(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -90,9 +90,9 @@ func (d *dataDir) sealFile(name string, b []byte) error {
 		return err
 	case bytes.Equal(there, b), len(bytes.Trim(b, "\x00")) == 0: // overwritten, and not removed when a router was killed
 		return nil
-	case name == privateBookFile, name == localBookFile: // its owner has put it there since
+	case name == privateBookFile, name == localBookFile, name == forwardsFile: // its owner has put it there since
 		return d.keep(name, b)
-	case name != routerKeysFile && name != ntcp2KeysFile:
+	case name != routerKeysFile && name != ntcp2KeysFile && filepath.Dir(name) != keysDir:
 		return nil
 	}
 	return fmt.Errorf("%s and %s differ: remove the one that is not the router's", d.path(name), d.path(name)+sealedSuffix)
@@ -142,7 +142,7 @@ func moveRouters(load func(context.Context, map[i2p.Hash]struct{}, taker) (netdb
 
 // orphaned tells of sealed files in a directory whose key may be lost.
 func (d *dataDir) orphaned() bool {
-	return slices.ContainsFunc(stateFiles, func(name string) bool {
+	return slices.ContainsFunc(d.stateFiles(), func(name string) bool {
 		_, err := os.Lstat(d.path(name) + sealedSuffix)
 		return err == nil
 	})
@@ -190,7 +190,7 @@ func stopped(dir string, do func(dataDir) error) error {
 func (d *dataDir) unseal() error {
 	clearly := dataDir{root: d.root}
 	var remove []string
-	for _, name := range stateFiles {
+	for _, name := range d.stateFiles() {
 		b, err := d.read(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -16,7 +16,7 @@ func secretDir(t *testing.T) (dataDir, map[string][]byte) {
 	t.Helper()
 	d := dataDir{root: t.TempDir()}
 	held := make(map[string][]byte)
-	for _, name := range stateFiles {
+	for _, name := range (dataDir{}).stateFiles() {
 		held[name] = []byte("what " + name + " has\n")
 		if err := d.keep(name, held[name]); err != nil {
 			t.Fatal(err)
@@ -50,14 +50,14 @@ func sameState(t *testing.T, d dataDir, want map[string][]byte) {
 func TestSealKilled(t *testing.T) {
 	d, held := secretDir(t)
 	unlocked(t, d)
-	for _, name := range stateFiles {
+	for _, name := range (dataDir{}).stateFiles() {
 		if err := os.WriteFile(d.path(name), make([]byte, len(held[name])), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	again := unlocked(t, d)
 	sameState(t, again, held)
-	for _, name := range stateFiles {
+	for _, name := range (dataDir{}).stateFiles() {
 		if _, err := os.Stat(d.path(name)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s is left: %v", name, err)
 		}

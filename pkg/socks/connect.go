@@ -5,8 +5,6 @@ import (
 	"io"
 	"net"
 	"time"
-
-	"i2ptoolkit/pkg/forward/splice"
 )
 
 // connect is a CONNECT: a stream to where the request says. An error is one of the way there.
@@ -22,7 +20,10 @@ func (p *Proxy) connect(ctx context.Context, c net.Conn, r request) error {
 		return nil
 	}
 	p.counts.connected.Add(1)
-	if err := splice.Both(ctx, c, remote, &p.counts.streams); err != nil {
+	in, out, err := p.cfg.Splice(ctx, c, remote)
+	p.counts.in.Add(uint64(in))
+	p.counts.out.Add(uint64(out))
+	if err != nil {
 		p.cfg.Log.Debug("stream broken off", "error", err)
 	}
 	return nil

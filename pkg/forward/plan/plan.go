@@ -54,7 +54,7 @@ type Plan struct {
 	Destinations []string `toml:"destinations,omitempty" json:"destinations,omitempty"`
 	// Targets are where a server goes, "127.0.0.1:80" or "unix:/path". Several are tried in turn.
 	Targets []string `toml:"targets,omitempty" json:"targets,omitempty"`
-	Port    int      `toml:"port,omitempty" json:"port,omitempty"` // of I2P, on which a server listens; 0: any
+	Port    int      `toml:"port,omitzero" json:"port,omitempty"` // of I2P, on which a server listens; 0: any
 
 	// Key is the name of a key file in the router's data directory, made where it is missing;
 	// "transient": a new destination at each start. Servers have one named after them by default, and
@@ -63,10 +63,10 @@ type Plan struct {
 	// Share is the name of a group of clients and proxies that are one destination.
 	Share     string   `toml:"share,omitempty" json:"share,omitempty"`
 	DelayOpen bool     `toml:"delay_open,omitempty" json:"delay_open,omitempty"` // there are no tunnels before somebody connects
-	IdleClose Duration `toml:"idle_close,omitempty" json:"idle_close,omitempty"` // there are none once nobody has been connected for so long
+	IdleClose Duration `toml:"idle_close,omitzero" json:"idle_close,omitempty"`  // there are none once nobody has been connected for so long
 
-	Access  Access            `toml:"access,omitempty" json:"access,omitzero"`
-	Limits  Limits            `toml:"limits,omitempty" json:"limits,omitzero"`
+	Access  Access            `toml:"access,omitzero" json:"access,omitzero"`
+	Limits  Limits            `toml:"limits,omitzero" json:"limits,omitzero"`
 	Options map[string]string `toml:"options,omitempty" json:"options,omitempty"` // of I2CP, by their documented names
 
 	HTTP       *HTTPSettings       `toml:"http,omitempty" json:"http,omitempty"`
@@ -86,10 +86,10 @@ type Access struct {
 
 // Limits bound what a forward carries. 0 is no limit but the door's own.
 type Limits struct {
-	Streams       int `toml:"streams,omitempty" json:"streams,omitempty"` // at a time
-	PeerStreams   int `toml:"peer_streams,omitempty" json:"peer_streams,omitempty"`
-	PeerPerMinute int `toml:"peer_per_minute,omitempty" json:"peer_per_minute,omitempty"` // opened
-	PerMinute     int `toml:"per_minute,omitempty" json:"per_minute,omitempty"`
+	Streams       int `toml:"streams,omitzero" json:"streams,omitempty"` // at a time
+	PeerStreams   int `toml:"peer_streams,omitzero" json:"peer_streams,omitempty"`
+	PeerPerMinute int `toml:"peer_per_minute,omitzero" json:"peer_per_minute,omitempty"` // opened
+	PerMinute     int `toml:"per_minute,omitzero" json:"per_minute,omitempty"`
 }
 
 // Outproxy leads to what is not in I2P.
@@ -136,10 +136,10 @@ type HTTPServerSettings struct {
 	RejectInproxies bool     `toml:"reject_inproxies,omitempty" json:"reject_inproxies,omitempty"`
 	RejectReferer   bool     `toml:"reject_referer,omitempty" json:"reject_referer,omitempty"`
 	RejectAgents    []string `toml:"reject_agents,omitempty" json:"reject_agents,omitempty"`
-	PostsPerPeer    int      `toml:"posts_per_peer,omitempty" json:"posts_per_peer,omitempty"` // in PostPeriod
-	Posts           int      `toml:"posts,omitempty" json:"posts,omitempty"`
-	PostPeriod      Duration `toml:"post_period,omitempty" json:"post_period,omitempty"`
-	PostBan         Duration `toml:"post_ban,omitempty" json:"post_ban,omitempty"`
+	PostsPerPeer    int      `toml:"posts_per_peer,omitzero" json:"posts_per_peer,omitempty"` // in PostPeriod
+	Posts           int      `toml:"posts,omitzero" json:"posts,omitempty"`
+	PostPeriod      Duration `toml:"post_period,omitzero" json:"post_period,omitempty"`
+	PostBan         Duration `toml:"post_ban,omitzero" json:"post_ban,omitempty"`
 }
 
 // IRCServerSettings are those of what stands before an IRC server.

@@ -63,7 +63,7 @@ func lineOf(text []byte, key toml.Key) int {
 		if head, ok := strings.CutPrefix(line, "["); ok {
 			head, _, _ = strings.Cut(strings.TrimPrefix(head, "["), "]")
 			table = strings.NewReplacer(`"`, "", " ", "").Replace(head)
-			if table == strings.Join(key, ".") {
+			if whole := strings.Join(key, "."); table == whole || strings.HasPrefix(table, whole+".") {
 				return number
 			}
 			continue

@@ -1,0 +1,333 @@
+// Package forward runs what joins this machine with I2P: client and server tunnels, proxies, and
+// the filters of some protocols. Each does what its plan says (package plan), until that changes; what
+// is the same in a changed plan goes on, streams included.
+package forward
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/forward/plan"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/options"
+)
+
+// Config is what a Manager needs.
+type Config struct {
+	// Open opens a destination of the router's; Defaults are the options that hold where a plan says
+	// nothing.
+	Open     func(context.Context, destinations.Request) (*destinations.Local, error)
+	Defaults func() options.Options
+	// Resolve finds the destination that a name or address stands for; Lookup and Save are the
+	// address book alone, and never wait.
+	Resolve func(ctx context.Context, by *destinations.Local, host string) (i2p.Destination, error)
+	Lookup  func(name string) (i2p.Destination, error)
+	Save    func(ctx context.Context, name string, to i2p.Destination) error
+	// Keys are those of a key file in the router's data directory, which is made where it is missing.
+	Keys func(name string) (*i2p.PrivateKeys, error)
+	// Store keeps the plans; nil: they are gone with the process.
+	Store Store
+	// Listen binds local addresses, and Dial reaches local targets; nil is the system's.
+	Listen func(network, address string) (net.Listener, error)
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	Log    *slog.Logger
+	Now    func() time.Time
+}
+
+// Store keeps plans where they outlive the process.
+type Store interface {
+	Load() ([]plan.Plan, error) // with an error for those that cannot be read, and all others
+	Save(plan.Plan) error
+	Remove(name string) error
+}
+
+// Manager has the forwards of a router. New starts nothing; Run does.
+type Manager struct {
+	cfg   Config
+	homes homes
+	turn  sync.Mutex // one change at a time
+
+	mu      sync.Mutex // a leaf
+	ctx     context.Context
+	running sync.WaitGroup
+	all     map[string]*forward
+	changed chan struct{} // closed and made anew when a state has changed
+}
+
+// New makes a Manager.
+func New(cfg Config) *Manager {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Listen == nil {
+		cfg.Listen = net.Listen
+	}
+	if cfg.Dial == nil {
+		cfg.Dial = new(net.Dialer).DialContext
+	}
+	return &Manager{cfg: cfg, homes: homes{cfg: &cfg, groups: map[string]*home{}}, all: map[string]*forward{}, changed: make(chan struct{})}
+}
+
+// sampling is how often rates are taken.
+const sampling = 2 * time.Second
+
+// Run runs the forwards that the store has, and those that are asked for, until ctx ends.
+func (m *Manager) Run(ctx context.Context) error {
+	m.turn.Lock()
+	m.mu.Lock()
+	m.ctx = ctx
+	m.mu.Unlock()
+	if m.cfg.Store != nil {
+		plans, err := m.cfg.Store.Load()
+		if err != nil {
+			m.cfg.Log.Error("forwards left out", "error", err)
+		}
+		for _, p := range plans {
+			m.begin(p, false)
+		}
+	}
+	m.turn.Unlock()
+	ticker := time.NewTicker(sampling)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			m.each(func(f *forward) { f.sample() })
+		case <-ctx.Done():
+			m.turn.Lock() // nothing begins any more
+			defer m.turn.Unlock()
+			m.running.Wait()
+			return nil
+		}
+	}
+}
+
+// each calls f with every forward, by name.
+func (m *Manager) each(f func(*forward)) {
+	m.mu.Lock()
+	var all []*forward
+	for _, x := range m.all {
+		all = append(all, x)
+	}
+	m.mu.Unlock()
+	slices.SortFunc(all, func(a, b *forward) int { return strings.Compare(a.name, b.name) })
+	for _, x := range all {
+		f(x)
+	}
+}
+
+// List is how all forwards are, by name.
+func (m *Manager) List() (all []control.Forward) {
+	m.each(func(f *forward) { all = append(all, f.state()) })
+	return all
+}
+
+func (m *Manager) find(name string) *forward {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.all[name]
+}
+
+var errStopping = control.Errorf(control.Stopping, "the router is stopping")
+
+// ErrStarting means that Run has not begun, which will do what the store says.
+var ErrStarting = control.Errorf(control.Busy, "the router is starting")
+
+// begin makes a forward run. It is called by whoever has the turn.
+func (m *Manager) begin(p plan.Plan, foreground bool) *forward {
+	f := newForward(m, p, foreground)
+	m.mu.Lock()
+	m.all[p.Name] = f
+	ctx, cancel := context.WithCancel(m.ctx)
+	f.cancel = cancel
+	m.running.Add(1)
+	m.mu.Unlock()
+	go func() {
+		defer m.running.Done()
+		defer close(f.done)
+		f.run(ctx)
+	}()
+	return f
+}
+
+// end ends a forward, and waits for that.
+func (m *Manager) end(f *forward) {
+	f.cancel()
+	<-f.done
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.all[f.name] == f {
+		delete(m.all, f.name)
+	}
+}
+
+// rests tells why nothing is to begin, not yet or not any more.
+func (m *Manager) rests() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.ctx == nil:
+		return ErrStarting
+	case m.ctx.Err() != nil:
+		return errStopping
+	}
+	return nil
+}
+
+// Apply has the forwards be what is asked.
+func (m *Manager) Apply(ctx context.Context, asked control.ApplyForwards) (control.AppliedForwards, error) {
+	m.turn.Lock()
+	defer m.turn.Unlock()
+	done := control.AppliedForwards{Added: []string{}, Changed: []string{}, Removed: []string{}, Kept: []string{}}
+	if err := m.rests(); err != nil {
+		return done, err
+	}
+	wanted := make(map[string]bool)
+	plans := slices.Clone(asked.Plans)
+	slices.SortFunc(plans, func(p, q plan.Plan) int { return strings.Compare(p.Name, q.Name) })
+	for _, p := range plans {
+		wanted[p.Name] = true
+		if err := m.put(p, asked.Dry, &done); err != nil {
+			if done.Failed == nil {
+				done.Failed = map[string]string{}
+			}
+			done.Failed[p.Name] = err.Error()
+		}
+	}
+	if asked.Add {
+		return done, nil
+	}
+	var errs []error
+	m.each(func(f *forward) {
+		if wanted[f.name] || f.foreground {
+			return
+		}
+		done.Removed = append(done.Removed, f.name)
+		if !asked.Dry {
+			errs = append(errs, m.remove(f))
+		}
+	})
+	return done, errors.Join(errs...)
+}
+
+// put has one forward be what its plan says.
+func (m *Manager) put(p plan.Plan, dry bool, done *control.AppliedForwards) error {
+	f := m.find(p.Name)
+	switch {
+	case f != nil && f.foreground:
+		return control.Errorf(control.InUse, "a command runs a forward of this name")
+	case f != nil && f.plan().Equal(p):
+		done.Kept = append(done.Kept, p.Name)
+		return nil
+	case f == nil && len(m.List()) >= plan.MaxPlans:
+		return control.Errorf(control.Busy, "there are %d forwards, which is all there may be", plan.MaxPlans)
+	}
+	if !dry {
+		if m.cfg.Store != nil {
+			if err := m.cfg.Store.Save(p); err != nil {
+				return err
+			}
+		}
+		if f == nil || !f.change(p) {
+			if f != nil {
+				m.end(f)
+			}
+			m.begin(p, false)
+		}
+	}
+	if f == nil {
+		done.Added = append(done.Added, p.Name)
+	} else {
+		done.Changed = append(done.Changed, p.Name)
+	}
+	return nil
+}
+
+func (m *Manager) remove(f *forward) error {
+	m.end(f)
+	if m.cfg.Store == nil {
+		return nil
+	}
+	return m.cfg.Store.Remove(f.name)
+}
+
+// Remove ends a forward, and forgets it.
+func (m *Manager) Remove(_ context.Context, name string) error {
+	m.turn.Lock()
+	defer m.turn.Unlock()
+	if err := m.rests(); err != nil {
+		return err
+	}
+	f := m.find(name)
+	switch {
+	case f == nil:
+		return control.Errorf(control.NotFound, "there is no forward %s", name)
+	case f.foreground:
+		return control.Errorf(control.InUse, "a command runs the forward %s, and ends it", name)
+	}
+	return m.remove(f)
+}
+
+// RunWhile runs a forward until ctx ends. Each change of its state is told.
+func (m *Manager) RunWhile(ctx context.Context, p plan.Plan, each func(control.Forward) error) error {
+	f, err := m.beginForeground(p)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		m.turn.Lock()
+		defer m.turn.Unlock()
+		m.end(f)
+	}()
+	var last control.Forward
+	for {
+		m.mu.Lock()
+		changed := m.changed
+		m.mu.Unlock()
+		now := f.state()
+		if now.State != last.State || now.Error != last.Error || now.Listen != last.Listen || now.Address != last.Address {
+			last = now
+			if err := each(now); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-changed:
+		case <-f.done:
+			return errStopping
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (m *Manager) beginForeground(p plan.Plan) (*forward, error) {
+	m.turn.Lock()
+	defer m.turn.Unlock()
+	if err := m.rests(); err != nil {
+		return nil, err
+	}
+	if m.find(p.Name) != nil {
+		return nil, control.Errorf(control.InUse, "there is a forward %s already", p.Name)
+	}
+	return m.begin(p, true), nil
+}
+
+// tell wakes those who follow a state.
+func (m *Manager) tell() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	close(m.changed)
+	m.changed = make(chan struct{})
+}

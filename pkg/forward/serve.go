@@ -1,0 +1,140 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/forward/plan"
+	"i2ptoolkit/pkg/forward/splice"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/sockets"
+)
+
+// acceptPause is how long a door waits where there are no descriptors left.
+const acceptPause = 100 * time.Millisecond
+
+// passes tells whether accepting will be possible again.
+func passes(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) ||
+		errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ECONNABORTED)
+}
+
+// serve runs a destination whose peers' streams lead to the plan's targets.
+func (f *forward) serve(ctx context.Context) error {
+	local, release, err := f.home.use(ctx, f.plan())
+	if err != nil {
+		return err
+	}
+	defer release()
+	f.note("", local.Address())
+	var all sync.WaitGroup
+	defer all.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if t := f.plan().Type; t == plan.UDPServer || t == plan.StreamrServer {
+		all.Go(func() { f.awaitReady(ctx, local) })
+		return f.serveDatagrams(ctx, local)
+	}
+	l, err := local.Listen(uint16(f.plan().Port))
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	all.Go(func() { f.awaitReady(ctx, local) })
+	for turn := 0; ; turn++ {
+		c, err := l.AcceptStream(ctx)
+		if err != nil {
+			if isOpen(local) {
+				return err
+			}
+			return destinations.ErrClosed
+		}
+		peer := c.RemoteAddr().(sockets.Addr).Destination
+		leave, ok := f.admit(peer)
+		if !ok {
+			f.refused.Add(1)
+			splice.Break(c)
+			continue
+		}
+		all.Go(func() {
+			defer leave()
+			f.streams.Add(1)
+			defer f.streams.Add(-1)
+			f.welcome(ctx, c, peer, turn)
+		})
+	}
+}
+
+// admit tells whether a peer's stream is taken.
+func (f *forward) admit(peer i2p.Destination) (leave func(), ok bool) {
+	p := f.plan()
+	if !f.allows(p.Access, peer.Hash()) {
+		return nil, false
+	}
+	return f.gate.enter(f.m.cfg.Now(), p.Limits, peer.Hash())
+}
+
+// allows asks the access list. A name that is not known is nobody's.
+func (f *forward) allows(a plan.Access, peer i2p.Hash) bool {
+	named := func(text string) bool {
+		n, err := i2p.ParseName(text)
+		if err != nil {
+			return false
+		}
+		if n.Kind == i2p.NameHost {
+			to, err := f.m.cfg.Lookup(n.Host)
+			return err == nil && to.Hash() == peer
+		}
+		return n.Hash == peer
+	}
+	switch {
+	case slices.ContainsFunc(a.Deny, named):
+		return false
+	case len(a.Allow) > 0:
+		return slices.ContainsFunc(a.Allow, named)
+	}
+	return true
+}
+
+// welcome joins a peer's stream with a target.
+func (f *forward) welcome(ctx context.Context, c *sockets.Conn, peer i2p.Destination, turn int) {
+	target, err := f.reach(ctx, turn)
+	if err != nil {
+		f.failed.Add(1)
+		f.m.cfg.Log.Debug("target not reached", "forward", f.name, "error", err)
+		splice.Break(c)
+		return
+	}
+	f.opened.Add(1)
+	splice.Both(ctx, target, c, &f.count)
+}
+
+// targetTime bounds the dialling of one target.
+const targetTime = 10 * time.Second
+
+// reach dials one of the plan's targets, beginning with a different one each time.
+func (f *forward) reach(ctx context.Context, turn int) (net.Conn, error) {
+	targets := f.plan().Targets
+	var errs []error
+	for i := range targets {
+		network, address, err := plan.Local(targets[(turn+i)%len(targets)])
+		if err != nil {
+			return nil, err
+		}
+		dialling, cancel := context.WithTimeout(ctx, targetTime)
+		c, err := f.m.cfg.Dial(dialling, network, address)
+		cancel()
+		if err == nil {
+			return c, nil
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", address, err))
+	}
+	return nil, joined(errs)
+}

@@ -1,0 +1,109 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/forward/plan"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/udpforward"
+)
+
+var errNoDatagrams = errors.New("datagrams need an address such as 127.0.0.1:7000, and no Unix socket")
+
+// udp is the plan's local address or target, as one of UDP.
+func udp(text string) (*net.UDPAddr, error) {
+	network, address, err := plan.Local(text)
+	switch {
+	case err != nil:
+		return nil, err
+	case network != "tcp":
+		return nil, errNoDatagrams
+	}
+	return net.ResolveUDPAddr("udp", address)
+}
+
+// near binds the plan's local address.
+func (f *forward) near() (*net.UDPConn, error) {
+	at, err := udp(f.plan().Listen)
+	if err != nil {
+		return nil, err
+	}
+	c, err := net.ListenUDP("udp", at)
+	if err == nil {
+		f.note(c.LocalAddr().String(), "")
+	}
+	return c, err
+}
+
+// toTarget makes a socket whose datagrams go to the plan's first target.
+func (f *forward) toTarget() (net.Conn, error) {
+	at, err := udp(f.plan().Targets[0])
+	if err != nil {
+		return nil, err
+	}
+	return net.DialUDP("udp", nil, at)
+}
+
+// flows is a client of datagrams: it goes to the plan's first destination.
+func (f *forward) flows(ctx context.Context) error {
+	p := f.plan()
+	host, port, err := plan.Remote(p.Destinations[0])
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r := &resident{f: f, ctx: ctx, home: f.home}
+	resolve := func(ctx context.Context) (i2p.Destination, error) { return r.resolve(ctx, host) }
+	if p.Type == plan.StreamrClient {
+		defer r.leave()
+		defer cancel()
+		r.background.Go(func() { r.stay(ctx) })
+		return udpforward.NewConsumer(udpforward.ConsumerConfig{
+			Log: f.m.cfg.Log, Resolve: resolve, Port: port, Listen: r.datagrams, Dial: f.toTarget,
+		}).Serve(ctx)
+	}
+	near, err := f.near()
+	if err != nil {
+		return err
+	}
+	defer r.leave()
+	defer cancel()
+	if p.DelayOpen {
+		f.is(control.ForwardIdle, nil)
+	} else {
+		r.background.Go(func() { r.stay(ctx) })
+	}
+	return udpforward.NewClient(udpforward.ClientConfig{
+		Log: f.m.cfg.Log, Resolve: resolve, Port: port, Listen: r.datagrams, Limits: udpforward.Limits{Flows: p.Limits.Streams},
+	}).Serve(ctx, near)
+}
+
+// serveDatagrams leads datagrams to the plan's target, or sends what comes from here to subscribers.
+func (f *forward) serveDatagrams(ctx context.Context, local *destinations.Local) error {
+	p := f.plan()
+	listen := func() (udpforward.Datagrams, error) {
+		c, err := local.ListenDatagrams(uint16(p.Port))
+		if err != nil {
+			return nil, err
+		}
+		return c, nil
+	}
+	allows := func(peer i2p.Hash) bool { return f.allows(f.plan().Access, peer) }
+	limits := udpforward.Limits{Flows: p.Limits.Streams, PeerFlows: p.Limits.PeerStreams}
+	if p.Type == plan.UDPServer {
+		return udpforward.NewServer(udpforward.ServerConfig{
+			Log: f.m.cfg.Log, Listen: listen, Allows: allows, Limits: limits,
+			Dial: func(i2p.Hash) (net.Conn, error) { return f.toTarget() },
+		}).Serve(ctx)
+	}
+	near, err := f.near()
+	if err != nil {
+		return err
+	}
+	return udpforward.NewProducer(udpforward.ProducerConfig{Log: f.m.cfg.Log, Listen: listen, Allows: allows, Limits: limits}).Serve(ctx, near)
+}

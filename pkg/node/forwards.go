@@ -1,0 +1,162 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/env"
+	"i2ptoolkit/pkg/forward"
+	"i2ptoolkit/pkg/forward/plan"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/naming"
+	"i2ptoolkit/pkg/sign"
+)
+
+// What forwards have in the data directory: their plans in one file, which a person may edit, and a key
+// file for each that has one.
+const (
+	forwardsFile = "tunnels.toml"
+	keysDir      = "keys"
+)
+
+// newForwards makes the router's forwards.
+func (n *Node) newForwards(e env.Env) *forward.Manager {
+	keys := &keyFiles{dir: n.dir, env: e, made: map[string]*i2p.PrivateKeys{}}
+	cfg := forward.Config{
+		Open: n.Hall.Destinations.Open, Defaults: n.Hall.Defaults, Resolve: n.Resolve, Lookup: n.names.Lookup,
+		Save: func(_ context.Context, name string, to i2p.Destination) error {
+			return n.names.Add(naming.Private, name, to, false)
+		},
+		Keys: keys.load, Log: n.log, Now: n.cfg.Now,
+	}
+	if n.dir.root != "" {
+		cfg.Store = &planFile{dir: n.dir}
+	}
+	return forward.New(cfg)
+}
+
+// planFile is the file of plans. It is read before each change: what its owner has edited meanwhile stays.
+type planFile struct {
+	dir dataDir
+	mu  sync.Mutex // one change at a time
+}
+
+// Load reads all plans.
+func (f *planFile) Load() ([]plan.Plan, error) {
+	text, err := f.dir.read(forwardsFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	plans, err := plan.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.dir.path(forwardsFile), err)
+	}
+	return plans, nil
+}
+
+// Save puts one plan into the file, in place of another of its name.
+func (f *planFile) Save(p plan.Plan) error { return f.edit(p.Name, p) }
+
+// Remove takes one out.
+func (f *planFile) Remove(name string) error { return f.edit(name) }
+
+func (f *planFile) edit(name string, with ...plan.Plan) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	plans, err := f.Load()
+	if err != nil {
+		return control.Errorf(control.BadData, "%v", err)
+	}
+	plans = slices.DeleteFunc(plans, func(p plan.Plan) bool { return p.Name == name })
+	text, err := plan.Append(nil, append(plans, with...)...)
+	if err != nil {
+		return err
+	}
+	return f.dir.keep(forwardsFile, text)
+}
+
+// keyFiles are those of forwards' destinations.
+type keyFiles struct {
+	dir  dataDir
+	env  env.Env
+	mu   sync.Mutex
+	made map[string]*i2p.PrivateKeys // where nothing is kept on a disk
+}
+
+// load reads a key file, or makes it.
+func (k *keyFiles) load(name string) (*i2p.PrivateKeys, error) {
+	if err := plan.CheckName(name); err != nil { // it becomes a path
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if keys := k.made[name]; keys != nil {
+		return keys, nil
+	}
+	raw, err := k.dir.loadOrCreate(filepath.Join(keysDir, name), func() ([]byte, error) {
+		keys, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, k.env.Rand)
+		if err != nil {
+			return nil, err
+		}
+		return keys.AppendTo(nil), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	keys, rest, err := i2p.ParsePrivateKeys(raw)
+	if err != nil || len(rest) > 0 {
+		return nil, errors.New("it is no private key file")
+	}
+	if k.dir.root == "" {
+		k.made[name] = keys
+	}
+	return keys, nil
+}
+
+// keyNames are the key files of forwards that there are, in clear or sealed, as paths below the directory.
+func (d dataDir) keyNames() (names []string) {
+	entries, err := os.ReadDir(d.path(keysDir))
+	if err != nil {
+		return nil
+	}
+	for _, e := range entries {
+		name := strings.TrimSuffix(e.Name(), sealedSuffix)
+		if plan.CheckName(name) == nil && e.Type().IsRegular() && !slices.Contains(names, filepath.Join(keysDir, name)) {
+			names = append(names, filepath.Join(keysDir, name))
+		}
+	}
+	return names
+}
+
+// reloadForwards has the forwards be what their file says now.
+func (n *Node) reloadForwards(ctx context.Context) error {
+	if n.dir.root == "" {
+		return nil
+	}
+	plans, err := (&planFile{dir: n.dir}).Load()
+	if err != nil {
+		return control.Errorf(control.BadData, "%v", err)
+	}
+	done, err := n.forwards.Apply(ctx, control.ApplyForwards{Plans: plans})
+	if errors.Is(err, forward.ErrStarting) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for name, why := range done.Failed {
+		return control.Errorf(control.Internal, "%s: %s", name, why)
+	}
+	return nil
+}
