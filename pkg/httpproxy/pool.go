@@ -69,10 +69,6 @@ func (p *pool) len() int {
 
 // put takes a stream. Where there are too many the longest idle one makes room.
 func (p *pool) put(u *stream) {
-	if u.r.Buffered() > 0 {
-		u.close()
-		return
-	}
 	now := time.Now()
 	u.since, u.taken = now, false
 	if u.watched == nil {
@@ -106,7 +102,7 @@ func (p *pool) put(u *stream) {
 	p.readers.Go(func() { p.watch(u) })
 }
 
-// watch reads an idle stream until something comes, which is its end.
+// watch reads an idle stream until something comes, which is its end, or has come already.
 func (p *pool) watch(u *stream) {
 	_, err := u.r.Peek(1)
 	timeout, _ := err.(net.Error)
