@@ -74,6 +74,7 @@ type I2PDConfig struct {
 	Hops      int    // length of exploratory tunnels
 	WebPort   uint16 // a server tunnel of 2 hops to this local port; 0 is none
 	WebHops   int
+	ProxyPort uint16 // an HTTP proxy of WebHops hops at Doors; 0 is none
 	LogLevel  string // default warn
 	Reseed    Reseed // where it gets its first routers; the zero value: nowhere
 }
@@ -152,8 +153,17 @@ address = {{.Doors}}
 port = {{.ConsolePort}}
 strictheaders = false
 [httpproxy]
-enabled = false
-[socksproxy]
+{{if .ProxyPort}}enabled = true
+address = {{.Doors}}
+port = {{.ProxyPort}}
+keys = transient
+outproxy =
+inbound.length = {{.WebHops}}
+outbound.length = {{.WebHops}}
+inbound.quantity = 3
+outbound.quantity = 3
+{{else}}enabled = false
+{{end}}[socksproxy]
 enabled = false
 [sam]
 enabled = true

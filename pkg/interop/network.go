@@ -26,6 +26,8 @@ type NetworkConfig struct {
 	Ends       int    // how many, the last ones, carry nothing for others
 	LogLevel   string // of i2pd; default warn
 	Far        *Far   // routers have hosts of their own; nil: all are on loopback
+	// Each changes what becomes of router i; it may be nil.
+	Each func(i int, c *I2PDConfig)
 }
 
 // Network is routers of several kinds on one ground, and what else runs there.
@@ -81,6 +83,9 @@ func NewNetwork(ctx context.Context, cfg NetworkConfig) (n *Network, err error) 
 		c.Addr, c.Doors = place.addr, place.doors
 		if i == 0 {
 			c.WebPort, c.WebHops = cfg.WebPort, cfg.Hops
+		}
+		if cfg.Each != nil {
+			cfg.Each(i, &c)
 		}
 		name := fmt.Sprintf("i2pd%d-%s", i, release)
 		r, err := newI2PD(place.ns, filepath.Join(n.Dir, name), name, c)

@@ -29,6 +29,7 @@ type Router struct {
 	Socket  string
 
 	programs *programs // that use it
+	start    func() (*Process, error)
 }
 
 // RouterConfig describes one of our routers.
@@ -77,14 +78,29 @@ func (n *Network) StartRouter(cfg RouterConfig) (*Router, error) {
 	if cfg.Floodfill {
 		args = append(args, "--floodfill")
 	}
-	r.Process, _, err = place.ns.Start(Command{
-		Name: cfg.Name, Path: binary, Args: args, Log: filepath.Join(n.Dir, cfg.Name+".log"), Env: n.programs.environment(),
-	})
-	if err != nil {
+	r.start = func() (*Process, error) {
+		p, _, err := place.ns.Start(Command{
+			Name: cfg.Name, Path: binary, Args: args, Log: filepath.Join(n.Dir, cfg.Name+".log"), Env: n.programs.environment(),
+		})
+		return p, err
+	}
+	if r.Process, err = r.start(); err != nil {
 		return nil, err
 	}
 	n.Routers = append(n.Routers, r)
 	return r, nil
+}
+
+// Restart kills the router, and starts it again with what it left.
+func (r *Router) Restart() (err error) {
+	r.Kill()
+	r.Process, err = r.start()
+	return err
+}
+
+// Tool runs one of our programs at this router to its end, for what it prints.
+func (r *Router) Tool(ctx context.Context, name string, args ...string) ([]byte, error) {
+	return r.programs.output(ctx, name, append(args, "--socket", r.Socket)...)
 }
 
 // AwaitSocket waits until the control socket answers and says how long that took from the start.
