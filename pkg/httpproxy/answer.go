@@ -2,11 +2,10 @@ package httpproxy
 
 import (
 	"context"
-	"errors"
+	"strings"
 	"time"
 
 	"i2ptoolkit/pkg/forward/splice"
-	"i2ptoolkit/pkg/i2p"
 )
 
 // answer answers a request that was read. It reports whether the connection goes on.
@@ -131,10 +130,7 @@ func (p *Proxy) known(host string) (string, *fault) {
 }
 
 // named tells a host that is no address by itself.
-func named(host string) bool {
-	_, err := i2p.ParseB32(host)
-	return errors.Is(err, i2p.ErrNotB32)
-}
+func named(host string) bool { return !strings.HasSuffix(host, addressEnd) }
 
 // dial opens a stream, while the client waits. It gives none where the client is gone.
 func (s *session) dial(ctx context.Context, host string, port uint16, key string) (*stream, *fault) {

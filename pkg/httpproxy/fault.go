@@ -6,6 +6,7 @@ import (
 
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/naming"
+	"i2ptoolkit/pkg/netdb"
 )
 
 // step is what a request goes through until it is answered.
@@ -62,6 +63,8 @@ var (
 	faultKeys  = fault{status: 502, step: stepLeaseSet, title: "The site cannot be reached in its way", text: "The destination's lease set was found, and is of a kind or asks for an encryption that this router's tunnels were not opened for."}
 	faultAlone = fault{status: 503, step: stepLeaseSet, title: "Nobody can be asked", retry: 30,
 		text: "No router that could know the destination's lease set can be reached. This router may have just been started, or has no connection."}
+	faultUntold = fault{status: 504, step: stepLeaseSet, title: "The site was not found", retry: 30,
+		text: "None of the routers that were asked for the destination's lease set answered in time."}
 	faultTunnels = fault{status: 503, step: stepTunnels, title: "There are no tunnels yet", retry: 10,
 		text: "The tunnels through which this proxy reaches I2P are not built yet. After the router's start this takes up to a minute or two."}
 	faultConnect = fault{status: 504, step: stepConnect, title: "The site does not answer", retry: 30,
@@ -97,6 +100,8 @@ func unreached(err error, host string, named bool) *fault {
 		f = faultKeys
 	case errors.Is(err, destinations.ErrUnreachable):
 		f = faultAlone
+	case errors.Is(err, netdb.ErrNoAnswer):
+		f = faultUntold
 	case errors.Is(err, destinations.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		f = faultConnect
 	case errors.Is(err, destinations.ErrRefused):

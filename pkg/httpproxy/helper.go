@@ -125,9 +125,11 @@ func parseHelper(value string) (helped, error) {
 	if len(value) > maxHelper {
 		return helped{}, i2p.ErrName
 	}
-	if address := strings.ToLower(value); strings.HasSuffix(address, ".b32.i2p") {
-		_, err := i2p.ParseB32(address)
-		return helped{b32: address}, err
+	if address := strings.ToLower(value); !named(address) {
+		if !isAddress(address) {
+			return helped{}, i2p.ErrName
+		}
+		return helped{b32: address}, nil
 	}
 	d, err := i2p.ParseDestinationBase64(value)
 	if err != nil {

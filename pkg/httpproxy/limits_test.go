@@ -15,6 +15,7 @@ import (
 
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/naming"
+	"i2ptoolkit/pkg/netdb"
 )
 
 // TestSteps: each error says which step failed, with a status of its own and when to try again,
@@ -30,6 +31,7 @@ func TestSteps(t *testing.T) {
 		{destinations.ErrNotFound, "site.i2p", 404, "name", false},
 		{fmt.Errorf("site.i2p: %w", naming.ErrUnknown), "site.i2p", 404, "name", false},
 		{destinations.ErrNotFound, strings.Repeat("a", 52) + ".b32.i2p", 503, "lease set", true},
+		{fmt.Errorf("%w: %w", destinations.ErrTimeout, netdb.ErrNoAnswer), "site.i2p", 504, "lease set", true},
 		{destinations.ErrUnreachable, "site.i2p", 503, "lease set", true},
 		{destinations.ErrEncryption, "site.i2p", 502, "lease set", false},
 		{destinations.ErrLeaseSet, "site.i2p", 502, "lease set", false},

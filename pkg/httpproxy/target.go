@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"i2ptoolkit/pkg/i2p"
 )
 
 // kind is where a host is.
@@ -76,8 +78,22 @@ func (t *target) locate(authority []byte) error {
 	if !isHost(t.host) {
 		return malformed("the host is not a name (other letters than a to z are written in the form xn--…)")
 	}
-	t.kind = kindOf(t.host)
+	if t.kind = kindOf(t.host); t.kind == eepsite && !named(t.host) && !isAddress(t.host) {
+		return malformed("the address that ends in " + addressEnd + " has a character too many, too few or wrong")
+	}
 	return nil
+}
+
+// addressEnd is how addresses end, which are no names.
+const addressEnd = ".b32.i2p"
+
+// isAddress tells an address: of a destination, or of an encrypted lease set.
+func isAddress(host string) bool {
+	if _, err := i2p.ParseB32(host); err == nil {
+		return true
+	}
+	_, err := i2p.ParseB33(host)
+	return err == nil
 }
 
 // authority is the host and, unless it is the usual one, the port.

@@ -50,7 +50,7 @@ func TestTargets(t *testing.T) {
 		"http://", "http:///x", "http://site.i2p:0/", "http://site.i2p:65536/", "http://site.i2p:80x/", "http://site.i2p:/",
 		"http://user@site.i2p/", "http://user:pass@site.i2p/", "http://site.i2p\\@other.i2p/", "http://si te.i2p/",
 		"http://s\xc3\xafte.i2p/", "http://site..i2p/", "http://.i2p/", "http://site.i2p../", "http://site%2ei2p/", "http://site.i2p;x/",
-		"http://" + strings.Repeat("a", 64) + ".i2p/",
+		"http://" + strings.Repeat("a", 64) + ".i2p/", "http://" + strings.Repeat("a", 51) + "b.b32.i2p/", "http://" + strings.Repeat("a", 50) + ".b32.i2p/", "http://b32.i2p.b32.i2p/",
 	} {
 		w := newWorld(t, Config{})
 		c := w.client()
