@@ -52,6 +52,8 @@ func tunnelRows() []row {
 		{"transit_tunnels", "Tunnels that we carry for others.", "", "Transit"},
 		{"transit_requests_total", "Tunnels that others asked us to carry.", "result", "accepted=TransitAccepted refused=TransitRefused"},
 		{"transit_gave_way_total", "Tunnels of others that were dropped for those of others who have fewer.", "", "TransitGaveWay"},
+		{"transit_filter_bytes", "What the filters of these tunnels' messages take, beside a little for each.", "", "FilterBytes"},
+		{"transit_filters_refused_total", "Filters that were not let grow for want of memory, and forget sooner what came before.", "", "FiltersSmall"},
 		{"transit_messages_total", "Messages carried for others.", "", "TransitMessages"},
 		{"transit_bytes_total", "Bytes carried for others.", "", "TransitBytes"},
 		{"tunnel_end_messages_total", "Tunnel messages that came to the end of a tunnel, of ours or of others.", "", "Endpoints.Received"},

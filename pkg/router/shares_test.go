@@ -1,11 +1,13 @@
 package router
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"testing"
 	"time"
 
+	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
@@ -277,5 +279,34 @@ func TestSources(t *testing.T) {
 	}
 	if !of(false, "", "") || !of(false, "23.1.1.1", "23.1.1.1") || !of(true, "23.1.1.1", "23.1.1.1") || of(false, "23.1.1.1", "23.1.1.2") {
 		t.Error("others are counted by what they call themselves")
+	}
+}
+
+// TestFiltersOfTransitEnd: what the tunnels of others took of the memory for filters is given
+// back when they end, whichever part of them is ours.
+func TestFiltersOfTransitEnd(t *testing.T) {
+	m := newMesh(t, 1, nil)
+	tr := m.routers[0].transit
+	through := tunnel.NewParticipant(tunnel.ParticipantConfig{NextTunnel: 1, Budget: tr.budget, Rand: m.rand})
+	end := tunnel.NewEndpoint(tunnel.EndpointConfig{Budget: tr.budget})
+	for _, h := range []*transitHop{{id: 1, participant: through}, {id: 2, endpoint: end}} {
+		h.expires = m.now.Add(time.Minute)
+		tr.hops[h.id] = h
+		tr.shares.add(h)
+	}
+	for range 1000 {
+		b := buf.Get(i2np.TunnelDataLen)
+		m.rand.Read(b.Bytes())
+		through.Apply(bytes.Clone(b.Bytes()))
+		end.Handle(nil, m.now, i2np.Message{Type: i2np.TunnelDataType, Body: b.Bytes(), Owner: b})
+	}
+	if n := m.routers[0].numbers().FilterBytes; n == 0 {
+		t.Fatal("nothing is held")
+	}
+	for _, h := range tr.hops {
+		tr.drop(h)
+	}
+	if n := m.routers[0].numbers().FilterBytes; n != 0 {
+		t.Errorf("%d bytes are held for tunnels that have ended", n)
 	}
 }

@@ -34,6 +34,8 @@ type Numbers struct {
 	ExploratoryIn, ExploratoryOut int
 	ClientIn, ClientOut           int
 	Transit                       int
+	FilterBytes                   int    // what the filters of its tunnels take, beside a little for each
+	FiltersSmall                  uint64 // that were not let grow
 	Parties                       int
 	Stuck                         int // of them without a tunnel, and without one of the router's to build it through
 	DB                            netdb.Stats
@@ -53,6 +55,7 @@ func (r *Router) numbers() Numbers {
 	n := Numbers{Counts: r.counts}
 	n.InboxDropped = r.in.Dropped()
 	n.Transit = len(r.transit.hops)
+	n.FilterBytes, n.FiltersSmall = r.transit.budget.Filters()
 	n.DB, n.Profiles, n.Garlic = r.db.Stats(), r.peers.Stats(), r.garlic.router.Stats()
 	n.Segments, n.Endpoints = r.mail.gone, r.endpoints
 	n.Stuck = r.parties.stuck()

@@ -156,7 +156,7 @@ func (t *transit) accept(from i2p.Hash, source origin.Networks, req *tunnel.Requ
 	case tunnel.RoleEndpoint:
 		h.endpoint, h.next = req.NewEndpoint(t.budget, &t.endpoints), i2p.Hash{}
 	default:
-		h.participant = req.NewParticipant(t.rand)
+		h.participant = req.NewParticipant(t.rand, t.budget)
 	}
 	t.hops[h.id] = h
 	t.shares.add(h)
@@ -230,18 +230,23 @@ func (t *transit) sweep() {
 }
 
 func (t *transit) drop(h *transitHop) {
-	if h.endpoint != nil {
-		h.endpoint.Close()
-	}
+	h.close()
 	delete(t.hops, h.id)
 	t.shares.remove(h)
 }
 
+func (h *transitHop) close() {
+	switch {
+	case h.endpoint != nil:
+		h.endpoint.Close()
+	case h.participant != nil:
+		h.participant.Close()
+	}
+}
+
 func (t *transit) close() {
 	for _, h := range t.hops {
-		if h.endpoint != nil {
-			h.endpoint.Close()
-		}
+		h.close()
 	}
 	clear(t.hops)
 	t.shares = shares{}

@@ -123,7 +123,7 @@ func BenchmarkInbound(b *testing.B) {
 func BenchmarkIVFilter(b *testing.B) {
 	filters := make([]ivFilter, 500)
 	for i := range filters {
-		filters[i] = newIVFilter(LayerKeys{IV: [32]byte{byte(i), byte(i >> 8), 7: 0xa5, 9: 3, 15: 0x5a}})
+		filters[i] = newIVFilter(nil, LayerKeys{IV: [32]byte{byte(i), byte(i >> 8), 7: 0xa5, 9: 3, 15: 0x5a}})
 	}
 	body := make([]byte, i2np.TunnelDataLen)
 	n := uint64(0)

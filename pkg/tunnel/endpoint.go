@@ -182,7 +182,7 @@ func (a *assembler) deliver(dst []Delivery, to *address, message, raw []byte, ow
 // EndpointConfig describes an outbound tunnel to its last hop.
 type EndpointConfig struct {
 	Keys   LayerKeys
-	Budget *Budget        // of fragments, shared; may be nil
+	Budget *Budget        // of fragments and filters, shared; may be nil
 	Counts *EndpointStats // to count in, shared; nil: its own
 }
 
@@ -195,7 +195,7 @@ type Endpoint struct {
 
 // NewEndpoint makes an endpoint.
 func NewEndpoint(cfg EndpointConfig) *Endpoint {
-	return &Endpoint{layer: layer{keys: cfg.Keys}, assembler: newAssembler(newIVFilter(cfg.Keys), false, cfg.Budget, cfg.Counts)}
+	return &Endpoint{layer: layer{keys: cfg.Keys}, assembler: newAssembler(newIVFilter(cfg.Budget, cfg.Keys), false, cfg.Budget, cfg.Counts)}
 }
 
 // Handle takes ownership of a TunnelData message and appends the messages
@@ -221,4 +221,7 @@ func (e *Endpoint) Expire(now time.Time) { e.counts.Expired += uint64(e.parts.ex
 
 // Close lets go of all buffers. The endpoint is not used afterwards, but a Batch may
 // still have messages for it: of these it keeps no fragments.
-func (e *Endpoint) Close() { e.parts.close() }
+func (e *Endpoint) Close() {
+	e.parts.close()
+	e.seen.close()
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"unsafe"
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -250,7 +251,7 @@ func TestParticipant(t *testing.T) {
 }
 
 func TestIVFilter(t *testing.T) {
-	f := newIVFilter(LayerKeys{IV: [32]byte{1, 2, 3, 8: 4}})
+	f := newIVFilter(nil, LayerKeys{IV: [32]byte{1, 2, 3, 8: 4}})
 	body := make([]byte, i2np.TunnelDataLen)
 	r := seeded(5)
 	const n = 100_000
@@ -297,9 +298,57 @@ func TestIVFilter(t *testing.T) {
 	}
 }
 
+// TestIVFilterBudget: the filters of all tunnels together take no more than the budget; those
+// that come too late remember what came last, and what a tunnel had is there for others after it.
+func TestIVFilterBudget(t *testing.T) {
+	budget := NewBudget(0)
+	r := seeded(7)
+	body := make([]byte, i2np.TunnelDataLen)
+	carry := func(p *Participant, n int) {
+		for range n {
+			r.Read(body[4:36])
+			if err := p.Apply(body); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	hop := func() *Participant {
+		return NewParticipant(ParticipantConfig{NextTunnel: 1, Budget: budget, Rand: r})
+	}
+	size := int(unsafe.Sizeof(ivLine{}))
+	budget.filters.max = int64(2 * ivLinesMax * size)
+	var all []*Participant
+	lines := 0
+	for range 8 {
+		p := hop()
+		carry(p, 5000)
+		all, lines = append(all, p), lines+len(p.seen.lines)
+	}
+	held, refused := budget.Filters()
+	if most := 2*ivLinesMax + len(all)*ivLinesFree; lines > most || held > 2*ivLinesMax*size || refused == 0 {
+		t.Errorf("%d lines, of %d; %d bytes, %d refused", lines, most, held, refused)
+	}
+	late := all[7]
+	r.Read(body[4:36])
+	again := bytes.Clone(body)
+	if late.Apply(body) != nil || late.Apply(again) != ErrDuplicate {
+		t.Error("a late one does not remember its last message")
+	}
+	for _, p := range all {
+		p.Close()
+	}
+	if held, _ := budget.Filters(); held != 0 {
+		t.Errorf("%d bytes are held by nobody", held)
+	}
+	p := hop()
+	if carry(p, 5000); len(p.seen.lines) != ivLinesMax {
+		t.Errorf("there is room, and the filter has %d lines", len(p.seen.lines))
+	}
+}
+
 // TestIVFilterKeys: which messages go into one line is another matter with other keys.
 func TestIVFilterKeys(t *testing.T) {
-	a, b := newIVFilter(LayerKeys{IV: [32]byte{1}}), newIVFilter(LayerKeys{IV: [32]byte{1}}, LayerKeys{IV: [32]byte{15: 1}})
+	a, b := newIVFilter(nil, LayerKeys{IV: [32]byte{1}}), newIVFilter(nil, LayerKeys{IV: [32]byte{1}}, LayerKeys{IV: [32]byte{15: 1}})
 	r := seeded(6)
 	body := make([]byte, i2np.TunnelDataLen)
 	first := make([]byte, i2np.TunnelDataLen)

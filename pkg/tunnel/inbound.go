@@ -32,7 +32,7 @@ func NewInbound(cfg InboundConfig) *Inbound {
 		layers:    newLayers(cfg.Layers),
 		gateway:   cfg.Gateway,
 		gatewayID: cfg.GatewayID,
-		assembler: newAssembler(newIVFilter(cfg.Layers...), true, cfg.Budget, cfg.Counts),
+		assembler: newAssembler(newIVFilter(nil, cfg.Layers...), true, cfg.Budget, cfg.Counts),
 	}
 }
 

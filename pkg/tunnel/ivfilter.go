@@ -3,20 +3,52 @@ package tunnel
 import (
 	"encoding/binary"
 	"math/bits"
+	"sync/atomic"
+	"unsafe"
 )
 
 const (
 	ivLinesMin  = 4
 	ivLinesMax  = 2048
 	ivLinesGrow = 8
+	// ivLinesFree are what a filter has beside the budget: memory of 512 messages, half
+	// a megabyte of traffic.
+	ivLinesFree = 32
 )
+
+// filterMemory is what the larger filters of others' tunnels may take, in bytes. Two
+// megabytes that go through a tunnel have its filter take 128 KiB for as long as the tunnel
+// lives, and there may be thousands.
+const filterMemory = 32 << 20
+
+// filterBudget is what filters share.
+type filterBudget struct {
+	max     int64
+	held    atomic.Int64
+	refused atomic.Uint64
+}
+
+func (b *filterBudget) take(n int64) bool {
+	if b.held.Add(n) > b.max {
+		b.held.Add(-n)
+		b.refused.Add(1)
+		return false
+	}
+	return true
+}
+
+// Filters are the bytes of filters held now, beside those that each has in any case, and
+// how many were not let grow.
+func (b *Budget) Filters() (held int, refused uint64) {
+	return int(b.filters.held.Load()), b.filters.refused.Load()
+}
 
 // ivFilter remembers the tunnel messages that one hop saw. What is kept is
 // 32 bits of the IV xored with the first block, so that a hop that swaps the
 // two is seen as well (Participant Processing). It costs nothing before the
 // first message, grows with the tunnel's traffic to 128 KiB, and then forgets the
 // oldest messages: of those that came 16,000 before it remembers all but one in a
-// hundred.
+// hundred. Where the budget of all has come to its end it forgets them sooner.
 //
 // All that can be like a message is in one line of the processor's cache, as
 // with thousands of tunnels the filter of the next message is never there yet.
@@ -25,6 +57,10 @@ type ivFilter struct {
 	key   [2]uint64 // what decides which line a message is in
 	lines []ivLine
 	n     int // of messages, while it grows
+
+	budget *Budget // shared; nil: there is none
+	taken  int64   // of it
+	small  bool    // it grows no more
 }
 
 // ivLine has the latest messages of a part of the filter, the newest first. What
@@ -36,7 +72,8 @@ type ivLine [16]uint32
 // he wants to send again: the place depends on the keys of all these layers, which
 // nobody has but the tunnel's creator, the hop itself, and the only hop of an
 // inbound tunnel.
-func newIVFilter(layers ...LayerKeys) (f ivFilter) {
+func newIVFilter(budget *Budget, layers ...LayerKeys) (f ivFilter) {
+	f.budget = budget
 	le := binary.LittleEndian
 	for i := range layers {
 		f.key[0] ^= le.Uint64(layers[i].IV[:])
@@ -54,7 +91,7 @@ func (f *ivFilter) seen(body []byte) bool {
 	if f.line(h).has(h) {
 		return true
 	}
-	if len(f.lines) < ivLinesMax {
+	if len(f.lines) < ivLinesMax && !f.small {
 		f.count()
 	}
 	f.line(h).put(h)
@@ -79,6 +116,10 @@ func (f *ivFilter) count() {
 	if f.n <= len(f.lines)*len(ivLine{})/2 {
 		return
 	}
+	if !f.mayGrow() {
+		f.small = true
+		return
+	}
 	was := f.lines
 	f.lines = make([]ivLine, ivLinesGrow*len(was))
 	for i := range was {
@@ -88,6 +129,27 @@ func (f *ivFilter) count() {
 			}
 		}
 	}
+}
+
+// mayGrow takes what the filter is to grow by out of the budget.
+func (f *ivFilter) mayGrow() bool {
+	size := int64(len(f.lines)*ivLinesGrow) * int64(unsafe.Sizeof(ivLine{}))
+	if f.budget == nil || len(f.lines) < ivLinesFree {
+		return true
+	}
+	if !f.budget.filters.take(size - f.taken) {
+		return false
+	}
+	f.taken = size
+	return true
+}
+
+// close gives back what it took; what is asked afterwards is remembered in little.
+func (f *ivFilter) close() {
+	if f.budget != nil {
+		f.budget.filters.held.Add(-f.taken)
+	}
+	f.lines, f.n, f.taken, f.small = nil, 0, 0, true
 }
 
 func (l *ivLine) has(h uint32) bool {

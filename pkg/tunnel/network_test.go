@@ -76,7 +76,7 @@ func (w *network) accept(r *router, m i2np.Message) (*Request, i2np.Message) {
 	if r.code == Accept {
 		switch q.Role {
 		case RoleParticipant:
-			r.participants[q.ReceiveTunnel] = q.NewParticipant(r.rand)
+			r.participants[q.ReceiveTunnel] = q.NewParticipant(r.rand, nil)
 		case RoleGateway:
 			r.gateways[q.ReceiveTunnel] = q.NewGateway(r.rand)
 		case RoleEndpoint:

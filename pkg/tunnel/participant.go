@@ -20,6 +20,7 @@ type ParticipantConfig struct {
 	Keys       LayerKeys
 	NextRouter i2p.Hash
 	NextTunnel uint32
+	Budget     *Budget // of filters, shared; may be nil
 	Rand       io.Reader
 }
 
@@ -42,7 +43,7 @@ func NewParticipant(cfg ParticipantConfig) *Participant {
 		next:   cfg.NextRouter,
 		id:     cfg.NextTunnel,
 		random: rand.NewPCG(le.Uint64(seed[:]), le.Uint64(seed[8:])),
-		seen:   newIVFilter(cfg.Keys),
+		seen:   newIVFilter(cfg.Budget, cfg.Keys),
 	}
 }
 
@@ -84,6 +85,10 @@ func (p *Participant) forward(s *sealing, m i2np.Message) (Out, error) {
 	m.ID = uint32(p.random.Uint64())
 	return Out{To: p.next, Message: m}, nil
 }
+
+// Close gives back what it has of the budget. A Batch may still have messages of the
+// participant's.
+func (p *Participant) Close() { p.seen.close() }
 
 // NextRouter is where the tunnel messages go.
 func (p *Participant) NextRouter() i2p.Hash { return p.next }

@@ -17,19 +17,21 @@ const (
 	fragmentTimeout = 10 * time.Second
 )
 
-// Budget bounds the fragments held by all endpoints that share it. It is
-// safe for concurrent use.
+// Budget bounds what all hops that share it hold: the fragments at endpoints, and
+// the filters of what came before. It is safe for concurrent use.
 type Budget struct {
-	max  int64
-	held atomic.Int64
+	max     int64
+	held    atomic.Int64
+	filters filterBudget
 }
 
-// NewBudget makes a budget of n fragments of about 2 KiB; n of 0 means 16,384.
+// NewBudget makes a budget of n fragments of about 2 KiB, and 32 MiB of filters; n
+// of 0 means 16,384.
 func NewBudget(n int) *Budget {
 	if n <= 0 {
 		n = 1 << 14
 	}
-	return &Budget{max: int64(n)}
+	return &Budget{max: int64(n), filters: filterBudget{max: filterMemory}}
 }
 
 // Held is the number of fragments held now.

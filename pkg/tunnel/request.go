@@ -197,8 +197,10 @@ func writeReply(b []byte, rand io.Reader, code byte, options i2p.Mapping) error 
 }
 
 // NewParticipant makes the engine of an accepted request in this role.
-func (r *Request) NewParticipant(rand io.Reader) *Participant {
-	return NewParticipant(ParticipantConfig{Keys: r.Keys, NextRouter: r.NextRouter, NextTunnel: r.NextTunnel, Rand: rand})
+func (r *Request) NewParticipant(rand io.Reader, budget *Budget) *Participant {
+	return NewParticipant(ParticipantConfig{
+		Keys: r.Keys, NextRouter: r.NextRouter, NextTunnel: r.NextTunnel, Budget: budget, Rand: rand,
+	})
 }
 
 // NewGateway makes the engine of an accepted request in this role.
