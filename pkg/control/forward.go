@@ -45,8 +45,11 @@ type Forward struct {
 // of the foreground. The answer is an AppliedForwards.
 type ApplyForwards struct {
 	Plans []plan.Plan `json:"plans"`
-	Add   bool        `json:"add,omitempty"` // others stay
-	Dry   bool        `json:"dry,omitempty"` // nothing is done, and only said what would be
+	// Keys are private key files to be taken into the data directory first, by the names that plans
+	// have for them. None is replaced: where there is another of its name, its plans fail.
+	Keys map[string][]byte `json:"keys,omitempty"`
+	Add  bool              `json:"add,omitempty"` // others stay
+	Dry  bool              `json:"dry,omitempty"` // nothing is done, and only said what would be
 }
 
 // AppliedForwards says what became of each forward, by name and in order.

@@ -6,6 +6,7 @@ package forward
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"slices"
@@ -33,6 +34,8 @@ type Config struct {
 	Save    func(ctx context.Context, name string, to i2p.Destination) error
 	// Keys are those of a key file in the router's data directory, which is made where it is missing.
 	Keys func(name string) (*i2p.PrivateKeys, error)
+	// Take puts a key file there, unless there is another of its name.
+	Take func(name string, file []byte) error
 	// Store keeps the plans; nil: they are gone with the process.
 	Store Store
 	// Listen binds local addresses, and Dial reaches local targets; nil is the system's.
@@ -198,7 +201,11 @@ func (m *Manager) Apply(ctx context.Context, asked control.ApplyForwards) (contr
 	slices.SortFunc(plans, func(p, q plan.Plan) int { return strings.Compare(p.Name, q.Name) })
 	for _, p := range plans {
 		wanted[p.Name] = true
-		if err := m.put(p, asked.Dry, &done); err != nil {
+		err := m.take(p.KeyName(), asked)
+		if err == nil {
+			err = m.put(p, asked.Dry, &done)
+		}
+		if err != nil {
 			if done.Failed == nil {
 				done.Failed = map[string]string{}
 			}
@@ -219,6 +226,18 @@ func (m *Manager) Apply(ctx context.Context, asked control.ApplyForwards) (contr
 		}
 	})
 	return done, errors.Join(errs...)
+}
+
+// take takes the key file that a plan names, where it was brought along.
+func (m *Manager) take(name string, asked control.ApplyForwards) error {
+	file, brought := asked.Keys[name]
+	if !brought || asked.Dry {
+		return nil
+	}
+	if err := m.cfg.Take(name, file); err != nil {
+		return fmt.Errorf("key %s: %w", name, err)
+	}
+	return nil
 }
 
 // put has one forward be what its plan says.

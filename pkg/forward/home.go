@@ -17,17 +17,22 @@ type homes struct {
 	groups map[string]*home
 }
 
-// of is the home of a forward: its own, or its group's.
+// of is the home of a forward: its own, or that of its group, or of all that have its key: one
+// destination is open once.
 func (hs *homes) of(p plan.Plan) *home {
+	group := "share " + p.Share
 	if p.Share == "" {
-		return &home{cfg: hs.cfg}
+		if p.KeyName() == "" {
+			return &home{cfg: hs.cfg}
+		}
+		group = "key " + p.KeyName()
 	}
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
-	h := hs.groups[p.Share]
+	h := hs.groups[group]
 	if h == nil {
 		h = &home{cfg: hs.cfg}
-		hs.groups[p.Share] = h
+		hs.groups[group] = h
 	}
 	return h
 }
@@ -66,6 +71,10 @@ func (h *home) use(ctx context.Context, p plan.Plan) (local *destinations.Local,
 		if h.local, err = h.open(ctx, p); err != nil {
 			return nil, nil, err
 		}
+	}
+	if asked := h.local.Options(); p.Type.Serves() && asked.Unpublished {
+		asked.Unpublished = false // a client with the key of a server was first
+		h.local.Reshape(asked)
 	}
 	local = h.local
 	h.uses++

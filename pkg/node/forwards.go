@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func (n *Node) newForwards(e env.Env) *forward.Manager {
 		Save: func(_ context.Context, name string, to i2p.Destination) error {
 			return n.names.Add(naming.Private, name, to, false)
 		},
-		Keys: keys.load, Log: n.log, Now: n.cfg.Now,
+		Keys: keys.load, Take: keys.take, Log: n.log, Now: n.cfg.Now,
 	}
 	if n.dir.root != "" {
 		cfg.Store = &planFile{dir: n.dir}
@@ -122,6 +123,37 @@ func (k *keyFiles) load(name string) (*i2p.PrivateKeys, error) {
 		k.made[name] = keys
 	}
 	return keys, nil
+}
+
+// take keeps a key file that was brought along.
+func (k *keyFiles) take(name string, file []byte) error {
+	if err := plan.CheckName(name); err != nil {
+		return err
+	}
+	keys, rest, err := i2p.ParsePrivateKeys(file)
+	if err != nil || len(rest) > 0 {
+		return errors.New("it is no private key file")
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	path := filepath.Join(keysDir, name)
+	have, err := k.dir.read(path)
+	if made := k.made[name]; made != nil {
+		have, err = made.AppendTo(nil), nil
+	}
+	switch {
+	case err == nil && bytes.Equal(have, file):
+		return nil
+	case err == nil:
+		return errors.New("there is another of that name")
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if k.dir.root == "" {
+		k.made[name] = keys
+		return nil
+	}
+	return k.dir.keep(path, file)
 }
 
 // keyNames are the key files of forwards that there are, in clear or sealed, as paths below the directory.

@@ -1,6 +1,7 @@
 package controltest
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"slices"
@@ -18,6 +19,7 @@ type forwards struct {
 	mu         sync.Mutex
 	plans      map[string]plan.Plan
 	foreground map[string]plan.Plan
+	keys       map[string][]byte
 }
 
 // List gives each the same figures.
@@ -60,7 +62,22 @@ func (f *forwards) Apply(_ context.Context, asked control.ApplyForwards) (contro
 	if asked.Add {
 		maps.Copy(next, f.plans)
 	}
+	for name, key := range asked.Keys {
+		if have := f.keys[name]; have == nil && !asked.Dry {
+			if f.keys == nil {
+				f.keys = make(map[string][]byte)
+			}
+			f.keys[name] = key
+		}
+	}
 	for _, p := range asked.Plans {
+		if key := asked.Keys[p.KeyName()]; key != nil && f.keys[p.KeyName()] != nil && !bytes.Equal(key, f.keys[p.KeyName()]) {
+			if done.Failed == nil {
+				done.Failed = make(map[string]string)
+			}
+			done.Failed[p.Name] = "key " + p.KeyName() + ": there is another of that name"
+			continue
+		}
 		if strings.HasSuffix(p.Listen, ":1") {
 			if done.Failed == nil {
 				done.Failed = make(map[string]string)

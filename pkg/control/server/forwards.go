@@ -7,6 +7,7 @@ import (
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/forward/plan"
+	"i2ptoolkit/pkg/i2p"
 )
 
 // Forwards are those of a router. Errors that are *control.Error keep their code.
@@ -52,6 +53,14 @@ func applyForwards(f Forwards, w http.ResponseWriter, r *http.Request) error {
 	var asked control.ApplyForwards
 	if err := readJSON(r, &asked); err != nil {
 		return err
+	}
+	for name, key := range asked.Keys {
+		if err := plan.CheckName(name); err != nil {
+			return control.Errorf(control.BadRequest, "key: %v", err)
+		}
+		if _, rest, err := i2p.ParsePrivateKeys(key); err != nil || len(rest) > 0 {
+			return control.Errorf(control.BadData, "%s is no private key file", name)
+		}
 	}
 	names := make(map[string]bool)
 	for _, p := range asked.Plans {
