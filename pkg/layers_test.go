@@ -23,7 +23,7 @@ const testsOnly = -1
 // layers are the packages of each layer. A package imports lower layers only, and edges.
 var layers = []struct{ what, names string }{
 	{"primitives", "aescbc bucket buf deadline draw env mailbox origin tally noise elligator sign"},
-	{"codecs", "i2p routerinfo leaseset i2np su3 datagram control hostrecord family words options forward/plan"},
+	{"codecs", "i2p routerinfo leaseset i2np su3 datagram control hostrecord family words options forward/plan forward/foreign"},
 	{"engines", "ntcp2 ratchet tunnel netdb profile presence streaming vanity"},
 	{"node", "atomicfile filelock sealed transport transport/ntcp2link netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client naming"},
 	{"doors", "forward forward/splice httpproxy control/server socks udpforward"},
@@ -63,15 +63,18 @@ func edges() map[string]string {
 
 		"forward":      "forward/splice httpproxy socks udpforward",
 		"forward/plan": "i2p options",
-		"control":      "forward/plan", // the API carries plans
-		"cli/record":   "cli",          // prints as all programs do
-		"family":       "i2p routerinfo",
-		"netdb":        "profile",
-		"client":       "sockets", // a destination owns its streams
-		"naming":       "atomicfile",
-		"node":         "config config/reload control/answers metrics",
-		"devnet":       "config node",
-		"httpproxy":    "forward/splice",
+
+		"forward/foreign": "forward/plan i2p options",
+
+		"control":    "forward/plan", // the API carries plans
+		"cli/record": "cli",          // prints as all programs do
+		"family":     "i2p routerinfo",
+		"netdb":      "profile",
+		"client":     "sockets", // a destination owns its streams
+		"naming":     "atomicfile",
+		"node":       "config config/reload control/answers metrics",
+		"devnet":     "config node",
+		"httpproxy":  "forward/splice",
 
 		"destinations": "client router sockets",
 
