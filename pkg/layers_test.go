@@ -96,6 +96,7 @@ func edges() map[string]string {
 // tools are what commands import beside L5, L1 and the control client.
 func tools() map[string]string {
 	return map[string]string{
+		"i2p-lookup": "naming filelock",           // reads address books without a router
 		"i2p-netdb":  "atomicfile netdbdir netdb", // reads directories without a router, and knows where a key lies
 		"i2p-keygen": "sign vanity",               // names signature types, and searches for addresses
 		"i2p-reseed": "atomicfile netdbdir reseed reseed/fetch reseed/serve",

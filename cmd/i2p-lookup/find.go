@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
@@ -24,33 +24,94 @@ type answer struct {
 	B32         string           `json:"b32,omitempty"`
 	Hash        string           `json:"hash,omitempty"`
 	LeaseSet    *record.LeaseSet `json:"leaseset,omitempty"`
+	Book        string           `json:"book,omitempty"`  // that has the name
+	Names       []string         `json:"names,omitempty"` // of the destination
 	Error       string           `json:"error,omitempty"`
+}
+
+// finder looks names up.
+type finder struct {
+	books   books
+	router  *client.Client // nil: there is none to ask
+	timeout time.Duration
+
+	wantSet, wantHash, wantNames bool
+}
+
+func newFinder(c *cli.Context, b books) (*finder, error) {
+	f := &finder{books: b, timeout: c.Duration("timeout")}
+	if c.Bool("offline") {
+		return f, nil
+	}
+	var err error
+	f.router, err = cli.Router(c)
+	return f, err
 }
 
 // find looks a name up. A destination in base64 needs no router, nor does a b32 address of
 // which no more than its hash is wanted, unless its lease set is asked for.
-func find(ctx context.Context, router *client.Client, name string, wantSet, wantHash bool, timeout time.Duration) (answer, error) {
+func (f *finder) find(ctx context.Context, name string) (answer, error) {
 	n, err := i2p.ParseName(name)
 	if err != nil {
 		return answer{}, cli.Dataf("%w", errors.Unwrap(err)) // the name is said already
 	}
-	if n.Kind == i2p.NameDestination && !wantSet {
+	book := ""
+	if n.Kind == i2p.NameHost {
+		if n, book, err = cli.OfHost(ctx, f.books, n); err != nil {
+			return answer{}, err
+		}
+	}
+	a, err := f.findBeyond(ctx, name, n)
+	a.Book = book
+	return a, err
+}
+
+// findBeyond finds what is no host name.
+func (f *finder) findBeyond(ctx context.Context, name string, n i2p.Name) (answer, error) {
+	if n.Kind == i2p.NameDestination && !f.wantSet && !f.wantNames {
 		return ofDestination(name, n.Destination), nil
 	}
 	hash, kind, err := cli.EntryOf(n, time.Now())
+	switch {
+	case err != nil:
+		return answer{}, err
+	case n.Kind == i2p.NameBlinded && !f.wantSet:
+		return answer{}, errors.New("an encrypted lease set tells no destination")
+	case f.wantNames:
+		return f.reverse(ctx, name, hash)
+	case kind == control.KindLeaseSet && f.wantHash:
+		return answer{Name: name, Found: true, Kind: "destination", B32: hash.B32(), Hash: hash.String()}, nil
+	case f.router == nil:
+		return f.called(ctx, name, hash)
+	case f.wantSet:
+		kind = control.KindLeaseSet
+	}
+	return askSet(ctx, f.router, name, kind, hash, f.timeout)
+}
+
+// reverse finds the names that the books have for a destination.
+func (f *finder) reverse(ctx context.Context, name string, hash i2p.Hash) (answer, error) {
+	found, err := f.books.Reverse(ctx, hash.String())
 	if err != nil {
 		return answer{}, err
 	}
-	if n.Kind == i2p.NameBlinded && !wantSet {
-		return answer{}, fmt.Errorf("an encrypted lease set tells no destination")
+	if len(found) == 0 {
+		return answer{}, errors.New("no address book has a name for it")
 	}
-	if kind == control.KindLeaseSet && wantHash {
-		return answer{Name: name, Found: true, Kind: "destination", B32: hash.B32(), Hash: hash.String()}, nil
+	a := answer{Name: name, Found: true, Kind: "destination", Destination: found[0].Destination, B32: found[0].B32, Hash: hash.String()}
+	for _, n := range found {
+		if !slices.Contains(a.Names, n.Name) {
+			a.Names = append(a.Names, n.Name)
+		}
 	}
-	if wantSet {
-		kind = control.KindLeaseSet
-	}
-	return askSet(ctx, router, name, kind, hash, timeout)
+	return a, nil
+}
+
+// called finds a destination by its hash where only books can be asked.
+func (f *finder) called(ctx context.Context, name string, hash i2p.Hash) (answer, error) {
+	a, err := f.reverse(ctx, name, hash)
+	a.Names = nil
+	return a, err
 }
 
 // askSet asks the network.

@@ -9,7 +9,8 @@ import (
 	"strings"
 
 	"i2ptoolkit/pkg/cli"
-	"i2ptoolkit/pkg/control/client"
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/words"
 )
 
@@ -19,13 +20,19 @@ const (
 )
 
 func lookup(c *cli.Context) error {
-	if c.Bool("b32") && c.Bool("hash") || c.Bool("leaseset") && (c.Bool("b32") || c.Bool("hash")) {
-		return cli.Usagef("--b32, --hash and --leaseset exclude each other")
+	if err := checkModes(c); err != nil {
+		return err
 	}
-	router, err := cli.Router(c)
+	b, done, err := openBooks(c, false)
 	if err != nil {
 		return err
 	}
+	defer done()
+	f, err := newFinder(c, b)
+	if err != nil {
+		return err
+	}
+	f.wantSet, f.wantHash, f.wantNames = c.Bool("leaseset"), c.Bool("b32") || c.Bool("hash"), c.Bool("reverse")
 	ctx, cancel := context.WithCancel(c.Context)
 	defer cancel()
 	jobs := make(chan *job, parallel) // in order; those that it holds are under way
@@ -36,7 +43,7 @@ func lookup(c *cli.Context) error {
 			j := &job{name: name, done: make(chan struct{})}
 			select {
 			case jobs <- j:
-				go j.run(ctx, c, router)
+				go j.run(ctx, f)
 				return true
 			case <-ctx.Done():
 				return false
@@ -57,6 +64,23 @@ func lookup(c *cli.Context) error {
 		return inputErr
 	}
 	return p.worst
+}
+
+// checkModes refuses several results at once.
+func checkModes(c *cli.Context) error {
+	var said []string
+	for _, mode := range []string{"b32", "hash", "leaseset", "reverse"} {
+		if c.Bool(mode) {
+			said = append(said, "--"+mode)
+		}
+	}
+	switch {
+	case len(said) > 1:
+		return cli.Usagef("%s exclude each other", strings.Join(said, " and "))
+	case c.Bool("leaseset") && c.Bool("offline"):
+		return cli.Usagef("--leaseset asks the network, and --offline nobody")
+	}
+	return nil
 }
 
 // names calls each with every name of the arguments, and of stdin for "-", until it
@@ -97,9 +121,9 @@ type job struct {
 	err   error
 }
 
-func (j *job) run(ctx context.Context, c *cli.Context, router *client.Client) {
+func (j *job) run(ctx context.Context, f *finder) {
 	defer close(j.done)
-	j.found, j.err = find(ctx, router, j.name, c.Bool("leaseset"), c.Bool("b32") || c.Bool("hash"), c.Duration("timeout"))
+	j.found, j.err = f.find(ctx, j.name)
 }
 
 // printer prints the answers in order and remembers the worst failure.
@@ -124,6 +148,8 @@ func (p *printer) print(j *job) error {
 			}
 		}
 		return j.found.LeaseSet.Print(os.Stdout)
+	case p.c.Bool("reverse"):
+		return p.line(strings.Join(j.found.Names, " "))
 	case p.c.Bool("b32"):
 		return p.line(j.found.B32)
 	case p.c.Bool("hash"):
@@ -144,7 +170,7 @@ func (p *printer) failed(j *job) error {
 		return j.err
 	}
 	if p.single && !p.c.Bool("json") {
-		return fmt.Errorf("%s: %w", j.name, j.err)
+		return withHint(j.name, fmt.Errorf("%s: %w", j.name, j.err))
 	}
 	if cli.StatusOf(j.err) > cli.StatusOf(p.worst) {
 		p.worst = cli.Silent(cli.StatusOf(j.err))
@@ -157,4 +183,13 @@ func (p *printer) failed(j *job) error {
 		return nil
 	}
 	return p.line("")
+}
+
+// withHint says how a host name comes to be known.
+func withHint(name string, err error) error {
+	n, parseErr := i2p.ParseName(name)
+	if parseErr != nil || n.Kind != i2p.NameHost || !errors.Is(err, &control.Error{Code: control.NotFound}) {
+		return err
+	}
+	return cli.WithHint(err, "i2p-lookup book subscribe URL follows a list of names, and i2p-lookup book add %s DEST adds this one", n.Host)
 }

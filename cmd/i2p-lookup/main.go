@@ -14,17 +14,20 @@ func program() cli.Program {
 		Manual:    manual(),
 		Name:      "i2p-lookup",
 		Usage:     "find the destination behind a name",
-		ArgsUsage: "B32|B64|HASH|-…",
-		Description: "It prints destinations in base64, one a line, in the order of the names; - reads names from stdin, one a\n" +
+		ArgsUsage: "NAME|B32|B33|B64|HASH|-…",
+		Commands:  []*cli.Command{bookCommand()},
+		Description: "Host names are found in the router's address books, addresses by asking the network. It prints\n" +
+			"destinations in base64, one a line, in the order of the names; - reads names from stdin, one a\n" +
 			"line. A name that was not found leaves its line empty where there are several, and the status is that\n" +
 			"of the worst failure. A hash in base64 may be a router's: then its identity is printed. Addresses are\n" +
 			"understood in upper case, without .b32.i2p, with a dot at their end, and out of links.",
 		Flags: cli.RouterFlags(
 			&cli.BoolFlag{Name: "b32", Usage: "print b32 addresses"},
 			&cli.BoolFlag{Name: "hash", Usage: "print hashes in base64"},
+			&cli.BoolFlag{Name: "reverse", Usage: "print the host names that the address books have for a destination"},
 			&cli.BoolFlag{Name: "leaseset", Usage: "show lease sets: leases, encryption types, expiry, options"},
 			cli.Timeout(cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give a name up after `DURATION`"}),
-			cli.JSONFlag(), cli.NulFlag(),
+			offlineFlag(), cli.JSONFlag(), cli.NulFlag(),
 		),
 		Action: lookup,
 	}

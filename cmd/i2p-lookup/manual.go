@@ -13,6 +13,24 @@ func manual() cli.Manual {
 				"i2p-lookup - < names.txt",
 				"i2p-lookup --json - < names.txt | jq -r 'select(.found) | .b32'",
 			}},
+			{What: "What a name is here, and what names a destination has:", Lines: []string{"i2p-lookup --json example.i2p", `i2p-lookup --reverse "$B32"`}},
+			{What: "Give a name a destination, and follow a list of names:", Lines: []string{
+				`i2p-lookup book add example.i2p "$B32"`,
+				"i2p-lookup book subscribe http://i2p-projekt.i2p/hosts.txt",
+				"i2p-lookup book update",
+			}},
+			{What: "Names of another router, by its hosts.txt:", Lines: []string{"i2p-lookup book import ~/.i2p/hosts.txt"}},
 		},
+		Files: []cli.Entry{
+			{Term: "addressbook/private.txt, addressbook/local.txt, addressbook/subscribed.txt", Text: "in the router's directory: the address books, name=destination on each line. They may be edited, " +
+				"and hold as soon as they are saved. Where the router's state is encrypted, the first two are as well."},
+			{Term: "addressbook/subscriptions.txt", Text: "the URLs of feeds, one on each line, in the order of trust."},
+		},
+		Sections: []cli.ManualSection{{
+			Title: "NAMES",
+			Text: "A name never comes to mean another destination by itself. Of lines that feeds and files have, the first that has a name gives it; after that " +
+				"only a command that the old destination has signed changes it, with a date that is later than that of the command before, or its owner with --replace. " +
+				"Names are ASCII: those of other scripts are written, and shown, in the form xn--. Names below proxy.i2p, router.i2p, console.i2p and b32.i2p are reserved.",
+		}},
 	}
 }

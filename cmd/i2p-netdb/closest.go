@@ -19,7 +19,7 @@ func closestCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "closest",
 		Usage:     "list the floodfills that keep a key on a day",
-		ArgsUsage: "HASH|B32 [FILE|DIRECTORY|ZIP|SU3|-]…",
+		ArgsUsage: "HASH|NAME [FILE|DIRECTORY|ZIP|SU3|-]…",
 		Description: "Routers are listed by their distance from the key's routing key, which is another one on each day (UTC), the\n" +
 			"closest first, with how many of the leading bits they share with it. Without --any they are floodfills.\n" +
 			"Without files they are those that the running router knows.",
@@ -45,6 +45,11 @@ func closestCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			if name.Kind == i2p.NameHost {
+				if name, err = ofHost(c, name); err != nil {
+					return fmt.Errorf("%s: %w", args[0], err)
+				}
+			}
 			hash, _, err := cli.EntryOf(name, day)
 			if err != nil {
 				return err
@@ -64,6 +69,16 @@ func closestCommand() *cli.Command {
 			return err
 		},
 	}
+}
+
+// ofHost asks the running router for what a host name stands for.
+func ofHost(c *cli.Context, n i2p.Name) (i2p.Name, error) {
+	router, err := cli.Router(c)
+	if err != nil {
+		return n, err
+	}
+	n, _, err = cli.OfHost(c.Context, router, n)
+	return n, err
 }
 
 func checkDay(text string) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
@@ -12,8 +13,8 @@ func getCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "get",
 		Usage:       "ask the network for a router's or a destination's entry",
-		ArgsUsage:   "HASH|B32",
-		Description: "The entry is shown, or its exact bytes are written to -o FILE. A b32 address is a destination's; a\nhash in base64 may be a router's too, and --kind says whose it is.",
+		ArgsUsage:   "HASH|NAME",
+		Description: "A NAME is a host name of the router's address books or an address. The entry is shown, or its exact bytes are written to -o FILE. A b32 address is a destination's; a\nhash in base64 may be a router's too, and --kind says whose it is.",
 		Flags: cli.RouterFlags(
 			cli.OneOf(cli.StringFlag{Name: "kind", Usage: "ask for a `KIND` only: router or leaseset"}, "router", "leaseset"),
 			cli.Timeout(cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give up with status 5 after `DURATION`"}),
@@ -25,6 +26,13 @@ func getCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			router, err := cli.Router(c)
+			if err != nil {
+				return err
+			}
+			if name, err = ofHost(c, name); err != nil {
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
 			hash, kind, err := cli.EntryOf(name, time.Now())
 			if err != nil {
 				return err
@@ -34,10 +42,6 @@ func getCommand() *cli.Command {
 				kind = control.KindRouterInfo
 			case "leaseset":
 				kind = control.KindLeaseSet
-			}
-			router, err := cli.Router(c)
-			if err != nil {
-				return err
 			}
 			found, err := cli.LookUp(c.Context, router, kind, hash, c.Duration("timeout"))
 			if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // EntryOf is where the netDb has what a name stands for at a time. Only destinations have
-// addresses; kind is empty where the name may be a router's too.
+// addresses; kind is empty where the name may be a router's too. Host names go through OfHost first.
 func EntryOf(n i2p.Name, now time.Time) (hash i2p.Hash, kind string, err error) {
 	switch n.Kind {
 	case i2p.NameHash:
@@ -27,14 +27,34 @@ func EntryOf(n i2p.Name, now time.Time) (hash i2p.Hash, kind string, err error) 
 		}
 		return i2p.BlindedStoreHash(key), control.KindLeaseSet, nil
 	case i2p.NameHost:
-		return hash, "", NoAddressBook(n)
+		panic("cli: a host name is found in address books first") // OfHost
 	}
 	return n.Hash, control.KindLeaseSet, nil
 }
 
-// NoAddressBook is that a host name cannot be found.
-func NoAddressBook(n i2p.Name) error {
-	return control.Errorf(control.NotFound, "there is no address book to find %v in", n)
+// AddressBooks find the destination of a host name: a router's do.
+type AddressBooks interface {
+	LookUpName(ctx context.Context, name string) (control.Name, error)
+}
+
+// OfHost is what a name stands for in address books where it is a host's, and what it is where it is
+// none. The book is the one that has it.
+func OfHost(ctx context.Context, books AddressBooks, n i2p.Name) (is i2p.Name, book string, err error) {
+	if n.Kind != i2p.NameHost {
+		return n, "", nil
+	}
+	found, err := books.LookUpName(ctx, n.Host)
+	if errors.Is(err, &control.Error{Code: control.NotFound}) {
+		err = control.Errorf(control.NotFound, "no address book has this name")
+	}
+	if err != nil {
+		return i2p.Name{}, "", err
+	}
+	dest, err := i2p.ParseDestinationBase64(found.Destination)
+	if err != nil {
+		return i2p.Name{}, "", Dataf("%w", err)
+	}
+	return i2p.Name{Kind: i2p.NameDestination, Destination: dest, Hash: dest.Hash()}, found.Book, nil
 }
 
 // ParseName reads a name in any of its spellings.

@@ -166,32 +166,35 @@ const maxHost = 67
 // "Certain hostnames reserved for project use are not allowed").
 var reserved = []string{"proxy", "router", "console"}
 
+// ErrHost means that a host name cannot stand in an address book.
+var ErrHost = errors.New("no host name")
+
 // CheckHost tells whether a host name may stand in an address book (naming, "Naming Rules"):
 // labels of lower-case letters, digits and hyphens, ending in .i2p. Names of other scripts are
 // in their ASCII form (xn--), and stay in it: whoever reads one sees that it is no other.
 func CheckHost(name string) error {
 	base, ok := strings.CutSuffix(name, hostSuffix)
 	if !ok || len(name) > maxHost || base == "" {
-		return fmt.Errorf("i2p: %s is no host name: expected at most %d characters and .i2p at the end", abridged(name), maxHost)
+		return fmt.Errorf("i2p: %s is %w: expected at most %d characters and .i2p at the end", abridged(name), ErrHost, maxHost)
 	}
 	for label := range strings.SplitSeq(base, ".") {
 		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
-			return fmt.Errorf("i2p: %s is no host name: a label is empty, or has a hyphen at its end", abridged(name))
+			return fmt.Errorf("i2p: %s is %w: a label is empty, or has a hyphen at its end", abridged(name), ErrHost)
 		}
 		if i := strings.IndexFunc(label, notInHost); i >= 0 {
-			return fmt.Errorf("i2p: %s is no host name: expected lower-case letters, digits and hyphens", abridged(name))
+			return fmt.Errorf("i2p: %s is %w: expected lower-case letters, digits and hyphens", abridged(name), ErrHost)
 		}
 		if strings.Contains(label, "--") && !strings.HasPrefix(label, "xn--") {
-			return fmt.Errorf("i2p: %s is no host name: two hyphens in a row are for xn-- only", abridged(name))
+			return fmt.Errorf("i2p: %s is %w: two hyphens in a row are for xn-- only", abridged(name), ErrHost)
 		}
 	}
 	for _, r := range reserved {
 		if top, ok := strings.CutSuffix(base, r); ok && (top == "" || top[len(top)-1] == '.') {
-			return fmt.Errorf("i2p: %s: %s%s and the names below it are reserved", abridged(name), r, hostSuffix)
+			return fmt.Errorf("i2p: %s is %w for an address book: %s%s and the names below it are reserved", abridged(name), ErrHost, r, hostSuffix)
 		}
 	}
 	if base == "b32" || strings.HasSuffix(base, ".b32") {
-		return fmt.Errorf("i2p: %s: names below b32.i2p are addresses", abridged(name))
+		return fmt.Errorf("i2p: %s is %w: those below b32.i2p are addresses", abridged(name), ErrHost)
 	}
 	return nil
 }

@@ -186,6 +186,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("POST /v1/sessions/{id}/accept", s.accept)
 	mux.HandleFunc("POST /v1/sessions/{id}/streams/{stream}/end", s.end)
 	s.forwarding(mux)
+	s.nameRoutes(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, control.Errorf(control.BadRequest, "the router does not know %s %s", r.Method, r.URL.Path))
 	})
@@ -205,7 +206,11 @@ func list[T any](l []T) []T {
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	conn := http.NewResponseController(w)
 	conn.SetReadDeadline(time.Now().Add(s.limits.BodyTime))
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.limits.Body))
+	limit := s.limits.Body
+	if r.URL.Path == control.PathImport {
+		limit = max(limit, control.MaxImport)
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	r.Body = io.NopCloser(bytes.NewReader(b))
 	switch {
 	case err == nil:
