@@ -281,6 +281,7 @@ func (l *loop) turn() time.Duration {
 	}
 	l.replyEmpty(now)
 	l.pushSet(now)
+	l.lookAgain(now)
 	if l.sessions != nil {
 		l.sessions.Tick(now)
 	}
@@ -296,6 +297,7 @@ const shortSleep = 10 * time.Millisecond
 func (l *loop) sleep(now time.Time) time.Duration {
 	next := l.askAt(now)
 	next = deadline.Earliest(next, l.pushAt)
+	next = deadline.Earliest(next, l.lookAt)
 	next = deadline.Earliest(next, l.life.next(now, l.cfg.Resumable))
 	if l.sessions != nil {
 		next = deadline.Earliest(next, l.sessions.Deadline())

@@ -135,6 +135,7 @@ func (l *loop) open(now time.Time, body []byte) {
 		l.clove(now, clove)
 	}
 	if r := l.byStatic[o.From]; r != nil { // its lease set may have come just now
+		r.heard = now
 		r.use(o.From, o.Type)
 		r.acknowledged(o.Acks)
 	}

@@ -17,6 +17,7 @@ type others struct {
 	held     bool                 // payloads may wait for a way to one
 	sweptAt  time.Time            // when the idle ones were last looked for
 	pushAt   time.Time            // when one may be due to be sent our lease set by itself; zero: none is
+	lookAt   time.Time            // when the lease set of one that is silent may be looked up again; zero: none is
 }
 
 func newOthers() others {
@@ -93,6 +94,15 @@ func (o *others) update(r *remote, set leaseset.Set, keys []leaseset.EncryptionK
 
 // pushBy has the remotes looked at for our lease set at a time, or before.
 func (o *others) pushBy(at time.Time) { o.pushAt = deadline.Earliest(o.pushAt, at) }
+
+// lookBy has the silent remotes looked at a pause after the last lookup.
+func (o *others) lookBy(now time.Time, r *remote) {
+	at := r.lookedUp.Add(r.lookupPause())
+	if at.Before(now) {
+		at = now.Add(minLookupPause)
+	}
+	o.lookAt = deadline.Earliest(o.lookAt, at)
+}
 
 // forgetIdle forgets those whom nobody has written to for long, and returns what
 // still waited for a way to them.

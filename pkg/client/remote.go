@@ -15,9 +15,10 @@ const (
 	maxRemotes      = 4096 // destinations whose lease set is kept
 	maxWaiting      = 128  // payloads that wait for a lease set, for each remote
 	leaseMargin     = 20 * time.Second
-	leaseRefresh    = 75 * time.Second // look for newer leases when the last one has less left
-	minLookupPause  = time.Second      // between two lookups of the same lease set
+	leaseRefresh    = 75 * time.Second       // look for newer leases when the last one has less left
+	minLookupPause  = 750 * time.Millisecond // between two lookups of the same lease set
 	maxLookupPause  = 10 * time.Second
+	quickLookups    = 8               // in a row with the least pause: a service that restarts takes some seconds
 	withdrawnEarly  = time.Minute     // before its end, a lease goes because its tunnel failed
 	badLeaseTime    = time.Minute     // a lease that failed comes after others
 	leaseSetResend  = 3 * time.Second // until the peer acknowledges our new lease set
@@ -54,6 +55,7 @@ type remote struct {
 	used     time.Time
 	written  bool      // we sent it something
 	stall    time.Time // when the streams last said that nothing gets through
+	heard    time.Time // when the last message came from it
 
 	way
 	told
@@ -100,6 +102,12 @@ func (r *remote) stalled(now time.Time) bool {
 	return !r.stall.IsZero() && now.Sub(r.stall) < stallLife
 }
 
+// silent reports whether it is stalled, and has said nothing since: it may have come back with
+// other leases.
+func (r *remote) silent(now time.Time) bool {
+	return r.stalled(now) && !r.heard.After(r.stall) && !r.unpublished()
+}
+
 // unpublished reports that the peer's lease set is not to be found in the netDb by us: nobody is
 // asked for a destination that hides behind an encrypted one.
 func (r *remote) unpublished() bool {
@@ -129,10 +137,10 @@ func (r *remote) wantLookup(now time.Time) bool {
 	return true
 }
 
-// lookupPause is how long after a lookup the next one may begin: longer each
-// time that there is no news.
+// lookupPause is how long after a lookup the next one may begin: longer and longer where
+// there is no news.
 func (r *remote) lookupPause() time.Duration {
-	return min(minLookupPause<<min(max(r.lookups-1, 0), 10), maxLookupPause)
+	return min(minLookupPause<<min(max(r.lookups-quickLookups, 0), 10), maxLookupPause)
 }
 
 // static is the peer's X25519 key, the name of its ratchet session.

@@ -84,4 +84,18 @@ func (l *loop) stalled(hash i2p.Hash) {
 	r.sentSet, r.knowsSet = 0, false // perhaps they answer to leases that are gone
 	l.tunnels.Suspect()
 	l.lookUpdate(now, r)
+	l.lookBy(now, r)
+}
+
+// lookAgain looks for newer leases of those that are silent: one that comes back is found
+// then, and not by chance when the next packet goes unanswered.
+func (l *loop) lookAgain(now time.Time) {
+	if l.lookAt.IsZero() || now.Before(l.lookAt) {
+		return
+	}
+	l.lookAt = time.Time{}
+	for _, r := range l.where(func(r *remote) bool { return r.silent(now) }) {
+		l.lookUpdate(now, r)
+		l.lookBy(now, r)
+	}
 }

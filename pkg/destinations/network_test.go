@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,6 +32,7 @@ type network struct {
 	infos   []*routerinfo.RouterInfo
 	halls   []*Hall
 	random  *rand.ChaCha8
+	dead    atomic.Pointer[i2p.Hash] // a router that nothing reaches any more, nor leaves
 
 	closeHalls func()
 }
@@ -49,6 +51,10 @@ func (w wire) Send(to *routerinfo.RouterInfo, m i2np.Message) error {
 }
 
 func (w wire) SendTo(to i2p.Hash, m i2np.Message) bool {
+	if dead := w.n.dead.Load(); dead != nil && (*dead == to || *dead == w.from) {
+		m.Release()
+		return true
+	}
 	sent := m
 	sent.Body, sent.Owner = slices.Clone(m.Body), nil
 	m.Release()
