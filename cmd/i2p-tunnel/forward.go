@@ -194,18 +194,8 @@ func onThisMachine(text string) string {
 func keep(c *cli.Context, router *client.Client, plans []plan.Plan) error {
 	ctx, cancel := limited(c)
 	defer cancel()
-	if !c.Bool("replace") {
-		before, err := router.Forwards(ctx)
-		if err != nil {
-			return timedOut(err, "the router does not answer")
-		}
-		for _, f := range before {
-			for _, p := range plans {
-				if f.Name == p.Name {
-					return cli.WithHint(fmt.Errorf("there is a forward %s already", p.Name), "--replace changes it, --name calls this one otherwise")
-				}
-			}
-		}
+	if err := vacant(ctx, c, router, plans); err != nil {
+		return timedOut(err, "the router does not answer")
 	}
 	done, err := router.ApplyForwards(ctx, control.ApplyForwards{Plans: plans, Add: true})
 	if err != nil {
@@ -216,6 +206,25 @@ func keep(c *cli.Context, router *client.Client, plans []plan.Plan) error {
 	}
 	done.Kept = []string{} // of others there is nothing to say
 	return printApplied(c, done)
+}
+
+// vacant tells whether the names of plans may be taken.
+func vacant(ctx context.Context, c *cli.Context, router *client.Client, plans []plan.Plan) error {
+	if c.Bool("replace") {
+		return nil
+	}
+	before, err := router.Forwards(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range before {
+		for _, p := range plans {
+			if f.Name == p.Name {
+				return cli.WithHint(fmt.Errorf("there is a forward %s already", p.Name), "--replace changes it")
+			}
+		}
+	}
+	return nil
 }
 
 // limited is the command's context, with --timeout where there is one.

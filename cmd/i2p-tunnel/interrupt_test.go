@@ -14,6 +14,7 @@ func TestInterrupt(t *testing.T) {
 		"ircserver 6667 --socket @router", "streamr a.i2p 9000 --socket @router", "add a type=http listen=127.0.0.1:1 --socket @router",
 		"add -f @open", "add -f -", "list --socket @router", "list --watch --socket @router", "remove a --socket @router",
 		"reload -f @read", "reload -f /dev/null --socket @router",
+		"import @open", "import -",
 		"bench --socket @router "+peer, "connect --socket @router "+peer, "listen --socket @router", "listen --keep --socket @router",
 		"connect --reconnect --socket @router "+peer, "listen --reconnect --keep --socket @router",
 		"listen -k @open", "listen -k @read", "listen -k -", "listen --keep -k -")

@@ -14,6 +14,6 @@ func program() cli.Program {
 		Description: "Both ends of a stream end their writing by themselves, as with a TCP connection. A stream that broke\n" +
 			"off is a failure, never an end.",
 		Commands: append([]*cli.Command{connectCommand(), listenCommand(), benchCommand()},
-			append(verbs(), addCommand(), listCommand(), removeCommand(), reloadCommand())...),
+			append(verbs(), addCommand(), listCommand(), removeCommand(), reloadCommand(), importCommand())...),
 	}
 }

@@ -135,6 +135,11 @@ func printApplied(c *cli.Context, done control.AppliedForwards) error {
 			}
 		}
 	}
+	return failuresOf(c, done)
+}
+
+// failuresOf says which forwards could not be had, and why.
+func failuresOf(c *cli.Context, done control.AppliedForwards) error {
 	var failures cli.Failures
 	for _, name := range slices.Sorted(maps.Keys(done.Failed)) {
 		if err := failures.Note(c, fmt.Errorf("%s: %s", name, done.Failed[name])); err != nil {

@@ -46,6 +46,12 @@ func manual() cli.Manual {
 				"i2p-tunnel reload -f tunnels.toml --dry-run",
 				"i2p-tunnel reload -f tunnels.toml",
 			}},
+			{What: "Move from i2pd, or from Java I2P, with the addresses; and look at it first:", Lines: []string{
+				"i2p-tunnel import --dry-run ~/.i2pd",
+				"i2p-tunnel import /etc/i2pd/tunnels.conf --keys /var/lib/i2pd",
+				"i2p-tunnel import ~/.i2p/i2ptunnel.config.d",
+				"i2p-tunnel import ~/.i2p -o tunnels.toml",
+			}},
 			{What: "Measure latency and throughput between two routers, or to any server:", Lines: []string{
 				"i2p-tunnel listen -k key.dat --bench",
 				`i2p-tunnel bench "$B32"`,
