@@ -75,6 +75,8 @@ type I2PDConfig struct {
 	WebPort   uint16 // a server tunnel of 2 hops to this local port; 0 is none
 	WebHops   int
 	ProxyPort uint16 // an HTTP proxy of WebHops hops at Doors; 0 is none
+	ProxyKey  string // i2cp.leaseSetPrivKey of the proxy
+	Tunnels   string // further sections of tunnels.conf
 	LogLevel  string // default warn
 	Reseed    Reseed // where it gets its first routers; the zero value: nowhere
 }
@@ -162,7 +164,8 @@ inbound.length = {{.WebHops}}
 outbound.length = {{.WebHops}}
 inbound.quantity = 3
 outbound.quantity = 3
-{{else}}enabled = false
+{{with .ProxyKey}}i2cp.leaseSetPrivKey = {{.}}
+{{end}}{{else}}enabled = false
 {{end}}[socksproxy]
 enabled = false
 [sam]
@@ -184,7 +187,7 @@ inbound.length = {{.WebHops}}
 outbound.length = {{.WebHops}}
 inbound.quantity = 3
 outbound.quantity = 3
-{{end}}`))
+{{end}}{{.Tunnels}}`))
 
 // newI2PD writes a router's configuration; it is not started.
 func newI2PD(ns *Namespace, dir, name string, cfg I2PDConfig) (*I2PD, error) {

@@ -53,6 +53,9 @@ func (a Admission) String() string {
 // MaxClients are as many as a record has room for beside a lease set of 16 leases.
 const MaxClients = 300
 
+// maxApart is how far the dates of the two layers of a record may be apart.
+const maxApart = 10 * time.Second
+
 const (
 	saltLen   = 32
 	cookieLen = 32
@@ -180,8 +183,8 @@ func (s *EncryptedLeaseSet) inner(r Reader, layer2 []byte, now time.Time) (Recor
 	if owner.Type() != r.Address.Key.Type() || !bytes.Equal(owner.Bytes(), r.Address.Key.Bytes()) {
 		return nil, errors.New("leaseset: encrypted: another destination's lease set is in it")
 	}
-	// i2pd cuts the outer expiration at the end of the day.
-	if set.Published() != s.Published() || s.Expires() > set.Expires() {
+	// i2pd dates the layers one after the other, and cuts the outer expiration at the end of the day.
+	if apart := set.Published().Time().Sub(s.Published().Time()).Abs(); apart > maxApart || s.Expires().Time().Sub(set.Expires().Time()) > maxApart {
 		return nil, fmt.Errorf("leaseset: encrypted: from %v to %v, and inside from %v to %v",
 			s.Published().Time(), s.Expires().Time(), set.Published().Time(), set.Expires().Time())
 	}

@@ -132,7 +132,7 @@ func TestOpenChecksWhatIsInside(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	later := config2(t, keys)
-	later.Published += 1000
+	later.Published += 11_000
 	sealed := encrypt(t, EncryptConfig{Keys: keys, Inner: redated{build2(t, later), i2p.DateOf(testTime)}})
 	if _, err := sealed.Open(Reader{Address: keys.Identity.Blinded()}, testTime); err == nil {
 		t.Error("another date inside was taken")
