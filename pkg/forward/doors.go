@@ -7,7 +7,6 @@ import (
 
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/forward/plan"
-	"i2ptoolkit/pkg/forward/splice"
 	"i2ptoolkit/pkg/httpproxy"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/socks"
@@ -56,8 +55,7 @@ func (f *forward) socksDoor(r *resident, p plan.Plan) server {
 		s = &plan.SOCKSSettings{}
 	}
 	cfg := socks.Config{
-		Log: f.m.cfg.Log, Dial: r.dial, Extended: s.Extended, Limits: socks.Limits{Connections: p.Limits.Streams},
-		Splice: f.splice,
+		Log: f.m.cfg.Log, Dial: r.count, Extended: s.Extended, Limits: socks.Limits{Connections: p.Limits.Streams},
 	}
 	if s.Isolate {
 		cfg.DialFor = r.dialFor
@@ -76,18 +74,6 @@ func (f *forward) socksDoor(r *resident, p plan.Plan) server {
 		cfg.Users = append(cfg.Users, socks.User{Name: a.User, Password: a.Password})
 	}
 	return socks.New(cfg)
-}
-
-// splice joins a local connection and a stream, and counts.
-func (f *forward) splice(ctx context.Context, local, remote net.Conn) (in, out int64, err error) {
-	f.opened.Add(1)
-	f.streams.Add(1)
-	defer f.streams.Add(-1)
-	var count splice.Count
-	err = splice.Both(ctx, local, remote, &count)
-	f.count.In.Add(count.In.Load())
-	f.count.Out.Add(count.Out.Load())
-	return int64(count.In.Load()), int64(count.Out.Load()), err
 }
 
 // count is dial for a door that carries by itself: what passes is counted.
@@ -145,6 +131,6 @@ func (r *resident) dialFor(user string) socks.Dial {
 		if g == nil {
 			return nil, errGuests
 		}
-		return g.dial(ctx, host, port)
+		return g.count(ctx, host, port)
 	}
 }

@@ -39,9 +39,10 @@ func (db *DB) closest(t *table, now time.Time, routingKey i2p.Hash, n int, exclu
 
 // floodTargets gives the floodfills that a floodfill passes a new entry on to:
 // the three closest, and before midnight also those of the next day (network
-// database, "Flooding").
-func (db *DB) floodTargets(now time.Time, key i2p.Hash, leaseSet bool, from i2p.Hash) []i2p.Hash {
-	not := func(h i2p.Hash) bool { return h == db.cfg.Self || h == key || h == from }
+// database, "Flooding"). Whoever sent the entry may be one of them: as a rule it was the
+// end of a tunnel, which has not read what it passed on.
+func (db *DB) floodTargets(now time.Time, key i2p.Hash, leaseSet bool) []i2p.Hash {
+	not := func(h i2p.Hash) bool { return h == db.cfg.Self || h == key }
 	out := db.closest(&db.floodfills, now, RoutingKey(key, now), floodTo, not)
 	early := nextDayRouterInfo
 	if leaseSet {

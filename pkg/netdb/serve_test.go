@@ -55,7 +55,11 @@ func TestServe(t *testing.T) {
 	set := leaseSetOf(t, newDestination(t, 4), testTime)
 	m := storeOf(set)
 	m.ReplyToken = 1
-	st, out := s.HandleStore(testTime, Sender{Peer: i2p.Hash{6}}, m)
+	near := db.floodTargets(testTime, set.Hash(), true)
+	st, out := s.HandleStore(testTime, Sender{Peer: near[0]}, m) // the last hop of a tunnel, which is a floodfill
+	if !slices.Equal(out.Floods[0].To, near) {
+		t.Errorf("flooded to %v, expected %v", out.Floods[0].To, near)
+	}
 	if st.Err != nil || len(out.Floods) != 1 || len(out.Floods[0].To) != floodTo || out.Floods[0].Message.ReplyToken != 0 {
 		t.Fatalf("%+v %+v", st, out)
 	}
@@ -80,7 +84,7 @@ func TestServe(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	near := ask(i2p.Hash{8}, i2np.LookupLeaseSet).Search.Peers
+	near = ask(i2p.Hash{8}, i2np.LookupLeaseSet).Search.Peers
 	if len(near) != replyHashes {
 		t.Fatal(near)
 	}
@@ -102,9 +106,9 @@ func TestFloodTargetsNearMidnight(t *testing.T) {
 		mustStore(t, db, FromStore, f.router(t, routerConfig{}))
 	}
 	key := i2p.HashOf([]byte("key"))
-	noon := db.floodTargets(testTime, key, false, i2p.Hash{})
-	late := db.floodTargets(testTime.Add(12*time.Hour-30*time.Minute), key, false, i2p.Hash{})
-	lateLS := db.floodTargets(testTime.Add(12*time.Hour-30*time.Minute), key, true, i2p.Hash{})
+	noon := db.floodTargets(testTime, key, false)
+	late := db.floodTargets(testTime.Add(12*time.Hour-30*time.Minute), key, false)
+	lateLS := db.floodTargets(testTime.Add(12*time.Hour-30*time.Minute), key, true)
 	if len(noon) != 3 || len(late) < 4 || len(late) > 5 || len(lateLS) != 3 {
 		t.Fatal(len(noon), len(late), len(lateLS))
 	}

@@ -34,7 +34,7 @@ func (s *Segment) HandleStore(now time.Time, from Sender, m i2np.DatabaseStore) 
 	out.Acks = append(out.Acks, Ack{m.ReplyGateway, m.ReplyTunnel, m.ReplyToken})
 	if s.cfg.DB.cfg.Floodfill && st.Change != Unchanged && s.floodable(now, st) {
 		flood := i2np.DatabaseStore{Key: m.Key, Type: m.Type, Data: m.Data}
-		to := s.cfg.DB.floodTargets(now, m.Key, m.Type != i2np.StoreRouterInfo, from.Peer)
+		to := s.cfg.DB.floodTargets(now, m.Key, m.Type != i2np.StoreRouterInfo)
 		out.Floods = append(out.Floods, Flood{to, flood})
 	}
 	return st, out

@@ -65,7 +65,7 @@ func (w *world) take(out Out) {
 				if err != nil {
 					w.tb.Fatal(err)
 				}
-				for _, h := range w.seg.cfg.DB.floodTargets(w.now, st.Message.Key, true, i2p.Hash{}) {
+				for _, h := range w.seg.cfg.DB.floodTargets(w.now, st.Message.Key, true) {
 					if o := w.flood[h]; o != nil && !o.swallow && !o.silent {
 						o.sets[st.Message.Key] = set
 					}

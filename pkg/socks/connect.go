@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"i2ptoolkit/pkg/forward/splice"
 )
 
 // connect is a CONNECT: a stream to where the request says. An error is one of the way there.
@@ -20,10 +22,7 @@ func (p *Proxy) connect(ctx context.Context, c net.Conn, r request) error {
 		return nil
 	}
 	p.counts.connected.Add(1)
-	in, out, err := p.cfg.Splice(ctx, c, remote)
-	p.counts.in.Add(uint64(in))
-	p.counts.out.Add(uint64(out))
-	if err != nil {
+	if err := splice.Both(ctx, c, remote, &p.counts.streams); err != nil {
 		p.cfg.Log.Debug("stream broken off", "error", err)
 	}
 	return nil

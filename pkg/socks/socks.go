@@ -38,9 +38,6 @@ type Config struct {
 	// DialFor gives every user's name streams of its own, so that nobody can tell that two users
 	// are one. Where there are no Users, any name and password will do. It may be nil.
 	DialFor func(user string) Dial
-	// Splice carries what a client and a peer have for each other, until both have ended or one
-	// has broken off, and closes both.
-	Splice func(ctx context.Context, local, remote net.Conn) (in, out int64, err error)
 	// Resolve and Listen are for datagrams. Without them there is no UDP. Listen takes a port that
 	// nobody can guess.
 	Resolve func(ctx context.Context, host string) (i2p.Destination, error)

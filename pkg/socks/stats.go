@@ -3,6 +3,8 @@ package socks
 import (
 	"errors"
 	"sync/atomic"
+
+	"i2ptoolkit/pkg/forward/splice"
 )
 
 // Stats count what a Proxy did.
@@ -29,8 +31,9 @@ type Stats struct {
 
 // counts are the Stats as they grow.
 type counts struct {
+	streams                                                      splice.Count
 	open, associations                                           atomic.Int64
-	accepted, connected, in, out                                 atomic.Uint64
+	accepted, connected                                          atomic.Uint64
 	packetsIn, packetsOut, packetsRefused, packetsLost           atomic.Uint64
 	crowded, malformed, unwelcome, forbidden, badCommand, failed atomic.Uint64
 }
@@ -39,7 +42,7 @@ type counts struct {
 func (p *Proxy) Stats() Stats {
 	c := &p.counts
 	return Stats{
-		Open: int(c.open.Load()), Accepted: c.accepted.Load(), Connected: c.connected.Load(), In: c.in.Load(), Out: c.out.Load(),
+		Open: int(c.open.Load()), Accepted: c.accepted.Load(), Connected: c.connected.Load(), In: c.streams.In.Load(), Out: c.streams.Out.Load(),
 		Associations: int(c.associations.Load()),
 		DatagramsIn:  c.packetsIn.Load(), DatagramsOut: c.packetsOut.Load(), DatagramsRefused: c.packetsRefused.Load(), DatagramsLost: c.packetsLost.Load(),
 		Crowded: c.crowded.Load(), Malformed: c.malformed.Load(), Unwelcome: c.unwelcome.Load(),
