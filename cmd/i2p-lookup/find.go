@@ -26,6 +26,7 @@ type answer struct {
 	LeaseSet    *record.LeaseSet `json:"leaseset,omitempty"`
 	Book        string           `json:"book,omitempty"`  // that has the name
 	Names       []string         `json:"names,omitempty"` // of the destination
+	Ping        *pings           `json:"ping,omitempty"`
 	Error       string           `json:"error,omitempty"`
 }
 
@@ -34,6 +35,8 @@ type finder struct {
 	books   books
 	router  *client.Client // nil: there is none to ask
 	timeout time.Duration
+
+	pinger *pinger // nil: nobody is to echo
 
 	wantSet, wantHash, wantNames bool
 }
@@ -60,6 +63,10 @@ func (f *finder) find(ctx context.Context, name string) (answer, error) {
 		if n, book, err = cli.OfHost(ctx, f.books, n); err != nil {
 			return answer{}, err
 		}
+	}
+	if f.pinger != nil {
+		done, err := f.pinger.ping(ctx, n.String())
+		return answer{Name: name, Found: true, Kind: "destination", Book: book, Ping: done}, err
 	}
 	a, err := f.findBeyond(ctx, name, n)
 	a.Book = book

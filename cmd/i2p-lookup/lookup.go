@@ -35,6 +35,18 @@ func lookup(c *cli.Context) error {
 	f.wantSet, f.wantHash, f.wantNames = c.Bool("leaseset"), c.Bool("b32") || c.Bool("hash"), c.Bool("reverse")
 	ctx, cancel := context.WithCancel(c.Context)
 	defer cancel()
+	p := printer{c: c, single: c.NArg() == 1 && c.Args().First() != "-"}
+	if c.Bool("ping") {
+		session, err := f.router.Open(ctx, control.Open{})
+		if err != nil {
+			return err
+		}
+		defer session.Close()
+		f.pinger = &pinger{session: session, count: c.Int("count"), every: c.Duration("interval"), timeout: c.Duration("timeout")}
+		if p.single && !c.Bool("json") {
+			f.pinger.say = cli.Printf
+		}
+	}
 	jobs := make(chan *job, parallel) // in order; those that it holds are under way
 	var inputErr error
 	go func() {
@@ -50,7 +62,6 @@ func lookup(c *cli.Context) error {
 			}
 		})
 	}()
-	p := printer{c: c, single: c.NArg() == 1 && c.Args().First() != "-"}
 	for j := range jobs {
 		<-j.done
 		if err := p.print(j); err != nil {
@@ -69,7 +80,7 @@ func lookup(c *cli.Context) error {
 // checkModes refuses several results at once.
 func checkModes(c *cli.Context) error {
 	var said []string
-	for _, mode := range []string{"b32", "hash", "leaseset", "reverse"} {
+	for _, mode := range []string{"b32", "hash", "leaseset", "reverse", "ping"} {
 		if c.Bool(mode) {
 			said = append(said, "--"+mode)
 		}
@@ -77,8 +88,8 @@ func checkModes(c *cli.Context) error {
 	switch {
 	case len(said) > 1:
 		return cli.Usagef("%s exclude each other", strings.Join(said, " and "))
-	case c.Bool("leaseset") && c.Bool("offline"):
-		return cli.Usagef("--leaseset asks the network, and --offline nobody")
+	case (c.Bool("leaseset") || c.Bool("ping")) && c.Bool("offline"):
+		return cli.Usagef("%s asks the network, and --offline nobody", said[0])
 	}
 	return nil
 }
@@ -148,6 +159,8 @@ func (p *printer) print(j *job) error {
 			}
 		}
 		return j.found.LeaseSet.Print(os.Stdout)
+	case p.c.Bool("ping"):
+		return p.line(j.name + ": " + j.found.Ping.String())
 	case p.c.Bool("reverse"):
 		return p.line(strings.Join(j.found.Names, " "))
 	case p.c.Bool("b32"):

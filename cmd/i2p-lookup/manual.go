@@ -14,6 +14,7 @@ func manual() cli.Manual {
 				"i2p-lookup --json - < names.txt | jq -r 'select(.found) | .b32'",
 			}},
 			{What: "What a name is here, and what names a destination has:", Lines: []string{"i2p-lookup --json example.i2p", `i2p-lookup --reverse "$B32"`}},
+			{What: "How long a round trip to a destination takes, ten times:", Lines: []string{"i2p-lookup --ping -c 10 example.i2p"}},
 			{What: "Give a name a destination, and follow a list of names:", Lines: []string{
 				`i2p-lookup book add example.i2p "$B32"`,
 				"i2p-lookup book subscribe http://i2p-projekt.i2p/hosts.txt",

@@ -49,6 +49,18 @@ type Connect struct {
 	TimeoutMillis int64  `json:"timeout_ms,omitempty"`
 }
 
+// Ping is the body of POST /v1/sessions/{id}/ping, whose answer is a Pong.
+type Ping struct {
+	Destination   string `json:"destination"` // any name of one
+	TimeoutMillis int64  `json:"timeout_ms,omitempty"`
+}
+
+// Pong is that a destination has echoed.
+type Pong struct {
+	RTTMicros int64  `json:"rtt_us"`
+	B32       string `json:"b32"`
+}
+
 // Accept is the body of POST /v1/sessions/{id}/accept, which upgrades to a raw stream
 // when a peer connects.
 type Accept struct {

@@ -200,6 +200,11 @@ func (s *Session) Accept(ctx context.Context, req control.Accept) (*Stream, erro
 	return s.upgrade(ctx, "accept", req)
 }
 
+// Ping has a destination echo, once.
+func (s *Session) Ping(ctx context.Context, req control.Ping) (control.Pong, error) {
+	return ask[control.Pong](ctx, s.client, http.MethodPost, "/v1/sessions/"+s.ID+"/ping", req)
+}
+
 // upgrade sends a request on a connection of its own, which then is the stream.
 func (s *Session) upgrade(ctx context.Context, verb string, body any) (*Stream, error) {
 	conn, err := s.client.dial(ctx)

@@ -219,6 +219,17 @@ func (d *destination) Dial(ctx context.Context, to i2p.Destination, port uint16)
 	}
 }
 
+// Ping takes a millisecond to whoever listens.
+func (d *destination) Ping(ctx context.Context, to i2p.Destination) (time.Duration, error) {
+	if err := d.blocked(ctx); err != nil {
+		return 0, err
+	}
+	if _, listens := d.await(ctx, to.Hash()); !listens {
+		return 0, control.Errorf(control.Timeout, "%s does not answer", to.B32())
+	}
+	return time.Millisecond, nil
+}
+
 func (d *destination) Listen(port uint16) (server.Listener, error) {
 	l := &listener{owner: d, at: address{d.dest.Hash(), port}, backlog: make(chan *stream)}
 	if !d.hall.add(l) {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/destinations"
@@ -62,6 +63,11 @@ func (l local) Dial(ctx context.Context, to i2p.Destination, port uint16) (Strea
 		return nil, codes.Explain(err)
 	}
 	return remote{c}, nil
+}
+
+func (l local) Ping(ctx context.Context, to i2p.Destination) (time.Duration, error) {
+	rtt, err := l.Local.Ping(ctx, to)
+	return rtt, codes.Explain(err)
 }
 
 func (l local) Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destination, error) {

@@ -5,6 +5,7 @@ package server
 import (
 	"context"
 	"net"
+	"time"
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/i2p"
@@ -70,6 +71,8 @@ type Destination interface {
 	Ready(ctx context.Context) error
 	// Dial waits for tunnels by itself.
 	Dial(ctx context.Context, to i2p.Destination, port uint16) (Stream, error)
+	// Ping measures a round trip to a destination that echoes.
+	Ping(ctx context.Context, to i2p.Destination) (time.Duration, error)
 	// Resolve finds the destination behind a b32 hash by its lease set.
 	Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destination, error)
 	// ResolveBlinded finds the one behind a b33 address.
