@@ -31,6 +31,7 @@ type Conn struct {
 type flow struct {
 	in, out  queue
 	consumed int           // read and not yet told to the engine
+	sink     deadliner     // what WriteTo writes to, where that can be broken off
 	readable chan struct{} // closed when a waiting reader should look again
 	writable chan struct{} // the same for writers
 	waking   bool          // listed in h.wake
@@ -132,6 +133,9 @@ func (c *Conn) discard() {
 	c.in.clear()
 	c.consumed, c.eof, c.err = 0, false, streaming.ErrUnread
 	signal(&c.readable)
+	if c.sink != nil {
+		c.sink.SetWriteDeadline(time.Unix(1, 0)) // long ago
+	}
 }
 
 // receive is given the next bytes; it reports whether a reader is to be woken.

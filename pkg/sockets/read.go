@@ -1,9 +1,13 @@
 package sockets
 
 import (
+	"cmp"
 	"io"
 	"net"
 	"os"
+	"time"
+
+	"i2ptoolkit/pkg/streaming"
 )
 
 // Read reads what has arrived, and waits for something to arrive.
@@ -12,7 +16,11 @@ func (c *Conn) Read(p []byte) (int, error) {
 		return 0, nil
 	}
 	for {
-		n, wait, err := c.tryRead(func(q *queue) int { return q.get(p) })
+		n, wait, err := c.tryRead(func(q *queue) int {
+			n := q.get(p)
+			c.consumed += n
+			return n
+		})
 		if n > 0 || err != nil {
 			return n, err
 		}
@@ -39,8 +47,7 @@ func (c *Conn) tryRead(take func(q *queue) int) (n int, wait <-chan struct{}, er
 	}
 	if c.in.len() > 0 {
 		n = take(&c.in)
-		c.consumed += n
-		tell := c.consumed >= consumedStep || c.over && c.in.len() == 0
+		tell := c.toTell()
 		c.mu.Unlock()
 		if tell {
 			c.h.touch(c)
@@ -61,8 +68,17 @@ func (c *Conn) tryRead(take func(q *queue) int) (n int, wait <-chan struct{}, er
 	return 0, wait, err
 }
 
-// WriteTo writes all that arrives to w, in as large pieces as there are.
+// toTell reports whether the engine should hear of what was read. The caller holds mu.
+func (c *Conn) toTell() bool {
+	return c.consumed >= consumedStep || c.consumed > 0 && c.over && c.in.len() == 0
+}
+
+// WriteTo writes all that arrives to w, in as large pieces as there are. What w does not
+// take is not read: where the memory is needed for others it is given up, and the write
+// with it if w has deadlines.
 func (c *Conn) WriteTo(w io.Writer) (total int64, err error) {
+	c.writes(w)
+	defer c.writes(nil)
 	for {
 		var piece, chunk []byte
 		n, wait, err := c.tryRead(func(q *queue) int {
@@ -79,7 +95,7 @@ func (c *Conn) WriteTo(w io.Writer) (total int64, err error) {
 			m, err := w.Write(piece)
 			c.h.chunks.put(chunk)
 			total += int64(m)
-			if err != nil {
+			if err := cmp.Or(c.wrote(n), err); err != nil {
 				return total, err
 			}
 			continue
@@ -90,4 +106,30 @@ func (c *Conn) WriteTo(w io.Writer) (total int64, err error) {
 			return total, os.ErrDeadlineExceeded
 		}
 	}
+}
+
+// deadliner is a writer whose writes can be broken off, as a connection's.
+type deadliner interface{ SetWriteDeadline(t time.Time) error }
+
+// writes notes what WriteTo writes to.
+func (c *Conn) writes(w io.Writer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sink, _ = w.(deadliner)
+}
+
+// wrote counts a piece as read, unless it was given up: that is the error.
+func (c *Conn) wrote(n int) error {
+	c.mu.Lock()
+	if c.err == streaming.ErrUnread {
+		c.mu.Unlock()
+		return streaming.ErrUnread
+	}
+	c.consumed += n
+	tell := c.toTell()
+	c.mu.Unlock()
+	if tell {
+		c.h.touch(c)
+	}
+	return nil
 }

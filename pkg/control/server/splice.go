@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/streaming"
@@ -121,7 +122,7 @@ func splice(tool *net.UnixConn, early []byte, stream Stream, ends ends) (in, out
 			fail(broken("to the peer", err))
 		}
 	})
-	n, err := io.Copy(onlyWriter{tool}, stream)
+	n, err := io.Copy(onlyWriter{tool, tool}, stream)
 	in = uint64(n)
 	if err != nil {
 		fail(broken("from the peer", err))
@@ -153,8 +154,13 @@ func broken(direction string, err error) error {
 }
 
 // onlyReader and onlyWriter hide the tool's ReadFrom and WriteTo, so that the stream's are
-// used: it reads into its own memory, and writes from there.
+// used: it reads into its own memory, and writes from there. A write to a tool that does not
+// read can be broken off.
 type (
 	onlyReader struct{ io.Reader }
-	onlyWriter struct{ io.Writer }
+	onlyWriter struct {
+		io.Writer
+		deadliner
+	}
+	deadliner interface{ SetWriteDeadline(t time.Time) error }
 )
