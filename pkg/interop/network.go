@@ -23,6 +23,7 @@ type NetworkConfig struct {
 	SSU2Only   bool
 	Hops       int    // length of exploratory tunnels; 0: 2
 	WebPort    uint16 // router 0 has a server tunnel to 127.0.0.1:WebPort
+	Tunnels    string // more of router 0's tunnels.conf
 	Ends       int    // how many, the last ones, carry nothing for others
 	LogLevel   string // of i2pd; default warn
 	Far        *Far   // routers have hosts of their own; nil: all are on loopback
@@ -82,7 +83,7 @@ func NewNetwork(ctx context.Context, cfg NetworkConfig) (n *Network, err error) 
 		}
 		c.Addr, c.Doors = place.addr, place.doors
 		if i == 0 {
-			c.WebPort, c.WebHops = cfg.WebPort, cfg.Hops
+			c.WebPort, c.WebHops, c.Tunnels = cfg.WebPort, cfg.Hops, cfg.Tunnels
 		}
 		if cfg.Each != nil {
 			cfg.Each(i, &c)

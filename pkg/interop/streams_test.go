@@ -20,8 +20,16 @@ const (
 	webPort = 17600
 )
 
-// TestMain lets i2p-tunnel listen -e run this program as the answering end.
+// TestMain lets i2p-tunnel listen -e run this program as the answering end, and a test run it as a
+// router with doors.
 func TestMain(m *testing.M) {
+	if settings := os.Getenv("I2P_INTEROP_DOORS"); settings != "" {
+		if err := runDoors(settings); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if os.Getenv("I2P_INTEROP_SERVE") == "1" {
 		if err := Serve(stdio{os.Stdin, os.Stdout}); err != nil {
 			fmt.Fprintln(os.Stderr, err)

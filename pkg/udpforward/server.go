@@ -15,7 +15,8 @@ import (
 // ServerConfig is what a Server needs.
 type ServerConfig struct {
 	Log *slog.Logger // nil: no log
-	// Listen takes the port of ours.
+	// Listen takes the port of ours, or every port: i2pd's tunnels by Datagram3 ask at port 0 whether
+	// anything arrives.
 	Listen func() (Datagrams, error)
 	// Dial makes a socket whose datagrams go to the target, for a flow with a peer.
 	Dial func(peer i2p.Hash) (net.Conn, error)
