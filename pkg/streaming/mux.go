@@ -152,7 +152,7 @@ const firstMargin = 500 * time.Millisecond
 
 // Deadline is when Tick must be called; the zero time where nothing waits.
 func (m *Mux) Deadline() time.Time {
-	if len(m.agenda.touched) > 0 {
+	if len(m.agenda.touched) > 0 || m.out.some() {
 		return m.epoch
 	}
 	if at := m.agenda.next(); at != never {

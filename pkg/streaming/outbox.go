@@ -51,6 +51,9 @@ func (o *outbox) take() []Batch {
 	return o.batches
 }
 
+// some reports whether there is something to take.
+func (o *outbox) some() bool { return !o.taken && len(o.batches) > 0 }
+
 // begin makes room where the last batches were taken.
 func (o *outbox) begin() {
 	if !o.taken {

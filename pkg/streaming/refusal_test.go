@@ -45,6 +45,27 @@ func TestAbsent(t *testing.T) {
 	}
 }
 
+// TestRefusalIsDue: a refusal, which is no stream's, is to be sent at once.
+func TestRefusalIsDue(t *testing.T) {
+	w, a, b := two(t, streaming.Config{}, streaming.Config{}, plain)
+	b.answer = streaming.Absent
+	if _, err := a.mux.Open(w.now, b.keys.Destination(), streaming.OpenOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, batch := range a.mux.Flush(w.now) {
+		for _, p := range batch.Packets {
+			b.mux.Handle(w.now, p.Bytes())
+			p.Release()
+		}
+	}
+	if at := b.mux.Deadline(); at.IsZero() || at.After(w.now) {
+		t.Errorf("due at %v", at)
+	}
+	if out := b.mux.Flush(w.now); len(out) != 1 || !b.mux.Deadline().IsZero() {
+		t.Errorf("%d batches, then due at %v", len(out), b.mux.Deadline())
+	}
+}
+
 // TestForgedRefusal: nobody but the peer says no for it.
 func TestForgedRefusal(t *testing.T) {
 	w, a, b := two(t, streaming.Config{}, streaming.Config{}, plain)
