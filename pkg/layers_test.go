@@ -61,7 +61,7 @@ func edges() map[string]string {
 		"options":    "i2np i2p leaseset",
 		"hostrecord": "i2p",
 
-		"forward":      "forward/splice httpproxy socks udpforward",
+		"forward":      "forward/access forward/splice httpproxy socks udpforward",
 		"forward/plan": "i2p options",
 
 		"forward/foreign": "forward/plan i2p options",

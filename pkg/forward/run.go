@@ -13,6 +13,7 @@ import (
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/forward/access"
 	"i2ptoolkit/pkg/forward/plan"
 	"i2ptoolkit/pkg/forward/splice"
 )
@@ -33,6 +34,7 @@ type forward struct {
 	refused atomic.Uint64
 	failed  atomic.Uint64
 	gate    gate
+	filter  atomic.Pointer[access.Filter] // nil: none
 
 	mu      sync.Mutex // a leaf
 	now     control.ForwardState
@@ -110,15 +112,22 @@ func (f *forward) state() control.Forward {
 
 // change has the forward be what another plan says, where that can be done while it runs.
 func (f *forward) change(p plan.Plan) bool {
-	was := f.plan()
-	// What is looked at anew for each stream, and what the destination can change.
-	was.Limits, was.Access, was.Targets, was.Destinations, was.IdleClose = p.Limits, p.Access, p.Targets, p.Destinations, p.IdleClose
-	was.Options = p.Options
-	if p.Stopped || !was.Equal(p) || !f.home.reshape(p) {
+	if p.Stopped || !inPlace(f.plan(), p) || !f.home.reshape(p) {
 		return false
 	}
 	f.planned.Store(&p)
 	return true
+}
+
+// inPlace tells whether two plans differ in nothing but what is looked at anew for each stream, and what
+// an open destination may be able to change.
+func inPlace(was, p plan.Plan) bool {
+	was.Targets, was.IdleClose, was.Options = p.Targets, p.IdleClose, p.Options
+	was.Access.Allow, was.Access.Deny = p.Access.Allow, p.Access.Deny
+	if p.Type == plan.Client || p.Type == plan.Server { // the doors of others have limits of their own
+		was.Limits, was.Destinations = p.Limits, p.Destinations
+	}
+	return was.Equal(p)
 }
 
 // The pauses between tries of what did not work.
@@ -152,11 +161,16 @@ func (f *forward) run(ctx context.Context) {
 	}
 }
 
+// errFilterless refuses what would run without the protection that its type promises.
+var errFilterless = errors.New("this router has no filter for the protocol yet: a forward of type server carries it as it is")
+
 // once runs it until something is wrong.
 func (f *forward) once(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	switch t := f.plan().Type; {
+	case t == plan.HTTPServer:
+		return errFilterless
 	case t.Serves():
 		return f.serve(ctx)
 	case t == plan.UDPClient || t == plan.StreamrClient:

@@ -28,6 +28,10 @@ func passes(err error) bool {
 
 // serve runs a destination whose peers' streams lead to the plan's targets.
 func (f *forward) serve(ctx context.Context) error {
+	rules, err := f.rules()
+	if err != nil {
+		return err
+	}
 	local, release, err := f.home.use(ctx, f.plan())
 	if err != nil {
 		return err
@@ -38,6 +42,9 @@ func (f *forward) serve(ctx context.Context) error {
 	defer all.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if f.filter.Store(rules); rules != nil {
+		all.Go(func() { rules.Run(ctx) })
+	}
 	if t := f.plan().Type; t == plan.UDPServer || t == plan.StreamrServer {
 		all.Go(func() { f.awaitReady(ctx, local) })
 		return f.serveDatagrams(ctx, local)
@@ -75,7 +82,7 @@ func (f *forward) serve(ctx context.Context) error {
 // admit tells whether a peer's stream is taken.
 func (f *forward) admit(peer i2p.Destination) (leave func(), ok bool) {
 	p := f.plan()
-	if !f.allows(p.Access, peer.Hash()) {
+	if !f.allows(p.Access, peer.Hash()) || !f.lawful(peer.Hash()) {
 		return nil, false
 	}
 	return f.gate.enter(f.m.cfg.Now(), p.Limits, peer.Hash())

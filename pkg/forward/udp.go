@@ -93,7 +93,7 @@ func (f *forward) serveDatagrams(ctx context.Context, local *destinations.Local)
 		}
 		return c, nil
 	}
-	allows := func(peer i2p.Hash) bool { return f.allows(f.plan().Access, peer) }
+	allows := func(peer i2p.Hash) bool { return f.allows(f.plan().Access, peer) && f.lawful(peer) }
 	limits := udpforward.Limits{Flows: p.Limits.Streams, PeerFlows: p.Limits.PeerStreams}
 	if p.Type == plan.UDPServer {
 		return udpforward.NewServer(udpforward.ServerConfig{
