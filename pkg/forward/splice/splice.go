@@ -100,14 +100,15 @@ func (c counted) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// counting counts what is written.
+// counting counts what is written. Its deadline is what a stream that is given up breaks a write
+// off by.
 type counting struct {
-	w io.Writer
+	net.Conn
 	n *atomic.Uint64
 }
 
 func (c counting) Write(b []byte) (int, error) {
-	n, err := c.w.Write(b)
+	n, err := c.Conn.Write(b)
 	c.n.Add(uint64(n))
 	return n, err
 }
