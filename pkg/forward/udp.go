@@ -97,7 +97,11 @@ func (f *forward) serveDatagrams(ctx context.Context, local *destinations.Local)
 	limits := udpforward.Limits{Flows: p.Limits.Streams, PeerFlows: p.Limits.PeerStreams}
 	if p.Type == plan.UDPServer {
 		return udpforward.NewServer(udpforward.ServerConfig{
-			Log: f.m.cfg.Log, Listen: listen, Allows: allows, Limits: limits,
+			Log: f.m.cfg.Log, Listen: listen, Limits: limits,
+			Allows: func(peer i2p.Hash, proven bool) bool { // a list that can be got around by a claim is none
+				a := f.plan().Access
+				return f.allows(a, peer) && (proven || len(a.Allow)+len(a.Deny) == 0 && a.Filter == "")
+			},
 			Dial: func(i2p.Hash) (net.Conn, error) { return f.toTarget() },
 		}).Serve(ctx)
 	}

@@ -235,7 +235,7 @@ func TestRaw(t *testing.T) {
 func TestRefused(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		stranger := destination(t)
-		p := newPair(t, w, ClientConfig{}, ServerConfig{Allows: func(peer i2p.Hash) bool { return peer != stranger.Hash() }})
+		p := newPair(t, w, ClientConfig{}, ServerConfig{Allows: func(peer i2p.Hash, proven bool) bool { return proven && peer != stranger.Hash() }})
 		defer p.end()
 		for _, protocol := range datagram.Protocols {
 			w.listen(stranger, 5).WriteMessage(datagram.Message{Protocol: protocol, Peer: p.far.Hash(), PeerPort: serverPort, Payload: []byte("x")})

@@ -20,9 +20,9 @@ type ServerConfig struct {
 	Listen func() (Datagrams, error)
 	// Dial makes a socket whose datagrams go to the target, for a flow with a peer.
 	Dial func(peer i2p.Hash) (net.Conn, error)
-	// Allows tells whose flows are taken; nil takes all. That of a Datagram3, which proves nothing,
-	// is not where this is asked.
-	Allows func(peer i2p.Hash) bool
+	// Allows tells whose flows are taken; nil takes all. One that began with a Datagram3 is only
+	// claimed to be the peer's, and proven is false.
+	Allows func(peer i2p.Hash, proven bool) bool
 	// Signed has every datagram signed, and takes no others. The other side must do the same.
 	Signed bool
 	Limits Limits
@@ -107,7 +107,7 @@ func (s *Server) flow(m datagram.Message, far Datagrams, running *sync.WaitGroup
 		return nil, errUnsigned
 	case m.Protocol == datagram.Raw:
 		return s.rawFlow(ports)
-	case s.cfg.Allows != nil && (!m.Signed() || !s.cfg.Allows(m.Peer)):
+	case s.cfg.Allows != nil && !s.cfg.Allows(m.Peer, m.Signed()):
 		s.refused.Add(1)
 		return nil, errForbidden
 	}
