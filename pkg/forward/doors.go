@@ -7,6 +7,7 @@ import (
 
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/forward/plan"
+	"i2ptoolkit/pkg/forward/splice"
 	"i2ptoolkit/pkg/httpproxy"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/socks"
@@ -20,8 +21,10 @@ func (f *forward) door(r *resident) server {
 		return f.httpDoor(r, p)
 	case plan.SOCKS:
 		return f.socksDoor(r, p)
+	case plan.IRC:
+		return clientDoor{r, f.ircClient(p).Join}
 	}
-	return clientDoor{r}
+	return clientDoor{r, splice.Both}
 }
 
 func (f *forward) httpDoor(r *resident, p plan.Plan) server {

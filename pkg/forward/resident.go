@@ -251,7 +251,8 @@ func (u *used) Close() error {
 
 // clientDoor joins each local connection with a stream to one of the plan's destinations.
 type clientDoor struct {
-	r *resident
+	r    *resident
+	join func(ctx context.Context, local, stream net.Conn, count *splice.Count) error
 }
 
 // connectTime bounds how long a local user waits for a stream.
@@ -302,5 +303,5 @@ func (d clientDoor) carry(ctx context.Context, c net.Conn, turn int) {
 		return
 	}
 	f.opened.Add(1)
-	splice.Both(ctx, c, stream, &f.count)
+	d.join(ctx, c, stream, &f.count)
 }

@@ -54,6 +54,7 @@ func (f *forward) serve(ctx context.Context) error {
 		return err
 	}
 	defer l.Close()
+	join := f.serverJoin()
 	all.Go(func() { f.awaitReady(ctx, local) })
 	for turn := 0; ; turn++ {
 		c, err := l.AcceptStream(ctx)
@@ -74,7 +75,7 @@ func (f *forward) serve(ctx context.Context) error {
 			defer leave()
 			f.streams.Add(1)
 			defer f.streams.Add(-1)
-			f.welcome(ctx, c, peer, turn)
+			f.welcome(ctx, c, peer, turn, join)
 		})
 	}
 }
@@ -110,8 +111,21 @@ func (f *forward) allows(a plan.Access, peer i2p.Hash) bool {
 	return true
 }
 
+// serverJoin is how peers' streams and targets are joined.
+func (f *forward) serverJoin() joinPeer {
+	if p := f.plan(); p.Type == plan.IRCServer {
+		return f.ircServer(p).Join
+	}
+	return func(ctx context.Context, target, stream net.Conn, _ i2p.Hash, count *splice.Count) error {
+		return splice.Both(ctx, target, stream, count)
+	}
+}
+
+// joinPeer joins a peer's stream with a connection to a target.
+type joinPeer func(ctx context.Context, target, stream net.Conn, peer i2p.Hash, count *splice.Count) error
+
 // welcome joins a peer's stream with a target.
-func (f *forward) welcome(ctx context.Context, c *sockets.Conn, peer i2p.Destination, turn int) {
+func (f *forward) welcome(ctx context.Context, c *sockets.Conn, peer i2p.Destination, turn int, join joinPeer) {
 	target, err := f.reach(ctx, turn)
 	if err != nil {
 		f.failed.Add(1)
@@ -120,7 +134,7 @@ func (f *forward) welcome(ctx context.Context, c *sockets.Conn, peer i2p.Destina
 		return
 	}
 	f.opened.Add(1)
-	splice.Both(ctx, target, c, &f.count)
+	join(ctx, target, c, peer.Hash(), &f.count)
 }
 
 // targetTime bounds the dialling of one target.

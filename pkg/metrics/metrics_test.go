@@ -99,6 +99,8 @@ func TestNoStructIsForgotten(t *testing.T) {
 		"httpproxy.Stats":            "one proxy's, whose own page shows them",
 		"httpproxy.OutproxyStats":    "one proxy's, whose own page shows them",
 		"httpproxy.counts":           "what httpproxy.Stats tells",
+		"irc.Stats":                  "one forward's",
+		"irc.counts":                 "what irc.Stats tells",
 		"interop.Counters":           "of tests",
 		"interop/wan.Counters":       "of tests",
 	}

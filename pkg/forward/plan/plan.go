@@ -146,7 +146,7 @@ type HTTPServerSettings struct {
 type IRCServerSettings struct {
 	WebIRC   bool   `toml:"webirc,omitempty" json:"webirc,omitempty"`
 	Password string `toml:"password,omitempty" json:"password,omitempty"` // of WEBIRC
-	Cloak    string `toml:"cloak,omitempty" json:"cloak,omitempty"`       // a secret of which peers' host names are made; empty: of the key
+	Cloak    string `toml:"cloak,omitempty" json:"cloak,omitempty"`       // a secret of which peers' host names are made; empty: those are their b32 addresses
 	Suffix   string `toml:"suffix,omitempty" json:"suffix,omitempty"`     // of those
 }
 
