@@ -58,6 +58,8 @@ type Manager struct {
 	homes homes
 	turn  sync.Mutex // one change at a time
 
+	proxies proxies
+
 	mu      sync.Mutex // a leaf
 	ctx     context.Context
 	running sync.WaitGroup

@@ -222,7 +222,9 @@ func (f *forward) listen(ctx context.Context) error {
 	} else {
 		r.background.Go(func() { r.stay(ctx) })
 	}
-	if err := f.door(r).Serve(ctx, l); err != nil && ctx.Err() == nil {
+	d := f.door(r)
+	defer f.m.proxies.counted(d)()
+	if err := d.Serve(ctx, l); err != nil && ctx.Err() == nil {
 		return err
 	}
 	return ctx.Err()

@@ -18,6 +18,7 @@ import (
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/httpproxy"
 	"i2ptoolkit/pkg/naming"
 	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/router"
@@ -39,6 +40,7 @@ type Sources struct {
 	Files        func() Files
 	Reloads      func() reload.Stats
 	Node         func() Node
+	Proxies      func() httpproxy.Stats
 }
 
 // Node is how the router stands as a whole.
@@ -74,6 +76,7 @@ func New(s Sources) *Registry {
 		newReader(nodeTable(), s.Node),
 		newReader(filesTable(), s.Files),
 		newReader(controlTable(), s.Control),
+		newReader(proxyTable(), s.Proxies),
 	}}
 }
 

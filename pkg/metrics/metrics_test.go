@@ -25,6 +25,7 @@ import (
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/httpproxy"
 	"i2ptoolkit/pkg/naming"
 	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/router"
@@ -49,6 +50,7 @@ func sources() Sources {
 		Log:          func() Lines { return Lines{Warn: 2} },
 		Files:        func() Files { return Files{} },
 		Reloads:      func() reload.Stats { return reload.Stats{} },
+		Proxies:      func() httpproxy.Stats { return httpproxy.Stats{} },
 		Node:         func() Node { return Node{State: control.StateRunning} },
 	}
 }
@@ -96,8 +98,6 @@ func TestNoStructIsForgotten(t *testing.T) {
 		"control/server.counts":      "what control/server.Stats tells",
 		"sockets.PacketCounts":       "what sockets.PacketStats tells",
 		"streaming.Stats":            "one stream's, whose Totals are summed",
-		"httpproxy.Stats":            "one proxy's, whose own page shows them",
-		"httpproxy.OutproxyStats":    "one proxy's, whose own page shows them",
 		"httpproxy.counts":           "what httpproxy.Stats tells",
 		"irc.Stats":                  "one forward's",
 		"irc.counts":                 "what irc.Stats tells",
