@@ -161,16 +161,11 @@ func (f *forward) run(ctx context.Context) {
 	}
 }
 
-// errFilterless refuses what would run without the protection that its type promises.
-var errFilterless = errors.New("this router has no filter for the protocol yet: a forward of type server carries it as it is")
-
 // once runs it until something is wrong.
 func (f *forward) once(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	switch t := f.plan().Type; {
-	case t == plan.HTTPServer:
-		return errFilterless
 	case t.Serves():
 		return f.serve(ctx)
 	case t == plan.UDPClient || t == plan.StreamrClient:
