@@ -225,6 +225,9 @@ func TestForwardsBreakOff(t *testing.T) {
 			})
 		}()
 		c, err := net.Dial("tcp", <-ready)
+		if name != "narrow" && errors.Is(err, syscall.ECONNRESET) {
+			continue // before the dial returned
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
