@@ -70,7 +70,7 @@ func manual() cli.Manual {
 		Files: []cli.Entry{
 			{Term: "key.dat", Text: "a destination's private keys, in the format that Java I2P, i2pd and SAM share; i2p-keygen dest makes it. Who has it can take the address over"},
 		},
-		Sections: []cli.ManualSection{superServerSection(), optionSection()},
+		Sections: []cli.ManualSection{superServerSection(), forwardSection(), optionSection()},
 		SeeAlso:  []string{"nc(1)", "ssh(1)", "sd_listen_fds(3)"},
 	}
 }

@@ -22,9 +22,10 @@ func (f *forward) door(r *resident) server {
 	case plan.SOCKS:
 		return f.socksDoor(r, p)
 	case plan.IRC:
-		return clientDoor{r, f.ircClient(p).Join}
+		c := f.ircClient(p)
+		return clientDoor{r, c.Join, c}
 	}
-	return clientDoor{r, splice.Both}
+	return clientDoor{r, splice.Both, nil}
 }
 
 func (f *forward) httpDoor(r *resident, p plan.Plan) server {

@@ -58,7 +58,7 @@ type Manager struct {
 	homes homes
 	turn  sync.Mutex // one change at a time
 
-	proxies proxies
+	counts counts
 
 	mu      sync.Mutex // a leaf
 	ctx     context.Context

@@ -120,13 +120,6 @@ func (h *home) reshape(p plan.Plan) bool {
 	return err == nil && (asked.Equal(h.local.Options()) || h.local.Reshape(asked))
 }
 
-// now is the destination where it is open; else nil.
-func (h *home) now() *destinations.Local {
-	h.turn.Lock()
-	defer h.turn.Unlock()
-	return h.local
-}
-
 func isOpen(local *destinations.Local) bool {
 	select {
 	case <-local.Done():

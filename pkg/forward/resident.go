@@ -251,8 +251,9 @@ func (u *used) Close() error {
 
 // clientDoor joins each local connection with a stream to one of the plan's destinations.
 type clientDoor struct {
-	r    *resident
-	join func(ctx context.Context, local, stream net.Conn, count *splice.Count) error
+	r      *resident
+	join   func(ctx context.Context, local, stream net.Conn, count *splice.Count) error
+	filter any // that counts for itself; nil: there is none
 }
 
 // connectTime bounds how long a local user waits for a stream.

@@ -138,6 +138,7 @@ const (
 
 // run does what the plan says until ctx ends. What goes wrong is told, and tried again.
 func (f *forward) run(ctx context.Context) {
+	defer f.m.counts.carried.of(f)()
 	if f.plan().Stopped {
 		f.is(control.ForwardStopped, nil)
 		<-ctx.Done()
@@ -218,7 +219,7 @@ func (f *forward) listen(ctx context.Context) error {
 		r.background.Go(func() { r.stay(ctx) })
 	}
 	d := f.door(r)
-	defer f.m.proxies.counted(d)()
+	defer f.m.counts.of(d)()
 	if err := d.Serve(ctx, l); err != nil && ctx.Err() == nil {
 		return err
 	}

@@ -54,7 +54,8 @@ func (f *forward) serve(ctx context.Context) error {
 		return err
 	}
 	defer l.Close()
-	join := f.serverJoin()
+	join, counted := f.serverJoin()
+	defer counted()
 	all.Go(func() { f.awaitReady(ctx, local) })
 	for turn := 0; ; turn++ {
 		c, err := l.AcceptStream(ctx)
@@ -112,13 +113,14 @@ func (f *forward) allows(a plan.Access, peer i2p.Hash) bool {
 }
 
 // serverJoin is how peers' streams and targets are joined.
-func (f *forward) serverJoin() joinPeer {
+func (f *forward) serverJoin() (join joinPeer, ended func()) {
 	if p := f.plan(); p.Type == plan.IRCServer {
-		return f.ircServer(p).Join
+		s := f.ircServer(p)
+		return s.Join, f.m.counts.of(s)
 	}
 	return func(ctx context.Context, target, stream net.Conn, _ i2p.Hash, count *splice.Count) error {
 		return splice.Both(ctx, target, stream, count)
-	}
+	}, func() {}
 }
 
 // joinPeer joins a peer's stream with a connection to a target.

@@ -21,7 +21,7 @@ func TestProxies(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
 		go func() { done <- p.Serve(ctx, l) }()
-		forget := m.proxies.counted(p)
+		forget := m.counts.of(p)
 		c, err := net.Dial("unix", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -44,8 +44,8 @@ func TestProxies(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
-	if s := m.Proxies(); s.Connections != 0 || len(m.proxies.now) != 0 {
+	if s := m.Proxies(); s.Connections != 0 || len(m.counts.http.now) != 0 {
 		t.Errorf("%+v", s)
 	}
-	m.proxies.counted(clientDoor{})() // has none of these counts
+	m.counts.of(clientDoor{})() // has none of these counts
 }

@@ -63,9 +63,11 @@ func (f *forward) flows(ctx context.Context) error {
 		defer r.leave()
 		defer cancel()
 		r.background.Go(func() { r.stay(ctx) })
-		return udpforward.NewConsumer(udpforward.ConsumerConfig{
+		c := udpforward.NewConsumer(udpforward.ConsumerConfig{
 			Log: f.m.cfg.Log, Resolve: resolve, Port: port, Listen: r.datagrams, Dial: f.toTarget,
-		}).Serve(ctx)
+		})
+		defer f.m.counts.of(c)()
+		return c.Serve(ctx)
 	}
 	near, err := f.near()
 	if err != nil {
@@ -78,9 +80,11 @@ func (f *forward) flows(ctx context.Context) error {
 	} else {
 		r.background.Go(func() { r.stay(ctx) })
 	}
-	return udpforward.NewClient(udpforward.ClientConfig{
+	c := udpforward.NewClient(udpforward.ClientConfig{
 		Log: f.m.cfg.Log, Resolve: resolve, Port: port, Listen: r.datagrams, Limits: udpforward.Limits{Flows: p.Limits.Streams},
-	}).Serve(ctx, near)
+	})
+	defer f.m.counts.of(c)()
+	return c.Serve(ctx, near)
 }
 
 // serveDatagrams leads datagrams to the plan's target, or sends what comes from here to subscribers.
@@ -96,18 +100,22 @@ func (f *forward) serveDatagrams(ctx context.Context, local *destinations.Local)
 	allows := func(peer i2p.Hash) bool { return f.allows(f.plan().Access, peer) && f.lawful(peer) }
 	limits := udpforward.Limits{Flows: p.Limits.Streams, PeerFlows: p.Limits.PeerStreams}
 	if p.Type == plan.UDPServer {
-		return udpforward.NewServer(udpforward.ServerConfig{
+		c := udpforward.NewServer(udpforward.ServerConfig{
 			Log: f.m.cfg.Log, Listen: listen, Limits: limits,
 			Allows: func(peer i2p.Hash, proven bool) bool { // a list that can be got around by a claim is none
 				a := f.plan().Access
 				return f.allows(a, peer) && (proven || len(a.Allow)+len(a.Deny) == 0 && a.Filter == "")
 			},
 			Dial: func(i2p.Hash) (net.Conn, error) { return f.toTarget() },
-		}).Serve(ctx)
+		})
+		defer f.m.counts.of(c)()
+		return c.Serve(ctx)
 	}
 	near, err := f.near()
 	if err != nil {
 		return err
 	}
-	return udpforward.NewProducer(udpforward.ProducerConfig{Log: f.m.cfg.Log, Listen: listen, Allows: allows, Limits: limits}).Serve(ctx, near)
+	c := udpforward.NewProducer(udpforward.ProducerConfig{Log: f.m.cfg.Log, Listen: listen, Allows: allows, Limits: limits})
+	defer f.m.counts.of(c)()
+	return c.Serve(ctx, near)
 }

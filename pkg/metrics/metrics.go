@@ -18,6 +18,7 @@ import (
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/forward"
 	"i2ptoolkit/pkg/httpproxy"
 	"i2ptoolkit/pkg/naming"
 	"i2ptoolkit/pkg/reseed/join"
@@ -41,6 +42,7 @@ type Sources struct {
 	Reloads      func() reload.Stats
 	Node         func() Node
 	Proxies      func() httpproxy.Stats
+	Forwards     func() forward.Stats
 }
 
 // Node is how the router stands as a whole.
@@ -77,6 +79,7 @@ func New(s Sources) *Registry {
 		newReader(filesTable(), s.Files),
 		newReader(controlTable(), s.Control),
 		newReader(proxyTable(), s.Proxies),
+		newReader(forwardTable(), s.Forwards),
 	}}
 }
 

@@ -25,6 +25,7 @@ import (
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/forward"
 	"i2ptoolkit/pkg/httpproxy"
 	"i2ptoolkit/pkg/naming"
 	"i2ptoolkit/pkg/reseed/join"
@@ -51,6 +52,7 @@ func sources() Sources {
 		Files:        func() Files { return Files{} },
 		Reloads:      func() reload.Stats { return reload.Stats{} },
 		Proxies:      func() httpproxy.Stats { return httpproxy.Stats{} },
+		Forwards:     func() forward.Stats { return forward.Stats{} },
 		Node:         func() Node { return Node{State: control.StateRunning} },
 	}
 }
@@ -99,7 +101,10 @@ func TestNoStructIsForgotten(t *testing.T) {
 		"sockets.PacketCounts":       "what sockets.PacketStats tells",
 		"streaming.Stats":            "one stream's, whose Totals are summed",
 		"httpproxy.counts":           "what httpproxy.Stats tells",
-		"irc.Stats":                  "one forward's",
+		"socks.counts":               "what socks.Stats tells",
+		"udpforward.counts":          "what udpforward.Stats tells",
+		"forward.counts":             "what forward.Stats tells",
+		"forward.totals":             "what forward.Stats tells",
 		"irc.counts":                 "what irc.Stats tells",
 		"interop.Counters":           "of tests",
 		"interop/wan.Counters":       "of tests",
