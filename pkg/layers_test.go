@@ -23,7 +23,7 @@ const testsOnly = -1
 // layers are the packages of each layer. A package imports lower layers only, and edges.
 var layers = []struct{ what, names string }{
 	{"primitives", "aescbc bucket buf deadline draw env mailbox origin tally noise elligator sign"},
-	{"codecs", "i2p routerinfo leaseset i2np su3 datagram control hostrecord family words options forward/plan forward/foreign"},
+	{"codecs", "i2p routerinfo leaseset i2np su3 datagram control hostrecord httpmsg family words options forward/plan forward/foreign"},
 	{"engines", "ntcp2 ratchet tunnel netdb profile presence streaming vanity"},
 	{"node", "atomicfile filelock sealed transport transport/ntcp2link netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client naming"},
 	{"doors", "forward forward/access forward/splice httpproxy irc control/server socks udpforward"},

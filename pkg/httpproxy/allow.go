@@ -3,6 +3,8 @@ package httpproxy
 import (
 	"bytes"
 	"strconv"
+
+	"i2ptoolkit/pkg/httpmsg"
 )
 
 // What other routers' proxies say in place of a browser's User-Agent: to eepsites the one, to
@@ -15,8 +17,8 @@ const (
 // appendRequest writes the head that the other side is sent: of the client's fields those that are
 // on the list, in the list's order, and with values that are not one browser's own. An HTTP
 // outproxy is sent the whole address, and what it asks for itself.
-func (p *Proxy) appendRequest(b []byte, r *request, t *target, up *stream) []byte {
-	b = append(b, r.method...)
+func (p *Proxy) appendRequest(b []byte, r *httpmsg.Request, t *target, up *stream) []byte {
+	b = append(b, r.Method...)
 	b = append(b, ' ')
 	if up.absolute {
 		b = append(append(b, "http://"...), t.authority()...)
@@ -33,31 +35,31 @@ func (p *Proxy) appendRequest(b []byte, r *request, t *target, up *stream) []byt
 	b = append(b, "\r\n"...)
 	b = append(b, up.credentials...)
 	var there uint64 // which of the allowed fields there are
-	for i := range r.fields {
-		if f := &r.fields[i]; !f.hop && f.known >= fAccept && f.known <= fExpect {
-			there |= 1 << (f.known - fAccept)
+	for i := range r.Fields {
+		if f := &r.Fields[i]; !f.Hop && f.Known >= httpmsg.Accept && f.Known <= httpmsg.Expect {
+			there |= 1 << (f.Known - httpmsg.Accept)
 		}
 	}
-	for k := fAccept; there != 0; k, there = k+1, there>>1 {
+	for k := httpmsg.Accept; there != 0; k, there = k+1, there>>1 {
 		if there&1 == 0 {
 			continue
 		}
-		for i := range r.fields {
-			if f := &r.fields[i]; f.known == k && !f.hop {
+		for i := range r.Fields {
+			if f := &r.Fields[i]; f.Known == k && !f.Hop {
 				if value := p.shown(r, t, f); value != nil {
-					b = appendField(b, names[k], value)
+					b = appendField(b, httpmsg.Names[k], value)
 				}
 			}
 		}
 	}
-	switch r.body.kind {
-	case sized:
+	switch r.Body.Kind {
+	case httpmsg.Sized:
 		b = append(b, "Content-Length: "...)
-		b = append(strconv.AppendInt(b, r.body.length, 10), "\r\n"...)
-	case chunked:
+		b = append(strconv.AppendInt(b, r.Body.Length, 10), "\r\n"...)
+	case httpmsg.Chunked:
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	}
-	if r.upgrade {
+	if r.Upgrade {
 		return append(b, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...)
 	}
 	return append(b, "Connection: keep-alive\r\n\r\n"...)
@@ -94,59 +96,59 @@ var (
 )
 
 // shown is the value of an allowed field that the other side is shown; nil: none.
-func (p *Proxy) shown(r *request, t *target, f *field) []byte {
-	switch f.known {
-	case fAccept:
-		return accepted(f.value)
-	case fAcceptEncoding:
-		return codings(f.value)
-	case fAcceptLanguage:
+func (p *Proxy) shown(r *httpmsg.Request, t *target, f *httpmsg.Field) []byte {
+	switch f.Known {
+	case httpmsg.Accept:
+		return accepted(f.Value)
+	case httpmsg.AcceptEncoding:
+		return codings(f.Value)
+	case httpmsg.AcceptLanguage:
 		if p.cfg.AcceptLanguage {
-			return f.value
+			return f.Value
 		}
 		return nil
-	case fReferer:
-		if t.isOrigin(f.value) {
-			return f.value
+	case httpmsg.Referer:
+		if t.isOrigin(f.Value) {
+			return f.Value
 		}
 		return nil
-	case fOrigin:
+	case httpmsg.Origin:
 		// Without an Origin some sites would take a request of another site's page for one
 		// of their own. That it is another's is all that they have to know.
-		if t.isOrigin(f.value) {
-			return f.value
+		if t.isOrigin(f.Value) {
+			return f.Value
 		}
 		return nullOrigin
-	case fAuthorization:
+	case httpmsg.Authorization:
 		// NTLM and Negotiate tell the names of the machine and of its user.
-		if scheme, _, _ := bytes.Cut(f.value, []byte{' '}); equalFold(scheme, "basic") || equalFold(scheme, "digest") || equalFold(scheme, "bearer") || equalFold(scheme, "token") {
-			return f.value
+		if scheme, _, _ := bytes.Cut(f.Value, []byte{' '}); httpmsg.EqualFold(scheme, "basic") || httpmsg.EqualFold(scheme, "digest") || httpmsg.EqualFold(scheme, "bearer") || httpmsg.EqualFold(scheme, "token") {
+			return f.Value
 		}
 		return nil
-	case fRequestedWith:
+	case httpmsg.RequestedWith:
 		// Android's WebView has the name of the app here.
-		if bytes.Equal(f.value, byScript) {
+		if bytes.Equal(f.Value, byScript) {
 			return byScript
 		}
 		return nil
-	case fSocketKey, fSocketVersion, fSocketProtocol, fSocketExtensions:
-		if !r.upgrade {
+	case httpmsg.SocketKey, httpmsg.SocketVersion, httpmsg.SocketProtocol, httpmsg.SocketExtensions:
+		if !r.Upgrade {
 			return nil
 		}
-	case fExpect:
-		if r.body.kind == none || r.minor == 0 || !equalFold(f.value, "100-continue") {
+	case httpmsg.Expect:
+		if r.Body.Kind == httpmsg.NoBody || r.Minor == 0 || !httpmsg.EqualFold(f.Value, "100-continue") {
 			return nil
 		}
 		return continues
 	}
-	return f.value
+	return f.Value
 }
 
 // accepted makes of what a browser says it can show, and of which each version says something
 // else, one of a few values.
 func accepted(value []byte) []byte {
-	for t := range tokens(value) {
-		if media, _, _ := bytes.Cut(t, []byte{';'}); equalFold(media, "text/html") {
+	for t := range httpmsg.Tokens(value) {
+		if media, _, _ := bytes.Cut(t, []byte{';'}); httpmsg.EqualFold(media, "text/html") {
 			return acceptPage
 		}
 	}
@@ -161,9 +163,9 @@ func accepted(value []byte) []byte {
 // codings leaves what browsers accept without TLS, where the client has it.
 func codings(value []byte) []byte {
 	var gzip, deflate bool
-	for t := range tokens(value) {
-		gzip = gzip || equalFold(t, "gzip")
-		deflate = deflate || equalFold(t, "deflate")
+	for t := range httpmsg.Tokens(value) {
+		gzip = gzip || httpmsg.EqualFold(t, "gzip")
+		deflate = deflate || httpmsg.EqualFold(t, "deflate")
 	}
 	switch {
 	case gzip && deflate:
@@ -175,28 +177,28 @@ func codings(value []byte) []byte {
 }
 
 // appendResponse writes the head that the client is given.
-func appendResponse(b []byte, r *response, q *request, keep bool) []byte {
+func appendResponse(b []byte, r *httpmsg.Response, q *httpmsg.Request, keep bool) []byte {
 	b = append(b, "HTTP/1.1 "...)
-	_, rest, _ := bytes.Cut(r.start, []byte{' '})
+	_, rest, _ := bytes.Cut(r.Start, []byte{' '})
 	b = append(append(b, rest...), "\r\n"...)
-	for i := range r.fields {
-		f := &r.fields[i]
+	for i := range r.Fields {
+		f := &r.Fields[i]
 		switch {
-		case f.hop, f.known != unknown && dropped(f.known), hasPrefixFold(f.name, "proxy-"):
-		case f.known == fContentLength && r.body.kind != sized && !q.is("HEAD") && r.status != 304:
-		case f.known == fSetCookie && sharedCookie(f.value):
+		case f.Hop, f.Known != httpmsg.Unknown && dropped(f.Known), hasPrefixFold(f.Name, "proxy-"):
+		case f.Known == httpmsg.ContentLength && r.Body.Kind != httpmsg.Sized && !q.Is("HEAD") && r.Status != 304:
+		case f.Known == httpmsg.SetCookie && sharedCookie(f.Value):
 		default:
-			b = append(append(b, f.name...), ": "...)
-			b = append(append(b, f.value...), "\r\n"...)
+			b = append(append(b, f.Name...), ": "...)
+			b = append(append(b, f.Value...), "\r\n"...)
 		}
 	}
-	if r.body.kind == chunked && q.minor == 1 {
+	if r.Body.Kind == httpmsg.Chunked && q.Minor == 1 {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	}
 	switch {
 	case !keep:
 		b = append(b, "Connection: close\r\n"...)
-	case q.minor == 0:
+	case q.Minor == 0:
 		b = append(b, "Connection: keep-alive\r\n"...)
 	}
 	return append(b, "\r\n"...)
@@ -204,8 +206,8 @@ func appendResponse(b []byte, r *response, q *request, keep bool) []byte {
 
 // dropped tells the fields of responses that end here: those of one connection, and those that
 // have a browser connect elsewhere, keep other company, or tell more of itself.
-func dropped(k known) bool {
-	return k != fContentLength && k >= fConnection && k <= fUpgrade && k != fHost || k >= fAcceptCH && k <= fReportingEndpoints
+func dropped(k httpmsg.Known) bool {
+	return k != httpmsg.ContentLength && k >= httpmsg.Connection && k <= httpmsg.Upgrade && k != httpmsg.Host || k >= httpmsg.AcceptCH && k <= httpmsg.ReportingEndpoints
 }
 
 // sharedCookie tells a cookie for all of .i2p, or of .b32.i2p: one site would mark a browser for
@@ -216,15 +218,15 @@ func sharedCookie(value []byte) bool {
 		var attribute []byte
 		attribute, value, _ = bytes.Cut(value, []byte{';'})
 		name, domain, _ := bytes.Cut(attribute, []byte{'='})
-		if !equalFold(bytes.Trim(name, " \t"), "domain") {
+		if !httpmsg.EqualFold(bytes.Trim(name, " \t"), "domain") {
 			continue
 		}
 		domain = bytes.Trim(bytes.Trim(domain, " \t"), ".")
-		shared = shared || equalFold(domain, "i2p") || equalFold(domain, "b32.i2p")
+		shared = shared || httpmsg.EqualFold(domain, "i2p") || httpmsg.EqualFold(domain, "b32.i2p")
 	}
 	return shared
 }
 
 func hasPrefixFold(b []byte, prefix string) bool {
-	return len(b) >= len(prefix) && equalFold(b[:len(prefix)], prefix)
+	return len(b) >= len(prefix) && httpmsg.EqualFold(b[:len(prefix)], prefix)
 }

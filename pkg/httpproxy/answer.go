@@ -12,7 +12,7 @@ import (
 func (s *session) answer(ctx context.Context) bool {
 	p, r := s.p, &s.req
 	c := &p.counts
-	connect := r.is("CONNECT")
+	connect := r.Is("CONNECT")
 	switch {
 	case s.inside != nil:
 		return s.answerInside(ctx)
@@ -22,7 +22,7 @@ func (s *session) answer(ctx context.Context) bool {
 	case p.cfg.ConnectOnly && !connect:
 		c.method.Add(1)
 		return s.refuse(faultOnly)
-	case r.echoes():
+	case r.Echoes():
 		c.method.Add(1)
 		return s.refuse(faultMethod)
 	}
@@ -70,7 +70,7 @@ const freshEnough = 5 * time.Second
 // our knowing: then the request is sent on another, once, where that does no harm.
 func (s *session) pass(ctx context.Context) bool {
 	oldest := freshEnough
-	if s.req.repeatable() {
+	if s.req.Repeatable() {
 		oldest = s.p.cfg.Limits.StreamIdle
 	}
 	for {

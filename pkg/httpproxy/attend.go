@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"i2ptoolkit/pkg/httpmsg"
 )
 
 // attendance is the goroutine that reads the client while its request is answered: the request's
@@ -28,19 +30,19 @@ func (s *session) watch(up *stream, lost func()) {
 	a := &s.attend
 	a.active, a.gone, a.err = true, false, nil
 	a.stopping.Store(false)
-	a.finished.Store(s.sent.done)
+	a.finished.Store(s.sent.Done)
 	go func() {
 		defer func() { a.done <- struct{}{} }()
 		err := s.send(up)
 		if err == nil {
-			a.finished.Store(s.sent.done)
+			a.finished.Store(s.sent.Done)
 			_, err = s.r.Peek(1)
 		}
 		if err == nil || a.stopping.Load() || errors.Is(err, errUpstream) {
 			return
 		}
 		a.mu.Lock()
-		if errors.Is(err, errMalformed) {
+		if errors.Is(err, httpmsg.ErrMalformed) {
 			a.err = err
 		} else {
 			a.gone = true
@@ -76,16 +78,16 @@ var errUpstream = errors.New("the other side takes no more")
 
 // send sends the request's body.
 func (s *session) send(up *stream) error {
-	if up == nil || s.sent.done {
+	if up == nil || s.sent.Done {
 		return nil
 	}
 	limits := &s.p.cfg.Limits
 	buf := writers.Get().(*[]byte)
 	defer writers.Put(buf)
-	w := pieces{body: &s.sent, chunked: s.req.body.kind == chunked}
-	defer func() { s.p.counts.bytesOut.Add(w.n) }()
+	w := httpmsg.Pieces{Body: &s.sent, Chunked: s.req.Body.Kind == httpmsg.Chunked}
+	defer func() { s.p.counts.bytesOut.Add(w.N) }()
 	for {
-		piece, err := w.next((*buf)[:0])
+		piece, err := w.Next((*buf)[:0])
 		if err != nil && err != io.EOF {
 			return err
 		}

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+
+	"i2ptoolkit/pkg/httpmsg"
 )
 
 // accounts are digests of "name:password".
@@ -19,13 +21,13 @@ func newAccounts(list []Account) (a accounts) {
 
 // admit tells whether a request has the credentials of an account (RFC 7617). How long it takes
 // says nothing about which, or how much of it was right.
-func (a accounts) admit(r *request) bool {
+func (a accounts) admit(r *httpmsg.Request) bool {
 	if len(a) == 0 {
 		return true
 	}
-	value, n := r.get(fProxyAuthorization)
+	value, n := r.Get(httpmsg.ProxyAuthorization)
 	scheme, text, _ := bytes.Cut(value, []byte{' '})
-	if n != 1 || !equalFold(scheme, "basic") {
+	if n != 1 || !httpmsg.EqualFold(scheme, "basic") {
 		return false
 	}
 	credentials, err := base64.StdEncoding.AppendDecode(nil, bytes.Trim(text, " "))

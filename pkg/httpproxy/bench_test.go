@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"testing"
+
+	"i2ptoolkit/pkg/httpmsg"
 )
 
 // benchSite answers requests with n bytes, on loopback, with as little effort as can be.
@@ -117,7 +119,7 @@ func BenchmarkBody(b *testing.B) {
 // BenchmarkHead is what the proxy itself does of a request: reading one head and writing another.
 func BenchmarkHead(b *testing.B) {
 	p := New(Config{})
-	var r request
+	var r httpmsg.Request
 	var to target
 	in := newScript(nil, true)
 	br := bufio.NewReaderSize(in, readSize)
@@ -127,7 +129,7 @@ func BenchmarkHead(b *testing.B) {
 	for range b.N {
 		in.in = []byte(browserRequest)
 		br.Reset(in)
-		if err := r.read(br, 64<<10); err != nil {
+		if err := r.Read(br, 64<<10); err != nil {
 			b.Fatal(err)
 		}
 		if err := to.find(&r); err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/forward/splice"
+	"i2ptoolkit/pkg/httpmsg"
 )
 
 // connect opens a stream and carries whatever the client and the other side say.
@@ -19,9 +20,9 @@ func (s *session) connect(ctx context.Context) bool {
 		p.counts.port.Add(1)
 		return s.refuse(faultPort)
 	}
-	if s.req.body.kind != none { // RFC 9110 section 9.3.6: it would be taken for what is carried
+	if s.req.Body.Kind != httpmsg.NoBody { // RFC 9110 section 9.3.6: it would be taken for what is carried
 		p.counts.malformed.Add(1)
-		return s.refuse(faultMalformed(malformed("CONNECT has a body")))
+		return s.refuse(faultMalformed(httpmsg.Malformed("CONNECT has a body")))
 	}
 	var up *stream
 	var f *fault

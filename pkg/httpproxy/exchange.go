@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/forward/splice"
+	"i2ptoolkit/pkg/httpmsg"
 )
 
 // maxInterim is how many responses may come before the one that counts.
@@ -32,7 +33,7 @@ func (s *session) exchange(up *stream) (keep, again bool, f *fault) {
 	if err != nil {
 		return s.unanswered(up, err)
 	}
-	if s.resp.status == 101 {
+	if s.resp.Status == 101 {
 		s.dismiss()
 		return s.upgrade(up)
 	}
@@ -49,7 +50,7 @@ func (s *session) exchange(up *stream) (keep, again bool, f *fault) {
 		up.giveBack()
 		return false, false, nil
 	}
-	if s.resp.keep {
+	if s.resp.Keep {
 		s.p.pool.put(up)
 	} else {
 		up.close()
@@ -59,12 +60,12 @@ func (s *session) exchange(up *stream) (keep, again bool, f *fault) {
 
 // inline puts a small body that has come already behind the head.
 func (s *session) inline() {
-	if b := s.req.body; b.kind != sized || b.length > int64(s.r.Buffered()) || b.length > int64(cap(s.out)-len(s.out)) {
+	if b := s.req.Body; b.Kind != httpmsg.Sized || b.Length > int64(s.r.Buffered()) || b.Length > int64(cap(s.out)-len(s.out)) {
 		return
 	}
-	w := pieces{body: &s.sent}
-	s.out, _ = w.next(s.out)
-	s.p.counts.bytesOut.Add(w.n)
+	w := httpmsg.Pieces{Body: &s.sent}
+	s.out, _ = w.Next(s.out)
+	s.p.counts.bytesOut.Add(w.N)
 }
 
 // dismissBody ends the reading of the client. It reports false where there is something of the
@@ -73,32 +74,32 @@ func (s *session) dismissBody(up *stream) bool {
 	if !s.attend.finished.Load() {
 		up.abort()
 	}
-	return s.dismiss() && s.sent.done
+	return s.dismiss() && s.sent.Done
 }
 
 // readResponse reads the response, and passes on that the body may be sent.
 func (s *session) readResponse(up *stream) error {
 	for range maxInterim {
-		err := s.resp.read(up.r, s.p.cfg.Limits.Header, s.req.is("HEAD"))
+		err := s.resp.Read(up.r, s.p.cfg.Limits.Header, s.req.Is("HEAD"))
 		switch {
-		case err == nil && s.resp.status == 407: // a browser would ask for this proxy's password, and send it there
-			return malformed("it asks for the proxy's password")
-		case err != nil || s.resp.status >= 200 || s.resp.status == 101:
+		case err == nil && s.resp.Status == 407: // a browser would ask for this proxy's password, and send it there
+			return httpmsg.Malformed("it asks for the proxy's password")
+		case err != nil || s.resp.Status >= 200 || s.resp.Status == 101:
 			return err
 		}
-		if s.resp.status == 100 && s.req.minor == 1 && s.req.has(fExpect, "100-continue") {
+		if s.resp.Status == 100 && s.req.Minor == 1 && s.req.Has(httpmsg.Expect, "100-continue") {
 			if _, err := io.WriteString(s.c, "HTTP/1.1 100 Continue\r\n\r\n"); err != nil {
 				return err
 			}
 		}
 	}
-	return malformed("it has too many preliminary responses")
+	return httpmsg.Malformed("it has too many preliminary responses")
 }
 
 // unanswered ends a stream on which no response came, and says why none did.
 func (s *session) unanswered(up *stream, err error) (keep, again bool, f *fault) {
 	up.abort()
-	nothing := len(s.resp.text) == 0 && up.r.Buffered() == 0
+	nothing := len(s.resp.Text) == 0 && up.r.Buffered() == 0
 	gone, why := s.lost()
 	there := s.dismiss()
 	up.giveBack()
@@ -106,21 +107,21 @@ func (s *session) unanswered(up *stream, err error) (keep, again bool, f *fault)
 	switch {
 	case why != nil:
 		s.p.counts.malformed.Add(1)
-		s.req.keep = false
+		s.req.Keep = false
 		return false, false, faultMalformed(why)
 	case gone || !there:
 		s.p.counts.gone.Add(1)
 		return false, false, nil
-	case up.reused && nothing && !late && s.req.repeatable():
+	case up.reused && nothing && !late && s.req.Repeatable():
 		return false, true, nil
 	}
 	out := faultBroken
 	switch {
 	case late:
 		out = faultLate
-	case errors.Is(err, errEnd):
+	case errors.Is(err, httpmsg.ErrEnd):
 		out = faultClosed
-	case errors.Is(err, errMalformed), errors.Is(err, errTooLarge):
+	case errors.Is(err, httpmsg.ErrMalformed), errors.Is(err, httpmsg.ErrTooLarge):
 		out = faultGarbage
 		out.text += ": " + err.Error() + "."
 	}
@@ -131,29 +132,29 @@ func (s *session) unanswered(up *stream, err error) (keep, again bool, f *fault)
 func (s *session) respond(up *stream) (keep bool, err error) {
 	q, r := &s.req, &s.resp
 	limits := &s.p.cfg.Limits
-	s.got.begin(up.r, r.body, false)
-	w := pieces{body: &s.got}
-	keep = q.keep
-	if r.body.kind == chunked || r.body.kind == untilEnd {
-		w.chunked = q.minor == 1
-		keep = keep && w.chunked
-		if r.body.kind == untilEnd && w.chunked {
-			r.body.kind = chunked // to the client, who thereby sees where it ends
+	s.got.Begin(up.r, r.Body, false)
+	w := httpmsg.Pieces{Body: &s.got}
+	keep = q.Keep
+	if r.Body.Kind == httpmsg.Chunked || r.Body.Kind == httpmsg.UntilEnd {
+		w.Chunked = q.Minor == 1
+		keep = keep && w.Chunked
+		if r.Body.Kind == httpmsg.UntilEnd && w.Chunked {
+			r.Body.Kind = httpmsg.Chunked // to the client, who thereby sees where it ends
 		}
 	}
-	defer func() { s.p.counts.bytesIn.Add(w.n) }()
+	defer func() { s.p.counts.bytesIn.Add(w.N) }()
 	s.out = appendResponse(s.out[:0], r, q, keep)
-	if full := cap(s.out)-len(s.out) < minPiece; full || !s.got.ready() && !s.got.done { // what the head says may be what the client waits for
+	if full := cap(s.out)-len(s.out) < httpmsg.MinPiece; full || !s.got.Ready() && !s.got.Done { // what the head says may be what the client waits for
 		if err := s.write(); err != nil {
 			return false, err
 		}
 	}
-	for !s.got.done {
-		if !s.got.ready() {
+	for !s.got.Done {
+		if !s.got.Ready() {
 			up.SetReadDeadline(time.Now().Add(limits.Stall))
 		}
 		var end error
-		s.out, end = w.next(s.out)
+		s.out, end = w.Next(s.out)
 		if end != nil && end != io.EOF {
 			return false, end
 		}
@@ -180,7 +181,7 @@ func (s *session) write() error {
 
 // upgrade lets a WebSocket begin.
 func (s *session) upgrade(up *stream) (keep, again bool, f *fault) {
-	if !s.req.upgrade || !s.resp.has(fUpgrade, "websocket") {
+	if !s.req.Upgrade || !s.resp.Has(httpmsg.Upgrade, "websocket") {
 		up.abort()
 		up.giveBack()
 		out := faultGarbage
@@ -189,10 +190,10 @@ func (s *session) upgrade(up *stream) (keep, again bool, f *fault) {
 	}
 	s.p.counts.upgrades.Add(1)
 	s.out = append(s.out[:0], "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"...)
-	for i := range s.resp.fields {
-		if f := &s.resp.fields[i]; f.known >= fSocketKey && f.known <= fSocketExtensions || f.known == fSocketAccept || f.known == fSetCookie && !sharedCookie(f.value) {
-			s.out = append(append(s.out, f.name...), ": "...)
-			s.out = append(append(s.out, f.value...), "\r\n"...)
+	for i := range s.resp.Fields {
+		if f := &s.resp.Fields[i]; f.Known >= httpmsg.SocketKey && f.Known <= httpmsg.SocketExtensions || f.Known == httpmsg.SocketAccept || f.Known == httpmsg.SetCookie && !sharedCookie(f.Value) {
+			s.out = append(append(s.out, f.Name...), ": "...)
+			s.out = append(append(s.out, f.Value...), "\r\n"...)
 		}
 	}
 	s.out = append(s.out, "\r\n"...)

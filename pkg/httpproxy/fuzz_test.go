@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"i2ptoolkit/pkg/httpmsg"
 )
 
 // script is a connection on which a text comes, and then nothing: who waits with a deadline sees
@@ -153,7 +155,7 @@ func checkSeen(t *testing.T, at string, seen, sent []byte) {
 		t.Fatalf("a request for %q is for %q", at, req.Host)
 	}
 	for name := range req.Header {
-		if k := lookup([]byte(name)); k < fUserAgent && k != fConnection && k != fUpgrade && k != fContentLength || k > fExpect {
+		if k := httpmsg.Lookup([]byte(name)); k < httpmsg.UserAgent && k != httpmsg.Connection && k != httpmsg.Upgrade && k != httpmsg.ContentLength || k > httpmsg.Expect {
 			t.Fatalf("the site sees %s", name)
 		}
 	}

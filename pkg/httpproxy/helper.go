@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"i2ptoolkit/pkg/httpmsg"
 	"i2ptoolkit/pkg/i2p"
 )
 
@@ -53,7 +54,7 @@ func (s *session) help() (done, keep bool) {
 	to, err := parseHelper(value)
 	if err != nil {
 		p.counts.malformed.Add(1)
-		return true, s.refuse(faultMalformed(malformed("its address helper is neither a destination in base64 nor a b32 address")))
+		return true, s.refuse(faultMalformed(httpmsg.Malformed("its address helper is neither a destination in base64 nor a b32 address")))
 	}
 	s.to.path = path
 	if !named(h.Name) {

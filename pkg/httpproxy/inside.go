@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"time"
+
+	"i2ptoolkit/pkg/httpmsg"
 )
 
 // Browsers reach ws:// addresses by CONNECT, and then say in the clear all of what this proxy is
@@ -78,14 +80,14 @@ func (s *session) step(up *stream) bool {
 func (s *session) answerInside(ctx context.Context) bool {
 	c := &s.p.counts
 	switch r := &s.req; {
-	case r.echoes(), r.is("CONNECT"):
+	case r.Echoes(), r.Is("CONNECT"):
 		c.method.Add(1)
 		return s.refuse(faultMethod)
-	case r.target[0] != '/':
+	case r.Target[0] != '/':
 		c.malformed.Add(1)
-		return s.refuse(faultMalformed(malformed("inside of CONNECT an address begins with a slash")))
+		return s.refuse(faultMalformed(httpmsg.Malformed("inside of CONNECT an address begins with a slash")))
 	}
-	path, _, _ := bytes.Cut(s.req.target, []byte{'#'})
+	path, _, _ := bytes.Cut(s.req.Target, []byte{'#'})
 	s.to = *s.inside
 	s.to.path = path
 	return s.fetch(ctx)

@@ -203,16 +203,16 @@ func (s *session) httpConnect(up *stream, one *outproxy) error {
 	if _, err := up.Write(b); err != nil {
 		return err
 	}
-	if err := s.resp.read(up.r, s.p.cfg.Limits.Header, true); err != nil {
+	if err := s.resp.Read(up.r, s.p.cfg.Limits.Header, true); err != nil {
 		return err
 	}
-	switch code := s.resp.status; {
+	switch code := s.resp.Status; {
 	case code >= 200 && code < 300:
 		return nil
 	case code == 407, code == 429, code == 503:
 		return errors.New("it lets nobody through")
 	}
-	return refusal("it answered " + strconv.Itoa(s.resp.status))
+	return refusal("it answered " + strconv.Itoa(s.resp.Status))
 }
 
 // basic is the header line with the credentials for an outproxy.

@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strings"
 	"time"
+
+	"i2ptoolkit/pkg/httpmsg"
 )
 
 // maxForm is of the form of a helper's page: three texts that are escaped, and a token.
@@ -19,7 +21,7 @@ var faultNoPage = &fault{status: 404, title: "No such page", text: "This proxy h
 // page answers with one of this proxy's own pages.
 func (s *session) page(ctx context.Context) bool {
 	path, query, _ := strings.Cut(string(s.to.path), "?")
-	reads := s.req.is("GET") || s.req.is("HEAD")
+	reads := s.req.Is("GET") || s.req.Is("HEAD")
 	switch {
 	case s.to.port != 80:
 		return s.refuse(faultNoPage)
@@ -27,7 +29,7 @@ func (s *session) page(ctx context.Context) bool {
 		return s.status()
 	case path == "/helper" && reads:
 		return s.ask(query)
-	case path == "/helper" && s.req.is("POST"):
+	case path == "/helper" && s.req.Is("POST"):
 		return s.decide(ctx)
 	}
 	return s.refuse(faultNoPage)
@@ -75,7 +77,7 @@ func (s *session) ask(query string) bool {
 func (t *target) onTo(h helper) error {
 	rest, ok := strings.CutPrefix(h.On, "http://")
 	if !ok || strings.ContainsFunc(h.On, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
-		return malformed("it goes on to no address")
+		return httpmsg.Malformed("it goes on to no address")
 	}
 	authority := rest
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
@@ -86,7 +88,7 @@ func (t *target) onTo(h helper) error {
 		return err
 	}
 	if t.kind != eepsite || t.host != h.Name || !named(t.host) || !strings.HasPrefix(rest, t.authority()) {
-		return malformed("it goes on to another address")
+		return httpmsg.Malformed("it goes on to another address")
 	}
 	return nil
 }
@@ -94,16 +96,16 @@ func (t *target) onTo(h helper) error {
 // decide takes the user's answer. Beside the token of the page the browser's own word is asked
 // for, where it gives it: a form of another page has another origin.
 func (s *session) decide(ctx context.Context) bool {
-	if s.req.body.kind != sized || s.req.body.length > maxForm {
+	if s.req.Body.Kind != httpmsg.Sized || s.req.Body.Length > maxForm {
 		s.p.counts.tooLarge.Add(1)
 		return s.refuse(faultTooLarge)
 	}
 	s.c.SetReadDeadline(time.Now().Add(s.p.cfg.Limits.Hello))
-	form := make([]byte, s.req.body.length)
+	form := make([]byte, s.req.Body.Length)
 	if _, err := io.ReadFull(&s.sent, form); err != nil {
 		return false
 	}
-	if origin, n := s.req.get(fOrigin); n > 1 || n == 1 && !equalFold(origin, "http://"+ownHost) {
+	if origin, n := s.req.Get(httpmsg.Origin); n > 1 || n == 1 && !httpmsg.EqualFold(origin, "http://"+ownHost) {
 		s.p.counts.forged.Add(1)
 		return s.refuse(faultToken)
 	}

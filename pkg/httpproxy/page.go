@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"i2ptoolkit/pkg/httpmsg"
 )
 
 var (
@@ -117,7 +119,7 @@ func (s *session) redirect(to string) bool {
 func (s *session) show(status int, lines, name string, data any, text string) bool {
 	var page bytes.Buffer
 	media := "text/plain; charset=utf-8"
-	if accept, _ := s.req.get(fAccept); name != "" && bytes.Contains(accept, []byte("text/html")) {
+	if accept, _ := s.req.Get(httpmsg.Accept); name != "" && bytes.Contains(accept, []byte("text/html")) {
 		media = "text/html; charset=utf-8"
 		if err := s.p.pages.templates.ExecuteTemplate(&page, name, data); err != nil {
 			panic(fmt.Sprintf("httpproxy: page %s: %v", name, err))
@@ -125,7 +127,7 @@ func (s *session) show(status int, lines, name string, data any, text string) bo
 	} else {
 		s.writeText(&page, data, text)
 	}
-	keep := s.req.keep && s.sent.done
+	keep := s.req.Keep && s.sent.Done
 	b := append(s.out[:0], "HTTP/1.1 "...)
 	b = strconv.AppendInt(b, int64(status), 10)
 	b = append(append(b, ' '), http.StatusText(status)...)
@@ -139,11 +141,11 @@ func (s *session) show(status int, lines, name string, data any, text string) bo
 	switch {
 	case !keep:
 		b = append(b, "Connection: close\r\n"...)
-	case s.req.minor == 0:
+	case s.req.Minor == 0:
 		b = append(b, "Connection: keep-alive\r\n"...)
 	}
 	b = append(b, "\r\n"...)
-	if !s.req.is("HEAD") {
+	if !s.req.Is("HEAD") {
 		b = append(b, page.Bytes()...)
 	}
 	s.out = b

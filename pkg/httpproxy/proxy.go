@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"i2ptoolkit/pkg/httpmsg"
 	"i2ptoolkit/pkg/i2p"
 )
 
@@ -157,7 +158,7 @@ func (p *Proxy) session(ctx context.Context, c net.Conn) {
 	defer s.release()
 	if now > int64(p.cfg.Limits.Connections) {
 		p.counts.busy.Add(1)
-		s.req = request{}
+		s.req = httpmsg.Request{}
 		s.refuse(faultBusy)
 		return
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"i2ptoolkit/pkg/httpmsg"
 )
 
 const (
@@ -23,11 +25,11 @@ type session struct {
 	c    net.Conn
 	r    *bufio.Reader
 	out  []byte // what is written next: heads, pages, pieces of bodies
-	req  request
-	resp response
+	req  httpmsg.Request
+	resp httpmsg.Response
 	to   target
-	sent body // the request's
-	got  body // the response's
+	sent httpmsg.Body // the request's
+	got  httpmsg.Body // the response's
 
 	attend attendance
 	inside *target // of CONNECT, where the client speaks HTTP through it
@@ -96,26 +98,26 @@ func (s *session) next(ctx context.Context) bool {
 		}
 	}
 	s.c.SetReadDeadline(time.Now().Add(limits.Hello))
-	err := s.req.read(s.r, limits.Header)
+	err := s.req.Read(s.r, limits.Header)
 	s.c.SetReadDeadline(time.Time{})
 	if err != nil {
 		return s.unread(err)
 	}
 	s.p.counts.requests.Add(1)
-	s.sent.begin(s.r, s.req.body, true)
+	s.sent.Begin(s.r, s.req.Body, true)
 	return s.answer(ctx)
 }
 
 // unread answers what is no request. The connection ends: where a next one would begin is not
 // known.
 func (s *session) unread(err error) bool {
-	s.req.keep, s.req.method = false, nil
-	why := malformed("")
+	s.req.Keep, s.req.Method = false, nil
+	why := httpmsg.Malformed("")
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.p.counts.slow.Add(1)
 		s.refuse(faultSlow)
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, httpmsg.ErrTooLarge):
 		s.p.counts.tooLarge.Add(1)
 		s.refuse(faultTooLarge)
 	case errors.As(err, &why):

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"i2ptoolkit/pkg/httpmsg"
 	"i2ptoolkit/pkg/i2p"
 )
 
@@ -33,22 +34,22 @@ type target struct {
 // find reads a request's target (RFC 9112 section 3.2): the absolute form that proxies are sent,
 // the authority form of CONNECT, or the origin form with Host, of clients that take this proxy
 // for the server. The Host beside an absolute form is not looked at (section 3.2.2).
-func (t *target) find(r *request) error {
+func (t *target) find(r *httpmsg.Request) error {
 	*t = target{port: 80}
-	authority, rest := r.target, []byte(nil)
+	authority, rest := r.Target, []byte(nil)
 	switch {
-	case r.is("CONNECT"):
+	case r.Is("CONNECT"):
 		t.port = 0
-	case r.target[0] == '/':
-		authority, _ = r.get(fHost)
-		rest = r.target
-	case hasPrefixFold(r.target, "http://"):
-		authority = r.target[len("http://"):]
+	case r.Target[0] == '/':
+		authority, _ = r.Get(httpmsg.Host)
+		rest = r.Target
+	case hasPrefixFold(r.Target, "http://"):
+		authority = r.Target[len("http://"):]
 		if i := bytes.IndexAny(authority, "/?#"); i >= 0 {
 			authority, rest = authority[:i], authority[i:]
 		}
 	default:
-		return malformed("this proxy is asked for http:// addresses, or to CONNECT")
+		return httpmsg.Malformed("this proxy is asked for http:// addresses, or to CONNECT")
 	}
 	rest, _, _ = bytes.Cut(rest, []byte{'#'})
 	if t.path = rest; len(rest) == 0 || rest[0] == '?' {
@@ -61,25 +62,25 @@ func (t *target) find(r *request) error {
 func (t *target) locate(authority []byte) error {
 	host := authority
 	if i := bytes.LastIndexByte(authority, ':'); i >= 0 && bytes.IndexByte(authority[i:], ']') < 0 {
-		port, ok := decimal(authority[i+1:])
+		port, ok := httpmsg.Decimal(authority[i+1:])
 		if !ok || port == 0 || port > 65535 {
-			return malformed("the port is not a number from 1 to 65535")
+			return httpmsg.Malformed("the port is not a number from 1 to 65535")
 		}
 		host, t.port = authority[:i], uint16(port)
 	}
 	if t.port == 0 {
-		return malformed("there is no port")
+		return httpmsg.Malformed("there is no port")
 	}
 	if len(host) > 0 && host[0] == '[' {
 		t.host, t.kind = "an IPv6 address", private
 		return nil
 	}
-	t.host = strings.TrimSuffix(lower(string(host)), ".")
+	t.host = strings.TrimSuffix(httpmsg.Lower(string(host)), ".")
 	if !isHost(t.host) {
-		return malformed("the host is not a name (other letters than a to z are written in the form xn--…)")
+		return httpmsg.Malformed("the host is not a name (other letters than a to z are written in the form xn--…)")
 	}
 	if t.kind = kindOf(t.host); t.kind == eepsite && !named(t.host) && !isAddress(t.host) {
-		return malformed("the address that ends in " + addressEnd + " has a character too many, too few or wrong")
+		return httpmsg.Malformed("the address that ends in " + addressEnd + " has a character too many, too few or wrong")
 	}
 	return nil
 }
@@ -121,7 +122,7 @@ func (t *target) isOrigin(address []byte) bool {
 		}
 		host = authority[:i]
 	}
-	return uint64(t.port) == port && equalFold(host, t.host)
+	return uint64(t.port) == port && httpmsg.EqualFold(host, t.host)
 }
 
 // isHost tells a name in lower case of labels of letters, digits, hyphens and underscores.

@@ -1,4 +1,4 @@
-package httpproxy
+package httpmsg
 
 import (
 	"bufio"
@@ -7,45 +7,46 @@ import (
 	"io"
 )
 
-// framing says where the body of a message ends (RFC 9112 section 6).
-type framing struct {
-	kind   framingKind
-	length int64 // of sized
+// Framing says where the body of a message ends (RFC 9112 section 6).
+type Framing struct {
+	Kind   FramingKind
+	Length int64 // of Sized
 }
 
-type framingKind byte
+// FramingKind is how the end of a body is told.
+type FramingKind byte
 
 const (
-	none framingKind = iota
-	sized
-	chunked
-	untilEnd // of the connection; responses only
+	NoBody FramingKind = iota
+	Sized
+	Chunked
+	UntilEnd // of the connection; responses only
 )
 
 // frame reads the fields that frame a body. Where two of them could be read in two ways the
 // message is refused: this is what request smuggling is made of (RFC 9112 section 11.2).
-func (h *head) frame() (framing, error) {
-	length, lengths := h.get(fContentLength)
-	coding, codings := h.get(fTransferEncoding)
+func (h *Head) frame() (Framing, error) {
+	length, lengths := h.Get(ContentLength)
+	coding, codings := h.Get(TransferEncoding)
 	switch {
 	case lengths > 1, codings > 1, lengths == 1 && codings == 1:
-		return framing{}, malformed("it has two lengths")
-	case codings == 1 && (h.minor == 0 || !equalFold(coding, "chunked")):
-		return framing{}, malformed("its transfer coding is not chunked")
+		return Framing{}, Malformed("it has two lengths")
+	case codings == 1 && (h.Minor == 0 || !EqualFold(coding, "chunked")):
+		return Framing{}, Malformed("its transfer coding is not chunked")
 	case codings == 1:
-		return framing{kind: chunked}, nil
+		return Framing{Kind: Chunked}, nil
 	case lengths == 0:
-		return framing{}, nil
+		return Framing{}, nil
 	}
-	n, ok := decimal(length)
+	n, ok := Decimal(length)
 	if !ok {
-		return framing{}, malformed("its Content-Length is not a number")
+		return Framing{}, Malformed("its Content-Length is not a number")
 	}
-	return framing{kind: sized, length: n}, nil
+	return Framing{Kind: Sized, Length: n}, nil
 }
 
-// decimal reads digits and nothing else.
-func decimal(b []byte) (n int64, ok bool) {
+// Decimal reads digits and nothing else.
+func Decimal(b []byte) (n int64, ok bool) {
 	if len(b) == 0 || len(b) > 18 {
 		return 0, false
 	}
@@ -63,48 +64,48 @@ const (
 	maxTrailers  = 8 << 10
 )
 
-// body reads what a message has after its head.
-type body struct {
+// Body reads what a message has after its head.
+type Body struct {
 	r      *bufio.Reader
 	strict bool
-	framing
+	Framing
 	left int64 // of what is sized, or of the chunk
 	in   bool  // within a chunk
-	done bool
+	Done bool
 }
 
-func (b *body) begin(r *bufio.Reader, f framing, strict bool) {
-	*b = body{r: r, strict: strict, framing: f, left: f.length}
-	b.done = f.kind == none || f.kind == sized && f.length == 0
-	if f.kind == chunked {
+func (b *Body) Begin(r *bufio.Reader, f Framing, strict bool) {
+	*b = Body{r: r, strict: strict, Framing: f, left: f.Length}
+	b.Done = f.Kind == NoBody || f.Kind == Sized && f.Length == 0
+	if f.Kind == Chunked {
 		b.left = 0
 	}
 }
 
 // Read reads the body's bytes without their framing. It gives io.EOF at the body's end only.
-func (b *body) Read(p []byte) (int, error) {
-	if b.done {
+func (b *Body) Read(p []byte) (int, error) {
+	if b.Done {
 		return 0, io.EOF
 	}
-	if b.kind == chunked && b.left == 0 {
+	if b.Kind == Chunked && b.left == 0 {
 		if err := b.nextChunk(); err != nil {
 			return 0, err
 		}
-		if b.done {
+		if b.Done {
 			return 0, io.EOF
 		}
 	}
-	if b.kind != untilEnd && int64(len(p)) > b.left {
+	if b.Kind != UntilEnd && int64(len(p)) > b.left {
 		p = p[:b.left]
 	}
 	n, err := b.r.Read(p)
-	if b.kind == untilEnd {
-		b.done = err == io.EOF
+	if b.Kind == UntilEnd {
+		b.Done = err == io.EOF
 		return n, err
 	}
 	b.left -= int64(n)
-	b.done = b.kind == sized && b.left == 0
-	if b.done || n > 0 {
+	b.Done = b.Kind == Sized && b.left == 0
+	if b.Done || n > 0 {
 		return n, nil
 	}
 	if err == io.EOF {
@@ -113,11 +114,11 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ready tells whether Read would give something at once.
-func (b *body) ready() bool {
+// Ready tells whether Read would give something at once.
+func (b *Body) Ready() bool {
 	waits := b.r.Buffered()
-	if b.done || waits == 0 || b.kind != chunked || b.left > 0 {
-		return !b.done && waits > 0
+	if b.Done || waits == 0 || b.Kind != Chunked || b.left > 0 {
+		return !b.Done && waits > 0
 	}
 	if b.in { // the end of the line after the last chunk
 		waits -= 2
@@ -131,12 +132,12 @@ func (b *body) ready() bool {
 
 // nextChunk reads the line before a chunk, and what ends the one before it, and at the end the
 // trailers, which nobody here passes on (RFC 9112 section 7.1).
-func (b *body) nextChunk() error {
+func (b *Body) nextChunk() error {
 	if b.in {
 		if line, err := b.line(2); err != nil {
 			return err
 		} else if len(line) != 0 {
-			return malformed("a chunk is longer than it says")
+			return Malformed("a chunk is longer than it says")
 		}
 	}
 	line, err := b.line(maxChunkLine)
@@ -148,7 +149,7 @@ func (b *body) nextChunk() error {
 		return err
 	}
 	if !isText(extension) {
-		return malformed("there is a control character in a chunk's extension")
+		return Malformed("there is a control character in a chunk's extension")
 	}
 	b.in = true
 	for left := maxTrailers; b.left == 0; {
@@ -157,7 +158,7 @@ func (b *body) nextChunk() error {
 			return err
 		}
 		if len(line) == 0 {
-			b.done = true
+			b.Done = true
 			return nil
 		}
 		left -= len(line)
@@ -166,11 +167,11 @@ func (b *body) nextChunk() error {
 }
 
 // line reads a line of a chunked body's framing.
-func (b *body) line(limit int) ([]byte, error) {
+func (b *Body) line(limit int) ([]byte, error) {
 	line, err := b.r.ReadSlice('\n')
 	switch {
 	case errors.Is(err, bufio.ErrBufferFull), err == nil && len(line) > limit:
-		return nil, malformed("a line between chunks is too long")
+		return nil, Malformed("a line between chunks is too long")
 	case err == io.EOF:
 		return nil, errBroken
 	case err != nil:
@@ -181,14 +182,14 @@ func (b *body) line(limit int) ([]byte, error) {
 		return line[:n-1], nil
 	}
 	if b.strict {
-		return nil, malformed("a line between chunks ends with LF alone")
+		return nil, Malformed("a line between chunks ends with LF alone")
 	}
 	return line, nil
 }
 
 func hexadecimal(b []byte) (n int64, err error) {
 	if len(b) == 0 || len(b) > 15 {
-		return 0, malformed("a chunk's size is not a number")
+		return 0, Malformed("a chunk's size is not a number")
 	}
 	for _, c := range b {
 		switch {
@@ -197,53 +198,55 @@ func hexadecimal(b []byte) (n int64, err error) {
 		case c|0x20 >= 'a' && c|0x20 <= 'f':
 			c = c | 0x20 - 'a' + 10
 		default:
-			return 0, malformed("a chunk's size is not a number")
+			return 0, Malformed("a chunk's size is not a number")
 		}
 		n = n<<4 | int64(c)
 	}
 	return n, nil
 }
 
-// pieces makes of a body what is written of it, framed anew.
-type pieces struct {
-	body    *body
-	chunked bool
-	n       uint64 // bytes of the body
+// Pieces makes of a body what is written of it, framed anew.
+type Pieces struct {
+	Body    *Body
+	Chunked bool
+	N       uint64 // bytes of the body
 }
+
+// MinPiece is what is left of a buffer that is not worth a read.
+const MinPiece = 512
 
 const (
 	chunkHead = len("000000\r\n")
 	chunkTail = len("\r\n")
 	lastChunk = "0\r\n\r\n"
-	minPiece  = 512 // what is left of a buffer that is not worth a read
 )
 
-// next appends to b, within its capacity, what there is to read of the body, and waits for some.
+// Next appends to b, within its capacity, what there is to read of the body, and waits for some.
 // io.EOF comes with the end of what it appends.
-func (w *pieces) next(b []byte) ([]byte, error) {
+func (w *Pieces) Next(b []byte) ([]byte, error) {
 	for {
 		at := len(b)
 		end := cap(b)
-		if w.chunked {
+		if w.Chunked {
 			at += chunkHead
 			end -= chunkTail + len(lastChunk)
 		}
-		n, err := w.body.Read(b[at:end])
-		w.n += uint64(n)
+		n, err := w.Body.Read(b[at:end])
+		w.N += uint64(n)
 		switch {
-		case w.chunked && n > 0:
+		case w.Chunked && n > 0:
 			b = appendHex(b, n)
 			b = append(b[:at+n], "\r\n"...)
 		case n > 0:
 			b = b[:at+n]
 		}
-		if err == nil && w.body.done && w.body.kind == sized {
+		if err == nil && w.Body.Done && w.Body.Kind == Sized {
 			err = io.EOF
 		}
-		if err == io.EOF && w.chunked {
+		if err == io.EOF && w.Chunked {
 			b = append(b, lastChunk...)
 		}
-		if err != nil || cap(b)-len(b) < minPiece || !w.body.ready() {
+		if err != nil || cap(b)-len(b) < MinPiece || !w.Body.Ready() {
 			return b, err
 		}
 	}

@@ -1,4 +1,7 @@
-package httpproxy
+// Package httpmsg reads the messages of HTTP/1 (RFC 9112) for those who pass them on: what two readers
+// could understand in two ways is refused, so that nobody who reads it after this one finds another message
+// in it.
+package httpmsg
 
 import (
 	"bufio"
@@ -9,78 +12,78 @@ import (
 
 // Why there is no message.
 var (
-	errEnd       = errors.New("the connection ended between two messages")
 	errBroken    = errors.New("the connection ended within a message")
-	errTooLarge  = errors.New("the header section is too large")
-	errMalformed = errors.New("malformed")
+	ErrEnd       = errors.New("the connection ended between two messages")
+	ErrTooLarge  = errors.New("the header section is too large")
+	ErrMalformed = errors.New("malformed")
 )
 
-// malformed says what is wrong with a message: two readers of it might understand different
+// Malformed says what is wrong with a message: two readers of it might understand different
 // things, and so nobody is given it to read.
-type malformed string
+type Malformed string
 
-func (m malformed) Error() string   { return string(m) }
-func (malformed) Is(err error) bool { return err == errMalformed }
+func (m Malformed) Error() string   { return string(m) }
+func (Malformed) Is(err error) bool { return err == ErrMalformed }
 
 const maxFields = 128
 
-// field is one header field as it came.
-type field struct {
-	name, value []byte
-	known       known // which of the names that mean something here it is
-	hop         bool  // for the next hop alone: Connection names it
+// Field is one header field as it came.
+type Field struct {
+	Name, Value []byte
+	Known       Known // which of the names that mean something here it is
+	Hop         bool  // for the next hop alone: Connection names it
 }
 
-// head is the start line and header section of a message (RFC 9112 section 2.1). It is used
+// Head is the start line and header section of a message (RFC 9112 section 2.1). It is used
 // again for one message after the other, so that reading one allocates nothing.
-type head struct {
-	text   []byte
-	start  []byte
-	fields []field
-	minor  byte // of HTTP/1.x
+type Head struct {
+	Text   []byte
+	Start  []byte
+	Fields []Field
+	Minor  byte // of HTTP/1.x
 }
 
 // read reads a head. strict is for requests: a line ends with CR LF and nothing else. Of
 // responses a lone LF is taken as well (RFC 9112 section 2.2), which small servers send: what
 // becomes of them here is written anew.
-func (h *head) read(r *bufio.Reader, limit int, strict bool) error {
-	h.text = h.text[:0]
+func (h *Head) read(r *bufio.Reader, limit int, strict bool) error {
+	h.Text = h.Text[:0]
 	for begun, skipped := 0, false; ; {
 		part, err := r.ReadSlice('\n')
-		h.text = append(h.text, part...)
+		h.Text = append(h.Text, part...)
 		switch {
-		case len(h.text) > limit:
-			return errTooLarge
+		case len(h.Text) > limit:
+			return ErrTooLarge
 		case err == bufio.ErrBufferFull:
 			continue
-		case err == io.EOF && len(h.text) == 0:
-			return errEnd
+		case err == io.EOF && len(h.Text) == 0:
+			return ErrEnd
 		case err == io.EOF:
 			return errBroken
 		case err != nil:
 			return err
 		}
-		line := h.text[begun:]
+		line := h.Text[begun:]
 		switch empty := len(line) == 1 || len(line) == 2 && line[0] == '\r'; {
 		case !empty:
-			begun = len(h.text)
+			begun = len(h.Text)
 		case strict && len(line) == 1:
-			return malformed("a line ends with LF alone")
+			return Malformed("a line ends with LF alone")
 		case begun != 0:
-			h.text = h.text[:begun]
+			h.Text = h.Text[:begun]
 			return h.split(strict)
 		case skipped:
-			return malformed("there is no first line")
+			return Malformed("there is no first line")
 		default: // some send an empty line before a request (RFC 9112 section 2.2)
-			h.text, skipped = h.text[:0], true
+			h.Text, skipped = h.Text[:0], true
 		}
 	}
 }
 
 // split finds the lines of the text, and the parts of fields.
-func (h *head) split(strict bool) error {
-	h.fields = h.fields[:0]
-	text := h.text
+func (h *Head) split(strict bool) error {
+	h.Fields = h.Fields[:0]
+	text := h.Text
 	for first := true; len(text) > 0; first = false {
 		n := bytes.IndexByte(text, '\n')
 		line := text[:n]
@@ -88,12 +91,12 @@ func (h *head) split(strict bool) error {
 		if len(line) > 0 && line[len(line)-1] == '\r' {
 			line = line[:len(line)-1]
 		} else if strict {
-			return malformed("a line ends with LF alone")
+			return Malformed("a line ends with LF alone")
 		}
 		if first {
-			h.start = line
+			h.Start = line
 			if !isText(line) {
-				return malformed("there is a control character in the first line")
+				return Malformed("there is a control character in the first line")
 			}
 			continue
 		}
@@ -107,62 +110,62 @@ func (h *head) split(strict bool) error {
 
 // field takes a line of the header section (RFC 9112 section 5). Folded lines are refused:
 // not all who read them join them.
-func (h *head) field(line []byte) error {
-	if len(h.fields) == maxFields {
-		return errTooLarge
+func (h *Head) field(line []byte) error {
+	if len(h.Fields) == maxFields {
+		return ErrTooLarge
 	}
 	if line[0] == ' ' || line[0] == '\t' {
-		return malformed("a header line is folded")
+		return Malformed("a header line is folded")
 	}
 	name, value, ok := bytes.Cut(line, []byte{':'})
 	if !ok || !isToken(name) {
-		return malformed("a header line has no name")
+		return Malformed("a header line has no name")
 	}
 	value = bytes.Trim(value, " \t")
 	if !isText(value) {
-		return malformed("there is a control character in a header")
+		return Malformed("there is a control character in a header")
 	}
-	h.fields = append(h.fields, field{name: name, value: value, known: lookup(name)})
+	h.Fields = append(h.Fields, Field{Name: name, Value: value, Known: Lookup(name)})
 	return nil
 }
 
 // hops marks the fields that Connection names (RFC 9110 section 7.6.1). What frames the
 // message is not for it to take away.
-func (h *head) hops() {
-	for _, f := range h.fields {
-		if f.known != fConnection {
+func (h *Head) hops() {
+	for _, f := range h.Fields {
+		if f.Known != Connection {
 			continue
 		}
-		for token := range tokens(f.value) {
-			for i := range h.fields {
-				o := &h.fields[i]
-				if bytes.EqualFold(o.name, token) && o.known != fContentLength && o.known != fHost {
-					o.hop = true
+		for token := range Tokens(f.Value) {
+			for i := range h.Fields {
+				o := &h.Fields[i]
+				if bytes.EqualFold(o.Name, token) && o.Known != ContentLength && o.Known != Host {
+					o.Hop = true
 				}
 			}
 		}
 	}
 }
 
-// get returns the only field of a kind. More than one is as bad as none for those who ask.
-func (h *head) get(k known) (value []byte, n int) {
-	for i := range h.fields {
-		if h.fields[i].known == k {
-			value = h.fields[i].value
+// Get returns the only field of a kind. More than one is as bad as none for those who ask.
+func (h *Head) Get(k Known) (value []byte, n int) {
+	for i := range h.Fields {
+		if h.Fields[i].Known == k {
+			value = h.Fields[i].Value
 			n++
 		}
 	}
 	return value, n
 }
 
-// has tells whether a list of tokens has one.
-func (h *head) has(k known, token string) bool {
-	for i := range h.fields {
-		if h.fields[i].known != k {
+// Has tells whether a list of tokens has one.
+func (h *Head) Has(k Known, token string) bool {
+	for i := range h.Fields {
+		if h.Fields[i].Known != k {
 			continue
 		}
-		for t := range tokens(h.fields[i].value) {
-			if equalFold(t, token) {
+		for t := range Tokens(h.Fields[i].Value) {
+			if EqualFold(t, token) {
 				return true
 			}
 		}
@@ -170,8 +173,8 @@ func (h *head) has(k known, token string) bool {
 	return false
 }
 
-// tokens are the parts of a list that commas separate.
-func tokens(list []byte) func(yield func([]byte) bool) {
+// Tokens are the parts of a list that commas separate.
+func Tokens(list []byte) func(yield func([]byte) bool) {
 	return func(yield func([]byte) bool) {
 		for len(list) > 0 {
 			var t []byte
@@ -211,8 +214,8 @@ func isText(b []byte) bool {
 	return true
 }
 
-// equalFold compares with a text in lower case.
-func equalFold(b []byte, lower string) bool {
+// EqualFold compares with a text in lower case.
+func EqualFold(b []byte, lower string) bool {
 	if len(b) != len(lower) {
 		return false
 	}
