@@ -1,17 +1,21 @@
 package forward
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/forward/plan"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/naming"
+	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/sign"
 )
 
@@ -146,5 +150,73 @@ func TestGate(t *testing.T) {
 	enter(minute, 4, true)()
 	if len(g.peers) != 1 {
 		t.Errorf("%d peers are remembered", len(g.peers))
+	}
+}
+
+// TestDatagramAccess: lists and rules hold for datagrams as for streams, and for what only claims to be
+// from a peer there is no list that would let it in.
+func TestDatagramAccess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rules")
+	if err := os.WriteFile(path, []byte("deny explicit "+peer(1).B32()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		access         plan.Access
+		proven, claims string
+	}{
+		{plan.Access{}, "1 2", "1 2"},
+		{plan.Access{Deny: []string{peer(2).B32()}}, "1", ""},
+		{plan.Access{Filter: path}, "2", ""},
+	} {
+		f := serverOf(tt.access)
+		rules, err := f.rules()
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.filter.Store(rules)
+		taken := func(proven bool) string {
+			var all []string
+			for n := byte(1); n <= 2; n++ {
+				if f.takesFlow(peer(n), proven) {
+					all = append(all, string('0'+rune(n)))
+				}
+			}
+			return strings.Join(all, " ")
+		}
+		if proven, claims := taken(true), taken(false); proven != tt.proven || claims != tt.claims {
+			t.Errorf("%+v: %q and %q", tt.access, proven, claims)
+		}
+	}
+}
+
+// deaf is a listener that cannot accept.
+type deaf struct{ net.Listener }
+
+var errDeaf = errors.New("it accepts nothing")
+
+func (deaf) Accept() (net.Conn, error) { return nil, errDeaf }
+func (deaf) Close() error              { return nil }
+func (deaf) Addr() net.Addr            { return &net.TCPAddr{} }
+
+// TestDeafListener: a forward whose listener fails says so, and waits for nothing that would go on.
+func TestDeafListener(t *testing.T) {
+	m := New(Config{
+		Listen:   func(string, string) (net.Listener, error) { return deaf{}, nil },
+		Defaults: options.Default,
+		Open: func(ctx context.Context, _ destinations.Request) (*destinations.Local, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		},
+	})
+	f := newForward(m, plan.Plan{Name: "a", Type: plan.Client, Listen: "127.0.0.1:1", Destinations: []string{"a.i2p"}}, false)
+	ended := make(chan error, 1)
+	go func() { ended <- f.once(t.Context()) }()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, errDeaf) {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it goes on")
 	}
 }

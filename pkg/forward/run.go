@@ -211,8 +211,11 @@ func (f *forward) listen(ctx context.Context) error {
 		return err
 	}
 	defer l.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	r := &resident{f: f, ctx: ctx, home: f.home}
 	defer r.leave()
+	defer cancel() // leave waits for what goes on
 	if p := f.plan(); p.DelayOpen {
 		f.is(control.ForwardIdle, nil)
 	} else {
@@ -220,10 +223,7 @@ func (f *forward) listen(ctx context.Context) error {
 	}
 	d := f.door(r)
 	defer f.m.counts.of(d)()
-	if err := d.Serve(ctx, l); err != nil && ctx.Err() == nil {
-		return err
-	}
-	return ctx.Err()
+	return d.Serve(ctx, l)
 }
 
 // server is a door.
@@ -231,7 +231,7 @@ type server interface {
 	Serve(ctx context.Context, l net.Listener) error
 }
 
-// errNoWay is what is left of several failures.
+// joined is what is left of several failures.
 func joined(errs []error) error {
 	if len(errs) == 1 {
 		return errs[0]

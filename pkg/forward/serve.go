@@ -83,12 +83,14 @@ func (f *forward) serve(ctx context.Context) error {
 
 // admit tells whether a peer's stream is taken.
 func (f *forward) admit(peer i2p.Destination) (leave func(), ok bool) {
-	p := f.plan()
-	if !f.allows(p.Access, peer.Hash()) || !f.lawful(peer.Hash()) {
+	if !f.lets(peer.Hash()) {
 		return nil, false
 	}
-	return f.gate.enter(f.m.cfg.Now(), p.Limits, peer.Hash())
+	return f.gate.enter(f.m.cfg.Now(), f.plan().Limits, peer.Hash())
 }
+
+// lets asks the access list and the rules.
+func (f *forward) lets(peer i2p.Hash) bool { return f.allows(f.plan().Access, peer) && f.lawful(peer) }
 
 // allows asks the access list. A name that is not known is nobody's.
 func (f *forward) allows(a plan.Access, peer i2p.Hash) bool {

@@ -97,16 +97,11 @@ func (f *forward) serveDatagrams(ctx context.Context, local *destinations.Local)
 		}
 		return c, nil
 	}
-	allows := func(peer i2p.Hash) bool { return f.allows(f.plan().Access, peer) && f.lawful(peer) }
 	limits := udpforward.Limits{Flows: p.Limits.Streams, PeerFlows: p.Limits.PeerStreams}
 	if p.Type == plan.UDPServer {
 		c := udpforward.NewServer(udpforward.ServerConfig{
 			Log: f.m.cfg.Log, Listen: listen, Limits: limits,
-			Allows: func(peer i2p.Hash, proven bool) bool { // a list that can be got around by a claim is none
-				a := f.plan().Access
-				return f.allows(a, peer) && (proven || len(a.Allow)+len(a.Deny) == 0 && a.Filter == "")
-			},
-			Dial: func(i2p.Hash) (net.Conn, error) { return f.toTarget() },
+			Allows: f.takesFlow, Dial: func(i2p.Hash) (net.Conn, error) { return f.toTarget() },
 		})
 		defer f.m.counts.of(c)()
 		return c.Serve(ctx)
@@ -115,7 +110,16 @@ func (f *forward) serveDatagrams(ctx context.Context, local *destinations.Local)
 	if err != nil {
 		return err
 	}
-	c := udpforward.NewProducer(udpforward.ProducerConfig{Log: f.m.cfg.Log, Listen: listen, Allows: allows, Limits: limits})
+	c := udpforward.NewProducer(udpforward.ProducerConfig{Log: f.m.cfg.Log, Listen: listen, Allows: f.lets, Limits: limits})
 	defer f.m.counts.of(c)()
 	return c.Serve(ctx, near)
+}
+
+// takesFlow tells whether a peer's datagrams are taken. A list that can be got around by a claim is none.
+func (f *forward) takesFlow(peer i2p.Hash, proven bool) bool {
+	a := f.plan().Access
+	if !proven && (len(a.Allow)+len(a.Deny) > 0 || a.Filter != "") {
+		return false
+	}
+	return f.lets(peer)
 }

@@ -32,6 +32,7 @@ func Both(ctx context.Context, local, stream net.Conn, count *Count) error {
 	j.end(err, local)
 	out.Wait()
 	stop()
+	j.once.Do(func() {}) // a breaking off has been, or comes too late
 	stream.Close()
 	local.Close()
 	return j.err

@@ -95,3 +95,17 @@ func TestBreaking(t *testing.T) {
 		})
 	}
 }
+
+// TestBreakingAtTheEnd: who breaks off what ends just then breaks off all of it or nothing.
+func TestBreakingAtTheEnd(t *testing.T) {
+	for range 100 {
+		ctx, cancel := context.WithCancel(t.Context())
+		user, peer, _, done := spliced(t, ctx)
+		user.CloseWrite()
+		go cancel()
+		peer.CloseWrite()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.ECONNRESET) {
+			t.Fatal(err)
+		}
+	}
+}
