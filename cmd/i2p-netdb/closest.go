@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"math/bits"
 	"os"
 	"slices"
 	"time"
@@ -121,18 +120,6 @@ func (n *nearest) distance(ri *routerinfo.RouterInfo) i2p.Hash {
 	return d
 }
 
-// shared is how many leading bits a router's hash has in common with the key.
-func (n *nearest) shared(ri *routerinfo.RouterInfo) int {
-	common := 0
-	for _, b := range n.distance(ri) {
-		zeros := bits.LeadingZeros8(b)
-		if common += zeros; zeros < 8 {
-			break
-		}
-	}
-	return common
-}
-
 // near is one of the closest, as JSON.
 type near struct {
 	RoutingKey string `json:"routing_key"`
@@ -143,7 +130,7 @@ type near struct {
 func (n *nearest) print(c *cli.Context) error {
 	var found []near
 	for _, ri := range n.list {
-		found = append(found, near{n.key.String(), n.shared(ri), record.OfRouter(ri, false)})
+		found = append(found, near{n.key.String(), netdb.SharedBits(n.key, ri.Hash()), record.OfRouter(ri, false)})
 	}
 	switch {
 	case c.Bool("json"):

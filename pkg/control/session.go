@@ -76,29 +76,3 @@ const (
 	HeaderDestination = "I2P-Destination" // the peer's destination, I2P base64
 	HeaderHalfCloses  = "I2P-Half-Closes" // "true": a peer that was dialled is known to go on sending after our end
 )
-
-// The kinds of Record.
-const (
-	KindRouterInfo = "routerinfo"
-	KindLeaseSet   = "leaseset"
-)
-
-// Record is one netDb entry with the exact bytes that were signed; the reader parses and
-// verifies them itself.
-type Record struct {
-	Kind string `json:"kind"`
-	Hash string `json:"hash"` // the key under which it is stored, I2P base64
-	// StoreType is the DatabaseStore type: 0 RouterInfo, 1 LeaseSet, 3 LeaseSet2,
-	// 5 EncryptedLeaseSet, 7 MetaLeaseSet.
-	StoreType byte   `json:"store_type"`
-	Data      []byte `json:"data"`
-	// Proven tells that the router was reached at an address that it publishes, and has served.
-	Proven bool `json:"proven,omitempty"`
-}
-
-// Lookup is the body of POST /v1/lookup.
-type Lookup struct {
-	Kind          string `json:"kind"` // KindRouterInfo or KindLeaseSet
-	Hash          string `json:"hash"` // I2P base64
-	TimeoutMillis int64  `json:"timeout_ms,omitempty"`
-}

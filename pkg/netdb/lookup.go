@@ -166,6 +166,16 @@ func (l *lookup) follow(now time.Time, h i2p.Hash) bool {
 	return true
 }
 
+// unknown counts the routers that nobody has told of until now.
+func (l *lookup) unknown(named []i2p.Hash) (n int) {
+	for _, h := range named {
+		if !l.search.knows(h) {
+			n++
+		}
+	}
+	return n
+}
+
 // fetched tells whether a router was awaited, which is known now or never.
 func (n *named) fetched(router i2p.Hash) bool {
 	i := slices.Index(n.awaited, router)
@@ -214,7 +224,7 @@ func (l *lookup) failed(now time.Time) Result {
 		r.Err, r.LeaseSet = nil, l.wish.stale
 	case l.kind == i2np.LookupRouterInfo && l.search.own == nil: // it may have become known otherwise
 		if ri := l.search.db.Router(l.key); ri != nil {
-			r.Err, r.RouterInfo = nil, ri
+			r.Err, r.RouterInfo, r.Stored = nil, ri, true
 		}
 	}
 	return r

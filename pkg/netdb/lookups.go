@@ -53,8 +53,9 @@ type Result struct {
 	RouterInfo *routerinfo.RouterInfo // of a RouterInfo lookup
 	LeaseSet   leaseset.Record        // of a lease set lookup
 	Routers    []i2p.Hash             // of an exploration: routers not known until now
+	Stored     bool                   // RouterInfo is what we had: no answer brought it
 	Took       time.Duration
-	Trace      []Asked
+	Trace      []Asked // whom it asked, in that order
 }
 
 // lookups are those of one segment that are under way.
@@ -188,9 +189,10 @@ func (ls *lookups) reply(now time.Time, m i2np.DatabaseSearchReply) (out Out, as
 			continue
 		}
 		asked = true
-		l.trail.replied(now, m.From, len(m.Peers))
+		named := m.Peers[:min(len(m.Peers), maxNamed)]
+		l.trail.replied(now, m.From, len(m.Peers), l.unknown(named))
 		if l.kind == i2np.LookupExploration || !ls.awaits(l) {
-			for _, h := range m.Peers[:min(len(m.Peers), maxNamed)] {
+			for _, h := range named {
 				l.search.vouch(m.From, h)
 				if l.follow(now, h) {
 					out.add(ls.fetch(now, l, h, m.From))

@@ -2,6 +2,7 @@ package netdb
 
 import (
 	"crypto/sha256"
+	"math/bits"
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
@@ -15,6 +16,18 @@ func RoutingKey(key i2p.Hash, now time.Time) i2p.Hash {
 	b = append(b, key[:]...)
 	b = now.UTC().AppendFormat(b, "20060102")
 	return sha256.Sum256(b)
+}
+
+// SharedBits is how many leading bits two hashes have in common: the more, the closer
+// they are.
+func SharedBits(a, b i2p.Hash) (shared int) {
+	for i := range a {
+		if a[i] != b[i] {
+			return shared + bits.LeadingZeros8(a[i]^b[i])
+		}
+		shared += 8
+	}
+	return shared
 }
 
 // untilMidnight is the time left of the UTC day.

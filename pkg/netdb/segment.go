@@ -3,6 +3,7 @@ package netdb
 import (
 	"cmp"
 	"io"
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/bucket"
@@ -108,6 +109,18 @@ func (s *Segment) Stats() SegmentStats {
 // result comes from this or a later call.
 func (s *Segment) LookUp(now time.Time, key i2p.Hash, kind i2np.LookupKind) (LookupID, Out) {
 	return s.lookups.start(now, &lookup{key: key, kind: kind})
+}
+
+// Progress is how far a lookup that is under way has come: for who does not wait for its
+// result any more.
+func (s *Segment) Progress(now time.Time, id LookupID) (Result, bool) {
+	i := slices.IndexFunc(s.lookups.list, func(l *lookup) bool { return l.id == id })
+	if i < 0 {
+		return Result{}, false
+	}
+	r := s.lookups.list[i].result(now, nil)
+	r.Trace = slices.Clone(r.Trace)
+	return r, true
 }
 
 // LookUpNewer begins a lookup of a lease set that was published later than the

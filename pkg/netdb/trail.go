@@ -41,8 +41,13 @@ type Asked struct {
 	Took      time.Duration // 0 while there is no answer
 	Answer    Answer
 	Peers     int // named
+	New       int // of those, who were not known
 	Unsent    bool
 }
+
+// Silent tells whether a floodfill had not answered by a time at which it is waited for no
+// more.
+func (a *Asked) Silent(by time.Time) bool { return a.waits() && !by.Before(a.At.Add(patience)) }
 
 // waits tells whether an answer may still come.
 func (a *Asked) waits() bool { return a.Answer == NoAnswer && !a.Unsent }
@@ -68,10 +73,10 @@ func (t trail) fresh(now time.Time) int {
 
 // replied notes a search reply: asked more than once, the floodfill has answered
 // all of that.
-func (t trail) replied(now time.Time, floodfill i2p.Hash, peers int) {
+func (t trail) replied(now time.Time, floodfill i2p.Hash, peers, unknown int) {
 	for i := range t {
 		if a := &t[i]; a.Floodfill == floodfill && a.Answer == NoAnswer {
-			a.Answer, a.Took, a.Peers = Named, now.Sub(a.At), peers
+			a.Answer, a.Took, a.Peers, a.New = Named, now.Sub(a.At), peers, unknown
 		}
 	}
 }
@@ -116,7 +121,7 @@ func (t trail) again(now time.Time) (floodfill i2p.Hash, ok bool) {
 		for j := range t {
 			if a := &t[j]; a.Floodfill == h {
 				times++
-				silent = silent && a.waits() && !now.Before(a.At.Add(patience))
+				silent = silent && a.Silent(now)
 			}
 		}
 		if silent && times < maxTimes {

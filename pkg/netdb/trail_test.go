@@ -21,8 +21,8 @@ func TestTrailCredit(t *testing.T) {
 	if err := tr.failure(); !errors.Is(err, ErrNoAnswer) || !tr.waits(a) {
 		t.Fatal(err)
 	}
-	tr.replied(now, a, 3)
-	if tr.waits(a) || tr[0].Peers != 3 || tr[0].Took != 3*time.Second || !errors.Is(tr.failure(), ErrNotFound) {
+	tr.replied(now, a, 3, 2)
+	if tr.waits(a) || tr[0].Peers != 3 || tr[0].New != 2 || tr[0].Took != 3*time.Second || !errors.Is(tr.failure(), ErrNotFound) {
 		t.Fatalf("%+v, %v", tr[0], tr.failure())
 	}
 	if !tr.gave(now) || tr[1].Answer != Gave || tr[1].Took != 2*time.Second {

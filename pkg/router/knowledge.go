@@ -87,18 +87,22 @@ func (k Knowledge) Profiles() (b []byte) {
 func (k Knowledge) Serve(floodfill bool) { k.r.within(func() { k.r.db.Serve(floodfill) }) }
 
 // Lookup looks a router or a lease set up for the router itself, and returns
-// how it went.
+// how it went: until then, where ctx ends before.
 func (k Knowledge) Lookup(ctx context.Context, hash i2p.Hash, kind i2np.LookupKind) (netdb.Result, error) {
 	results := make(chan netdb.Result, 1)
 	r := k.r
-	if !r.in.Call(func() { r.mail.lookup(r.parties.self, hash, kind, func(res netdb.Result) { results <- res }) }) {
+	var id netdb.LookupID // the loop's
+	if !r.in.Call(func() { id = r.mail.lookup(r.parties.self, hash, kind, func(res netdb.Result) { results <- res }) }) {
 		return netdb.Result{}, ErrStopped
 	}
 	select {
 	case res := <-results:
 		return res, res.Err
 	case <-ctx.Done():
-		return netdb.Result{}, context.Cause(ctx)
+		var res netdb.Result
+		r.within(func() { res, _ = r.parties.self.segment.Progress(r.mail.now, id) })
+		res.Err = context.Cause(ctx)
+		return res, res.Err
 	}
 }
 

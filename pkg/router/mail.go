@@ -256,9 +256,10 @@ func (ml *mail) wantRouter(to i2p.Hash, m i2np.Message) {
 }
 
 // lookup starts a lookup in the loop; done is called in the loop.
-func (ml *mail) lookup(p *party, key i2p.Hash, kind i2np.LookupKind, done func(netdb.Result)) {
+func (ml *mail) lookup(p *party, key i2p.Hash, kind i2np.LookupKind, done func(netdb.Result)) netdb.LookupID {
 	id, out := p.segment.LookUp(ml.now, key, kind)
 	ml.await(p, id, out, done)
+	return id
 }
 
 func (ml *mail) searchReply(p *party, w way, m i2np.Message) {

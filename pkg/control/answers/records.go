@@ -43,23 +43,43 @@ var lookupCodes = control.Codes{
 	{context.DeadlineExceeded, control.Timeout},
 }
 
+// kinds are what the kinds of records are to the netDb.
+var kinds = map[string]i2np.LookupKind{
+	control.KindRouterInfo: i2np.LookupRouterInfo,
+	control.KindLeaseSet:   i2np.LookupLeaseSet,
+}
+
 // Lookup asks the network for a record.
 func (a *Answers) Lookup(ctx context.Context, kind string, hash i2p.Hash) (control.Record, error) {
-	switch kind {
-	case control.KindRouterInfo:
-		res, err := a.cfg.Router.Knowledge().Lookup(ctx, hash, i2np.LookupRouterInfo)
-		if err != nil {
-			return control.Record{}, lookupCodes.Explain(fmt.Errorf("router %s: %w", hash, err))
-		}
-		return routerRecord(res.RouterInfo), nil
-	case control.KindLeaseSet:
-		res, err := a.cfg.Router.Knowledge().Lookup(ctx, hash, i2np.LookupLeaseSet)
-		if err != nil {
-			return control.Record{}, lookupCodes.Explain(fmt.Errorf("lease set %s: %w", hash, err))
-		}
-		return control.Record{
-			Kind: kind, Hash: hash.String(), StoreType: res.LeaseSet.StoreType(), Data: res.LeaseSet.Bytes(),
-		}, nil
+	res, err := a.lookup(ctx, kind, hash)
+	if err != nil {
+		return control.Record{}, err
 	}
-	return control.Record{}, control.Errorf(control.BadRequest, "%q is no kind of record: %s and %s are", kind, control.KindRouterInfo, control.KindLeaseSet)
+	return found(res), nil
+}
+
+func (a *Answers) lookup(ctx context.Context, kind string, hash i2p.Hash) (netdb.Result, error) {
+	of, ok := kinds[kind]
+	if !ok {
+		return netdb.Result{}, control.Errorf(control.BadRequest, "%q is no kind of record: %s and %s are", kind, control.KindRouterInfo, control.KindLeaseSet)
+	}
+	res, err := a.cfg.Router.Knowledge().Lookup(ctx, hash, of)
+	if err != nil {
+		what := "router"
+		if kind == control.KindLeaseSet {
+			what = "lease set"
+		}
+		return res, lookupCodes.Explain(fmt.Errorf("%s %s: %w", what, hash, err))
+	}
+	return res, nil
+}
+
+// found is the record that a lookup has brought.
+func found(res netdb.Result) control.Record {
+	if res.LeaseSet != nil {
+		return control.Record{
+			Kind: control.KindLeaseSet, Hash: res.Key.String(), StoreType: res.LeaseSet.StoreType(), Data: res.LeaseSet.Bytes(),
+		}
+	}
+	return routerRecord(res.RouterInfo)
 }

@@ -167,6 +167,12 @@ func (c *Client) Lookup(ctx context.Context, req control.Lookup) (control.Record
 	return ask[control.Record](ctx, c, http.MethodPost, "/v1/lookup", req)
 }
 
+// Trace asks for one as Lookup does, and for how that went. That it was not found is no error
+// here: the Trace says so.
+func (c *Client) Trace(ctx context.Context, req control.Lookup) (control.Trace, error) {
+	return ask[control.Trace](ctx, c, http.MethodPost, "/v1/trace", req)
+}
+
 // NetDB hands every stored record of one kind to each, in the order of their hashes.
 func (c *Client) NetDB(ctx context.Context, kind string, each func(control.Record) error) error {
 	return lines(ctx, c, http.MethodGet, "/v1/netdb?"+url.Values{"kind": {kind}}.Encode(), nil, each)

@@ -48,6 +48,8 @@ type Node interface {
 	// Lookup asks the network (or the store, where it has a fresh answer) for the record
 	// of one kind under hash. control.NotFound: the floodfills asked have none.
 	Lookup(ctx context.Context, kind string, hash i2p.Hash) (control.Record, error)
+	// Trace asks the network as Lookup does, and tells how that went.
+	Trace(ctx context.Context, kind string, hash i2p.Hash) control.Trace
 
 	// OpenDestination makes a local destination and returns without waiting for its tunnels.
 	// The context bounds this call only; Destination.Close ends the destination.

@@ -58,29 +58,36 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	w.Write(s.node.Metrics())
 }
 
-func (s *Server) lookup(w http.ResponseWriter, r *http.Request) {
-	var req control.Lookup
-	if err := readJSON(r, &req); err != nil {
-		writeError(w, err)
-		return
+// lookup makes a handler of what answers a control.Lookup.
+func lookup[A any](do func(ctx context.Context, kind string, hash i2p.Hash) (A, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var req control.Lookup
+		if err := readJSON(r, &req); err != nil {
+			writeError(w, err)
+			return
+		}
+		if err := checkKind(req.Kind); err != nil {
+			writeError(w, err)
+			return
+		}
+		hash, err := i2p.ParseHash(req.Hash)
+		if err != nil {
+			writeError(w, control.Errorf(control.BadRequest, "%v", err))
+			return
+		}
+		ctx, cancel := withTimeout(r.Context(), req.TimeoutMillis)
+		defer cancel()
+		a, err := do(ctx, req.Kind, hash)
+		if err != nil {
+			writeError(w, err)
+			return
+		}
+		writeJSON(w, a)
 	}
-	if err := checkKind(req.Kind); err != nil {
-		writeError(w, err)
-		return
-	}
-	hash, err := i2p.ParseHash(req.Hash)
-	if err != nil {
-		writeError(w, control.Errorf(control.BadRequest, "%v", err))
-		return
-	}
-	ctx, cancel := withTimeout(r.Context(), req.TimeoutMillis)
-	defer cancel()
-	rec, err := s.node.Lookup(ctx, req.Kind, hash)
-	if err != nil {
-		writeError(w, err)
-		return
-	}
-	writeJSON(w, rec)
+}
+
+func (s *Server) trace(ctx context.Context, kind string, hash i2p.Hash) (control.Trace, error) {
+	return s.node.Trace(ctx, kind, hash), nil
 }
 
 func checkKind(kind string) error {

@@ -159,6 +159,23 @@ func TestErrorsKeepTheirCode(t *testing.T) {
 	}
 }
 
+// TestTrace: a trace says how a lookup went also where it failed.
+func TestTrace(t *testing.T) {
+	rec := control.Record{Kind: control.KindLeaseSet, Hash: i2p.HashOf([]byte("x")).String(), StoreType: 3, Data: []byte("x")}
+	ctx, c := start(t, &controltest.Node{Records: []control.Record{rec}})
+	found, err := c.Trace(ctx, control.Lookup{Kind: rec.Kind, Hash: rec.Hash})
+	if err != nil || found.Record == nil || found.Record.Hash != rec.Hash || found.Error != nil || len(found.Asked) != 4 {
+		t.Errorf("%+v, %v", found, err)
+	}
+	lost, err := c.Trace(ctx, control.Lookup{Kind: control.KindRouterInfo, Hash: rec.Hash})
+	if err != nil || lost.Record != nil || lost.Error == nil || lost.Error.Code != control.NotFound || len(lost.Asked) != 4 {
+		t.Errorf("%+v, %v", lost, err)
+	}
+	if _, err := c.Trace(ctx, control.Lookup{Kind: "x", Hash: rec.Hash}); !errors.Is(err, &control.Error{Code: control.BadRequest}) {
+		t.Error(err)
+	}
+}
+
 func TestTimeoutsAreTheRoutersToo(t *testing.T) {
 	ctx, c := start(t, &controltest.Node{NoTunnels: true})
 	_, err := c.Lookup(ctx, control.Lookup{Kind: control.KindLeaseSet, Hash: i2p.HashOf(nil).String(), TimeoutMillis: 1})

@@ -1,0 +1,34 @@
+package controltest
+
+import (
+	"context"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/i2p"
+)
+
+// Trace tells of four floodfills: one that cannot be asked, one that names others, one that is
+// silent, and the last, which gives the entry if there is one. Without tunnels none can be asked.
+func (n *Node) Trace(ctx context.Context, kind string, hash i2p.Hash) control.Trace {
+	floodfill := func(name string) string { return i2p.HashOf([]byte(name)).String() }
+	t := control.Trace{
+		Kind: kind, Hash: hash.String(), Time: epoch(), RoutingKey: floodfill("routing key"), TookMillis: 2300,
+		Asked: []control.Step{{Floodfill: floodfill("1"), SharedBits: 12, Answer: control.AnswerUnsent}},
+	}
+	if n.NoTunnels {
+		t.Error = control.Errorf(control.Unreachable, "netdb: no way to ask a floodfill")
+		return t
+	}
+	last := control.Step{Floodfill: floodfill("4"), SharedBits: 9, AfterMillis: 2000, Answer: control.AnswerNamed, TookMillis: 300, Named: 3}
+	rec, err := n.Lookup(ctx, kind, hash)
+	if err == nil {
+		last.Answer, last.Named = control.AnswerGave, 0
+		t.Record, t.Source = &rec, control.SourceFloodfill
+	} else {
+		t.Error = control.Errorf(control.NotFound, "%v", err)
+	}
+	t.Asked = append(t.Asked,
+		control.Step{Floodfill: floodfill("2"), SharedBits: 11, Answer: control.AnswerNamed, TookMillis: 150, Named: 3, New: 1},
+		control.Step{Floodfill: floodfill("3"), SharedBits: 10, Answer: control.AnswerNone}, last)
+	return t
+}
