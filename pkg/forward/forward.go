@@ -149,6 +149,14 @@ var errStopping = control.Errorf(control.Stopping, "the router is stopping")
 // ErrStarting means that Run has not begun, which will do what the store says.
 var ErrStarting = control.Errorf(control.Busy, "the router is starting")
 
+var errFull = control.Errorf(control.Busy, "there are %d forwards, which is all there may be", plan.MaxPlans)
+
+func (m *Manager) full() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.all) >= plan.MaxPlans
+}
+
 // begin makes a forward run. It is called by whoever has the turn.
 func (m *Manager) begin(p plan.Plan, foreground bool) *forward {
 	f := newForward(m, p, foreground)
@@ -170,6 +178,7 @@ func (m *Manager) begin(p plan.Plan, foreground bool) *forward {
 func (m *Manager) end(f *forward) {
 	f.cancel()
 	<-f.done
+	m.homes.leave(f.home)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.all[f.name] == f {
@@ -251,8 +260,8 @@ func (m *Manager) put(p plan.Plan, dry bool, done *control.AppliedForwards) erro
 	case f != nil && f.plan().Equal(p):
 		done.Kept = append(done.Kept, p.Name)
 		return nil
-	case f == nil && len(m.List()) >= plan.MaxPlans:
-		return control.Errorf(control.Busy, "there are %d forwards, which is all there may be", plan.MaxPlans)
+	case f == nil && m.full():
+		return errFull
 	}
 	if !dry {
 		if m.cfg.Store != nil {
@@ -341,6 +350,9 @@ func (m *Manager) beginForeground(p plan.Plan) (*forward, error) {
 	}
 	if m.find(p.Name) != nil {
 		return nil, control.Errorf(control.InUse, "there is a forward %s already", p.Name)
+	}
+	if m.full() {
+		return nil, errFull
 	}
 	return m.begin(p, true), nil
 }

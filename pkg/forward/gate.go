@@ -93,7 +93,7 @@ func (g *gate) visitor(now time.Time, peer i2p.Hash) *visitor {
 	if v := g.peers[peer]; v != nil {
 		return v
 	}
-	if len(g.peers) >= maxPeers || now.Sub(g.swept) >= time.Minute {
+	if since := now.Sub(g.swept); since >= time.Minute || len(g.peers) >= maxPeers && since >= time.Second {
 		g.swept = now
 		for h, v := range g.peers {
 			if v.now == 0 && now.Sub(v.begun) >= time.Minute {

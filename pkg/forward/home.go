@@ -2,6 +2,7 @@ package forward
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -31,15 +32,34 @@ func (hs *homes) of(p plan.Plan) *home {
 	defer hs.mu.Unlock()
 	h := hs.groups[group]
 	if h == nil {
-		h = &home{cfg: hs.cfg}
+		h = &home{cfg: hs.cfg, group: group}
 		hs.groups[group] = h
 	}
+	h.forwards++
 	return h
+}
+
+// leave is told of a forward's end. A group that has no other is none.
+func (hs *homes) leave(h *home) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	if h.forwards--; h.forwards == 0 {
+		delete(hs.groups, h.group)
+	}
+}
+
+// several tells whether a destination is that of more than one forward.
+func (hs *homes) several(h *home) bool {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	return h.forwards > 1
 }
 
 // home is the destination of a forward, or of several: open while somebody uses it.
 type home struct {
-	cfg *Config
+	cfg      *Config
+	group    string // empty: it is one forward's alone
+	forwards int    // under homes.mu: whose destination it is, in a group
 
 	turn  sync.Mutex // one opens or closes it at a time
 	local *destinations.Local
@@ -72,14 +92,46 @@ func (h *home) use(ctx context.Context, p plan.Plan) (local *destinations.Local,
 			return nil, nil, err
 		}
 	}
-	if asked := h.local.Options(); p.Type.Serves() && asked.Unpublished {
-		asked.Unpublished = false // a client with the key of a server was first
-		h.local.Reshape(asked)
+	if err := h.join(p); err != nil {
+		return nil, nil, err
 	}
 	local = h.local
 	h.uses++
 	var once sync.Once
 	return local, func() { once.Do(func() { h.release(local) }) }, nil
+}
+
+// join has the open destination be another forward's as well.
+func (h *home) join(p plan.Plan) error {
+	asked, err := h.asked(p)
+	if err != nil {
+		return err
+	}
+	open := h.local.Options()
+	both, err := joint(open, asked)
+	if err != nil || both.Unpublished == open.Unpublished {
+		return err
+	}
+	if !h.local.Reshape(both) {
+		return errOtherwise
+	}
+	return nil
+}
+
+var (
+	errOtherwise = errors.New("another forward has the destination open, with other options")
+	errBlinded   = fmt.Errorf("%w of encrypted lease sets: i2cp.leaseSetType and those beside it have to be the same", errOtherwise)
+)
+
+// joint is what an open destination has to be for another forward as well: peers find it once there is a
+// server. What was to be encrypted is never published in clear because another forward was first.
+func joint(open, asked options.Options) (options.Options, error) {
+	a, b := open.Blinding, asked.Blinding
+	if serves := !asked.Unpublished; (serves || b.Own) && (a.Own != b.Own || a.Own && (a.Secret != b.Secret || a.Admission != b.Admission || a.Clients != b.Clients)) {
+		return open, errBlinded
+	}
+	open.Unpublished = open.Unpublished && asked.Unpublished
+	return open, nil
 }
 
 func (h *home) open(ctx context.Context, p plan.Plan) (*destinations.Local, error) {
@@ -110,14 +162,22 @@ func (h *home) release(local *destinations.Local) {
 
 // reshape has an open destination be what a changed plan asks for. It reports false where it has to be
 // opened anew.
-func (h *home) reshape(p plan.Plan) bool {
+func (h *home) reshape(p plan.Plan, several bool) bool {
 	h.turn.Lock()
 	defer h.turn.Unlock()
 	if h.local == nil {
 		return true
 	}
 	asked, err := h.asked(p)
-	return err == nil && (asked.Equal(h.local.Options()) || h.local.Reshape(asked))
+	if err != nil {
+		return false
+	}
+	open := h.local.Options()
+	if several && asked.Blinding != open.Blinding {
+		return false // the others are not asked
+	}
+	asked.Unpublished = asked.Unpublished && (open.Unpublished || !several) // it may be a server's as well
+	return asked.Equal(open) || h.local.Reshape(asked)
 }
 
 func isOpen(local *destinations.Local) bool {

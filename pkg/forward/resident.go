@@ -84,7 +84,7 @@ func (r *resident) stay(ctx context.Context) {
 		local, release, err := r.open(ctx)
 		if err == nil {
 			r.hold(release)
-			r.f.awaitReady(ctx, local)
+			awaitReady(ctx, local, r.say)
 			select {
 			case <-local.Done():
 			case <-ctx.Done():
@@ -101,6 +101,15 @@ func (r *resident) stay(ctx context.Context) {
 		case <-time.After(pause):
 		case <-ctx.Done():
 		}
+	}
+}
+
+// say tells how the destination is, unless it was let go: then the forward is idle, however far it has come.
+func (r *resident) say(s control.ForwardState, err error) {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	if r.release != nil {
+		r.f.is(s, err)
 	}
 }
 
@@ -160,7 +169,7 @@ func (r *resident) use(ctx context.Context) (*destinations.Local, func(), error)
 		if _, also, err := r.open(ctx); err == nil {
 			r.hold(also)
 			if !r.guest {
-				r.background.Go(func() { r.f.awaitReady(r.ctx, local) })
+				r.background.Go(func() { awaitReady(r.ctx, local, r.say) })
 			}
 		}
 	}

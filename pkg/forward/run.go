@@ -112,7 +112,7 @@ func (f *forward) state() control.Forward {
 
 // change has the forward be what another plan says, where that can be done while it runs.
 func (f *forward) change(p plan.Plan) bool {
-	if p.Stopped || !inPlace(f.plan(), p) || !f.home.reshape(p) {
+	if p.Stopped || !inPlace(f.plan(), p) || !f.home.reshape(p, f.m.homes.several(f.home)) {
 		return false
 	}
 	f.planned.Store(&p)
@@ -253,8 +253,8 @@ func (f failure) Error() string   { return f.text }
 func (f failure) Unwrap() []error { return f.errs }
 
 // awaitReady says how it is until others, or we, can go on.
-func (f *forward) awaitReady(ctx context.Context, local *destinations.Local) {
-	f.is(control.ForwardOpening, nil)
+func awaitReady(ctx context.Context, local *destinations.Local, say func(control.ForwardState, error)) {
+	say(control.ForwardOpening, nil)
 	for {
 		wait, cancel := context.WithTimeout(ctx, time.Minute)
 		err := local.Ready(wait)
@@ -263,11 +263,11 @@ func (f *forward) awaitReady(ctx context.Context, local *destinations.Local) {
 		case ctx.Err() != nil || !isOpen(local):
 			return
 		case err == nil:
-			f.is(control.ForwardReady, nil)
+			say(control.ForwardReady, nil)
 			return
 		}
 		if !errors.Is(err, context.DeadlineExceeded) {
-			f.is(control.ForwardOpening, err)
+			say(control.ForwardOpening, err)
 		}
 	}
 }

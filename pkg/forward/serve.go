@@ -46,7 +46,7 @@ func (f *forward) serve(ctx context.Context) error {
 		all.Go(func() { rules.Run(ctx) })
 	}
 	if t := f.plan().Type; t == plan.UDPServer || t == plan.StreamrServer {
-		all.Go(func() { f.awaitReady(ctx, local) })
+		all.Go(func() { awaitReady(ctx, local, f.is) })
 		return f.serveDatagrams(ctx, local)
 	}
 	l, err := local.Listen(uint16(f.plan().Port))
@@ -56,7 +56,7 @@ func (f *forward) serve(ctx context.Context) error {
 	defer l.Close()
 	join, counted := f.serverJoin()
 	defer counted()
-	all.Go(func() { f.awaitReady(ctx, local) })
+	all.Go(func() { awaitReady(ctx, local, f.is) })
 	for turn := 0; ; turn++ {
 		c, err := l.AcceptStream(ctx)
 		if err != nil {
