@@ -3,9 +3,7 @@ package forward
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -89,6 +87,13 @@ func (f *forward) note(bound, address string) {
 	f.m.tell()
 }
 
+// unbind notes that nothing listens any more.
+func (f *forward) unbind() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.bound = ""
+}
+
 func (f *forward) sample() {
 	in, out := f.count.In.Load(), f.count.Out.Load()
 	f.mu.Lock()
@@ -153,6 +158,7 @@ func (f *forward) run(ctx context.Context) {
 		if f.m.cfg.Now().Sub(begun) > lastPause {
 			pause = firstPause
 		}
+		f.unbind()
 		f.is(control.ForwardFailed, err)
 		select {
 		case <-time.After(pause):
@@ -173,35 +179,6 @@ func (f *forward) once(ctx context.Context) error {
 		return f.flows(ctx)
 	}
 	return f.listen(ctx)
-}
-
-// bind listens where the plan says. What a router that was killed left of a Unix socket is removed.
-func (f *forward) bind() (net.Listener, error) {
-	network, address, err := plan.Local(f.plan().Listen)
-	if err != nil {
-		return nil, err
-	}
-	l, err := f.m.cfg.Listen(network, address)
-	if network == "unix" && err != nil {
-		if c, dialErr := net.Dial(network, address); dialErr == nil {
-			c.Close()
-			return nil, fmt.Errorf("another program listens at %s", address)
-		}
-		if info, statErr := os.Lstat(address); statErr == nil && info.Mode().Type() == os.ModeSocket {
-			os.Remove(address)
-			l, err = f.m.cfg.Listen(network, address)
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	bound := l.Addr().String()
-	if network == "unix" {
-		bound = "unix:" + bound
-		os.Chmod(address, 0o600)
-	}
-	f.note(bound, "")
-	return l, nil
 }
 
 // listen runs what local users connect to.

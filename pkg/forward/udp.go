@@ -34,7 +34,7 @@ func (f *forward) near() (*net.UDPConn, error) {
 	}
 	c, err := net.ListenUDP("udp", at)
 	if err == nil {
-		f.note(c.LocalAddr().String(), "")
+		f.listens(c.LocalAddr().String())
 	}
 	return c, err
 }

@@ -1,0 +1,118 @@
+package forward
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/forward/plan"
+)
+
+// bind listens where the plan says.
+func (f *forward) bind() (net.Listener, error) {
+	network, address, err := plan.Local(f.plan().Listen)
+	if err != nil {
+		return nil, err
+	}
+	if network == "unix" {
+		l, err := listenUnix(address)
+		if err != nil {
+			return nil, err
+		}
+		f.note("unix:"+address, "")
+		return l, nil
+	}
+	l, err := f.m.cfg.Listen(network, address)
+	if err != nil {
+		return nil, err
+	}
+	f.listens(l.Addr().String())
+	return l, nil
+}
+
+// listens notes where, and warns where that is for more than this machine.
+func (f *forward) listens(at string) {
+	if a, err := netip.ParseAddrPort(at); err == nil && !a.Addr().Unmap().IsLoopback() {
+		f.m.cfg.Log.Warn("a forward is open to other machines, which use it as this one does", "name", f.name, "listen", at)
+	}
+	f.note(at, "")
+}
+
+// listenUnix binds a Unix socket that is its owner's alone, in place of what a router that was killed left
+// there. It is bound in a directory of its own and moved once it has its mode: at no moment may others
+// open it. The directory's name is fixed, so that a router that is killed leaves one of them at most.
+func listenUnix(path string) (net.Listener, error) {
+	if len(path) > control.MaxSocketPath {
+		return nil, fmt.Errorf("%s has %d bytes, the path of a socket at most %d", path, len(path), control.MaxSocketPath)
+	}
+	if err := clearStale(path); err != nil {
+		return nil, err
+	}
+	private := path + ".new"
+	first := filepath.Join(private, "s")
+	remove := func() {
+		os.Remove(first)
+		os.Remove(private)
+	}
+	remove()
+	if err := os.Mkdir(private, 0o700); err != nil {
+		return nil, err
+	}
+	defer remove()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: first, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false)
+	if err := errors.Join(os.Chmod(first, 0o600), os.Rename(first, path)); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return &unixListener{UnixListener: l, path: path}, nil
+}
+
+// clearStale removes a socket at which nobody answers, and nothing else.
+func clearStale(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return fmt.Errorf("%s exists and is no socket", path)
+	}
+	c, err := net.DialTimeout("unix", path, time.Second)
+	switch {
+	case err == nil:
+		c.Close()
+		return fmt.Errorf("another program listens at %s", path)
+	case !errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("another program may listen at %s: %w", path, err)
+	}
+	return os.Remove(path)
+}
+
+// unixListener is at the path that its socket was moved to.
+type unixListener struct {
+	*net.UnixListener
+	path string
+	once sync.Once
+}
+
+// Addr is where users connect.
+func (l *unixListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }
+
+// Close removes the socket, once: another may be there later.
+func (l *unixListener) Close() error {
+	l.once.Do(func() { os.Remove(l.path) })
+	return l.UnixListener.Close()
+}
