@@ -153,7 +153,7 @@ func (f *forge) grind(tb testing.TB, near i2p.Hash, bits, n int) []*routerinfo.R
 	var out []*routerinfo.RouterInfo
 	for len(out) < n {
 		id := f.identity()
-		if commonBits(i2p.HashOf(id), near) >= bits {
+		if SharedBits(i2p.HashOf(id), near) >= bits {
 			out = append(out, f.router(tb, routerConfig{identity: id}))
 		}
 	}
@@ -167,7 +167,7 @@ func (f *forge) near(t *testing.T, db *DB, key i2p.Hash) *entry {
 		e := &entry{sum: *db.At(0)}
 		f.n++
 		e.sum.Hash = i2p.HashOf([]byte{byte(f.n), byte(f.n >> 8), byte(f.n >> 16)})
-		if commonBits(e.sum.Hash, RoutingKey(key, testTime)) >= 10 {
+		if SharedBits(e.sum.Hash, RoutingKey(key, testTime)) >= 10 {
 			return e
 		}
 	}

@@ -53,7 +53,7 @@ type Result struct {
 	RouterInfo *routerinfo.RouterInfo // of a RouterInfo lookup
 	LeaseSet   leaseset.Record        // of a lease set lookup
 	Routers    []i2p.Hash             // of an exploration: routers not known until now
-	Stored     bool                   // RouterInfo is what we had: no answer brought it
+	Stored     bool                   // it is what the router had: no answer brought it
 	Took       time.Duration
 	Trace      []Asked // whom it asked, in that order
 }
@@ -61,7 +61,8 @@ type Result struct {
 // lookups are those of one segment that are under way.
 type lookups struct {
 	witness *witness
-	list    []*lookup // in the order in which they began
+	sets    *leaseSets // of the segment
+	list    []*lookup  // in the order in which they began
 	lastID  LookupID
 	stats   *SegmentStats
 }
@@ -107,6 +108,11 @@ func (ls *lookups) advance(now time.Time, l *lookup) Out {
 // giveUp ends a lookup that did not bring its entry.
 func (ls *lookups) giveUp(now time.Time, l *lookup) Out {
 	r := l.failed(now)
+	if r.Err != nil && l.kind == i2np.LookupLeaseSet && ls.witness.own == nil { // as a floodfill we may keep it
+		if set := ls.sets.stored(now, l.key); set != nil {
+			r.Err, r.LeaseSet, r.Stored = nil, set, true
+		}
+	}
 	if r.Err != nil {
 		ls.stats.Failed++
 	}

@@ -167,7 +167,7 @@ func (s *search) choose(now time.Time, routingKey i2p.Hash, kind func(*entry) bo
 		if kind != nil && !kind(e) || fresh && s.related(e) {
 			return false
 		}
-		return commonBits(e.sum.Hash, routingKey) < crowd || s.crowd < crowdLimit || s.served(e)
+		return SharedBits(e.sum.Hash, routingKey) < crowd || s.crowd < crowdLimit || s.served(e)
 	}
 	var found, quiet *entry
 	consider := func(e *entry) (next bool) {
@@ -193,7 +193,7 @@ func (s *search) choose(now time.Time, routingKey i2p.Hash, kind func(*entry) bo
 	if found == nil && !fresh {
 		found = quiet
 	}
-	if found != nil && commonBits(found.sum.Hash, routingKey) >= crowd && !s.served(found) {
+	if found != nil && SharedBits(found.sum.Hash, routingKey) >= crowd && !s.served(found) {
 		s.crowd++
 	}
 	return found

@@ -92,7 +92,7 @@ func NewSegment(cfg SegmentConfig) *Segment {
 	s := &Segment{cfg: cfg, rand: draw.From(cfg.Rand)}
 	s.sets = newLeaseSets(cmp.Or(cfg.MaxLeaseSets, DefaultMaxLeaseSets))
 	w := newWitness(cfg.DB, cfg.Destination, s.rand)
-	s.lookups = lookups{witness: w, stats: &s.stats}
+	s.lookups = lookups{witness: w, sets: &s.sets, stats: &s.stats}
 	s.publications = publications{witness: w, rand: s.rand}
 	s.server = server{db: cfg.DB, sets: &s.sets, askers: askers{buckets: make(map[i2p.Hash]*bucket.Bucket)}}
 	return s

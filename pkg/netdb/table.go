@@ -91,21 +91,6 @@ func closer(key, a, b i2p.Hash) bool {
 	return false
 }
 
-// commonBits counts the leading bits that two hashes share.
-func commonBits(a, b i2p.Hash) int {
-	n := 0
-	for i := range a {
-		if x := a[i] ^ b[i]; x != 0 {
-			for ; x&0x80 == 0; x <<= 1 {
-				n++
-			}
-			return n
-		}
-		n += 8
-	}
-	return n
-}
-
 // crowdAt finds a crowd around a routing key: it returns the number of common
 // bits from which on floodfills belong to it, or more than 256 where there is
 // none. Honest hashes are spread evenly, so n/2^c of n are expected to share c
@@ -116,11 +101,11 @@ func (t *table) crowdAt(routingKey i2p.Hash) int {
 	expected := float64(n)
 	inBucket := t.buckets[routingKey[0]]
 	for _, e := range inBucket {
-		at[min(commonBits(e.sum.Hash, routingKey), crowdBits)]++
+		at[min(SharedBits(e.sum.Hash, routingKey), crowdBits)]++
 	}
 	// Up to 7 common bits, whole buckets are counted.
 	for d := 1; d < 256; d++ {
-		c := commonBits(i2p.Hash{byte(d)}, i2p.Hash{})
+		c := SharedBits(i2p.Hash{byte(d)}, i2p.Hash{})
 		at[c] += len(t.buckets[int(routingKey[0])^d])
 	}
 	within := n

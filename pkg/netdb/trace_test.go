@@ -1,6 +1,7 @@
 package netdb
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -78,6 +79,28 @@ func TestTraceStored(t *testing.T) {
 	w.run(20 * time.Second)
 	if r := w.results[id]; r.Err != nil || r.RouterInfo == nil || !r.Stored || len(r.Trace) != 3 {
 		t.Fatalf("%+v", r)
+	}
+}
+
+// TestTraceOfAFloodfill: a floodfill that is alone gives the router what was stored at it, and
+// nothing that it asked for once itself.
+func TestTraceOfAFloodfill(t *testing.T) {
+	f := newForge(t)
+	s := NewSegment(SegmentConfig{DB: newDB(Config{Floodfill: true}), Rand: seeded(2)})
+	stored, asked := leaseSetOf(t, newDestination(t, 4), testTime), leaseSetOf(t, newDestination(t, 5), testTime)
+	if st, _ := s.HandleStore(testTime, Sender{Peer: f.router(t, routerConfig{}).Hash()}, storeOf(stored)); st.Err != nil {
+		t.Fatal(st.Err)
+	}
+	if st, _ := s.HandleAnswer(testTime, storeOf(asked)); st.Err != nil {
+		t.Fatal(st.Err)
+	}
+	_, out := s.LookUp(testTime, stored.Hash(), i2np.LookupLeaseSet)
+	if len(out.Results) != 1 || out.Results[0].Err != nil || !out.Results[0].Stored || out.Results[0].LeaseSet.Hash() != stored.Hash() {
+		t.Errorf("%+v", out.Results)
+	}
+	_, out = s.LookUp(testTime, asked.Hash(), i2np.LookupLeaseSet)
+	if len(out.Results) != 1 || !errors.Is(out.Results[0].Err, ErrNoFloodfills) || out.Results[0].Stored {
+		t.Errorf("%+v", out.Results)
 	}
 }
 
