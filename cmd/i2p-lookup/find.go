@@ -27,6 +27,7 @@ type answer struct {
 	Book        string           `json:"book,omitempty"`  // that has the name
 	Names       []string         `json:"names,omitempty"` // of the destination
 	Ping        *pings           `json:"ping,omitempty"`
+	Trace       []record.Trace   `json:"trace,omitempty"`
 	Error       string           `json:"error,omitempty"`
 }
 
@@ -38,7 +39,7 @@ type finder struct {
 
 	pinger *pinger // nil: nobody is to echo
 
-	wantSet, wantHash, wantNames bool
+	wantSet, wantHash, wantNames, wantTrace bool
 }
 
 func newFinder(c *cli.Context, b books) (*finder, error) {
@@ -75,13 +76,15 @@ func (f *finder) find(ctx context.Context, name string) (answer, error) {
 
 // findBeyond finds what is no host name.
 func (f *finder) findBeyond(ctx context.Context, name string, n i2p.Name) (answer, error) {
-	if n.Kind == i2p.NameDestination && !f.wantSet && !f.wantNames {
+	if n.Kind == i2p.NameDestination && !f.wantSet && !f.wantNames && !f.wantTrace {
 		return ofDestination(name, n.Destination), nil
 	}
 	hash, kind, err := cli.EntryOf(n, time.Now())
 	switch {
 	case err != nil:
 		return answer{}, err
+	case f.wantTrace:
+		return f.trace(ctx, name, n, kind, hash)
 	case n.Kind == i2p.NameBlinded && !f.wantSet:
 		return answer{}, errors.New("an encrypted lease set tells no destination")
 	case f.wantNames:
@@ -127,6 +130,27 @@ func askSet(ctx context.Context, router *client.Client, name, kind string, hash 
 	if err != nil {
 		return answer{}, err
 	}
+	return ofRecord(name, hash, found)
+}
+
+// trace asks the network, and for how that went.
+func (f *finder) trace(ctx context.Context, name string, n i2p.Name, kind string, hash i2p.Hash) (answer, error) {
+	traces, err := cli.TraceLookUp(ctx, f.router, kind, hash, f.timeout)
+	if err != nil {
+		return answer{}, err
+	}
+	a := answer{}
+	if err = cli.FailureOf(traces); err == nil {
+		a, err = ofRecord(name, hash, *traces[0].Record)
+	}
+	for _, t := range traces {
+		a.Trace = append(a.Trace, record.OfTrace(name, n, t, time.Now()))
+	}
+	return a, err
+}
+
+// ofRecord is what an entry tells of a name.
+func ofRecord(name string, hash i2p.Hash, found control.Record) (answer, error) {
 	if found.Kind == control.KindRouterInfo {
 		ri, err := routerinfo.Parse(found.Data)
 		if err != nil {

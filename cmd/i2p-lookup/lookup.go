@@ -32,7 +32,7 @@ func lookup(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	f.wantSet, f.wantHash, f.wantNames = c.Bool("leaseset"), c.Bool("b32") || c.Bool("hash"), c.Bool("reverse")
+	f.wantSet, f.wantHash, f.wantNames, f.wantTrace = c.Bool("leaseset"), c.Bool("b32") || c.Bool("hash"), c.Bool("reverse"), c.Bool("trace")
 	ctx, cancel := context.WithCancel(c.Context)
 	defer cancel()
 	p := printer{c: c, single: c.NArg() == 1 && c.Args().First() != "-"}
@@ -80,7 +80,7 @@ func lookup(c *cli.Context) error {
 // checkModes refuses several results at once.
 func checkModes(c *cli.Context) error {
 	var said []string
-	for _, mode := range []string{"b32", "hash", "leaseset", "reverse", "ping"} {
+	for _, mode := range []string{"b32", "hash", "leaseset", "reverse", "trace", "ping"} {
 		if c.Bool(mode) {
 			said = append(said, "--"+mode)
 		}
@@ -88,7 +88,7 @@ func checkModes(c *cli.Context) error {
 	switch {
 	case len(said) > 1:
 		return cli.Usagef("%s exclude each other", strings.Join(said, " and "))
-	case (c.Bool("leaseset") || c.Bool("ping")) && c.Bool("offline"):
+	case (c.Bool("leaseset") || c.Bool("ping") || c.Bool("trace")) && c.Bool("offline"):
 		return cli.Usagef("%s asks the network, and --offline nobody", said[0])
 	}
 	return nil
@@ -146,17 +146,22 @@ type printer struct {
 }
 
 func (p *printer) print(j *job) error {
+	if !p.c.Bool("json") {
+		if err := p.traces(j); err != nil {
+			return err
+		}
+	}
 	if j.err != nil {
 		return p.failed(j)
 	}
 	switch {
 	case p.c.Bool("json"):
 		return cli.PrintJSON(j.found)
+	case p.c.Bool("trace"):
+		return nil
 	case p.c.Bool("leaseset"):
-		if p.count++; p.count > 1 {
-			if err := cli.Printf(""); err != nil {
-				return err
-			}
+		if err := p.apart(); err != nil {
+			return err
 		}
 		return j.found.LeaseSet.Print(os.Stdout)
 	case p.c.Bool("ping"):
@@ -169,6 +174,27 @@ func (p *printer) print(j *job) error {
 		return p.line(j.found.Hash)
 	}
 	return p.line(j.found.Destination)
+}
+
+// traces prints how the lookups of a name went, whether they found it or not.
+func (p *printer) traces(j *job) error {
+	for _, t := range j.found.Trace {
+		if err := p.apart(); err != nil {
+			return err
+		}
+		if err := t.Print(os.Stdout); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apart begins what has several lines.
+func (p *printer) apart() error {
+	if p.count++; p.count == 1 {
+		return nil
+	}
+	return cli.Printf("")
 }
 
 func (p *printer) line(s string) error {
@@ -190,9 +216,9 @@ func (p *printer) failed(j *job) error {
 	}
 	cli.Warnf(p.c, "%s: %v", j.name, j.err)
 	if p.c.Bool("json") {
-		return cli.PrintJSON(answer{Name: j.name, Error: cli.Text(j.err)})
+		return cli.PrintJSON(answer{Name: j.name, Trace: j.found.Trace, Error: cli.Text(j.err)})
 	}
-	if p.c.Bool("leaseset") {
+	if p.c.Bool("leaseset") || p.c.Bool("trace") {
 		return nil
 	}
 	return p.line("")

@@ -26,6 +26,7 @@ func program() cli.Program {
 			&cli.BoolFlag{Name: "hash", Usage: "print hashes in base64"},
 			&cli.BoolFlag{Name: "reverse", Usage: "print the host names that the address books have for a destination"},
 			&cli.BoolFlag{Name: "leaseset", Usage: "show lease sets: leases, encryption types, expiry, options"},
+			&cli.BoolFlag{Name: "trace", Usage: "show every floodfill that was asked for the entry and what it answered, and say why it was not found"},
 			&cli.BoolFlag{Name: "ping", Usage: "have destinations echo, and print round trip times and their statistics"},
 			cli.Int(1, 1_000_000, cli.IntFlag{Name: "count", Aliases: []string{"c"}, Value: 4, Usage: "with --ping: `NUMBER` of echoes"}),
 			cli.Duration(10*time.Millisecond, time.Hour, cli.DurationFlag{Name: "interval", Aliases: []string{"i"}, Value: time.Second, Usage: "with --ping: `DURATION` between them"}),

@@ -14,6 +14,7 @@ func manual() cli.Manual {
 				"i2p-lookup --json - < names.txt | jq -r 'select(.found) | .b32'",
 			}},
 			{What: "What a name is here, and what names a destination has:", Lines: []string{"i2p-lookup --json example.i2p", `i2p-lookup --reverse "$B32"`}},
+			{What: "Why an address is not found, and who was asked for it:", Lines: []string{`i2p-lookup --trace "$B32"`}},
 			{What: "How long a round trip to a destination takes, ten times:", Lines: []string{"i2p-lookup --ping -c 10 example.i2p"}},
 			{What: "Give a name a destination, and follow a list of names:", Lines: []string{
 				`i2p-lookup book add example.i2p "$B32"`,
@@ -32,6 +33,10 @@ func manual() cli.Manual {
 			Text: "A name never comes to mean another destination by itself. Of lines that feeds and files have, the first that has a name gives it; after that " +
 				"only a command that the old destination has signed changes it, with a date that is later than that of the command before, or its owner with --replace. " +
 				"Names are ASCII: those of other scripts are written, and shown, in the form xn--. Names below proxy.i2p, router.i2p, console.i2p and b32.i2p are reserved.",
+		}, {
+			Title: "TRACES",
+			Text: "--trace asks the network for the lease set of a name, or for the router whose hash it is, also where the router knows it already, and shows which floodfills it asked, how many leading bits of their hashes are those of the key of " +
+				"the day, and what they answered; then why the entry was not found, or where it came from. i2p-netdb(1) tells more of that.",
 		}},
 	}
 }

@@ -11,16 +11,23 @@ import (
 
 func getCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "get",
-		Usage:       "ask the network for a router's or a destination's entry",
-		ArgsUsage:   "HASH|NAME",
-		Description: "A NAME is a host name of the router's address books or an address. The entry is shown, or its exact bytes are written to -o FILE. A b32 address is a destination's; a\nhash in base64 may be a router's too, and --kind says whose it is.",
+		Name:      "get",
+		Usage:     "ask the network for a router's or a destination's entry",
+		ArgsUsage: "HASH|NAME",
+		Description: "A NAME is a host name of the router's address books or an address. The entry is shown, or its exact bytes are written to -o FILE. A b32 address is a destination's; a\nhash in base64 may be a router's too, and --kind says whose it is.\n\n" +
+			"The router asks floodfills near the key of the day, also where it has the entry itself. --trace shows each one that was\n" +
+			"asked: when, how many leading bits its hash shares with that key, and what it answered after how long; then where\n" +
+			"the entry came from, or why it was not found.",
 		Flags: cli.RouterFlags(
 			cli.OneOf(cli.StringFlag{Name: "kind", Usage: "ask for a `KIND` only: router or leaseset"}, "router", "leaseset"),
 			cli.Timeout(cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give up with status 5 after `DURATION`"}),
+			&cli.BoolFlag{Name: "trace", Usage: "show every floodfill that was asked, and what it answered"},
 			cli.JSONFlag(), cli.OutputFlag(), cli.ForceFlag(),
 		),
 		Action: func(c *cli.Context) error {
+			if c.Bool("trace") && c.String("output") != "" {
+				return cli.Usagef("--trace shows how the entry is found, and -o writes its bytes: they exclude each other")
+			}
 			args := c.Args().Slice()
 			name, err := cli.ParseName(args[0])
 			if err != nil {
@@ -42,6 +49,9 @@ func getCommand() *cli.Command {
 				kind = control.KindRouterInfo
 			case "leaseset":
 				kind = control.KindLeaseSet
+			}
+			if c.Bool("trace") {
+				return trace(c, router, name, kind, hash)
 			}
 			found, err := cli.LookUp(c.Context, router, kind, hash, c.Duration("timeout"))
 			if err != nil {

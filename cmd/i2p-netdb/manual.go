@@ -18,11 +18,19 @@ func manual() cli.Manual {
 			{What: "Who keeps the lease set of an address on a day:", Lines: []string{`i2p-netdb closest "$B32" --date 2026-12-31 netDb`}},
 			{What: "Which files of a netDb are damaged, and what is in the others:", Lines: []string{"i2p-netdb verify netDb", "i2p-netdb stats netDb"}},
 			{What: "Everything in an entry:", Lines: []string{"i2p-netdb show netDb/r0/routerInfo-*.dat", `i2p-netdb get "$B32"`}},
+			{What: "Whom the router asks for an entry, and what they answer:", Lines: []string{`i2p-netdb get --trace "$B32"`}},
 			{What: "An entry's exact bytes:", Lines: []string{`i2p-netdb get -o leaseset.dat "$B32"`}},
 		},
 		Files: []cli.Entry{
 			{Term: "netDb/rX/routerInfo-HASH.dat", Text: "a RouterInfo in a netDb directory, with the first letter of its hash for X; Java I2P, i2pd and this toolkit keep them so"},
 			{Term: "netDb/tX, netDb/sX", Text: "the same in the directory of i2p-router, for routers that it was only told of, and for those that it knows only because it asked"},
 		},
+		Sections: []cli.ManualSection{{
+			Title: "TRACES",
+			Text: "get --trace prints a line for each question that the router sent: when, counted from the first; the floodfill's hash; how many leading bits it shares with " +
+				"the key of the day; how long the answer took; and the answer. A floodfill that does not have the entry names others, some of which the router may not have known. One that " +
+				"says nothing for two seconds is waited for no longer, and asked again where nobody else is left. An entry does not say who sends it: where several had not answered when it came, each of them perhaps gave it. The router asks for itself, through its own " +
+				"tunnels, as get does without --trace; local destinations ask in other ways, and may fare otherwise. With --json the answers are gave, perhaps, named, none, pending (the lookup ended before the two seconds) and unsent.",
+		}},
 	}
 }

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/control"
@@ -101,4 +103,53 @@ func LookUp(ctx context.Context, router *client.Client, kind string, hash i2p.Ha
 		return record, other.err
 	}
 	return record, err
+}
+
+// TraceLookUp asks as LookUp does, and for how that went: of two lookups only that of the one
+// that has brought the entry, or both where neither has.
+func TraceLookUp(ctx context.Context, router *client.Client, kind string, hash i2p.Hash, timeout time.Duration) ([]control.Trace, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout+time.Second)
+	defer cancel()
+	kinds := []string{kind}
+	if kind == "" {
+		kinds = []string{control.KindLeaseSet, control.KindRouterInfo}
+	}
+	type answer struct {
+		trace control.Trace
+		err   error
+	}
+	answers := make(chan answer, len(kinds))
+	for _, kind := range kinds {
+		go func() {
+			t, err := router.Trace(ctx, control.Lookup{Kind: kind, Hash: hash.String(), TimeoutMillis: timeout.Milliseconds()})
+			answers <- answer{t, err}
+		}()
+	}
+	var all []control.Trace
+	for range kinds {
+		a := <-answers
+		if a.err != nil {
+			return nil, a.err
+		}
+		if a.trace.Error == nil {
+			return []control.Trace{a.trace}, nil
+		}
+		all = append(all, a.trace)
+	}
+	slices.SortFunc(all, func(a, b control.Trace) int { return cmp.Compare(a.Kind, b.Kind) })
+	return all, nil
+}
+
+// FailureOf is the error that traces tell of: nil where one of them has the entry, else what
+// LookUp returns.
+func FailureOf(traces []control.Trace) (failure error) {
+	for _, t := range traces {
+		switch {
+		case t.Error == nil:
+			return nil
+		case failure == nil || errors.Is(failure, &control.Error{Code: control.NotFound}):
+			failure = t.Error
+		}
+	}
+	return failure
 }
