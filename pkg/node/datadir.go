@@ -91,7 +91,11 @@ func (d dataDir) clear() error {
 	for _, name := range d.stateFiles() {
 		names = append(names, name+sealedSuffix)
 	}
-	return atomicfile.Clear(d.root, names...)
+	err := atomicfile.Clear(d.path(keysDir), d.halfKeys()...)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(atomicfile.Clear(d.root, names...), err)
 }
 
 // keep writes a file that may be made anew at any time.
@@ -237,15 +241,15 @@ func (d dataDir) tighten(log *slog.Logger) {
 	if info, err := os.Stat(d.root); err == nil && info.Mode().Perm()&0o022 != 0 {
 		log.Warn("others may write to the data directory", "path", d.root, "mode", info.Mode().Perm().String())
 	}
-	for _, name := range []string{routerKeysFile, ntcp2KeysFile} {
+	for _, name := range append(d.keyNames(), routerKeysFile, ntcp2KeysFile, forwardsFile) {
 		info, err := os.Stat(d.path(name))
 		if err != nil || info.Mode().Perm()&0o077 == 0 {
 			continue
 		}
-		log.Warn("others could read a secret key: its mode is 0600 from now on, and whoever has read it has it still",
+		log.Warn("others could read a secret: its mode is 0600 from now on, and whoever has read it has it still",
 			"path", d.path(name), "mode", info.Mode().Perm().String())
 		if err := os.Chmod(d.path(name), 0o600); err != nil {
-			log.Warn("others can still read a secret key", "error", err)
+			log.Warn("others can still read a secret", "error", err)
 		}
 	}
 }

@@ -213,7 +213,12 @@ func TestLooseModes(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.Close()
-	keys := []string{routerKeysFile, ntcp2KeysFile}
+	keys := []string{routerKeysFile, ntcp2KeysFile, forwardsFile, filepath.Join(keysDir, "a.dat")}
+	for _, name := range keys[2:] {
+		if err := (dataDir{root: dir}).keep(name, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, name := range keys {
 		if err := os.Chmod(filepath.Join(dir, name), 0o644); err != nil {
 			t.Fatal(err)

@@ -79,7 +79,16 @@ func (f *planFile) edit(name string, with ...plan.Plan) error {
 	if err != nil {
 		return control.Errorf(control.BadData, "%v", err)
 	}
-	plans = slices.DeleteFunc(plans, func(p plan.Plan) bool { return p.Name == name })
+	var had []plan.Plan
+	plans = slices.DeleteFunc(plans, func(p plan.Plan) bool {
+		if p.Name == name {
+			had = append(had, p)
+		}
+		return p.Name == name
+	})
+	if slices.EqualFunc(had, with, plan.Plan.Equal) {
+		return nil // it was edited there, and stays as it was written
+	}
 	text, err := plan.Append(nil, append(plans, with...)...)
 	if err != nil {
 		return err
@@ -97,7 +106,7 @@ type keyFiles struct {
 
 // load reads a key file, or makes it.
 func (k *keyFiles) load(name string) (*i2p.PrivateKeys, error) {
-	if err := plan.CheckName(name); err != nil { // it becomes a path
+	if err := plan.CheckKey(name); err != nil { // it becomes a path
 		return nil, err
 	}
 	k.mu.Lock()
@@ -127,7 +136,7 @@ func (k *keyFiles) load(name string) (*i2p.PrivateKeys, error) {
 
 // take keeps a key file that was brought along.
 func (k *keyFiles) take(name string, file []byte) error {
-	if err := plan.CheckName(name); err != nil {
+	if err := plan.CheckKey(name); err != nil {
 		return err
 	}
 	keys, rest, err := i2p.ParsePrivateKeys(file)
@@ -164,8 +173,22 @@ func (d dataDir) keyNames() (names []string) {
 	}
 	for _, e := range entries {
 		name := strings.TrimSuffix(e.Name(), sealedSuffix)
-		if plan.CheckName(name) == nil && e.Type().IsRegular() && !slices.Contains(names, filepath.Join(keysDir, name)) {
+		if plan.CheckKey(name) == nil && e.Type().IsRegular() && !slices.Contains(names, filepath.Join(keysDir, name)) {
 			names = append(names, filepath.Join(keysDir, name))
+		}
+	}
+	return names
+}
+
+// halfKeys are what half-written key files were to be called, which may be there under no other name.
+func (d dataDir) halfKeys() (names []string) {
+	entries, err := os.ReadDir(d.path(keysDir))
+	if err != nil {
+		return nil
+	}
+	for _, e := range entries {
+		if name, ok := strings.CutPrefix(e.Name(), "."); ok && strings.Contains(name, ".") {
+			names = append(names, name[:strings.LastIndexByte(name, '.')])
 		}
 	}
 	return names

@@ -55,7 +55,7 @@ func applyForwards(f Forwards, w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for name, key := range asked.Keys {
-		if err := plan.CheckName(name); err != nil {
+		if err := plan.CheckKey(name); err != nil {
 			return control.Errorf(control.BadRequest, "key: %v", err)
 		}
 		if _, rest, err := i2p.ParsePrivateKeys(key); err != nil || len(rest) > 0 {

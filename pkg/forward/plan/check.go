@@ -23,6 +23,14 @@ func CheckName(name string) error {
 	return nil
 }
 
+// CheckKey tells whether a key file can be called so. A forward's default one has its name and ".dat".
+func CheckKey(name string) error {
+	if strings.HasSuffix(name, ".age") {
+		return fmt.Errorf("%q is no name of a key file: those that are encrypted end in .age", name)
+	}
+	return CheckName(strings.TrimSuffix(name, ".dat"))
+}
+
 // Check tells whether a plan makes sense.
 func (p Plan) Check() error {
 	if err := CheckName(p.Name); err != nil {
@@ -95,7 +103,7 @@ func (p Plan) checkDestination() error {
 		return fmt.Errorf("a server without tunnels does not wait for anybody: nobody could reach it")
 	}
 	if p.Key != "" && p.Key != Transient {
-		if err := CheckName(p.Key); err != nil {
+		if err := CheckKey(p.Key); err != nil {
 			return fmt.Errorf("key: %w", err)
 		}
 	}
