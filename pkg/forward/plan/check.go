@@ -36,7 +36,7 @@ func (p Plan) Check() error {
 	if err := CheckName(p.Name); err != nil {
 		return err
 	}
-	for _, check := range []func() error{p.checkType, p.checkEnds, p.checkDestination, p.checkSettings, p.checkOptions} {
+	for _, check := range []func() error{p.checkType, p.checkEnds, p.checkDatagrams, p.checkDestination, p.checkSettings, p.checkLimits, p.checkOptions} {
 		if err := check(); err != nil {
 			return fmt.Errorf("%s: %w", p.Name, err)
 		}
@@ -142,13 +142,50 @@ func (p Plan) checkSettings() error {
 			return fmt.Errorf("access: %w", err)
 		}
 	}
-	if l := p.Limits; min(l.Streams, l.PeerStreams, l.PeerPerMinute, l.PerMinute) < 0 {
-		return fmt.Errorf("limits are not negative")
+	if p.HTTP != nil {
+		for _, port := range p.HTTP.ConnectPorts {
+			if port < 1 || port > 65535 {
+				return fmt.Errorf("http.connect_ports: %d is no port", port)
+			}
+		}
 	}
 	for _, o := range p.outproxies() {
 		if _, _, err := Remote(o.Host); err != nil {
 			return fmt.Errorf("outproxy: %w", err)
 		}
+	}
+	return nil
+}
+
+// checkDatagrams looks at the ends of those that carry datagrams, which have one of each, and know no Unix
+// sockets.
+func (p Plan) checkDatagrams() error {
+	if !p.Type.Datagrams() {
+		return nil
+	}
+	if len(p.Targets) > 1 || len(p.Destinations) > 1 {
+		return fmt.Errorf("a forward of type %s leads to one place", p.Type)
+	}
+	for _, text := range append(p.Targets[:len(p.Targets):len(p.Targets)], p.Listen) {
+		if strings.HasPrefix(text, "unix:") {
+			return fmt.Errorf("%q: datagrams need an address such as 127.0.0.1:7000, and no Unix socket", text)
+		}
+	}
+	return nil
+}
+
+// checkLimits refuses limits that nobody would keep.
+func (p Plan) checkLimits() error {
+	l, counts := p.Limits, !p.Type.Proxies() && !p.Type.Datagrams() // streams, as they are opened
+	switch {
+	case min(l.Streams, l.PeerStreams, l.PeerPerMinute, l.PerMinute) < 0:
+		return fmt.Errorf("limits are not negative")
+	case l.PeerStreams > 0 && !p.Type.Serves():
+		return fmt.Errorf("nobody comes to a forward of type %s by I2P: limits.peer_streams says nothing", p.Type)
+	case l.PeerPerMinute > 0 && (!p.Type.Serves() || !counts):
+		return fmt.Errorf("a forward of type %s has no limits.peer_per_minute", p.Type)
+	case l.PerMinute > 0 && !counts:
+		return fmt.Errorf("a forward of type %s has no limits.per_minute", p.Type)
 	}
 	return nil
 }

@@ -40,6 +40,11 @@ func (t Type) Serves() bool {
 // Proxies tells whether its users say where they want to go.
 func (t Type) Proxies() bool { return t == HTTP || t == SOCKS }
 
+// Datagrams tells whether it carries datagrams, and no streams.
+func (t Type) Datagrams() bool {
+	return t == UDPClient || t == UDPServer || t == StreamrClient || t == StreamrServer
+}
+
 // Plan is what one forward is to be. Zero fields leave it to the router.
 type Plan struct {
 	Name    string `toml:"-" json:"name"`
@@ -84,7 +89,8 @@ type Access struct {
 	Filter string `toml:"filter,omitempty" json:"filter,omitempty"`
 }
 
-// Limits bound what a forward carries. 0 is no limit but the door's own.
+// Limits bound what a forward carries. 0 is no limit but the door's own. Those of peers are for servers,
+// and what is opened in a minute is counted of neither proxies nor datagrams, which have flows for streams.
 type Limits struct {
 	Streams       int `toml:"streams,omitzero" json:"streams,omitempty"` // at a time
 	PeerStreams   int `toml:"peer_streams,omitzero" json:"peer_streams,omitempty"`

@@ -96,6 +96,14 @@ func TestFaults(t *testing.T) {
 		"[a]\ntype = \"server\"\ntargets = [\"127.0.0.1:1\"]\n[a.access]\nallow = [\"..\"]\n":         "access",
 		"[a]\ntype = \"server\"\ntargets = [\"127.0.0.1:1\"]\n[a.access]\nfilter = \"rules\"\n":       "no absolute path",
 		"[a]\ntype = \"http\"\nlisten = \"127.0.0.1:1\"\n[a.http]\noutproxies = [{host = \"a b\"}]\n": "outproxy",
+		"[a]\ntype = \"http\"\nlisten = \"127.0.0.1:1\"\n[a.http]\nconnect_ports = [65979]\n":         "no port",
+		"[a]\ntype = \"http\"\nlisten = \"127.0.0.1:1\"\n[a.limits]\nper_minute = 1\n":                "no limits.per_minute",
+		"[a]\ntype = \"socks\"\nlisten = \"127.0.0.1:1\"\n[a.limits]\npeer_streams = 1\n":             "limits.peer_streams",
+		"[a]\ntype = \"udpserver\"\ntargets = [\"127.0.0.1:1\"]\n[a.limits]\npeer_per_minute = 1\n":   "no limits.peer_per_minute",
+		"[a]\ntype = \"server\"\ntargets = [\"127.0.0.1:1\"]\n[a.limits]\nstreams = -1\n":             "not negative",
+		"[a]\ntype = \"udpserver\"\ntargets = [\"unix:/x\"]\n":                                        "no Unix socket",
+		"[a]\ntype = \"udpclient\"\nlisten = \"unix:/x\"\ndestinations = [\"a.i2p\"]\n":               "no Unix socket",
+		"[a]\ntype = \"udpserver\"\ntargets = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n":                   "one place",
 	} {
 		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), said) {
 			t.Errorf("%q: %v, expected %q", text, err, said)
