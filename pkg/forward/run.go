@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/forward/access"
 	"i2ptoolkit/pkg/forward/plan"
-	"i2ptoolkit/pkg/forward/splice"
 )
 
 // forward is one that runs.
@@ -26,94 +24,20 @@ type forward struct {
 	done       chan struct{}
 	planned    atomic.Pointer[plan.Plan]
 
-	count   splice.Count
-	streams atomic.Int64
-	opened  atomic.Uint64
-	refused atomic.Uint64
-	failed  atomic.Uint64
-	gate    gate
-	filter  atomic.Pointer[access.Filter] // nil: none
-
-	mu      sync.Mutex // a leaf
-	now     control.ForwardState
-	why     string
-	since   time.Time
-	bound   string
-	address string
-	seen    [2]uint64 // bytes in and out at the last sample
-	rate    [2]uint64
+	gate   gate
+	filter atomic.Pointer[access.Filter] // nil: none
+	carried
+	condition
 }
 
 func newForward(m *Manager, p plan.Plan, foreground bool) *forward {
-	f := &forward{m: m, name: p.Name, foreground: foreground, home: m.homes.of(p), done: make(chan struct{}), now: control.ForwardOpening, since: m.cfg.Now()}
+	f := &forward{m: m, name: p.Name, foreground: foreground, home: m.homes.of(p), done: make(chan struct{})}
+	f.now, f.since = control.ForwardOpening, m.cfg.Now()
 	f.planned.Store(&p)
 	return f
 }
 
 func (f *forward) plan() plan.Plan { return *f.planned.Load() }
-
-// is notes what the forward is from now on.
-func (f *forward) is(s control.ForwardState, err error) {
-	why := ""
-	if err != nil {
-		why = err.Error()
-	}
-	f.mu.Lock()
-	same := f.now == s && f.why == why
-	if !same {
-		f.now, f.why, f.since = s, why, f.m.cfg.Now()
-	}
-	f.mu.Unlock()
-	if !same {
-		if err != nil {
-			f.m.cfg.Log.Warn("forward failed", "name", f.name, "error", err)
-		} else {
-			f.m.cfg.Log.Debug("forward", "name", f.name, "state", string(s))
-		}
-		f.m.tell()
-	}
-}
-
-// note sets what is known of the ends.
-func (f *forward) note(bound, address string) {
-	f.mu.Lock()
-	if bound != "" {
-		f.bound = bound
-	}
-	if address != "" {
-		f.address = address
-	}
-	f.mu.Unlock()
-	f.m.tell()
-}
-
-// unbind notes that nothing listens any more.
-func (f *forward) unbind() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.bound = ""
-}
-
-func (f *forward) sample() {
-	in, out := f.count.In.Load(), f.count.Out.Load()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	const seconds = uint64(sampling / time.Second)
-	f.rate = [2]uint64{(in - f.seen[0]) / seconds, (out - f.seen[1]) / seconds}
-	f.seen = [2]uint64{in, out}
-}
-
-func (f *forward) state() control.Forward {
-	p := f.plan()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return control.Forward{
-		Name: f.name, Type: p.Type, State: f.now, Error: f.why, Foreground: f.foreground,
-		Listen: f.bound, Address: f.address, Destinations: p.Destinations, Targets: p.Targets, Share: p.Share,
-		Streams: int(f.streams.Load()), Opened: f.opened.Load(), Refused: f.refused.Load(), Failed: f.failed.Load(),
-		BytesIn: f.count.In.Load(), BytesOut: f.count.Out.Load(), RateIn: f.rate[0], RateOut: f.rate[1], Since: f.since,
-	}
-}
 
 // change has the forward be what another plan says, where that can be done while it runs.
 func (f *forward) change(p plan.Plan) bool {

@@ -96,11 +96,3 @@ func (m *Manager) Stats() Stats {
 	m.each(func(*forward) { s.Forwards++ })
 	return s
 }
-
-// Stats are the counts of one forward.
-func (f *forward) Stats() CarriedStats {
-	return CarriedStats{
-		Streams: int(f.streams.Load()), Opened: f.opened.Load(), Refused: f.refused.Load(), Failed: f.failed.Load(),
-		BytesIn: f.count.In.Load(), BytesOut: f.count.Out.Load(),
-	}
-}
