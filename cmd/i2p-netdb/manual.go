@@ -19,6 +19,7 @@ func manual() cli.Manual {
 			{What: "Which files of a netDb are damaged, and what is in the others:", Lines: []string{"i2p-netdb verify netDb", "i2p-netdb stats netDb"}},
 			{What: "Everything in an entry:", Lines: []string{"i2p-netdb show netDb/r0/routerInfo-*.dat", `i2p-netdb get "$B32"`}},
 			{What: "Whom the router asks for an entry, and what they answer:", Lines: []string{`i2p-netdb get --trace "$B32"`}},
+			{What: "Have the router get to know more of the network:", Lines: []string{"i2p-netdb explore -n 16"}},
 			{What: "An entry's exact bytes:", Lines: []string{`i2p-netdb get -o leaseset.dat "$B32"`}},
 		},
 		Files: []cli.Entry{

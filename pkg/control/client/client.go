@@ -173,6 +173,11 @@ func (c *Client) Trace(ctx context.Context, req control.Lookup) (control.Trace, 
 	return ask[control.Trace](ctx, c, http.MethodPost, "/v1/trace", req)
 }
 
+// Explore has the router look for others that it does not know, and says what that brought.
+func (c *Client) Explore(ctx context.Context, req control.Explore) (control.Explored, error) {
+	return ask[control.Explored](ctx, c, http.MethodPost, "/v1/explore", req)
+}
+
 // NetDB hands every stored record of one kind to each, in the order of their hashes.
 func (c *Client) NetDB(ctx context.Context, kind string, each func(control.Record) error) error {
 	return lines(ctx, c, http.MethodGet, "/v1/netdb?"+url.Values{"kind": {kind}}.Encode(), nil, each)

@@ -7,6 +7,25 @@ import (
 	"i2ptoolkit/pkg/i2p"
 )
 
+// Explore learns one router of two that a floodfill names, in each search but the first, which nobody answers.
+func (n *Node) Explore(_ context.Context, searches int) control.Explored {
+	floodfill := i2p.HashOf([]byte("1")).String()
+	done := control.Explored{Known: 12 + searches - 1, Learned: searches - 1, TookMillis: 2300}
+	for i := range searches {
+		s := control.Search{Key: i2p.HashOf([]byte{byte(i)}).String()}
+		if i == 0 {
+			s.Asked = []control.Step{{Floodfill: floodfill, SharedBits: 4, Answer: control.AnswerNone}}
+			s.Error = control.Errorf(control.Timeout, "netdb: no floodfill answered")
+		} else {
+			s.Asked = []control.Step{{Floodfill: floodfill, SharedBits: 5, Answer: control.AnswerNamed, TookMillis: 200, Named: 4, New: 2}}
+			s.Learned = []string{i2p.HashOf([]byte{byte(i), 1}).String()}
+			s.Lost = []string{i2p.HashOf([]byte{byte(i), 2}).String()}
+		}
+		done.Searches = append(done.Searches, s)
+	}
+	return done
+}
+
 // Trace tells of four floodfills: one that cannot be asked, one that names others, one that is
 // silent, and the last, which gives the entry if there is one. Without tunnels none can be asked.
 func (n *Node) Trace(ctx context.Context, kind string, hash i2p.Hash) control.Trace {

@@ -40,7 +40,7 @@ func (yes) OpenDestination(context.Context, DestinationConfig) (Destination, err
 // FuzzRequests: whatever is asked, in whatever JSON, has one answer: JSON, and where it is a
 // refusal with a code.
 func FuzzRequests(f *testing.F) {
-	paths := []string{"lookup", "trace", "reload", "reseed", "stop", "log-level", "sessions", "sessions/a/connect", "sessions/a/accept", "sessions/a/streams/1/end"}
+	paths := []string{"lookup", "trace", "explore", "reload", "reseed", "stop", "log-level", "sessions", "sessions/a/connect", "sessions/a/accept", "sessions/a/streams/1/end"}
 	for i, v := range []any{
 		control.Lookup{Kind: control.KindLeaseSet, Hash: i2p.HashOf(nil).String(), TimeoutMillis: 1}, struct{}{},
 		control.ReseedNow{Sources: []string{"https://a.example/"}}, control.Stop{Now: true}, control.LogLevel{Level: "debug"},

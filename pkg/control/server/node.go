@@ -51,6 +51,10 @@ type Node interface {
 	// Trace asks the network as Lookup does, and tells how that went.
 	Trace(ctx context.Context, kind string, hash i2p.Hash) control.Trace
 
+	// Explore looks for routers near that many random keys, and returns once those that were
+	// named have been looked up.
+	Explore(ctx context.Context, searches int) control.Explored
+
 	// OpenDestination makes a local destination and returns without waiting for its tunnels.
 	// The context bounds this call only; Destination.Close ends the destination.
 	OpenDestination(ctx context.Context, cfg DestinationConfig) (Destination, error)

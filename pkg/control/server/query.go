@@ -90,6 +90,15 @@ func (s *Server) trace(ctx context.Context, kind string, hash i2p.Hash) (control
 	return s.node.Trace(ctx, kind, hash), nil
 }
 
+func (s *Server) explore(ctx context.Context, req control.Explore) (control.Explored, error) {
+	if req.Searches < 1 || req.Searches > control.MaxSearches {
+		return control.Explored{}, control.Errorf(control.BadRequest, "%d searches: from 1 to %d are possible", req.Searches, control.MaxSearches)
+	}
+	ctx, cancel := withTimeout(ctx, req.TimeoutMillis)
+	defer cancel()
+	return s.node.Explore(ctx, req.Searches), nil
+}
+
 func checkKind(kind string) error {
 	if kind != control.KindRouterInfo && kind != control.KindLeaseSet {
 		return control.Errorf(control.BadRequest, "kind %q is neither %s nor %s", kind, control.KindRouterInfo, control.KindLeaseSet)

@@ -144,10 +144,12 @@ func TestErrorsKeepTheirCode(t *testing.T) {
 			_, err := c.Lookup(ctx, control.Lookup{Kind: control.KindLeaseSet, Hash: nobody.String()})
 			return err
 		}},
-		"lookup kind": {control.BadRequest, func() error { _, err := c.Lookup(ctx, control.Lookup{Kind: "x", Hash: nobody.String()}); return err }},
-		"netdb kind":  {control.BadRequest, func() error { return c.NetDB(ctx, "x", func(control.Record) error { return nil }) }},
-		"log level":   {control.BadRequest, func() error { return c.ChangeLogLevel(ctx, "loud") }},
-		"wait":        {control.BadRequest, func() error { _, err := c.Wait(ctx, "spring"); return err }},
+		"lookup kind":     {control.BadRequest, func() error { _, err := c.Lookup(ctx, control.Lookup{Kind: "x", Hash: nobody.String()}); return err }},
+		"explore nothing": {control.BadRequest, func() error { _, err := c.Explore(ctx, control.Explore{}); return err }},
+		"explore all":     {control.BadRequest, func() error { _, err := c.Explore(ctx, control.Explore{Searches: 1000}); return err }},
+		"netdb kind":      {control.BadRequest, func() error { return c.NetDB(ctx, "x", func(control.Record) error { return nil }) }},
+		"log level":       {control.BadRequest, func() error { return c.ChangeLogLevel(ctx, "loud") }},
+		"wait":            {control.BadRequest, func() error { _, err := c.Wait(ctx, "spring"); return err }},
 		"large option": {control.BadRequest, func() error {
 			_, err := c.Open(ctx, control.Open{Options: map[string]string{"x": strings.Repeat("y", 1<<17)}})
 			return err
