@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -218,5 +219,24 @@ func TestDeafListener(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("it goes on")
+	}
+}
+
+// TestUnknownNames: who is kept out by a name that no book has is told of, as nobody is kept out.
+func TestUnknownNames(t *testing.T) {
+	for what, tt := range map[string]struct {
+		access plan.Access
+		warns  bool
+	}{
+		"addresses": {plan.Access{Deny: []string{peer(1).B32()}}, false},
+		"a name":    {plan.Access{Deny: []string{"unknown.i2p"}}, true},
+	} {
+		var log bytes.Buffer
+		f := serverOf(tt.access)
+		f.m.cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+		f.tellUnknown()
+		if strings.Contains(log.String(), "no address book") != tt.warns || strings.Contains(log.String(), "unknown.i2p") {
+			t.Errorf("%s: %q", what, log.String())
+		}
 	}
 }

@@ -38,6 +38,7 @@ func (f *forward) serve(ctx context.Context) error {
 	}
 	defer release()
 	f.note("", local.Address())
+	f.tellUnknown()
 	var all sync.WaitGroup
 	defer all.Wait()
 	ctx, cancel := context.WithCancel(ctx)

@@ -138,8 +138,12 @@ func (p Plan) checkSettings() error {
 		return fmt.Errorf("access.filter: %q is no absolute path", p.Access.Filter)
 	}
 	for _, peer := range slices.Concat(p.Access.Allow, p.Access.Deny) {
-		if _, err := i2p.ParseName(peer); err != nil {
+		n, err := i2p.ParseName(peer)
+		switch {
+		case err != nil:
 			return fmt.Errorf("access: %w", err)
+		case n.Kind != i2p.NameHost && n.Hash.IsZero(), n.Port != 0:
+			return fmt.Errorf("access: %q: peers are known by names, destinations and their b32 addresses, without ports", peer)
 		}
 	}
 	if p.HTTP != nil {

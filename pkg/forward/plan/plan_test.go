@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/sign"
 )
 
 const sample = `# what a person writes
@@ -72,6 +75,19 @@ func roundTrip(t *testing.T, plans []Plan) {
 	}
 }
 
+// b33 is the address of an encrypted lease set.
+var b33 = func() string {
+	keys, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, nil)
+	if err != nil {
+		panic(err)
+	}
+	text, err := keys.Destination().Blinded().B33()
+	if err != nil {
+		panic(err)
+	}
+	return text
+}()
+
 // TestFaults: each says what is wrong, and in which line.
 func TestFaults(t *testing.T) {
 	for text, said := range map[string]string{
@@ -94,6 +110,8 @@ func TestFaults(t *testing.T) {
 		"[a]\ntype = \"server\"\ntargets = [\"127.0.0.1:1\"]\ndelay_open = true\n":                    "nobody could reach it",
 		"[a]\ntype = \"http\"\nlisten = \"127.0.0.1:1\"\nidle_close = \"soon\"\n":                     `"soon" is no time`,
 		"[a]\ntype = \"server\"\ntargets = [\"127.0.0.1:1\"]\n[a.access]\nallow = [\"..\"]\n":         "access",
+		"[a]\ntype = \"server\"\ntargets = [\"127.0.0.1:1\"]\n[a.access]\ndeny = [\"a.i2p:80\"]\n":    "without ports",
+		"[a]\ntype = \"server\"\ntargets = [\"127.0.0.1:1\"]\n[a.access]\ndeny = [\"" + b33 + "\"]\n": "peers are known by",
 		"[a]\ntype = \"server\"\ntargets = [\"127.0.0.1:1\"]\n[a.access]\nfilter = \"rules\"\n":       "no absolute path",
 		"[a]\ntype = \"http\"\nlisten = \"127.0.0.1:1\"\n[a.http]\noutproxies = [{host = \"a b\"}]\n": "outproxy",
 		"[a]\ntype = \"http\"\nlisten = \"127.0.0.1:1\"\n[a.http]\nconnect_ports = [65979]\n":         "no port",
