@@ -26,7 +26,7 @@ var layers = []struct{ what, names string }{
 	{"codecs", "i2p routerinfo leaseset i2np su3 datagram control hostrecord httpmsg family words options forward/plan forward/foreign"},
 	{"engines", "ntcp2 ratchet tunnel netdb profile presence streaming vanity"},
 	{"node", "atomicfile filelock sealed transport transport/ntcp2link netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client naming"},
-	{"doors", "forward forward/access forward/splice httpproxy irc control/server socks udpforward"},
+	{"doors", "forward forward/access forward/splice httpproxy httpserver irc control/server socks udpforward"},
 	{"composition", "config config/reload control/answers metrics node devnet cli cli/record processors"},
 }
 
@@ -61,7 +61,7 @@ func edges() map[string]string {
 		"options":    "i2np i2p leaseset",
 		"hostrecord": "i2p",
 
-		"forward":      "forward/access forward/splice httpproxy irc socks udpforward",
+		"forward":      "forward/access forward/splice httpproxy httpserver irc socks udpforward",
 		"forward/plan": "i2p options",
 
 		"forward/foreign": "forward/plan i2p options",
@@ -75,6 +75,7 @@ func edges() map[string]string {
 		"node":       "config config/reload control/answers metrics",
 		"devnet":     "config node",
 		"httpproxy":  "forward/splice",
+		"httpserver": "forward/splice",
 		"irc":        "forward/splice",
 		"socks":      "forward/splice",
 

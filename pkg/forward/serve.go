@@ -55,7 +55,7 @@ func (f *forward) serve(ctx context.Context) error {
 		return err
 	}
 	defer l.Close()
-	join, counted := f.serverJoin()
+	welcome, counted := f.welcomer()
 	defer counted()
 	all.Go(func() { awaitReady(ctx, local, f.is) })
 	for turn := 0; ; turn++ {
@@ -77,7 +77,7 @@ func (f *forward) serve(ctx context.Context) error {
 			defer leave()
 			f.streams.Add(1)
 			defer f.streams.Add(-1)
-			f.welcome(ctx, c, peer, turn, join)
+			welcome(ctx, c, peer, turn)
 		})
 	}
 }
@@ -115,31 +115,48 @@ func (f *forward) allows(a plan.Access, peer i2p.Hash) bool {
 	return true
 }
 
-// serverJoin is how peers' streams and targets are joined.
-func (f *forward) serverJoin() (join joinPeer, ended func()) {
-	if p := f.plan(); p.Type == plan.IRCServer {
+// welcome has a peer's stream and a target come together, until both have ended.
+type welcome func(ctx context.Context, c *sockets.Conn, peer i2p.Destination, turn int)
+
+// welcomer is what stands between peers and targets.
+func (f *forward) welcomer() (w welcome, ended func()) {
+	switch p := f.plan(); p.Type {
+	case plan.HTTPServer:
+		s := f.httpServer(p)
+		return f.welcomeHTTP(s), f.m.counts.of(s)
+	case plan.IRCServer:
 		s := f.ircServer(p)
-		return s.Join, f.m.counts.of(s)
+		return f.welcomeTo(s.Join), f.m.counts.of(s)
 	}
-	return func(ctx context.Context, target, stream net.Conn, _ i2p.Hash, count *splice.Count) error {
+	return f.welcomeTo(func(ctx context.Context, target, stream net.Conn, _ i2p.Hash, count *splice.Count) error {
 		return splice.Both(ctx, target, stream, count)
-	}, func() {}
+	}), func() {}
 }
 
 // joinPeer joins a peer's stream with a connection to a target.
 type joinPeer func(ctx context.Context, target, stream net.Conn, peer i2p.Hash, count *splice.Count) error
 
-// welcome joins a peer's stream with a target.
-func (f *forward) welcome(ctx context.Context, c *sockets.Conn, peer i2p.Destination, turn int, join joinPeer) {
-	target, err := f.reach(ctx, turn)
+// welcomeTo joins each stream with a target.
+func (f *forward) welcomeTo(join joinPeer) welcome {
+	return func(ctx context.Context, c *sockets.Conn, peer i2p.Destination, turn int) {
+		target, err := f.target(ctx, turn)
+		if err != nil {
+			splice.Break(c)
+			return
+		}
+		f.opened.Add(1)
+		join(ctx, target, c, peer.Hash(), &f.count)
+	}
+}
+
+// target is reach for a peer.
+func (f *forward) target(ctx context.Context, turn int) (net.Conn, error) {
+	c, err := f.reach(ctx, turn)
 	if err != nil {
 		f.failed.Add(1)
 		f.m.cfg.Log.Debug("target not reached", "forward", f.name, "error", err)
-		splice.Break(c)
-		return
 	}
-	f.opened.Add(1)
-	join(ctx, target, c, peer.Hash(), &f.count)
+	return c, err
 }
 
 // targetTime bounds the dialling of one target.

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"i2ptoolkit/pkg/httpproxy"
+	"i2ptoolkit/pkg/httpserver"
 	"i2ptoolkit/pkg/irc"
 	"i2ptoolkit/pkg/socks"
 	"i2ptoolkit/pkg/tally"
@@ -17,6 +18,7 @@ type Stats struct {
 	SOCKS    socks.Stats
 	UDP      udpforward.Stats
 	IRC      irc.Stats
+	Web      httpserver.Stats
 }
 
 // CarriedStats are what forwards count, whatever they carry.
@@ -68,6 +70,7 @@ type counts struct {
 	socks   totals[socks.Stats]
 	udp     totals[udpforward.Stats]
 	irc     totals[irc.Stats]
+	web     totals[httpserver.Stats]
 }
 
 // of has what a door counts told of until ended is called. Some have nothing to count but what they carry.
@@ -83,6 +86,8 @@ func (c *counts) of(door any) (ended func()) {
 		return c.udp.of(d)
 	case interface{ Stats() irc.Stats }:
 		return c.irc.of(d)
+	case interface{ Stats() httpserver.Stats }:
+		return c.web.of(d)
 	}
 	return func() {}
 }
@@ -92,7 +97,7 @@ func (m *Manager) Proxies() httpproxy.Stats { return m.counts.http.sum() }
 
 // Stats are the counts of all forwards.
 func (m *Manager) Stats() Stats {
-	s := Stats{Carried: m.counts.carried.sum(), SOCKS: m.counts.socks.sum(), UDP: m.counts.udp.sum(), IRC: m.counts.irc.sum()}
+	s := Stats{Carried: m.counts.carried.sum(), SOCKS: m.counts.socks.sum(), UDP: m.counts.udp.sum(), IRC: m.counts.irc.sum(), Web: m.counts.web.sum()}
 	m.each(func(*forward) { s.Forwards++ })
 	return s
 }

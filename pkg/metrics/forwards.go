@@ -32,5 +32,13 @@ func forwardTable() []row {
 		{"irc_lines_total", "Lines of IRC that passed, or that something was taken out of.", "kind", "passed=IRC.Passed tags=IRC.Tags pings=IRC.Pings capability=IRC.Capability"},
 		{"irc_refused_total", "Lines of IRC that were left out, and peers that were turned away.", "reason",
 			"command=IRC.Command ctcp=IRC.CTCP dcc=IRC.DCC malformed=IRC.Malformed long=IRC.Long forbidden=IRC.Forbidden slow=IRC.Slow"},
+
+		{"http_server_requests_total", "Requests to web servers that were not malformed.", "", "Web.Requests"},
+		{"http_server_upgrades_total", "WebSockets.", "", "Web.Upgrades"},
+		{"http_server_fields_total", "Header fields that were taken out.", "of", "requests=Web.Forged responses=Web.Stripped"},
+		{"http_server_refused_total", "Requests that were refused.", "reason",
+			"slow=Web.Refused.Slow idle=Web.Refused.Idle malformed=Web.Refused.Malformed too_large=Web.Refused.TooLarge method=Web.Refused.Method proxied=Web.Refused.Proxied " +
+				"inproxy=Web.Refused.Inproxies referer=Web.Refused.Referers agent=Web.Refused.Agents posts=Web.Refused.Posts"},
+		{"http_server_failed_total", "Requests that failed.", "reason", "unavailable=Web.Unavailable unanswered=Web.Unanswered peer_gone=Web.Gone"},
 	}
 }

@@ -105,6 +105,7 @@ func TestNoStructIsForgotten(t *testing.T) {
 		"udpforward.counts":          "what udpforward.Stats tells",
 		"forward.counts":             "what forward.Stats tells",
 		"forward.totals":             "what forward.Stats tells",
+		"httpserver.counts":          "what httpserver.Stats tells",
 		"irc.counts":                 "what irc.Stats tells",
 		"interop.Counters":           "of tests",
 		"interop/wan.Counters":       "of tests",
