@@ -209,7 +209,11 @@ func (p *printer) failed(j *job) error {
 		return j.err
 	}
 	if p.single && !p.c.Bool("json") {
-		return withHint(j.name, fmt.Errorf("%s: %w", j.name, j.err))
+		err := fmt.Errorf("%s: %w", j.name, j.err)
+		if j.found.Book != "" {
+			return err
+		}
+		return withHint(j.name, err)
 	}
 	if cli.StatusOf(j.err) > cli.StatusOf(p.worst) {
 		p.worst = cli.Silent(cli.StatusOf(j.err))
@@ -224,7 +228,7 @@ func (p *printer) failed(j *job) error {
 	return p.line("")
 }
 
-// withHint says how a host name comes to be known.
+// withHint says how a host name comes to be known that no book has.
 func withHint(name string, err error) error {
 	n, parseErr := i2p.ParseName(name)
 	if parseErr != nil || n.Kind != i2p.NameHost || !errors.Is(err, &control.Error{Code: control.NotFound}) {

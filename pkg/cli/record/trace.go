@@ -93,8 +93,10 @@ func whyNot(t control.Trace, blinded bool) []string {
 		return append(notThere(asked, answered), "The destination is off, or does not publish its lease set, or nobody has this address.")
 	case t.Error.Code == control.NotFound:
 		return append(notThere(asked, answered), "The router is off, or hidden, or has not published itself yet.")
-	case answered > 0 || pending > 0:
-		return []string{fmt.Sprintf("The time was up: of %s asked until then, %d had answered, without having it. --timeout gives more.", floodfills(asked), answered)}
+	case answered > 0:
+		return []string{fmt.Sprintf("The time was up: of %s asked until then %d had answered, without having it. --timeout gives more.", floodfills(asked), answered)}
+	case pending > 0:
+		return []string{fmt.Sprintf("The time was up before an answer came, of %s asked. --timeout gives more.", floodfills(asked))}
 	}
 	return []string{fmt.Sprintf("Nobody answered, of %s asked: they are off, or the tunnels that were used lose messages. It may go better a minute later.", floodfills(asked))}
 }

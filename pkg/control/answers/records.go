@@ -2,6 +2,7 @@ package answers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"i2ptoolkit/pkg/control"
@@ -68,6 +69,9 @@ func (a *Answers) lookup(ctx context.Context, kind string, hash i2p.Hash) (netdb
 		what := "router"
 		if kind == control.KindLeaseSet {
 			what = "lease set"
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			return res, control.Errorf(control.Timeout, "%s %s: timed out", what, hash)
 		}
 		return res, lookupCodes.Explain(fmt.Errorf("%s %s: %w", what, hash, err))
 	}
