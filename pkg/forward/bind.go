@@ -30,7 +30,7 @@ func (f *forward) bind() (net.Listener, error) {
 		f.note("unix:"+address, "")
 		return l, nil
 	}
-	l, err := f.m.cfg.Listen(network, address)
+	l, err := f.m.cfg.Listen(version(network, address), address)
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +44,15 @@ func (f *forward) listens(at string) {
 		f.m.cfg.Log.Warn("a forward is open to other machines, which use it as this one does", "name", f.name, "listen", at)
 	}
 	f.note(at, "")
+}
+
+// version narrows a network to IPv4 where the address is one of that: all of its addresses are not those of
+// IPv6 as well.
+func version(network, address string) string {
+	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().Is4() {
+		return network + "4"
+	}
+	return network
 }
 
 // listenUnix binds a Unix socket that is its owner's alone, in place of what a router that was killed left

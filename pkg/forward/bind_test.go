@@ -81,9 +81,12 @@ func TestUnixSocket(t *testing.T) {
 // TestListensToOthers: who opens a forward to other machines is told so.
 func TestListensToOthers(t *testing.T) {
 	for listen, warns := range map[string]bool{"127.0.0.1:0": false, "0.0.0.0:0": true} {
-		f, _, log, err := boundAt(t, listen)
+		f, l, log, err := boundAt(t, listen)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if at := l.Addr().(*net.TCPAddr).IP; at.To4() == nil {
+			t.Errorf("%s is %v", listen, at)
 		}
 		if strings.Contains(log, "other machines") != warns {
 			t.Errorf("%s: %q", listen, log)

@@ -32,7 +32,7 @@ func (f *forward) near() (*net.UDPConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := net.ListenUDP("udp", at)
+	c, err := net.ListenUDP(version("udp", f.plan().Listen), at)
 	if err == nil {
 		f.listens(c.LocalAddr().String())
 	}

@@ -142,7 +142,7 @@ func (p Plan) checkSettings() error {
 		switch {
 		case err != nil:
 			return fmt.Errorf("access: %w", err)
-		case n.Kind != i2p.NameHost && n.Hash.IsZero(), n.Port != 0:
+		case n.Kind == i2p.NameBlinded, n.Port != 0:
 			return fmt.Errorf("access: %q: peers are known by names, destinations and their b32 addresses, without ports", peer)
 		}
 	}
