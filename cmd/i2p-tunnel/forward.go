@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"slices"
 	"strconv"
+	"time"
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control"
@@ -235,20 +237,39 @@ func limited(c *cli.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(c.Context)
 }
 
-// tell says where forwards are to be found.
+// addressTime bounds how long a forward that serves may take to know its address.
+const addressTime = 5 * time.Second
+
+// tell says where forwards are to be found. Those that serve know it once their key is read or made.
 func tell(ctx context.Context, c *cli.Context, router *client.Client, plans []plan.Plan) error {
-	now, err := router.Forwards(ctx)
-	if err != nil {
-		return timedOut(err, "the router does not answer")
-	}
-	for _, f := range now {
-		for _, p := range plans {
-			if f.Name == p.Name {
+	late := time.After(addressTime)
+	for told := make(map[string]bool); ; {
+		now, err := router.Forwards(ctx)
+		if err != nil {
+			return timedOut(err, "the router does not answer")
+		}
+		waits := false
+		for _, f := range now {
+			switch {
+			case told[f.Name] || !slices.ContainsFunc(plans, func(p plan.Plan) bool { return p.Name == f.Name }):
+			case f.Type.Serves() && f.Address == "" && f.State == control.ForwardOpening:
+				waits = true
+			default:
 				where(c, f)
+				told[f.Name] = true
 			}
 		}
+		if !waits {
+			return nil
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-late:
+			return nil
+		case <-ctx.Done():
+			return timedOut(ctx.Err(), "the router does not answer")
+		}
 	}
-	return nil
 }
 
 // where says where a forward is to be found.

@@ -20,15 +20,24 @@ type forwards struct {
 	plans      map[string]plan.Plan
 	foreground map[string]plan.Plan
 	keys       map[string][]byte
+	opened     map[string]bool
 }
 
-// List gives each the same figures.
+// List gives each the same figures. Who asks about one for the first time is told that it opens.
 func (f *forwards) List() []control.Forward {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var all []control.Forward
+	if f.opened == nil {
+		f.opened = make(map[string]bool)
+	}
 	for _, p := range f.plans {
-		all = append(all, forwardOf(p, false))
+		s := forwardOf(p, false)
+		if !f.opened[p.Name] && !p.Stopped {
+			s.State, s.Address = control.ForwardOpening, ""
+		}
+		f.opened[p.Name] = true
+		all = append(all, s)
 	}
 	for _, p := range f.foreground {
 		all = append(all, forwardOf(p, true))
@@ -105,6 +114,7 @@ func (f *forwards) Apply(_ context.Context, asked control.ApplyForwards) (contro
 	}
 	if !asked.Dry {
 		f.plans = next
+		maps.DeleteFunc(f.opened, func(name string, _ bool) bool { _, has := next[name]; return !has })
 	}
 	return done, nil
 }
@@ -117,6 +127,7 @@ func (f *forwards) Remove(_ context.Context, name string) error {
 		return control.Errorf(control.NotFound, "there is no forward %s", name)
 	}
 	delete(f.plans, name)
+	delete(f.opened, name)
 	return nil
 }
 
