@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -252,10 +253,13 @@ func TestSubscriptions(t *testing.T) {
 // TestSchedule: some minutes after the start, twice a day, and less and less often where that fails.
 func TestSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var at []time.Duration
 		start := time.Now()
 		fail := false
 		n := New(Config{Rand: draw.Seeded([32]byte{1}), Fetch: func(context.Context, Request) (Response, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			at = append(at, time.Since(start))
 			if fail {
 				return Response{}, ErrAnswer
@@ -269,11 +273,15 @@ func TestSchedule(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- n.Run(ctx) }()
 		time.Sleep(49 * time.Hour)
+		mu.Lock()
 		if len(at) != 5 || at[0] < firstLeast || at[0] > firstMost+lookEvery {
 			t.Errorf("asked at %v", at)
 		}
 		at, fail = nil, true
+		mu.Unlock()
 		time.Sleep(72 * time.Hour)
+		mu.Lock()
+		defer mu.Unlock()
 		if len(at) < 6 || len(at) > 12 || at[2]-at[1] < 50*time.Minute {
 			t.Errorf("asked in vain at %v", at)
 		}
