@@ -3,14 +3,12 @@ package forward
 import (
 	"bytes"
 	"errors"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"i2ptoolkit/pkg/forward/plan"
@@ -97,23 +95,5 @@ func TestListensToOthers(t *testing.T) {
 		if f.unbind(); f.state().Listen != "" {
 			t.Errorf("it is said to listen at %s still", f.state().Listen)
 		}
-	}
-}
-
-// TestTally: bytes count as they go, and a connection stays one.
-func TestTally(t *testing.T) {
-	var n atomic.Uint64
-	near, far := net.Pipe()
-	go io.Copy(io.Discard, far)
-	defer near.Close()
-	w := tallyTo(near, &n)
-	if _, ok := w.(net.Conn); !ok {
-		t.Error("it has no deadlines")
-	}
-	io.WriteString(w, "12")
-	io.WriteString(tallyTo(io.Discard, &n), "345")
-	io.ReadFull(tallyReader{strings.NewReader("6789"), &n}, make([]byte, 4))
-	if n.Load() != 9 {
-		t.Errorf("%d bytes", n.Load())
 	}
 }

@@ -25,10 +25,10 @@ func Both(ctx context.Context, local, stream net.Conn, count *Count) error {
 	defer stop()
 	var out sync.WaitGroup
 	out.Go(func() {
-		_, err := io.Copy(onlyWriter{stream}, counted{local, &count.Out})
+		_, err := io.Copy(onlyWriter{stream}, CountReads(local, &count.Out))
 		j.end(err, stream)
 	})
-	_, err := io.Copy(counting{local, &count.In}, stream)
+	_, err := io.Copy(CountWrites(local, &count.In), stream)
 	j.end(err, local)
 	out.Wait()
 	stop()
@@ -89,7 +89,9 @@ func (w onlyWriter) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{w.Conn}, r)
 }
 
-// counted counts what is read, and hides everything else that a connection can.
+// CountReads counts what is read of r as it comes. Nothing else that r can do is to be seen.
+func CountReads(r io.Reader, n *atomic.Uint64) io.Reader { return counted{r, n} }
+
 type counted struct {
 	r io.Reader
 	n *atomic.Uint64
@@ -101,15 +103,29 @@ func (c counted) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// counting counts what is written. Its deadline is what a stream that is given up breaks a write
-// off by.
+// CountWrites counts what is written to w as it goes. A connection stays one, and nothing else: its
+// deadlines are what a stream that is given up breaks a write off by.
+func CountWrites(w io.Writer, n *atomic.Uint64) io.Writer {
+	if c, ok := w.(net.Conn); ok {
+		return countedConn{c, counting{w, n}}
+	}
+	return counting{w, n}
+}
+
 type counting struct {
-	net.Conn
+	w io.Writer
 	n *atomic.Uint64
 }
 
 func (c counting) Write(b []byte) (int, error) {
-	n, err := c.Conn.Write(b)
+	n, err := c.w.Write(b)
 	c.n.Add(uint64(n))
 	return n, err
 }
+
+type countedConn struct {
+	net.Conn
+	to counting
+}
+
+func (c countedConn) Write(b []byte) (int, error) { return c.to.Write(b) }

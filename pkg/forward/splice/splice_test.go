@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -107,5 +109,23 @@ func TestBreakingAtTheEnd(t *testing.T) {
 		if err := <-done; err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.ECONNRESET) {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestCount: bytes count as they go, and a connection stays one.
+func TestCount(t *testing.T) {
+	var n atomic.Uint64
+	near, far := net.Pipe()
+	go io.Copy(io.Discard, far)
+	defer near.Close()
+	w := CountWrites(near, &n)
+	if _, ok := w.(net.Conn); !ok {
+		t.Error("it has no deadlines")
+	}
+	io.WriteString(w, "12")
+	io.WriteString(CountWrites(io.Discard, &n), "345")
+	io.ReadFull(CountReads(strings.NewReader("6789"), &n), make([]byte, 4))
+	if n.Load() != 9 {
+		t.Errorf("%d bytes", n.Load())
 	}
 }
