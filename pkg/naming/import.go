@@ -171,7 +171,7 @@ func (in *importer) flush() error {
 	}
 	var report Report
 	err := in.names.change(in.book, in.replace, func(e *edit) error {
-		report = Report{Changes: in.report.Changes, Examples: in.report.Examples}
+		report = in.report
 		for _, r := range in.pending {
 			if err := e.note(&report, r); err != nil {
 				return err
@@ -183,7 +183,7 @@ func (in *importer) flush() error {
 		return err
 	}
 	in.pending = in.pending[:0]
-	in.report.sum(report)
+	in.report = report
 	return nil
 }
 
@@ -226,21 +226,4 @@ func b32(lines []line) string {
 		return ""
 	}
 	return d.B32()
-}
-
-// sum adds the numbers of another report, which has what this one tells in words.
-func (r *Report) sum(o Report) {
-	r.Added += o.Added
-	r.Changed += o.Changed
-	r.Updated += o.Updated
-	r.Removed += o.Removed
-	r.Known += o.Known
-	r.Conflicts += o.Conflicts
-	r.Replayed += o.Replayed
-	r.Forged += o.Forged
-	r.Unsigned += o.Unsigned
-	r.Invalid += o.Invalid
-	r.Expired += o.Expired
-	r.Full += o.Full
-	r.Changes, r.Examples = o.Changes, o.Examples
 }
