@@ -14,27 +14,6 @@ import (
 	"i2ptoolkit/pkg/options"
 )
 
-// repeat answers the streams of a destination with what they send.
-func repeat(t *testing.T, d *Local) {
-	t.Helper()
-	l, err := d.Listen(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				io.Copy(c, c)
-			}()
-		}
-	}()
-}
-
 // reach has a destination find another by a b33 address, and a stream to it carry a word there and back.
 func reach(t *testing.T, d *Local, address string) error {
 	t.Helper()
@@ -98,7 +77,11 @@ func TestBlinded(t *testing.T) {
 				own := asked()
 				own.Blinding = tt.own
 				server := open(t, n.halls[4], Request{Keys: newKeys(t, 1), Options: own})
-				repeat(t, server)
+				l, err := server.Listen(0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				go serve(l)
 				address := server.Address()
 				if len(strings.TrimSuffix(address, ".b32.i2p")) != 56 {
 					t.Fatalf("its address is %s", address)

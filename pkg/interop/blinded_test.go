@@ -4,7 +4,6 @@ package interop
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -29,11 +28,10 @@ func lockedSites(t *testing.T) (sites map[string][]string, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i2p := base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-~")
-	key = i2p.EncodeToString(private[:])
+	key = i2pBase64.EncodeToString(private[:])
 	return map[string][]string{
 		"everybody": {"i2cp.leaseSetType=5"},
-		"dh":        {"i2cp.leaseSetType=5", "i2cp.leaseSetAuthType=1", "i2cp.leaseSetClient.dh.0=bWU=:" + i2p.EncodeToString(public)},
+		"dh":        {"i2cp.leaseSetType=5", "i2cp.leaseSetAuthType=1", "i2cp.leaseSetClient.dh.0=bWU=:" + i2pBase64.EncodeToString(public)},
 		"psk":       {"i2cp.leaseSetType=5", "i2cp.leaseSetAuthType=2", "i2cp.leaseSetClient.psk.0=bWU=:" + key},
 	}, key
 }
