@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"testing"
-	"text/tabwriter"
 	"time"
 
 	"i2ptoolkit/pkg/processors"
@@ -63,61 +61,21 @@ func TestBench(t *testing.T) {
 			results[i] = append(results[i], r)
 		}
 	}
-	fmt.Print(benchTable(rows, results))
+	var names []string
+	for _, row := range rows {
+		names = append(names, row.name)
+	}
+	fmt.Print(medians(names, "i2pd", benchColumns, results))
 }
 
 // benchColumns are the figures of the table.
-var benchColumns = []struct {
-	name   string
-	format string
-	value  func(benchResult) float64
-}{
+var benchColumns = []figure[benchResult]{
 	{"RTT ms", "%.2f", func(r benchResult) float64 { return r.RTT.Seconds() * 1000 }},
 	{"MB/s up", "%.2f", func(r benchResult) float64 { return r.Up }},
 	{"MB/s down", "%.2f", func(r benchResult) float64 { return r.Down }},
 	{"CPU ms/MB", "%.1f", func(r benchResult) float64 { return r.CPU }},
 	{"idle RSS MB", "%.1f", func(r benchResult) float64 { return r.rss }},
 	{"start ms", "%.1f", func(r benchResult) float64 { return r.start.Seconds() * 1000 }},
-}
-
-// benchTable prints medians, and their ratios to the first row.
-func benchTable(rows []benchRow, results [][]benchResult) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "medians\trounds\t")
-	for _, c := range benchColumns {
-		fmt.Fprint(w, c.name, "\t")
-	}
-	median := func(i, column int) float64 {
-		var v []float64
-		for _, r := range results[i] {
-			v = append(v, benchColumns[column].value(r))
-		}
-		return Median(v)
-	}
-	for i, row := range rows {
-		fmt.Fprintf(w, "\n%s\t%d\t", row.name, len(results[i]))
-		for j, c := range benchColumns {
-			if len(results[i]) == 0 {
-				fmt.Fprint(w, "-\t")
-				continue
-			}
-			fmt.Fprintf(w, c.format+"\t", median(i, j))
-		}
-	}
-	for i, row := range rows[1:] {
-		fmt.Fprintf(w, "\n%s / i2pd\t\t", row.name)
-		for j := range benchColumns {
-			ratio := "-"
-			if base, v := median(0, j), median(i+1, j); base > 0 && v > 0 {
-				ratio = fmt.Sprintf("%.2f", v/base)
-			}
-			fmt.Fprint(w, ratio, "\t")
-		}
-	}
-	fmt.Fprintln(w)
-	w.Flush()
-	return b.String()
 }
 
 const (

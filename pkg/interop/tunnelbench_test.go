@@ -16,7 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"text/tabwriter"
 	"time"
 
 	"i2ptoolkit/pkg/control"
@@ -41,11 +40,7 @@ type tunnelFigures struct {
 	cpu            float64       // ms per MB of both routers
 }
 
-var tunnelColumns = []struct {
-	name   string
-	format string
-	value  func(tunnelFigures) float64
-}{
+var tunnelColumns = []figure[tunnelFigures]{
 	{"first page s", "%.2f", func(f tunnelFigures) float64 { return f.first.Seconds() }},
 	{"page p50 ms", "%.1f", func(f tunnelFigures) float64 { return f.p50.Seconds() * 1000 }},
 	{"p95 ms", "%.1f", func(f tunnelFigures) float64 { return f.p95.Seconds() * 1000 }},
@@ -86,46 +81,11 @@ func TestBenchTunnels(t *testing.T) {
 			results[i] = append(results[i], f)
 		}
 	}
-	fmt.Print(tunnelTable(pairs.all, results))
-}
-
-// tunnelTable prints medians, and their ratios to the first row.
-func tunnelTable(rows []*proxied, results [][]tunnelFigures) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "medians\trounds\t")
-	for _, c := range tunnelColumns {
-		fmt.Fprint(w, c.name, "\t")
+	var names []string
+	for _, p := range pairs.all {
+		names = append(names, p.name)
 	}
-	median := func(i, column int) float64 {
-		var v []float64
-		for _, r := range results[i] {
-			v = append(v, tunnelColumns[column].value(r))
-		}
-		if len(v) == 0 {
-			return 0
-		}
-		return Median(v)
-	}
-	for i, row := range rows {
-		fmt.Fprintf(w, "\n%s\t%d\t", row.name, len(results[i]))
-		for j, c := range tunnelColumns {
-			fmt.Fprintf(w, c.format+"\t", median(i, j))
-		}
-	}
-	for i, row := range rows[1:] {
-		fmt.Fprintf(w, "\n%s / %s\t\t", row.name, rows[0].name)
-		for j := range tunnelColumns {
-			ratio := "-"
-			if base, v := median(0, j), median(i+1, j); base > 0 && v > 0 {
-				ratio = fmt.Sprintf("%.2f", v/base)
-			}
-			fmt.Fprint(w, ratio, "\t")
-		}
-	}
-	fmt.Fprintln(w)
-	w.Flush()
-	return b.String()
+	fmt.Print(medians(names, names[0], tunnelColumns, results))
 }
 
 // pairing is the network of TestBenchTunnels.
