@@ -7,13 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
 
-	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/forward/plan"
+	"i2ptoolkit/pkg/unixsocket"
 )
 
 // bind listens where the plan says.
@@ -56,39 +55,23 @@ func version(network, address string) string {
 }
 
 // listenUnix binds a Unix socket that is its owner's alone, in place of what a router that was killed left
-// there. It is bound in a directory of its own and moved once it has its mode: at no moment may others
-// open it. The directory's name is fixed, so that a router that is killed leaves one of them at most.
+// there.
 func listenUnix(path string) (net.Listener, error) {
-	if len(path) > control.MaxSocketPath {
-		return nil, fmt.Errorf("%s has %d bytes, the path of a socket at most %d", path, len(path), control.MaxSocketPath)
+	if err := unixsocket.Check(path); err != nil {
+		return nil, err
 	}
 	if err := clearStale(path); err != nil {
 		return nil, err
 	}
-	private := path + ".new"
-	first := filepath.Join(private, "s")
-	remove := func() {
-		os.Remove(first)
-		os.Remove(private)
-	}
-	remove()
-	if err := os.Mkdir(private, 0o700); err != nil {
-		return nil, err
-	}
-	defer remove()
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: first, Net: "unix"})
+	l, err := unixsocket.Listen(path)
 	if err != nil {
-		return nil, err
-	}
-	l.SetUnlinkOnClose(false)
-	if err := errors.Join(os.Chmod(first, 0o600), os.Rename(first, path)); err != nil {
-		l.Close()
 		return nil, err
 	}
 	return &unixListener{UnixListener: l, path: path}, nil
 }
 
-// clearStale removes a socket at which nobody answers, and nothing else.
+// clearStale removes a socket at which nobody answers, and nothing else. No lock tells here that its owner
+// is dead, as one does of the control socket: only one that refuses is.
 func clearStale(path string) error {
 	info, err := os.Lstat(path)
 	switch {

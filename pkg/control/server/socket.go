@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/filelock"
+	"i2ptoolkit/pkg/unixsocket"
 )
 
 // socket is a bound Unix socket and the lock that says that its owner lives.
@@ -25,8 +25,8 @@ type socket struct {
 // is missing. The kernel gives the lock up when its owner dies, however it dies: so who
 // holds the lock may replace what lies at path.
 func bind(path string) (*socket, error) {
-	if len(path) > control.MaxSocketPath {
-		return nil, fmt.Errorf("%s has %d bytes, the path of a socket at most %d", path, len(path), control.MaxSocketPath)
+	if err := unixsocket.Check(path); err != nil {
+		return nil, err
 	}
 	dir, made := filepath.Dir(path), ""
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
@@ -44,7 +44,7 @@ func bind(path string) (*socket, error) {
 	}
 	s := &socket{path: path, lock: lock, made: made}
 	if err = s.clearStale(); err == nil {
-		s.listener, err = listen(path, os.Rename)
+		s.listener, err = unixsocket.Listen(path)
 	}
 	if err != nil {
 		lock.Release()
@@ -70,28 +70,6 @@ func (s *socket) clearStale() error {
 		return fmt.Errorf("another program answers at %s", s.path)
 	}
 	return os.Remove(s.path)
-}
-
-// listen binds in a directory of its own and moves the socket to its place once nobody
-// else may open it: at no moment does a socket with the umask's mode stand at path. The
-// directory's name is fixed, so that a router that is killed leaves one of them at most.
-func listen(path string, move func(from, to string) error) (net.Listener, error) {
-	private := path + ".new"
-	if err := errors.Join(os.RemoveAll(private), os.Mkdir(private, 0o700)); err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(private)
-	first := filepath.Join(private, "s")
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: first, Net: "unix"})
-	if err != nil {
-		return nil, err
-	}
-	l.SetUnlinkOnClose(false)
-	if err := errors.Join(os.Chmod(first, 0o600), move(first, path)); err != nil {
-		l.Close()
-		return nil, err
-	}
-	return l, nil
 }
 
 // remove gives the socket up.
