@@ -112,19 +112,27 @@ func (f *forward) listen(ctx context.Context) error {
 		return err
 	}
 	defer l.Close()
+	r, leave := f.inhabit(ctx)
+	defer leave()
+	d := f.door(r)
+	defer f.m.counts.of(d)()
+	return d.Serve(r.ctx, l)
+}
+
+// inhabit has a client's destination kept as its plan says until leave, which ends what goes on and waits
+// for it.
+func (f *forward) inhabit(ctx context.Context) (r *resident, leave func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	r := &resident{f: f, ctx: ctx, home: f.home}
-	defer r.leave()
-	defer cancel() // leave waits for what goes on
-	if p := f.plan(); p.DelayOpen {
+	r = &resident{f: f, ctx: ctx, home: f.home}
+	if p := f.plan(); p.DelayOpen && p.Type != plan.StreamrClient { // that one asks at once
 		f.is(control.ForwardIdle, nil)
 	} else {
 		r.background.Go(func() { r.stay(ctx) })
 	}
-	d := f.door(r)
-	defer f.m.counts.of(d)()
-	return d.Serve(ctx, l)
+	return r, func() {
+		cancel()
+		r.leave()
+	}
 }
 
 // server is a door.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 
-	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/forward/plan"
 	"i2ptoolkit/pkg/i2p"
@@ -55,36 +54,31 @@ func (f *forward) flows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	r := &resident{f: f, ctx: ctx, home: f.home}
-	resolve := func(ctx context.Context) (i2p.Destination, error) { return r.resolve(ctx, host) }
 	if p.Type == plan.StreamrClient {
-		defer r.leave()
-		defer cancel()
-		r.background.Go(func() { r.stay(ctx) })
+		r, leave := f.inhabit(ctx)
+		defer leave()
 		c := udpforward.NewConsumer(udpforward.ConsumerConfig{
-			Log: f.m.cfg.Log, Resolve: resolve, Port: port, Listen: r.datagrams, Dial: f.toTarget,
+			Log: f.m.cfg.Log, Resolve: r.finder(host), Port: port, Listen: r.datagrams, Dial: f.toTarget,
 		})
 		defer f.m.counts.of(c)()
-		return c.Serve(ctx)
+		return c.Serve(r.ctx)
 	}
 	near, err := f.near()
 	if err != nil {
 		return err
 	}
-	defer r.leave()
-	defer cancel()
-	if p.DelayOpen {
-		f.is(control.ForwardIdle, nil)
-	} else {
-		r.background.Go(func() { r.stay(ctx) })
-	}
+	r, leave := f.inhabit(ctx)
+	defer leave()
 	c := udpforward.NewClient(udpforward.ClientConfig{
-		Log: f.m.cfg.Log, Resolve: resolve, Port: port, Listen: r.datagrams, Limits: udpforward.Limits{Flows: p.Limits.Streams},
+		Log: f.m.cfg.Log, Resolve: r.finder(host), Port: port, Listen: r.datagrams, Limits: udpforward.Limits{Flows: p.Limits.Streams},
 	})
 	defer f.m.counts.of(c)()
-	return c.Serve(ctx, near)
+	return c.Serve(r.ctx, near)
+}
+
+// finder finds the destination of a host.
+func (r *resident) finder(host string) func(context.Context) (i2p.Destination, error) {
+	return func(ctx context.Context) (i2p.Destination, error) { return r.resolve(ctx, host) }
 }
 
 // serveDatagrams leads datagrams to the plan's target, or sends what comes from here to subscribers.
