@@ -22,7 +22,7 @@ type forward struct {
 	home       *home
 	cancel     context.CancelFunc
 	done       chan struct{}
-	planned    atomic.Pointer[plan.Plan]
+	agreed     atomic.Pointer[agreed]
 
 	gate   gate
 	filter atomic.Pointer[access.Filter] // nil: none
@@ -33,18 +33,28 @@ type forward struct {
 func newForward(m *Manager, p plan.Plan, foreground bool) *forward {
 	f := &forward{m: m, name: p.Name, foreground: foreground, home: m.homes.of(p), done: make(chan struct{})}
 	f.now, f.since = control.ForwardOpening, m.cfg.Now()
-	f.planned.Store(&p)
+	f.agree(p)
 	return f
 }
 
-func (f *forward) plan() plan.Plan { return *f.planned.Load() }
+// agreed is a plan that holds, and its access list as each stream asks it.
+type agreed struct {
+	plan.Plan
+	allow, deny peers
+}
+
+func (f *forward) agree(p plan.Plan) {
+	f.agreed.Store(&agreed{p, peersOf(p.Access.Allow), peersOf(p.Access.Deny)})
+}
+
+func (f *forward) plan() plan.Plan { return f.agreed.Load().Plan }
 
 // change has the forward be what another plan says, where that can be done while it runs.
 func (f *forward) change(p plan.Plan) bool {
 	if p.Stopped || !inPlace(f.plan(), p) || !f.home.reshape(p, f.m.homes.several(f.home)) {
 		return false
 	}
-	f.planned.Store(&p)
+	f.agree(p)
 	return true
 }
 

@@ -91,28 +91,40 @@ func (f *forward) admit(peer i2p.Destination) (leave func(), ok bool) {
 }
 
 // lets asks the access list and the rules.
-func (f *forward) lets(peer i2p.Hash) bool { return f.allows(f.plan().Access, peer) && f.lawful(peer) }
+func (f *forward) lets(peer i2p.Hash) bool { return f.allows(peer) && f.lawful(peer) }
 
-// allows asks the access list. A name that is not known is nobody's.
-func (f *forward) allows(a plan.Access, peer i2p.Hash) bool {
-	named := func(text string) bool {
-		n, err := i2p.ParseName(text)
-		if err != nil {
-			return false
+// allows asks the access list.
+func (f *forward) allows(peer i2p.Hash) bool {
+	a := f.agreed.Load()
+	if a.deny.have(peer, f.m.cfg.Lookup) {
+		return false
+	}
+	return len(a.Access.Allow) == 0 || a.allow.have(peer, f.m.cfg.Lookup)
+}
+
+// peers are those that a list names.
+type peers []i2p.Name
+
+// peersOf reads a list of a plan that was checked.
+func peersOf(list []string) (ps peers) {
+	for _, text := range list {
+		if n, err := i2p.ParseName(text); err == nil {
+			ps = append(ps, n)
 		}
+	}
+	return ps
+}
+
+// have tells whether a peer is on the list. A name that no address book knows is nobody's, and is looked up
+// each time: it may be known by now.
+func (ps peers) have(peer i2p.Hash, lookup func(string) (i2p.Destination, error)) bool {
+	return slices.ContainsFunc(ps, func(n i2p.Name) bool {
 		if n.Kind == i2p.NameHost {
-			to, err := f.m.cfg.Lookup(n.Host)
+			to, err := lookup(n.Host)
 			return err == nil && to.Hash() == peer
 		}
 		return n.Hash == peer
-	}
-	switch {
-	case slices.ContainsFunc(a.Deny, named):
-		return false
-	case len(a.Allow) > 0:
-		return slices.ContainsFunc(a.Allow, named)
-	}
-	return true
+	})
 }
 
 // welcome has a peer's stream and a target come together, until both have ended.
