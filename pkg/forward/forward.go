@@ -5,8 +5,6 @@ package forward
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"slices"
@@ -48,8 +46,8 @@ type Config struct {
 // Store keeps plans where they outlive the process.
 type Store interface {
 	Load() ([]plan.Plan, error) // with an error for those that cannot be read, and all others
-	Save(plan.Plan) error
-	Remove(name string) error
+	// Change keeps some plans, in place of others of their names, and forgets others.
+	Change(keep []plan.Plan, forget []string) error
 }
 
 // Manager has the forwards of a router. New starts nothing; Run does.
@@ -151,10 +149,10 @@ var ErrStarting = control.Errorf(control.Busy, "the router is starting")
 
 var errFull = control.Errorf(control.Busy, "there are %d forwards, which is all there may be", plan.MaxPlans)
 
-func (m *Manager) full() bool {
+func (m *Manager) count() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.all) >= plan.MaxPlans
+	return len(m.all)
 }
 
 // begin makes a forward run. It is called by whoever has the turn.
@@ -199,99 +197,6 @@ func (m *Manager) rests() error {
 	return nil
 }
 
-// Apply has the forwards be what is asked.
-func (m *Manager) Apply(ctx context.Context, asked control.ApplyForwards) (control.AppliedForwards, error) {
-	m.turn.Lock()
-	defer m.turn.Unlock()
-	done := control.AppliedForwards{Added: []string{}, Changed: []string{}, Removed: []string{}, Kept: []string{}}
-	if err := m.rests(); err != nil {
-		return done, err
-	}
-	wanted := make(map[string]bool)
-	plans := slices.Clone(asked.Plans)
-	slices.SortFunc(plans, func(p, q plan.Plan) int { return strings.Compare(p.Name, q.Name) })
-	for _, p := range plans {
-		wanted[p.Name] = true
-		err := m.take(p.KeyName(), asked)
-		if err == nil {
-			err = m.put(p, asked.Dry, &done)
-		}
-		if err != nil {
-			if done.Failed == nil {
-				done.Failed = map[string]string{}
-			}
-			done.Failed[p.Name] = err.Error()
-		}
-	}
-	if asked.Add {
-		return done, nil
-	}
-	var errs []error
-	m.each(func(f *forward) {
-		if wanted[f.name] || f.foreground {
-			return
-		}
-		done.Removed = append(done.Removed, f.name)
-		if !asked.Dry {
-			errs = append(errs, m.remove(f))
-		}
-	})
-	return done, errors.Join(errs...)
-}
-
-// take takes the key file that a plan names, where it was brought along.
-func (m *Manager) take(name string, asked control.ApplyForwards) error {
-	file, brought := asked.Keys[name]
-	if !brought || asked.Dry {
-		return nil
-	}
-	if err := m.cfg.Take(name, file); err != nil {
-		return fmt.Errorf("key %s: %w", name, err)
-	}
-	return nil
-}
-
-// put has one forward be what its plan says.
-func (m *Manager) put(p plan.Plan, dry bool, done *control.AppliedForwards) error {
-	f := m.find(p.Name)
-	switch {
-	case f != nil && f.foreground:
-		return control.Errorf(control.InUse, "a command runs a forward of this name")
-	case f != nil && f.plan().Equal(p):
-		done.Kept = append(done.Kept, p.Name)
-		return nil
-	case f == nil && m.full():
-		return errFull
-	}
-	if !dry {
-		if m.cfg.Store != nil {
-			if err := m.cfg.Store.Save(p); err != nil {
-				return err
-			}
-		}
-		if f == nil || !f.change(p) {
-			if f != nil {
-				m.end(f)
-			}
-			m.begin(p, false)
-		}
-	}
-	if f == nil {
-		done.Added = append(done.Added, p.Name)
-	} else {
-		done.Changed = append(done.Changed, p.Name)
-	}
-	return nil
-}
-
-func (m *Manager) remove(f *forward) error {
-	m.end(f)
-	if m.cfg.Store == nil {
-		return nil
-	}
-	return m.cfg.Store.Remove(f.name)
-}
-
 // Remove ends a forward, and forgets it.
 func (m *Manager) Remove(_ context.Context, name string) error {
 	m.turn.Lock()
@@ -306,7 +211,8 @@ func (m *Manager) Remove(_ context.Context, name string) error {
 	case f.foreground:
 		return control.Errorf(control.InUse, "a command runs the forward %s, and ends it", name)
 	}
-	return m.remove(f)
+	m.end(f)
+	return m.store(nil, []string{name})
 }
 
 // RunWhile runs a forward until ctx ends. Each change of its state is told.
@@ -351,7 +257,7 @@ func (m *Manager) beginForeground(p plan.Plan) (*forward, error) {
 	if m.find(p.Name) != nil {
 		return nil, control.Errorf(control.InUse, "there is a forward %s already", p.Name)
 	}
-	if m.full() {
+	if m.count() >= plan.MaxPlans {
 		return nil, errFull
 	}
 	return m.begin(p, true), nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,30 +67,34 @@ func (f *planFile) Load() ([]plan.Plan, error) {
 	return plans, nil
 }
 
-// Save puts one plan into the file, in place of another of its name.
-func (f *planFile) Save(p plan.Plan) error { return f.edit(p.Name, p) }
-
-// Remove takes one out.
-func (f *planFile) Remove(name string) error { return f.edit(name) }
-
-func (f *planFile) edit(name string, with ...plan.Plan) error {
+// Change puts plans into the file, in place of others of their names, and takes others out. It is written
+// once, and not where it says so already: what was edited there stays as it was written.
+func (f *planFile) Change(keep []plan.Plan, forget []string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	plans, err := f.Load()
 	if err != nil {
 		return control.Errorf(control.BadData, "%v", err)
 	}
-	var had []plan.Plan
-	plans = slices.DeleteFunc(plans, func(p plan.Plan) bool {
-		if p.Name == name {
-			had = append(had, p)
-		}
-		return p.Name == name
-	})
-	if slices.EqualFunc(had, with, plan.Plan.Equal) {
-		return nil // it was edited there, and stays as it was written
+	there := make(map[string]plan.Plan)
+	for _, p := range plans {
+		there[p.Name] = p
 	}
-	text, err := plan.Append(nil, append(plans, with...)...)
+	same := true
+	for _, p := range keep {
+		had, ok := there[p.Name]
+		same = same && ok && had.Equal(p)
+		there[p.Name] = p
+	}
+	for _, name := range forget {
+		_, ok := there[name]
+		same = same && !ok
+		delete(there, name)
+	}
+	if same {
+		return nil
+	}
+	text, err := plan.Append(nil, slices.Collect(maps.Values(there))...)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func TestForwardsSealed(t *testing.T) {
 	d := dataDir{root: t.TempDir()}
 	long := strings.Repeat("n", 64) // the default key of a name that is as long as may be
 	p := plan.Plan{Name: long, Type: plan.IRCServer, Targets: []string{"127.0.0.1:6667"}, IRCServer: &plan.IRCServerSettings{WebIRC: true, Password: "hush"}}
-	if err := (&planFile{dir: d}).Save(p); err != nil {
+	if err := (&planFile{dir: d}).Change([]plan.Plan{p}, nil); err != nil {
 		t.Fatal(err)
 	}
 	keys, err := keysIn(d).load(p.KeyName())
@@ -105,20 +105,20 @@ func TestPlansStay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(f.Save(plans[0]), f.Remove("gone")); err != nil {
+	if err := f.Change(plans[:1], []string{"gone"}); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := d.read(forwardsFile); err != nil || string(got) != text {
 		t.Errorf("%q, %v", got, err)
 	}
 	plans[0].Listen = "127.0.0.1:2"
-	if err := f.Save(plans[0]); err != nil {
+	if err := f.Change(plans[:1], nil); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := f.Load(); err != nil || len(got) != 1 || got[0].Listen != "127.0.0.1:2" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if err := f.Remove("a"); err != nil {
+	if err := f.Change(nil, []string{"a"}); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := f.Load(); err != nil || len(got) != 0 {
