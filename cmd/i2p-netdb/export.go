@@ -9,6 +9,7 @@ import (
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/words"
 )
@@ -49,7 +50,7 @@ func writeZip(w io.Writer, set map[i2p.Hash]*routerinfo.RouterInfo) error {
 	z := zip.NewWriter(w)
 	for _, h := range slices.SortedFunc(maps.Keys(set), byHash) {
 		f, err := z.CreateHeader(&zip.FileHeader{
-			Name: "routerInfo-" + h.String() + ".dat", Method: zip.Deflate, Modified: set[h].Published().Time().UTC(),
+			Name: netdbdir.FileName(h), Method: zip.Deflate, Modified: set[h].Published().Time().UTC(),
 		})
 		if err != nil {
 			return err

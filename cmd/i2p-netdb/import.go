@@ -128,9 +128,9 @@ func prune(c *cli.Context, path string, wanted func(*routerinfo.RouterInfo) bool
 	}}
 	_, err := netdbdir.Load(c.Context, path, cfg, func(ri *routerinfo.RouterInfo) {
 		if wanted(ri) {
-			kept[fileName(ri.Hash())] = true
+			kept[netdbdir.FileName(ri.Hash())] = true
 		} else {
-			unwanted[fileName(ri.Hash())] = true
+			unwanted[netdbdir.FileName(ri.Hash())] = true
 		}
 	})
 	if err != nil {
@@ -166,6 +166,3 @@ func prune(c *cli.Context, path string, wanted func(*routerinfo.RouterInfo) bool
 	cli.Notef(c, "%s %s, %d of them damaged; %s stay", words.Count(len(files)+len(damaged), "file"), did, len(damaged), words.Count(len(kept), "RouterInfo"))
 	return nil
 }
-
-// fileName is how the file of a RouterInfo is called, in whatever folder.
-func fileName(h i2p.Hash) string { return "routerInfo-" + h.String() + ".dat" }

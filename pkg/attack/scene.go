@@ -19,6 +19,7 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/client"
 	"i2ptoolkit/pkg/interop"
+	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -109,7 +110,7 @@ func (s *Scene) introduce(ctx context.Context) error {
 		infos = append(infos, r.Info)
 	}
 	for _, ri := range infos {
-		if err := os.WriteFile(filepath.Join(s.known(), "routerInfo-"+ri.Hash().String()+".dat"), ri.Bytes(), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(s.known(), netdbdir.FileName(ri.Hash())), ri.Bytes(), 0o600); err != nil {
 			return err
 		}
 	}

@@ -29,6 +29,9 @@ const (
 	fileSuffix = ".dat"
 )
 
+// FileName is what the file of a router's RouterInfo is called, in whatever folder or zip.
+func FileName(router i2p.Hash) string { return filePrefix + router.String() + fileSuffix }
+
 // Dir is a directory of RouterInfos that we write.
 type Dir struct {
 	path string
@@ -59,7 +62,7 @@ func (d *Dir) File(router i2p.Hash) string { return d.file("r", router) }
 
 func (d *Dir) file(folder string, router i2p.Hash) string {
 	name := router.String()
-	return filepath.Join(d.path, folder+name[:1], filePrefix+name+fileSuffix)
+	return filepath.Join(d.path, folder+name[:1], FileName(router))
 }
 
 // Store writes a RouterInfo, in place of an older one or of a damaged file.

@@ -155,7 +155,7 @@ func (s *Sealed) Load(ctx context.Context, first map[i2p.Hash]struct{}, each fun
 				if _, soon := first[router]; soon == later || kind != folder.name[0] {
 					return nil
 				}
-				ri, counts, _ := parse(filePrefix+router.String()+fileSuffix, slices.Clone(info), false)
+				ri, counts, _ := parse(FileName(router), slices.Clone(info), false)
 				if total.add(counts); ri != nil {
 					each(ri, folder.src)
 				}

@@ -334,7 +334,7 @@ func (b *Builder) assemble(routers []int) ([]byte, error) {
 	for _, i := range routers {
 		c := &b.pool[i]
 		h := &zip.FileHeader{
-			Name:               "routerInfo-" + c.ri.Hash().String() + ".dat",
+			Name:               netdbdir.FileName(c.ri.Hash()),
 			Method:             zip.Deflate,
 			CRC32:              c.crc,
 			CompressedSize64:   uint64(len(c.packed)),

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/su3"
 )
@@ -48,7 +49,7 @@ func Zip(infos ...*routerinfo.RouterInfo) ([]byte, error) {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for _, ri := range infos {
-		w, err := z.Create("routerInfo-" + ri.Hash().String() + ".dat")
+		w, err := z.Create(netdbdir.FileName(ri.Hash()))
 		if err == nil {
 			_, err = w.Write(ri.Bytes())
 		}
