@@ -38,7 +38,7 @@ type model struct {
 	rules       rules
 	port        *mesh.Port
 	rand        *draw.Source
-	inbox       []received
+	inbox       []i2np.Message
 	news        []func(now time.Time)
 	pools       [2]*tunnel.Pool[*modelTunnel] // exploratory, client
 	fates       [2]router.Fates
@@ -79,9 +79,7 @@ func newModel(rules rules, rand *draw.Source, shapes [2]router.Shape) *model {
 	return m
 }
 
-func (m *model) Handle(from i2p.Hash, msg i2np.Message) {
-	m.inbox = append(m.inbox, received{from, msg})
-}
+func (m *model) Handle(_ i2p.Hash, msg i2np.Message) { m.inbox = append(m.inbox, msg) }
 
 func (m *model) Up(p mesh.Peer) {
 	m.news = append(m.news, func(now time.Time) {
@@ -109,8 +107,8 @@ func (m *model) Turn() time.Duration {
 		f(now)
 	}
 	m.news = m.news[:0]
-	for _, r := range m.inbox {
-		m.handle(now, r.msg)
+	for _, msg := range m.inbox {
+		m.handle(now, msg)
 	}
 	m.inbox = m.inbox[:0]
 	if !m.started {
@@ -146,8 +144,8 @@ func (m *model) end() {
 			m.dropped(t)
 		}
 	}
-	for _, r := range m.inbox {
-		r.msg.Release()
+	for _, msg := range m.inbox {
+		msg.Release()
 	}
 }
 

@@ -39,7 +39,7 @@ func (d *directory) closest(now time.Time, key i2p.Hash, fits func(h i2p.Hash) b
 	var least i2p.Hash
 	for _, ri := range d.floodfills {
 		h := ri.Hash()
-		if at := distance(routing, h); (best == nil || at.Compare(least) < 0) && fits(h) {
+		if at := routing.Xor(h); (best == nil || at.Compare(least) < 0) && fits(h) {
 			best, least = ri, at
 		}
 	}

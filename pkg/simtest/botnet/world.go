@@ -12,12 +12,11 @@
 // and would load no router near its limits. Those have had sessions with each other since
 // before. The measured ones know all honest routers but newcomers, which only the
 // floodfills know and which they look up. The
-// fakes are described at swarm; each visits every measured router, which is the attack
+// fakes are described at swarm.Fake; each visits every measured router, which is the attack
 // at its worst, for no router of the Internet can be sure to be left out.
 package botnet
 
 import (
-	"net/netip"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -30,6 +29,7 @@ import (
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/simnet/mesh"
+	"i2ptoolkit/pkg/simtest/swarm"
 )
 
 // Scenario describes an attack.
@@ -89,15 +89,14 @@ type world struct {
 	Scenario
 	net       *mesh.Net
 	rand      *draw.Source
-	places    map[netip.Addr]bool
+	places    *mesh.Places
 	honest    []*mesh.Router
 	friends   map[i2p.Hash]bool        // whom those that only serve have had sessions with
 	infos     []*routerinfo.RouterInfo // that are published
 	newcomers []i2p.Hash
 	ours      []*mesh.Router
 	models    [kinds][]*model
-	swarm     *swarm
-	at        []netip.Addr // of the fakes
+	swarm     *swarm.Swarm
 	asked     [kinds]atomic.Int64
 	found     [kinds]atomic.Int64
 	looked    int
@@ -121,9 +120,10 @@ var shapes = [2]router.Shape{{Hops: 2, Quantity: 2}, {Hops: clientHops, Quantity
 // Run runs a scenario.
 func Run(s Scenario) (res Result, err error) {
 	begun, base := time.Now(), heap()
-	w := &world{Scenario: s, places: make(map[netip.Addr]bool), friends: make(map[i2p.Hash]bool)}
+	w := &world{Scenario: s, friends: make(map[i2p.Hash]bool)}
 	w.net = mesh.New(mesh.Config{Seed: s.Seed, Start: start, Workers: s.Workers})
 	w.rand = draw.From(w.net.Stream("world", 0))
+	w.places = mesh.NewPlaces(w.rand)
 	defer w.end()
 	if err = w.populate(); err != nil {
 		return res, err
@@ -149,21 +149,6 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// place draws an address that nobody has, in one of so many networks, or anywhere.
-func (w *world) place(prefixes int) netip.Addr {
-	for {
-		a := [4]byte{byte(11 + w.rand.Below(160)), w.rand.Byte(), w.rand.Byte(), w.rand.Byte()}
-		if prefixes > 0 {
-			n := w.rand.Below(prefixes)
-			a[0], a[1] = 200+byte(n>>8), byte(n)
-		}
-		if at := netip.AddrFrom4(a); !w.places[at] && at.IsGlobalUnicast() && !at.IsPrivate() {
-			w.places[at] = true
-			return at
-		}
-	}
-}
-
 // populate makes the honest routers and the measured ones.
 func (w *world) populate() error {
 	for i := range w.Honest {
@@ -171,7 +156,7 @@ func (w *world) populate() error {
 		if i >= w.Measured && i%10 == 9 {
 			caps = "XfR"
 		}
-		r, err := w.net.AddRouter(i, mesh.RouterConfig{Addr: w.place(0), Caps: caps, Inbound: shapes[0], Outbound: shapes[0]})
+		r, err := w.net.AddRouter(i, mesh.RouterConfig{Addr: w.places.Draw(0), Caps: caps, Inbound: shapes[0], Outbound: shapes[0]})
 		if err != nil {
 			return err
 		}
@@ -224,7 +209,7 @@ func (w *world) model(kind, i int, known []*routerinfo.RouterInfo) error {
 	if err != nil {
 		return err
 	}
-	at := w.place(0)
+	at := w.places.Draw(0)
 	info, err := mesh.Info(keys, at, "XRH", w.net.Now()) // hidden: nobody's hop
 	if err != nil {
 		return err
@@ -260,7 +245,7 @@ func (w *world) publish() {
 		key := ri.Hash()
 		routing := netdb.RoutingKey(key, w.net.Now())
 		slices.SortFunc(floodfills, func(a, b *mesh.Router) int {
-			return distance(routing, a.Self()).Compare(distance(routing, b.Self()))
+			return routing.Xor(a.Self()).Compare(routing.Xor(b.Self()))
 		})
 		store := i2np.DatabaseStore{Key: key, Type: i2np.StoreRouterInfo, Data: i2np.CompressRouterInfo(ri.Bytes())}
 		for _, f := range floodfills[:min(replicas, len(floodfills))] {
@@ -273,7 +258,7 @@ func (w *world) publish() {
 
 // unleash makes the fakes, and has them appear from now on.
 func (w *world) unleash() (err error) {
-	if w.swarm, err = newSwarm(w.net); err != nil {
+	if w.swarm, err = swarm.New(w.net); err != nil {
 		return err
 	}
 	var targets, floodfills, others []i2p.Hash
@@ -292,15 +277,15 @@ func (w *world) unleash() (err error) {
 			targets = append(targets, m.port.Self())
 		}
 	}
-	for i := range w.Fakes {
-		at := w.place(w.Prefixes)
-		f, err := w.swarm.make(w.net, i, at, w.rand.Unit() < w.Agree)
+	fakes := make([]*swarm.Fake, w.Fakes)
+	for i := range fakes {
+		f, err := w.swarm.Make(i, w.places.Draw(w.Prefixes), w.rand.Unit() < w.Agree)
 		if err != nil {
 			return err
 		}
 		appears := w.net.Now().Add(time.Duration(i) * time.Second / time.Duration(w.Rate))
 		visit := func(to i2p.Hash, publish bool) {
-			f.calls = append(f.calls, call{appears.Add(w.rand.Between(0, visits)), to, publish})
+			f.Visit(appears.Add(w.rand.Between(0, visits)), to, publish)
 		}
 		for range stores {
 			visit(floodfills[w.rand.Below(len(floodfills))], true)
@@ -311,10 +296,9 @@ func (w *world) unleash() (err error) {
 		for _, to := range targets {
 			visit(to, true)
 		}
-		slices.SortStableFunc(f.calls, func(a, b call) int { return a.at.Compare(b.at) })
-		w.at = append(w.at, at)
+		fakes[i] = f
 	}
-	w.net.Every(time.Second/time.Duration(w.Rate), w.Fakes, func(i int) { w.swarm.fakes[i].appear(w.net, w.at[i]) })
+	w.net.Every(time.Second/time.Duration(w.Rate), w.Fakes, func(i int) { fakes[i].Appear() })
 	return nil
 }
 
@@ -328,11 +312,7 @@ func (w *world) end() {
 		}
 	}
 	if w.swarm != nil {
-		for _, f := range w.swarm.fakes {
-			for _, r := range f.inbox {
-				r.msg.Release()
-			}
-		}
+		w.swarm.End()
 	}
 	w.net.Close()
 }

@@ -1,4 +1,6 @@
-package botnet
+// Package swarm is a crowd of hostile routers in a simulated mesh: fakes that one
+// operator runs, which claim to be fast floodfills and do nothing for others.
+package swarm
 
 import (
 	"bytes"
@@ -17,27 +19,29 @@ import (
 	"i2ptoolkit/pkg/tunnel"
 )
 
-// swarm is the botnet. Its fakes have identities of their own and one pair of keys,
+// Swarm is the crowd. Its fakes have identities of their own and one pair of keys,
 // as one operator may: their RouterInfos are signed like any others.
-type swarm struct {
+type Swarm struct {
+	net    *mesh.Net
 	keys   *i2p.PrivateKeys
 	static noise.KeyPair
-	fakes  []*fake // in the order in which they appear
-	sorted []*fake // those that have appeared, by hash
+	fakes  []*Fake
+	sorted []*Fake // those that have appeared, by hash
 }
 
-// fake is one router of the botnet. It claims to be a fast floodfill, answers
+// Fake is one router of the swarm. It claims to be a fast floodfill, answers
 // lookups with other fakes, confirms stores and keeps nothing. Asked to be a hop it
 // either agrees and drops what is sent through it, or drops the request.
-type fake struct {
-	swarm  *swarm
+type Fake struct {
+	swarm  *Swarm
+	at     netip.Addr
 	port   *mesh.Port
 	rand   *draw.Source
 	info   *routerinfo.RouterInfo
 	packed []byte // info, as it is sent
 	agrees bool
 	calls  []call // in the order of their time
-	inbox  []received
+	inbox  []i2np.Message
 }
 
 // call is a visit that a fake is to make.
@@ -47,36 +51,38 @@ type call struct {
 	publish bool // it stores its RouterInfo there, to be passed on
 }
 
-type received struct {
-	from i2p.Hash
-	msg  i2np.Message
-}
-
 const fakeCaps = "XfR"
 
-func newSwarm(net *mesh.Net) (*swarm, error) {
+// New makes a swarm without fakes.
+func New(net *mesh.Net) (*Swarm, error) {
 	keys, err := i2p.GenerateRouter(net.Stream("swarm", 0))
 	if err != nil {
 		return nil, err
 	}
-	return &swarm{keys: keys, static: noise.NewKeyPair([32]byte(keys.Crypto))}, nil
+	return &Swarm{net: net, keys: keys, static: noise.NewKeyPair([32]byte(keys.Crypto))}, nil
 }
 
-// make makes a fake that has not appeared yet. The identities differ in their
-// padding (common structures, KeysAndCert).
-func (s *swarm) make(net *mesh.Net, number int, at netip.Addr, agrees bool) (*fake, error) {
+// identity is that of a fake, by its number: the identities differ in their padding
+// (common structures, KeysAndCert).
+func (s *Swarm) identity(number int) []byte {
 	b := bytes.Clone(s.keys.Identity.Bytes())
 	for i := 32; i < 352; i += 32 {
 		binary.BigEndian.PutUint32(b[i:], uint32(number)+1)
 	}
-	id, _, err := i2p.ParseRouterIdentity(b)
+	return b
+}
+
+// Make makes a fake, by its number, that has not appeared yet. It agrees to be a hop or
+// does not.
+func (s *Swarm) Make(number int, at netip.Addr, agrees bool) (*Fake, error) {
+	id, _, err := i2p.ParseRouterIdentity(s.identity(number))
 	if err != nil {
 		return nil, err
 	}
 	keys := *s.keys
 	keys.Identity = id.Identity
-	f := &fake{swarm: s, agrees: agrees, rand: draw.From(net.Stream("fake", number))}
-	if f.info, err = mesh.Info(&keys, at, fakeCaps, net.Now()); err != nil {
+	f := &Fake{swarm: s, at: at, agrees: agrees, rand: draw.From(s.net.Stream("fake", number))}
+	if f.info, err = mesh.Info(&keys, at, fakeCaps, s.net.Now()); err != nil {
 		return nil, err
 	}
 	f.packed = i2np.CompressRouterInfo(f.info.Bytes())
@@ -84,46 +90,62 @@ func (s *swarm) make(net *mesh.Net, number int, at netip.Addr, agrees bool) (*fa
 	return f, nil
 }
 
-// appear brings a fake into the network.
-func (f *fake) appear(net *mesh.Net, at netip.Addr) {
-	f.port = net.Join(at, func() *routerinfo.RouterInfo { return f.info }, func(*mesh.Port) mesh.Node { return f })
+// Visit has a fake dial a router at a time, and store its RouterInfo there where it
+// publishes, to be passed on.
+func (f *Fake) Visit(at time.Time, to i2p.Hash, publish bool) {
+	c := call{at, to, publish}
+	i, _ := slices.BinarySearchFunc(f.calls, c, func(a, b call) int {
+		if a.at.After(b.at) {
+			return 1
+		}
+		return -1 // after all others of its time
+	})
+	f.calls = slices.Insert(f.calls, i, c)
+}
+
+// Appear brings a fake into the network.
+func (f *Fake) Appear() {
 	s := f.swarm
+	f.port = s.net.Join(f.at, func() *routerinfo.RouterInfo { return f.info }, func(*mesh.Port) mesh.Node { return f })
 	i, _ := slices.BinarySearchFunc(s.sorted, f.info.Hash(), byHash)
 	s.sorted = slices.Insert(s.sorted, i, f)
 }
 
-func byHash(f *fake, h i2p.Hash) int { return f.info.Hash().Compare(h) }
+// End lets go of what the fakes have not looked at.
+func (s *Swarm) End() {
+	for _, f := range s.fakes {
+		for _, m := range f.inbox {
+			m.Release()
+		}
+		f.inbox = nil
+	}
+}
+
+func byHash(f *Fake, h i2p.Hash) int { return f.info.Hash().Compare(h) }
 
 // near names n fakes near a key, which a lookup may be led to.
-func (s *swarm) near(key i2p.Hash, n int, exclude []i2p.Hash) (out []i2p.Hash) {
+func (s *Swarm) near(key i2p.Hash, n int, exclude []i2p.Hash) (out []i2p.Hash) {
 	i, _ := slices.BinarySearchFunc(s.sorted, key, byHash)
 	for j := max(0, i-4*n); j < len(s.sorted) && len(out) < 8*n; j++ {
 		if h := s.sorted[j].info.Hash(); !slices.Contains(exclude, h) {
 			out = append(out, h)
 		}
 	}
-	slices.SortFunc(out, func(a, b i2p.Hash) int { return distance(key, a).Compare(distance(key, b)) })
+	slices.SortFunc(out, func(a, b i2p.Hash) int { return key.Xor(a).Compare(key.Xor(b)) })
 	return out[:min(n, len(out))]
 }
 
-func distance(a, b i2p.Hash) (d i2p.Hash) {
-	for i := range a {
-		d[i] = a[i] ^ b[i]
-	}
-	return d
-}
-
-func (f *fake) Handle(from i2p.Hash, m i2np.Message) { f.inbox = append(f.inbox, received{from, m}) }
-func (f *fake) Up(mesh.Peer)                         {}
-func (f *fake) Down(i2p.Hash)                        {}
-func (f *fake) Failed(i2p.Hash)                      {}
-func (f *fake) Wants(i2p.Hash) bool                  { return false }
+func (f *Fake) Handle(_ i2p.Hash, m i2np.Message) { f.inbox = append(f.inbox, m) }
+func (f *Fake) Up(mesh.Peer)                      {}
+func (f *Fake) Down(i2p.Hash)                     {}
+func (f *Fake) Failed(i2p.Hash)                   {}
+func (f *Fake) Wants(i2p.Hash) bool               { return false }
 
 // Turn answers what has come, and makes the visits that are due.
-func (f *fake) Turn() time.Duration {
-	for _, r := range f.inbox {
-		f.handle(r.msg)
-		r.msg.Release()
+func (f *Fake) Turn() time.Duration {
+	for _, m := range f.inbox {
+		f.handle(m)
+		m.Release()
 	}
 	f.inbox = f.inbox[:0]
 	now := f.port.Now()
@@ -137,7 +159,7 @@ func (f *fake) Turn() time.Duration {
 	return f.calls[0].at.Sub(now)
 }
 
-func (f *fake) call(c call) {
+func (f *Fake) call(c call) {
 	if !c.publish {
 		f.port.Dial(c.to)
 		return
@@ -151,15 +173,15 @@ func (f *fake) call(c call) {
 }
 
 // send sends a message to anybody, over a new session where there is none.
-func (f *fake) send(to i2p.Hash, t i2np.Type, body []byte) { f.pass(to, f.message(t, body)) }
+func (f *Fake) send(to i2p.Hash, t i2np.Type, body []byte) { f.pass(to, f.message(t, body)) }
 
-func (f *fake) message(t i2np.Type, body []byte) i2np.Message {
+func (f *Fake) message(t i2np.Type, body []byte) i2np.Message {
 	return i2np.Message{Type: t, ID: f.rand.Nonzero32(), Expiration: i2p.DateOf(f.port.Now().Add(30 * time.Second)), Body: body}
 }
 
-func (f *fake) pass(to i2p.Hash, m i2np.Message) { f.port.SendAnyway(to, m) }
+func (f *Fake) pass(to i2p.Hash, m i2np.Message) { f.port.SendAnyway(to, m) }
 
-func (f *fake) handle(m i2np.Message) {
+func (f *Fake) handle(m i2np.Message) {
 	switch m.Type {
 	case i2np.GarlicType:
 		body, err := i2np.ParseGarlic(m.Body)
@@ -190,7 +212,7 @@ func (f *fake) handle(m i2np.Message) {
 }
 
 // reply sends an answer to a router, or into its tunnel.
-func (f *fake) reply(to i2p.Hash, id uint32, m i2np.Message) {
+func (f *Fake) reply(to i2p.Hash, id uint32, m i2np.Message) {
 	if id == 0 {
 		f.pass(to, m)
 		return
@@ -200,7 +222,7 @@ func (f *fake) reply(to i2p.Hash, id uint32, m i2np.Message) {
 
 // answer gives the RouterInfo of a fake, and in the place of anybody else's the names
 // of fakes.
-func (f *fake) answer(l i2np.DatabaseLookup) {
+func (f *Fake) answer(l i2np.DatabaseLookup) {
 	var m i2np.Message
 	i, found := slices.BinarySearchFunc(f.swarm.sorted, l.Key, byHash)
 	if found && l.Kind != i2np.LookupLeaseSet {
@@ -227,7 +249,7 @@ func (f *fake) answer(l i2np.DatabaseLookup) {
 }
 
 // agree becomes a hop, which nothing leaves.
-func (f *fake) agree(m i2np.Message) {
+func (f *Fake) agree(m i2np.Message) {
 	now := f.port.Now()
 	req, err := tunnel.OpenRequest(f.info.Hash(), f.swarm.static, now, m)
 	if err != nil {
