@@ -292,6 +292,8 @@ func foreground(c *cli.Context, router *client.Client, p plan.Plan) error {
 		}
 		switch {
 		case f.State == last.State && f.Error == last.Error:
+		case f.State == control.ForwardNoTunnels:
+			cli.Warnf(c, "%s: %s", f.Name, whyNot(f))
 		case f.Error != "":
 			cli.Warnf(c, "%s: %s: %s", f.Name, f.State, f.Error)
 		default:

@@ -181,7 +181,9 @@ func listCommand() *cli.Command {
 		Name:  "list",
 		Usage: "list the forwards",
 		Description: "A line for each: its state, where it is to be found on this machine and in I2P, the streams that it carries\n" +
-			"now, the bytes a second of the last seconds, and the tunnels that stand in and out.",
+			"now, the bytes a second of the last seconds, and the tunnels that stand in and out. The states are opening\n" +
+			"(its tunnels are being built), ready, no tunnels (those that it had have gone, since when is told below),\n" +
+			"idle (it has none before somebody connects), failed (why is told below) and stopped.",
 		Flags: cli.RouterFlags(
 			&cli.BoolFlag{Name: "names", Usage: "print nothing but the names"},
 			&cli.BoolFlag{Name: "watch", Usage: "list them again and again, until interrupted"},
@@ -254,7 +256,7 @@ func printForwards(w io.Writer, all []listed) error {
 	t := cli.NewTable(w)
 	t.Row("NAME", "TYPE", "STATE", "LOCAL", "IN I2P", "STREAMS", "IN/S", "OUT/S", "TUNNELS")
 	for _, l := range all {
-		state := string(l.State)
+		state := stateText(l.State)
 		if l.Foreground {
 			state += "*"
 		}
@@ -262,11 +264,26 @@ func printForwards(w io.Writer, all []listed) error {
 			fmt.Sprintf("%d/%d", l.TunnelsIn, l.TunnelsOut))
 	}
 	for _, l := range all {
-		if l.Error != "" {
-			t.Rowf("", "%s: %s", l.Name, l.Error)
+		if why := whyNot(l.Forward); why != "" {
+			t.Rowf("", "%s: %s", l.Name, why)
 		}
 	}
 	return t.Flush()
+}
+
+// stateText is a state as people read it.
+func stateText(s control.ForwardState) string { return strings.ReplaceAll(string(s), "_", " ") }
+
+// whyNot says why a forward is of no use, and since when it has no tunnels.
+func whyNot(f control.Forward) string {
+	if f.State != control.ForwardNoTunnels {
+		return f.Error
+	}
+	text := "no tunnels since " + f.Since.UTC().Format(time.RFC3339)
+	if f.Error != "" {
+		text += ": " + f.Error
+	}
+	return text
 }
 
 // localEnd is where a forward is to be found on this machine, or what it leads to there.

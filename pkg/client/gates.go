@@ -11,6 +11,7 @@ type gates struct {
 	mu       *sync.Mutex // a leaf
 	standing *gate       // tunnels stand both ways
 	ready    *gate       // and others can find the destination
+	lost     *gate       // they stood, and do not any more
 	retired  *gate       // the present user has gone
 }
 
@@ -20,7 +21,7 @@ type gate struct {
 }
 
 func newGates() gates {
-	return gates{mu: new(sync.Mutex), standing: newGate(), ready: newGate(), retired: newGate()}
+	return gates{mu: new(sync.Mutex), standing: newGate(), ready: newGate(), lost: newGate(), retired: newGate()}
 }
 
 func newGate() *gate { return &gate{done: make(chan struct{})} }
@@ -77,6 +78,10 @@ func (c *Client) Ready(ctx context.Context) error { return c.await(ctx, c.gates.
 
 // Standing waits until tunnels stand both ways: enough to dial and to look up.
 func (c *Client) Standing(ctx context.Context) error { return c.await(ctx, c.gates.standing) }
+
+// Lost waits until tunnels that stood both ways do so no longer. Who waits for Ready or Standing then waits
+// for others.
+func (c *Client) Lost(ctx context.Context) error { return c.await(ctx, c.gates.lost) }
 
 // Stands reports what Standing waits for.
 func (c *Client) Stands() bool { return c.gates.passed(c.gates.standing) }

@@ -10,7 +10,13 @@ import (
 // tunnelsChanged takes what stands now.
 func (l *loop) tunnelsChanged(now time.Time, s TunnelState) {
 	l.own.changed(now, s.Leases)
+	l.own.outlived(s.Leases)
 	l.ways.change(s)
+	if !l.ways.stand() && l.gates.passed(l.gates.standing) {
+		l.gates.shut(l.gates.standing)
+		l.gates.shut(l.gates.ready)
+		l.gates.pass(l.gates.lost)
+	}
 	l.openGates()
 }
 
@@ -107,6 +113,7 @@ func (l *loop) openGates() {
 	if l.own.set == nil || !l.ways.stand() {
 		return
 	}
+	l.gates.shut(l.gates.lost)
 	l.gates.pass(l.gates.standing)
 	if l.own.confirmed || l.cfg.Options.Unpublished {
 		l.gates.pass(l.gates.ready)

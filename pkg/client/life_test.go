@@ -267,3 +267,48 @@ func TestHandlersEnd(t *testing.T) {
 		}
 	})
 }
+
+// TestLost: a destination whose tunnels have gone says so, and is ready again once peers can find it by others.
+func TestLost(t *testing.T) {
+	pair(t, func(t *testing.T, e *ether, a, b *Client) {
+		soon := func(wait func(context.Context) error) error {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			return wait(ctx)
+		}
+		if err := soon(a.Lost); err == nil {
+			t.Error("what stands is lost")
+		}
+		gateway := i2p.HashOf([]byte{9})
+		e.move(a, gateway)
+		for n, what := range []string{"all", "inbound", "outbound", "all again"} {
+			var some TunnelState
+			switch what {
+			case "inbound":
+				some.Outbound = []uint32{1}
+			case "outbound":
+				some.Leases = oneTunnel(gateway).Leases
+			}
+			e.change(a, gateway, some)
+			if err := soon(a.Lost); err != nil {
+				t.Errorf("%s are gone: %v", what, err)
+			}
+			if soon(a.Ready) == nil || soon(a.Standing) == nil || a.Stands() {
+				t.Errorf("%s are gone, and it is ready", what)
+			}
+			if n%2 == 0 { // else those come back that were
+				gateway = i2p.HashOf([]byte{9, byte(n)})
+			}
+			e.move(a, gateway)
+			if err := soon(a.Ready); err != nil {
+				t.Errorf("%s are there again: %v", what, err)
+			}
+			if set := e.stored(a); set.Leases()[0].Gateway != gateway {
+				t.Errorf("%s are there again, and nobody can know", what)
+			}
+			if soon(a.Lost) == nil {
+				t.Errorf("%s are there again, and lost", what)
+			}
+		}
+	})
+}

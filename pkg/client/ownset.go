@@ -41,6 +41,14 @@ func (o *ownSet) changed(now time.Time, leases []leaseset.Lease) {
 	}
 }
 
+// outlived takes note of leases that are all others: then nobody finds us by what a floodfill has, until it has
+// the next.
+func (o *ownSet) outlived(leases []leaseset.Lease) {
+	if o.set != nil && len(leases) > 0 && !slices.ContainsFunc(o.set.Leases(), func(l leaseset.Lease) bool { return hasLease(leases, l) }) {
+		o.confirmed = false
+	}
+}
+
 // news reports whether tunnels make another lease set worth making: a lease that
 // has run out needs none.
 func (o *ownSet) news(now time.Time, leases []leaseset.Lease) bool {

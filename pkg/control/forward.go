@@ -14,8 +14,11 @@ const (
 	ForwardStopped ForwardState = "stopped" // its plan says so
 	ForwardOpening ForwardState = "opening" // tunnels are being built, or its lease set published
 	ForwardReady   ForwardState = "ready"
-	ForwardIdle    ForwardState = "idle"   // it has no tunnels before somebody connects
-	ForwardFailed  ForwardState = "failed" // Error says why; it is tried again
+	// ForwardNoTunnels is a forward whose tunnels have gone since it was ready, and are being built anew. Error
+	// says why there are none, where that is known.
+	ForwardNoTunnels ForwardState = "no_tunnels"
+	ForwardIdle      ForwardState = "idle"   // it has no tunnels before somebody connects
+	ForwardFailed    ForwardState = "failed" // Error says why; it is tried again
 )
 
 // Forward is one entry of the answer of GET /v1/forwards, sorted by name.

@@ -44,12 +44,17 @@ func (f failed) Unwrap() []error { return []error{f.kind, f.cause} }
 
 // noTunnels is ErrNoTunnels, with the reason where it is known.
 func (h *Hall) noTunnels() error {
-	if h.cfg.Lacks != nil {
-		if lack := h.cfg.Lacks(); lack != "" {
-			return failed{ErrNoTunnels, fmt.Errorf("%w: %s", ErrNoTunnels, lack)}
-		}
+	if lack := h.lack(); lack != "" {
+		return failed{ErrNoTunnels, fmt.Errorf("%w: %s", ErrNoTunnels, lack)}
 	}
 	return ErrNoTunnels
+}
+
+func (h *Hall) lack() string {
+	if h.cfg.Lacks == nil {
+		return ""
+	}
+	return h.cfg.Lacks()
 }
 
 // failure tells what an error is. d is whose it is; it may be nil.

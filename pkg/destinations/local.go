@@ -37,6 +37,19 @@ func (d *Local) Options() options.Options {
 // and its lease set is published where it is to be.
 func (d *Local) Ready(ctx context.Context) error { return failure(d, d.client.Ready(ctx)) }
 
+// Lost waits until the tunnels that stood have gone, those of one way or of both: until Ready is to be waited
+// for again. The error, where there is one, is that of the context or the end of the destination.
+func (d *Local) Lost(ctx context.Context) error {
+	err := d.client.Lost(ctx)
+	if err != nil && ctx.Err() == nil {
+		return failure(d, err)
+	}
+	return err
+}
+
+// Lack is why the router has no tunnels, where that is known.
+func (d *Local) Lack() string { return d.hall.lack() }
+
 // Dial opens a stream to a port of another destination. It waits for tunnels by
 // itself.
 func (d *Local) Dial(ctx context.Context, to i2p.Destination, port uint16) (*sockets.Conn, error) {

@@ -180,7 +180,7 @@ func (h *home) reshape(p plan.Plan, several bool) bool {
 	return asked.Equal(open) || h.local.Reshape(asked)
 }
 
-func isOpen(local *destinations.Local) bool {
+func isOpen(local interface{ Done() <-chan struct{} }) bool {
 	select {
 	case <-local.Done():
 		return false

@@ -80,7 +80,7 @@ func TestHomesEnd(t *testing.T) {
 func TestIdleStays(t *testing.T) {
 	m := New(Config{})
 	f := newForward(m, plan.Plan{Name: "a", Type: plan.Client}, false)
-	r := &resident{f: f, home: f.home}
+	r := &resident{f: f, ctx: t.Context(), home: f.home}
 	r.hold(func() {})
 	if r.say(control.ForwardOpening, nil); f.state().State != control.ForwardOpening {
 		t.Errorf("it is %s", f.state().State)

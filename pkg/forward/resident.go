@@ -83,14 +83,8 @@ func (r *resident) stay(ctx context.Context) {
 	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, lastPause) {
 		local, release, err := r.open(ctx)
 		if err == nil {
-			r.hold(release)
-			awaitReady(ctx, local, r.say)
-			select {
-			case <-local.Done():
-			case <-ctx.Done():
-				return
-			}
-			if !r.holds() {
+			follow(r.hold(release), local, r.say)
+			if ctx.Err() != nil || !r.holds() {
 				return // it was let go because it was idle
 			}
 			pause = firstPause
@@ -119,15 +113,20 @@ func (r *resident) holds() bool {
 	return r.release != nil
 }
 
-// hold keeps the destination until it is let go.
-func (r *resident) hold(release func()) {
+// hold keeps the destination until it is let go: then the context ends that it returns.
+func (r *resident) hold(release func()) (held context.Context) {
 	r.turn.Lock()
 	defer r.turn.Unlock()
 	if r.release != nil {
 		r.release()
 	}
-	r.release = release
+	held, let := context.WithCancel(r.ctx)
+	r.release = func() {
+		let()
+		release()
+	}
 	r.rest()
+	return held
 }
 
 // rest has the destination let go after a while without users.
@@ -167,9 +166,9 @@ func (r *resident) use(ctx context.Context) (*destinations.Local, func(), error)
 	r.turn.Unlock()
 	if first { // it was idle: it stays open between this stream and the next
 		if _, also, err := r.open(ctx); err == nil {
-			r.hold(also)
+			held := r.hold(also)
 			if !r.guest {
-				r.background.Go(func() { awaitReady(r.ctx, local, r.say) })
+				r.background.Go(func() { follow(held, local, r.say) })
 			}
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/control"
-	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/forward/access"
 	"i2ptoolkit/pkg/forward/plan"
 )
@@ -171,10 +170,19 @@ type failure struct {
 func (f failure) Error() string   { return f.text }
 func (f failure) Unwrap() []error { return f.errs }
 
-// awaitReady says how it is until others, or we, can go on.
-func awaitReady(ctx context.Context, local *destinations.Local, say func(control.ForwardState, error)) {
-	say(control.ForwardOpening, nil)
+// tunnelled is a destination, as far as its tunnels are concerned (destinations.Local).
+type tunnelled interface {
+	Ready(context.Context) error
+	Lost(context.Context) error
+	Lack() string
+	Done() <-chan struct{}
+}
+
+// follow says how a destination is, until ctx ends or it does.
+func follow(ctx context.Context, local tunnelled, say func(control.ForwardState, error)) {
+	state, why := control.ForwardOpening, error(nil)
 	for {
+		say(state, why)
 		wait, cancel := context.WithTimeout(ctx, time.Minute)
 		err := local.Ready(wait)
 		cancel()
@@ -183,10 +191,22 @@ func awaitReady(ctx context.Context, local *destinations.Local, say func(control
 			return
 		case err == nil:
 			say(control.ForwardReady, nil)
-			return
-		}
-		if !errors.Is(err, context.DeadlineExceeded) {
-			say(control.ForwardOpening, err)
+			if local.Lost(ctx) != nil {
+				return
+			}
+			state, why = control.ForwardNoTunnels, lackOf(local)
+		case state == control.ForwardNoTunnels:
+			why = lackOf(local)
+		case !errors.Is(err, context.DeadlineExceeded):
+			why = err
 		}
 	}
+}
+
+// lackOf is what the router lacks for tunnels; nil where nobody knows.
+func lackOf(local tunnelled) error {
+	if lack := local.Lack(); lack != "" {
+		return errors.New(lack)
+	}
+	return nil
 }

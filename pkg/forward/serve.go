@@ -47,7 +47,7 @@ func (f *forward) serve(ctx context.Context) error {
 		all.Go(func() { rules.Run(ctx) })
 	}
 	if t := f.plan().Type; t == plan.UDPServer || t == plan.StreamrServer {
-		all.Go(func() { awaitReady(ctx, local, f.is) })
+		all.Go(func() { follow(ctx, local, f.is) })
 		return f.serveDatagrams(ctx, local)
 	}
 	l, err := local.Listen(uint16(f.plan().Port))
@@ -57,7 +57,7 @@ func (f *forward) serve(ctx context.Context) error {
 	defer l.Close()
 	welcome, counted := f.welcomer()
 	defer counted()
-	all.Go(func() { awaitReady(ctx, local, f.is) })
+	all.Go(func() { follow(ctx, local, f.is) })
 	for turn := 0; ; turn++ {
 		c, err := l.AcceptStream(ctx)
 		if err != nil {

@@ -46,12 +46,13 @@ func (f *forward) is(s control.ForwardState, err error) {
 	}
 	f.mu.Lock()
 	same := f.now == s && f.why == why
-	if !same {
-		f.now, f.why, f.since = s, why, f.m.cfg.Now()
+	if f.now != s {
+		f.since = f.m.cfg.Now()
 	}
+	f.now, f.why = s, why
 	f.mu.Unlock()
 	if !same {
-		if err != nil {
+		if err != nil || s == control.ForwardNoTunnels {
 			f.m.cfg.Log.Warn("forward", "name", f.name, "state", string(s), "error", err)
 		} else {
 			f.m.cfg.Log.Debug("forward", "name", f.name, "state", string(s))

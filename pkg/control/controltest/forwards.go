@@ -14,7 +14,7 @@ import (
 )
 
 // forwards are a fake router's: they are kept, and carry nothing. One that listens at port 1 cannot
-// be bound.
+// be bound, and one at port 2 has lost its tunnels.
 type forwards struct {
 	mu         sync.Mutex
 	plans      map[string]plan.Plan
@@ -55,6 +55,9 @@ func forwardOf(p plan.Plan, foreground bool) control.Forward {
 	s.Address = i2p.HashOf([]byte(p.Name)).B32()
 	if p.Share != "" {
 		s.Address = i2p.HashOf([]byte(p.Share)).B32()
+	}
+	if strings.HasSuffix(p.Listen, ":2") {
+		s.State, s.Error = control.ForwardNoTunnels, "no other router is known"
 	}
 	if p.Stopped {
 		s.State, s.Streams, s.RateIn, s.RateOut, s.Address = control.ForwardStopped, 0, 0, 0, ""
