@@ -8,12 +8,14 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/client"
 	"i2ptoolkit/pkg/forward/plan"
+	"i2ptoolkit/pkg/i2p"
 )
 
 // maxPlans bounds a file of plans.
@@ -65,6 +67,11 @@ func verbs() []*cli.Command {
 			description: "Each peer has a host name of its own there."},
 		verb{name: "streamr", of: plan.StreamrClient, instead: plan.StreamrServer, usage: "subscribe to a sender of datagrams, or be one", args: "DEST[:PORT] TARGET… | LISTEN", fill: nil,
 			description: "What the destination sends goes to TARGET. With --serve what comes to LISTEN goes to all who subscribe."},
+		verb{name: "meta", of: plan.Meta, usage: "be a destination in whose place others serve", args: "DEST…",
+			fill: func(p *plan.Plan, args []string) { p.Destinations = args },
+			description: "Who dials its address comes to one of the others: to one that costs least, and to the next where that does\n" +
+				"not answer. A cost of 1 to 255 goes behind an address, as in 'ADDRESS 10'. They serve with keys of their own,\n" +
+				"anywhere; this one needs no more than to be on, and may be a router beside them."},
 	)
 }
 
@@ -102,12 +109,39 @@ func (v verb) command() *cli.Command {
 			if err != nil {
 				return err
 			}
+			if p, err = addressed(c, router, p); err != nil {
+				return err
+			}
 			if c.Bool("foreground") {
 				return foreground(c, router, p)
 			}
 			return keep(c, router, []plan.Plan{p})
 		},
 	}
+}
+
+// addressed has the destinations of a meta by their addresses: names are for this machine.
+func addressed(c *cli.Context, router *client.Client, p plan.Plan) (plan.Plan, error) {
+	if p.Type != plan.Meta {
+		return p, nil
+	}
+	for i, text := range p.Destinations {
+		address, cost, _ := strings.Cut(strings.TrimSpace(text), " ")
+		n, err := i2p.ParseName(address)
+		if err != nil {
+			return p, cli.Dataf("%w", err)
+		}
+		if n.Kind == i2p.NameHost {
+			if n, _, err = cli.OfHost(c.Context, router, n); err != nil {
+				return p, err
+			}
+			p.Destinations[i] = strings.TrimSpace(n.Hash.B32() + " " + cost)
+		}
+	}
+	if err := p.Check(); err != nil {
+		return p, cli.Usagef("%v", err)
+	}
+	return p, nil
 }
 
 func checkSetting(text string) error {
@@ -141,6 +175,9 @@ func (v verb) plan(c *cli.Context) (plan.Plan, error) {
 		if _, err := assign(&p, text); err != nil {
 			return p, cli.Usagef("%v", err)
 		}
+	}
+	if p.Type == plan.Meta {
+		return p, nil // once the router has told the addresses of names
 	}
 	if err := p.Check(); err != nil {
 		return p, cli.Usagef("%v", err)

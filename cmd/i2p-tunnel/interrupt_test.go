@@ -11,7 +11,7 @@ func TestInterrupt(t *testing.T) {
 	clitest.Interrupts(t, program(), nil, []string{"completion"},
 		"client 7000 a.i2p --socket @router", "server 80 --socket @router", "http --socket @router", "http --foreground --socket @router",
 		"socks --socket @router", "irc 6668 a.i2p --socket @router", "udp 53 a.i2p --socket @router", "httpserver 80 --socket @router",
-		"ircserver 6667 --socket @router", "streamr a.i2p 9000 --socket @router", "add a type=http listen=127.0.0.1:1 --socket @router",
+		"ircserver 6667 --socket @router", "streamr a.i2p 9000 --socket @router", "meta --socket @router "+peer, "add a type=http listen=127.0.0.1:1 --socket @router",
 		"add -f @open", "add -f -", "list --socket @router", "list --watch --socket @router", "remove a --socket @router",
 		"reload -f @read", "reload -f /dev/null --socket @router",
 		"import @open", "import -",

@@ -5,10 +5,10 @@ import "i2ptoolkit/pkg/cli"
 // settingDocs say what the settings of a forward are, in the order of the page.
 func settingDocs() []cli.Entry {
 	return []cli.Entry{
-		{Term: "type", Text: "client, server, http, socks, irc, httpserver, ircserver, udpclient, udpserver, streamrclient or streamrserver"},
+		{Term: "type", Text: "client, server, http, socks, irc, httpserver, ircserver, udpclient, udpserver, streamrclient, streamrserver or meta"},
 		{Term: "stopped", Text: "true: it is kept, and does nothing"},
 		{Term: "listen", Text: "where local users connect, \"127.0.0.1:7000\" or \"unix:/path\"; of a streamrserver, where its source sends to"},
-		{Term: "destinations", Text: "where a client, irc, udpclient or streamrclient goes: a list of names or addresses of I2P, with \":PORT\" behind, tried in turn"},
+		{Term: "destinations", Text: "where a client, irc, udpclient or streamrclient goes: a list of names or addresses of I2P, with \":PORT\" behind, tried in turn. Of a meta those who serve in its place, by their addresses: with \" COST\" behind, 1 to 255, where one is to be preferred to another"},
 		{Term: "targets", Text: "where a server of any kind, and a streamrclient, goes: a list of local addresses, tried in turn"},
 		{Term: "port", Text: "the port of I2P on which a server listens; 0, which is what holds without it: any"},
 		{Term: "key", Text: "the name of a key file in the router's data directory, made where it is missing, or \"transient\" for a new destination at each start. Servers have one named after them by default, and others a transient one"},

@@ -16,8 +16,9 @@ var (
 	// has taken it back.
 	ErrTakenBack = errors.New("client: it was taken back")
 	// ErrLeaseSetKind means that a destination's lease set is of a kind that does not say
-	// how to reach it by itself.
-	ErrLeaseSetKind = errors.New("client: lease set of a kind that cannot be used yet")
+	// how to reach it: an encrypted one that was found by its hash, or one that names others and
+	// leads to none.
+	ErrLeaseSetKind = errors.New("client: the lease set does not say how to reach its destination")
 	// ErrBlinding means that a destination can have no encrypted lease set.
 	ErrBlinding = errors.New("client: the destination can have no encrypted lease set")
 	// ErrLocked means that an encrypted lease set does not open.

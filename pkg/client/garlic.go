@@ -14,7 +14,7 @@ import (
 // send passes payloads to one destination, in order, and owns them.
 func (l *loop) send(hash i2p.Hash, payloads []*buf.Buf) {
 	now := l.cfg.Now()
-	r := l.remote(now, hash)
+	r := l.remote(now, l.behind(now, hash))
 	if r == nil || l.sessions == nil {
 		l.drop(payloads)
 		return

@@ -2,6 +2,8 @@ package client
 
 import (
 	"io"
+	"slices"
+	"time"
 
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
@@ -29,6 +31,9 @@ type Wanted struct {
 	Encryption []i2p.EncryptionType
 	// Blinding tells whether the set is published in encrypted form, and for whom.
 	Blinding options.Blinding
+	// Meta are those who serve in the destination's place: the set is not published then, but one that
+	// names them.
+	Meta []leaseset.MetaLease
 	// Withdrawal takes the set before back, as the destination is going.
 	Withdrawal bool
 }
@@ -37,14 +42,18 @@ type Wanted struct {
 type Kept struct {
 	Set    *leaseset.LeaseSet2
 	Sealed *leaseset.EncryptedLeaseSet // Set as it is published, where it is encrypted
+	Meta   *leaseset.MetaLeaseSet      // what is published in its place, where others serve
 	Keys   []EncryptionKey             // private ones, to the set's public ones
 	Err    error                       // why there is no set now; it will be asked for again
 }
 
 // published is what the netDb gets.
 func (k Kept) published() leaseset.Record {
-	if k.Sealed != nil {
+	switch {
+	case k.Sealed != nil:
 		return k.Sealed
+	case k.Meta != nil:
+		return k.Meta
 	}
 	return k.Set
 }
@@ -79,9 +88,12 @@ func (k keeper) Keep(want Wanted, answer func(Kept)) {
 	}
 	kept.Set, kept.Err = leaseset.Build2(leaseset.Build2Config{
 		Keys: k.keys, EncryptionKeys: public, Leases: want.Leases,
-		Published: want.Published, Unpublished: want.Unpublished, Options: want.Services,
+		Published: want.Published, Unpublished: want.Unpublished || len(want.Meta) > 0, Options: want.Services,
 		Blinded: want.Blinding.Own,
 	})
+	if len(want.Meta) > 0 && kept.Err == nil {
+		kept.Meta, kept.Err = k.meta(want, kept.Set)
+	}
 	if want.Blinding.Own && kept.Err == nil {
 		kept.Sealed, kept.Err = leaseset.Encrypt(leaseset.EncryptConfig{
 			Keys: k.keys, Inner: kept.Set, Secret: want.Blinding.Secret,
@@ -89,4 +101,21 @@ func (k keeper) Keep(want Wanted, answer func(Kept)) {
 		})
 	}
 	answer(kept)
+}
+
+// metaLife is how long clients may keep a MetaLeaseSet, which is renewed with the destination's own: some
+// hours (proposal 123, Meta LS2), as every stream begins with it and no more than who serves hangs on it.
+const metaLife = 4 * time.Hour
+
+// meta is what names those who serve. It ends with the destination's own set where that is taken back.
+func (k keeper) meta(want Wanted, own *leaseset.LeaseSet2) (*leaseset.MetaLeaseSet, error) {
+	end := own.Expires()
+	if !want.Withdrawal {
+		end = own.Published() + i2p.Date(metaLife.Milliseconds())
+	}
+	leases := slices.Clone(want.Meta)
+	for i := range leases {
+		leases[i].Expires = end
+	}
+	return leaseset.BuildMeta(leaseset.MetaConfig{Keys: k.keys, Leases: leases, Published: own.Published(), Expires: end})
 }

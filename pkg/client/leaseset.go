@@ -58,6 +58,7 @@ func (l *loop) ask(now time.Time, leases []leaseset.Lease, withdrawal bool) {
 		Services:    l.cfg.Options.Services,
 		Encryption:  l.cfg.Options.Encryption,
 		Blinding:    l.cfg.Options.Blinding,
+		Meta:        l.cfg.Options.Meta,
 		Withdrawal:  withdrawal,
 	}
 	l.cfg.Keeper.Keep(want, func(k Kept) {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/deadline"
@@ -130,7 +131,7 @@ func (l *loop) reshape(asked options.Options) (said bool) {
 		l.state = TunnelState{} // the router tells at once what still stands
 		l.tunnels.Reshape(asked.Inbound, asked.Outbound)
 	}
-	return before.Unpublished == asked.Unpublished && maps.Equal(before.Services, asked.Services) && before.Blinding == asked.Blinding
+	return before.Unpublished == asked.Unpublished && maps.Equal(before.Services, asked.Services) && slices.Equal(before.Meta, asked.Meta) && before.Blinding == asked.Blinding
 }
 
 // ends reports whether nothing is left to do for a retired destination, which

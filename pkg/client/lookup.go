@@ -129,9 +129,21 @@ func lacks(r *leaseset.Reader) error {
 	return nil
 }
 
-// fetch asks the netDb for the lease set of a destination, or, with a reader, for the encrypted one of
-// its address. tell is called in the loop, once what was found is known.
+// fetch finds the lease set of a destination, or, with a reader, behind the encrypted one of its
+// address: in the netDb, and where that has others serve in its place, one of theirs. tell is called in
+// the loop, once what was found is known.
 func (l *loop) fetch(now time.Time, hash i2p.Hash, reader *leaseset.Reader, than i2p.Date, tell func(time.Time, leaseset.Set, error)) {
+	if r := l.remotes[hash]; r != nil && r.stands(now) {
+		l.follow(now, r.meta, func(now time.Time, set leaseset.Set, err error) {
+			if err == nil {
+				tell(now, set, nil)
+				return
+			}
+			r.meta = nil // it may name others by now
+			l.fetch(now, hash, reader, than, tell)
+		})
+		return
+	}
 	if reader != nil {
 		day, err := reader.Address.BlindedKey(now, reader.Secret)
 		if err != nil {
@@ -140,21 +152,31 @@ func (l *loop) fetch(now time.Time, hash i2p.Hash, reader *leaseset.Reader, than
 		}
 		hash = i2p.BlindedStoreHash(day)
 	}
+	l.inquire(hash, than, func(now time.Time, found leaseset.Record, err error) {
+		if sealed, ok := found.(*leaseset.EncryptedLeaseSet); ok && err == nil && reader != nil {
+			if found, err = sealed.Open(*reader, now); err != nil {
+				err = fmt.Errorf("%w: %w", ErrLocked, err)
+			}
+		}
+		if meta, ok := found.(*leaseset.MetaLeaseSet); ok && err == nil {
+			l.redirected(now, meta, reader)
+			l.follow(now, meta, tell)
+			return
+		}
+		set, err := open(found, err)
+		if err == nil {
+			l.learn(now, set)
+			l.others.readBy(set.Hash(), reader)
+			set = l.newest(set)
+		}
+		tell(now, set, err)
+	})
+}
+
+// inquire asks the netDb. tell is called in the loop.
+func (l *loop) inquire(hash i2p.Hash, than i2p.Date, tell func(time.Time, leaseset.Record, error)) {
 	l.tunnels.LookupLeaseSet(hash, than, func(found leaseset.Record, err error) {
-		l.post(func(now time.Time) {
-			if sealed, ok := found.(*leaseset.EncryptedLeaseSet); ok && err == nil && reader != nil {
-				if found, err = sealed.Open(*reader, now); err != nil {
-					err = fmt.Errorf("%w: %w", ErrLocked, err)
-				}
-			}
-			set, err := open(found, err)
-			if err == nil {
-				l.learn(now, set)
-				l.others.readBy(set.Hash(), reader)
-				set = l.newest(set)
-			}
-			tell(now, set, err)
-		})
+		l.post(func(now time.Time) { tell(now, found, err) })
 	})
 }
 
@@ -169,7 +191,7 @@ func open(found leaseset.Record, err error) (leaseset.Set, error) {
 	case *leaseset.EncryptedLeaseSet:
 		return nil, fmt.Errorf("%w: it is encrypted, and found by its b33 address only", ErrLeaseSetKind)
 	case *leaseset.MetaLeaseSet:
-		return nil, fmt.Errorf("%w: it names further lease sets", ErrLeaseSetKind)
+		return nil, fmt.Errorf("%w: it names others that serve in its place", ErrLeaseSetKind)
 	}
 	return nil, ErrLeaseSetKind
 }
@@ -179,5 +201,5 @@ func (l *loop) known(now time.Time, hash i2p.Hash) leaseset.Set {
 	if hash == l.own.hash && l.own.set != nil {
 		return l.own.set
 	}
-	return l.others.lasting(now, hash)
+	return l.others.lasting(now, l.behind(now, hash))
 }

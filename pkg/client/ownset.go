@@ -146,6 +146,7 @@ var (
 	errNoKeys    = errors.New("client: not every key of the lease set is known")
 	errOldSet    = errors.New("client: the lease set is no newer than the one before")
 	errNotSealed = errors.New("client: the lease set is to be published in encrypted form, and was not encrypted")
+	errNotMeta   = errors.New("client: a lease set is to be published that names others, and was not made")
 	errNotLeases = errors.New("client: the lease set has leases that are not this destination's")
 )
 
@@ -161,6 +162,8 @@ func (o *ownSet) check(now time.Time, want Wanted, kept Kept) error {
 		return errOldSet
 	case want.Blinding.Own && (kept.Sealed == nil || kept.Sealed.Published() != set.Published()):
 		return errNotSealed
+	case len(want.Meta) > 0 && (kept.Meta == nil || kept.Meta.Hash() != o.hash || kept.Meta.Published() != set.Published()):
+		return errNotMeta
 	}
 	for _, l := range set.Leases() {
 		if !hasLease(want.Leases, l) {

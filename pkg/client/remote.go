@@ -57,6 +57,7 @@ type remote struct {
 	stall    time.Time // when the streams last said that nothing gets through
 	heard    time.Time // when the last message came from it
 
+	redirect
 	way
 	told
 }

@@ -58,12 +58,21 @@ func (c *Client) Dial(ctx context.Context, to i2p.Destination, port uint16) (*so
 	if err := c.Standing(ctx); err != nil {
 		return nil, fmt.Errorf("client: waiting for tunnels: %w", err)
 	}
-	for {
-		if _, err := c.Lookup(ctx, to.Hash()); err != nil {
+	for attempt := 1; ; attempt++ {
+		set, err := c.Lookup(ctx, to.Hash())
+		if err != nil {
 			return nil, err
 		}
-		s, err := c.dial(ctx, to, port)
-		if !errors.Is(err, ErrTakenBack) { // else it has gone, or has come back by now
+		var s *sockets.Conn
+		var again bool
+		if mirror := set.Destination(); mirror.Hash() != to.Hash() {
+			s, again, err = c.dialMirror(ctx, to.Hash(), mirror, port)
+			again = again && attempt < maxMirrors
+		} else {
+			s, err = c.dial(ctx, to, port)
+			again = errors.Is(err, ErrTakenBack) // it has gone, or has come back by now
+		}
+		if !again {
 			return s, err
 		}
 	}
@@ -95,5 +104,9 @@ func (c *Client) Ping(ctx context.Context, to i2p.Destination) (time.Duration, e
 	if err := c.Standing(ctx); err != nil {
 		return 0, fmt.Errorf("client: waiting for tunnels: %w", err)
 	}
-	return c.host.Ping(ctx, to)
+	set, err := c.Lookup(ctx, to.Hash())
+	if err != nil {
+		return 0, err
+	}
+	return c.host.Ping(ctx, set.Destination())
 }

@@ -60,12 +60,18 @@ func (l *loop) lookUpdate(now time.Time, r *remote) {
 		than = r.set.Published()
 	}
 	hash := r.hash
-	l.fetch(now, hash, r.reader, than, func(_ time.Time, _ leaseset.Set, err error) {
-		if r := l.remotes[hash]; r != nil {
+	l.fetch(now, hash, r.reader, than, func(now time.Time, set leaseset.Set, err error) {
+		r := l.remotes[hash]
+		if r != nil {
 			r.lookup = false
 		}
 		if err != nil {
 			l.cfg.Log.Debug("lease set not found", "error", err)
+			l.mirrorLost(now, hash)
+		} else if r != nil && set.Hash() != hash && len(r.waiting) > 0 {
+			waiting := r.waiting
+			r.waiting = nil
+			l.send(hash, waiting) // to who serves in its place
 		}
 	})
 }

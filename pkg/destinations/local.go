@@ -145,11 +145,11 @@ func (d *Local) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error)
 
 // Resolve finds the destination behind a hash.
 func (d *Local) Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destination, error) {
-	set, err := d.Lookup(ctx, hash)
-	if err != nil {
-		return i2p.Destination{}, err
+	if err := d.client.Standing(ctx); err != nil {
+		return i2p.Destination{}, failure(d, err)
 	}
-	return set.Destination(), nil
+	to, err := d.client.Resolve(ctx, hash)
+	return to, failure(d, err)
 }
 
 // ResolveBlinded finds the destination behind the address of an encrypted lease set, which the secret
@@ -158,11 +158,8 @@ func (d *Local) ResolveBlinded(ctx context.Context, a i2p.BlindedAddress) (i2p.D
 	if err := d.client.Standing(ctx); err != nil {
 		return i2p.Destination{}, failure(d, err)
 	}
-	set, err := d.client.LookupBlinded(ctx, a)
-	if err != nil {
-		return i2p.Destination{}, failure(d, err)
-	}
-	return set.Destination(), nil
+	to, err := d.client.ResolveBlinded(ctx, a)
+	return to, failure(d, err)
 }
 
 // Address is what peers are to be given: the b32 address, or the b33 one of a destination whose lease

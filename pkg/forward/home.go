@@ -74,7 +74,7 @@ func (h *home) asked(p plan.Plan) (options.Options, error) {
 	if p.Share != "" {
 		asked.Nickname = p.Share
 	}
-	asked, problems := options.Parse(asked, p.Options)
+	asked, problems := options.Parse(asked, p.Asked())
 	return asked, problems.But(options.Moot).Err()
 }
 

@@ -62,6 +62,9 @@ func (f *forward) change(p plan.Plan) bool {
 func inPlace(was, p plan.Plan) bool {
 	was.Targets, was.IdleClose, was.Options = p.Targets, p.IdleClose, p.Options
 	was.Access.Allow, was.Access.Deny = p.Access.Allow, p.Access.Deny
+	if p.Type == plan.Meta {
+		was.Destinations = p.Destinations
+	}
 	if p.Type == plan.Client || p.Type == plan.Server { // the doors of others have limits of their own
 		was.Limits, was.Destinations = p.Limits, p.Destinations
 	}

@@ -50,6 +50,10 @@ func (f *forward) serve(ctx context.Context) error {
 		all.Go(func() { follow(ctx, local, f.is) })
 		return f.serveDatagrams(ctx, local)
 	}
+	if f.plan().Type == plan.Meta {
+		all.Go(func() { follow(ctx, local, f.is) })
+		return stay(ctx, local)
+	}
 	l, err := local.Listen(uint16(f.plan().Port))
 	if err != nil {
 		return err
@@ -79,6 +83,16 @@ func (f *forward) serve(ctx context.Context) error {
 			defer f.streams.Add(-1)
 			welcome(ctx, c, peer, turn)
 		})
+	}
+}
+
+// stay keeps a destination to which nobody comes open.
+func stay(ctx context.Context, local *destinations.Local) error {
+	select {
+	case <-local.Done():
+		return destinations.ErrClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 

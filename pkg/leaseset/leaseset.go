@@ -23,13 +23,11 @@ const (
 
 // Limits of what is accepted.
 const (
-	MaxLen     = 16 << 10
-	MaxLeases  = 16 // LeaseSet2, num
-	maxKeys    = 8
-	maxMeta    = 64
-	maxFuture  = time.Minute                   // a record from a clock that is ahead
-	maxLease   = 15 * time.Minute              // tunnels live ten, but clocks differ
-	maxMetaEnd = 18*time.Hour + 13*time.Minute // 65535 s, the header's range
+	MaxLen    = 16 << 10
+	MaxLeases = 16 // LeaseSet2, num
+	maxKeys   = 8
+	maxFuture = time.Minute      // a record from a clock that is ahead
+	maxLease  = 15 * time.Minute // tunnels live ten, but clocks differ
 )
 
 // Lease is a tunnel that leads to the destination until it expires.

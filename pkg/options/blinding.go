@@ -49,17 +49,6 @@ func (b Blinding) GoString() string { return b.String() }
 func blindingOptions() []Option {
 	const key = "32 bytes in base64"
 	return []Option{
-		{Name: "i2cp.leaseSetType", Values: "3, 5", Absent: "3", Doc: "The kind of lease set that is published: one that all can read (3), or one that is encrypted (5), for those who have the destination's b33 address.", read: func(r *reading, _, value string) *Problem {
-			switch value {
-			case "3":
-				r.Blinding.Own = false
-			case "5":
-				r.Blinding.Own = true
-			default:
-				return &Problem{Kind: Unsupported, Text: fmt.Sprintf("%q is not supported: lease sets are of type 3 or 5", value)}
-			}
-			return nil
-		}},
 		{Name: "i2cp.leaseSetAuthType", Values: "0, 1, 2", Absent: "0", Doc: "Who reads the encrypted lease set: everybody who has its address (0), or clients with a key of their own, which may be a pair (DH, 1) or a shared one (PSK, 2).", read: func(r *reading, _, value string) *Problem {
 			i := strings.Index("012", value)
 			if i < 0 || len(value) != 1 {

@@ -18,6 +18,7 @@ import (
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/sign"
 )
 
@@ -36,10 +37,13 @@ type Options struct {
 	Unpublished bool   // the lease set is not in the netDb: peers get it with the first message
 	Encryption  []i2p.EncryptionType
 	Services    map[string]string // records in the lease set's options (proposal 167)
-	Signature   sign.Type         // of a transient destination's key
-	Access      Access
-	Blinding    Blinding
-	Streaming   Streaming
+	// Meta are the destinations that serve in this one's place: its lease set names them (proposal
+	// 123, Meta LS2). None: it has tunnels of its own.
+	Meta      []leaseset.MetaLease
+	Signature sign.Type // of a transient destination's key
+	Access    Access
+	Blinding  Blinding
+	Streaming Streaming
 }
 
 // Tunnels say how many tunnels of which length a pool keeps.
@@ -125,14 +129,14 @@ func Default() Options {
 // Equal tells whether the same is asked for.
 func (o Options) Equal(p Options) bool {
 	return o.Inbound == p.Inbound && o.Outbound == p.Outbound && o.Nickname == p.Nickname &&
-		o.Unpublished == p.Unpublished && maps.Equal(o.Services, p.Services) && o.Blinding == p.Blinding && o.SameEngines(p)
+		o.Unpublished == p.Unpublished && maps.Equal(o.Services, p.Services) && slices.Equal(o.Meta, p.Meta) && o.Blinding == p.Blinding && o.SameEngines(p)
 }
 
 // SameEngines tells whether a destination with the one options can go on with the others
 // without a new beginning: what lasts as long as its sessions and streams is the same.
 func (o Options) SameEngines(p Options) bool {
 	return slices.Equal(o.Encryption, p.Encryption) && o.Signature == p.Signature &&
-		o.Blinding.Own == p.Blinding.Own && o.Blinding.Secret == p.Blinding.Secret && // a lease set that all can read is not taken back at once
+		(len(o.Meta) > 0) == (len(p.Meta) > 0) && o.Blinding.Own == p.Blinding.Own && o.Blinding.Secret == p.Blinding.Secret && // a lease set that all can read is not taken back at once
 		o.Access.Rule == p.Access.Rule && slices.Equal(o.Access.Peers, p.Access.Peers) && o.Streaming == p.Streaming
 }
 
@@ -192,7 +196,7 @@ func (ps Problems) Err() error {
 // Parse lays named options over others. What it cannot take changes nothing, and is told.
 // Names are case-sensitive (I2CP overview, "Client-side Options").
 func Parse(over Options, named map[string]string) (Options, Problems) {
-	r := reading{Options: over}
+	r := reading{Options: over, meta: len(over.Meta) > 0}
 	var problems Problems
 	for _, name := range slices.Sorted(maps.Keys(named)) {
 		option := find(name)
@@ -214,6 +218,8 @@ type reading struct {
 	Options
 	only, none bool // i2cp.enableAccessList, i2cp.enableBlackList
 	cleared    bool // Services are the reading's own
+	meta       bool // i2cp.leaseSetType is 7
+	named      []leaseset.MetaLease
 	dh, psk    string
 }
 
@@ -236,5 +242,6 @@ func (r *reading) settle() (problems Problems) {
 			})
 		}
 	}
+	problems = append(problems, r.settleMeta()...)
 	return append(problems, r.settleBlinding()...)
 }

@@ -44,7 +44,7 @@ func TestBlindingTogether(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	h := i2p.HashOf([]byte("a peer"))
+	h, other := i2p.HashOf([]byte("a peer")), i2p.HashOf([]byte("another"))
 	for _, tt := range []struct {
 		named map[string]string
 		want  func(*Options)
@@ -70,6 +70,8 @@ func TestParse(t *testing.T) {
 		{map[string]string{"i2cp.leaseSetPrivKey": keyA}, func(o *Options) { o.Blinding.Key = strings.Repeat("a", 32) }},
 		{map[string]string{"i2cp.leaseSetOption.0": "_smtp._tcp=1 86400 0 0 25 a=b", "i2cp.leaseSetOption.1": "_x._udp=1"},
 			func(o *Options) { o.Services = map[string]string{"_smtp._tcp": "1 86400 0 0 25 a=b", "_x._udp": "1"} }},
+		{map[string]string{"i2cp.leaseSetType": "7", "i2cp.leaseSetMeta.0": h.B32() + " 9", "i2cp.leaseSetMeta.1": other.String()},
+			func(o *Options) { o.Meta = []leaseset.MetaLease{{Hash: h, Cost: 9}, {Hash: other}} }},
 		{map[string]string{"i2cp.destination.sigType": "11"}, func(o *Options) { o.Signature = sign.RedDSA_SHA512_Ed25519 }},
 		{map[string]string{"i2cp.accessList": h.String() + ", " + h.B32(), "i2cp.enableAccessList": "true"},
 			func(o *Options) { o.Access = Access{OnlyListed, []i2p.Hash{h, h}} }},
@@ -99,6 +101,7 @@ func TestParse(t *testing.T) {
 
 // TestProblems: what is not taken is told, by kind, and changes nothing else.
 func TestProblems(t *testing.T) {
+	h := i2p.HashOf([]byte("a mirror"))
 	for _, tt := range []struct {
 		name, value string
 		kind        Kind
@@ -135,7 +138,12 @@ func TestProblems(t *testing.T) {
 		{"i2cp.leaseSetAuthType", "3", Invalid, "none of 0, 1 and 2"},
 		{"i2cp.leaseSetBlindedType", "7", Unsupported, "RedDSA"},
 		{"i2cp.encryptLeaseSet", "true", Unsupported, "i2cp.leaseSetType=5"},
-		{"i2cp.leaseSetType", "7", Unsupported, "type 3 or 5"},
+		{"i2cp.leaseSetType", "1", Unsupported, "type 3, 5 or 7"},
+		{"i2cp.leaseSetType", "7", Invalid, "i2cp.leaseSetMeta.0 names none"},
+		{"i2cp.leaseSetMeta.0", h.B32(), Moot, "i2cp.leaseSetType=7"},
+		{"i2cp.leaseSetMeta.0", h.B32() + " 256", Invalid, `"256" is no cost`},
+		{"i2cp.leaseSetMeta.0", h.B32() + " 1 2", Invalid, "no address"},
+		{"i2cp.leaseSetMeta.0", "mirror.i2p", Invalid, "nor a b32 address"},
 		{"i2cp.tcp.host", "127.0.0.1", Unsupported, "how an I2CP client reaches its router"},
 		{"i2p.streaming.limitAction", "http", Unsupported, "reset and drop"},
 		{"i2p.streaming.maxConcurrentStreams", "many", Invalid, "no number"},
@@ -263,4 +271,21 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%+v", o)
 		}
 	})
+}
+
+// TestMetaTwice: one that is named twice is told, and so is what serves only without a type.
+func TestMetaTwice(t *testing.T) {
+	h := i2p.HashOf([]byte("a mirror"))
+	_, problems := Parse(Default(), map[string]string{"i2cp.leaseSetType": "7", "i2cp.leaseSetMeta.0": h.B32(), "i2cp.leaseSetMeta.1": h.String() + " 3"})
+	if len(problems) != 1 || problems[0].Name != "i2cp.leaseSetMeta.1" || !strings.Contains(problems[0].Text, "named twice") {
+		t.Error(problems)
+	}
+	named := Default()
+	named.Meta = []leaseset.MetaLease{{Hash: h}}
+	if o, problems := Parse(named, map[string]string{"inbound.length": "2"}); len(problems) > 0 || len(o.Meta) != 1 {
+		t.Errorf("beside other options: %v, %+v", problems, o.Meta)
+	}
+	if o, problems := Parse(named, map[string]string{"i2cp.leaseSetType": "3"}); len(problems) > 0 || o.Meta != nil || o.SameEngines(named) {
+		t.Errorf("no longer: %v, %+v", problems, o.Meta)
+	}
 }

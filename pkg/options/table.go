@@ -23,7 +23,7 @@ type Option struct {
 
 // Table is every option that the I2CP overview and the streaming library's page document.
 func Table() []Option {
-	return slices.Concat(tunnelOptions(), destinationOptions(), blindingOptions(), streamingOptions(), leftOut(), leftOutOfStreaming())
+	return slices.Concat(tunnelOptions(), destinationOptions(), publishedOptions(), blindingOptions(), streamingOptions(), leftOut(), leftOutOfStreaming())
 }
 
 // find is the option of a name; nil where there is none.

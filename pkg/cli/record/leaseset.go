@@ -32,14 +32,25 @@ type LeaseSet struct {
 	OfflineExpires  *time.Time        `json:"offline_expires,omitempty"`
 	EncryptionTypes []string          `json:"encryption_types"`
 	Leases          []Lease           `json:"leases"`
+	Meta            []MetaLease       `json:"meta,omitempty"`    // of a MetaLeaseSet
+	Revoked         []string          `json:"revoked,omitempty"` // those that it names no more
 	Options         map[string]string `json:"options,omitempty"`
 	Bytes           int               `json:"bytes"`
 }
 
-// Lease is a tunnel, or a lease set of a MetaLeaseSet.
+// Lease is a tunnel.
 type Lease struct {
 	Gateway string    `json:"gateway"`
 	Tunnel  uint32    `json:"tunnel,omitempty"`
+	Expires time.Time `json:"expires"`
+}
+
+// MetaLease is a destination that serves in another's place.
+type MetaLease struct {
+	Hash    string    `json:"hash"`
+	B32     string    `json:"b32"`
+	Type    string    `json:"type"` // of its lease set, or unknown
+	Cost    int       `json:"cost"`
 	Expires time.Time `json:"expires"`
 }
 
@@ -84,7 +95,14 @@ func OfLeaseSet(set leaseset.Record, now time.Time) LeaseSet {
 		}
 	case *leaseset.MetaLeaseSet:
 		for _, m := range set.MetaLeases() {
-			l.Leases = append(l.Leases, Lease{Gateway: m.Gateway.String(), Expires: m.Expires.Time()})
+			kind := "unknown"
+			if m.Type != 0 {
+				kind = typeName(m.Type)
+			}
+			l.Meta = append(l.Meta, MetaLease{m.Hash.String(), m.Hash.B32(), kind, int(m.Cost), m.Expires.Time()})
+		}
+		for _, h := range set.Revoked() {
+			l.Revoked = append(l.Revoked, h.String())
 		}
 	}
 	return l
@@ -131,6 +149,12 @@ func (l LeaseSet) Print(w io.Writer) error {
 	}
 	for _, lease := range l.Leases {
 		row("lease", "%s tunnel %d until %s", lease.Gateway, lease.Tunnel, lease.Expires.Format(time.RFC3339))
+	}
+	for _, m := range l.Meta {
+		row("served by", "%s cost %d type %s until %s", m.B32, m.Cost, m.Type, m.Expires.Format(time.RFC3339))
+	}
+	for _, h := range l.Revoked {
+		row("revoked", "%s", h)
 	}
 	if len(l.Options) > 0 {
 		row("options", "%s", optionText(l.Options))

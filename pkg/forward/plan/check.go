@@ -60,8 +60,8 @@ func (p Plan) checkEnds() error {
 	if p.Type == StreamrClient {
 		listens = false // it sends to its targets
 	}
-	goes := p.Type.Serves() && p.Type != StreamrServer || p.Type == StreamrClient
-	dials := !p.Type.Serves() && !p.Type.Proxies()
+	goes := p.Type.Serves() && p.Type != StreamrServer && p.Type != Meta || p.Type == StreamrClient
+	dials := !p.Type.Serves() && !p.Type.Proxies() || p.Type == Meta
 	switch {
 	case listens && p.Listen == "":
 		return fmt.Errorf("a forward of type %s has to listen somewhere, such as listen = \"127.0.0.1:7000\"", p.Type)
@@ -89,6 +89,9 @@ func (p Plan) checkEnds() error {
 		if _, _, err := Local(t); err != nil {
 			return err
 		}
+	}
+	if p.Type == Meta {
+		return nil // they are options, and checked as such
 	}
 	for _, d := range p.Destinations {
 		if _, _, err := Remote(d); err != nil {
@@ -205,7 +208,7 @@ func (p Plan) outproxies() []Outproxy {
 }
 
 func (p Plan) checkOptions() error {
-	_, problems := options.Parse(options.Default(), p.Options)
+	_, problems := options.Parse(options.Default(), p.Asked())
 	return problems.But(options.Moot).Err()
 }
 

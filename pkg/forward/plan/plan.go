@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -25,16 +26,17 @@ const (
 	UDPServer     Type = "udpserver"     // server, for datagrams
 	StreamrClient Type = "streamrclient" // subscribes to a sender of datagrams
 	StreamrServer Type = "streamrserver" // sends datagrams to those who subscribe
+	Meta          Type = "meta"          // a destination in whose place others serve
 )
 
 // Types are all of them.
 func Types() []Type {
-	return []Type{Client, Server, HTTP, SOCKS, IRC, HTTPServer, IRCServer, UDPClient, UDPServer, StreamrClient, StreamrServer}
+	return []Type{Client, Server, HTTP, SOCKS, IRC, HTTPServer, IRCServer, UDPClient, UDPServer, StreamrClient, StreamrServer, Meta}
 }
 
-// Serves tells whether peers come to the forward's destination; else it goes to theirs.
+// Serves tells whether the forward's destination is for peers; else it goes to theirs.
 func (t Type) Serves() bool {
-	return t == Server || t == HTTPServer || t == IRCServer || t == UDPServer || t == StreamrServer
+	return t == Server || t == HTTPServer || t == IRCServer || t == UDPServer || t == StreamrServer || t == Meta
 }
 
 // Proxies tells whether its users say where they want to go.
@@ -55,7 +57,8 @@ type Plan struct {
 	// where its source sends to.
 	Listen string `toml:"listen,omitempty" json:"listen,omitempty"`
 	// Destinations are where a client goes: names or addresses of I2P, with ":PORT" behind.
-	// Several are tried in turn.
+	// Several are tried in turn. Of a meta those who serve, by their addresses, with what each costs behind
+	// a space where that is not 0.
 	Destinations []string `toml:"destinations,omitempty" json:"destinations,omitempty"`
 	// Targets are where a server goes, "127.0.0.1:80" or "unix:/path". Several are tried in turn.
 	Targets []string `toml:"targets,omitempty" json:"targets,omitempty"`
@@ -181,6 +184,19 @@ func (p Plan) KeyName() string {
 		return p.Name + ".dat"
 	}
 	return p.Key
+}
+
+// Asked are the options of the forward's destination.
+func (p Plan) Asked() map[string]string {
+	if p.Type != Meta {
+		return p.Options
+	}
+	asked := map[string]string{"i2cp.leaseSetType": "7"}
+	for i, d := range p.Destinations {
+		asked[fmt.Sprintf("i2cp.leaseSetMeta.%d", i)] = d
+	}
+	maps.Copy(asked, p.Options)
+	return asked
 }
 
 // Duration is a time that is written as "90s" or "15m".

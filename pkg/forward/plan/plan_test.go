@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/sign"
 )
 
@@ -37,17 +38,30 @@ outproxies = [{ host = "exit.i2p:8888" }]
 type = "client"
 listen = "127.0.0.1:2222"
 destinations = ["example.i2p:22"]
+
+[www]
+type = "meta"
+destinations = ["` + mirror + `", "` + otherMirror + ` 9"]
 `
+
+const (
+	mirror      = "yw6w5h7zzybuus47ohvee6h5r6ab4eotmqalqnuywvq6dkf6264a.b32.i2p"
+	otherMirror = "bi3hxewpbmbx37mjsyhoqmwvn574culido2b4u3jbz3w6v4gtgfa.b32.i2p"
+)
 
 func TestRoundTrip(t *testing.T) {
 	plans, err := Parse([]byte(sample))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(plans) != 3 || plans[2].Name != "web" || time.Duration(plans[2].HTTPServer.PostPeriod) != 5*time.Minute || plans[0].IdleClose != Duration(20*time.Minute) {
+	if len(plans) != 4 || plans[2].Name != "web" || time.Duration(plans[2].HTTPServer.PostPeriod) != 5*time.Minute || plans[0].IdleClose != Duration(20*time.Minute) {
 		t.Fatalf("%+v", plans)
 	}
 	roundTrip(t, plans)
+	asked, problems := options.Parse(options.Default(), plans[3].Asked())
+	if len(problems) > 0 || len(asked.Meta) != 2 || asked.Meta[0].Hash.B32() != mirror || asked.Meta[1].Cost != 9 {
+		t.Errorf("in whose place others serve: %v, %+v", problems, asked.Meta)
+	}
 }
 
 // roundTrip writes plans and reads them again, as TOML and as JSON.
@@ -122,6 +136,10 @@ func TestFaults(t *testing.T) {
 		"[a]\ntype = \"udpserver\"\ntargets = [\"unix:/x\"]\n":                                        "no Unix socket",
 		"[a]\ntype = \"udpclient\"\nlisten = \"unix:/x\"\ndestinations = [\"a.i2p\"]\n":               "no Unix socket",
 		"[a]\ntype = \"udpserver\"\ntargets = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n":                   "one place",
+		"[a]\ntype = \"meta\"\n":                                                                   "needs a destination",
+		"[a]\ntype = \"meta\"\ndestinations = [\"a.i2p\"]\n":                                       "nor a b32 address",
+		"[a]\ntype = \"meta\"\ndestinations = [\"" + mirror + " 256\"]\n":                          "no cost",
+		"[a]\ntype = \"meta\"\ntargets = [\"127.0.0.1:1\"]\ndestinations = [\"" + mirror + "\"]\n": "no targets",
 	} {
 		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), said) {
 			t.Errorf("%q: %v, expected %q", text, err, said)
