@@ -258,7 +258,7 @@ func TestAckBelowZero(t *testing.T) {
 // of them and for fewer.
 func TestAckRuns(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 2000 {
+	for range 600 {
 		var runs []Range
 		high := uint32(5000 + r.IntN(5000))
 		for high > 3000 && len(runs) < 20 {

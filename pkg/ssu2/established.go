@@ -72,9 +72,12 @@ type Said struct {
 	Options       *Options
 	RelayTag      RelayTag  // Bob's tag for Alice; 0 for none
 	WantsRelayTag bool      // Alice asks for one
-	Token         *NewToken // for the next time
+	Token         *NewToken // for the next time; the endpoint has kept it
 	FirstPacket   uint32    // number of the peer's first data packet
-	Confirmed     []byte    // Bob: the blocks of Session Confirmed that belong to the data phase
+	// Confirmed are the blocks of Session Confirmed behind the RouterInfo. Those
+	// of the fields above have been read; others, of I2NP messages, relays and
+	// peer tests, belong to the data phase.
+	Confirmed []byte
 }
 
 // Resend is a message of the handshake that is sent again, unchanged, until
@@ -84,10 +87,20 @@ type Resend struct {
 	next      time.Time // zero: not again
 	interval  time.Duration
 	left      int
+	again     bool // was sent more than once
 }
 
 func newResend(now time.Time, first time.Duration, times int, datagrams ...[]byte) *Resend {
-	return &Resend{datagrams, now.Add(first), first, times}
+	return &Resend{Datagrams: datagrams, next: now.Add(first), interval: first, left: times}
+}
+
+// measured is the round trip of a message that was sent once; 0 otherwise,
+// since it is not known which of them was answered.
+func (r *Resend) measured(now, sent time.Time) time.Duration {
+	if r.again {
+		return 0
+	}
+	return max(now.Sub(sent), 0)
 }
 
 // Deadline is when Tick is due; zero is never.
@@ -99,6 +112,7 @@ func (r *Resend) Tick(now time.Time) [][]byte {
 	if r.next.IsZero() || now.Before(r.next) {
 		return nil
 	}
+	r.again = true
 	r.interval *= 2
 	r.next = now.Add(r.interval)
 	if r.left--; r.left <= 0 {
