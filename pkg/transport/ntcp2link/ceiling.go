@@ -82,9 +82,15 @@ func (c *ceiling) judge(now time.Time, f flow) (changed bool) {
 	switch {
 	case c.full && c.rate == 0:
 		c.lower(max(got, size*f.rate)) // it was not full for all of the span
-	case c.full || before.full && c.queued:
-		c.lower(min(max(got, c.rate*mostFall), c.rate))
+	case c.full:
+		// Where less was sent than that, the losses are of what was sent before, and the
+		// sender waits for what they hold back.
+		if line := min(max(got, c.rate*mostFall), c.rate); sent >= line*length.Seconds()*9/10 {
+			c.lower(line)
+		}
 	case sent < c.rate*length.Seconds()*9/10: // nothing that binds
+	case before.full && c.queued: // what it got does not count: acknowledgements may stand in a queue too
+		c.lower(c.rate)
 	case !c.queued:
 		c.rate *= 1 + c.growth
 		c.growth = min(2*c.growth, mostGrowth)

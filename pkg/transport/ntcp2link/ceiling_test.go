@@ -103,6 +103,36 @@ func TestCeilingRises(t *testing.T) {
 	}
 }
 
+// TestCeilingAfterLosses: what an overflow leaves behind, losses that are found late and a sender that
+// waits for what they hold back, says nothing of the line; nor does a queue through which
+// acknowledgements come.
+func TestCeilingAfterLosses(t *testing.T) {
+	const calm, queue = 200 * time.Millisecond, 300 * time.Millisecond
+	for _, x := range []struct {
+		name              string
+		bound             float64 // bytes per second
+		sent, resent, got float64 // of the span, bytes
+		afterFull         bool
+		rtt               time.Duration
+		atLeast, below    float64
+	}{
+		{"the sender waits", 1.2e6, 300e3, 40e3, 280e3, true, queue, 1.2e6, 0},
+		{"and is well again", 1.2e6, 540e3, 0, 540e3, true, queue, 1.2e6, 0},
+		{"acknowledgements wait", 1.2e6, 1.19e6, 0, 0.9e6, true, queue, 1.15e6, 1.2e6},
+		{"the bound is above the line", 1.45e6, 1.3e6, 60e3, 1.22e6, false, queue, 1.1e6, 1.25e6},
+		{"the line became slower", 1.2e6, 1.19e6, 300e3, 0.6e6, true, queue, 0.9e6, 1e6},
+	} {
+		c := ceiling{rate: x.bound, growth: leastGrowth, full: x.afterFull, queued: true, at: time.Unix(1e9, 0)}
+		c.judge(c.at.Add(time.Second), flow{
+			sent: uint64(x.sent), resent: uint64(x.resent), packets: uint32(x.sent / packet), delivered: uint32(x.got / packet),
+			rate: x.got / packet, rtt: x.rtt, shortest: calm,
+		})
+		if c.rate < x.atLeast || x.below > 0 && c.rate >= x.below {
+			t.Errorf("%s: a bound of %.2f MB/s is %.2f then", x.name, x.bound/1e6, c.rate/1e6)
+		}
+	}
+}
+
 // TestNoCeiling: losses without a queue are no overflow, however many they are.
 func TestNoCeiling(t *testing.T) {
 	for _, loss := range []float64{0.01, 0.05, 0.2} {
