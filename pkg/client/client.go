@@ -95,6 +95,7 @@ type Stats struct {
 	Crowded                 uint64 // of nobody we knew, when too many such came
 	Dropped                 uint64 // incoming that came too fast, and outgoing for want of a lease set or tunnels
 	LeaseSets               uint64 // made
+	Seeks, SeeksRefused     uint64 // lookups of those who say to have sent something, and those beyond the limit
 	Sessions                ratchet.Stats
 	Streams                 sockets.Stats
 }
@@ -129,6 +130,8 @@ type loop struct {
 	now   time.Time // of this turn
 	over  bool      // it has ended
 	stats Stats
+
+	seeking int // lookups of seek
 
 	own   ownSet
 	life  life

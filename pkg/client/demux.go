@@ -12,9 +12,10 @@ import (
 )
 
 // Handler takes the I2CP payloads of a protocol and port, framed as they came
-// (package datagram). They are lent until it returns. It is called from the
-// destination's loop, must not block, and may call Send.
-type Handler func(h datagram.Header, framed []byte)
+// (package datagram), and whose session they came in: zero where that is not
+// known. They are lent until it returns. It is called from the destination's
+// loop, must not block, and may call Send.
+type Handler func(h datagram.Header, framed []byte, session i2p.Hash)
 
 // demux knows who takes what arrives: the handler of the protocol and port, or
 // of the protocol, or of the port, or of all that has none. Streams are those
@@ -98,8 +99,8 @@ func (d *demux) find(h datagram.Header, streams bool) Handler {
 	return nil
 }
 
-// data hands on what a peer sent.
-func (l *loop) data(now time.Time, body []byte) {
+// data hands on what a peer sent in a session.
+func (l *loop) data(now time.Time, body []byte, session i2p.Hash) {
 	payload, err := i2np.ParseData(body)
 	if err != nil {
 		l.stats.Rejected++
@@ -113,7 +114,7 @@ func (l *loop) data(now time.Time, body []byte) {
 	handle := l.demux.find(h, l.host != nil)
 	switch {
 	case handle != nil:
-		handle(h, payload)
+		handle(h, payload, session)
 	case h.Protocol == datagram.Streaming && l.host != nil:
 		l.host.Handle(now, payload)
 	default:
@@ -123,7 +124,7 @@ func (l *loop) data(now time.Time, body []byte) {
 
 // MaxSend is the longest payload, framed, that Send takes: what a garlic
 // message has room for beside our lease set.
-const MaxSend = 60 << 10
+const MaxSend = datagram.MaxFramed
 
 // maxSending bounds what Send has taken and the loop not yet sent, in bytes.
 const maxSending = 1 << 20

@@ -132,7 +132,15 @@ func (l *loop) open(now time.Time, body []byte) {
 	}
 	l.stats.Received++
 	for _, clove := range o.Cloves {
-		l.clove(now, clove)
+		if clove.Message.Type == i2np.DatabaseStoreType { // which may tell whose the others are
+			l.clove(now, clove, i2p.Hash{})
+		}
+	}
+	session := l.whose(o.From)
+	for _, clove := range o.Cloves {
+		if clove.Message.Type != i2np.DatabaseStoreType {
+			l.clove(now, clove, session)
+		}
 	}
 	if r := l.byStatic[o.From]; r != nil { // its lease set may have come just now
 		r.heard = now
@@ -141,15 +149,15 @@ func (l *loop) open(now time.Time, body []byte) {
 	}
 }
 
-// clove handles what a garlic message held.
-func (l *loop) clove(now time.Time, clove i2np.Clove) {
+// clove handles what a garlic message held that came in a session: whose that is, or zero.
+func (l *loop) clove(now time.Time, clove i2np.Clove, session i2p.Hash) {
 	if !meant(clove.Delivery, l.own.hash) || clove.Message.CheckExpiration(now) != nil {
 		l.stats.Rejected++
 		return
 	}
 	switch clove.Message.Type {
 	case i2np.DataType:
-		l.data(now, clove.Message.Body)
+		l.data(now, clove.Message.Body, session)
 	case i2np.DatabaseStoreType:
 		set, err := stored(now, clove.Message.Body, l.own.hash)
 		if err != nil {

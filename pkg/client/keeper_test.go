@@ -111,7 +111,7 @@ func TestKeptElsewhere(t *testing.T) {
 			t.Error(err)
 		}
 		// It has the payloads of every protocol as they are, of streams as well.
-		if _, err := c.Handle(datagram.Any, 0, func(h datagram.Header, framed []byte) {
+		if _, err := c.Handle(datagram.Any, 0, func(h datagram.Header, framed []byte, _ i2p.Hash) {
 			h.From, h.To = h.To, h.From
 			_, body, err := datagram.Decode(framed, 0)
 			if err != nil {
@@ -124,7 +124,7 @@ func TestKeptElsewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		back := make(chan string, 1)
-		take := func(h datagram.Header, framed []byte) {
+		take := func(h datagram.Header, framed []byte, _ i2p.Hash) {
 			_, body, _ := datagram.Decode(framed, 0)
 			back <- string(body)
 		}

@@ -250,18 +250,18 @@ func TestHandlersEnd(t *testing.T) {
 	pair(t, func(t *testing.T, e *ether, a, _ *Client) {
 		a.look(func(time.Time) { a.cfg.Resumable = true })
 		told := 0
-		if _, err := a.Handle(200, 5, func(datagram.Header, []byte) {}, func() { told++ }); err != nil {
+		if _, err := a.Handle(200, 5, func(datagram.Header, []byte, i2p.Hash) {}, func() { told++ }); err != nil {
 			t.Fatal(err)
 		}
 		a.Retire()
-		if _, err := a.Handle(200, 6, func(datagram.Header, []byte) {}, nil); !errors.Is(err, ErrClosed) || told != 1 {
+		if _, err := a.Handle(200, 6, func(datagram.Header, []byte, i2p.Hash) {}, nil); !errors.Is(err, ErrClosed) || told != 1 {
 			t.Errorf("%v, told %d times", err, told)
 		}
 		if !a.Resume(a.cfg.Options) {
 			t.Fatal("not resumed")
 		}
 		for _, port := range []uint16{5, 6} {
-			if _, err := a.Handle(200, port, func(datagram.Header, []byte) {}, nil); err != nil {
+			if _, err := a.Handle(200, port, func(datagram.Header, []byte, i2p.Hash) {}, nil); err != nil {
 				t.Error(err)
 			}
 		}

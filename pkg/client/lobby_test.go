@@ -67,7 +67,7 @@ func TestVisitorsAmongJunk(t *testing.T) {
 			pair(t, func(t *testing.T, _ *ether, _, b *Client) {
 				var mu sync.Mutex
 				in := map[int]int{} // by visitor: how often
-				if _, err := b.Handle(datagram.Raw, 0, func(_ datagram.Header, framed []byte) {
+				if _, err := b.Handle(datagram.Raw, 0, func(_ datagram.Header, framed []byte, _ i2p.Hash) {
 					_, p, _ := datagram.Decode(framed, 100)
 					mu.Lock()
 					defer mu.Unlock()

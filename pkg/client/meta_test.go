@@ -117,7 +117,7 @@ func TestMetaDatagrams(t *testing.T) {
 	pair(t, func(t *testing.T, e *ether, a, b *Client) {
 		master := e.publishMeta(t, masterKeys(t, 1), named(b.Destination().Hash()))
 		got := make(chan string, 2)
-		if _, err := b.Handle(datagram.Raw, 0, func(_ datagram.Header, framed []byte) {
+		if _, err := b.Handle(datagram.Raw, 0, func(_ datagram.Header, framed []byte, _ i2p.Hash) {
 			_, body, _ := datagram.Decode(framed, 0)
 			got <- string(body)
 		}, nil); err != nil {

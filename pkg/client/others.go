@@ -92,6 +92,15 @@ func (o *others) update(r *remote, set leaseset.Set, keys []leaseset.EncryptionK
 	return true
 }
 
+// whose is the destination that has a static key in its lease set, zero where none is known: what
+// came in that key's session is from it.
+func (o *others) whose(static [32]byte) i2p.Hash {
+	if r := o.byStatic[static]; r != nil {
+		return r.hash
+	}
+	return i2p.Hash{}
+}
+
 // pushBy has the remotes looked at for our lease set at a time, or before.
 func (o *others) pushBy(at time.Time) { o.pushAt = deadline.Earliest(o.pushAt, at) }
 

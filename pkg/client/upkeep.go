@@ -51,9 +51,12 @@ func (l *loop) replyEmpty(now time.Time) {
 }
 
 // lookUpdate looks for a lease set that is newer than the one we have.
-func (l *loop) lookUpdate(now time.Time, r *remote) {
+func (l *loop) lookUpdate(now time.Time, r *remote) { l.lookThen(now, r, func() {}) }
+
+// lookThen is lookUpdate, and reports whether it looks. done is called in the loop once it has.
+func (l *loop) lookThen(now time.Time, r *remote, done func()) bool {
 	if !l.ways.stand() || !r.wantLookup(now) {
-		return
+		return false
 	}
 	var than i2p.Date
 	if r.set != nil {
@@ -73,7 +76,9 @@ func (l *loop) lookUpdate(now time.Time, r *remote) {
 			r.waiting = nil
 			l.send(hash, waiting) // to who serves in its place
 		}
+		done()
 	})
+	return true
 }
 
 // stalled is told by the streams that what it sends to a destination is not being

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/sign"
 )
 
 // Errors of datagrams of types 2 and 3.
@@ -19,6 +20,7 @@ var (
 // The flags of Datagram2 and Datagram3. Those that are not here may come to mean something, and
 // are no error.
 const (
+	flagsLen    = 2
 	versionMask = 0x0f
 	hasOptions  = 1 << 4
 	hasOffline  = 1 << 5 // Datagram2 only
@@ -56,40 +58,61 @@ func AppendDatagram2(b []byte, from *i2p.PrivateKeys, to i2p.Hash, options i2p.M
 // ParseDatagram2 reads a datagram of type 2 for the destination to that takes all of b, and
 // verifies it. Options and payload refer to b.
 func ParseDatagram2(b []byte, to i2p.Hash, now time.Time) (from i2p.Destination, options i2p.Mapping, payload []byte, err error) {
-	fail := func(err error) (i2p.Destination, i2p.Mapping, []byte, error) {
+	d, err := parseDatagram2(b, now)
+	if err == nil && !d.verify(to) {
+		err = ErrSignature
+	}
+	if err != nil {
 		return i2p.Destination{}, nil, nil, err
 	}
+	return d.from, d.options, d.payload, nil
+}
+
+// datagram2 is one whose signature is yet to be verified. It refers to what it was read from.
+type datagram2 struct {
+	from               i2p.Destination
+	options            i2p.Mapping
+	payload            []byte
+	key                sign.PublicKey // of from, or the one that it signed for
+	covered, signature []byte         // what is signed, but for the hash
+}
+
+// parseDatagram2 reads a datagram of type 2 that takes all of b, and verifies an offline signature.
+func parseDatagram2(b []byte, now time.Time) (d datagram2, err error) {
 	from, signed, err := i2p.ParseDestination(b)
 	if err != nil {
-		return fail(fmt.Errorf("datagram: from: %w", err))
+		return datagram2{}, fmt.Errorf("datagram: from: %w", err)
 	}
 	flags, options, rest, err := parseFlags(signed, 2)
 	if err != nil {
-		return fail(err)
+		return datagram2{}, err
 	}
 	key := from.SigningKey()
 	if flags&hasOffline != 0 {
 		var o i2p.OfflineSignature
 		if o, rest, err = i2p.ParseOfflineSignature(rest, from.SigType()); err != nil {
-			return fail(fmt.Errorf("datagram: offline signature: %w", err))
+			return datagram2{}, fmt.Errorf("datagram: offline signature: %w", err)
 		}
 		if !now.Before(time.Unix(int64(o.Expires), 0)) {
-			return fail(ErrExpired)
+			return datagram2{}, ErrExpired
 		}
 		if !o.Verify(from.Identity) {
-			return fail(fmt.Errorf("%w: the offline one is not the destination's", ErrSignature))
+			return datagram2{}, fmt.Errorf("%w: the offline one is not the destination's", ErrSignature)
 		}
 		key = o.Transient
 	}
 	n := key.Type().SignatureLen()
 	if n == 0 || len(rest) < n {
-		return fail(fmt.Errorf("datagram: %d bytes for a signature of type %v", len(rest), key.Type()))
+		return datagram2{}, fmt.Errorf("datagram: %d bytes for a signature of type %v", len(rest), key.Type())
 	}
-	payload = rest[:len(rest)-n]
-	if !key.Verify(append(slices.Clone(to[:]), signed[:len(signed)-n]...), rest[len(payload):]) {
-		return fail(ErrSignature)
-	}
-	return from, options, payload, nil
+	at := len(signed) - n
+	return datagram2{from, options, rest[:len(rest)-n], key, signed[:at], signed[at:]}, nil
+}
+
+// verify tells whether the signature is by from, and of a hash. Those of the specification are of
+// the receiver's.
+func (d datagram2) verify(of i2p.Hash) bool {
+	return d.key.Verify(append(slices.Clone(of[:]), d.covered...), d.signature)
 }
 
 // AppendDatagram3 appends a datagram of type 3 (Datagrams specification, Datagram3). It says from
@@ -127,10 +150,10 @@ func appendFlags(b []byte, flags uint16, options i2p.Mapping) []byte {
 
 // parseFlags reads what appendFlags wrote.
 func parseFlags(b []byte, version uint16) (flags uint16, options i2p.Mapping, rest []byte, err error) {
-	if len(b) < 2 {
+	if len(b) < flagsLen {
 		return 0, nil, nil, fmt.Errorf("datagram: flags: %w", i2p.ErrTruncated)
 	}
-	flags, rest = binary.BigEndian.Uint16(b), b[2:]
+	flags, rest = binary.BigEndian.Uint16(b), b[flagsLen:]
 	if flags&versionMask != version {
 		return 0, nil, nil, fmt.Errorf("%w: %d, not %d", ErrVersion, flags&versionMask, version)
 	}

@@ -138,7 +138,7 @@ func TestMessage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := ParseMessage(b, target, present)
+		got, err := Receiver{Own: target, Now: present}.Parse(b)
 		if err != nil || got.Protocol != protocol || got.Port != 2 || got.PeerPort != 1 || string(got.Payload) != "hello" || !slices.Equal(got.Options, sent.Options) {
 			t.Errorf("%d: %+v, %v", protocol, got, err)
 		}
@@ -149,7 +149,7 @@ func TestMessage(t *testing.T) {
 	if _, err := (Message{Protocol: Streaming}).AppendFrom(nil, keys, own); !errors.Is(err, ErrProtocol) {
 		t.Error(err)
 	}
-	if _, err := ParseMessage(Header{Protocol: Streaming}.AppendStored(nil, nil), own, present); !errors.Is(err, ErrProtocol) {
+	if _, err := (Receiver{Own: own, Now: present}).Parse(Header{Protocol: Streaming}.AppendStored(nil, nil)); !errors.Is(err, ErrProtocol) {
 		t.Error(err)
 	}
 }

@@ -1,6 +1,6 @@
 // Package datagram encodes what travels end to end between destinations: the
 // gzip frame of I2CP payloads, whose unused header fields carry a protocol
-// number and two ports.
+// number and two ports, and in it datagrams of four kinds.
 package datagram
 
 import (

@@ -239,7 +239,7 @@ func TestDemux(t *testing.T) {
 		}
 		took := make(chan target, 1)
 		for _, at := range []target{{200, 5}, {200, 0}, {0, 6}, {0, 0}} {
-			stop, err := to.Handle(at.protocol, at.port, func(datagram.Header, []byte) { took <- at }, nil)
+			stop, err := to.Handle(at.protocol, at.port, func(datagram.Header, []byte, i2p.Hash) { took <- at }, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -103,7 +103,7 @@ func (d *Local) listenPacket(by byte, port uint16, protocols ...byte) (*sockets.
 	}
 	p, err := sockets.NewPacketConn(sockets.PacketConfig{
 		Keys: d.keys, Local: sockets.Addr{Destination: d.Destination(), Port: port}, Protocol: by,
-		Send: d.Send, Closed: func() { stop() }, Counts: &d.hall.packets, Now: d.now,
+		Send: d.Send, Seek: d.client.Seek, Closed: func() { stop() }, Counts: &d.hall.packets, Now: d.now,
 	})
 	if err != nil {
 		return nil, err

@@ -109,8 +109,12 @@ func destinationsTable() []row {
 		{"destination_messages_total", "Messages of destinations.", "direction", "in=Received out=Sent"},
 		{"destination_lost_messages_total", "Messages that could not be used or sent.", "reason", "undecryptable=Undecryptable rejected=Rejected crowded=Crowded dropped=Dropped"},
 		{"destination_lease_sets_total", "Lease sets that were made.", "", "LeaseSets"},
+		{"destination_sender_lookups_total", "Lookups of those who say that they sent a datagram.", "result", "asked=Seeks limited=SeeksRefused"},
 		{"datagrams_total", "Datagrams.", "direction", "in=Datagrams.Received out=Datagrams.Sent"},
-		{"datagrams_lost_total", "Datagrams that were not read.", "reason", "full=Datagrams.Dropped refused=Datagrams.Refused"},
+		{"datagrams_lost_total", "Datagrams that were not read.", "reason",
+			"full=Datagrams.Dropped malformed=Datagrams.Malformed signature=Datagrams.BadSignature expired=Datagrams.Expired"},
+		{"datagrams_unproven_total", "Datagrams of which it is not known that they are from whom they say.", "", "Datagrams.Unproven"},
+		{"datagrams_misdirected_total", "Datagrams that are signed over their sender's hash, and were taken in a session of the sender's.", "", "Datagrams.Misdirected"},
 	})
 }
 

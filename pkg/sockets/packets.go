@@ -21,9 +21,11 @@ type PacketConfig struct {
 	Protocol byte // by which WriteTo sends (package datagram)
 	// Send passes a framed payload on, and owns it.
 	Send func(to i2p.Hash, framed []byte) error
+	// Seek is told who says to have sent something, where nothing proves it; nil: nobody is.
+	Seek func(i2p.Hash)
 	// Closed is called by the first Close.
 	Closed func()
-	Counts *PacketCounts    // nil: of its own
+	Counts *PacketCounts    // of several together; nil: there are none
 	Now    func() time.Time // nil is time.Now
 }
 
@@ -32,27 +34,43 @@ type PacketConfig struct {
 type PacketConn struct {
 	cfg PacketConfig
 	deadlines
+	counts PacketCounts
 
 	mu       sync.Mutex // a leaf
-	queue    [][]byte   // framed
-	bytes    int        // in queue
+	queue    []packet
+	bytes    int // in queue
 	readable chan struct{}
 	closed   bool
 }
 
+// packet is a framed payload that came, and whose session it came in.
+type packet struct {
+	framed  []byte
+	session i2p.Hash
+}
+
 // PacketCounts count the datagrams of one PacketConn, or of several.
-type PacketCounts struct{ received, sent, dropped, refused atomic.Uint64 }
+type PacketCounts struct {
+	received, sent, dropped, malformed, badSignature, expired, unproven, misdirected atomic.Uint64
+}
 
 // PacketStats are what they counted.
 type PacketStats struct {
 	Received, Sent uint64
 	Dropped        uint64 // they came faster than they were read
-	Refused        uint64 // malformed, or badly signed
+	Malformed      uint64
+	BadSignature   uint64
+	Expired        uint64 // with an offline signature that is over
+	Unproven       uint64 // received, of a sender that nothing proves
+	Misdirected    uint64 // received, signed over the sender's hash in place of ours
 }
 
 // Stats returns the counts.
 func (c *PacketCounts) Stats() PacketStats {
-	return PacketStats{Received: c.received.Load(), Sent: c.sent.Load(), Dropped: c.dropped.Load(), Refused: c.refused.Load()}
+	return PacketStats{
+		Received: c.received.Load(), Sent: c.sent.Load(), Dropped: c.dropped.Load(), Malformed: c.malformed.Load(),
+		BadSignature: c.badSignature.Load(), Expired: c.expired.Load(), Unproven: c.unproven.Load(), Misdirected: c.misdirected.Load(),
+	}
 }
 
 var _ net.PacketConn = (*PacketConn)(nil)
@@ -79,23 +97,35 @@ func NewPacketConn(cfg PacketConfig) (*PacketConn, error) {
 	if cfg.Counts == nil {
 		cfg.Counts = new(PacketCounts)
 	}
+	if cfg.Seek == nil {
+		cfg.Seek = func(i2p.Hash) {}
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	return &PacketConn{cfg: cfg, deadlines: makeDeadlines()}, nil
 }
 
-// Deliver takes a framed payload that came for the port. It copies it and does
-// not block.
-func (p *PacketConn) Deliver(_ datagram.Header, framed []byte) {
+// Stats are the counts of this PacketConn alone.
+func (p *PacketConn) Stats() PacketStats { return p.counts.Stats() }
+
+// count counts one more of what it is given.
+func (p *PacketConn) count(of func(*PacketCounts) *atomic.Uint64) {
+	of(&p.counts).Add(1)
+	of(p.cfg.Counts).Add(1)
+}
+
+// Deliver takes a framed payload that came for the port, and whose session it
+// came in, or zero. It copies it and does not block.
+func (p *PacketConn) Deliver(_ datagram.Header, framed []byte, session i2p.Hash) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.closed:
 	case len(p.queue) >= maxPackets || p.bytes+len(framed) > maxPacketBytes:
-		p.cfg.Counts.dropped.Add(1)
+		p.count(func(c *PacketCounts) *atomic.Uint64 { return &c.dropped })
 	default:
-		p.queue = append(p.queue, slices.Clone(framed))
+		p.queue = append(p.queue, packet{slices.Clone(framed), session})
 		p.bytes += len(framed)
 		signal(&p.readable)
 	}
@@ -118,7 +148,7 @@ func (p *PacketConn) ReadFrom(b []byte) (n int, from net.Addr, err error) {
 // ReadMessage waits for a datagram, and gives all that it says.
 func (p *PacketConn) ReadMessage() (datagram.Message, error) {
 	for {
-		framed, wait, err := p.take()
+		next, wait, err := p.take()
 		if err != nil {
 			return datagram.Message{}, err
 		}
@@ -129,38 +159,57 @@ func (p *PacketConn) ReadMessage() (datagram.Message, error) {
 			}
 			continue
 		}
-		m, err := datagram.ParseMessage(framed, p.cfg.Local.Destination.Hash(), p.cfg.Now())
-		if err != nil {
-			p.cfg.Counts.refused.Add(1)
-			continue
+		m, err := datagram.Receiver{Own: p.cfg.Local.Destination.Hash(), Now: p.cfg.Now(), Session: next.session}.Parse(next.framed)
+		if err == nil {
+			p.took(m)
+			return m, nil
 		}
-		p.cfg.Counts.received.Add(1)
-		return m, nil
+		p.count(func(c *PacketCounts) *atomic.Uint64 {
+			switch {
+			case errors.Is(err, datagram.ErrSignature):
+				return &c.badSignature
+			case errors.Is(err, datagram.ErrExpired):
+				return &c.expired
+			}
+			return &c.malformed
+		})
+	}
+}
+
+// took counts a datagram that is read, and has its sender looked up where that may prove the next.
+func (p *PacketConn) took(m datagram.Message) {
+	p.count(func(c *PacketCounts) *atomic.Uint64 { return &c.received })
+	if m.Misdirected {
+		p.count(func(c *PacketCounts) *atomic.Uint64 { return &c.misdirected })
+	}
+	if m.Protocol != datagram.Raw && !m.Proven {
+		p.count(func(c *PacketCounts) *atomic.Uint64 { return &c.unproven })
+		p.cfg.Seek(m.Peer)
 	}
 }
 
 // take is the next payload, or what is to be waited for.
-func (p *PacketConn) take() (framed []byte, wait <-chan struct{}, err error) {
+func (p *PacketConn) take() (next packet, wait <-chan struct{}, err error) {
 	select {
 	case <-p.reading.wait():
-		return nil, nil, os.ErrDeadlineExceeded
+		return packet{}, nil, os.ErrDeadlineExceeded
 	default:
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return nil, nil, net.ErrClosed
+		return packet{}, nil, net.ErrClosed
 	}
 	if len(p.queue) == 0 {
-		return nil, waiter(&p.readable), nil
+		return packet{}, waiter(&p.readable), nil
 	}
-	framed = p.queue[0]
-	p.queue[0] = nil
+	next = p.queue[0]
+	p.queue[0] = packet{}
 	if p.queue = p.queue[1:]; len(p.queue) == 0 {
 		p.queue = nil
 	}
-	p.bytes -= len(framed)
-	return framed, nil, nil
+	p.bytes -= len(next.framed)
+	return next, nil, nil
 }
 
 // WriteTo sends a datagram to an Addr with a destination, or to a HashAddr. That it was sent does
@@ -212,7 +261,7 @@ func (p *PacketConn) WriteMessage(m datagram.Message) error {
 	if err := p.cfg.Send(m.Peer, framed); err != nil {
 		return err
 	}
-	p.cfg.Counts.sent.Add(1)
+	p.count(func(c *PacketCounts) *atomic.Uint64 { return &c.sent })
 	return nil
 }
 
