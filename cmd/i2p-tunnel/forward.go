@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control"
@@ -201,7 +199,12 @@ func (v verb) either(c *cli.Context, p *plan.Plan, args int) (func(*plan.Plan, [
 		most = 16
 	}
 	if args < least || args > most {
-		return nil, cli.WithHint(cli.Usagef("%s: %d arguments, and not as many as it takes", v.name, args), "see i2p-tunnel %s --help", v.name)
+		asked, serving, _ := strings.Cut(v.args, " | ")
+		takes := v.name + " takes " + asked
+		if serves {
+			takes = v.name + " --serve takes " + serving
+		}
+		return nil, cli.WithHint(cli.Usagef("%s", takes), "see i2p-tunnel %s --help", v.name)
 	}
 	return func(p *plan.Plan, args []string) {
 		switch p.Type {
@@ -240,11 +243,12 @@ func keep(c *cli.Context, router *client.Client, plans []plan.Plan) error {
 	if err != nil {
 		return timedOut(err, "the router does not answer")
 	}
-	if err := tell(ctx, c, router, plans); err != nil {
-		return err
-	}
 	done.Kept = []string{} // of others there is nothing to say
-	return printApplied(c, done)
+	now, err := located(ctx, router, namesOf(plans))
+	if err != nil {
+		return timedOut(err, "the router does not answer")
+	}
+	return printApplied(c, done, now)
 }
 
 // vacant tells whether the names of plans may be taken.
@@ -272,51 +276,6 @@ func limited(c *cli.Context) (context.Context, context.CancelFunc) {
 		return context.WithTimeout(c.Context, limit)
 	}
 	return context.WithCancel(c.Context)
-}
-
-// addressTime bounds how long a forward that serves may take to know its address.
-const addressTime = 5 * time.Second
-
-// tell says where forwards are to be found. Those that serve know it once their key is read or made.
-func tell(ctx context.Context, c *cli.Context, router *client.Client, plans []plan.Plan) error {
-	late := time.After(addressTime)
-	for told := make(map[string]bool); ; {
-		now, err := router.Forwards(ctx)
-		if err != nil {
-			return timedOut(err, "the router does not answer")
-		}
-		waits := false
-		for _, f := range now {
-			switch {
-			case told[f.Name] || !slices.ContainsFunc(plans, func(p plan.Plan) bool { return p.Name == f.Name }):
-			case f.Type.Serves() && f.Address == "" && f.State == control.ForwardOpening:
-				waits = true
-			default:
-				where(c, f)
-				told[f.Name] = true
-			}
-		}
-		if !waits {
-			return nil
-		}
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-late:
-			return nil
-		case <-ctx.Done():
-			return timedOut(ctx.Err(), "the router does not answer")
-		}
-	}
-}
-
-// where says where a forward is to be found.
-func where(c *cli.Context, f control.Forward) {
-	switch {
-	case f.Type.Serves() && f.Address != "":
-		cli.Notef(c, "%s: at %s", f.Name, f.Address)
-	case f.Listen != "":
-		cli.Notef(c, "%s: at %s", f.Name, f.Listen)
-	}
 }
 
 // foreground runs a forward for as long as the command lives.

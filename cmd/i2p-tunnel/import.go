@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -40,13 +41,17 @@ func importCommand() *cli.Command {
 				return err
 			}
 			im.fetchKeys()
+			if c.Bool("json") {
+				err := im.hand()
+				return cmp.Or(im.reportJSON(), err, failuresOf(c, im.done), im.missing())
+			}
 			if err := im.report(); err != nil {
 				return err
 			}
 			if err := im.hand(); err != nil {
 				return err
 			}
-			return im.missing()
+			return cmp.Or(printApplied(c, im.done, im.now), im.missing())
 		},
 	}
 }
@@ -56,6 +61,9 @@ type importing struct {
 	c       *cli.Context
 	tunnels []imported
 	keys    map[string][]byte // that come along
+
+	done control.AppliedForwards // by the router
+	now  []control.Forward       // those that are there
 }
 
 // imported is a tunnel, and where its router's files are.
@@ -213,6 +221,14 @@ type importReport struct {
 	LeftOut  string          `json:"left_out,omitempty"`
 	Key      string          `json:"key,omitempty"`
 	Left     []importLeftKey `json:"left"`
+	Made     []importMade    `json:"made,omitempty"` // where the router has them now
+}
+
+// importMade is where a forward is to be found.
+type importMade struct {
+	Name    string `json:"name"`
+	Listen  string `json:"listen,omitempty"`
+	Address string `json:"address,omitempty"` // of one that serves
 }
 
 type importLeftKey struct {
@@ -222,29 +238,17 @@ type importLeftKey struct {
 	Moot bool   `json:"moot,omitempty"`
 }
 
-// report tells what becomes of each tunnel: on stdout, unless that is for the plans.
-func (im *importing) report() error {
-	var w io.Writer = os.Stdout
+// reports is where it is told what becomes of tunnels: on stdout, unless that is for the plans.
+func (im *importing) reports() io.Writer {
 	if im.c.String("output") == "-" {
-		w = os.Stderr
+		return os.Stderr
 	}
+	return os.Stdout
+}
+
+// report tells what becomes of each tunnel.
+func (im *importing) report() error {
 	for _, t := range im.tunnels {
-		if im.c.Bool("json") {
-			r := importReport{Name: t.Name, File: t.File, Line: t.Line, Forwards: slices.Clone(t.Plans), LeftOut: t.Why, Key: t.key, Left: []importLeftKey{}}
-			if r.Forwards == nil {
-				r.Forwards = []plan.Plan{}
-			}
-			for i := range r.Forwards {
-				r.Forwards[i] = withoutSecrets(r.Forwards[i])
-			}
-			for _, l := range t.Left {
-				r.Left = append(r.Left, importLeftKey(l))
-			}
-			if err := cli.WriteJSON(w, r); err != nil {
-				return err
-			}
-			continue
-		}
 		var text strings.Builder
 		fmt.Fprintf(&text, "%s:%d: %s", t.File, t.Line, t.Name)
 		if t.Why != "" {
@@ -266,9 +270,35 @@ func (im *importing) report() error {
 			}
 		}
 		for _, line := range out {
-			if _, err := io.WriteString(w, cli.Clean(line)+"\n"); err != nil {
+			if _, err := io.WriteString(im.reports(), cli.Clean(line)+"\n"); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// reportJSON tells it as JSON, with what the router has made of it.
+func (im *importing) reportJSON() error {
+	for _, t := range im.tunnels {
+		r := importReport{Name: t.Name, File: t.File, Line: t.Line, Forwards: []plan.Plan{}, LeftOut: t.Why, Key: t.key, Left: []importLeftKey{}}
+		for _, p := range t.Plans {
+			r.Forwards = append(r.Forwards, withoutSecrets(p))
+			for _, f := range im.now {
+				switch {
+				case f.Name != p.Name:
+				case f.Type.Serves():
+					r.Made = append(r.Made, importMade{Name: f.Name, Address: f.Address})
+				default:
+					r.Made = append(r.Made, importMade{Name: f.Name, Listen: f.Listen})
+				}
+			}
+		}
+		for _, l := range t.Left {
+			r.Left = append(r.Left, importLeftKey(l))
+		}
+		if err := cli.WriteJSON(im.reports(), r); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -339,14 +369,12 @@ func (im *importing) hand() error {
 	if err := vacant(im.c.Context, im.c, router, plans); err != nil {
 		return err
 	}
-	done, err := router.ApplyForwards(im.c.Context, control.ApplyForwards{Plans: plans, Add: true, Keys: im.keys})
+	im.done, err = router.ApplyForwards(im.c.Context, control.ApplyForwards{Plans: plans, Add: true, Keys: im.keys})
 	if err != nil {
 		return err
 	}
-	if im.c.Bool("json") {
-		return failuresOf(im.c, done)
-	}
-	return printApplied(im.c, done)
+	im.now, err = located(im.c.Context, router, namesOf(plans))
+	return err
 }
 
 // missing is that tunnels had to be left out.

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"maps"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -21,12 +23,12 @@ func addCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "add",
 		Usage:     "add forwards, from a file or by their settings",
-		ArgsUsage: "[NAME] [SETTING=VALUE]…",
-		Description: "The settings are those of a file of plans, see FORWARDS: type=http listen=127.0.0.1:4444\n" +
+		ArgsUsage: "[FILE | NAME] [SETTING=VALUE]…",
+		Description: "FILE is TOML, and the settings are those of such a file, see FORWARDS: NAME type=http listen=127.0.0.1:4444\n" +
 			"options.inbound.length=2. Values of lists have commas between them. The router keeps the forwards, and\n" +
 			"begins them again when it starts. Of a file with errors nothing is added.",
 		Flags: cli.RouterFlags(
-			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "add the forwards of the TOML `FILE`"},
+			fileFlag(),
 			&cli.BoolFlag{Name: "replace", Usage: "change those that are there already"},
 			cli.JSONFlag()),
 		Action: func(c *cli.Context) error {
@@ -43,6 +45,11 @@ func addCommand() *cli.Command {
 	}
 }
 
+// fileFlag is -f. A file is known without it where it stands alone.
+func fileFlag() cli.Flag {
+	return &cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "the TOML `FILE` of forwards"}
+}
+
 // addition is what is to be added.
 func addition(c *cli.Context) ([]plan.Plan, error) {
 	args := c.Args().Slice()
@@ -52,7 +59,13 @@ func addition(c *cli.Context) ([]plan.Plan, error) {
 	case c.IsSet("file"):
 		return readPlans(c, c.String("file"))
 	case len(args) == 0:
-		return nil, cli.Usagef("add: neither -f FILE nor NAME SETTING=VALUE…")
+		return nil, cli.Usagef("add: neither FILE nor NAME SETTING=VALUE…")
+	case len(args) == 1:
+		plans, err := readPlans(c, args[0])
+		if errors.Is(err, fs.ErrNotExist) && plan.CheckName(args[0]) == nil {
+			err = cli.WithHint(err, "add NAME type=TYPE SETTING=VALUE… makes a forward without a file")
+		}
+		return plans, err
 	}
 	p := plan.Plan{Name: args[0]}
 	for _, text := range args[1:] {
@@ -66,11 +79,19 @@ func addition(c *cli.Context) ([]plan.Plan, error) {
 	return []plan.Plan{p}, nil
 }
 
-// assign reads SETTING=VALUE.
+// assign reads SETTING=VALUE. As elsewhere on a command line, a port alone is one of this machine.
 func assign(p *plan.Plan, text string) (key string, err error) {
 	key, value, ok := strings.Cut(text, "=")
 	if !ok || key == "" {
 		return "", fmt.Errorf("%q is no SETTING=VALUE", text)
+	}
+	switch key {
+	case "listen", "targets":
+		all := parts(value)
+		for i := range all {
+			all[i] = onThisMachine(all[i])
+		}
+		value = strings.Join(all, ",")
 	}
 	return key, set(p, key, value)
 }
@@ -87,20 +108,27 @@ func readPlans(c *cli.Context, path string) ([]plan.Plan, error) {
 
 func reloadCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "reload",
-		Usage: "make the router's forwards those of a file",
+		Name:      "reload",
+		Usage:     "make the router's forwards those of a file",
+		ArgsUsage: "[FILE]",
 		Description: "What is in the file and not in the router is added, what differs is changed, what the file does not have is\n" +
 			"removed, and what is the same stays with all its streams. What was done is printed. Forwards that run in\n" +
 			"the foreground of other commands stay as they are. Of a file with errors nothing is done.",
 		Flags: cli.RouterFlags(
-			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "the TOML `FILE` with all forwards"},
+			fileFlag(),
 			&cli.BoolFlag{Name: "dry-run", Usage: "only say what would be done"},
 			cli.JSONFlag()),
 		Action: func(c *cli.Context) error {
-			if !c.IsSet("file") {
-				return cli.Usagef("reload: -f FILE is missing")
+			path := c.Args().First()
+			switch {
+			case c.IsSet("file") && path != "":
+				return cli.Usagef("reload: both -f and %q", path)
+			case c.IsSet("file"):
+				path = c.String("file")
+			case path == "":
+				return cli.Usagef("reload: FILE is missing")
 			}
-			plans, err := readPlans(c, c.String("file"))
+			plans, err := readPlans(c, path)
 			if err != nil {
 				return err
 			}
@@ -112,41 +140,16 @@ func reloadCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return printApplied(c, done)
+			if c.Bool("dry-run") {
+				return printApplied(c, done, nil)
+			}
+			now, err := located(c.Context, router, slices.Concat(done.Added, done.Changed))
+			if err != nil {
+				return err
+			}
+			return printApplied(c, done, now)
 		},
 	}
-}
-
-// printApplied says what became of forwards. One that failed makes the command fail.
-func printApplied(c *cli.Context, done control.AppliedForwards) error {
-	if c.Bool("json") {
-		if err := cli.PrintJSON(done); err != nil {
-			return err
-		}
-	} else {
-		for _, part := range []struct {
-			what  string
-			names []string
-		}{{"added", done.Added}, {"changed", done.Changed}, {"removed", done.Removed}, {"kept", done.Kept}} {
-			for _, name := range part.names {
-				if err := cli.Printf("%-7s %s", part.what, name); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return failuresOf(c, done)
-}
-
-// failuresOf says which forwards could not be had, and why.
-func failuresOf(c *cli.Context, done control.AppliedForwards) error {
-	var failures cli.Failures
-	for _, name := range slices.Sorted(maps.Keys(done.Failed)) {
-		if err := failures.Note(c, fmt.Errorf("%s: %s", name, done.Failed[name])); err != nil {
-			return err
-		}
-	}
-	return failures.Err()
 }
 
 func removeCommand() *cli.Command {
@@ -155,35 +158,39 @@ func removeCommand() *cli.Command {
 		Usage:       "end forwards, and forget them",
 		ArgsUsage:   "NAME…",
 		Description: "Their key files stay: a forward that is added with the same key is at the same address again.",
-		Flags:       cli.RouterFlags(),
+		Flags:       cli.RouterFlags(cli.JSONFlag()),
 		Action: func(c *cli.Context) error {
 			router, err := cli.Router(c)
 			if err != nil {
 				return err
 			}
+			done := control.AppliedForwards{Added: []string{}, Changed: []string{}, Removed: []string{}, Kept: []string{}}
 			var failures cli.Failures
+			var ended error
 			for _, name := range c.Args().Slice() {
 				err := router.RemoveForward(c.Context, name)
 				if err == nil {
-					err = cli.Printf("removed %s", name)
+					done.Removed = append(done.Removed, name)
 				}
-				if err := failures.Note(c, err); err != nil {
-					return err
+				if ended = failures.Note(c, err); ended != nil {
+					break
 				}
 			}
-			return failures.Err()
+			return cmp.Or(ended, printApplied(c, done, nil), failures.Err())
 		},
 	}
 }
 
 func listCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "list",
-		Usage: "list the forwards",
-		Description: "A line for each: its state, where it is to be found on this machine and in I2P, the streams that it carries\n" +
-			"now, the bytes a second of the last seconds, and the tunnels that stand in and out. The states are opening\n" +
-			"(its tunnels are being built), ready, no tunnels (those that it had have gone, since when is told below),\n" +
-			"idle (it has none before somebody connects), failed (why is told below) and stopped.",
+		Name:      "list",
+		Usage:     "list the forwards",
+		ArgsUsage: "[NAME…]",
+		Description: "A line for each, or for those that are named: its state, where it is to be found on this machine and in\n" +
+			"I2P, the streams that it carries now, the bytes a second of the last seconds, and the tunnels that stand in\n" +
+			"and out. The states are opening (its tunnels are being built), ready, no tunnels (those that it had have\n" +
+			"gone, since when is told below), idle (it has none before somebody connects), failed (why is told below) and\n" +
+			"stopped.",
 		Flags: cli.RouterFlags(
 			&cli.BoolFlag{Name: "names", Usage: "print nothing but the names"},
 			&cli.BoolFlag{Name: "watch", Usage: "list them again and again, until interrupted"},
@@ -239,6 +246,25 @@ func listForwards(c *cli.Context, router *client.Client) error {
 	if err != nil {
 		return err
 	}
+	var failures cli.Failures
+	if names := c.Args().Slice(); len(names) > 0 {
+		all = slices.DeleteFunc(all, func(l listed) bool { return !slices.Contains(names, l.Name) })
+		for _, name := range names {
+			if slices.ContainsFunc(all, func(l listed) bool { return l.Name == name }) {
+				continue
+			}
+			if err := failures.Note(c, fmt.Errorf("there is no forward %s", name)); err != nil {
+				return err
+			}
+		}
+		if len(all) == 0 {
+			return failures.Err()
+		}
+	}
+	return cmp.Or(printListed(c, all), failures.Err())
+}
+
+func printListed(c *cli.Context, all []listed) error {
 	return cli.PrintList(c, all, func(w io.Writer, all []listed) error {
 		if c.Bool("names") || c.Bool("0") {
 			for _, l := range all {

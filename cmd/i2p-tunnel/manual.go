@@ -43,8 +43,8 @@ func manual() cli.Manual {
 				"i2p-tunnel list -0 | xargs -0 i2p-tunnel remove",
 			}},
 			{What: "Keep all forwards in a file, and have the router follow it:", Lines: []string{
-				"i2p-tunnel reload -f tunnels.toml --dry-run",
-				"i2p-tunnel reload -f tunnels.toml",
+				"i2p-tunnel reload --dry-run tunnels.toml",
+				"i2p-tunnel reload tunnels.toml",
 			}},
 			{What: "Move from i2pd, or from Java I2P, with the addresses; and look at it first:", Lines: []string{
 				"i2p-tunnel import --dry-run ~/.i2pd",

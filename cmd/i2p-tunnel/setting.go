@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -9,10 +10,15 @@ import (
 	"i2ptoolkit/pkg/forward/plan"
 )
 
+var errSecret = errors.New("secrets are for a file, as i2p-tunnel add takes one: everybody sees a command line")
+
 // set gives a plan the value of a key by its name in a file of plans: listen, http.jump,
 // options.inbound.length. Values of lists have commas between them, and are added to those that
 // are there.
 func set(p *plan.Plan, key, value string) error {
+	if key == "ircserver.password" || key == "ircserver.cloak" {
+		return fmt.Errorf("%s: %w", key, errSecret)
+	}
 	field, rest := fieldOf(reflect.ValueOf(p).Elem(), key)
 	if !field.IsValid() {
 		return fmt.Errorf("%q is no setting of a forward%s", key, didYouMean(key))
@@ -88,7 +94,7 @@ func setField(f reflect.Value, option, value string) error {
 		}
 		return nil
 	case *[]plan.Account:
-		return fmt.Errorf("passwords are for a file of plans: everybody sees a command line")
+		return errSecret
 	case *plan.Duration:
 		return to.UnmarshalText([]byte(value))
 	}

@@ -195,20 +195,20 @@ func counted(usage string, action urfave.ActionFunc) urfave.ActionFunc {
 		args := c.Args().Slice()
 		switch {
 		case len(args) < least:
-			return misused(c, "an argument is missing")
+			return misused(c, "an argument is missing", usage)
 		case most >= 0 && len(args) > most:
-			return misused(c, fmt.Sprintf("unexpected argument %q", args[most]))
+			return misused(c, fmt.Sprintf("unexpected argument %q", args[most]), usage)
 		}
 		return action(c)
 	}
 }
 
 // misused is a usage error of the verb, or of a program that has none.
-func misused(c *Context, what string) error {
-	if name := c.Command.Name; name != c.App.Name {
-		what = name + ": " + what
+func misused(c *Context, what, usage string) error {
+	if usage == "" {
+		usage = "none"
 	}
-	return WithHint(Usagef("%s", what), "see %s --help", helpName(c))
+	return WithHint(Usagef("%s: %s takes %s", what, c.Command.Name, usage), "see %s --help", helpName(c))
 }
 
 // placesIn counts the arguments of a usage such as "NAME [FILE|-]…", of which each word is one;

@@ -44,12 +44,20 @@ func (p Plan) Check() error {
 	return nil
 }
 
+func typeNames() string {
+	var names []string
+	for _, t := range Types() {
+		names = append(names, string(t))
+	}
+	return strings.Join(names, ", ")
+}
+
 func (p Plan) checkType() error {
 	switch {
 	case p.Type == "":
-		return fmt.Errorf("it has no type")
+		return fmt.Errorf("it has no type: one of %s", typeNames())
 	case !slices.Contains(Types(), p.Type):
-		return fmt.Errorf("%q is no type; there are %v", string(p.Type), Types())
+		return fmt.Errorf("%q is no type: one of %s", string(p.Type), typeNames())
 	}
 	return nil
 }
@@ -78,7 +86,7 @@ func (p Plan) checkEnds() error {
 	case p.Port < 0 || p.Port > 65535:
 		return fmt.Errorf("%d is no port", p.Port)
 	case p.Port != 0 && !p.Type.Serves():
-		return fmt.Errorf("a forward of type %s has no port of I2P", p.Type)
+		return fmt.Errorf("a forward of type %s has no port of I2P: it stands behind a destination, as in example.i2p:80", p.Type)
 	}
 	if p.Listen != "" {
 		if _, _, err := Local(p.Listen); err != nil {
