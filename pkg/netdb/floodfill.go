@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/i2p"
 )
 
@@ -14,6 +15,25 @@ const (
 	floodNextDay      = 2
 	floodMaxAge       = time.Hour
 )
+
+// Budgets of what a floodfill passes on: how often the entry of one key, and bytes in all.
+const (
+	floodsOfKeyRate, floodsOfKeyBurst = 1. / 20, 3
+	floodedRate, floodedBurst         = 512 << 10, 4 << 20
+	floodsTracked                     = 4096 // keys
+)
+
+// floods limits what is passed on: whoever signs a new version of an entry each
+// millisecond has each of them sent to three others.
+type floods struct {
+	keys  map[i2p.Hash]*bucket.Bucket
+	bytes bucket.Bucket
+}
+
+func (f *floods) take(now time.Time, key i2p.Hash, bytes float64) bool {
+	of := tracked(f.keys, key, floodsTracked, func(b *bucket.Bucket) bool { return b.Full(now, floodsOfKeyRate, floodsOfKeyBurst) })
+	return of.Take(now, 1, floodsOfKeyRate, floodsOfKeyBurst) && f.bytes.Take(now, bytes, floodedRate, floodedBurst)
+}
 
 // closestFloodfills gives up to n floodfills, closest to the key on the day of
 // now first, without those that the profiles say are dead. It is what a search

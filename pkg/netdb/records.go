@@ -19,6 +19,7 @@ type entry struct {
 	came     sources
 	visited  origin.Host // where it came from to us, if that is not what it publishes
 	verified bool        // the signature was checked
+	stored   bool        // it came to be kept and passed on, which it is once
 }
 
 // note adds a way that the router has come.

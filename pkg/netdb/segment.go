@@ -41,6 +41,7 @@ type Segment struct {
 	publications publications
 	explorer     explorer
 	server       server
+	floods       floods
 	nextSweep    time.Time
 	stats        SegmentStats
 }
@@ -50,6 +51,7 @@ type SegmentStats struct {
 	LeaseSets, Active, Publications                int // now
 	Lookups, Queries, Found, Failed, Busy, Unasked uint64
 	Stored, Refused, Served, NotServed, OverBudget uint64
+	FloodsLimited                                  uint64          // entries that were not passed on, for want of budget
 	Took                                           tally.Durations // lookups that ended
 }
 
@@ -94,6 +96,7 @@ func NewSegment(cfg SegmentConfig) *Segment {
 	w := newWitness(cfg.DB, cfg.Destination, s.rand)
 	s.lookups = lookups{witness: w, sets: &s.sets, stats: &s.stats}
 	s.publications = publications{witness: w, rand: s.rand}
+	s.floods.keys = make(map[i2p.Hash]*bucket.Bucket)
 	s.server = server{db: cfg.DB, sets: &s.sets, askers: askers{buckets: make(map[i2p.Hash]*bucket.Bucket)}}
 	return s
 }

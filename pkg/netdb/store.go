@@ -28,16 +28,50 @@ type Stored struct {
 // was asked through a tunnel could send it to find out who asked him.
 func (s *Segment) HandleStore(now time.Time, from Sender, m i2np.DatabaseStore) (Stored, Out) {
 	st, out := s.store(now, whence{sender: from}, m)
-	if st.Err != nil || m.ReplyToken == 0 {
+	if st.Err != nil {
+		return st, out
+	}
+	news := s.news(st)
+	if m.ReplyToken == 0 {
 		return st, out
 	}
 	out.Acks = append(out.Acks, Ack{m.ReplyGateway, m.ReplyTunnel, m.ReplyToken})
-	if s.cfg.DB.cfg.Floodfill && st.Change != Unchanged && s.floodable(now, st) {
-		flood := i2np.DatabaseStore{Key: m.Key, Type: m.Type, Data: m.Data}
-		to := s.cfg.DB.floodTargets(now, m.Key, m.Type != i2np.StoreRouterInfo)
-		out.Floods = append(out.Floods, Flood{to, flood})
+	if news {
+		out.add(s.flood(now, st))
 	}
 	return st, out
+}
+
+// news tells whether an entry is stored here for the first time, as it is now. A RouterInfo
+// may be known already and be news: the session over which it is stored has mostly begun
+// with it.
+func (s *Segment) news(st Stored) bool {
+	if st.RouterInfo == nil {
+		return st.Change != Unchanged
+	}
+	e := s.cfg.DB.records.of[st.RouterInfo.Hash()]
+	first := !e.stored
+	e.stored = true
+	return first
+}
+
+// flood passes an entry on that is news, as a floodfill.
+func (s *Segment) flood(now time.Time, st Stored) Out {
+	if !s.cfg.DB.cfg.Floodfill || !floodable(now, st) {
+		return Out{}
+	}
+	var m i2np.DatabaseStore
+	if ri := st.RouterInfo; ri != nil {
+		m = i2np.DatabaseStore{Key: ri.Hash(), Type: i2np.StoreRouterInfo, Data: i2np.CompressRouterInfo(ri.Bytes())}
+	} else {
+		m = i2np.DatabaseStore{Key: st.LeaseSet.Hash(), Type: st.LeaseSet.StoreType(), Data: st.LeaseSet.Bytes()}
+	}
+	to := s.cfg.DB.floodTargets(now, m.Key, st.LeaseSet != nil)
+	if !s.floods.take(now, m.Key, float64(len(to)*len(m.Data))) {
+		s.stats.FloodsLimited++
+		return Out{}
+	}
+	return Out{Floods: []Flood{{to, m}}}
 }
 
 // HandleAnswer takes a DatabaseStore that came as the answer to a query of this
@@ -70,11 +104,11 @@ func (s *Segment) store(now time.Time, from whence, m i2np.DatabaseStore) (st St
 }
 
 // floodable: neither an old RouterInfo nor an expired lease set is flooded.
-func (s *Segment) floodable(now time.Time, st Stored) bool {
+func floodable(now time.Time, st Stored) bool {
 	if st.RouterInfo != nil {
 		return now.Sub(st.RouterInfo.Published().Time()) <= floodMaxAge
 	}
-	return st.LeaseSet.Expires().Time().After(now)
+	return st.LeaseSet != nil && st.LeaseSet.Expires().Time().After(now)
 }
 
 func (s *Segment) storeRouterInfo(now time.Time, from whence, m i2np.DatabaseStore) (Stored, Out) {
@@ -103,9 +137,14 @@ func (s *Segment) storeRouterInfo(now time.Time, from whence, m i2np.DatabaseSto
 }
 
 // HandleGreeting takes a RouterInfo that came over a session with that router, in the
-// handshake or a RouterInfo block.
-func (s *Segment) HandleGreeting(now time.Time, from Sender, ri *routerinfo.RouterInfo) (Stored, Out) {
-	return s.offer(now, from.source(ri.Hash()), from.Host, ri)
+// handshake or a RouterInfo block. Its router may ask to have it flooded (NTCP2,
+// "RouterInfo").
+func (s *Segment) HandleGreeting(now time.Time, from Sender, ri *routerinfo.RouterInfo, flood bool) (Stored, Out) {
+	st, out := s.offer(now, from.source(ri.Hash()), from.Host, ri)
+	if flood && st.Err == nil && s.news(st) {
+		out.add(s.flood(now, st))
+	}
+	return st, out
 }
 
 // HandleRouterInfo takes a RouterInfo that nobody sent: from a bundle, or from disk.

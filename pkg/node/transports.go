@@ -56,8 +56,8 @@ func (n *Node) drivers(env *env.Whole) ([]transport.Driver, error) {
 func (n *Node) transportEvents() transport.Events {
 	return transport.Events{
 		Deliver: func(from i2p.Hash, m i2np.Message) { n.router.Deliver(from, m) },
-		PeerInfo: func(ri *routerinfo.RouterInfo, by transport.Meeting, _ bool) {
-			n.router.Peers().Greeted(sender(ri.Hash(), by), ri)
+		PeerInfo: func(ri *routerinfo.RouterInfo, by transport.Meeting, flood bool) {
+			n.router.Peers().Greeted(sender(ri.Hash(), by), ri, flood)
 		},
 		Up: func(peer i2p.Hash, by transport.Meeting) {
 			n.router.Peers().Up(sender(peer, by))

@@ -339,8 +339,8 @@ func (ml *mail) learn(ri *routerinfo.RouterInfo, src netdb.Source) {
 }
 
 // greeted takes a RouterInfo that a router sent of itself over a session.
-func (ml *mail) greeted(by netdb.Sender, ri *routerinfo.RouterInfo) {
-	stored, out := ml.parties.self.segment.HandleGreeting(ml.now, by, ri)
+func (ml *mail) greeted(by netdb.Sender, ri *routerinfo.RouterInfo, flood bool) {
+	stored, out := ml.parties.self.segment.HandleGreeting(ml.now, by, ri, flood)
 	ml.learnt(ri, stored, out)
 }
 

@@ -68,10 +68,11 @@ func (ps Peers) Reached(by netdb.Sender) {
 	})
 }
 
-// Greeted takes a RouterInfo that a router sent of itself over a session.
-func (ps Peers) Greeted(by netdb.Sender, ri *routerinfo.RouterInfo) {
+// Greeted takes a RouterInfo that a router sent of itself over a session, and which it may
+// ask to have flooded.
+func (ps Peers) Greeted(by netdb.Sender, ri *routerinfo.RouterInfo, flood bool) {
 	r := ps.r
-	r.in.Call(func() { r.mail.greeted(by, ri) })
+	r.in.Call(func() { r.mail.greeted(by, ri, flood) })
 }
 
 // Down tells that the last session with a peer has ended.

@@ -122,7 +122,7 @@ func (w whole) Up(p Peer) {
 	by, peers := netdb.Sender{Peer: p.Info.Hash(), Host: origin.HostOf(p.From), Dialled: !p.Inbound}, w.r.Core.Peers()
 	peers.Up(by)
 	if p.Inbound { // it introduces itself; whom we dial we know
-		peers.Greeted(by, p.Info)
+		peers.Greeted(by, p.Info, false)
 	} else {
 		peers.Reached(by)
 	}
