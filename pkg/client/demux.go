@@ -116,7 +116,9 @@ func (l *loop) data(now time.Time, body []byte, session i2p.Hash) {
 	case handle != nil:
 		handle(h, payload, session)
 	case h.Protocol == datagram.Streaming && l.host != nil:
-		l.host.Handle(now, payload)
+		if r := l.remotes[session]; !l.host.Handle(now, payload) && r != nil && r.set != nil {
+			l.host.Disown(now, r.set.Destination(), payload)
+		}
 	default:
 		l.stats.Rejected++
 	}

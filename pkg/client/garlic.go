@@ -131,6 +131,9 @@ func (l *loop) open(now time.Time, body []byte) {
 		return
 	}
 	l.stats.Received++
+	if r := l.byStatic[o.From]; r != nil {
+		r.heard = now
+	}
 	for _, clove := range o.Cloves {
 		if clove.Message.Type == i2np.DatabaseStoreType { // which may tell whose the others are
 			l.clove(now, clove, i2p.Hash{})
@@ -146,6 +149,9 @@ func (l *loop) open(now time.Time, body []byte) {
 		r.heard = now
 		r.use(o.From, o.Type)
 		r.acknowledged(o.Acks)
+		if o.Renewed && l.host != nil { // what went to the session before was not read, perhaps
+			l.host.Revive(now, r.hash)
+		}
 	}
 }
 
@@ -209,6 +215,9 @@ func (l *loop) learn(now time.Time, set leaseset.Set) {
 	if l.update(r, set, l.voice.usable(set)) {
 		l.dials.takenBack(now, set)
 		revive = r.stalled(now) || r.withdrawn(now)
+		if r.stalled(now) && !r.heard.After(r.stall) { // it may have been started anew, and know of no session
+			l.sessions.Renew(r.static())
+		}
 		if r.pushes > 0 && !r.knowsSet { // there are new ways to send it ours
 			r.sentSet = 0
 			l.pushBy(now)

@@ -30,6 +30,7 @@ type ether struct {
 	sets    map[i2p.Hash]leaseset.Record
 	log     map[i2p.Hash][]i2np.Message // what was sent to each
 	lost    i2p.Hash                    // what is sent to this gateway never arrives
+	killed  map[i2p.Hash]bool           // gateways of clients that neither hear nor say anything any more
 	tell    map[*Client]Callbacks
 
 	forgetful bool // there is no log
@@ -44,6 +45,21 @@ func (e *ether) lose(c *Client) {
 			e.lost = gateway
 		}
 	}
+}
+
+// kill ends a client as a crash does: nobody hears of it.
+func (e *ether) kill(c *Client, end context.CancelFunc) {
+	e.mu.Lock()
+	if e.killed == nil {
+		e.killed = map[i2p.Hash]bool{}
+	}
+	for gateway, o := range e.clients {
+		if o == c {
+			e.killed[gateway] = true
+		}
+	}
+	e.mu.Unlock()
+	end()
 }
 
 // change gives a client other tunnels in place of those it has, inbound ones
@@ -85,12 +101,14 @@ func (e *ether) with(t testing.TB, seed byte, cfg Config) *Client {
 		e.mu.Lock()
 		e.tell[e.clients[gateway]] = to
 		e.mu.Unlock()
-		return etherTunnels{e, to}
+		return etherTunnels{e, to, gateway}
 	}
 	c, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.clients[gateway] = c
 	return c
 }
@@ -101,12 +119,13 @@ func (c *Client) look(f func(now time.Time)) bool { return c.call(f) }
 type etherTunnels struct {
 	e  *ether
 	to Callbacks
+	of i2p.Hash // the gateway
 }
 
 func (t etherTunnels) Send(_ uint32, gateway i2p.Hash, _ uint32, messages []i2np.Message) {
 	t.e.mu.Lock()
 	c := t.e.clients[gateway]
-	lost := t.e.lost == gateway
+	lost := t.e.lost == gateway || t.e.killed[gateway] || t.e.killed[t.of]
 	for i, m := range messages {
 		messages[i].Body, messages[i].Owner = bytes.Clone(m.Body), nil
 		m.Release()

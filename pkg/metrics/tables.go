@@ -132,6 +132,7 @@ func streamRows() []row {
 		{"stream_own_packets_total", "Of these, those of a stream that there is.", "direction", "in=Streams.Traffic.PacketsIn out=Streams.Traffic.PacketsOut"},
 		{"stream_refused_packets_total", "Packets that were not taken.", "reason",
 			"malformed=Streams.Malformed unknown_stream=Streams.UnknownStream bad_signature=Streams.BadSignature wrong_recipient=Streams.WrongRecipient replayed=Streams.Replayed memory=Streams.Dropped"},
+		{"stream_disowned_packets_total", "Packets of unknown streams whose senders were told.", "", "Streams.Disowned"},
 		{"stream_resent_packets_total", "Packets that were sent again.", "", "Streams.Traffic.Resent"},
 		{"stream_timeouts_total", "Times that nothing was acknowledged for too long.", "", "Streams.Traffic.Timeouts"},
 		{"stream_duplicate_packets_total", "Packets that came again.", "", "Streams.Traffic.Duplicates"},

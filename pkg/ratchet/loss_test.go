@@ -102,3 +102,43 @@ func TestSuspect(t *testing.T) {
 	now = now.Add(restartInterval)
 	say(now, a, b, "data", ExistingSession)
 }
+
+// TestRenew: a new session begins at once where that is wished, and both sides tell that it
+// takes the place of another one. Those of a first greeting take nobody's.
+func TestRenew(t *testing.T) {
+	a, b := newEnd(t, 1, Config{}), newEnd(t, 2, Config{})
+	first, second := a.seal(start, b, "hello"), a.seal(start, b, "hello again")
+	for _, m := range []Sealed{first, second} {
+		if o := b.open(start, m); o.Renewed {
+			t.Errorf("%v of a first greeting: %+v", m.Kind, o)
+		}
+		if o := a.open(start.Add(time.Second), b.seal(start, a, "hello yourself")); o.Renewed {
+			t.Errorf("the answer to a first greeting: %+v", o)
+		}
+	}
+	say(start.Add(time.Second), a, b, "data", ExistingSession)
+
+	now := start.Add(time.Minute)
+	a.Suspect(b.static.Public)
+	b.restart(7)
+	if m := a.seal(now, b, "is lost"); m.Kind != NewSession { // though a session owes an answer
+		t.Fatalf("sealed as %v", m.Kind)
+	}
+	a.Renew(b.static.Public)
+	m := a.seal(now, b, "are you there?")
+	if m.Kind != NewSession {
+		t.Fatalf("sealed as %v", m.Kind)
+	}
+	if o := b.open(now, m); o.Renewed {
+		t.Error("one that was started anew knows of no session before")
+	}
+	if o := a.open(now, b.seal(now, a, "I am")); !o.Renewed || !o.New {
+		t.Errorf("%+v", o)
+	}
+	say(now, a, b, "data", ExistingSession)
+
+	a.restart(8)
+	if o := b.open(now.Add(time.Second), a.seal(now.Add(time.Second), b, "here I am")); !o.Renewed {
+		t.Errorf("%+v", o)
+	}
+}

@@ -159,7 +159,7 @@ func (s *Sessions) openReply(now time.Time, ref tagRef, tag uint64, body []byte)
 	n.active = now
 	n.peer.heard()
 	if n.stage == unanswered {
-		o.New = true
+		o.New, o.Renewed = true, n.peer.stood(n.created)
 		o.Acks = append(o.Acks, MessageID{Session: n.serial, Kind: NewSession})
 		data := &inbound{session: n, highest: -1, chain: tr.ba}
 		s.establish(now, n, outbound{chain: tr.ab}, data)
@@ -208,6 +208,7 @@ func (s *Sessions) openNewSession(now time.Time, body []byte) (*Opened, error) {
 	o.New = true
 	if h.peer != [32]byte{} {
 		n := s.begin(now, &h, false)
+		o.Renewed = n.peer.stood(now)
 		answer := h.replyChain()
 		n.answer = &answer
 		s.debts.owe(now, n)

@@ -26,11 +26,14 @@ func (p *peer) form(now time.Time, replies int) (Kind, *session) {
 	if n := p.awaiting(replies); n != nil {
 		return NewSessionReply, n
 	}
+	if p.lost(now) && now.Sub(p.lastNew) >= restartInterval {
+		return NewSession, nil
+	}
 	n := p.owing(now)
 	if n == nil {
 		n = p.current
 	}
-	if n == nil || !n.usable(now) || p.lost(now) && now.Sub(p.lastNew) >= restartInterval {
+	if n == nil || !n.usable(now) {
 		return NewSession, nil
 	}
 	return ExistingSession, n
@@ -68,6 +71,16 @@ func (p *peer) answered() {
 	}
 }
 
+// acquit notes that nothing is owed in the sessions that stood before one was begun: the
+// peer may know of them no more, and what goes there is lost then.
+func (p *peer) acquit(of *session) {
+	for _, n := range p.sessions {
+		if n.stage == established && n.since.Before(of.created) {
+			n.owes = false
+		}
+	}
+}
+
 // prefer makes a session that was established now the current one, unless
 // another one is to be used. own is our key.
 func (p *peer) prefer(now time.Time, n *session, own [32]byte) {
@@ -84,6 +97,11 @@ func (p *peer) prefer(now time.Time, n *session, own [32]byte) {
 // its beginner knows of no older one any more.
 func collided(cur, n *session) bool {
 	return cur.initiator != n.initiator && !n.created.After(cur.since)
+}
+
+// stood reports whether a session was established before a time.
+func (p *peer) stood(before time.Time) bool {
+	return p.current != nil && p.current.since.Before(before)
 }
 
 // choose makes the newest session that can send the current one.

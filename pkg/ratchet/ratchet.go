@@ -185,6 +185,10 @@ type Opened struct {
 	// cloves; the caller must check that it holds From before it answers.
 	New bool
 
+	// Renewed says that either side has begun the session while another one
+	// stood, of which the peer may know no more.
+	Renewed bool
+
 	Cloves []i2np.Clove
 	Time   time.Time   // of the DateTime block, or zero
 	Acks   []MessageID // messages of ours that the peer has confirmed

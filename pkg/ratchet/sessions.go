@@ -68,6 +68,13 @@ func (s *Sessions) Suspect(static [32]byte) {
 	}
 }
 
+// Renew has the next message to a peer begin a new session, as Suspect does in a while.
+func (s *Sessions) Renew(static [32]byte) {
+	if p := s.roster.peers[static]; p != nil {
+		p.suspect, p.lastNew = true, time.Time{}
+	}
+}
+
 // Pending returns the peers to whom a message is overdue: an answer to their
 // New Session message, the first use of a session, an acknowledgement, a key.
 // Sealing and sending anything to them settles it, even an empty Payload. Each
@@ -112,5 +119,6 @@ func (s *Sessions) establish(now time.Time, n *session, out outbound, in *inboun
 	own := n.handshake.own.Public
 	s.tags.deafen(n.establish(now, out, in)...)
 	n.peer.prefer(now, n, own)
+	n.peer.acquit(n)
 	s.roster.establish(n)
 }

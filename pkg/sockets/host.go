@@ -134,8 +134,17 @@ func (h *Host) Collect(now time.Time) {
 }
 
 // Handle takes an I2CP payload of protocol 6 that arrived for the destination,
-// and keeps nothing of it. It is the owner's; Flush must follow.
-func (h *Host) Handle(now time.Time, payload []byte) { h.mux.Handle(now, payload) }
+// and keeps nothing of it. It reports false for one of a stream that there is none
+// of, whose sender is to be told by Disown. It is the owner's; Flush must follow.
+func (h *Host) Handle(now time.Time, payload []byte) (known bool) { return h.mux.Handle(now, payload) }
+
+// Disown tells the sender of a payload, known by the session that it came in, that
+// there is no such stream. It is the owner's; Flush must follow.
+func (h *Host) Disown(now time.Time, sender i2p.Destination, payload []byte) {
+	if h.cfg.Allows(sender.Hash()) {
+		h.mux.Disown(now, sender, payload)
+	}
+}
 
 // Flush brings users and engine together, and sends what there is to send. It
 // is the owner's.

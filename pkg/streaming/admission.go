@@ -14,6 +14,7 @@ type admission struct {
 	limits Limits
 	checks bucket.Bucket // of signatures
 	noes   bucket.Bucket // RESETs in answer to SYNs
+	strays bucket.Bucket // RESETs for streams that there are none of
 
 	total rate
 	peers map[i2p.Hash]*rate
@@ -56,6 +57,12 @@ const (
 func (a *admission) answers(now instant, p *peer) bool {
 	at := time.Unix(0, int64(now))
 	return p.noes.Take(at, 1, peerNoRate, peerNoBurst) && a.noes.Take(at, 1, noRate, noBurst)
+}
+
+// disowns takes a token for a RESET to a peer, for a stream that there is none of.
+func (a *admission) disowns(now instant, p *peer) bool {
+	at := time.Unix(0, int64(now))
+	return p.strays.Take(at, 1, peerStrayRate, peerStrayBurst) && a.strays.Take(at, 1, strayRate, strayBurst)
 }
 
 // incoming counts a stream whose SYN was verified, and says whether it is

@@ -3,6 +3,7 @@ package streaming_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -214,6 +215,12 @@ func offlineKeys(t testing.TB, expires time.Time) *i2p.PrivateKeys {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return withTransient(t, k, rng, expires)
+}
+
+// withTransient are a destination's keys where a transient one signs.
+func withTransient(t testing.TB, k *i2p.PrivateKeys, rng io.Reader, expires time.Time) *i2p.PrivateKeys {
+	t.Helper()
 	transient, err := sign.GenerateKey(sign.ECDSA_SHA256_P256, rng)
 	if err != nil {
 		t.Fatal(err)

@@ -177,6 +177,7 @@ type Counters struct {
 	In, Out        uint64 // packets
 	Malformed      uint64
 	UnknownStream  uint64
+	Disowned       uint64 // packets of an unknown stream whose senders were told
 	BadSignature   uint64
 	WrongRecipient uint64 // a SYN made for another destination
 	Replayed       uint64 // a SYN seen before

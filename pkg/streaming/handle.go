@@ -6,46 +6,49 @@ import (
 	"i2ptoolkit/pkg/datagram"
 )
 
-// Handle handles an I2CP payload of protocol 6. It keeps nothing of it.
-func (m *Mux) Handle(now time.Time, payload []byte) {
+// Handle handles an I2CP payload of protocol 6. It keeps nothing of it. It reports
+// false for one of a stream that there is none of: see Disown.
+func (m *Mux) Handle(now time.Time, payload []byte) (known bool) {
 	at := m.instant(now)
 	h, raw, err := datagram.Decode(payload, maxPacket)
 	if err != nil || h.Protocol != datagram.Streaming {
 		m.counters.Malformed++
-		return
+		return true
 	}
 	p, err := ParsePacket(raw)
 	if err != nil {
 		m.counters.Malformed++
-		return
+		return true
 	}
 	m.counters.In++
 	if m.phase == closed {
-		return
+		return true
 	}
 	if p.Flags.Has(Echo) {
 		m.echo(now, h, &p, raw)
-		return
+		return true
 	}
 	if p.SendStreamID != 0 {
-		if c := m.streams.byID[p.SendStreamID]; c != nil {
-			c.handle(now, at, &p, raw)
-		} else {
+		c := m.streams.byID[p.SendStreamID]
+		if c == nil {
 			m.counters.UnknownStream++
+			return !p.stray()
 		}
-		return
+		c.handle(now, at, &p, raw)
+		return true
 	}
 	if p.Flags.Has(Synchronize) && p.SequenceNum == 0 {
 		m.synchronize(now, at, h, &p, raw)
-		return
+		return true
 	}
 	m.follow(now, at, h, &p, raw)
+	return true
 }
 
-// wrote reports that the peer has signed a packet. One that never answered may have to say
-// by which key of its own.
+// wrote reports that the peer has signed a packet. One that never answered, or was started
+// anew, may have to say by which key of its own.
 func (c *Conn) wrote(now time.Time, p *Packet, raw []byte) bool {
-	if c.state == opening && p.Flags.Has(FromIncluded) && p.From.Hash() == c.peer.hash {
+	if p.Flags.Has(FromIncluded) && p.From.Hash() == c.peer.hash {
 		_, ok := authentic(p, raw, now)
 		return ok
 	}

@@ -18,9 +18,10 @@ type peer struct {
 	dest    i2p.Destination
 	hash    i2p.Hash
 	streams int
-	held    int // bytes that came from it and were not yet read
-	batch   int // one more than its index in the outbox
-	noes    bucket.Bucket
+	held    int           // bytes that came from it and were not yet read
+	batch   int           // one more than its index in the outbox
+	noes    bucket.Bucket // see admission
+	strays  bucket.Bucket
 
 	smoothed, vary time.Duration
 	learnt         instant

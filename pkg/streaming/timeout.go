@@ -117,7 +117,7 @@ func (s *sender) revive(now instant) {
 
 // Revive says that there is a new path to a destination, as the old one did
 // not work. What waits for a timeout is sent again now, and so is what has
-// gone unanswered for longer than a round trip; and the peer is told again what
+// gone unanswered for a round trip; and the peer is told again what
 // has come.
 func (m *Mux) Revive(now time.Time, peer i2p.Hash) {
 	at := m.instant(now)
@@ -125,7 +125,7 @@ func (m *Mux) Revive(now time.Time, peer i2p.Hash) {
 		if c.peer.hash != peer {
 			continue
 		}
-		if p := &c.snd.patience; p.timeouts > 0 || at-p.from > c.snd.rtt.smoothed {
+		if p := &c.snd.patience; p.timeouts > 0 || at-p.from >= c.snd.rtt.smoothed {
 			c.snd.revive(at)
 		}
 		c.rcv.acks.now = true // the last acknowledgement may be lost as well

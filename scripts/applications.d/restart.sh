@@ -12,6 +12,7 @@ app_restart() {
   until_true 30 grep -q open "$work/ends"
   kill -9 "$serving_pid"
   before=$SECONDS
+  wait "$serving_pid" || true # its directory is locked until it is gone
   start_serving
   until_true 60 is_ready "$serving" again || true
   try restart 'the forward of the router started again' same "$(forwarded "$serving" again address)" "$address"
