@@ -24,6 +24,7 @@ type answer struct {
 	B32         string           `json:"b32,omitempty"`
 	Hash        string           `json:"hash,omitempty"`
 	LeaseSet    *record.LeaseSet `json:"leaseset,omitempty"`
+	Services    []offer          `json:"services,omitempty"`
 	Book        string           `json:"book,omitempty"`  // that has the name
 	Names       []string         `json:"names,omitempty"` // of the destination
 	Ping        *pings           `json:"ping,omitempty"`
@@ -55,6 +56,9 @@ func newFinder(c *cli.Context, b books) (*finder, error) {
 // find looks a name up. A destination in base64 needs no router, nor does a b32 address of
 // which no more than its hash is wanted, unless its lease set is asked for.
 func (f *finder) find(ctx context.Context, name string) (answer, error) {
+	if service, text, found := leaseset.CutService(name); found {
+		return f.services(ctx, name, service, text)
+	}
 	n, err := i2p.ParseName(name)
 	if err != nil {
 		return answer{}, cli.Dataf("%w", errors.Unwrap(err)) // the name is said already

@@ -168,6 +168,8 @@ func (p *printer) print(j *job) error {
 		return p.line(j.name + ": " + j.found.Ping.String())
 	case p.c.Bool("reverse"):
 		return p.line(strings.Join(j.found.Names, " "))
+	case len(j.found.Services) > 0:
+		return p.offers(j)
 	case p.c.Bool("b32"):
 		return p.line(j.found.B32)
 	case p.c.Bool("hash"):

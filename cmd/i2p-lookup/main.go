@@ -20,7 +20,10 @@ func program() cli.Program {
 			"destinations in base64, one a line, in the order of the names; - reads names from stdin, one a\n" +
 			"line. A name that was not found leaves its line empty where there are several, and the status is that\n" +
 			"of the worst failure. A hash in base64 may be a router's: then its identity is printed. Addresses are\n" +
-			"understood in upper case, without .b32.i2p, with a dot at their end, and out of links.",
+			"understood in upper case, without .b32.i2p, with a dot at their end, and out of links.\n" +
+			"With a service in front of a name, as in _smtp._tcp.NAME, it prints who offers it, a line for each: priority,\n" +
+			"weight, port, address, the seconds for which that holds, and what is for the application. Those who do not say so\n" +
+			"by themselves are left out, with a warning.",
 		Flags: cli.RouterFlags(
 			&cli.BoolFlag{Name: "b32", Usage: "print b32 addresses"},
 			&cli.BoolFlag{Name: "hash", Usage: "print hashes in base64"},

@@ -14,6 +14,7 @@ func manual() cli.Manual {
 				"i2p-lookup --json - < names.txt | jq -r 'select(.found) | .b32'",
 			}},
 			{What: "What a name is here, and what names a destination has:", Lines: []string{"i2p-lookup --json example.i2p", `i2p-lookup --reverse "$B32"`}},
+			{What: "Who takes mail for a name, and at which port:", Lines: []string{"i2p-lookup _smtp._tcp.example.i2p"}},
 			{What: "Why an address is not found, and who was asked for it:", Lines: []string{`i2p-lookup --trace "$B32"`}},
 			{What: "How long a round trip to a destination takes, ten times:", Lines: []string{"i2p-lookup --ping -c 10 example.i2p"}},
 			{What: "Give a name a destination, and follow a list of names:", Lines: []string{

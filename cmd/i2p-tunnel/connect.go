@@ -13,6 +13,7 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/client"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/processors"
 )
 
@@ -27,6 +28,7 @@ func connectCommand() *cli.Command {
 			"answer is lost: for those it is held back until they have ended, or have been silent for 30 seconds. Peers\n" +
 			"that are known to answer after it are told at once.\n" +
 			"An address that nobody knows is asked for during ten seconds: it may have been opened just now.\n" +
+			"With a service in front, as in _smtp._tcp.DEST, it goes where and to which port DEST's lease set says that it is.\n" +
 			"Started by inetd or systemd for a connection, it connects that one; with systemd's socket activation it\n" +
 			"connects each that comes, see SUPER-SERVERS.",
 		Flags: tunnelFlags(cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "give up with status 5 when there is no stream after `DURATION`"},
@@ -100,6 +102,9 @@ func (d *dialer) dial(ctx context.Context) (*client.Stream, error) {
 	}
 	stream, err := session.Connect(ctx, d.req)
 	if err != nil {
+		if _, _, service := leaseset.CutService(d.req.Destination); service { // what is wrong may be anybody's
+			return nil, timedOut(err, "no stream to "+d.req.Destination)
+		}
 		return nil, noStream(err, d.name, d.req.Port)
 	}
 	cli.Verbosef(d.c, "connected")
@@ -222,6 +227,9 @@ func address(n i2p.Name) string {
 // target reads DEST[:PORT], or DEST and PORT.
 func target(c *cli.Context) (req control.Connect, name i2p.Name, err error) {
 	args := c.Args().Slice()
+	if service, text, found := leaseset.CutService(args[0]); found {
+		return serviceOf(service, text, args[1:])
+	}
 	name, err = i2p.ParseName(args[0])
 	if at := strings.LastIndexByte(args[0], ':'); err != nil && at > 0 {
 		if _, plainErr := i2p.ParseName(args[0][:at]); plainErr == nil {
@@ -243,4 +251,18 @@ func target(c *cli.Context) (req control.Connect, name i2p.Name, err error) {
 		req.Port = uint16(n)
 	}
 	return req, name, nil
+}
+
+// serviceOf reads SERVICE.DEST, whose port is for a record to say.
+func serviceOf(service, text string, more []string) (req control.Connect, name i2p.Name, err error) {
+	if err := leaseset.CheckServiceName(service); err != nil {
+		return req, name, cli.Dataf("%q is no service such as _smtp._tcp, with _tcp or _udp", service)
+	}
+	if name, err = cli.ParseName(text); err != nil {
+		return req, name, err
+	}
+	if name.Port != 0 || len(more) > 0 {
+		return req, name, cli.Usagef("connect: the record of a service says at which port it is")
+	}
+	return control.Connect{Destination: service + "." + name.String()}, name, nil
 }

@@ -44,7 +44,9 @@ type SessionEvent struct {
 // Each direction ends by itself. Before a tool ends its writing it announces that with
 // POST /v1/sessions/{id}/streams/{stream}/end; else the stream is broken off.
 type Connect struct {
-	Destination   string `json:"destination"` // base64 destination or b32 address
+	// Destination is a name of any kind, or a service of one: _smtp._tcp.example.i2p, whose record says
+	// at which port it is.
+	Destination   string `json:"destination"`
 	Port          uint16 `json:"port"`
 	TimeoutMillis int64  `json:"timeout_ms,omitempty"`
 }

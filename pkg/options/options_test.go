@@ -68,8 +68,10 @@ func TestParse(t *testing.T) {
 				o.Blinding = Blinding{Own: true, Admission: leaseset.ByDH, Clients: strings.Repeat("a", 32)}
 			}},
 		{map[string]string{"i2cp.leaseSetPrivKey": keyA}, func(o *Options) { o.Blinding.Key = strings.Repeat("a", 32) }},
-		{map[string]string{"i2cp.leaseSetOption.0": "_smtp._tcp=1 86400 0 0 25 a=b", "i2cp.leaseSetOption.1": "_x._udp=1"},
-			func(o *Options) { o.Services = map[string]string{"_smtp._tcp": "1 86400 0 0 25 a=b", "_x._udp": "1"} }},
+		{map[string]string{"i2cp.leaseSetOption.0": "_smtp._tcp=1 86400 0 0 25 a.i2p a=b", "i2cp.leaseSetOption.1": "_x._udp=0 1 2"},
+			func(o *Options) {
+				o.Services = map[string]string{"_smtp._tcp": "1 86400 0 0 25 a.i2p a=b", "_x._udp": "0 1 2"}
+			}},
 		{map[string]string{"i2cp.leaseSetType": "7", "i2cp.leaseSetMeta.0": h.B32() + " 9", "i2cp.leaseSetMeta.1": other.String()},
 			func(o *Options) { o.Meta = []leaseset.MetaLease{{Hash: h, Cost: 9}, {Hash: other}} }},
 		{map[string]string{"i2cp.destination.sigType": "11"}, func(o *Options) { o.Signature = sign.RedDSA_SHA512_Ed25519 }},
@@ -126,8 +128,10 @@ func TestProblems(t *testing.T) {
 		{"i2cp.leaseSetEncType", "4,5", Unsupported, "MLKEM512_X25519 (5)"},
 		{"i2cp.leaseSetEncType", "4,99", Unsupported, "speak 99: "},
 		{"i2cp.leaseSetEncType", "6,7,4", Unsupported, "more than one hybrid"},
-		{"i2cp.leaseSetOption.3", "smtp=1", Invalid, "no service record"},
-		{"i2cp.leaseSetOption.3", "_a._tcp=" + strings.Repeat("x", 256), Invalid, "255"},
+		{"i2cp.leaseSetOption.3", "smtp", Invalid, "no service record"},
+		{"i2cp.leaseSetOption.3", "_smtp._TCP=0 1 25", Invalid, "none such as _smtp._tcp"},
+		{"i2cp.leaseSetOption.3", "_smtp._tcp=25", Invalid, "not with 0 or 1"},
+		{"i2cp.leaseSetOption.3", "_a._tcp=0 1 2 " + strings.Repeat("x", 256), Invalid, "255"},
 		{"i2cp.destination.sigType", "rot13", Invalid, "no signature type"},
 		{"i2cp.destination.sigType", "DSA_SHA1", Unsupported, "DSA_SHA1"},
 		{"i2cp.accessList", "nobody", Invalid, "nobody"},

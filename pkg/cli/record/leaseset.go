@@ -2,6 +2,7 @@ package record
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"time"
@@ -35,6 +36,7 @@ type LeaseSet struct {
 	Meta            []MetaLease       `json:"meta,omitempty"`    // of a MetaLeaseSet
 	Revoked         []string          `json:"revoked,omitempty"` // those that it names no more
 	Options         map[string]string `json:"options,omitempty"`
+	Services        []Service         `json:"services,omitempty"` // of the options, those that are service records
 	Bytes           int               `json:"bytes"`
 }
 
@@ -43,6 +45,41 @@ type Lease struct {
 	Gateway string    `json:"gateway"`
 	Tunnel  uint32    `json:"tunnel,omitempty"`
 	Expires time.Time `json:"expires"`
+}
+
+// Service is a service record.
+type Service struct {
+	Service  string `json:"service"` // _smtp._tcp
+	Target   string `json:"target"`  // who offers it
+	Self     bool   `json:"self"`    // the destination itself does
+	Port     uint16 `json:"port"`
+	Priority uint16 `json:"priority"`
+	Weight   uint16 `json:"weight"`
+	TTL      uint32 `json:"ttl"`
+	App      string `json:"app,omitempty"`
+}
+
+// String is a record in one line.
+func (s Service) String() string {
+	text := fmt.Sprintf("%s at %s port %d priority %d weight %d for %d s", s.Service, s.Target, s.Port, s.Priority, s.Weight, s.TTL)
+	if s.Self {
+		text = fmt.Sprintf("%s here, port %d for %d s", s.Service, s.Port, s.TTL)
+	}
+	if s.App != "" {
+		text += " " + strconv.Quote(s.App)
+	}
+	return text
+}
+
+// OfServices describes the records of a service of a destination.
+func OfServices(service string, of i2p.Hash, all []leaseset.Service) (shown []Service) {
+	for _, s := range all {
+		if s.Self {
+			s.Target = of.B32()
+		}
+		shown = append(shown, Service{service, s.Target, s.Self, s.Port, s.Priority, s.Weight, s.TTL, s.App})
+	}
+	return shown
 }
 
 // MetaLease is a destination that serves in another's place.
@@ -73,6 +110,14 @@ func OfLeaseSet(set leaseset.Record, now time.Time) LeaseSet {
 	}); ok {
 		dest := s.Destination()
 		l.Destination, l.B32, l.Options = dest.Base64(), dest.B32(), mapOf(s.Options())
+		for _, o := range s.Options() {
+			if leaseset.CheckServiceName(o.Key) != nil {
+				continue
+			}
+			if all, err := leaseset.ParseServices(o.Value); err == nil {
+				l.Services = append(l.Services, OfServices(o.Key, dest.Hash(), all)...)
+			}
+		}
 	}
 	if h, ok := set.(interface {
 		Unpublished() bool
@@ -155,6 +200,9 @@ func (l LeaseSet) Print(w io.Writer) error {
 	}
 	for _, h := range l.Revoked {
 		row("revoked", "%s", h)
+	}
+	for _, s := range l.Services {
+		row("service", "%s", s)
 	}
 	if len(l.Options) > 0 {
 		row("options", "%s", optionText(l.Options))

@@ -39,3 +39,36 @@ func TestMetaLeaseSet(t *testing.T) {
 		}
 	}
 }
+
+// TestServiceRecords: the options that are service records are shown as such, and others as they are.
+func TestServiceRecords(t *testing.T) {
+	keys, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	pair := keys.LeaseSetKey()
+	set, err := leaseset.Build2(leaseset.Build2Config{
+		Keys: keys, EncryptionKeys: []leaseset.EncryptionKey{{Type: i2p.CryptoX25519, Key: pair.Public[:]}}, Published: i2p.DateOf(now),
+		Options: map[string]string{"_smtp._tcp": "0 86400 25 a", "_imap._tcp": "1 60 3 7 143 mail.i2p", "_x._tcp": "junk", "y": "z"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := OfLeaseSet(set, now)
+	if len(l.Services) != 2 || l.Services[1].Target != keys.Destination().B32() || !l.Services[1].Self {
+		t.Errorf("%+v", l.Services)
+	}
+	var text strings.Builder
+	if err := l.Print(&text); err != nil {
+		t.Fatal(err)
+	}
+	for _, said := range []string{
+		"service     _imap._tcp at mail.i2p port 143 priority 3 weight 7 for 60 s\n", "service     _smtp._tcp here, port 25 for 86400 s \"a\"\n",
+		"options     _imap._tcp=1 60 3 7 143 mail.i2p _smtp._tcp=0 86400 25 a _x._tcp=junk y=z\n",
+	} {
+		if !strings.Contains(text.String(), said) {
+			t.Errorf("%q is missing in:\n%s", said, text.String())
+		}
+	}
+}

@@ -10,6 +10,8 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/options"
 )
 
 // hall is the destinations of a fake router, and who listens there.
@@ -127,6 +129,7 @@ var errClosed = errors.New("fake destination closed")
 type destination struct {
 	hall *hall
 	dest i2p.Destination
+	set  leaseset.Set
 	once sync.Once
 	done chan struct{}
 
@@ -193,6 +196,30 @@ func (d *destination) Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destinati
 
 func (d *destination) ResolveBlinded(_ context.Context, a i2p.BlindedAddress) (i2p.Destination, error) {
 	return i2p.Destination{}, control.Errorf(control.NotFound, "no lease set of it is to be found")
+}
+
+// setOf is a destination's lease set, for what its options say of services.
+func setOf(keys *i2p.PrivateKeys, asked options.Options) (leaseset.Set, error) {
+	pair := keys.LeaseSetKey()
+	return leaseset.Build2(leaseset.Build2Config{
+		Keys: keys, EncryptionKeys: []leaseset.EncryptionKey{{Type: i2p.CryptoX25519, Key: pair.Public[:]}},
+		Published: i2p.DateOf(epoch()), Options: asked.Services,
+	})
+}
+
+// LeaseSet is that of a destination which listens.
+func (d *destination) LeaseSet(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
+	if _, err := d.Resolve(ctx, hash); err != nil {
+		return nil, err
+	}
+	d.hall.mu.Lock()
+	defer d.hall.mu.Unlock()
+	for a, l := range d.hall.listeners {
+		if a.hash == hash {
+			return l.owner.set, nil
+		}
+	}
+	return nil, errClosed
 }
 
 func (d *destination) Address() string { return d.dest.B32() }

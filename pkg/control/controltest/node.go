@@ -242,7 +242,8 @@ func (n *Node) Lookup(ctx context.Context, kind string, hash i2p.Hash) (control.
 
 // OpenDestination makes a destination that others of this Node reach.
 func (n *Node) OpenDestination(ctx context.Context, cfg server.DestinationConfig) (server.Destination, error) {
-	if _, problems := options.Parse(options.Default(), cfg.Options); problems.But(options.Moot).Err() != nil {
+	asked, problems := options.Parse(options.Default(), cfg.Options)
+	if problems.But(options.Moot).Err() != nil {
 		return nil, control.Errorf(control.BadRequest, "%v", problems)
 	}
 	keys := cfg.Keys
@@ -258,6 +259,10 @@ func (n *Node) OpenDestination(ctx context.Context, cfg server.DestinationConfig
 	}
 	if n.Hasty {
 		d.patience = 0
+	}
+	var err error
+	if d.set, err = setOf(keys, asked); err != nil {
+		return nil, err
 	}
 	if err := d.occupy(ctx); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/sockets"
 )
@@ -78,6 +79,11 @@ func (l local) Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destination, err
 func (l local) ResolveBlinded(ctx context.Context, a i2p.BlindedAddress) (i2p.Destination, error) {
 	d, err := l.Local.ResolveBlinded(ctx, a)
 	return d, codes.Explain(err)
+}
+
+func (l local) LeaseSet(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
+	set, err := l.Local.Lookup(ctx, hash)
+	return set, codes.Explain(err)
 }
 
 func (l local) Listen(port uint16) (Listener, error) {

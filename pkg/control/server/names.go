@@ -15,6 +15,7 @@ import (
 // nameCodes are those of what the address books answer.
 var nameCodes = control.Codes{
 	{naming.ErrUnknown, control.NotFound},
+	{naming.ErrNoService, control.NotFound},
 	{naming.ErrNoBook, control.BadRequest},
 	{naming.ErrConflict, control.InUse},
 	{naming.ErrFeedURL, control.BadRequest},

@@ -9,6 +9,7 @@ import (
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
 )
 
 // Node is the router behind the socket. All methods may be called at once from several
@@ -83,6 +84,8 @@ type Destination interface {
 	Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destination, error)
 	// ResolveBlinded finds the one behind a b33 address.
 	ResolveBlinded(ctx context.Context, a i2p.BlindedAddress) (i2p.Destination, error)
+	// LeaseSet finds the lease set of a destination, or of who serves in its place.
+	LeaseSet(ctx context.Context, hash i2p.Hash) (leaseset.Set, error)
 	// Address is what peers are to be given, b32 or b33.
 	Address() string
 	// Listen takes streams for a port; port 0 those for any port without a listener.

@@ -206,12 +206,7 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	stop := context.AfterFunc(sess.ctx, cancel)
 	defer stop()
-	to, err := s.resolve(ctx, sess.local, req.Destination)
-	if err != nil {
-		writeError(w, err)
-		return
-	}
-	stream, err := sess.local.Dial(ctx, to, req.Port)
+	stream, err := s.dial(ctx, sess.local, req)
 	if err != nil {
 		writeError(w, err)
 		return
