@@ -269,18 +269,31 @@ func siblings(name string) []string {
 	return all
 }
 
+// shellWord is a word of a shell's line, or what ends a command there.
+var shellWord = regexp.MustCompile(`[|;&()<>]+|(?:'[^']*'|"[^"]*"|[^\s|;&()<>'"])+`)
+
 // CheckExample tells whether the program would take the verbs and options with which a
-// line of an example calls it.
+// line of an example calls it, also where it is another program that does, which has the call in
+// quotes.
 func (p Program) CheckExample(line string) error {
-	for _, call := range regexp.MustCompile(`[|;&()<>]+`).Split(line, -1) {
-		words := strings.Fields(call)
-		i := slices.Index(words, p.Name)
-		if i < 0 {
+	var call []string
+	for _, word := range append(shellWord.FindAllString(line, -1), ";") {
+		if !strings.ContainsAny(word[:1], "|;&()<>") {
+			call = append(call, word)
+			if i := strings.IndexAny(word, `'"`); i >= 0 {
+				quoted, _ := strings.CutSuffix(word[i+1:], word[i:i+1])
+				if err := p.CheckExample(quoted); err != nil {
+					return err
+				}
+			}
 			continue
 		}
-		if _, err := p.arrange(p.App(), words[i+1:]); err != nil {
-			return err
+		if i := slices.Index(call, p.Name); i >= 0 {
+			if _, err := p.arrange(p.App(), call[i+1:]); err != nil {
+				return err
+			}
 		}
+		call = nil
 	}
 	return nil
 }

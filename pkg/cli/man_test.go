@@ -69,6 +69,9 @@ func TestCheckExample(t *testing.T) {
 		"other --frob; i2p-test host add NAME": true,
 		"i2p-test run --frob":                  false,
 		"echo && i2p-test host add -o x":       false,
+		"i2p-test run -o 'x --frob | y'":       true,
+		`other -e "$(i2p-test run --frob)"`:    false,
+		"o --p='i2p-test run %h --frob' z":     false,
 	} {
 		if err := manTestProgram().CheckExample(line); (err == nil) != good {
 			t.Errorf("%q: %v", line, err)

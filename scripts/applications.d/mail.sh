@@ -43,10 +43,10 @@ CONF
   start dovecot dovecot -F -c "$work/dovecot.conf"
   until_true 20 listens "$smtp"
   until_true 20 listens "$imap"
-  address=$(serve server smtp "$smtp")
-  lead client smtp "$to_smtp" "$address"
-  address=$(serve server imap "$imap")
-  lead client imap "$to_imap" "$address"
+  address=$(serve server smtp "$smtp" -s port=25)
+  lead client smtp "$to_smtp" "$address:25"
+  address=$(serve server imap "$imap" -s port=143)
+  lead client imap "$to_imap" "$address:143"
   head -c 2000000 /dev/urandom >"$work/attachment"
   try mail 'SMTP: swaks sends 2 MB to aiosmtpd' mail_send "$to_smtp"
   chown -R "$owner" "$work/Maildir"
@@ -54,10 +54,12 @@ CONF
 }
 
 mail_send() {
-  timeout 60 swaks --server 127.0.0.1 --port "$1" --from bob@example.i2p --to alice@example.i2p --helo example.i2p \
-    --header 'Subject: through I2P' --attach "@$work/attachment" --hide-all >&2
-  ls "$work/Maildir/new" | grep -q .
-  echo delivered
+  timeout 60 swaks --server "127.0.0.1:$1" --helo example.i2p --from bob@example.i2p --to alice@example.i2p \
+    --header 'Message-Id: <1@example.i2p>' --attach "@$work/attachment" --hide-all >&2
+  sed '/^\r*$/q' "$work"/Maildir/new/* >"$work/head"
+  grep -q example.i2p "$work/head"
+  ! grep -Fw "$(hostname)" "$work/head" >&2
+  echo 'delivered, without a name of this machine'
 }
 
 mail_fetch() {

@@ -124,7 +124,7 @@ func ManPage(t *testing.T, p cli.Program) {
 	}
 }
 
-// commands are the lines of the code blocks of a text, without comments.
+// commands are the lines of the code blocks of a text, fenced or indented, without comments.
 func commands(t *testing.T, path string) []string {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -135,7 +135,7 @@ func commands(t *testing.T, path string) []string {
 	for line := range strings.Lines(string(text)) {
 		if strings.HasPrefix(line, "```") {
 			code = !code
-		} else if code {
+		} else if code || strings.HasPrefix(line, "    ") {
 			line, _, _ = strings.Cut(line, " # ")
 			lines = append(lines, strings.TrimSpace(line))
 		}
