@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
@@ -51,20 +53,31 @@ func reloadCommand() *cli.Command {
 		Name:  "reload",
 		Usage: "make the running router read its configuration again",
 		Description: "It prints which settings have changed, and when they hold: now, for new destinations, or with the next start,\n" +
-			"for which the router must be stopped. A configuration that is wrong changes nothing.",
+			"for which the router must be stopped. A configuration that is wrong changes nothing. The forwards become what\n" +
+			"tunnels.toml says; what cannot be is told, with status 1, and hinders no other.",
 		Flags: cli.RouterFlags(cli.JSONFlag()),
 		Action: cli.WithRouter(func(c *cli.Context, router *client.Client) error {
 			done, err := router.Reload(c.Context)
 			if err != nil {
 				return err
 			}
-			return cli.PrintList(c, done.Changed, func(w io.Writer, changes []control.Change) error {
+			err = cli.PrintList(c, done.Changed, func(w io.Writer, changes []control.Change) error {
 				table := cli.NewTable(w)
 				for _, change := range changes {
 					table.Row(change.Key, holdsText(change.Holds))
 				}
 				return table.Flush()
 			})
+			if err != nil {
+				return err
+			}
+			var failures cli.Failures
+			for _, name := range slices.Sorted(maps.Keys(done.Failed)) {
+				if err := failures.Note(c, fmt.Errorf("forward %s: %s", name, done.Failed[name])); err != nil {
+					return err
+				}
+			}
+			return failures.Err()
 		}),
 	}
 }

@@ -57,11 +57,11 @@ func addition(c *cli.Context) ([]plan.Plan, error) {
 	case c.IsSet("file") && len(args) > 0:
 		return nil, cli.Usagef("add: both -f and %q", args[0])
 	case c.IsSet("file"):
-		return readPlans(c, c.String("file"))
+		return readWhole(c, c.String("file"))
 	case len(args) == 0:
 		return nil, cli.Usagef("add: neither FILE nor NAME SETTING=VALUE…")
 	case len(args) == 1:
-		plans, err := readPlans(c, args[0])
+		plans, err := readWhole(c, args[0])
 		if errors.Is(err, fs.ErrNotExist) && plan.CheckName(args[0]) == nil {
 			err = cli.WithHint(err, "add NAME type=TYPE SETTING=VALUE… makes a forward without a file")
 		}
@@ -96,14 +96,23 @@ func assign(p *plan.Plan, text string) (key string, err error) {
 	return key, set(p, key, value)
 }
 
-// readPlans reads a file of plans.
-func readPlans(c *cli.Context, path string) ([]plan.Plan, error) {
+// readPlans reads a file of plans, and tells those of its tables that are none.
+func readPlans(c *cli.Context, path string) (plans []plan.Plan, bad plan.Faults, err error) {
 	text, err := cli.ReadText(c, path, maxPlans)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	plans, err := plan.Parse(text)
-	return plans, cli.BadData(cli.InputName(path), err)
+	plans, bad = plan.ParseEach(text)
+	return plans, bad, nil
+}
+
+// readWhole reads a file of plans all of which are to make sense.
+func readWhole(c *cli.Context, path string) ([]plan.Plan, error) {
+	plans, bad, err := readPlans(c, path)
+	if err == nil && len(bad) > 0 {
+		err = cli.BadData(cli.InputName(path), bad)
+	}
+	return plans, err
 }
 
 func reloadCommand() *cli.Command {
@@ -113,7 +122,8 @@ func reloadCommand() *cli.Command {
 		ArgsUsage: "[FILE]",
 		Description: "What is in the file and not in the router is added, what differs is changed, what the file does not have is\n" +
 			"removed, and what is the same stays with all its streams. What was done is printed. Forwards that run in\n" +
-			"the foreground of other commands stay as they are. Of a file with errors nothing is done.",
+			"the foreground of other commands stay as they are. A table that is wrong is told, with status 3, and hinders no\n" +
+			"other; what the router has by its name stays. Of a file with no table that makes sense nothing is done.",
 		Flags: cli.RouterFlags(
 			fileFlag(),
 			&cli.BoolFlag{Name: "dry-run", Usage: "only say what would be done"},
@@ -128,7 +138,10 @@ func reloadCommand() *cli.Command {
 			case path == "":
 				return cli.Usagef("reload: FILE is missing")
 			}
-			plans, err := readPlans(c, path)
+			plans, bad, err := readPlans(c, path)
+			if err == nil && len(plans) == 0 && len(bad) > 0 { // all that there is would be removed
+				err = cli.BadData(cli.InputName(path), bad)
+			}
 			if err != nil {
 				return err
 			}
@@ -136,18 +149,23 @@ func reloadCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			done, err := router.ApplyForwards(c.Context, control.ApplyForwards{Plans: plans, Dry: c.Bool("dry-run")})
+			done, err := router.ApplyForwards(c.Context, control.ApplyForwards{Plans: plans, Keep: bad.Tables(), Dry: c.Bool("dry-run")})
 			if err != nil {
 				return err
 			}
-			if c.Bool("dry-run") {
-				return printApplied(c, done, nil)
+			var wrong cli.Failures
+			for _, err := range bad.In(cli.InputName(path)) {
+				if err := wrong.Note(c, cli.BadData("", err)); err != nil {
+					return err
+				}
 			}
-			now, err := located(c.Context, router, slices.Concat(done.Added, done.Changed))
-			if err != nil {
-				return err
+			var now []control.Forward
+			if !c.Bool("dry-run") {
+				if now, err = located(c.Context, router, slices.Concat(done.Added, done.Changed)); err != nil {
+					return err
+				}
 			}
-			return printApplied(c, done, now)
+			return cmp.Or(printApplied(c, done, now), wrong.Err())
 		},
 	}
 }

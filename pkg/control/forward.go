@@ -52,6 +52,8 @@ type ApplyForwards struct {
 	// have for them. None is replaced: where there is another of its name, its plans fail.
 	Keys map[string][]byte `json:"keys,omitempty"`
 	Add  bool              `json:"add,omitempty"` // others stay
+	// Keep are the names of others that stay. Those of which nobody knows what they are called ("") have all stay.
+	Keep []string `json:"keep,omitempty"`
 	Dry  bool              `json:"dry,omitempty"` // nothing is done, and only said what would be
 }
 

@@ -15,6 +15,8 @@ const (
 // Reloaded is the answer of POST /v1/reload.
 type Reloaded struct {
 	Changed []Change `json:"changed"` // in the order of the configuration file
+	// Failed are the forwards that are not what their file says now, and why. What ran by their names does so still.
+	Failed map[string]string `json:"failed,omitempty"`
 }
 
 // Change is a setting whose value differs from the one that the router had.

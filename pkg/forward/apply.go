@@ -40,7 +40,7 @@ func (m *Manager) Apply(_ context.Context, asked control.ApplyForwards) (control
 			m.put(f, p)
 		}
 	}
-	if asked.Add {
+	if asked.Add || slices.Contains(asked.Keep, "") {
 		return done, nil
 	}
 	return done, m.removeOthers(asked, &done)
@@ -76,7 +76,7 @@ func fail(done *control.AppliedForwards, name string, err error) {
 // removeOthers ends the forwards that are not among those asked for, and forgets them.
 func (m *Manager) removeOthers(asked control.ApplyForwards, done *control.AppliedForwards) error {
 	m.each(func(f *forward) {
-		if f.foreground || slices.ContainsFunc(asked.Plans, func(p plan.Plan) bool { return p.Name == f.name }) {
+		if f.foreground || slices.Contains(asked.Keep, f.name) || slices.ContainsFunc(asked.Plans, func(p plan.Plan) bool { return p.Name == f.name }) {
 			return
 		}
 		done.Removed = append(done.Removed, f.name)

@@ -19,7 +19,7 @@ type api struct {
 	*logbook
 	*stopping
 	reloader *reload.Reloader
-	again    func() error // has the forwards be what their file says now
+	again    func() (failed map[string]string, err error) // has the forwards be what their file says now
 	joiner   *join.Joiner
 	ready    <-chan struct{}          // closed once others can reach us
 	tunnels  <-chan struct{}          // closed once there are some
@@ -49,7 +49,7 @@ func (a *api) Wait(ctx context.Context, state string) error {
 func (a *api) Reload(context.Context) (control.Reloaded, error) {
 	done, err := a.reloader.Reload()
 	if err == nil {
-		err = a.again()
+		done.Failed, err = a.again()
 	}
 	return done, err
 }

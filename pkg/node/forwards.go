@@ -51,30 +51,37 @@ type planFile struct {
 	mu  sync.Mutex // one change at a time
 }
 
-// Load reads all plans.
+// Load reads all plans. The error names the tables that make no sense, and hinders no others.
 func (f *planFile) Load() ([]plan.Plan, error) {
-	text, err := f.dir.read(forwardsFile)
+	plans, bad, _, err := f.read()
+	if err == nil && len(bad) > 0 {
+		err = fmt.Errorf("%s: %w", f.dir.path(forwardsFile), bad)
+	}
+	return plans, err
+}
+
+// read reads the plans, and gives the text as well.
+func (f *planFile) read() (plans []plan.Plan, bad plan.Faults, text []byte, err error) {
+	text, err = f.dir.read(forwardsFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, nil, nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	plans, err := plan.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.dir.path(forwardsFile), err)
-	}
-	return plans, nil
+	plans, bad = plan.ParseEach(text)
+	return plans, bad, text, nil
 }
 
 // Change puts plans into the file, in place of others of their names, and takes others out. It is written
-// once, and not where it says so already: what was edited there stays as it was written.
+// once, and not where it says so already: what was edited there stays as it was written, and so do tables that
+// make no sense, unless they are those that change.
 func (f *planFile) Change(keep []plan.Plan, forget []string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	plans, err := f.Load()
+	plans, bad, text, err := f.read()
 	if err != nil {
-		return control.Errorf(control.BadData, "%v", err)
+		return err
 	}
 	there := make(map[string]plan.Plan)
 	for _, p := range plans {
@@ -91,14 +98,25 @@ func (f *planFile) Change(keep []plan.Plan, forget []string) error {
 		same = same && !ok
 		delete(there, name)
 	}
+	var unread []string
+	for _, name := range bad.Tables() {
+		changes := slices.Contains(forget, name) || slices.ContainsFunc(keep, func(p plan.Plan) bool { return p.Name == name })
+		if same = same && !changes; !changes && !slices.Contains(unread, name) {
+			unread = append(unread, name)
+		}
+	}
 	if same {
 		return nil
 	}
-	text, err := plan.Append(nil, slices.Collect(maps.Values(there))...)
+	rest, ok := plan.Unread(text, unread...)
+	if !ok {
+		return control.Errorf(control.BadData, "%s: %v", f.dir.path(forwardsFile), bad)
+	}
+	text, err = plan.Append(nil, slices.Collect(maps.Values(there))...)
 	if err != nil {
 		return err
 	}
-	return f.dir.keep(forwardsFile, text)
+	return f.dir.keep(forwardsFile, append(rest, text...))
 }
 
 // keyFiles are those of forwards' destinations.
@@ -199,24 +217,30 @@ func (d dataDir) halfKeys() (names []string) {
 	return names
 }
 
-// reloadForwards has the forwards be what their file says now.
-func (n *Node) reloadForwards(ctx context.Context) error {
+// reloadForwards has the forwards be what their file says now. What makes no sense there is told, and leaves what
+// runs by its name as it is.
+func (n *Node) reloadForwards(ctx context.Context) (failed map[string]string, err error) {
 	if n.dir.root == "" {
-		return nil
+		return nil, nil
 	}
-	plans, err := (&planFile{dir: n.dir}).Load()
+	file := planFile{dir: n.dir}
+	plans, bad, _, err := file.read()
 	if err != nil {
-		return control.Errorf(control.BadData, "%v", err)
+		return nil, control.Errorf(control.BadData, "%v", err)
 	}
-	done, err := n.forwards.Apply(ctx, control.ApplyForwards{Plans: plans})
-	if errors.Is(err, forward.ErrStarting) {
-		return nil
+	done, err := n.forwards.Apply(ctx, control.ApplyForwards{Plans: plans, Keep: bad.Tables()})
+	if err != nil && !errors.Is(err, forward.ErrStarting) {
+		return nil, err
 	}
-	if err != nil {
-		return err
+	failed = maps.Clone(done.Failed)
+	for _, f := range bad {
+		if failed == nil {
+			failed = make(map[string]string)
+		}
+		failed[f.Table] = fmt.Sprintf("%s: %v", file.dir.path(forwardsFile), f)
 	}
-	for name, why := range done.Failed {
-		return control.Errorf(control.Internal, "%s: %s", name, why)
+	for _, name := range slices.Sorted(maps.Keys(failed)) {
+		n.log.Error("a forward is not what its file says", "name", name, "error", failed[name])
 	}
-	return nil
+	return failed, nil
 }

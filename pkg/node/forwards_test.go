@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -123,5 +124,57 @@ func TestPlansStay(t *testing.T) {
 	}
 	if got, err := f.Load(); err != nil || len(got) != 0 {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestWrongTable: a table that makes no sense is named by a reload with all others of that kind, and leaves what
+// ran by its name as it is; and a change of others leaves its text to its owner.
+func TestWrongTable(t *testing.T) {
+	dir := t.TempDir()
+	table := func(name, key, value string) string {
+		return fmt.Sprintf("[%s]\ntype = \"client\"\nlisten = \"unix:%s\"\ndestinations = [\"a.i2p\"]\n%s = %s\n", name, filepath.Join(dir, name), key, value)
+	}
+	write := func(tables ...string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, forwardsFile), []byte(strings.Join(tables, "\n")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(table("a", "stopped", "true"), table("b", "stopped", "true"), table("c", "stopped", "true"), table("bad", "stopped", "1"))
+	r := startReloads(t, settings(dir))
+	listed := func(want string) {
+		t.Helper()
+		await(t, want, func() bool {
+			var got []string
+			for _, f := range r.forwards.List() {
+				got = append(got, f.Name)
+			}
+			return strings.Join(got, " ") == want
+		})
+	}
+	listed("a b c") // the wrong one hinders nobody at the start
+	if text := r.log.String(); !strings.Contains(text, "line 23: bad.stopped: expected true or false; got the number 1") {
+		t.Errorf("the log says %s", text)
+	}
+	write(table("a", "targets", "7"), table("b", "stopped", "true"), "[c\n", table("d", "stopped", "true"))
+	done, err := r.Reload(t.Context())
+	if err != nil || len(done.Failed) != 2 || !strings.Contains(done.Failed["a"], "tunnels.toml: line 5: a.targets: expected a list of texts; got the number 7") || !strings.Contains(done.Failed["c"], "tunnels.toml: line 14: c: ") {
+		t.Errorf("%q, %v", done.Failed, err)
+	}
+	listed("a b c d")
+	if err := r.forwards.Remove(t.Context(), "b"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // what is left of the file is read as it was
+		if done, err := r.Reload(t.Context()); err != nil || len(done.Failed) != 2 {
+			t.Errorf("%q, %v", done.Failed, err)
+		}
+		listed("a c d")
+	}
+	if err := r.forwards.Remove(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, forwardsFile)); err != nil || strings.Contains(string(text), "[c") || !strings.Contains(string(text), "targets = 7") {
+		t.Errorf("%s, %v", text, err)
 	}
 }

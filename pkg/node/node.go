@@ -151,7 +151,7 @@ func makeNode(cfg Config, dir dataDir) (*Node, error) {
 	n.names = newNames(n.dir, env.Part("names"), n.fetchFeed)
 	n.forwards = n.newForwards(env.Part("forwards"))
 	n.reloader = n.newReloader(policies)
-	n.again = func() error { return n.reloadForwards(context.Background()) }
+	n.again = func() (map[string]string, error) { return n.reloadForwards(context.Background()) }
 	n.newAPI()
 	return n, nil
 }

@@ -71,8 +71,10 @@ func (f *forwards) Apply(_ context.Context, asked control.ApplyForwards) (contro
 	defer f.mu.Unlock()
 	done := control.AppliedForwards{Added: []string{}, Changed: []string{}, Removed: []string{}, Kept: []string{}}
 	next := make(map[string]plan.Plan)
-	if asked.Add {
-		maps.Copy(next, f.plans)
+	for name, p := range f.plans {
+		if asked.Add || slices.Contains(asked.Keep, name) {
+			next[name] = p
+		}
 	}
 	for name, key := range asked.Keys {
 		if have := f.keys[name]; have == nil && !asked.Dry {

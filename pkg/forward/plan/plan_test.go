@@ -150,6 +150,53 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestParseEach: a table that makes no sense is told, with its line, what was expected and what came, and hinders
+// no other, whatever is wrong with it.
+func TestParseEach(t *testing.T) {
+	const good = "[good]\ntype = \"http\"\nlisten = \"127.0.0.1:1\"\n"
+	for table, said := range map[string]string{
+		"[b]\ntype = \"http\"\nlisten = 4444\n":                       `line 3: b.listen: expected text; got the number 4444`,
+		"[b]\ntype = \"http\"\n[b.limits]\nstreams = \"x\"\n":         `line 4: b.limits.streams: expected a whole number; got the text "x"`,
+		"[b]\ntargets = \"127.0.0.1:1\"\n":                            `line 2: b.targets: expected a list of texts; got the text "127.0.0.1:1"`,
+		"[b]\ntargets = [\"127.0.0.1:1\", 2]\n":                       `line 2: b.targets: expected a list of texts; got a list with the number 2`,
+		"[b]\nidle_close = 20\n":                                      `line 2: b.idle_close: expected a time such as "20m"; got the number 20`,
+		"[b]\naccess = true\n":                                        `line 2: b.access: expected a table; got true`,
+		"[b]\n[b.http]\noutproxies = [\"a.i2p\"]\n":                   `line 3: b.http.outproxies: expected a list of tables; got a list with the text "a.i2p"`,
+		"[b]\n[b.http]\naccounts = [{ user = 1 }]\n":                  `line 3: b.http.accounts: expected a list of tables; got a list with a table`,
+		"[b]\ntype = \"http\"\nlisten = \"127.0.0.1:1\"\nbogus = 1\n": `line 4: b.bogus is no setting of a forward`,
+		"[[b]]\ntype = \"http\"\n":                                    `line 1: b: expected a table; got a list of tables`,
+		"[b]\ntype = \"http\"\n":                                      `line 1: b: a forward of type http has to listen somewhere`,
+		"[b]\ntype = http\n":                                          `line 2: b.type: `,
+		"[b\ntype = \"http\"\n":                                       `line 2: b: `,
+		"[b]\ntype = \"http\"\n[b]\n":                                 `line 3: b: `,
+		"[b]\ntype = \"\"\"http\n":                                    `line `,
+		"b = 1\n":                                                     `line 1: b: expected a table; got the number 1`,
+		"= 1\n":                                                       `line 1: `,
+	} {
+		for _, text := range []string{table + good, good + strings.ReplaceAll(table, "[b]\n", "[ \"b\" ]\n")} {
+			if !strings.HasPrefix(table, "[") && !strings.HasPrefix(text, table) {
+				continue // behind a table, it is one of its lines
+			}
+			plans, bad := ParseEach([]byte(text))
+			if len(plans) != 1 || plans[0].Name != "good" || len(bad) != 1 || strings.HasPrefix(text, table) && !strings.HasPrefix(bad[0].Error(), said) {
+				t.Errorf("%q: %d plans, and %q, expected %q", text, len(plans), bad, said)
+			}
+			if rest, ok := Unread([]byte(text), bad.Tables()...); ok {
+				again, still := ParseEach(append(rest, good...))
+				if len(again) != 1 || len(still) != 1 {
+					t.Errorf("%q leaves %q, of which %d plans and %v are read", text, rest, len(again), still)
+				}
+			} else if strings.HasPrefix(table, "[") {
+				t.Errorf("%q: its text is not found", text)
+			}
+		}
+	}
+	plans, bad := ParseEach([]byte("[a]\nx = 1\n" + good + "[c]\ny =\n"))
+	if len(plans) != 1 || len(bad) != 2 || bad[0].Table != "a" || bad[1].Table != "c" {
+		t.Errorf("%v, %v", plans, bad)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(sample))
 	f.Add([]byte("[a]\ntype = \"socks\"\nlisten = \"unix:/x\"\n[a.socks]\nudp=true\naccounts=[{user=\"a\",password=\"b\"}]\n"))
@@ -159,6 +206,11 @@ func FuzzParse(f *testing.F) {
 			if plans != nil {
 				t.Error("plans with an error")
 			}
+			some, bad := ParseEach(text)
+			if len(bad) == 0 {
+				t.Error("nothing is wrong, and there are no plans")
+			}
+			roundTrip(t, some)
 			return
 		}
 		roundTrip(t, plans)

@@ -2,9 +2,7 @@ package plan
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -14,7 +12,8 @@ import (
 // MaxPlans bounds how many forwards a router has.
 const MaxPlans = 1000
 
-// Parse reads plans from TOML: a table for each, by its name. An error names the line.
+// Parse reads plans from TOML: a table for each, by its name. An error names all tables that are wrong, and their
+// lines.
 //
 //	[web]
 //	type = "httpserver"
@@ -26,31 +25,11 @@ const MaxPlans = 1000
 //	[proxy.options]
 //	"inbound.length" = "2"
 func Parse(text []byte) ([]Plan, error) {
-	var tables map[string]Plan
-	meta, err := toml.Decode(string(text), &tables)
-	if err != nil {
-		var at toml.ParseError
-		if errors.As(err, &at) {
-			return nil, fmt.Errorf("plan: line %d: %s", at.Position.Line, strings.TrimPrefix(at.Message, "toml: "))
-		}
-		return nil, fmt.Errorf("plan: %s", strings.TrimPrefix(err.Error(), "toml: "))
+	plans, bad := ParseEach(text)
+	if len(bad) > 0 {
+		return nil, fmt.Errorf("plan: %w", bad)
 	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return nil, fmt.Errorf("plan: line %d: %s is no setting of a forward", lineOf(text, unknown[0]), unknown[0])
-	}
-	if len(tables) > MaxPlans {
-		return nil, fmt.Errorf("plan: %d forwards, at most %d", len(tables), MaxPlans)
-	}
-	var all []Plan
-	for _, name := range slices.Sorted(maps.Keys(tables)) {
-		p := tables[name]
-		p.Name = name
-		if err := p.Check(); err != nil {
-			return nil, fmt.Errorf("plan: line %d: %w", lineOf(text, toml.Key{name}), err)
-		}
-		all = append(all, p)
-	}
-	return all, nil
+	return plans, nil
 }
 
 // lineOf finds the line of a key or table, 1 where it cannot: the toml package does not tell it of
