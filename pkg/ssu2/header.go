@@ -183,12 +183,15 @@ func (k *HeaderKeys) Mask(packet []byte) {
 	xorMask(&k.K2, packet[len(packet)-12:], packet[8:16], packet[8:16])
 }
 
-// xorMask XORs src with the start of the key stream of key and nonce.
+// xorMask XORs src with the key stream of key and nonce, from block 1 on: the
+// specification does not name the counter, and all routers start with that of
+// RFC 7539's example (2.4.2).
 func xorMask(key *[32]byte, nonce, dst, src []byte) {
 	c, err := chacha20.NewUnauthenticatedCipher(key[:], nonce)
 	if err != nil {
 		panic("ssu2: " + err.Error()) // key and nonce have their lengths
 	}
+	c.SetCounter(1)
 	c.XORKeyStream(dst, src)
 }
 

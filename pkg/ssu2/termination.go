@@ -58,6 +58,9 @@ func (r Reason) String() string {
 //	0  8 bytes  big-endian number of valid data packets received, 0 in the handshake
 //	8  1 byte   reason
 //	9  more, unspecified
+//
+// It is answered with ReasonTerminationReceived. i2pd, which answers so, keeps
+// the session until it is told the same in turn, and prefers it to a new one.
 type Termination struct {
 	Packets uint64
 	Reason  Reason

@@ -1,0 +1,372 @@
+//go:build linux
+
+package interop
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	xk "i2ptoolkit/pkg/noise" // noise is random bytes here
+	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/ssu2"
+)
+
+// ssu2Router is a router of which only the engine of SSU2 is there: an
+// endpoint on a socket, and of the data phase no more than what a network
+// without loss needs.
+type ssu2Router struct {
+	*ssu2.Endpoint
+	keys *i2p.PrivateKeys
+	cfg  ssu2.Config
+	info *routerinfo.RouterInfo
+	at   netip.AddrPort
+	conn net.PacketConn
+
+	mu       sync.Mutex
+	sessions map[ssu2.ConnectionID]*ssu2Session
+	events   chan any // *ssu2Session when one stands, ssu2Arrival, ssu2.Failure
+	running  sync.WaitGroup
+}
+
+// ssu2Session is a session in its data phase.
+type ssu2Session struct {
+	*ssu2.Established
+	router   *ssu2Router
+	next     uint32
+	received []ssu2.Range // the highest first
+	parts    map[uint32]map[byte][]byte
+	last     map[uint32]byte
+}
+
+// ssu2Arrival is a block that came in a session.
+type ssu2Arrival struct {
+	session *ssu2Session
+	block   ssu2.Block
+}
+
+// newSSU2Router makes one that is published at an address of the namespace. Its
+// RouterInfo has so many more bytes, which compression does not save.
+func newSSU2Router(t *testing.T, n *Network, extra int) *ssu2Router {
+	t.Helper()
+	must := func(err error) {
+		if err != nil {
+			t.Helper()
+			t.Fatal(err)
+		}
+	}
+	r := &ssu2Router{
+		at:       netip.AddrPortFrom(n.NextAddr(), portTransport),
+		sessions: map[ssu2.ConnectionID]*ssu2Session{}, events: make(chan any, 256),
+	}
+	var err error
+	r.keys, err = i2p.GenerateRouter(nil)
+	must(err)
+	r.cfg = ssu2.Config{Static: xk.GenerateKey(nil), NetID: NetID, Options: ssu2.Options{TransmitMax: 1, ReceiveMax: 1}}
+	intro := xk.GenerateKey(nil)
+	r.cfg.Intro = intro.Private()
+	options, err := i2p.NewMapping(map[string]string{
+		"s": i2p.EncodeBase64(r.cfg.Static.Public[:]), "i": i2p.EncodeBase64(r.cfg.Intro[:]), "v": "2",
+		"host": r.at.Addr().String(), "port": strconv.Itoa(portTransport), "caps": "BC",
+	})
+	must(err)
+	more := make(map[string]string)
+	for i := range extra / 100 {
+		b := make([]byte, 75)
+		rand.Read(b)
+		more["x"+strconv.Itoa(i)] = i2p.EncodeBase64(b)
+	}
+	maps.Copy(more, map[string]string{"caps": "LR", "netId": strconv.Itoa(NetID), "router.version": "0.9.67"})
+	r.info, err = routerinfo.Build(routerinfo.BuildConfig{
+		Keys: r.keys, Published: i2p.DateOf(time.Now()),
+		Addresses: []routerinfo.Address{{Cost: 8, Style: routerinfo.StyleSSU2, Options: options}},
+		Options:   more,
+	})
+	must(err)
+	r.cfg.Info = r.info.Bytes
+	r.Endpoint = ssu2.NewEndpoint(r.cfg)
+	r.conn, err = n.ListenPacket("udp", r.at.String())
+	must(err)
+	r.running.Go(r.read)
+	r.running.Go(r.tick)
+	t.Cleanup(func() {
+		r.conn.Close()
+		r.running.Wait()
+	})
+	return r
+}
+
+func (r *ssu2Router) read() {
+	b := make([]byte, 2048)
+	for {
+		n, from, err := r.conn.ReadFrom(b)
+		if err != nil {
+			return
+		}
+		r.mu.Lock()
+		r.handle(from.(*net.UDPAddr).AddrPort(), b[:n])
+		r.mu.Unlock()
+	}
+}
+
+// tick polls the deadlines, until the socket is closed.
+func (r *ssu2Router) tick() {
+	for r.conn.SetWriteDeadline(time.Time{}) == nil {
+		time.Sleep(20 * time.Millisecond)
+		now := time.Now()
+		r.mu.Lock()
+		r.take(r.Tick(now))
+		for _, s := range r.sessions {
+			if s.Confirmed != nil {
+				for _, p := range s.Confirmed.Tick(now) {
+					r.write(s.Path.Remote, p)
+				}
+			}
+		}
+		r.mu.Unlock()
+	}
+}
+
+func (r *ssu2Router) write(to netip.AddrPort, b []byte) {
+	r.conn.WriteTo(b, net.UDPAddrFromAddrPort(to))
+}
+
+func (r *ssu2Router) handle(from netip.AddrPort, packet []byte) {
+	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	if len(packet) >= ssu2.MinPacket {
+		if s := r.sessions[ssu2.DestOf(&r.cfg.Intro, packet)]; s != nil {
+			s.handle(packet)
+			return
+		}
+	}
+	r.take(r.Handle(time.Now(), from, packet))
+}
+
+func (r *ssu2Router) take(result ssu2.Result) {
+	for _, d := range result.Send {
+		r.write(d.To, d.Data)
+	}
+	for _, f := range result.Failed {
+		r.events <- f
+	}
+	if e := result.Established; e != nil {
+		s := &ssu2Session{Established: e, router: r, next: e.NextPacket, parts: map[uint32]map[byte][]byte{}, last: map[uint32]byte{}}
+		r.sessions[e.LocalID] = s
+		if !e.Initiator {
+			s.received = []ssu2.Range{{}}
+			s.send(s.ack(nil))
+		}
+		r.events <- s
+		for _, p := range result.Early {
+			s.handle(p)
+		}
+	}
+}
+
+// dial begins a handshake; ahead is how far our clock is.
+func (r *ssu2Router) dial(target ssu2.Target, ahead time.Duration) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, result, err := r.Dial(time.Now().Add(ahead), target)
+	r.take(result)
+	return err
+}
+
+// send seals a packet with these blocks.
+func (s *ssu2Session) send(payload []byte) {
+	if len(payload) < ssu2.MinPayload {
+		payload = ssu2.AppendPadding(payload, ssu2.MinPayload)
+	}
+	packet := ssu2.ShortHeader{Dest: s.RemoteID, Number: s.next, Type: ssu2.TypeData}.AppendTo(nil)
+	packet = xk.Seal(packet, &s.Send.Data, uint64(s.next), packet, payload)
+	s.Send.Header.Mask(packet)
+	s.next++
+	s.router.write(s.Path.Remote, packet)
+}
+
+// message sends an I2NP message, which must fit a packet.
+func (s *ssu2Session) message(m i2np.Message) {
+	s.router.mu.Lock()
+	defer s.router.mu.Unlock()
+	s.send(ssu2.AppendI2NP(nil, m.AppendShort(nil)))
+}
+
+// end sends a Termination, and waits until it is answered.
+func (s *ssu2Session) end(ctx context.Context) error {
+	s.router.mu.Lock()
+	s.send(ssu2.Termination{Reason: ssu2.ReasonShutdown}.AppendTo(s.ack(nil)))
+	s.router.mu.Unlock()
+	return s.router.await(ctx, "the answer to the termination", func(e any) bool {
+		a, ok := e.(ssu2Arrival)
+		return ok && a.session == s && a.block.Type == ssu2.BlockTermination
+	})
+}
+
+func (s *ssu2Session) ack(out []byte) []byte { return ssu2.AppendAck(out, s.received, 200) }
+
+func (s *ssu2Session) handle(packet []byte) {
+	header := s.Receive.Header.Unmask(packet)
+	h, _, _ := ssu2.ParseShortHeader(header[:])
+	if h.Type != ssu2.TypeData {
+		return
+	}
+	payload, err := xk.Open(nil, &s.Receive.Data, uint64(h.Number), header[:], packet[ssu2.ShortHeaderLen:])
+	if err != nil || !s.mark(h.Number) {
+		return
+	}
+	elicits := h.Flags[0]&ssu2.FlagImmediateAck != 0
+	for bs := (ssu2.Blocks{Payload: payload}); ; {
+		block, ok, err := bs.Next()
+		if err != nil || !ok {
+			break
+		}
+		elicits = elicits || block.Type.ElicitsAck()
+		s.block(block)
+	}
+	if elicits {
+		s.send(s.ack(nil))
+	}
+}
+
+// mark notes a packet number; it reports false for one that was there.
+func (s *ssu2Session) mark(n uint32) bool {
+	for i, r := range s.received {
+		switch {
+		case r.Low <= n && n <= r.High:
+			return false
+		case n == r.High+1:
+			s.received[i].High++
+			return true
+		case n > r.High:
+			s.received = append(s.received[:i], append([]ssu2.Range{{Low: n, High: n}}, s.received[i:]...)...)
+			return true
+		}
+	}
+	s.received = append(s.received, ssu2.Range{Low: n, High: n})
+	return true
+}
+
+func (s *ssu2Session) block(block ssu2.Block) {
+	switch block.Type {
+	case ssu2.BlockAck:
+		s.Confirmed = nil
+	case ssu2.BlockTermination:
+		// i2pd, which has been told, keeps the session until its answer is
+		// answered, and would send in it what belongs to the next one.
+		s.send(ssu2.Termination{Reason: ssu2.ReasonTerminationReceived}.AppendTo(s.ack(nil)))
+		delete(s.router.sessions, s.LocalID)
+	case ssu2.BlockFirstFragment:
+		if f, err := ssu2.ParseFirstFragment(block.Data); err == nil {
+			s.fragment(f.ID(), 0, f.Data, false)
+		}
+		return
+	case ssu2.BlockFollowOnFragment:
+		if f, err := ssu2.ParseFollowOn(block.Data); err == nil {
+			s.fragment(f.ID, f.Number, f.Data, f.Last)
+		}
+		return
+	}
+	block.Data = bytes.Clone(block.Data)
+	s.router.events <- ssu2Arrival{s, block}
+}
+
+// fragment joins the parts of a message.
+func (s *ssu2Session) fragment(id uint32, number byte, data []byte, last bool) {
+	if s.parts[id] == nil {
+		s.parts[id] = map[byte][]byte{}
+	}
+	s.parts[id][number] = bytes.Clone(data)
+	if last {
+		s.last[id] = number
+	}
+	if n := s.last[id]; n > 0 && len(s.parts[id]) == int(n)+1 {
+		var whole []byte
+		for i := range n + 1 {
+			whole = append(whole, s.parts[id][i]...)
+		}
+		delete(s.parts, id)
+		s.router.events <- ssu2Arrival{s, ssu2.Block{Type: ssu2.BlockI2NP, Data: whole}}
+	}
+}
+
+// await reads events until one is what take wants.
+func (r *ssu2Router) await(ctx context.Context, what string, take func(event any) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	var seen []string
+	for {
+		select {
+		case e := <-r.events:
+			if take(e) {
+				return nil
+			}
+			switch e := e.(type) {
+			case ssu2.Failure:
+				return fmt.Errorf("interop: %s: %w", what, e.Err)
+			case ssu2Arrival:
+				seen = append(seen, fmt.Sprintf("block %d", e.block.Type))
+			default:
+				seen = append(seen, "a session")
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("interop: %s: came %v: %w; %+v", what, seen, ctx.Err(), r.Counts())
+		}
+	}
+}
+
+// awaitSession waits for a session, in one of the roles.
+func (r *ssu2Router) awaitSession(ctx context.Context, initiator bool) (found *ssu2Session, err error) {
+	err = r.await(ctx, "a session", func(e any) bool {
+		s, ok := e.(*ssu2Session)
+		if ok && s.Initiator == initiator {
+			found = s
+		}
+		return found != nil
+	})
+	return found, err
+}
+
+// awaitStatus waits for a DeliveryStatus in a session.
+func (r *ssu2Router) awaitStatus(ctx context.Context, id uint32) error {
+	return r.await(ctx, fmt.Sprintf("delivery status %d", id), func(e any) bool {
+		a, ok := e.(ssu2Arrival)
+		if !ok || a.block.Type != ssu2.BlockI2NP {
+			return false
+		}
+		m, err := i2np.ParseShort(a.block.Data)
+		if err != nil || m.Type != i2np.DeliveryStatusType {
+			return false
+		}
+		status, err := i2np.ParseDeliveryStatus(m.Body)
+		return err == nil && status.MessageID == id
+	})
+}
+
+// targetOf is an i2pd router as one dials it.
+func targetOf(r *I2PD) (ssu2.Target, error) {
+	b, err := r.RouterInfo()
+	if err != nil {
+		return ssu2.Target{}, err
+	}
+	info, err := routerinfo.Parse(b)
+	if err != nil {
+		return ssu2.Target{}, err
+	}
+	for _, a := range info.SSU2() {
+		if target, ok := ssu2.TargetOf(info, a); ok {
+			return target, nil
+		}
+	}
+	return ssu2.Target{}, errors.New("interop: no SSU2 address")
+}
