@@ -66,8 +66,8 @@ func edges() map[string]string {
 
 		"forward/foreign": "forward/plan i2p options",
 
-		"control":    "forward/plan", // the API carries plans
-		"cli/record": "cli",          // prints as all programs do
+		"control":    "datagram forward/plan i2p", // the API carries plans and datagrams
+		"cli/record": "cli",                       // prints as all programs do
 		"family":     "i2p routerinfo",
 		"netdb":      "profile",
 		"client":     "sockets", // a destination owns its streams

@@ -73,10 +73,13 @@ func (d *Local) ListenPacket(protocol byte, port uint16) (*sockets.PacketConn, e
 	return d.listenPacket(protocol, port, protocol)
 }
 
-// ListenDatagrams is ListenPacket for what comes by any protocol of datagrams.
+// ListenDatagrams is ListenPacket for what comes by some protocols of datagrams, or by any.
 // WriteTo sends repliable ones.
-func (d *Local) ListenDatagrams(port uint16) (*sockets.PacketConn, error) {
-	return d.listenPacket(datagram.Repliable, port, datagram.Protocols[:]...)
+func (d *Local) ListenDatagrams(port uint16, protocols ...byte) (*sockets.PacketConn, error) {
+	if len(protocols) == 0 {
+		protocols = datagram.Protocols[:]
+	}
+	return d.listenPacket(datagram.Repliable, port, protocols...)
 }
 
 // portTries is how often a port is drawn before all are taken to be in use.
@@ -84,9 +87,9 @@ const portTries = 16
 
 // ListenFree is ListenDatagrams at a port that nobody can guess: who knows one can
 // send raw datagrams to it, which do not tell whose they are.
-func (d *Local) ListenFree() (p *sockets.PacketConn, err error) {
+func (d *Local) ListenFree(protocols ...byte) (p *sockets.PacketConn, err error) {
 	for range portTries {
-		p, err = d.ListenDatagrams(uint16(1 + draw.From(nil).Below(1<<16-1)))
+		p, err = d.ListenDatagrams(uint16(1+draw.From(nil).Below(1<<16-1)), protocols...)
 		if !errors.Is(err, ErrTaken) {
 			break
 		}
@@ -133,6 +136,9 @@ func (d *Local) Handle(protocol byte, port uint16, h client.Handler, gone func()
 func (d *Local) Send(to i2p.Hash, framed []byte) error {
 	return failure(d, d.client.Send(to, framed))
 }
+
+// Pass waits until what Send took before has been passed on, or waits for a way to its destination.
+func (d *Local) Pass() { d.client.Pass() }
 
 // Lookup finds the lease set of a destination. It waits for tunnels by itself.
 func (d *Local) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {

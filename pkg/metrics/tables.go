@@ -172,6 +172,8 @@ func controlTable() []row {
 		{"control_sessions_opened_total", "Destinations that tools opened.", "", "SessionsOpened"},
 		{"control_streams", "Streams of tools.", "", "Streams"},
 		{"control_streams_opened_total", "Streams that tools opened and accepted.", "", "StreamsOpened"},
+		{"control_datagram_ports", "Ports for datagrams of tools.", "", "Ports"},
+		{"control_datagram_ports_opened_total", "Ports for datagrams that tools opened.", "", "PortsOpened"},
 		{"control_stream_received_bytes_total", "Bytes that tools' streams had from their peers, counted at each stream's end.", "", "StreamBytesIn"},
 		{"control_stream_sent_bytes_total", "Bytes that tools' streams had for their peers, counted at each stream's end.", "", "StreamBytesOut"},
 	}

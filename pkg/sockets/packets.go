@@ -57,7 +57,7 @@ type PacketCounts struct {
 // PacketStats are what they counted.
 type PacketStats struct {
 	Received, Sent uint64
-	Dropped        uint64 // they came faster than they were read
+	Dropped        uint64 // they came faster than they were read, or nobody read them to the end
 	Malformed      uint64
 	BadSignature   uint64
 	Expired        uint64 // with an offline signature that is over
@@ -281,6 +281,9 @@ func (p *PacketConn) End() bool {
 	defer p.mu.Unlock()
 	if p.closed {
 		return false
+	}
+	for range p.queue {
+		p.count(func(c *PacketCounts) *atomic.Uint64 { return &c.dropped })
 	}
 	p.closed, p.queue, p.bytes = true, nil, 0
 	signal(&p.readable)

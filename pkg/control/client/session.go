@@ -192,12 +192,12 @@ func (s *Session) Close() error {
 
 // Connect opens a stream to a destination.
 func (s *Session) Connect(ctx context.Context, req control.Connect) (*Stream, error) {
-	return s.upgrade(ctx, "connect", req)
+	return s.stream(ctx, "connect", req)
 }
 
 // Accept waits for a stream to one of the ports that the session listens on.
 func (s *Session) Accept(ctx context.Context, req control.Accept) (*Stream, error) {
-	return s.upgrade(ctx, "accept", req)
+	return s.stream(ctx, "accept", req)
 }
 
 // Ping has a destination echo, once.
@@ -205,54 +205,71 @@ func (s *Session) Ping(ctx context.Context, req control.Ping) (control.Pong, err
 	return ask[control.Pong](ctx, s.client, http.MethodPost, "/v1/sessions/"+s.ID+"/ping", req)
 }
 
-// upgrade sends a request on a connection of its own, which then is the stream.
-func (s *Session) upgrade(ctx context.Context, verb string, body any) (*Stream, error) {
-	conn, err := s.client.dial(ctx)
+// stream has a request become a stream.
+func (s *Session) stream(ctx context.Context, verb string, body any) (*Stream, error) {
+	up, err := s.upgrade(ctx, verb, control.UpgradeProtocol, body)
 	if err != nil {
 		return nil, err
 	}
+	id, err := strconv.ParseUint(up.header.Get(control.HeaderStream), 10, 64)
+	if err != nil {
+		up.conn.Close()
+		return nil, control.Errorf(control.Internal, "the router's answer names no stream")
+	}
+	return &Stream{
+		UnixConn: up.conn, Remote: up.header.Get(control.HeaderDestination),
+		HalfCloses: up.header.Get(control.HeaderHalfCloses) == "true",
+		early:      up.early, id: id, session: s,
+	}, nil
+}
+
+// upgraded is a connection that has become what its request asked for.
+type upgraded struct {
+	conn   *net.UnixConn
+	early  *bufio.Reader // of conn, with what came together with the header
+	header http.Header
+}
+
+// upgrade sends a request on a connection of its own, which then is something else.
+func (s *Session) upgrade(ctx context.Context, verb, protocol string, body any) (upgraded, error) {
+	conn, err := s.client.dial(ctx)
+	if err != nil {
+		return upgraded{}, err
+	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	stream, err := s.handshake(ctx, conn, verb, body)
+	up, err := s.handshake(ctx, conn, verb, protocol, body)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
 		conn.Close()
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return upgraded{}, ctx.Err()
 		}
-		return nil, err
+		return upgraded{}, err
 	}
-	return stream, nil
+	return up, nil
 }
 
-func (s *Session) handshake(ctx context.Context, conn *net.UnixConn, verb string, body any) (*Stream, error) {
+func (s *Session) handshake(ctx context.Context, conn *net.UnixConn, verb, protocol string, body any) (upgraded, error) {
 	req, err := newRequest(ctx, http.MethodPost, "/v1/sessions/"+s.ID+"/"+verb, body)
 	if err != nil {
-		return nil, err
+		return upgraded{}, err
 	}
 	req.Header.Set("Connection", "Upgrade")
-	req.Header.Set("Upgrade", control.UpgradeProtocol)
+	req.Header.Set("Upgrade", protocol)
 	if err := req.Write(conn); err != nil {
-		return nil, broken(ctx, err)
+		return upgraded{}, broken(ctx, err)
 	}
 	r := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(r, req)
 	if err != nil {
-		return nil, broken(ctx, err)
+		return upgraded{}, broken(ctx, err)
 	}
 	if resp.StatusCode != http.StatusSwitchingProtocols {
-		return nil, failure(resp)
+		return upgraded{}, failure(resp)
 	}
-	id, err := strconv.ParseUint(resp.Header.Get(control.HeaderStream), 10, 64)
-	if err != nil {
-		return nil, control.Errorf(control.Internal, "the router's answer names no stream")
-	}
-	return &Stream{
-		UnixConn: conn, Remote: resp.Header.Get(control.HeaderDestination),
-		HalfCloses: resp.Header.Get(control.HeaderHalfCloses) == "true",
-		early:      r, id: id, session: s,
-	}, nil
+	return upgraded{conn, r, resp.Header}, nil
 }
 
 // Stream is one stream, as raw bytes on a connection of its own. Its end is to be asked

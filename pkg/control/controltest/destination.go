@@ -12,13 +12,15 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/options"
+	"i2ptoolkit/pkg/sockets"
 )
 
 // hall is the destinations of a fake router, and who listens there.
 type hall struct {
 	mu        sync.Mutex
 	listeners map[address]*listener
-	changed   chan struct{} // closed when a listener is added
+	ports     map[portOf]*port
+	changed   chan struct{} // closed when a listener or a port is added
 	inUse     map[i2p.Hash]*destination
 	lastSeed  byte
 }
@@ -67,6 +69,12 @@ func (h *hall) leave(d *destination) {
 			delete(h.listeners, a)
 		}
 	}
+	for at, p := range h.ports {
+		if at.hash == d.dest.Hash() {
+			p.End()
+			delete(h.ports, at)
+		}
+	}
 	delete(h.inUse, d.dest.Hash())
 }
 
@@ -78,6 +86,11 @@ func (h *hall) find(hash i2p.Hash) (i2p.Destination, <-chan struct{}) {
 	for a, l := range h.listeners {
 		if a.hash == hash {
 			return l.owner.dest, nil
+		}
+	}
+	for at, p := range h.ports {
+		if at.hash == hash {
+			return p.LocalAddr().(sockets.Addr).Destination, nil
 		}
 	}
 	if h.changed == nil {
@@ -107,11 +120,16 @@ func (h *hall) add(l *listener) bool {
 		h.listeners = make(map[address]*listener)
 	}
 	h.listeners[l.at] = l
+	h.came()
+	return true
+}
+
+// came tells those who wait for a destination. The caller holds mu.
+func (h *hall) came() {
 	if h.changed != nil {
 		close(h.changed)
 		h.changed = nil
 	}
-	return true
 }
 
 func (h *hall) remove(l *listener) {
@@ -128,6 +146,7 @@ var errClosed = errors.New("fake destination closed")
 
 type destination struct {
 	hall *hall
+	keys *i2p.PrivateKeys
 	dest i2p.Destination
 	set  leaseset.Set
 	once sync.Once

@@ -254,7 +254,7 @@ func (n *Node) OpenDestination(ctx context.Context, cfg server.DestinationConfig
 		}
 	}
 	d := &destination{
-		hall: &n.hall, dest: keys.Destination(), done: make(chan struct{}),
+		hall: &n.hall, keys: keys, dest: keys.Destination(), done: make(chan struct{}),
 		patience: patience, noTunnels: n.NoTunnels, hangUp: n.HangUp,
 	}
 	if n.Hasty {

@@ -40,12 +40,12 @@ func (yes) OpenDestination(context.Context, DestinationConfig) (Destination, err
 // FuzzRequests: whatever is asked, in whatever JSON, has one answer: JSON, and where it is a
 // refusal with a code.
 func FuzzRequests(f *testing.F) {
-	paths := []string{"lookup", "trace", "explore", "reload", "reseed", "stop", "log-level", "sessions", "sessions/a/connect", "sessions/a/accept", "sessions/a/streams/1/end"}
+	paths := []string{"lookup", "trace", "explore", "reload", "reseed", "stop", "log-level", "sessions", "sessions/a/connect", "sessions/a/accept", "sessions/a/streams/1/end", "sessions/a/datagrams"}
 	for i, v := range []any{
 		control.Lookup{Kind: control.KindLeaseSet, Hash: i2p.HashOf(nil).String(), TimeoutMillis: 1}, struct{}{},
 		control.ReseedNow{Sources: []string{"https://a.example/"}}, control.Stop{Now: true}, control.LogLevel{Level: "debug"},
 		control.Open{Key: []byte("key"), Listen: []uint16{1}, Options: map[string]string{"inbound.length": "1"}},
-		control.Connect{Destination: "a.i2p", Port: 1}, control.Accept{Port: 1}, struct{}{},
+		control.Connect{Destination: "a.i2p", Port: 1}, control.Accept{Port: 1}, struct{}{}, control.Datagrams{Port: 1, Protocols: []string{"raw"}, Destination: "a.i2p"},
 	} {
 		b, err := json.Marshal(v)
 		if err != nil {
@@ -65,6 +65,9 @@ func FuzzRequests(f *testing.F) {
 		defer cancel()
 		r := httptest.NewRequestWithContext(ctx, method, "http://router/v1/"+path, bytes.NewReader(body))
 		r.Header.Set("Upgrade", control.UpgradeProtocol)
+		if path == "sessions/a/datagrams" {
+			r.Header.Set("Upgrade", control.UpgradeDatagrams)
+		}
 		w := httptest.NewRecorder()
 		s.serve(w, r)
 		var answer map[string]any

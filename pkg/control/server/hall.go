@@ -2,9 +2,11 @@ package server
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
@@ -92,6 +94,36 @@ func (l local) Listen(port uint16) (Listener, error) {
 		return nil, codes.Explain(err)
 	}
 	return listener{ln}, nil
+}
+
+func (l local) ListenDatagrams(port uint16, free bool, protocols ...byte) (Datagrams, error) {
+	var p *sockets.PacketConn
+	var err error
+	if free {
+		p, err = l.Local.ListenFree(protocols...)
+	} else {
+		p, err = l.Local.ListenDatagrams(port, protocols...)
+	}
+	if err != nil {
+		return nil, codes.Explain(err)
+	}
+	return packets{p}, nil
+}
+
+func (l local) Reach(ctx context.Context, hash i2p.Hash) error {
+	_, err := l.Local.Lookup(ctx, hash)
+	return codes.Explain(err)
+}
+
+// packets are datagrams whose errors have codes.
+type packets struct{ *sockets.PacketConn }
+
+func (p packets) WriteMessage(m datagram.Message) error {
+	err := p.PacketConn.WriteMessage(m)
+	if size := (datagram.SizeError{}); errors.As(err, &size) || errors.Is(err, datagram.ErrOffline) || errors.Is(err, datagram.ErrProtocol) {
+		return control.Errorf(control.BadRequest, "%v", err)
+	}
+	return codes.Explain(err)
 }
 
 type listener struct{ *sockets.Listener }

@@ -90,6 +90,12 @@ type Destination interface {
 	Address() string
 	// Listen takes streams for a port; port 0 those for any port without a listener.
 	Listen(port uint16) (Listener, error)
+	// ListenDatagrams takes datagrams for a port, or a free one, by some protocols or by all.
+	ListenDatagrams(port uint16, free bool, protocols ...byte) (Datagrams, error)
+	// Reach returns once datagrams to a destination need not wait for its lease set.
+	Reach(ctx context.Context, hash i2p.Hash) error
+	// Pass returns once what was sent before is on its way.
+	Pass()
 	// Done is closed when the destination has ended, by Close or by the router.
 	Done() <-chan struct{}
 	Close() error

@@ -186,6 +186,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("POST /v1/sessions", s.open)
 	mux.HandleFunc("POST /v1/sessions/{id}/connect", s.connect)
 	mux.HandleFunc("POST /v1/sessions/{id}/accept", s.accept)
+	mux.HandleFunc("POST /v1/sessions/{id}/datagrams", s.datagrams)
 	mux.HandleFunc("POST /v1/sessions/{id}/ping", s.ping)
 	mux.HandleFunc("POST /v1/sessions/{id}/streams/{stream}/end", s.end)
 	s.forwarding(mux)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/i2p"
@@ -20,6 +21,8 @@ type session struct {
 	listeners map[uint16]Listener
 	events    chan control.SessionEvent
 	ctx       context.Context // of the connection
+
+	ports atomic.Int32 // for datagrams, open
 
 	mu      sync.Mutex
 	last    uint64          // number given to a stream
@@ -197,7 +200,7 @@ func (s *Server) newSession(ctx context.Context, req control.Open) (*session, er
 // connect dials and becomes the stream.
 func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 	var req control.Connect
-	sess, err := s.upgrade(r, &req)
+	sess, err := s.upgrade(r, control.UpgradeProtocol, &req)
 	if err != nil {
 		writeError(w, err)
 		return
@@ -217,7 +220,7 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 // accept waits for a stream and becomes it.
 func (s *Server) accept(w http.ResponseWriter, r *http.Request) {
 	var req control.Accept
-	sess, err := s.upgrade(r, &req)
+	sess, err := s.upgrade(r, control.UpgradeProtocol, &req)
 	if err != nil {
 		writeError(w, err)
 		return
@@ -254,10 +257,10 @@ func (s *Server) end(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, struct{}{})
 }
 
-// upgrade reads what connect and accept have in common.
-func (s *Server) upgrade(r *http.Request, req any) (*session, error) {
-	if !strings.EqualFold(r.Header.Get("Upgrade"), control.UpgradeProtocol) {
-		return nil, control.Errorf(control.BadRequest, "the request does not ask to upgrade to %s", control.UpgradeProtocol)
+// upgrade reads what requests have in common whose connections become something else.
+func (s *Server) upgrade(r *http.Request, protocol string, req any) (*session, error) {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), protocol) {
+		return nil, control.Errorf(control.BadRequest, "the request does not ask to upgrade to %s", protocol)
 	}
 	if err := readJSON(r, req); err != nil {
 		return nil, err

@@ -20,19 +20,13 @@ import (
 // open streams by the thousand and keep them as long as they like, so that a stream is no request
 // any more, and does not hold what one takes.
 func (s *Server) become(w http.ResponseWriter, r *http.Request, sess *session, stream Stream) {
-	conn, rw, err := http.NewResponseController(w).Hijack()
+	tool, early, err := hijack(w)
 	if err != nil {
 		stream.Reset()
 		stream.Close()
 		writeError(w, err)
 		return
 	}
-	tool, ok := conn.(*net.UnixConn)
-	if !ok {
-		panic(fmt.Sprintf("control: %T is no Unix connection", conn))
-	}
-	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
-	early = bytes.Clone(early) // what the tool has not waited to send
 	s.handlers.Add(1)
 	go func() {
 		defer s.handlers.Done()
@@ -40,6 +34,20 @@ func (s *Server) become(w http.ResponseWriter, r *http.Request, sess *session, s
 		<-r.Context().Done() // the handler has returned: who hears of the stream finds its place free
 		s.carry(sess, stream, tool, early)
 	}()
+}
+
+// hijack takes the connection of a request, and what the tool has not waited to send.
+func hijack(w http.ResponseWriter) (tool *net.UnixConn, early []byte, err error) {
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	tool, ok := conn.(*net.UnixConn)
+	if !ok {
+		panic(fmt.Sprintf("control: %T is no Unix connection", conn))
+	}
+	early, _ = rw.Reader.Peek(rw.Reader.Buffered())
+	return tool, bytes.Clone(early), nil
 }
 
 // carry carries bytes between the tool and the stream until both directions have ended; then the
