@@ -7,6 +7,7 @@ require (
 	filippo.io/edwards25519 v1.2.0
 	github.com/BurntSushi/toml v1.6.0
 	github.com/VictoriaMetrics/metrics v1.45.0
+	github.com/cloudflare/circl v1.6.5
 	github.com/dchest/siphash v1.2.3
 	github.com/flynn/noise v1.1.0
 	github.com/google/go-cmp v0.7.0

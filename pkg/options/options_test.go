@@ -125,7 +125,6 @@ func TestProblems(t *testing.T) {
 		{"i2cp.leaseSetEncType", "4,4", Invalid, "twice"},
 		{"i2cp.leaseSetEncType", "0", Unsupported, "ElGamal (0)"},
 		{"i2cp.leaseSetEncType", "4,0", Unsupported, "ElGamal (0)"},
-		{"i2cp.leaseSetEncType", "4,5", Unsupported, "MLKEM512_X25519 (5)"},
 		{"i2cp.leaseSetEncType", "4,99", Unsupported, "speak 99: "},
 		{"i2cp.leaseSetEncType", "6,7,4", Unsupported, "more than one hybrid"},
 		{"i2cp.leaseSetOption.3", "smtp", Invalid, "no service record"},

@@ -7,6 +7,7 @@ import (
 
 	"i2ptoolkit/pkg/elligator"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 )
 
@@ -23,6 +24,8 @@ const (
 // second message, or of its hybrid.
 func protocolName(t i2p.EncryptionType) string {
 	switch t {
+	case i2p.CryptoMLKEM512X25519:
+		return "Noise_IKhfselg2_25519+MLKEM512_ChaChaPoly_SHA256"
 	case i2p.CryptoMLKEM768X25519:
 		return "Noise_IKhfselg2_25519+MLKEM768_ChaChaPoly_SHA256"
 	case i2p.CryptoMLKEM1024X25519:
@@ -49,7 +52,7 @@ type handshake struct {
 	peer   [32]byte      // theirs
 	eph    noise.KeyPair // Alice: her ephemeral key
 	remote [32]byte      // Bob: Alice's ephemeral key
-	kem    kemKey        // Alice: to decapsulate
+	once   kem.Key       // Alice: to decapsulate
 	first  kemReply      // Alice: from the first reply
 	encap  []byte        // Bob: Alice's encapsulation key
 }
@@ -73,11 +76,8 @@ func sealNew(dst []byte, rnd io.Reader, to Peer, own noise.KeyPair, payload []by
 		return nil, h, fmt.Errorf("ratchet: es: %w", err)
 	}
 	if h.typ != i2p.CryptoX25519 { // e1
-		var err error
-		if h.kem, err = newKEMKey(h.typ, rnd); err != nil {
-			return nil, h, err
-		}
-		dst = st.EncryptAndHash(dst, h.kem.encapsulationKey())
+		h.once = kem.GenerateKey(kemOf(h.typ), rnd)
+		dst = st.EncryptAndHash(dst, h.once.Public())
 	}
 	var static [32]byte // zeros: the flags section of an unbound message
 	if !own.IsZero() {
@@ -102,7 +102,7 @@ func openNew(st noise.State, t i2p.EncryptionType, own noise.KeyPair, remote, se
 	st.MixKey(secret[:])
 	rest := body[ephemeralLen:]
 	if t != i2p.CryptoX25519 {
-		n := encapKeyLen(t) + macLen
+		n := kemOf(t).PublicLen() + macLen
 		if len(rest) < n+staticLen+macLen {
 			return h, nil, ErrShort
 		}
@@ -149,7 +149,7 @@ func split(st *noise.State) transport {
 
 // sealReply appends Bob's New Session Reply. The handshake stays as it is:
 // every reply starts from it with a new ephemeral key.
-func (h *handshake) sealReply(dst []byte, rnd io.Reader, kem encapsulator, tag [tagLen]byte, payload []byte) ([]byte, transport, error) {
+func (h *handshake) sealReply(dst []byte, rnd io.Reader, encapsulate encapsulator, tag [tagLen]byte, payload []byte) ([]byte, transport, error) {
 	st := h.state
 	eph, rep := elligator.GenerateKey(rnd)
 	dst = append(append(dst, tag[:]...), rep[:]...)
@@ -159,7 +159,7 @@ func (h *handshake) sealReply(dst []byte, rnd io.Reader, kem encapsulator, tag [
 		return nil, transport{}, fmt.Errorf("ratchet: ee: %w", err)
 	}
 	if h.typ != i2p.CryptoX25519 { // ekem1
-		secret, ciphertext, err := kem(h.typ, h.encap)
+		secret, ciphertext, err := encapsulate(kemOf(h.typ), h.encap)
 		if err != nil {
 			return nil, transport{}, err
 		}
@@ -188,17 +188,17 @@ func (h *handshake) openReply(body []byte) ([]byte, transport, error) {
 		return nil, transport{}, fmt.Errorf("ratchet: ee: %w", err)
 	}
 	rest := body[tagLen+ephemeralLen:]
-	var kem kemReply
+	var reply kemReply
 	if h.typ != i2p.CryptoX25519 { // ekem1
-		n := ciphertextLen(h.typ) + macLen
+		n := kemOf(h.typ).CiphertextLen() + macLen
 		if len(rest) < n+2*macLen {
 			return nil, transport{}, ErrShort
 		}
 		var err error
-		if kem, err = h.openCiphertext(&st, body, rest[:n]); err != nil {
+		if reply, err = h.openCiphertext(&st, body, rest[:n]); err != nil {
 			return nil, transport{}, err
 		}
-		st.MixKey(kem.secret)
+		st.MixKey(reply.secret)
 		rest = rest[n:]
 	}
 	if err := mixDH(&st, h.own, remote); err != nil {
@@ -213,7 +213,7 @@ func (h *handshake) openReply(body []byte) ([]byte, transport, error) {
 	if err != nil {
 		return nil, transport{}, ErrDecrypt
 	}
-	h.first = kem
+	h.first = reply
 	return payload, tr, nil
 }
 
@@ -238,7 +238,7 @@ func (h *handshake) openCiphertext(st *noise.State, body, section []byte) (kemRe
 	if err != nil {
 		return kemReply{}, ErrDecrypt
 	}
-	if k.secret, err = h.kem.decapsulate(ciphertext); err != nil {
+	if k.secret, err = h.once.Decapsulate(ciphertext); err != nil {
 		return kemReply{}, err
 	}
 	k.section = bytes.Clone(section)

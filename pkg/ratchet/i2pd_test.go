@@ -13,6 +13,7 @@ import (
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/elligator"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 )
 
@@ -41,10 +42,10 @@ type recording struct {
 
 // encapsulateWith makes the secret of the next 32 bytes that were drawn.
 func encapsulateWith(draws io.Reader) encapsulator {
-	return func(t i2p.EncryptionType, key []byte) (secret, ciphertext []byte, err error) {
+	return func(kind kem.Kind, key []byte) (secret, ciphertext []byte, err error) {
 		m := make([]byte, 32)
 		draw.Fill(draws, m)
-		if t == i2p.CryptoMLKEM1024X25519 {
+		if kind == kem.MLKEM1024 {
 			e, err := mlkem.NewEncapsulationKey1024(key)
 			if err != nil {
 				return nil, nil, err

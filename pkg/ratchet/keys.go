@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 )
 
@@ -49,7 +50,7 @@ func (k *ownKeys) open(remote [32]byte, body []byte) (handshake, []byte, error) 
 	if err != nil {
 		return handshake{}, nil, ErrDecrypt
 	}
-	if t := k.hybrid; t != 0 && len(body) >= minNew+encapKeyLen(t)+macLen {
+	if t := k.hybrid; t != 0 && len(body) >= minNew+kemOf(t).PublicLen()+macLen {
 		hybridSecret := secret
 		if k.hybridStatic.Public != k.static.Public {
 			if hybridSecret, err = k.hybridStatic.DH(remote); err != nil {
@@ -57,8 +58,10 @@ func (k *ownKeys) open(remote [32]byte, body []byte) (handshake, []byte, error) 
 			}
 		}
 		h, b, err := openNew(k.hybridState, t, k.hybridStatic, remote, hybridSecret, body)
-		if err == nil && !checkEncapsulationKey(t, h.encap) {
-			return handshake{}, nil, fmt.Errorf("%w: encapsulation key", ErrMalformed)
+		if err == nil {
+			if err := kem.Check(kemOf(t), h.encap); err != nil {
+				return handshake{}, nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+			}
 		}
 		if err == nil || h.encap != nil {
 			return h, b, err

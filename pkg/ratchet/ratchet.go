@@ -17,18 +17,12 @@ import (
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 )
 
-// Speaks reports whether there are sessions with keys of a type. MLKEM512 is
-// recognised, not spoken.
-func Speaks(t i2p.EncryptionType) bool {
-	switch t {
-	case i2p.CryptoX25519, i2p.CryptoMLKEM768X25519, i2p.CryptoMLKEM1024X25519:
-		return true
-	}
-	return false
-}
+// Speaks reports whether there are sessions with keys of a type.
+func Speaks(t i2p.EncryptionType) bool { return t == i2p.CryptoX25519 || kemOf(t) != kem.None }
 
 // Errors that a caller may want to tell apart.
 var (

@@ -12,7 +12,7 @@ import (
 )
 
 func TestConversation(t *testing.T) {
-	for _, hybrid := range []i2p.EncryptionType{0, i2p.CryptoMLKEM768X25519, i2p.CryptoMLKEM1024X25519} {
+	for _, hybrid := range []i2p.EncryptionType{0, i2p.CryptoMLKEM512X25519, i2p.CryptoMLKEM768X25519, i2p.CryptoMLKEM1024X25519} {
 		a, b := connected(t, Config{Hybrid: hybrid})
 		for i := range 100 {
 			say(start, a, b, text("a", i), ExistingSession)
@@ -40,7 +40,7 @@ func TestHandshakeSizes(t *testing.T) {
 	for _, v := range []struct {
 		typ       i2p.EncryptionType
 		ns, reply int
-	}{{0, 96, 72}, {i2p.CryptoMLKEM768X25519, 1296, 1176}, {i2p.CryptoMLKEM1024X25519, 1680, 1656}} {
+	}{{0, 96, 72}, {i2p.CryptoMLKEM512X25519, 912, 856}, {i2p.CryptoMLKEM768X25519, 1296, 1176}, {i2p.CryptoMLKEM1024X25519, 1680, 1656}} {
 		a, b := newEnd(t, 1, Config{Hybrid: v.typ}), newEnd(t, 2, Config{Hybrid: v.typ})
 		m := a.sealPayload(start, b, Payload{})
 		if n := len(m.Body) - v.ns - 7 - 3; n < 0 || n > 15 {

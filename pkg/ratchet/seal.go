@@ -6,6 +6,7 @@ import (
 
 	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 )
 
@@ -117,7 +118,7 @@ func (s *Sessions) sealNewSession(now time.Time, to Peer, p Payload) (Sealed, er
 
 func (s *Sessions) sealReply(now time.Time, n *session, p Payload) (Sealed, error) {
 	b := appendHandshakePayload(nil, now, NewSessionReply, s.random.Byte(), p)
-	body, tr, err := n.handshake.sealReply(nil, s.random, encapsulate, tagBytes(n.answer.tag()), b)
+	body, tr, err := n.handshake.sealReply(nil, s.random, kem.Encapsulate, tagBytes(n.answer.tag()), b)
 	if err != nil {
 		return Sealed{}, err
 	}
