@@ -41,6 +41,7 @@ func printStatus(st control.Status) error {
 	row("up", "%s", words.Span(time.Duration(st.UptimeSeconds)*time.Second))
 	row("network", "%d%s", st.NetID, map[bool]string{true: " (testnet)"}[st.Testnet])
 	row("caps", "%s", st.Caps)
+	row("floodfill", "%s: %s", map[bool]string{true: "yes", false: "no"}[st.Floodfill], st.FloodfillWhy)
 	for _, a := range st.Addresses {
 		row("address", "%s", a)
 	}

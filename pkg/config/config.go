@@ -24,6 +24,7 @@ type Config struct {
 	Testnet         bool     `toml:"testnet" json:"testnet"`
 	Bootstrap       []string `toml:"bootstrap" json:"bootstrap"`
 	Floodfill       bool     `toml:"floodfill" json:"floodfill"`
+	FloodfillAuto   bool     `toml:"floodfill_auto" json:"floodfill_auto"`
 	Hidden          bool     `toml:"hidden" json:"hidden"`
 	Hosts           []string `toml:"host" json:"host"`
 	Port            int      `toml:"port" json:"port"`

@@ -52,6 +52,7 @@ func described() []Setting {
 		{Key: "testnet", Flag: "testnet", Doc: "The network is private: no server is asked for routers unless it is named, reserved addresses may be published, and a tunnel may have several routers of one /16.", Reload: NextStart},
 		{Key: "bootstrap", Flag: "bootstrap", Doc: "router.info files, netDb directories (Java's and i2pd's layouts) and zips that are read at the start. With them no reseed server is asked unless it is named.", Reload: AtOnce},
 		{Key: "floodfill", Flag: "floodfill", Doc: "Keep and serve a part of the netDb. A hidden router cannot.", Reload: AtOnce},
+		{Key: "floodfill_auto", Flag: "floodfill-auto", Doc: "Be a floodfill while the router has what that needs: others dial it, it has been up for hours, and has bandwidth, sessions and tunnels of others to spare. i2p-router status says why it is one or not.", Reload: AtOnce},
 		{Key: "hidden", Flag: "hidden", Doc: "Publish no address.", Reload: AtOnce},
 		{Key: "host", Flag: "host", Doc: "The IP addresses to publish. Only a testnet router publishes reserved ones. In the place of one that was the machine's and is so no longer, another of the machine's is published.", Unset: "none: the router can dial, and cannot be dialled", Reload: IfBound},
 		{Key: "port", Flag: "port", Doc: "The port to listen on and to publish.", Most: 65535, Unset: "chosen at the first start, and kept in the data directory", Reload: NextStart},

@@ -33,6 +33,7 @@ type Status struct {
 	NetID         int           `json:"net_id"`
 	Caps          string        `json:"caps"`
 	Floodfill     bool          `json:"floodfill"`
+	FloodfillWhy  string        `json:"floodfill_why"` // why it is one, or is none
 	Hidden        bool          `json:"hidden"`
 	Testnet       bool          `json:"testnet"`
 	DataDir       string        `json:"data_dir"`

@@ -18,6 +18,7 @@ import (
 // it has a RouterInfo made, kept in the data directory and published.
 type announcer struct {
 	presence  *presence.Presence
+	duty      duty
 	hosts     *hosts
 	dir       dataDir
 	log       *slog.Logger

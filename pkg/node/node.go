@@ -166,7 +166,7 @@ func (n *Node) newAnnouncer(keys *i2p.PrivateKeys) {
 		Terms: func() presence.Terms {
 			s := n.settings.Current()
 			return presence.Terms{
-				Hidden: s.Hidden, Floodfill: s.Floodfill, Refuses: s.Transit.MaxTunnels == 0,
+				Hidden: s.Hidden, Floodfill: n.announcer.duty.serves(s), Refuses: s.Transit.MaxTunnels == 0,
 				In: s.Bandwidth.In, Out: s.Bandwidth.Out, Share: s.Bandwidth.Share,
 			}
 		},
@@ -182,7 +182,7 @@ func (n *Node) newRouter(env env.Env, keys *i2p.PrivateKeys) {
 	db := netdb.New(netdb.Config{
 		Self: n.hash, NetID: s.NetID, Profiles: profiles, Rand: env.Rand,
 		Own:        n.announcer.presence.Current,
-		SamePrefix: s.Testnet, Floodfill: s.Floodfill,
+		SamePrefix: s.Testnet, Floodfill: n.announcer.duty.serves(s),
 	}, n.cfg.Now())
 	in, out := exploratory(s)
 	n.router = router.New(router.Config{
@@ -211,8 +211,9 @@ func (n *Node) newAPI() {
 
 // standing is what the answers tell of the node itself.
 func (n *Node) standing() answers.Standing {
+	serves, why := n.announcer.duty.tell(n.settings.Current())
 	return answers.Standing{
-		Hash: n.hash.String(), Caps: n.announcer.presence.Caps(), AddressLost: n.announcer.hosts.notes(), LogLevel: n.LogLevel(),
+		Hash: n.hash.String(), Caps: n.announcer.presence.Caps(), Floodfill: serves, FloodfillWhy: why, AddressLost: n.announcer.hosts.notes(), LogLevel: n.LogLevel(),
 		Loaded: isClosed(n.loaded), Stopping: n.begun.Load(),
 	}
 }

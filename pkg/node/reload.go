@@ -11,7 +11,7 @@ import (
 )
 
 // published are the settings that our RouterInfo depends on.
-const published = "floodfill hidden host bandwidth.* transit.*"
+const published = "floodfill floodfill_auto hidden host bandwidth.* transit.*"
 
 // newReloader has each part make its own settings hold when they change.
 func (n *Node) newReloader(policies reseedPolicies) *reload.Reloader {
@@ -28,7 +28,7 @@ func (n *Node) parts(policies reseedPolicies) []reload.Part {
 		n.logbook.part(),
 		n.announcer.hosts.part(),
 		reload.Always("hidden", func(config.Config) {}), // what is announced says it
-		reload.Always("floodfill", func(to config.Config) { n.router.Knowledge().Serve(to.Floodfill) }),
+		reload.Always("floodfill floodfill_auto", func(to config.Config) { n.router.Knowledge().Serve(n.announcer.duty.serves(to)) }),
 		reload.Always("transit.*", func(to config.Config) { n.router.Limit(transitLimits(to)) }),
 		reload.Always("exploratory.*", func(to config.Config) { n.router.Reshape(exploratory(to)) }),
 		reload.Always("bandwidth.*", func(to config.Config) { n.transport.SetBandwidth(to.Bandwidth.In<<10, to.Bandwidth.Out<<10) }),

@@ -37,6 +37,7 @@ func (n *Node) Run(ctx context.Context) error {
 	parts.run("router", n.router.Run)
 	parts.run("start", n.start)
 	parts.run("congestion", n.announcer.watch)
+	parts.run("floodfill", n.onceLoaded(n.volunteer))
 	parts.run("reseed", n.onceLoaded(n.joiner.Run))
 	parts.run("names", n.names.Run)
 	parts.run("what is lacking", n.onceLoaded(n.tellLacks))

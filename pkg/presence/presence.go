@@ -113,7 +113,7 @@ func (p *Presence) build(now time.Time) (*routerinfo.RouterInfo, error) {
 // congested we are (proposal 162).
 func (p *Presence) Caps() string {
 	t := p.cfg.Terms()
-	caps := string(bandwidthClass(t.In, t.Out, t.Share))
+	caps := string(p.Class())
 	if t.Floodfill {
 		caps += "f"
 	}
@@ -132,6 +132,12 @@ func (p *Presence) Caps() string {
 		caps += string(level)
 	}
 	return caps
+}
+
+// Class is the letter of our bandwidth class.
+func (p *Presence) Class() byte {
+	t := p.cfg.Terms()
+	return bandwidthClass(t.In, t.Out, t.Share)
 }
 
 // bandwidthClass is the letter for what transit may use, in KB per second.

@@ -31,12 +31,14 @@ type Config struct {
 
 // Standing is where a router stands.
 type Standing struct {
-	Hash        string
-	Caps        string // that it would publish now
-	AddressLost string // how what is published differs from the settings
-	LogLevel    string
-	Loaded      bool // the netDb has been read
-	Stopping    bool
+	Hash         string
+	Caps         string // that it would publish now
+	Floodfill    bool
+	FloodfillWhy string
+	AddressLost  string // how what is published differs from the settings
+	LogLevel     string
+	Loaded       bool // the netDb has been read
+	Stopping     bool
 }
 
 // Answers are what a router says of itself. Its methods may be called from any

@@ -15,7 +15,7 @@ func (a *Answers) Status() control.Status {
 		Version: control.Version(), APILevel: control.APILevel, State: a.state(at),
 		Started: a.cfg.Started.UTC(), UptimeSeconds: int64(now.Sub(a.cfg.Started) / time.Second),
 		Router: at.Hash, NetID: s.NetID, Caps: at.Caps,
-		Floodfill: s.Floodfill, Hidden: s.Hidden, Testnet: s.Testnet, DataDir: s.DataDir,
+		Floodfill: at.Floodfill, FloodfillWhy: at.FloodfillWhy, Hidden: s.Hidden, Testnet: s.Testnet, DataDir: s.DataDir,
 		Addresses: a.published(""), AddressLost: at.AddressLost,
 		Known:    control.Known{Routers: c.DB.Routers, Floodfills: c.DB.Floodfills, LeaseSets: c.Segments.LeaseSets},
 		Sessions: t.Sessions, Clients: c.Parties,

@@ -57,9 +57,10 @@ func (n *Node) Status() control.Status {
 	return control.Status{
 		Version: "fake", APILevel: control.APILevel, State: state, Lacks: lacks, Started: epoch(), UptimeSeconds: 3723,
 		Router: RouterHash(), NetID: 99, Caps: "LR", Testnet: true, DataDir: "/nowhere",
-		Addresses: []string{"NTCP2 127.0.0.1:7654"},
-		Known:     control.Known{Routers: 12, Floodfills: 3, LeaseSets: 1},
-		Sessions:  1, Clients: n.hall.listening(), LogLevel: n.logLevel(),
+		Addresses:    []string{"NTCP2 127.0.0.1:7654"},
+		FloodfillWhy: "the settings do not say so",
+		Known:        control.Known{Routers: 12, Floodfills: 3, LeaseSets: 1},
+		Sessions:     1, Clients: n.hall.listening(), LogLevel: n.logLevel(),
 		Tunnels: control.TunnelCounts{ExploratoryIn: 2, ExploratoryOut: 2, Transit: 5},
 		Builds:  control.BuildCounts{Accepted: 4, Refused: 1},
 		Transit: control.TransitCounts{Accepted: 5, Refused: 2, Messages: 30, Bytes: 30720},
