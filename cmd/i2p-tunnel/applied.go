@@ -26,7 +26,7 @@ func printApplied(c *cli.Context, done control.AppliedForwards, now []control.Fo
 		if err := cli.PrintJSON(applied{done, now}); err != nil {
 			return err
 		}
-		return failuresOf(c, done)
+		return failuresOf(c, done, now)
 	}
 	for _, part := range []struct {
 		what  string
@@ -39,14 +39,25 @@ func printApplied(c *cli.Context, done control.AppliedForwards, now []control.Fo
 		}
 	}
 	for _, f := range now {
-		where(c, f)
+		if f.State != control.ForwardFailed {
+			where(c, f)
+		}
 	}
-	return failuresOf(c, done)
+	return failuresOf(c, done, now)
 }
 
-// failuresOf says which forwards could not be had, and why.
-func failuresOf(c *cli.Context, done control.AppliedForwards) error {
+// failuresOf says which forwards could not be had, which do not work, and why.
+func failuresOf(c *cli.Context, done control.AppliedForwards, now []control.Forward) error {
 	var failures cli.Failures
+	for _, f := range now {
+		if f.State != control.ForwardFailed {
+			continue
+		}
+		err := cli.WithHint(fmt.Errorf("%s: %s", f.Name, f.Error), "the router tries again, until i2p-tunnel remove %s", f.Name)
+		if err := failures.Note(c, err); err != nil {
+			return err
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(done.Failed)) {
 		if err := failures.Note(c, fmt.Errorf("%s: %s", name, done.Failed[name])); err != nil {
 			return err
@@ -58,8 +69,8 @@ func failuresOf(c *cli.Context, done control.AppliedForwards) error {
 // addressTime bounds how long a forward that serves may take to know its address.
 const addressTime = 5 * time.Second
 
-// located are forwards by their names, as they are once they know where they are to be found. Those that
-// serve know it when their key is read or made.
+// located are forwards by their names, as they are once they know where they are to be found, or that they
+// are not.
 func located(ctx context.Context, router *client.Client, names []string) ([]control.Forward, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -70,10 +81,7 @@ func located(ctx context.Context, router *client.Client, names []string) ([]cont
 			return nil, err
 		}
 		all = slices.DeleteFunc(all, func(f control.Forward) bool { return !slices.Contains(names, f.Name) })
-		waits := slices.ContainsFunc(all, func(f control.Forward) bool {
-			return f.Type.Serves() && f.Address == "" && f.State == control.ForwardOpening
-		})
-		if !waits {
+		if !slices.ContainsFunc(all, unlocated) {
 			return all, nil
 		}
 		select {
@@ -84,6 +92,17 @@ func located(ctx context.Context, router *client.Client, names []string) ([]cont
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// unlocated tells whether a forward will yet know it. One that serves does when its key is read or made.
+func unlocated(f control.Forward) bool {
+	switch {
+	case f.State != control.ForwardOpening || f.Type == plan.StreamrClient:
+		return false
+	case f.Type.Serves():
+		return f.Address == ""
+	}
+	return f.Listen == ""
 }
 
 func namesOf(plans []plan.Plan) (names []string) {

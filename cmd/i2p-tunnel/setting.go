@@ -76,7 +76,11 @@ func setField(f reflect.Value, option, value string) error {
 		(*to)[option] = value
 		return nil
 	case *[]string:
-		*to = append(*to, parts(value)...)
+		all := parts(value)
+		if len(all) == 0 {
+			return fmt.Errorf("it has no value")
+		}
+		*to = append(*to, all...)
 		return nil
 	case *[]int:
 		for _, part := range parts(value) {

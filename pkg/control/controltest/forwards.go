@@ -14,7 +14,7 @@ import (
 )
 
 // forwards are a fake router's: they are kept, and carry nothing. One that listens at port 1 cannot
-// be bound, and one at port 2 has lost its tunnels.
+// be had, one at port 2 has lost its tunnels, and port 3 is taken.
 type forwards struct {
 	mu         sync.Mutex
 	plans      map[string]plan.Plan
@@ -58,6 +58,9 @@ func forwardOf(p plan.Plan, foreground bool) control.Forward {
 	}
 	if strings.HasSuffix(p.Listen, ":2") {
 		s.State, s.Error = control.ForwardNoTunnels, "no other router is known"
+	}
+	if strings.HasSuffix(p.Listen, ":3") {
+		s.State, s.Error, s.Listen = control.ForwardFailed, "listen on "+p.Listen+": address already in use", ""
 	}
 	if p.Stopped {
 		s.State, s.Streams, s.RateIn, s.RateOut, s.Address = control.ForwardStopped, 0, 0, 0, ""

@@ -148,6 +148,9 @@ func (p Plan) checkSettings() error {
 	if p.Access.Filter != "" && !filepath.IsAbs(p.Access.Filter) {
 		return fmt.Errorf("access.filter: %q is no absolute path", p.Access.Filter)
 	}
+	if p.Access.Allow != nil && len(p.Access.Allow) == 0 {
+		return fmt.Errorf("access.allow: nobody is in it; without it everybody may come")
+	}
 	for _, peer := range slices.Concat(p.Access.Allow, p.Access.Deny) {
 		n, err := i2p.ParseName(peer)
 		switch {

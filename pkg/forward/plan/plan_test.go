@@ -105,6 +105,7 @@ var b33 = func() string {
 // TestFaults: each says what is wrong, and in which line.
 func TestFaults(t *testing.T) {
 	for text, said := range map[string]string{
+		"[a]\ntype = \"server\"\ntargets = [\"127.0.0.1:80\"]\naccess.allow = []\n": "access.allow: nobody is in it",
 		"[a]\n":                                               "line 1: a: it has no type",
 		"[a]\ntype = \"web\"\n":                               `line 1: a: "web" is no type`,
 		"[\"../a\"]\ntype = \"http\"\n":                       `is no name`,
