@@ -7,8 +7,7 @@ type control struct {
 	mss      float64
 	window   float64
 	most     float64
-	slow     bool // slow start, until the first answer
-	held     bool
+	slow     bool    // slow start, until the first answer
 	limited  bool    // the window held something back in this round
 	highest  float64 // in flight in this round
 	cubic    cubic
@@ -45,9 +44,6 @@ func (c *control) gain() float64 {
 }
 
 func (c *control) clamp() {
-	if c.held {
-		c.window = min(c.window, leastWindow*c.mss)
-	}
 	c.window = max(min(c.window, c.most), leastWindow*c.mss)
 }
 

@@ -117,7 +117,7 @@ func (s *Sender[T]) ackRange(now time.Duration, r Range, largest, before uint32,
 		if was != quiet && s.loss.acked && int32(n-before) < 0 {
 			s.loss.sawLate(max(trip-s.rtt.smoothed, 0))
 		}
-		s.outcome.Acked(p.content)
+		s.outcome.Acked(p.content, was == lost)
 	}
 }
 

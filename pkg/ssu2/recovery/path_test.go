@@ -133,7 +133,7 @@ func newFlow(w *world, there, back *line) *flow {
 	return f
 }
 
-func (f *flow) Acked(piece int) {
+func (f *flow) Acked(piece int, _ bool) {
 	if f.firstLost[piece] {
 		f.spurious++
 	}

@@ -47,8 +47,8 @@ func (c Config) withDefaults() Config {
 
 // Outcome is told what became of packets, by their contents.
 type Outcome[T any] interface {
-	Acked(T) // the peer has it; of a lost one: after all
-	Lost(T)
+	Acked(content T, late bool) // the peer has it; late where it was Lost before
+	Lost(content T)
 }
 
 // Sender keeps the packets that were sent and not acknowledged yet. T is what the
@@ -104,11 +104,14 @@ func (s *Sender[T]) ackDelay() time.Duration {
 	return max(10*time.Millisecond, min(s.rtt.smoothed/6, s.cfg.AckDelay))
 }
 
+// Owed is how many packets are to be sent whatever the window says, with what is oldest.
+func (s *Sender[T]) Owed() int { return s.probing.owed }
+
 // Full reports whether no packet can be sent because too many are not accounted for.
 func (s *Sender[T]) Full() bool { return s.log.full() }
 
-// Room is how many bytes of counted packets may be sent now. Probes are owed beyond
-// the window.
+// Room is how many bytes of counted packets may be sent now: none, or a full datagram at
+// least. Probes are owed beyond the window.
 func (s *Sender[T]) Room(now time.Duration) int {
 	if s.Full() {
 		return 0
@@ -117,7 +120,7 @@ func (s *Sender[T]) Room(now time.Duration) int {
 		return s.probing.owed * s.cfg.Datagram
 	}
 	room := int(s.control.window) - s.flying
-	if room <= 0 {
+	if room < s.cfg.Datagram {
 		s.control.limited = true
 		return 0
 	}
@@ -186,9 +189,12 @@ func (s *Sender[T]) Restart() {
 	s.pacer, s.probing = pacer{}, probing{at: s.probing.at}
 }
 
-// Hold keeps the window at its least, until it is called with false: while a peer's
-// address is not proved.
-func (s *Sender[T]) Hold(held bool) { s.control.held = held; s.control.clamp() }
+// Probe has the path tried at once, with what is oldest in flight: it may be another one.
+func (s *Sender[T]) Probe() {
+	if s.count > 0 {
+		s.probing.owed = 2
+	}
+}
 
 // Marked tells that the path has marked packets as through a congested queue, which
 // is as good as a loss.

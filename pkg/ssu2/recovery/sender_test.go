@@ -11,9 +11,9 @@ import (
 // ledger is what became of packets.
 type ledger struct{ acked, lost map[int]int }
 
-func newLedger() *ledger       { return &ledger{map[int]int{}, map[int]int{}} }
-func (l *ledger) Acked(id int) { l.acked[id]++ }
-func (l *ledger) Lost(id int)  { l.lost[id]++ }
+func newLedger() *ledger               { return &ledger{map[int]int{}, map[int]int{}} }
+func (l *ledger) Acked(id int, _ bool) { l.acked[id]++ }
+func (l *ledger) Lost(id int)          { l.lost[id]++ }
 
 func TestUnsent(t *testing.T) {
 	s := NewSender[int](Config{}, newLedger())
@@ -126,8 +126,8 @@ func TestBounds(t *testing.T) {
 
 type nothing struct{}
 
-func (nothing) Acked([4]int32) {}
-func (nothing) Lost([4]int32)  {}
+func (nothing) Acked([4]int32, bool) {}
+func (nothing) Lost([4]int32)        {}
 
 // FuzzAcked: whatever is acknowledged, each packet is told of once, and what is in flight
 // is the sum of what is.

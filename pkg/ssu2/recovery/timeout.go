@@ -33,7 +33,7 @@ func (s *Sender[T]) Deadline() (time.Duration, bool) {
 // Paced is when Room will be more than it is, where only the pace holds back; false is
 // where it is not that.
 func (s *Sender[T]) Paced(now time.Duration) (time.Duration, bool) {
-	if s.Full() || s.probing.owed > 0 || int(s.control.window) <= s.flying {
+	if s.Full() || s.probing.owed > 0 || int(s.control.window)-s.flying < s.cfg.Datagram {
 		return 0, false
 	}
 	return s.pacer.at(now, s.rate(), s.cfg.Datagram), true
