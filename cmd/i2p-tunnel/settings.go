@@ -12,7 +12,7 @@ func settingDocs() []cli.Entry {
 		{Term: "targets", Text: "where a server of any kind, and a streamrclient, goes: a list of local addresses, tried in turn"},
 		{Term: "port", Text: "the port of I2P on which a server listens; 0, which is what holds without it: any"},
 		{Term: "key", Text: "the name of a key file in the router's data directory, made where it is missing, or \"transient\" for a new destination at each start. Servers have one named after them by default, and others a transient one"},
-		{Term: "share", Text: "the name of a group of clients and proxies that are one destination"},
+		{Term: "share", Text: "the name of a group of clients and proxies that are one destination. An option that one of them has holds for all, as it does for forwards with the same key; those that ask for different values of one are refused, with the name of the other"},
 		{Term: "delay_open", Text: "true: there are no tunnels before somebody connects"},
 		{Term: "idle_close", Text: "a time such as \"20m\": there are no tunnels once nobody has been connected for so long"},
 		{Term: "access.allow", Text: "a list of the peers, by name or address, of whom alone a server takes streams"},

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/forward/plan"
@@ -54,7 +55,17 @@ type ApplyForwards struct {
 	Add  bool              `json:"add,omitempty"` // others stay
 	// Keep are the names of others that stay. Those of which nobody knows what they are called ("") have all stay.
 	Keep []string `json:"keep,omitempty"`
-	Dry  bool              `json:"dry,omitempty"` // nothing is done, and only said what would be
+	Dry  bool     `json:"dry,omitempty"` // nothing is done, and only said what would be
+}
+
+// Has tells whether a forward is among those asked for.
+func (a ApplyForwards) Has(name string) bool {
+	return slices.ContainsFunc(a.Plans, func(p plan.Plan) bool { return p.Name == name })
+}
+
+// Stays tells whether one that is not stays all the same.
+func (a ApplyForwards) Stays(name string) bool {
+	return a.Add || slices.Contains(a.Keep, name) || slices.Contains(a.Keep, "")
 }
 
 // AppliedForwards says what became of each forward, by name and in order.

@@ -40,7 +40,7 @@ func (m *Manager) Apply(_ context.Context, asked control.ApplyForwards) (control
 			m.put(f, p)
 		}
 	}
-	if asked.Add || slices.Contains(asked.Keep, "") {
+	if asked.Stays("") {
 		return done, nil
 	}
 	return done, m.removeOthers(asked, &done)
@@ -48,22 +48,47 @@ func (m *Manager) Apply(_ context.Context, asked control.ApplyForwards) (control
 
 // sift finds the plans that are not what runs, and notes those that are, and those that cannot be.
 func (m *Manager) sift(asked control.ApplyForwards, done *control.AppliedForwards) (differ []plan.Plan) {
-	room := plan.MaxPlans - m.count()
+	room, beside := plan.MaxPlans-m.count(), m.staying(asked)
 	for _, p := range asked.Plans {
 		err := m.take(p.KeyName(), asked)
 		if err == nil {
+			err = conflict(p, beside)
+		}
+		if err == nil {
 			err = m.admits(p, &room)
 		}
-		switch {
-		case err != nil:
+		if err != nil {
 			fail(done, p.Name, err)
-		case m.has(p):
+			continue
+		}
+		beside = append(beside, p)
+		if m.has(p) {
 			done.Kept = append(done.Kept, p.Name)
-		default:
+		} else {
 			differ = append(differ, p)
 		}
 	}
 	return differ
+}
+
+// conflict tells why a plan cannot be beside others.
+func conflict(p plan.Plan, beside []plan.Plan) error {
+	for _, q := range beside {
+		if err := p.Conflict(q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// staying are the plans of forwards that stay as they are.
+func (m *Manager) staying(asked control.ApplyForwards) (all []plan.Plan) {
+	m.each(func(f *forward) {
+		if (f.foreground || asked.Stays(f.name)) && !asked.Has(f.name) && f.refusal == nil {
+			all = append(all, f.plan())
+		}
+	})
+	return all
 }
 
 func fail(done *control.AppliedForwards, name string, err error) {
@@ -76,7 +101,7 @@ func fail(done *control.AppliedForwards, name string, err error) {
 // removeOthers ends the forwards that are not among those asked for, and forgets them.
 func (m *Manager) removeOthers(asked control.ApplyForwards, done *control.AppliedForwards) error {
 	m.each(func(f *forward) {
-		if f.foreground || slices.Contains(asked.Keep, f.name) || slices.ContainsFunc(asked.Plans, func(p plan.Plan) bool { return p.Name == f.name }) {
+		if f.foreground || asked.Stays(f.name) || asked.Has(f.name) {
 			return
 		}
 		done.Removed = append(done.Removed, f.name)
@@ -126,7 +151,7 @@ func (m *Manager) admits(p plan.Plan, room *int) error {
 // has tells whether a forward is what its plan says.
 func (m *Manager) has(p plan.Plan) bool {
 	f := m.find(p.Name)
-	return f != nil && f.plan().Equal(p)
+	return f != nil && f.refusal == nil && f.plan().Equal(p)
 }
 
 // put has a forward be what its plan says; f is what there is of its name, or nil.

@@ -96,8 +96,8 @@ func (m *Manager) Run(ctx context.Context) error {
 		if err != nil {
 			m.cfg.Log.Error("forwards left out", "error", err)
 		}
-		for _, p := range plans {
-			m.begin(p, false)
+		for i, p := range plans {
+			m.beginRefused(p, false, conflict(p, plans[:i]))
 		}
 	}
 	m.turn.Unlock()
@@ -157,7 +157,16 @@ func (m *Manager) count() int {
 
 // begin makes a forward run. It is called by whoever has the turn.
 func (m *Manager) begin(p plan.Plan, foreground bool) *forward {
+	return m.beginRefused(p, foreground, nil)
+}
+
+// beginRefused makes a forward that does nothing but say why, where there is a reason.
+func (m *Manager) beginRefused(p plan.Plan, foreground bool, why error) *forward {
 	f := newForward(m, p, foreground)
+	if f.refusal = why; why != nil { // it is of no group
+		m.homes.leave(f.home, f.name)
+		f.home = &home{cfg: m.homes.cfg}
+	}
 	m.mu.Lock()
 	m.all[p.Name] = f
 	ctx, cancel := context.WithCancel(m.ctx)
@@ -176,7 +185,7 @@ func (m *Manager) begin(p plan.Plan, foreground bool) *forward {
 func (m *Manager) end(f *forward) {
 	f.cancel()
 	<-f.done
-	m.homes.leave(f.home)
+	m.homes.leave(f.home, f.name)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.all[f.name] == f {
@@ -259,6 +268,9 @@ func (m *Manager) beginForeground(p plan.Plan) (*forward, error) {
 	}
 	if m.count() >= plan.MaxPlans {
 		return nil, errFull
+	}
+	if err := conflict(p, m.staying(control.ApplyForwards{Add: true})); err != nil {
+		return nil, control.Errorf(control.InUse, "%v", err)
 	}
 	return m.begin(p, true), nil
 }

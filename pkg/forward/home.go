@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"i2ptoolkit/pkg/destinations"
@@ -35,35 +37,71 @@ func (hs *homes) of(p plan.Plan) *home {
 		h = &home{cfg: hs.cfg, group: group}
 		hs.groups[group] = h
 	}
-	h.forwards++
+	h.have(p)
 	return h
 }
 
 // leave is told of a forward's end. A group that has no other is none.
-func (hs *homes) leave(h *home) {
+func (hs *homes) leave(h *home, name string) {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
-	if h.forwards--; h.forwards == 0 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if delete(h.members, name); len(h.members) == 0 && hs.groups[h.group] == h {
 		delete(hs.groups, h.group)
 	}
 }
 
-// several tells whether a destination is that of more than one forward.
-func (hs *homes) several(h *home) bool {
-	hs.mu.Lock()
-	defer hs.mu.Unlock()
-	return h.forwards > 1
-}
-
 // home is the destination of a forward, or of several: open while somebody uses it.
 type home struct {
-	cfg      *Config
-	group    string // empty: it is one forward's alone
-	forwards int    // under homes.mu: whose destination it is, in a group
+	cfg   *Config
+	group string // empty: it is one forward's alone
+
+	mu      sync.Mutex                   // a leaf
+	members map[string]map[string]string // the options of each forward of a group
 
 	turn  sync.Mutex // one opens or closes it at a time
 	local *destinations.Local
+	holds map[string]string // the options that local was opened with, or has since
 	uses  int
+}
+
+// have notes what a forward of the group asks for.
+func (h *home) have(p plan.Plan) {
+	if h.group == "" {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.members == nil {
+		h.members = make(map[string]map[string]string)
+	}
+	h.members[p.Name] = p.Asked()
+}
+
+// several tells whether it is the destination of more than one forward.
+func (h *home) several() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.members) > 1
+}
+
+// together are the options of all forwards of a group: what one asks for holds for all (plan.Plan.Conflict).
+func (h *home) together(p plan.Plan) map[string]string {
+	all := maps.Clone(p.Asked())
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(h.members)) {
+		for option, value := range h.members[name] {
+			if all == nil {
+				all = make(map[string]string)
+			}
+			if _, has := all[option]; !has {
+				all[option] = value
+			}
+		}
+	}
+	return all
 }
 
 // asked are the options of a plan's destination. A client's need not be found by anybody.
@@ -74,7 +112,7 @@ func (h *home) asked(p plan.Plan) (options.Options, error) {
 	if p.Share != "" {
 		asked.Nickname = p.Share
 	}
-	asked, problems := options.Parse(asked, p.Asked())
+	asked, problems := options.Parse(asked, h.together(p))
 	return asked, problems.But(options.Moot).Err()
 }
 
@@ -91,6 +129,7 @@ func (h *home) use(ctx context.Context, p plan.Plan) (local *destinations.Local,
 		if h.local, err = h.open(ctx, p); err != nil {
 			return nil, nil, err
 		}
+		h.holds = h.together(p)
 	}
 	if err := h.join(p); err != nil {
 		return nil, nil, err
@@ -109,17 +148,25 @@ func (h *home) join(p plan.Plan) error {
 	}
 	open := h.local.Options()
 	both, err := joint(open, asked)
-	if err != nil || both.Unpublished == open.Unpublished {
+	if err != nil {
 		return err
 	}
-	if !h.local.Reshape(both) {
+	if all := h.together(p); !maps.Equal(all, h.holds) {
+		asked.Unpublished = both.Unpublished
+		if !h.local.Reshape(asked) {
+			return errOtherwise
+		}
+		h.holds = all
+		return nil
+	}
+	if both.Unpublished != open.Unpublished && !h.local.Reshape(both) {
 		return errOtherwise
 	}
 	return nil
 }
 
 var (
-	errOtherwise = errors.New("another forward has the destination open, with other options")
+	errOtherwise = errors.New("other forwards have the destination open, with options that cannot change while it is")
 	errBlinded   = fmt.Errorf("%w of encrypted lease sets: i2cp.leaseSetType and those beside it have to be the same", errOtherwise)
 )
 
@@ -162,9 +209,11 @@ func (h *home) release(local *destinations.Local) {
 
 // reshape has an open destination be what a changed plan asks for. It reports false where it has to be
 // opened anew.
-func (h *home) reshape(p plan.Plan, several bool) bool {
+func (h *home) reshape(p plan.Plan) bool {
 	h.turn.Lock()
 	defer h.turn.Unlock()
+	h.have(p)
+	several := h.several()
 	if h.local == nil {
 		return true
 	}
@@ -177,7 +226,11 @@ func (h *home) reshape(p plan.Plan, several bool) bool {
 		return false // the others are not asked
 	}
 	asked.Unpublished = asked.Unpublished && (open.Unpublished || !several) // it may be a server's as well
-	return asked.Equal(open) || h.local.Reshape(asked)
+	if !asked.Equal(open) && !h.local.Reshape(asked) {
+		return false
+	}
+	h.holds = h.together(p)
+	return true
 }
 
 func isOpen(local interface{ Done() <-chan struct{} }) bool {

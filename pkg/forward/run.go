@@ -18,6 +18,7 @@ type forward struct {
 	m          *Manager
 	name       string
 	foreground bool
+	refusal    error // why it does nothing; nil: it does what its plan says
 	home       *home
 	cancel     context.CancelFunc
 	done       chan struct{}
@@ -50,7 +51,7 @@ func (f *forward) plan() plan.Plan { return f.agreed.Load().Plan }
 
 // change has the forward be what another plan says, where that can be done while it runs.
 func (f *forward) change(p plan.Plan) bool {
-	if p.Stopped || !inPlace(f.plan(), p) || !f.home.reshape(p, f.m.homes.several(f.home)) {
+	if p.Stopped || f.refusal != nil || !inPlace(f.plan(), p) || !f.home.reshape(p) {
 		return false
 	}
 	f.agree(p)
@@ -82,6 +83,11 @@ func (f *forward) run(ctx context.Context) {
 	defer f.m.counts.carried.of(f)()
 	if f.plan().Stopped {
 		f.is(control.ForwardStopped, nil)
+		<-ctx.Done()
+		return
+	}
+	if f.refusal != nil {
+		f.is(control.ForwardFailed, f.refusal)
 		<-ctx.Done()
 		return
 	}

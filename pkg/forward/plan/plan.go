@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -170,6 +171,21 @@ func (p Plan) Equal(q Plan) bool {
 // same. Its options may have to be changed.
 func (p Plan) SameDestination(q Plan) bool {
 	return p.Name == q.Name && p.Type.Serves() == q.Type.Serves() && p.KeyName() == q.KeyName() && p.Share == q.Share
+}
+
+// Conflict tells why two plans, which are to be one destination, cannot be: one destination has each option once.
+// What only one of them asks for holds for both.
+func (p Plan) Conflict(q Plan) error {
+	if p.Name == q.Name || p.Share != q.Share || p.Share == "" && (p.KeyName() == "" || p.KeyName() != q.KeyName()) {
+		return nil
+	}
+	mine, theirs := p.Asked(), q.Asked()
+	for _, option := range slices.Sorted(maps.Keys(mine)) {
+		if value, has := theirs[option]; has && value != mine[option] {
+			return fmt.Errorf("it shares its destination with %s, which asks for %s=%s, and not for %s", q.Name, option, value, mine[option])
+		}
+	}
+	return nil
 }
 
 // Transient is the Key of a destination that is a new one at each start.
