@@ -219,11 +219,11 @@ func (r *resident) dial(ctx context.Context, host string, port uint16) (net.Conn
 	return nil, err
 }
 
-// dialAny opens a stream to one of the plan's destinations, beginning with a different one each time.
+// dialAny opens a stream to one of the plan's destinations, in the plan's order.
 func (r *resident) dialAny(ctx context.Context, p plan.Plan, turn int) (net.Conn, error) {
 	var errs []error
-	for i := range p.Destinations {
-		host, port, err := plan.Remote(p.Destinations[(turn+i)%len(p.Destinations)])
+	for _, to := range inOrder(p.Destinations, p.Order, turn) {
+		host, port, err := plan.Remote(to)
 		if err != nil {
 			return nil, err
 		}

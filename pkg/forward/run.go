@@ -61,7 +61,7 @@ func (f *forward) change(p plan.Plan) bool {
 // inPlace tells whether two plans differ in nothing but what is looked at anew for each stream, and what
 // an open destination may be able to change.
 func inPlace(was, p plan.Plan) bool {
-	was.Targets, was.IdleClose, was.Options = p.Targets, p.IdleClose, p.Options
+	was.Targets, was.Order, was.IdleClose, was.Options = p.Targets, p.Order, p.IdleClose, p.Options
 	was.Access.Allow, was.Access.Deny = p.Access.Allow, p.Access.Deny
 	if p.Type == plan.Meta {
 		was.Destinations = p.Destinations

@@ -188,12 +188,12 @@ func (f *forward) target(ctx context.Context, turn int) (net.Conn, error) {
 // targetTime bounds the dialling of one target.
 const targetTime = 10 * time.Second
 
-// reach dials one of the plan's targets, beginning with a different one each time.
+// reach dials one of the plan's targets, in the plan's order.
 func (f *forward) reach(ctx context.Context, turn int) (net.Conn, error) {
-	targets := f.plan().Targets
+	p := f.plan()
 	var errs []error
-	for i := range targets {
-		network, address, err := plan.Local(targets[(turn+i)%len(targets)])
+	for _, target := range inOrder(p.Targets, p.Order, turn) {
+		network, address, err := plan.Local(target)
 		if err != nil {
 			return nil, err
 		}

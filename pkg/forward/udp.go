@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 
+	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/forward/plan"
 	"i2ptoolkit/pkg/i2p"
@@ -69,11 +70,25 @@ func (f *forward) flows(ctx context.Context) error {
 	}
 	r, leave := f.inhabit(ctx)
 	defer leave()
+	protocol, signed := byUDP(p)
 	c := udpforward.NewClient(udpforward.ClientConfig{
+		Protocol: protocol, Signed: signed,
 		Log: f.m.cfg.Log, Resolve: r.finder(host), Port: port, Listen: r.datagrams, Limits: udpforward.Limits{Flows: p.Limits.Streams},
 	})
 	defer f.m.counts.of(c)()
 	return c.Serve(r.ctx, near)
+}
+
+// byUDP is how a plan's datagrams say from whom they are, and whether all have to.
+func byUDP(p plan.Plan) (protocol byte, signed bool) {
+	if p.UDP == nil {
+		return 0, false
+	}
+	protocol, err := datagram.ParseName(p.UDP.Protocol)
+	if err != nil {
+		protocol = 0 // the usual one
+	}
+	return protocol, p.UDP.Signed
 }
 
 // finder finds the destination of a host.
@@ -93,8 +108,9 @@ func (f *forward) serveDatagrams(ctx context.Context, local *destinations.Local)
 	}
 	limits := udpforward.Limits{Flows: p.Limits.Streams, PeerFlows: p.Limits.PeerStreams}
 	if p.Type == plan.UDPServer {
+		_, signed := byUDP(p)
 		c := udpforward.NewServer(udpforward.ServerConfig{
-			Log: f.m.cfg.Log, Listen: listen, Limits: limits,
+			Signed: signed, Log: f.m.cfg.Log, Listen: listen, Limits: limits,
 			Allows: f.takesFlow, Dial: func(i2p.Hash) (net.Conn, error) { return f.toTarget() },
 		})
 		defer f.m.counts.of(c)()

@@ -20,8 +20,8 @@ type ServerConfig struct {
 	Listen func() (Datagrams, error)
 	// Dial makes a socket whose datagrams go to the target, for a flow with a peer.
 	Dial func(peer i2p.Hash) (net.Conn, error)
-	// Allows tells whose flows are taken; nil takes all. One that began with a Datagram3 is only
-	// claimed to be the peer's, and proven is false.
+	// Allows tells whose flows are taken; nil takes all. One whose Datagram3 came in no
+	// session of the peer's is only claimed to be the peer's, and proven is false.
 	Allows func(peer i2p.Hash, proven bool) bool
 	// Signed has every datagram signed, and takes no others. The other side must do the same.
 	Signed bool
@@ -107,7 +107,7 @@ func (s *Server) flow(m datagram.Message, far Datagrams, running *sync.WaitGroup
 		return nil, errUnsigned
 	case m.Protocol == datagram.Raw:
 		return s.rawFlow(ports)
-	case s.cfg.Allows != nil && !s.cfg.Allows(m.Peer, m.Signed()):
+	case s.cfg.Allows != nil && !s.cfg.Allows(m.Peer, m.Signed() || m.Proven):
 		s.refused.Add(1)
 		return nil, errForbidden
 	}

@@ -23,7 +23,7 @@ func (r *reading) fromI2PD() {
 		r.i2pdClient(plan.Client)
 	case "udpclient":
 		r.i2pdClient(plan.UDPClient)
-		r.pass("datagramversion", "the forward chooses the kind of its datagrams")
+		r.i2pdDatagrams()
 	case "socks":
 		r.i2pdProxy(plan.SOCKS)
 	case "httpproxy":
@@ -108,11 +108,23 @@ func (r *reading) i2pdListen(kind plan.Type) {
 
 func (r *reading) i2pdClient(kind plan.Type) {
 	r.i2pdListen(kind)
-	to := r.text("destination")
+	r.plan.Destinations = r.list("destination")
 	if port := r.number("destinationport"); port > 0 {
-		to += ":" + strconv.Itoa(port)
+		for i := range r.plan.Destinations {
+			r.plan.Destinations[i] += ":" + strconv.Itoa(port)
+		}
 	}
-	r.plan.Destinations = []string{to}
+}
+
+// i2pdDatagrams is by which protocol a client of datagrams speaks.
+func (r *reading) i2pdDatagrams() {
+	protocol := map[string]string{"1": "repliable", "2": "datagram2", "3": "datagram3"}
+	switch version := r.text("datagramversion"); {
+	case protocol[version] != "":
+		r.plan.UDP = &plan.UDPSettings{Protocol: protocol[version]}
+	case version != "":
+		r.leave("datagramversion", "expected 1, 2 or 3")
+	}
 }
 
 func (r *reading) i2pdProxy(kind plan.Type) {

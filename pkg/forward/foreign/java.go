@@ -136,7 +136,9 @@ func (r *reading) address(name string) string {
 
 func (r *reading) javaClient(kind plan.Type) {
 	r.javaLocal(kind)
-	r.plan.Destinations = r.list("targetDestination")
+	if r.plan.Destinations = r.list("targetDestination"); len(r.plan.Destinations) > 1 {
+		r.plan.Order = plan.AtRandom
+	}
 	r.pass("proxyList", "it is for proxies")
 }
 

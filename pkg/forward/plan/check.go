@@ -36,7 +36,7 @@ func (p Plan) Check() error {
 	if err := CheckName(p.Name); err != nil {
 		return err
 	}
-	for _, check := range []func() error{p.checkType, p.checkEnds, p.checkDatagrams, p.checkDestination, p.checkSettings, p.checkLimits, p.checkOptions} {
+	for _, check := range []func() error{p.checkType, p.checkEnds, p.checkDatagrams, p.checkUDP, p.checkOrder, p.checkDestination, p.checkSettings, p.checkLimits, p.checkOptions} {
 		if err := check(); err != nil {
 			return fmt.Errorf("%s: %w", p.Name, err)
 		}
@@ -136,7 +136,7 @@ func (p Plan) checkSettings() error {
 		of   Type
 		here bool
 	}{
-		{HTTP, p.HTTP != nil}, {SOCKS, p.SOCKS != nil}, {IRC, p.IRC != nil}, {HTTPServer, p.HTTPServer != nil}, {IRCServer, p.IRCServer != nil},
+		{HTTP, p.HTTP != nil}, {SOCKS, p.SOCKS != nil}, {IRC, p.IRC != nil}, {p.udpType(), p.UDP != nil}, {HTTPServer, p.HTTPServer != nil}, {IRCServer, p.IRCServer != nil},
 	} {
 		if s.here && s.of != p.Type {
 			return fmt.Errorf("settings of type %s for a forward of type %s", s.of, p.Type)
@@ -188,6 +188,39 @@ func (p Plan) checkDatagrams() error {
 		if strings.HasPrefix(text, "unix:") {
 			return fmt.Errorf("%q: datagrams need an address such as 127.0.0.1:7000, and no Unix socket", text)
 		}
+	}
+	return nil
+}
+
+// udpType is the type that has settings of UDP.
+func (p Plan) udpType() Type {
+	if p.Type == UDPServer {
+		return UDPServer
+	}
+	return UDPClient
+}
+
+// checkUDP looks at how datagrams say from whom they are.
+func (p Plan) checkUDP() error {
+	if p.UDP == nil {
+		return nil
+	}
+	switch protocol := p.UDP.Protocol; {
+	case protocol != "" && p.Type == UDPServer:
+		return fmt.Errorf("udp.protocol: a server takes what its clients send")
+	case protocol == "raw":
+		return fmt.Errorf("udp.protocol: nobody could answer what is raw: expected repliable, datagram2 or datagram3")
+	case !slices.Contains([]string{"", "repliable", "datagram2", "datagram3"}, protocol):
+		return fmt.Errorf("udp.protocol: %q is none of repliable, datagram2 and datagram3", protocol)
+	case protocol == "datagram3" && p.UDP.Signed:
+		return fmt.Errorf("udp.signed: no datagram3 is signed")
+	}
+	return nil
+}
+
+func (p Plan) checkOrder() error {
+	if !slices.Contains([]Order{"", InTurn, AtRandom, AsListed}, p.Order) {
+		return fmt.Errorf("order: %q is none of %s, %s and %s", string(p.Order), InTurn, AtRandom, AsListed)
 	}
 	return nil
 }

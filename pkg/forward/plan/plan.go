@@ -58,11 +58,12 @@ type Plan struct {
 	// where its source sends to.
 	Listen string `toml:"listen,omitempty" json:"listen,omitempty"`
 	// Destinations are where a client goes: names or addresses of I2P, with ":PORT" behind.
-	// Several are tried in turn. Of a meta those who serve, by their addresses, with what each costs behind
+	// Of several, Order says which is tried first; the next one follows where one cannot be reached. Of a meta those who serve, by their addresses, with what each costs behind
 	// a space where that is not 0.
 	Destinations []string `toml:"destinations,omitempty" json:"destinations,omitempty"`
-	// Targets are where a server goes, "127.0.0.1:80" or "unix:/path". Several are tried in turn.
+	// Targets are where a server goes, "127.0.0.1:80" or "unix:/path". As of Destinations.
 	Targets []string `toml:"targets,omitempty" json:"targets,omitempty"`
+	Order   Order    `toml:"order,omitempty" json:"order,omitempty"`
 	Port    int      `toml:"port,omitzero" json:"port,omitempty"` // of I2P, on which a server listens; 0: any
 
 	// Key is the name of a key file in the router's data directory, made where it is missing;
@@ -81,9 +82,20 @@ type Plan struct {
 	HTTP       *HTTPSettings       `toml:"http,omitempty" json:"http,omitempty"`
 	SOCKS      *SOCKSSettings      `toml:"socks,omitempty" json:"socks,omitempty"`
 	IRC        *IRCSettings        `toml:"irc,omitempty" json:"irc,omitempty"`
+	UDP        *UDPSettings        `toml:"udp,omitempty" json:"udp,omitempty"`
 	HTTPServer *HTTPServerSettings `toml:"httpserver,omitempty" json:"httpserver,omitempty"`
 	IRCServer  *IRCServerSettings  `toml:"ircserver,omitempty" json:"ircserver,omitempty"`
 }
+
+// Order is which of several destinations or targets is tried first for a connection.
+type Order string
+
+// The orders. Without one it is InTurn.
+const (
+	InTurn   Order = "turn" // the next one each time
+	AtRandom Order = "random"
+	AsListed Order = "first" // the first always: the others are for when it cannot be reached
+)
 
 // Access is whose streams a server takes. Peers are b32 addresses, hashes, destinations or names.
 type Access struct {
@@ -138,6 +150,14 @@ type SOCKSSettings struct {
 // IRCSettings are an IRC client's.
 type IRCSettings struct {
 	DCC bool `toml:"dcc,omitempty" json:"dcc,omitempty"` // let it through
+}
+
+// UDPSettings are those of a client and a server of datagrams. Where one of the two has Signed, so must the other.
+type UDPSettings struct {
+	// Protocol is by which a client says from whom its datagrams are: "repliable" (17), which is what holds
+	// without it, "datagram2" (19) or "datagram3" (20). A server takes all of them.
+	Protocol string `toml:"protocol,omitempty" json:"protocol,omitempty"`
+	Signed   bool   `toml:"signed,omitempty" json:"signed,omitempty"` // every datagram is, and others are refused
 }
 
 // HTTPServerSettings are those of what stands before a web server.

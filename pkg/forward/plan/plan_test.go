@@ -37,7 +37,16 @@ outproxies = [{ host = "exit.i2p:8888" }]
 [ssh]
 type = "client"
 listen = "127.0.0.1:2222"
-destinations = ["example.i2p:22"]
+destinations = ["example.i2p:22", "other.i2p"]
+order = "first"
+
+[zone]
+type = "udpclient"
+listen = "127.0.0.1:53"
+destinations = ["dns.i2p"]
+[zone.udp]
+protocol = "datagram2"
+signed = true
 
 [www]
 type = "meta"
@@ -54,7 +63,7 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(plans) != 4 || plans[2].Name != "web" || time.Duration(plans[2].HTTPServer.PostPeriod) != 5*time.Minute || plans[0].IdleClose != Duration(20*time.Minute) {
+	if len(plans) != 5 || plans[1].Order != AsListed || !plans[4].UDP.Signed || plans[2].Name != "web" || time.Duration(plans[2].HTTPServer.PostPeriod) != 5*time.Minute || plans[0].IdleClose != Duration(20*time.Minute) {
 		t.Fatalf("%+v", plans)
 	}
 	roundTrip(t, plans)
@@ -102,6 +111,8 @@ var b33 = func() string {
 	return text
 }()
 
+const udpClient = "[a]\ntype = \"udpclient\"\nlisten = \"127.0.0.1:1\"\ndestinations = [\"a.i2p\"]\n[a.udp]\n"
+
 // TestFaults: each says what is wrong, and in which line.
 func TestFaults(t *testing.T) {
 	for text, said := range map[string]string{
@@ -137,6 +148,12 @@ func TestFaults(t *testing.T) {
 		"[a]\ntype = \"udpserver\"\ntargets = [\"unix:/x\"]\n":                                        "no Unix socket",
 		"[a]\ntype = \"udpclient\"\nlisten = \"unix:/x\"\ndestinations = [\"a.i2p\"]\n":               "no Unix socket",
 		"[a]\ntype = \"udpserver\"\ntargets = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n":                   "one place",
+		"[a]\ntype = \"server\"\ntargets = [\"127.0.0.1:1\"]\norder = \"last\"\n":                     `"last" is none of turn, random and first`,
+		"[a]\ntype = \"server\"\ntargets = [\"127.0.0.1:1\"]\n[a.udp]\nsigned = true\n":               "settings of type udpclient",
+		"[a]\ntype = \"udpserver\"\ntargets = [\"127.0.0.1:1\"]\n[a.udp]\nprotocol = \"datagram2\"\n": "a server takes what its clients send",
+		udpClient + "protocol = \"raw\"\n":                                                            "nobody could answer",
+		udpClient + "protocol = \"17\"\n":                                                             `"17" is none of`,
+		udpClient + "protocol = \"datagram3\"\nsigned = true\n":                                       "no datagram3 is signed",
 		"[a]\ntype = \"meta\"\n":                                                                   "needs a destination",
 		"[a]\ntype = \"meta\"\ndestinations = [\"a.i2p\"]\n":                                       "nor a b32 address",
 		"[a]\ntype = \"meta\"\ndestinations = [\"" + mirror + " 256\"]\n":                          "no cost",
