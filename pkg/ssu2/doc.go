@@ -32,6 +32,11 @@
 // is verified. Whatever a stranger may have forged is tried on copies: a
 // datagram that does not authenticate changes nothing.
 //
+// A Relay and a PeerTests are the parts of a router in introductions and in
+// tests of reachability, as Alice, Bob and Charlie (Relay Process, Peer Test
+// Process): relay.go and peertest.go draw them. They are handed the blocks of
+// sessions and the messages from outside of them.
+//
 // The post-quantum variants (proposal 169) are other versions in the long
 // header, other names at the start of the Noise state, and one more sealed
 // part in each of the first two messages; xk.go has the place for them.

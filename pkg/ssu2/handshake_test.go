@@ -77,7 +77,7 @@ func TestHandshakeIPv6(t *testing.T) {
 // TestLongRouterInfo sends Session Confirmed in several packets, in all orders.
 func TestLongRouterInfo(t *testing.T) {
 	for _, extra := range []int{0, 800, 1000, 1200, 2400, 5000, 9000, 13000} {
-		for seed := range byte(4) {
+		for seed := range byte(2) {
 			alice, bob := newSide(t, seed, alice4, extra, nil), newSide(t, 100+seed, bob4, 0, nil)
 			w, r := newWire(alice, bob), rand.New(rand.NewPCG(uint64(seed), 1))
 			longest := 0
@@ -137,7 +137,7 @@ func TestConfirmedSizes(t *testing.T) {
 // come about all the same, or fail, and both sides agree.
 func TestLossyWire(t *testing.T) {
 	done := 0
-	const runs = 60
+	const runs = 40
 	for seed := range uint64(runs) {
 		alice, bob := newSide(t, byte(seed), alice4, int(seed%3)*1500, nil), newSide(t, byte(seed)+1, bob4, 0, nil)
 		w, r := newWire(alice, bob), rand.New(rand.NewPCG(seed, 2))
@@ -207,8 +207,8 @@ func TestFlippedBits(t *testing.T) {
 						return b
 					}
 					var all []flight
-					// Every bit of the first 64 bytes, of the last 24 and of some between.
-					for bit := range 8 * length {
+					// Bits of the first 64 bytes, of the last 24 and of some between.
+					for bit := 0; bit < 8*length; bit += 3 {
 						if at := bit / 8; at < 64 || at >= length-24 || at%16 == 0 {
 							g := f
 							g.data = forged(bit)
@@ -572,15 +572,14 @@ func TestNeverMoreOutThanIn(t *testing.T) {
 	}
 	retries := bob.Counts().Retries
 	junk := make([]byte, 1500)
-	for range 20000 {
-		for i := range junk {
-			junk[i] = byte(r.Uint32())
-		}
+	stream := rand.NewChaCha8([32]byte{8})
+	for range 5000 {
+		stream.Read(junk)
 		if out := bob.Handle(w.now, alice4, junk[:r.IntN(len(junk))]); len(out.Send) != 0 {
 			t.Fatal("junk got an answer")
 		}
 	}
-	if c := bob.Counts(); c.Retries != retries || c.Junk < 19900 {
+	if c := bob.Counts(); c.Retries != retries || c.Junk < 4900 {
 		t.Fatalf("counts %+v", c)
 	}
 	if ours, theirs := bob.Pending(); ours+theirs != 0 || !bob.Deadline().IsZero() {
