@@ -42,9 +42,12 @@ func destCommand() *cli.Command {
 				return err
 			}
 			cli.NoteJava(c, cmp.Or(c.String("output"), "stdout"), keys.Identity)
-			if types != "4" && types != "0" {
-				cli.Notef(c, "hint: open it with -O i2cp.leaseSetEncType=%s", types)
-				if _, problems := options.Parse(options.Default(), map[string]string{"i2cp.leaseSetEncType": types}); len(problems) > 0 {
+			if types != "0" {
+				o, problems := options.Parse(options.Default(), map[string]string{"i2cp.leaseSetEncType": types})
+				if !o.Equal(options.Default()) || len(problems) > 0 {
+					cli.Notef(c, "hint: open it with -O i2cp.leaseSetEncType=%s", types)
+				}
+				if len(problems) > 0 {
 					cli.Warnf(c, "this toolkit's router refuses that: %s", problems[0].Text)
 				}
 			}

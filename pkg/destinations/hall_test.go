@@ -113,7 +113,7 @@ func TestOneKeyOnce(t *testing.T) {
 		}
 		second.Close()
 		other := asked()
-		other.Encryption = []i2p.EncryptionType{i2p.CryptoMLKEM768X25519, i2p.CryptoX25519}
+		other.Encryption = []i2p.EncryptionType{i2p.CryptoMLKEM1024X25519, i2p.CryptoX25519}
 		third, err := h.Open(t.Context(), Request{Keys: keys, Options: other})
 		if err != nil {
 			t.Fatal(err)
@@ -206,7 +206,7 @@ func TestErrors(t *testing.T) {
 			t.Error(err)
 		}
 		other := asked()
-		other.Encryption = []i2p.EncryptionType{i2p.CryptoMLKEM768X25519}
+		other.Encryption = []i2p.EncryptionType{i2p.CryptoMLKEM1024X25519}
 		hybrid := open(t, n.halls[4], Request{Options: other})
 		if _, err := d.Dial(t.Context(), hybrid.Destination(), 1); !errors.Is(err, ErrEncryption) {
 			t.Error(err)

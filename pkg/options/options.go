@@ -120,7 +120,7 @@ func Default() Options {
 	pool := Tunnels{Length: 3, Quantity: 3}
 	return Options{
 		Inbound: pool, Outbound: pool,
-		Encryption: []i2p.EncryptionType{i2p.CryptoX25519},
+		Encryption: []i2p.EncryptionType{i2p.CryptoMLKEM768X25519, i2p.CryptoX25519},
 		Signature:  sign.EdDSA_SHA512_Ed25519,
 		Streaming:  Streaming{InactivityAction: InactivitySend, InactivityTimeout: 90 * time.Second},
 	}

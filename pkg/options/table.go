@@ -146,7 +146,7 @@ func destinationOptions() []Option {
 		}),
 		truth("i2cp.dontPublishLeaseSet", "Keep the lease set out of the netDb: peers get it with the first message to them, and nobody else finds the destination.", "false",
 			func(r *reading, yes bool) { r.Unpublished = yes }),
-		{Name: "i2cp.leaseSetEncType", Values: "4, 5, 6, 7, with commas between", Absent: "4", Doc: "The encryption types of the lease set, the preferred first: X25519 (4), and one of its hybrids with ML-KEM-512 (5), ML-KEM-768 (6) or ML-KEM-1024 (7).", read: readEncryption},
+		{Name: "i2cp.leaseSetEncType", Values: "4, 5, 6, 7, with commas between", Absent: "6,4", Doc: "The encryption types of the lease set, the preferred first: X25519 (4), and one of its hybrids with ML-KEM-512 (5), ML-KEM-768 (6) or ML-KEM-1024 (7).", read: readEncryption},
 		{Name: "i2cp.leaseSetOption.N", Values: "_SERVICE._PROTO=RECORD", Doc: "A service record for the lease set, by which others find a service of the destination: _smtp._tcp=0 86400 25, where it has the service itself (for 86400 seconds, at port 25), or _smtp._tcp=1 86400 0 0 25 NAME.b32.i2p, where another has it (with priority and weight before the port; further ones follow after commas). N begins with 0.", read: readService},
 		{Name: "i2cp.destination.sigType", Values: "the name or number of a type", Absent: "EdDSA_SHA512_Ed25519", Doc: "The signature type of a destination without a key file.", read: readSignature},
 		{Name: "i2cp.accessList", Values: "base64 hashes or b32 addresses, with commas or spaces between", Doc: "Destinations for the next two options.", read: readAccessList},
