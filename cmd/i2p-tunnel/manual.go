@@ -42,7 +42,8 @@ func manual() cli.Manual {
 				"i2p-tunnel list --watch",
 				"i2p-tunnel list -0 | xargs -0 i2p-tunnel remove",
 			}},
-			{What: "Keep all forwards in a file, and have the router follow it:", Lines: []string{
+			{What: "Keep all forwards in a file, tunnels.toml:", Lines: planExample()},
+			{What: "and have the router follow it:", Lines: []string{
 				"i2p-tunnel reload --dry-run tunnels.toml",
 				"i2p-tunnel reload tunnels.toml",
 			}},
@@ -72,6 +73,22 @@ func manual() cli.Manual {
 		},
 		Sections: []cli.ManualSection{superServerSection(), forwardSection(), optionSection()},
 		SeeAlso:  []string{"nc(1)", "ssh(1)", "sd_listen_fds(3)"},
+	}
+}
+
+// planExample is a file of plans.
+func planExample() []string {
+	return []string{
+		`[web]`,
+		`type = "httpserver"`,
+		`targets = ["127.0.0.1:8080"]`,
+		`options = { "inbound.length" = "2", "outbound.length" = "2" }`,
+		``,
+		`[chat]`,
+		`type = "irc"`,
+		`listen = "127.0.0.1:6668"`,
+		`destinations = ["irc.postman.i2p:6667"]`,
+		`limits = { streams = 2 }`,
 	}
 }
 

@@ -85,3 +85,10 @@ func TestSettingDocs(t *testing.T) {
 		t.Errorf("settings %v\ndocumented %v", names, documented)
 	}
 }
+
+// TestPlanExample: the file that the page shows is one.
+func TestPlanExample(t *testing.T) {
+	if plans, err := plan.Parse([]byte(strings.Join(planExample(), "\n"))); err != nil || len(plans) != 2 {
+		t.Errorf("%v, %v", plans, err)
+	}
+}

@@ -23,7 +23,7 @@ func settingDocs() []cli.Entry {
 		{Term: "limits.peer_streams", Text: "the most of one peer, of servers"},
 		{Term: "limits.peer_per_minute", Text: "the most that one peer opens in a minute, of servers that carry streams"},
 		{Term: "limits.per_minute", Text: "the most that all open in a minute, where it is no proxy and carries streams"},
-		{Term: "options", Text: "a table of I2CP options by their documented names, see I2CP OPTIONS"},
+		{Term: "options", Text: "a table of I2CP options by their documented names, in quotes for their dots, and with their values as texts; see I2CP OPTIONS"},
 		{Term: "http.outproxies", Text: "what leads out of I2P: a list of { host = \"NAME:PORT\", socks = true, user = \"…\", password = \"…\" }, of which all but host may be left out. On a command line: NAME:PORT or socks://NAME:PORT"},
 		{Term: "http.accounts", Text: "who may use the proxy: a list of { user = \"…\", password = \"…\" }"},
 		{Term: "http.jump", Text: "a list of jump services for names that are not known"},

@@ -41,6 +41,9 @@ func mismatch(value any, t reflect.Type, key toml.Key) (at toml.Key, why string)
 			}
 		}
 	}
+	if _, table := value.(map[string]any); table && isText(t) {
+		return key, `expected text; got a table: a name with a dot in it is in quotes, as in "inbound.length" = "2"`
+	}
 	if !takes(t, value) {
 		return key, "expected " + kind(t) + "; got " + kindOf(value)
 	}

@@ -177,6 +177,8 @@ func TestParseEach(t *testing.T) {
 		"[b]\ntype = \"http\"\n[b.limits]\nstreams = \"x\"\n":         `line 4: b.limits.streams: expected a whole number; got the text "x"`,
 		"[b]\ntargets = \"127.0.0.1:1\"\n":                            `line 2: b.targets: expected a list of texts; got the text "127.0.0.1:1"`,
 		"[b]\ntargets = [\"127.0.0.1:1\", 2]\n":                       `line 2: b.targets: expected a list of texts; got a list with the number 2`,
+		"[b]\nstopped = true\noptions.inbound.length = \"2\"\n":       `line 3: b.options.inbound: expected text; got a table: a name with a dot in it is in quotes`,
+		"[b]\nstopped = true\n[b.options]\ninbound.length = 2\n":      `line 4: b.options.inbound: expected text; got a table`,
 		"[b]\nidle_close = 20\n":                                      `line 2: b.idle_close: expected a time such as "20m"; got the number 20`,
 		"[b]\naccess = true\n":                                        `line 2: b.access: expected a table; got true`,
 		"[b]\n[b.http]\noutproxies = [\"a.i2p\"]\n":                   `line 3: b.http.outproxies: expected a list of tables; got a list with the text "a.i2p"`,

@@ -35,20 +35,21 @@ func Parse(text []byte) ([]Plan, error) {
 // lineOf finds the line of a key or table, 1 where it cannot: the toml package does not tell it of
 // what it has decoded.
 func lineOf(text []byte, key toml.Key) int {
-	number, last, table := 0, key[len(key)-1], ""
+	number, table, whole := 0, "", strings.Join(key, ".")
 	for line := range strings.Lines(string(text)) {
 		number++
 		line = strings.TrimSpace(line)
 		if head, ok := strings.CutPrefix(line, "["); ok {
 			head, _, _ = strings.Cut(strings.TrimPrefix(head, "["), "]")
 			table = strings.NewReplacer(`"`, "", " ", "").Replace(head)
-			if whole := strings.Join(key, "."); table == whole || strings.HasPrefix(table, whole+".") {
+			if table == whole || strings.HasPrefix(table, whole+".") {
 				return number
 			}
 			continue
 		}
 		name, _, ok := strings.Cut(line, "=")
-		if ok && strings.Trim(strings.TrimSpace(name), `"`) == last && table == strings.Join(key[:len(key)-1], ".") {
+		name = strings.TrimPrefix(table+"."+strings.Trim(strings.TrimSpace(name), `"`), ".")
+		if ok && (name == whole || strings.HasPrefix(name, whole+".")) {
 			return number
 		}
 	}
