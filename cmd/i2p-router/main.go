@@ -11,7 +11,7 @@ func program() cli.Program {
 		Name:   "i2p-router",
 		Usage:  "run an I2P router, and look after one that runs",
 		Description: "Without a verb it runs a router in the foreground, logging to stderr, until TERM or INT\n" +
-			"stops it; a second signal stops it at once, HUP makes it read its configuration again.\n" +
+			"stops it within 10 seconds; a second signal stops it at once, HUP makes it read its configuration again.\n" +
 			"It is ready when it listens and its control socket answers. The other verbs speak to\n" +
 			"that socket.",
 		Default: "run",

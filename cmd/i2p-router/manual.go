@@ -30,9 +30,10 @@ func manual() cli.Manual {
 				"i2p-router metrics | grep i2p_transit",
 				"curl -s --unix-socket $XDG_RUNTIME_DIR/i2p/router.sock http://router/v1/metrics",
 			}},
-			{What: "Let others' tunnels end before the router does; or do not:", Lines: []string{
+			{What: "Stop it within seconds; at once; or when the tunnels have ended that others have through it:", Lines: []string{
 				"i2p-router stop",
 				"i2p-router stop --now",
+				"i2p-router stop --graceful",
 			}},
 		},
 		Environment: []cli.Entry{

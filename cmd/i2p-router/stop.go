@@ -18,24 +18,32 @@ import (
 // is nothing to wait on while no router lives.
 const pollInterval = 50 * time.Millisecond
 
-// gracefulStop is how long a router may take that lets the tunnels of others end.
-const gracefulStop = 11 * time.Minute
+// longestStop is how long a router may take that lets the tunnels of others end.
+const longestStop = 12 * time.Minute
 
 func stopCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "stop",
-		Usage:       "stop the running router",
-		Description: "Returns once the router is gone. A graceful stop lets the tunnels end that others use.",
+		Name:  "stop",
+		Usage: "stop the running router",
+		Description: "Returns once the router is gone. As after TERM, it opens nothing any more, takes its lease sets back, and\n" +
+			"ends once its streams have, after 10 seconds at most. With --graceful it first lets the tunnels run out\n" +
+			"that others have through it, while its own destinations serve on: up to 11 minutes.",
 		Flags: cli.RouterFlags(
-			&cli.BoolFlag{Name: "now", Usage: "do not wait for tunnels and streams to end"},
-			cli.Timeout(cli.DurationFlag{Name: "timeout", Value: gracefulStop, Usage: "wait for the router's end as long as `DURATION`"}),
+			&cli.BoolFlag{Name: "now", Usage: "do not wait for streams to end"},
+			&cli.BoolFlag{Name: "graceful", Usage: "first let the tunnels of others run out; stop or a signal ends that"},
+			cli.Timeout(cli.DurationFlag{Name: "timeout", Value: longestStop, Usage: "wait for the router's end as long as `DURATION`"}),
 		),
 		Action: cli.WithRouter(func(c *cli.Context, router *client.Client) error {
 			ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 			defer cancel()
 			stop := router.Stop
-			if c.Bool("now") {
+			switch {
+			case c.Bool("now") && c.Bool("graceful"):
+				return cli.Usagef("stop: expected either --now or --graceful")
+			case c.Bool("now"):
 				stop = router.StopNow
+			case c.Bool("graceful"):
+				stop = router.StopGracefully
 			}
 			if err := stop(ctx); err != nil {
 				return err

@@ -25,6 +25,7 @@ const (
 // life is where a destination stands between its users.
 type life struct {
 	resting    bool // since the last Retire
+	leaving    bool // for good, see Leave
 	since      time.Time
 	withdrawal withdrawal
 }
@@ -65,14 +66,35 @@ func (c *Client) Retire() {
 		if c.life.resting {
 			return
 		}
-		c.life.resting, c.life.since = true, now
-		c.gates.pass(c.gates.retired)
+		c.rest(now)
 		c.demux.close()
 		if c.host != nil {
 			c.host.Retire()
 		}
-		c.tunnels.Rest()
 	})
+}
+
+// Leave says that the destination goes, for good, while it still has a user: no streams
+// are opened any more, and its lease set is taken back, but those that are open go on.
+// Once they have ended, or after a while, Run returns.
+func (c *Client) Leave() {
+	c.call(func(now time.Time) {
+		c.life.leaving, c.cfg.Resumable = true, false
+		if c.life.resting {
+			return
+		}
+		c.rest(now)
+		if c.host != nil {
+			c.host.Rest()
+		}
+	})
+}
+
+// rest ends what is begun for a user.
+func (l *loop) rest(now time.Time) {
+	l.life.resting, l.life.since = true, now
+	l.gates.pass(l.gates.retired)
+	l.tunnels.Rest()
 }
 
 // Resume gives a retired destination to another user, with all that it has:
@@ -82,7 +104,7 @@ func (c *Client) Retire() {
 // in use.
 func (c *Client) Resume(asked options.Options) (resumed bool) {
 	c.call(func(now time.Time) {
-		if !c.life.resting || !asked.SameEngines(c.cfg.Options) {
+		if !c.life.resting || c.life.leaving || !asked.SameEngines(c.cfg.Options) {
 			return
 		}
 		resumed = true
@@ -152,8 +174,11 @@ func (l *life) toWithdraw(now time.Time, resumable bool) bool {
 	return l.withdrawal == published && (!resumable || now.Sub(l.since) >= withdrawAfter)
 }
 
-// leaves reports whether the destination ends by itself now.
+// leaves reports whether the destination ends by itself now. One that is in haste does not linger.
 func (l *loop) leaves(now time.Time) bool {
-	toTell := l.host != nil && l.host.Len() > 0 || l.own.offered && l.life.withdrawal != withdrawn
+	toTell := l.own.offered && l.life.withdrawal != withdrawn
+	if l.host != nil {
+		toTell = toTell || l.host.Live() > 0 || !l.life.leaving && l.host.Len() > 0
+	}
 	return l.life.ends(now, toTell, l.cfg.Resumable && len(l.state.Leases) > 0)
 }

@@ -98,6 +98,58 @@ func resume(t *testing.T, c *Client) {
 	go echoes(t.Context(), l)
 }
 
+// TestLeave: a destination that goes while it has a user takes its lease set back at once, and opens
+// no streams; those that are open may end. Then it ends by itself, and without them soon.
+func TestLeave(t *testing.T) {
+	for name, streams := range map[string]bool{"with a stream": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			pair(t, func(t *testing.T, e *ether, a, b *Client) {
+				b.look(func(time.Time) { b.cfg.Resumable = true })
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				echo(t, a, b, 1000) // it lingers
+				out, in := connected(t, ctx, a, b)
+				if !streams {
+					out.Abort()
+				}
+				before := e.stored(b).Published()
+				b.Leave()
+				time.Sleep(time.Second)
+				if set := e.stored(b); set.Published() <= before || set.Expires() > i2p.DateOf(time.Now().Add(withdrawnLife)) {
+					t.Errorf("published %v, ends %v: not taken back", set.Published().Time(), set.Expires().Time())
+				}
+				if runs := b.look(func(time.Time) {}); runs != streams {
+					t.Fatalf("it still runs: %v", runs)
+				}
+				if !streams {
+					return
+				}
+				if b.Resume(options.Default()) {
+					t.Error("it came back")
+				}
+				if _, err := b.Dial(ctx, a.Destination(), 7); err == nil {
+					t.Error("it opened a stream")
+				}
+				go func() {
+					io.WriteString(out, "the last words")
+					out.Close()
+				}()
+				if got, err := io.ReadAll(in); err != nil || string(got) != "the last words" {
+					t.Errorf("%q, %v", got, err)
+				}
+				in.Close()
+				if err := out.Wait(ctx); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(time.Second)
+				if b.look(func(time.Time) {}) {
+					t.Error("it does not end")
+				}
+			})
+		})
+	}
+}
+
 // echoes answers each stream with what comes.
 func echoes(ctx context.Context, l *sockets.Listener) {
 	for {

@@ -164,5 +164,6 @@ const MetricsType = "text/plain; version=0.0.4; charset=utf-8"
 
 // Stop is the body of POST /v1/stop.
 type Stop struct {
-	Now bool `json:"now"` // do not wait for transit tunnels and streams
+	Now      bool `json:"now"`      // do not wait for streams to end
+	Graceful bool `json:"graceful"` // first let the tunnels run out that others have through the router
 }

@@ -93,6 +93,29 @@ func (h *Hall) Run(ctx context.Context) error {
 	return nil
 }
 
+// Leave has all destinations take leave: nothing is opened any more, and their lease sets are
+// taken back. It returns once their streams have ended and it is known that nobody will look for
+// them any more, or when ctx ends.
+func (h *Hall) Leave(ctx context.Context) {
+	h.mu.Lock()
+	h.ended = true
+	all := make([]*resident, 0, len(h.residents))
+	for l := range h.residents {
+		all = append(all, l)
+	}
+	h.mu.Unlock()
+	for _, l := range all {
+		l.client.Leave()
+	}
+	for _, l := range all {
+		select {
+		case <-l.done:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // Request says what destination is to be opened.
 type Request struct {
 	// Keys are the destination's. Without them it is Destination where Keeper

@@ -307,3 +307,49 @@ func TestReshape(t *testing.T) {
 		}
 	})
 }
+
+// TestLeave: a hall whose router stops opens nothing any more. Destinations without streams end
+// soon, those with some once these have ended; but nobody waits for that for ever.
+func TestLeave(t *testing.T) {
+	inNetwork(t, 5, func(t *testing.T, n *network) {
+		service := open(t, n.halls[3], Request{Keys: newKeys(t, 1), Options: asked()})
+		idle := open(t, n.halls[3], Request{Keys: newKeys(t, 2), Options: asked()})
+		user := open(t, n.halls[4], Request{Options: asked()})
+		l, err := service.Listen(7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go serve(l)
+		c, err := user.Dial(t.Context(), service.Destination(), 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		n.halls[3].Leave(ctx)
+		if took := time.Since(begun); took != 10*time.Second {
+			t.Errorf("it waited %v for a stream that does not end", took)
+		}
+		select {
+		case <-idle.Done():
+		default:
+			t.Error("a destination without streams is still there")
+		}
+		if _, err := n.halls[3].Open(t.Context(), Request{Keys: newKeys(t, 3), Options: asked()}); !errors.Is(err, ErrStopped) {
+			t.Errorf("opened: %v", err)
+		}
+		if _, err := io.WriteString(c, "more"); err != nil {
+			t.Error(err)
+		}
+		c.CloseWrite()
+		if got, err := io.ReadAll(c); err != nil || string(got) != "more" {
+			t.Errorf("%q, %v", got, err)
+		}
+		begun = time.Now()
+		n.halls[3].Leave(t.Context())
+		if took := time.Since(begun); took > 5*time.Second {
+			t.Errorf("it waited %v when all had ended", took)
+		}
+	})
+}

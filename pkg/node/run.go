@@ -8,9 +8,9 @@ import (
 	"i2ptoolkit/pkg/control"
 )
 
-// Run works until ctx ends or the router is stopped. The end of ctx is a graceful
-// stop: no tunnels of others are taken on, those that run may run out, and
-// every peer is told.
+// Run works until ctx ends or the router is stopped. The end of ctx is a stop as by
+// Stop: no tunnels of others are taken on, own destinations take their lease sets back,
+// their streams have some seconds to end, and every peer is told.
 func (n *Node) Run(ctx context.Context) error {
 	defer n.unlock()
 	answer, err := n.door.open(&n.api, n.names, n.forwards, n.log)
@@ -42,10 +42,11 @@ func (n *Node) Run(ctx context.Context) error {
 	parts.run("names", n.names.Run)
 	parts.run("what is lacking", n.onceLoaded(n.tellLacks))
 	err = n.tellReady(ctx, work)
-	gracefully := err == nil && n.await(ctx, work)
+	orderly := err == nil && n.await(ctx, work)
 	n.beginStop()
-	if gracefully {
-		n.endTransit(work)
+	if orderly {
+		n.endTransit(ctx, work)
+		n.takeLeave(work, n.Hall.Destinations.Leave)
 	}
 	closeHall()
 	err = cmp.Or(err, hall.wait())
@@ -129,11 +130,11 @@ func (n *Node) beginStop() {
 	n.events.Publish(control.Event{Event: "router_state", Detail: string(control.StateStopping)})
 }
 
-// endTransit returns once the tunnels of others have run out, or nobody waits for
-// that any more.
-func (n *Node) endTransit(work context.Context) {
+// endTransit takes on no more tunnels of others. In a graceful stop it returns once they have
+// run out, or nobody waits for that any more.
+func (n *Node) endTransit(ctx, work context.Context) {
 	n.router.StopTransit()
-	n.drain(work, func() int { return n.router.Numbers().Transit }, func(tunnels int) {
-		n.log.Info("stopping: waiting for the tunnels of others to run out; a second signal stops at once", "tunnels", tunnels)
+	n.drain(ctx, work, func() int { return n.router.Numbers().Transit }, func(tunnels int) {
+		n.log.Info("stopping: waiting for the tunnels of others to run out; a signal ends that", "tunnels", tunnels)
 	})
 }

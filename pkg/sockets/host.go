@@ -186,6 +186,12 @@ func (h *Host) Retire() {
 	}
 }
 
+// Rest ends the opening of streams, as Retire does; the listeners stay. It is the owner's.
+func (h *Host) Rest() { h.mux.Retire() }
+
+// Live is the number of streams that have not ended. It is the owner's.
+func (h *Host) Live() int { return h.live }
+
 // Resume lets streams be opened and listeners made again after Retire. It is
 // the owner's.
 func (h *Host) Resume() {

@@ -151,8 +151,13 @@ func (c *Client) Reseed(ctx context.Context, sources []string) (control.Reseed, 
 	return ask[control.Reseed](ctx, c, http.MethodPost, "/v1/reseed", control.ReseedNow{Sources: sources})
 }
 
-// Stop begins a graceful stop: the router lets the tunnels of others run out.
+// Stop begins a stop that gives what is open some seconds to end.
 func (c *Client) Stop(ctx context.Context) error { return c.stop(ctx, control.Stop{}) }
+
+// StopGracefully begins a stop that first lets the tunnels run out that others have through the router.
+func (c *Client) StopGracefully(ctx context.Context) error {
+	return c.stop(ctx, control.Stop{Graceful: true})
+}
 
 // StopNow begins a stop that waits for nobody.
 func (c *Client) StopNow(ctx context.Context) error { return c.stop(ctx, control.Stop{Now: true}) }

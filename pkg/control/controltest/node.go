@@ -199,7 +199,7 @@ func (n *Node) ChangeLogLevel(level string) error {
 	return nil
 }
 
-// Stopped is closed by Stop and StopNow.
+// Stopped is closed by whatever stops it.
 func (n *Node) Stopped() <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -215,6 +215,9 @@ func (n *Node) stop() chan struct{} {
 
 // Stop closes Stopped.
 func (n *Node) Stop() { n.StopNow() }
+
+// StopGracefully does the same.
+func (n *Node) StopGracefully() { n.StopNow() }
 
 // StopNow does the same.
 func (n *Node) StopNow() {

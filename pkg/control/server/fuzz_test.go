@@ -27,6 +27,8 @@ func (yes) ChangeLogLevel(string) error { return nil }
 
 func (yes) Stop() {}
 
+func (yes) StopGracefully() {}
+
 func (yes) StopNow() {}
 
 func (yes) Lookup(context.Context, string, i2p.Hash) (control.Record, error) {

@@ -37,9 +37,11 @@ type Node interface {
 	Reload(ctx context.Context) (control.Reloaded, error)
 	LogLevel() string
 	ChangeLogLevel(level string) error
-	// Stop begins a graceful stop, and StopNow one that waits for nobody. Both return at once.
+	// Stop begins a stop that gives what is open some seconds to end, StopNow one that waits for
+	// nobody, and StopGracefully one that lets the tunnels of others run out. They return at once.
 	Stop()
 	StopNow()
+	StopGracefully()
 
 	// Reseed asks for RouterInfos now, and returns once that is done: URLs of servers, and
 	// absolute paths; none: those of the configuration. A try that gave nothing is no error,

@@ -145,9 +145,12 @@ func (s *Server) stop(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 	writeJSON(w, struct{}{})
 	http.NewResponseController(w).Flush()
-	if req.Now {
+	switch {
+	case req.Now:
 		s.node.StopNow()
-	} else {
+	case req.Graceful:
+		s.node.StopGracefully()
+	default:
 		s.node.Stop()
 	}
 }

@@ -104,13 +104,14 @@ type stopped struct {
 	how chan string
 }
 
-func (s stopped) Stop()    { s.how <- "gracefully" }
-func (s stopped) StopNow() { s.how <- "now" }
+func (s stopped) Stop()           { s.how <- "soon" }
+func (s stopped) StopNow()        { s.how <- "now" }
+func (s stopped) StopGracefully() { s.how <- "gracefully" }
 
 func TestStops(t *testing.T) {
 	s := stopped{&controltest.Node{}, make(chan string, 1)}
 	ctx, c := serve(t, s)
-	for want, stop := range map[string]func(context.Context) error{"gracefully": c.Stop, "now": c.StopNow} {
+	for want, stop := range map[string]func(context.Context) error{"soon": c.Stop, "now": c.StopNow, "gracefully": c.StopGracefully} {
 		if err := stop(ctx); err != nil {
 			t.Fatal(err)
 		}
