@@ -29,8 +29,8 @@
 // Local. A driver that learns how it is reached from outside, or that it is not,
 // says Readdressed, and is asked what to Publish.
 //
-// Package ntcp2link is the driver of NTCP2. The one in simtest's tests is a toy
-// over datagrams, the least that a driver has to do.
+// Package ntcp2link is the driver of NTCP2, and ssu2link that of SSU2. The one in
+// simtest's tests is a toy over datagrams, the least that a driver has to do.
 //
 // Every goroutine ends before Transport.Run returns.
 package transport

@@ -121,6 +121,9 @@ func (r *Receiver) News() bool { return r.news }
 // Told notes that an acknowledgement was sent.
 func (r *Receiver) Told() { r.untold, r.due, r.news = 0, 0, false }
 
+// Repeat has what was told told again.
+func (r *Receiver) Repeat() { r.news = true }
+
 // Through is the largest number, with which an acknowledgement begins.
 func (r *Receiver) Through() uint32 { return r.largest }
 

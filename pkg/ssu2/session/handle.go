@@ -18,6 +18,7 @@ func (s *Session) Handle(now time.Time, datagram []byte, from netip.AddrPort) bo
 	h, raw, ok := s.in.head(datagram)
 	if !ok {
 		s.counts.Forged++
+		s.life.perhapsConfirmed(s, at, len(datagram))
 		return false
 	}
 	if !s.rcv.New(h.Number) {

@@ -29,8 +29,9 @@ type life struct {
 	asked     time.Duration // when Next was last called
 	dated     time.Duration // when the date was last sent
 	skew      time.Duration
-	confirmed *ssu2.Resend // Alice's Session Confirmed, until she hears of it
-	repeat    [][]byte     // what of it is to be repeated now
+	confirmAt time.Duration // when Bob may acknowledge Session Confirmed again; 0 is never
+	confirmed *ssu2.Resend  // Alice's Session Confirmed, until she hears of it
+	repeat    [][]byte      // what of it is to be repeated now
 }
 
 const (
@@ -69,6 +70,24 @@ func (l *life) hear(at time.Duration) {
 	}
 	l.heard = at
 	l.burst++
+}
+
+// Session Confirmed is sent again where its acknowledgement was lost; it has other keys.
+const (
+	confirmedLeast = 200 // bytes
+	confirmedEvery = 500 * time.Millisecond
+	confirmedFor   = 12 * time.Second
+)
+
+// perhapsConfirmed acknowledges packet 0 again, where Alice has not said anything yet and
+// what came may be that (SSU2, Error Handling).
+func (l *life) perhapsConfirmed(s *Session, at time.Duration, size int) {
+	if l.burst > 0 || l.confirmAt == 0 || at < l.confirmAt || at > confirmedFor || size < confirmedLeast {
+		return
+	}
+	l.confirmAt = at + confirmedEvery
+	s.rcv.Elicited(at, 0, true, s.snd.RTT())
+	s.rcv.Repeat()
 }
 
 // missing is when a flow that has stopped is asked for.

@@ -77,7 +77,7 @@ func (s *Session) confirmed(now time.Time, out []byte) []byte {
 		return nil
 	}
 	if l.repeat == nil {
-		l.repeat = l.confirmed.Tick(now)
+		l.repeat = l.confirmed.Tick(s.date(now))
 	}
 	if len(l.repeat) == 0 {
 		l.repeat = nil

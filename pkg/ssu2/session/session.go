@@ -128,6 +128,7 @@ func New(now time.Time, cfg Config) *Session {
 	if !e.Initiator { // Session Confirmed was packet 0
 		s.rcv.Received(0)
 		s.rcv.Elicited(s.at(now), 0, true, e.Path.RTT)
+		s.life.confirmAt = s.at(now) + confirmedEvery
 		s.blocks(now, e.Said.Confirmed, e.Path.Remote)
 	}
 	return s
@@ -137,6 +138,15 @@ func New(now time.Time, cfg Config) *Session {
 func (s *Session) at(now time.Time) time.Duration { return max(now.Sub(s.epoch), 1) }
 
 func (s *Session) time(at time.Duration) time.Time { return s.epoch.Add(at) }
+
+// local is a time of the wire's clock by ours; zero stays zero.
+func (s *Session) local(wire time.Time) time.Time {
+	if wire.IsZero() {
+		return wire
+	}
+	now := s.time(s.life.asked)
+	return now.Add(wire.Sub(s.date(now)))
+}
 
 // Send takes ownership of a message, unless it fails.
 func (s *Session) Send(m i2np.Message, u Urgency) error {
@@ -231,7 +241,7 @@ func (s *Session) Deadline() time.Time {
 	sooner(s.path.due())
 	sooner(s.life.missing(s.snd.RTT()))
 	if s.life.confirmed != nil {
-		due = deadline.Earliest(due, s.life.confirmed.Deadline())
+		due = deadline.Earliest(due, s.local(s.life.confirmed.Deadline()))
 	}
 	if s.outbox.waiting() {
 		sooner(s.snd.Paced(s.life.asked))

@@ -211,3 +211,26 @@ func TestQuiet(t *testing.T) {
 	}
 	w.end()
 }
+
+// TestConfirmedAgain: Alice's Session Confirmed that comes again is acknowledged again, now
+// and then, and for a while.
+func TestConfirmedAgain(t *testing.T) {
+	w := newWorld(t, 12, scene{delay: 20 * ms}, nil)
+	w.tap = func(*node, netip.AddrPort, []byte) bool { return false } // the acknowledgement is lost
+	w.run(time.Second, nil)
+	before := w.b.datagram
+	for range 100 {
+		w.b.arrive(make([]byte, 800), w.a.at, w.b.at)
+		w.b.arrive(make([]byte, 80), w.a.at, w.b.at)
+	}
+	if n := w.b.datagram - before; n != 1 {
+		t.Errorf("%d answers", n)
+	}
+	w.run(20*time.Second, nil)
+	before = w.b.datagram
+	w.b.arrive(make([]byte, 800), w.a.at, w.b.at)
+	if n := w.b.datagram - before; n != 0 {
+		t.Errorf("%d answers long after", n)
+	}
+	w.end()
+}

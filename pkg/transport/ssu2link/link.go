@@ -1,0 +1,302 @@
+package ssu2link
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/deadline"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/ssu2"
+	"i2ptoolkit/pkg/ssu2/session"
+	"i2ptoolkit/pkg/transport"
+)
+
+// link is one session. The socket's loop owns it, but for the atomics and what stands
+// behind mu.
+type link struct {
+	sock    *socket
+	s       *session.Session
+	id      ssu2.ConnectionID
+	table   *transport.Session // once Run was called
+	early   [][]byte           // datagrams from before that
+	batch   []i2np.Message
+	times   times
+	counted session.Counts
+	told    bool // the table knows that it has ended
+	touched bool
+	due     time.Time // of the socket's timer
+	index   int       // among these; -1 is not
+
+	woken atomic.Bool
+	done  chan struct{} // closed when Run may return
+
+	mu sync.Mutex
+	said
+}
+
+// said is what others ask of a link, and what it tells them.
+type said struct {
+	running *transport.Session
+	why     transport.Reason // to end for; 0 is not
+	abort   bool
+	state   transport.LinkState
+}
+
+// times are when a link is to be looked at.
+type times struct {
+	take    time.Time // what the table has
+	more    bool      // it has more than could be taken
+	stalled bool
+}
+
+// mostEarly is how many datagrams are kept until the table runs the link.
+const mostEarly = 128
+
+// State is as it was last looked at.
+func (l *link) State() transport.LinkState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state
+}
+
+// keep notes the state for State.
+func (l *link) keep(now time.Time) {
+	st := l.s.State(now)
+	l.mu.Lock()
+	l.state = transport.LinkState{Remote: st.Remote, RTT: st.RTT, Skew: st.Skew, MaxMessage: session.MaxMessage}
+	l.mu.Unlock()
+}
+
+// Wake has the loop look at the link.
+func (l *link) Wake() {
+	if l.woken.CompareAndSwap(false, true) {
+		l.sock.wake(l)
+	}
+}
+
+// Run waits until the link has ended; the loop carries the messages.
+func (l *link) Run(s *transport.Session) {
+	l.mu.Lock()
+	l.running = s
+	l.mu.Unlock()
+	l.Wake()
+	<-l.done
+}
+
+// Close ends the link for a reason of the table's.
+func (l *link) Close(why transport.Reason) {
+	l.mu.Lock()
+	if l.why == 0 {
+		l.why = why
+	}
+	l.mu.Unlock()
+	l.Wake()
+}
+
+// Abort ends a link that the table does not want.
+func (l *link) Abort() {
+	l.mu.Lock()
+	l.abort = true
+	l.mu.Unlock()
+	l.Wake()
+}
+
+// asked does what others have asked for.
+func (l *link) asked(now time.Time) {
+	l.mu.Lock()
+	running, why, abort := l.running, l.why, l.abort
+	l.mu.Unlock()
+	if l.table == nil && running != nil {
+		l.table = running
+		for _, b := range l.early {
+			l.arrived(now, b, l.s.State(now).Remote)
+		}
+		l.early = nil
+	}
+	switch {
+	case abort:
+		l.s.Close(now, ssu2.ReasonReplaced)
+	case why != 0:
+		l.s.Close(now, reasonOf(why))
+	}
+}
+
+// arrived works in a datagram, which it borrows.
+func (l *link) arrived(now time.Time, b []byte, from netip.AddrPort) {
+	if l.table == nil && l.s.Ended() == nil {
+		if len(l.early) < mostEarly {
+			l.early = append(l.early, append([]byte(nil), b...))
+		}
+		return
+	}
+	if l.table != nil {
+		l.table.Read(len(b))
+	}
+	l.s.Handle(now, b, from)
+}
+
+// turn does all that there is to do now.
+func (l *link) turn(now time.Time) {
+	l.asked(now)
+	if l.table != nil && l.s.Ended() == nil {
+		l.take(now)
+	}
+	l.send(now)
+	if why := l.s.Ended(); why != nil {
+		l.finish(why)
+	} else if l.table != nil {
+		l.stall(now)
+	}
+	l.sock.d.counts.add(l.s.Counts(), l.counted)
+	l.counted = l.s.Counts()
+	if l.s.Gone() {
+		l.finish(l.s.Ended())
+		l.sock.forget(l)
+		return
+	}
+	l.keep(now)
+	l.sock.schedule(l, l.next(now))
+}
+
+// take has the session send what the table has, as far as the window has room.
+func (l *link) take(now time.Time) {
+	l.times.more = false
+	for {
+		room := l.s.Room(now)
+		if room == 0 {
+			l.times.more = true
+			return
+		}
+		work := l.table.Take(l.batch, room)
+		l.batch = work.Messages
+		for i, m := range work.Messages {
+			u := session.Urgent
+			if m.Type == i2np.TunnelDataType || m.Type == i2np.TunnelGatewayType {
+				u = session.Bulk
+			}
+			if l.s.Send(m, u) != nil {
+				m.Release()
+				l.sock.d.counts.overfull.Add(1)
+			}
+			work.Messages[i] = i2np.Message{}
+		}
+		if work.Info != nil {
+			l.sendInfo(now, work.Info)
+		}
+		if work.KeepAlive {
+			l.s.Ping()
+		}
+		if work.Idle() {
+			l.times.take = work.Due
+			return
+		}
+		l.send(now)
+	}
+}
+
+// infoLife is how long a RouterInfo that is sent as a message may take.
+const infoLife = time.Minute
+
+// sendInfo sends our RouterInfo in a block, or stores it at the peer by a message where it
+// is too large for one packet (SSU2, RouterInfo).
+func (l *link) sendInfo(now time.Time, ri *routerinfo.RouterInfo) {
+	block, _, err := ssu2.ParseBlock(ssu2.CompressRouterInfo(ri.Bytes()).AppendTo(nil))
+	if err == nil && l.s.SendBlock(now, block) == nil {
+		return
+	}
+	store := i2np.DatabaseStore{Key: ri.Hash(), Type: i2np.StoreRouterInfo, Data: i2np.CompressRouterInfo(ri.Bytes())}
+	b := buf.Copy(store.AppendTo(nil))
+	m := i2np.Message{
+		Type: i2np.DatabaseStoreType, ID: l.sock.random.Nonzero32(), Body: b.Bytes(), Owner: b,
+		Expiration: i2p.DateOf(l.sock.d.host.Now().Add(infoLife)),
+	}
+	if l.s.Send(m, session.Urgent) != nil {
+		m.Release()
+		l.sock.d.counts.overfull.Add(1)
+	}
+}
+
+// send writes the datagrams that there are.
+func (l *link) send(now time.Time) {
+	w := l.sock.writer
+	for {
+		b, to, ok := l.s.Next(now, w.room(l.sock))
+		if !ok {
+			return
+		}
+		if l.table != nil {
+			l.table.Wrote(len(b))
+		}
+		w.add(l.sock, b, to)
+	}
+}
+
+// next is when the link is to be looked at again.
+func (l *link) next(now time.Time) time.Time {
+	due := l.s.Deadline()
+	if l.s.Ended() != nil {
+		return due
+	}
+	if l.times.more {
+		due = deadline.Earliest(due, l.s.Paced(now))
+	} else {
+		due = deadline.Earliest(due, l.times.take)
+	}
+	if l.s.State(now).Silence > 0 || l.times.stalled {
+		due = deadline.Earliest(due, now.Add(time.Second))
+	}
+	return due
+}
+
+// stall tells the table whether the peer acknowledges what it gets.
+func (l *link) stall(now time.Time) {
+	stalled := l.s.State(now).Silence >= l.sock.d.cfg.Limits.StallAfter
+	if stalled != l.times.stalled {
+		l.times.stalled = stalled
+		l.table.Stall(stalled)
+	}
+}
+
+// finish tells the table that the link has ended, once.
+func (l *link) finish(why error) {
+	if l.told {
+		return
+	}
+	l.told = true
+	if l.table != nil {
+		l.table.End(refused(why))
+	}
+	close(l.done)
+}
+
+// Deliver passes an I2NP message on.
+func (l *link) Deliver(message []byte) {
+	if l.table != nil {
+		l.table.Deliver(message)
+	}
+}
+
+// Info passes the peer's RouterInfo on.
+func (l *link) Info(info []byte, flood bool) {
+	if l.table != nil {
+		l.table.PeerInfo(info, flood)
+	}
+}
+
+// Block takes what the data phase has no use for: a token for the next time.
+func (l *link) Block(b ssu2.Block, from netip.AddrPort) {
+	if b.Type == ssu2.BlockNewToken {
+		if token, err := ssu2.ParseNewToken(b.Data); err == nil {
+			l.sock.endpoint.Tokens().Keep(l.sock.d.host.Now(), from, token)
+			return
+		}
+	}
+	if l.table != nil {
+		l.table.Ignore()
+	}
+}

@@ -1,0 +1,210 @@
+package ssu2link
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/env"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/transport"
+)
+
+// node is a Transport that speaks SSU2 alone, with what a router would give it.
+type node struct {
+	*transport.Transport
+	driver *Driver
+	keys   *i2p.PrivateKeys
+	info   atomic.Pointer[routerinfo.RouterInfo]
+	stop   context.CancelFunc
+	done   chan error
+
+	mu     sync.Mutex
+	got    map[uint32]int // lengths by id
+	bytes  int
+	broken int
+	up     int
+	downs  []error
+	failed []error
+	infos  int
+}
+
+func newNode(t testing.TB, seed byte, network transport.Network, at netip.AddrPort, change func(*Config)) *node {
+	t.Helper()
+	random := draw.Seeded([32]byte{seed})
+	keys, err := i2p.GenerateRouter(random)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := ParseKeys(NewKeys(random))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &node{keys: keys, got: map[uint32]int{}}
+	cfg := Config{Keys: own, Listen: []netip.AddrPort{at}, Rand: random.Split()}
+	if change != nil {
+		change(&cfg)
+	}
+	n.driver = New(cfg)
+	n.Transport, err = transport.New(transport.Config{
+		Self: keys.Router().Hash(), NetID: 99, Network: network, Env: env.Env{Rand: random.Split()},
+		Drivers: []transport.Driver{n.driver}, LocalAllowed: true,
+		OurInfo: func() *routerinfo.RouterInfo { return n.info.Load() },
+		Events: transport.Events{
+			Deliver: n.deliver,
+			Up:      func(i2p.Hash, transport.Meeting) { n.count(func() { n.up++ }) },
+			Down:    func(_ i2p.Hash, _ string, why error) { n.count(func() { n.downs = append(n.downs, why) }) },
+			Failed:  func(_ i2p.Hash, why error) { n.count(func() { n.failed = append(n.failed, why) }) },
+			PeerInfo: func(*routerinfo.RouterInfo, transport.Meeting, bool) {
+				n.count(func() { n.infos++ })
+			},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func (n *node) count(f func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	f()
+}
+
+func (n *node) deliver(_ i2p.Hash, m i2np.Message) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	defer m.Release()
+	for i, b := range m.Body {
+		if b != byte(i)^byte(m.ID) {
+			n.broken++
+			return
+		}
+	}
+	if n.got[m.ID] == 0 {
+		n.bytes += len(m.Body)
+	}
+	n.got[m.ID] = len(m.Body)
+}
+
+// start runs the node, and publishes it at hosts.
+func (n *node) start(t testing.TB, hosts ...netip.Addr) *node {
+	t.Helper()
+	n.publish(t, hosts...)
+	ctx, cancel := context.WithCancel(context.Background())
+	n.stop, n.done = cancel, make(chan error, 1)
+	go func() { n.done <- n.Run(ctx) }()
+	select {
+	case <-n.Ready():
+	case err := <-n.done:
+		t.Fatal(err)
+	}
+	n.publish(t, hosts...)
+	return n
+}
+
+func (n *node) publish(t testing.TB, hosts ...netip.Addr) {
+	t.Helper()
+	ri, err := routerinfo.Build(routerinfo.BuildConfig{
+		Keys: n.keys, Published: i2p.DateOf(time.Now()), Addresses: n.Publish(hosts),
+		Options: map[string]string{"netId": "99", "router.version": "0.9.68", "caps": "LR"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.info.Store(ri)
+}
+
+func (n *node) halt(t testing.TB) {
+	t.Helper()
+	n.stop()
+	if err := <-n.done; err != nil {
+		t.Error(err)
+	}
+	if p := n.Peers(); len(p) != 0 {
+		t.Errorf("after Run: %d peers", len(p))
+	}
+}
+
+func (n *node) has() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.bytes
+}
+
+// message makes a message whose contents follow from its id.
+func message(typ i2np.Type, id uint32, size int) i2np.Message {
+	o := buf.Get(size)
+	for i := range o.Bytes() {
+		o.Bytes()[i] = byte(i) ^ byte(id)
+	}
+	return i2np.Message{Type: typ, ID: id, Expiration: i2p.DateOf(time.Now().Add(time.Minute)), Body: o.Bytes(), Owner: o}
+}
+
+// transfer sends messages until some bytes have arrived; what does not find room is sent
+// again, as streams do.
+func transfer(t testing.TB, from, to *node, total, size int, patience time.Duration) time.Duration {
+	t.Helper()
+	begun := time.Now()
+	id, before, sent := uint32(before(to)+1), to.has(), 0
+	for to.has()-before < total {
+		if time.Since(begun) > patience {
+			t.Fatalf("%d of %d bytes in %v; from %v, to %v", to.has()-before, total, patience, show(from), show(to))
+		}
+		for sent-(to.has()-before) < 400<<10 && sent < total+total/2 {
+			if from.Send(to.info.Load(), message(i2np.DatabaseSearchReplyType, id, size)) != nil {
+				break
+			}
+			id++
+			sent += size
+		}
+		if sent >= total+total/2 {
+			sent = to.has() - before
+		}
+		wait(time.Millisecond)
+	}
+	return time.Since(begun)
+}
+
+func before(n *node) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.got) + 1<<20*n.up
+}
+
+func show(n *node) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	text := fmt.Sprintf("up %d, downs %v, failed %v, broken %d", n.up, n.downs, n.failed, n.broken)
+	for _, c := range n.driver.Counters() {
+		if c.Value > 0 {
+			text += fmt.Sprintf(" %s=%d", c.Name, c.Value)
+		}
+	}
+	return text
+}
+
+// wait lets others run; conditions are looked at again after it.
+func wait(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	<-timer.C
+}
+
+func await(t testing.TB, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !f(); wait(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("waited in vain: " + what)
+		}
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package ssu2link
+
+const raceEnabled = false
