@@ -24,7 +24,7 @@ func listCommand() *cli.Command {
 			"I2P, the streams that it carries now, the bytes a second of the last seconds, and the tunnels that stand in\n" +
 			"and out. The states are opening (its tunnels are being built), ready, no tunnels (those that it had have\n" +
 			"gone, since when is told below), idle (it has none before somebody connects), failed (why is told below) and\n" +
-			"stopped.",
+			"stopped. Transient keys are spoken of below from a week before they expire.",
 		Flags: cli.RouterFlags(
 			&cli.BoolFlag{Name: "names", Usage: "print nothing but the names"},
 			&cli.BoolFlag{Name: "watch", Usage: "list them again and again, until interrupted"},
@@ -126,6 +126,9 @@ func printForwards(w io.Writer, all []listed) error {
 	for _, l := range all {
 		if why := whyNot(l.Forward); why != "" {
 			t.Rowf("", "%s: %s", l.Name, why)
+		}
+		if text := keyEnds(l.KeyExpires, time.Now()); text != "" {
+			t.Rowf("", "%s: %s", l.Name, text)
 		}
 	}
 	return t.Flush()

@@ -30,7 +30,8 @@ func listenCommand() *cli.Command {
 			"--keep further streams follow: to stdout one after another, and with nothing from stdin, or each to a\n" +
 			"command, or a connection, of its own. Without it, who comes second is refused. The command finds its peer\n" +
 			"in I2P_PEER. Where it ends with a status other than 0, the peer gets what it wrote, and then sees the\n" +
-			"stream break off; so it does where the server of --to cannot be reached.",
+			"stream break off; so it does where the server of --to cannot be reached. With --keep and a key file whose own\n" +
+			"key is kept offline, HUP takes the transient key that the file has then.",
 		Flags: tunnelFlags(cli.DurationFlag{Name: "timeout", Usage: "give up with status 5 when no stream came after `DURATION`", DefaultText: "never"},
 			&cli.StringFlag{Name: "key", Aliases: []string{"k"}, Usage: "private key `FILE` of the address, as i2p-keygen dest makes it"},
 			cli.Int(0, 65535, cli.IntFlag{Name: "port", Usage: "take streams to `PORT`", DefaultText: "0: to any port"}),
@@ -59,12 +60,13 @@ func listenCommand() *cli.Command {
 				return err
 			}
 			defer processors.Follow()()
-			l := &listening{c: c, port: req.Listen[0]}
+			l := &listening{c: c, port: req.Listen[0], key: req.Key}
 			if ends == 0 {
 				if l.end, err = standard(); err != nil {
 					return err
 				}
 			}
+			defer l.followKey()()
 			if !c.Bool("reconnect") {
 				return l.listen(req)
 			}
@@ -84,19 +86,12 @@ func listenRequest(c *cli.Context) (control.Open, error) {
 		req.Key = key
 		return req, err
 	}
-	key, err := cli.ReadInput(c, path, maxKeyFile)
+	keys, err := readKey(c, path)
 	if err != nil {
-		if os.IsNotExist(err) {
-			err = cli.WithHint(err, "i2p-keygen dest -o %s makes it", path)
-		}
 		return req, err
 	}
-	keys, rest, err := i2p.ParsePrivateKeys(key)
-	if err != nil || len(rest) > 0 {
-		return req, cli.Dataf("%s is no private key file", cli.InputName(path))
-	}
 	cli.NoteJava(c, path, keys.Identity)
-	req.Key = key
+	req.Key = keys.AppendTo(nil)
 	return req, nil
 }
 
@@ -124,11 +119,14 @@ type listening struct {
 	port    uint16
 	end     local // where a stream goes that is neither for a command nor for a server
 	served  bool  // a stream has come
+
+	mu  sync.Mutex // a leaf, of the session as it is reloaded
+	key []byte     // that it is to have
 }
 
 // listen opens the session, and serves what comes.
 func (l *listening) listen(req control.Open) error {
-	session, err := openSession(l.c, l.c.Context, req)
+	session, err := openSession(l.c, l.c.Context, l.request(req))
 	if errors.Is(err, &control.Error{Code: control.InUse}) {
 		return cli.WithHint(err, "one key is open once: end the program or forward that has it, or take another key with -k")
 	}
@@ -136,7 +134,9 @@ func (l *listening) listen(req control.Open) error {
 		return err
 	}
 	defer session.Close()
+	l.mu.Lock()
 	l.session = session
+	l.mu.Unlock()
 	return l.serve()
 }
 
@@ -144,7 +144,9 @@ func (l *listening) listen(req control.Open) error {
 func (l *listening) again(req control.Open) error {
 	var b backoff
 	for {
+		l.mu.Lock()
 		l.session = nil
+		l.mu.Unlock()
 		err := l.listen(req)
 		if err == nil || l.c.Context.Err() != nil {
 			return err

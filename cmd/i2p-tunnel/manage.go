@@ -115,8 +115,8 @@ func reloadCommand() *cli.Command {
 		Usage:     "make the router's forwards those of a file",
 		ArgsUsage: "[FILE]",
 		Description: "What is in the file and not in the router is added, what differs is changed, what the file does not have is\n" +
-			"removed, and what is the same stays with all its streams. What was done is printed. Forwards that run in\n" +
-			"the foreground of other commands stay as they are. A table that is wrong is told, with status 3, and hinders no\n" +
+			"removed, and what is the same stays with all its streams; of key files with another transient key the new one is\n" +
+			"taken, and streams go on. What was done is printed. Forwards that run in the foreground of other commands stay as they are. A table that is wrong is told, with status 3, and hinders no\n" +
 			"other; what the router has by its name stays. Of a file with no table that makes sense nothing is done.",
 		Flags: cli.RouterFlags(
 			fileFlag(),

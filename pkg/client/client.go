@@ -24,6 +24,7 @@ import (
 	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/ratchet"
 	"i2ptoolkit/pkg/sockets"
+	"i2ptoolkit/pkg/tally"
 )
 
 // Tunnels is a destination's pair of tunnel pools, as its router gives it.
@@ -179,7 +180,7 @@ func New(cfg Config) (*Client, error) {
 		}
 		own := keeper{cfg.Keys, cfg.Keys.LeaseSetKey(), cfg.Rand}
 		c.cfg.Keeper = own
-		c.voice.use(own.encryption(cfg.Options.Encryption))
+		c.voice.use(cfg.Now(), own.encryption(cfg.Options.Encryption))
 	default:
 		return nil, errors.New("client: neither keys nor a keeper of lease sets")
 	}
@@ -288,6 +289,9 @@ func (l *loop) turn() time.Duration {
 	if l.sessions != nil {
 		l.sessions.Tick(now)
 	}
+	if l.former.Sessions != nil {
+		tally.AddTotals(&l.stats.Sessions, l.former.tick(now))
+	}
 	l.drop(l.forgetIdle(now))
 	l.admit()
 	return l.sleep(now)
@@ -344,7 +348,10 @@ func (c *Client) Stats() Stats {
 func (l *loop) counts() Stats {
 	s := l.stats
 	if l.sessions != nil {
-		s.Sessions = l.sessions.Stats()
+		tally.Add(&s.Sessions, l.sessions.Stats())
+	}
+	if l.former.Sessions != nil {
+		tally.Add(&s.Sessions, l.former.Stats())
 	}
 	if l.host != nil {
 		s.Streams = l.host.Stats()

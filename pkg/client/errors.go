@@ -21,6 +21,8 @@ var (
 	ErrLeaseSetKind = errors.New("client: the lease set does not say how to reach its destination")
 	// ErrBlinding means that a destination can have no encrypted lease set.
 	ErrBlinding = errors.New("client: the destination can have no encrypted lease set")
+	// ErrOtherKeys means that keys are not those of the destination, or of no use to it.
+	ErrOtherKeys = errors.New("client: not keys of this destination")
 	// ErrLocked means that an encrypted lease set does not open.
 	ErrLocked = errors.New("client: the encrypted lease set does not open")
 	// ErrEncryption means that a lease set has no encryption key of a type that we

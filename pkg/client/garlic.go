@@ -91,7 +91,7 @@ func (l *loop) arrived(now time.Time, a arrival) {
 		l.stats.Rejected++
 	case l.sessions == nil: // nobody can have sealed it to us
 		l.stats.Undecryptable++
-	case l.sessions.Knows(now, body):
+	case l.sessions.Knows(now, body), l.former.knows(now, body):
 		l.open(now, body)
 	case !ratchet.MayBegin(body):
 		l.stats.Undecryptable++
@@ -125,6 +125,10 @@ var errNotGarlic = errors.New("client: not garlic")
 // open opens what was sealed to us, and handles what is in it.
 func (l *loop) open(now time.Time, body []byte) {
 	o, err := l.sessions.Open(now, body)
+	before := err != nil && l.former.Sessions != nil
+	if before {
+		o, err = l.former.Open(now, body)
+	}
 	if err != nil {
 		l.stats.Undecryptable++
 		l.cfg.Log.Debug("garlic message not opened", "error", err)
@@ -148,7 +152,9 @@ func (l *loop) open(now time.Time, body []byte) {
 	if r := l.byStatic[o.From]; r != nil { // its lease set may have come just now
 		r.heard = now
 		r.use(o.From, o.Type)
-		r.acknowledged(o.Acks)
+		if !before { // those are of other sessions
+			r.acknowledged(o.Acks)
+		}
 		if o.Renewed && l.host != nil { // what went to the session before was not read, perhaps
 			l.host.Revive(now, r.hash)
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/tally"
 )
 
 // tunnelsChanged takes what stands now.
@@ -88,13 +89,14 @@ func (l *loop) kept(now time.Time, want Wanted, k Kept) {
 	}
 	o.take(k, !l.cfg.Options.Unpublished)
 	l.stats.LeaseSets++
-	l.voice.use(k.Keys)
+	tally.AddTotals(&l.stats.Sessions, l.voice.use(now, k.Keys))
 	l.pushAt = now.Add(pushDelay)
 	for _, r := range l.remotes {
 		if r.stalled(now) { // it may be waiting for nothing else
 			l.pushAt = now
 		}
 	}
+	l.warn(now)
 	l.cfg.Log.Debug("lease set made", "leases", len(k.Set.Leases()))
 	l.openGates()
 }

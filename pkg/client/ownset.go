@@ -26,6 +26,7 @@ type ownSet struct {
 	dirty     bool            // the leases changed since set was asked for
 	changedAt time.Time       // the first of these changes
 	missing   bool            // set was taken back: there must be another
+	warned    time.Time       // when the owner was told that the key expires
 	asked     time.Time       // when the keeper was, and has not answered; zero: it has
 }
 

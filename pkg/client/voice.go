@@ -22,7 +22,34 @@ type voice struct {
 	life     time.Duration     // of its messages, at most: of all, so that their average tells no clock
 	keys     []EncryptionKey   // of our lease sets
 	sessions *ratchet.Sessions // nil until the keys are known
-	bundle   [1]i2np.Clove     // scratch: our lease set
+	former   former
+	bundle   [1]i2np.Clove // scratch: our lease set
+}
+
+// former are the sessions of the keys before, which peers speak in until they have our new lease set.
+type former struct {
+	*ratchet.Sessions // nil: there are none
+	until             time.Time
+}
+
+// formerLife is how long peers may go by an old lease set: as long as its leases last, and a while.
+const formerLife = 12 * time.Minute
+
+// knows tells whether a message is one of a former session.
+func (f *former) knows(now time.Time, body []byte) bool {
+	return f.Sessions != nil && f.Knows(now, body)
+}
+
+// tick forgets the former sessions once nobody can speak in them, and returns what they counted.
+func (f *former) tick(now time.Time) (gone ratchet.Stats) {
+	switch {
+	case f.Sessions == nil:
+	case now.Before(f.until):
+		f.Tick(now)
+	default:
+		gone, f.Sessions = f.Stats(), nil
+	}
+	return gone
 }
 
 func newVoice(random *draw.Source) voice {
@@ -30,12 +57,12 @@ func newVoice(random *draw.Source) voice {
 }
 
 // use has the ratchet use these keys. With others than before it begins
-// anew: what was sealed to the old ones cannot be opened any more.
-func (v *voice) use(keys []EncryptionKey) {
+// anew; what is sealed to the old ones is opened for as long as peers may not know of the new.
+func (v *voice) use(now time.Time, keys []EncryptionKey) (gone ratchet.Stats) {
 	if v.sessions != nil && slices.EqualFunc(keys, v.keys, func(a, b EncryptionKey) bool {
 		return a.Type == b.Type && a.Pair.Public == b.Pair.Public
 	}) {
-		return
+		return gone
 	}
 	cfg := ratchet.Config{Rand: v.random}
 	for _, k := range keys {
@@ -48,7 +75,12 @@ func (v *voice) use(keys []EncryptionKey) {
 	if cfg.Static.IsZero() { // nobody knows of it, and nobody uses it
 		cfg.Static = cfg.HybridStatic
 	}
+	if v.former.Sessions != nil {
+		gone = v.former.Stats()
+	}
+	v.former = former{v.sessions, now.Add(formerLife)}
 	v.keys, v.sessions = keys, ratchet.New(cfg)
+	return gone
 }
 
 // spoken are the encryption types of our lease sets that the ratchet has.

@@ -43,6 +43,8 @@ type Forward struct {
 	RateIn       uint64       `json:"rate_in"` // bytes a second, over the last seconds
 	RateOut      uint64       `json:"rate_out"`
 	Since        time.Time    `json:"since"` // when it became what it is
+	// KeyExpires is when the transient key of its destination does, whose own is kept offline.
+	KeyExpires *time.Time `json:"key_expires,omitempty"`
 }
 
 // ApplyForwards is the body of POST /v1/forwards: these are to be all forwards that there are, but for those

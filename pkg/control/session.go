@@ -51,6 +51,12 @@ type Connect struct {
 	TimeoutMillis int64  `json:"timeout_ms,omitempty"`
 }
 
+// Rekey is the body of POST /v1/sessions/{id}/key: the destination goes on with other keys of its own, a
+// transient one in place of another, and so do its streams.
+type Rekey struct {
+	Key []byte `json:"key"` // a private key file's content
+}
+
 // Ping is the body of POST /v1/sessions/{id}/ping, whose answer is a Pong.
 type Ping struct {
 	Destination   string `json:"destination"` // any name of one

@@ -28,6 +28,7 @@ var (
 	ErrLeaseSet    = client.ErrLeaseSetKind
 	ErrBlinding    = client.ErrBlinding
 	ErrLocked      = client.ErrLocked
+	ErrOtherKeys   = client.ErrOtherKeys
 	ErrReset       = errors.New("the peer broke it off")
 	ErrRefused     = streaming.ErrRefused
 	ErrTaken       = errors.New("the port is taken already")

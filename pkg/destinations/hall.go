@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"i2ptoolkit/pkg/client"
@@ -224,8 +225,8 @@ func (h *Hall) settle(r Request) (*Local, error) {
 type resident struct {
 	hall   *Hall
 	client *client.Client
-	keys   *i2p.PrivateKeys
-	key    []byte // keys, where they were given; nil otherwise
+	keys   atomic.Pointer[i2p.PrivateKeys] // nil where somebody else has them
+	given  bool                            // they were, and did not have to be made
 	now    func() time.Time
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -236,20 +237,18 @@ type resident struct {
 
 func (h *Hall) newResident(r Request) (*resident, error) {
 	surroundings := h.cfg.Env.Part("destination")
-	l := &resident{hall: h, keys: r.Keys, now: surroundings.Now, done: make(chan struct{}), free: make(chan struct{}), asked: r.Options}
-	switch {
-	case r.Keys != nil:
-		l.key = r.Keys.AppendTo(nil)
-	case r.Keeper == nil:
-		var err error
-		if l.keys, err = i2p.GenerateDestination(r.Options.Signature, i2p.CryptoElGamal, surroundings.Rand); err != nil {
+	l := &resident{hall: h, given: r.Keys != nil, now: surroundings.Now, done: make(chan struct{}), free: make(chan struct{}), asked: r.Options}
+	keys := r.Keys
+	var err error
+	if keys == nil && r.Keeper == nil {
+		if keys, err = i2p.GenerateDestination(r.Options.Signature, i2p.CryptoElGamal, surroundings.Rand); err != nil {
 			return nil, fmt.Errorf("destinations: %w", err)
 		}
 	}
-	var err error
+	l.keys.Store(keys)
 	l.client, err = client.New(client.Config{
-		Env: surroundings, Keys: l.keys, Destination: r.Destination, Keeper: r.Keeper,
-		Options: r.Options, Resumable: l.key != nil,
+		Env: surroundings, Keys: keys, Destination: r.Destination, Keeper: r.Keeper,
+		Options: r.Options, Resumable: l.given,
 		OpenTunnels: l.openTunnels,
 	})
 	return l, err
@@ -289,14 +288,25 @@ func (l *resident) run(ctx context.Context) {
 }
 
 // takeOver gives the destination, which the caller has claimed, to another
-// user. It returns nil where it has to end first: it is the same one by another
-// offline key or signed elsewhere, or its sessions or streams are to behave
-// otherwise.
+// user. It returns nil where it has to end first: it is signed elsewhere, or its
+// sessions or streams are to behave otherwise.
 func (l *resident) takeOver(r Request) *Local {
-	if l.key != nil && r.Keys != nil && bytes.Equal(l.key, r.Keys.AppendTo(nil)) && l.client.Resume(r.Options) {
+	if l.given && r.Keys != nil && l.rekey(r.Keys) == nil && l.client.Resume(r.Options) {
 		return &Local{resident: l, asked: r.Options}
 	}
 	l.cancel()
+	return nil
+}
+
+// rekey has the destination go on with these keys of its own.
+func (l *resident) rekey(keys *i2p.PrivateKeys) error {
+	if had := l.keys.Load(); had != nil && bytes.Equal(had.AppendTo(nil), keys.AppendTo(nil)) {
+		return nil
+	}
+	if err := l.client.Rekey(keys); err != nil {
+		return err
+	}
+	l.keys.Store(keys)
 	return nil
 }
 

@@ -105,7 +105,7 @@ func (d *Local) listenPacket(by byte, port uint16, protocols ...byte) (*sockets.
 		}
 	}
 	p, err := sockets.NewPacketConn(sockets.PacketConfig{
-		Keys: d.keys, Local: sockets.Addr{Destination: d.Destination(), Port: port}, Protocol: by,
+		Keys: d.keys.Load(), KeysNow: d.keys.Load, Local: sockets.Addr{Destination: d.Destination(), Port: port}, Protocol: by,
 		Send: d.Send, Seek: d.client.Seek, Closed: func() { stop() }, Counts: &d.hall.packets, Now: d.now,
 	})
 	if err != nil {
@@ -199,6 +199,18 @@ func (d *Local) Reshape(asked options.Options) bool {
 	defer d.mu.Unlock()
 	d.asked = asked
 	return true
+}
+
+// Rekey has the destination go on with other keys of its own: another transient one, of those kept offline.
+// Its streams go on. ErrOtherKeys tells that they are not its own, or of no use.
+func (d *Local) Rekey(keys *i2p.PrivateKeys) error { return failure(d, d.rekey(keys)) }
+
+// KeyExpires is when its transient key does; zero where it has the key proper.
+func (d *Local) KeyExpires() (at time.Time) {
+	if keys := d.keys.Load(); keys != nil && keys.Offline != nil {
+		at = time.Unix(int64(keys.Offline.Expires), 0)
+	}
+	return at
 }
 
 // Stats returns the destination's counters.

@@ -63,7 +63,7 @@ func (m *Manager) sift(asked control.ApplyForwards, done *control.AppliedForward
 		}
 		beside = append(beside, p)
 		if m.has(p) {
-			done.Kept = append(done.Kept, p.Name)
+			m.keep(p, asked.Dry, done)
 		} else {
 			differ = append(differ, p)
 		}
@@ -89,6 +89,22 @@ func (m *Manager) staying(asked control.ApplyForwards) (all []plan.Plan) {
 		}
 	})
 	return all
+}
+
+// keep has a forward whose plan is as it was go on with what its key file has now, and notes which it was.
+func (m *Manager) keep(p plan.Plan, dry bool, done *control.AppliedForwards) {
+	if dry {
+		done.Kept = append(done.Kept, p.Name)
+		return
+	}
+	switch renewed, err := m.find(p.Name).home.renew(p); {
+	case err != nil:
+		fail(done, p.Name, err)
+	case renewed:
+		done.Changed = append(done.Changed, p.Name)
+	default:
+		done.Kept = append(done.Kept, p.Name)
+	}
 }
 
 func fail(done *control.AppliedForwards, name string, err error) {

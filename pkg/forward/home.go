@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/forward/plan"
@@ -64,6 +66,8 @@ type home struct {
 	local *destinations.Local
 	holds map[string]string // the options that local was opened with, or has since
 	uses  int
+
+	expires atomic.Pointer[time.Time] // of the destination's transient key; nil: it has none, or is not open
 }
 
 // have notes what a forward of the group asks for.
@@ -192,7 +196,39 @@ func (h *home) open(ctx context.Context, p plan.Plan) (*destinations.Local, erro
 			return nil, fmt.Errorf("key %s: %w", name, err)
 		}
 	}
-	return h.cfg.Open(ctx, req)
+	local, err := h.cfg.Open(ctx, req)
+	if err == nil {
+		h.noteKey(local)
+	}
+	return local, err
+}
+
+func (h *home) noteKey(local *destinations.Local) {
+	at := local.KeyExpires().UTC()
+	if h.expires.Store(&at); at.IsZero() {
+		h.expires.Store(nil)
+	}
+}
+
+// renew has an open destination go on with what its key file has now: another transient key. It tells whether
+// there is one.
+func (h *home) renew(p plan.Plan) (renewed bool, err error) {
+	h.turn.Lock()
+	defer h.turn.Unlock()
+	name := p.KeyName()
+	if h.local == nil || name == "" {
+		return false, nil
+	}
+	keys, err := h.cfg.Keys(name)
+	if err != nil {
+		return false, fmt.Errorf("key %s: %w", name, err)
+	}
+	before := h.local.KeyExpires()
+	if err := h.local.Rekey(keys); err != nil {
+		return false, fmt.Errorf("key %s: %w", name, err)
+	}
+	h.noteKey(h.local)
+	return !before.Equal(h.local.KeyExpires()), nil
 }
 
 func (h *home) release(local *destinations.Local) {

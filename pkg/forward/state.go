@@ -99,5 +99,6 @@ func (f *forward) state() control.Forward {
 		Listen: f.bound, Address: f.address, Destinations: p.Destinations, Targets: p.Targets, Share: p.Share,
 		Streams: int(f.streams.Load()), Opened: f.opened.Load(), Refused: f.refused.Load(), Failed: f.failed.Load(),
 		BytesIn: f.count.In.Load(), BytesOut: f.count.Out.Load(), RateIn: f.rate[0], RateOut: f.rate[1], Since: f.since,
+		KeyExpires: f.home.expires.Load(),
 	}
 }

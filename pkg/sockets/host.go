@@ -202,6 +202,9 @@ func (h *Host) Resume() {
 	h.mux.Resume()
 }
 
+// Rekey has streams that begin from now on signed by other keys of the destination. It is the owner's.
+func (h *Host) Rekey(keys *i2p.PrivateKeys) { h.mux.Rekey(keys) }
+
 // Len is the number of streams, lingering ones included. It is the owner's.
 func (h *Host) Len() int { return h.mux.Len() }
 

@@ -16,7 +16,9 @@ import (
 
 // PacketConfig is what a PacketConn is made of.
 type PacketConfig struct {
-	Keys     *i2p.PrivateKeys // to sign with
+	Keys *i2p.PrivateKeys // to sign with
+	// KeysNow are those in their place where they change; nil: they do not.
+	KeysNow  func() *i2p.PrivateKeys
 	Local    Addr
 	Protocol byte // by which WriteTo sends (package datagram)
 	// Send passes a framed payload on, and owns it.
@@ -254,7 +256,11 @@ func (p *PacketConn) WriteMessage(m datagram.Message) error {
 	if m.Port == 0 {
 		m.Port = p.cfg.Local.Port
 	}
-	framed, err := m.AppendFrom(nil, p.cfg.Keys, p.cfg.Local.Destination.Hash())
+	keys := p.cfg.Keys
+	if p.cfg.KeysNow != nil {
+		keys = p.cfg.KeysNow()
+	}
+	framed, err := m.AppendFrom(nil, keys, p.cfg.Local.Destination.Hash())
 	if err != nil {
 		return err
 	}

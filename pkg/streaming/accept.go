@@ -115,9 +115,9 @@ func (m *Mux) sayNo(now instant, to *peer, h datagram.Header, p *Packet) {
 	}
 	r := Packet{SendStreamID: p.ReceiveStreamID, Flags: Reset}
 	if m.cfg.Keys.Offline != nil { // the peer cannot know by whom it is signed
-		m.introduce(&r)
+		m.introduce(&r, m.cfg.Keys)
 	}
-	m.emitTo(to, datagram.Header{Protocol: datagram.Streaming, From: h.To, To: h.From}, &r, true)
+	m.emitTo(to, datagram.Header{Protocol: datagram.Streaming, From: h.To, To: h.From}, &r, m.cfg.Keys)
 }
 
 // follow handles a packet of a stream whose initiator does not know our id yet.

@@ -380,3 +380,54 @@ func TestDeterminism(t *testing.T) {
 		t.Error("two runs differ")
 	}
 }
+
+// TestRekey: a stream goes on as it began where the destination has another transient key by then, to its end
+// and to a reset; those that begin later are signed by the new one.
+func TestRekey(t *testing.T) {
+	w := newNetwork(t, 1)
+	rng := seeded{rand.NewChaCha8([32]byte{43})}
+	k, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, rng)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := withTransient(t, k, rng, w.now.Add(time.Hour)), withTransient(t, k, rng, w.now.Add(2*time.Hour))
+	a, b := w.add(streaming.Config{Keys: first}), w.add(streaming.Config{})
+	w.connect(a, b, plain, plain)
+	closing := w.dial(a, b, streaming.OpenOptions{})
+	if !w.run(8*time.Second, sideList(w, closing), func() bool { return len(b.accepted) == 1 }) {
+		t.Fatal("no stream")
+	}
+	resetting := w.dial(a, b, streaming.OpenOptions{})
+	if !w.run(8*time.Second, sideList(w, closing, resetting), func() bool { return len(b.accepted) == 2 }) {
+		t.Fatal("no second stream")
+	}
+	a.mux.Rekey(second)
+	closing.toSend, closing.finish = 5000, true
+	if !w.run(8*time.Second, sideList(w, closing), func() bool { return b.accepted[0].ended }) {
+		t.Error("a stream that began before did not end")
+	}
+	resetting.conn.Reset()
+	if !w.run(8*time.Second, sideList(w, closing), func() bool { return b.accepted[1].closed }) || !errors.Is(b.accepted[1].err, streaming.ErrReset) {
+		t.Errorf("a stream that began before was not broken off: %v", b.accepted[1].err)
+	}
+	var seen []sign.PublicKey
+	w.tap = func(from, _ *node, payload []byte) bool {
+		if p := peek(t, payload); from == a && p.Flags.Has(streaming.OfflineSignature) {
+			seen = append(seen, p.Offline.Transient)
+		}
+		return true
+	}
+	later := w.dial(a, b, streaming.OpenOptions{})
+	later.toSend, later.finish = 5000, true
+	if !w.run(8*time.Second, sideList(w, later), func() bool { return len(b.accepted) == 3 && b.accepted[2].ended }) {
+		t.Error("a stream that began later did not end")
+	}
+	if len(seen) == 0 {
+		t.Error("nothing said who signs")
+	}
+	for _, k := range seen {
+		if k != second.Offline.Transient {
+			t.Error("it was signed by the old key")
+		}
+	}
+}

@@ -18,8 +18,9 @@ import (
 type Conn struct {
 	Tag any // the owner's
 
-	m    *Mux
-	peer *peer
+	m      *Mux
+	peer   *peer
+	signer *i2p.PrivateKeys // of our packets, from the first to the last
 	name
 	terms
 	life

@@ -40,9 +40,9 @@ func (m *Mux) Disown(now time.Time, sender i2p.Destination, payload []byte) {
 	m.counters.Disowned++
 	r := Packet{SendStreamID: p.ReceiveStreamID, ReceiveStreamID: p.SendStreamID, SequenceNum: p.expected(), Flags: Reset | NoAck}
 	if m.cfg.Keys.Offline != nil { // it may be another transient key than that which the peer has seen
-		m.introduce(&r)
+		m.introduce(&r, m.cfg.Keys)
 	}
-	m.emitTo(to, datagram.Header{Protocol: datagram.Streaming, From: h.To, To: h.From}, &r, true)
+	m.emitTo(to, datagram.Header{Protocol: datagram.Streaming, From: h.To, To: h.From}, &r, m.cfg.Keys)
 }
 
 // expected is the sequence number that a packet's sender expects next: i2pd minds a

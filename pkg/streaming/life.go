@@ -151,7 +151,7 @@ func (c *Conn) sendSegment(now instant, g *segment) {
 		Payload:         g.data,
 	}
 	if g.flags.Has(Synchronize) {
-		c.m.introduce(&p)
+		c.m.introduce(&p, c.signer)
 		p.Flags |= MaxPacketSizeIncluded
 		p.MaxPacketSize = uint16(c.m.cfg.MTU)
 		p.ResendDelay = max(p.ResendDelay, 1) // see far.learn

@@ -69,7 +69,6 @@ func New(now time.Time, cfg Config) (*Mux, error) {
 		hash:    cfg.Keys.Destination().Hash(),
 		streams: streams{byID: make(map[uint32]*Conn), remote: make(map[uint32][]*Conn)},
 		peers:   peers{byHash: make(map[i2p.Hash]*peer)},
-		out:     outbox{keys: cfg.Keys},
 	}
 	m.admit.init(cfg.Limits)
 	return m, nil
@@ -130,7 +129,7 @@ func (m *Mux) newConn(now instant, p *peer) *Conn {
 		id = m.random.Nonzero32()
 	}
 	c := &Conn{
-		m: m, peer: p, name: name{localID: id}, terms: terms{key: p.dest.SigningKey(), mtu: m.cfg.MTU}, life: life{endAt: never},
+		m: m, peer: p, signer: m.cfg.Keys, name: name{localID: id}, terms: terms{key: p.dest.SigningKey(), mtu: m.cfg.MTU}, life: life{endAt: never},
 		vigil: vigil{heard: now, spoke: now}, turn: turn{index: -1},
 	}
 	c.rcv = newReceiver(now, &m.cfg, &m.memory, &holding{pool: &m.memory.received, peer: p, conn: c})
@@ -184,11 +183,15 @@ func (m *Mux) Flush(now time.Time) []Batch {
 	return m.out.take()
 }
 
-// introduce has a packet say whose it is.
-func (m *Mux) introduce(p *Packet) {
+// Rekey has what begins from now on signed by other keys of the same destination. Streams that there are go on
+// with those that they began with: what their peers have seen of them is who signs.
+func (m *Mux) Rekey(keys *i2p.PrivateKeys) { m.cfg.Keys = keys }
+
+// introduce has a packet say whose it is, and by whom it is signed.
+func (m *Mux) introduce(p *Packet, keys *i2p.PrivateKeys) {
 	p.Flags |= FromIncluded
 	p.From = m.dest
-	if o := m.cfg.Keys.Offline; o != nil {
+	if o := keys.Offline; o != nil {
 		p.Flags |= OfflineSignature
 		p.Offline = o.OfflineSignature
 	}
@@ -197,11 +200,16 @@ func (m *Mux) introduce(p *Packet) {
 // emit frames a stream's packet and queues it for Flush.
 func (m *Mux) emit(c *Conn, p *Packet, signed bool) {
 	c.stats.PacketsOut++
-	m.emitTo(c.peer, datagram.Header{Protocol: datagram.Streaming, From: c.localPort, To: c.farPort}, p, signed)
+	var signer *i2p.PrivateKeys
+	if signed {
+		signer = c.signer
+	}
+	m.emitTo(c.peer, datagram.Header{Protocol: datagram.Streaming, From: c.localPort, To: c.farPort}, p, signer)
 }
 
-func (m *Mux) emitTo(to *peer, h datagram.Header, p *Packet, signed bool) {
-	if err := m.out.add(to, h, p, signed); err != nil { // a key that cannot sign; New's caller could have known
+// emitTo queues a packet, signed unless signer is nil.
+func (m *Mux) emitTo(to *peer, h datagram.Header, p *Packet, signer *i2p.PrivateKeys) {
+	if err := m.out.add(to, h, p, signer); err != nil { // a key that cannot sign; New's caller could have known
 		m.counters.BadSignature++
 		return
 	}

@@ -17,7 +17,6 @@ type Batch struct {
 
 // outbox frames packets, and gathers them by destination until they are taken.
 type outbox struct {
-	keys    *i2p.PrivateKeys
 	batches []Batch
 	to      []*peer // of the batches
 	taken   bool    // the batches are the owner's, until there is more to send
@@ -25,10 +24,10 @@ type outbox struct {
 	plain, framed []byte // scratch
 }
 
-// add frames a packet, and signs it where that is wanted.
-func (o *outbox) add(to *peer, h datagram.Header, p *Packet, signed bool) error {
+// add frames a packet, and signs it unless signer is nil.
+func (o *outbox) add(to *peer, h datagram.Header, p *Packet, signer *i2p.PrivateKeys) error {
 	o.begin()
-	out, err := o.frame(h, p, signed)
+	out, err := o.frame(h, p, signer)
 	if err != nil {
 		return err
 	}
@@ -70,14 +69,14 @@ func (o *outbox) begin() {
 }
 
 // frame writes a packet as an I2CP payload.
-func (o *outbox) frame(h datagram.Header, p *Packet, signed bool) (*buf.Buf, error) {
-	if !signed {
+func (o *outbox) frame(h datagram.Header, p *Packet, signer *i2p.PrivateKeys) (*buf.Buf, error) {
+	if signer == nil {
 		out := buf.Get(datagram.StoredOverhead + p.size())
 		h.EndStored(p.AppendTo(datagram.BeginStored(out.Bytes()[:0])), 0)
 		return out, nil
 	}
 	var err error
-	if o.plain, err = appendSigned(o.plain[:0], p, o.keys); err != nil {
+	if o.plain, err = appendSigned(o.plain[:0], p, signer); err != nil {
 		return nil, err
 	}
 	if p.Flags.Has(FromIncluded) { // a destination's padding compresses well

@@ -139,7 +139,7 @@ func TestOutbox(t *testing.T) {
 		{[]int{2, 1}, []int{1, 1}},
 	} {
 		for _, i := range c.to {
-			if err := o.add(peers[i], datagram.Header{Protocol: datagram.Streaming}, &Packet{SendStreamID: 1}, false); err != nil {
+			if err := o.add(peers[i], datagram.Header{Protocol: datagram.Streaming}, &Packet{SendStreamID: 1}, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -22,9 +22,9 @@ func (m *Mux) Ping(now time.Time, to i2p.Destination, o OpenOptions, payload []b
 	}
 	id := m.random.Nonzero32()
 	p := Packet{SendStreamID: id, Flags: Echo, Payload: payload}
-	m.introduce(&p)
+	m.introduce(&p, m.cfg.Keys)
 	h := datagram.Header{Protocol: datagram.Streaming, From: o.LocalPort, To: o.Port}
-	m.emitTo(m.peers.of(m.instant(now), to), h, &p, true)
+	m.emitTo(m.peers.of(m.instant(now), to), h, &p, m.cfg.Keys)
 	return id, nil
 }
 
@@ -44,5 +44,5 @@ func (m *Mux) echo(now time.Time, h datagram.Header, p *Packet, raw []byte) {
 		return
 	}
 	pong := Packet{ReceiveStreamID: p.SendStreamID, Flags: Echo, Payload: p.Payload[:min(len(p.Payload), pongPayload)]}
-	m.emitTo(m.peers.of(at, p.From), datagram.Header{Protocol: datagram.Streaming, From: h.To, To: h.From}, &pong, false)
+	m.emitTo(m.peers.of(at, p.From), datagram.Header{Protocol: datagram.Streaming, From: h.To, To: h.From}, &pong, nil)
 }

@@ -205,6 +205,12 @@ func (s *Session) Ping(ctx context.Context, req control.Ping) (control.Pong, err
 	return ask[control.Pong](ctx, s.client, http.MethodPost, "/v1/sessions/"+s.ID+"/ping", req)
 }
 
+// Rekey has the destination go on with other keys of its own.
+func (s *Session) Rekey(ctx context.Context, key []byte) error {
+	_, err := ask[struct{}](ctx, s.client, http.MethodPost, "/v1/sessions/"+s.ID+"/key", control.Rekey{Key: key})
+	return err
+}
+
 // stream has a request become a stream.
 func (s *Session) stream(ctx context.Context, verb string, body any) (*Stream, error) {
 	up, err := s.upgrade(ctx, verb, control.UpgradeProtocol, body)

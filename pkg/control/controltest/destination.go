@@ -226,6 +226,14 @@ func setOf(keys *i2p.PrivateKeys, asked options.Options) (leaseset.Set, error) {
 	})
 }
 
+// Rekey takes keys of the destination.
+func (d *destination) Rekey(keys *i2p.PrivateKeys) error {
+	if keys.Destination().Hash() != d.dest.Hash() {
+		return control.Errorf(control.BadData, "not keys of this destination")
+	}
+	return nil
+}
+
 // LeaseSet is that of a destination which listens.
 func (d *destination) LeaseSet(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
 	if _, err := d.Resolve(ctx, hash); err != nil {

@@ -49,6 +49,7 @@ var codes = control.Codes{
 	{destinations.ErrRefused, control.Refused},
 	{destinations.ErrBlinding, control.BadRequest},
 	{destinations.ErrLocked, control.Locked},
+	{destinations.ErrOtherKeys, control.BadData},
 	{destinations.ErrReset, control.Reset},
 	{destinations.ErrTaken, control.InUse},
 }
@@ -82,6 +83,8 @@ func (l local) ResolveBlinded(ctx context.Context, a i2p.BlindedAddress) (i2p.De
 	d, err := l.Local.ResolveBlinded(ctx, a)
 	return d, codes.Explain(err)
 }
+
+func (l local) Rekey(keys *i2p.PrivateKeys) error { return codes.Explain(l.Local.Rekey(keys)) }
 
 func (l local) LeaseSet(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
 	set, err := l.Local.Lookup(ctx, hash)

@@ -86,6 +86,8 @@ type Destination interface {
 	Resolve(ctx context.Context, hash i2p.Hash) (i2p.Destination, error)
 	// ResolveBlinded finds the one behind a b33 address.
 	ResolveBlinded(ctx context.Context, a i2p.BlindedAddress) (i2p.Destination, error)
+	// Rekey has it go on with other keys of its own.
+	Rekey(keys *i2p.PrivateKeys) error
 	// LeaseSet finds the lease set of a destination, or of who serves in its place.
 	LeaseSet(ctx context.Context, hash i2p.Hash) (leaseset.Set, error)
 	// Address is what peers are to be given, b32 or b33.

@@ -188,6 +188,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("POST /v1/sessions/{id}/accept", s.accept)
 	mux.HandleFunc("POST /v1/sessions/{id}/datagrams", s.datagrams)
 	mux.HandleFunc("POST /v1/sessions/{id}/ping", s.ping)
+	mux.HandleFunc("POST /v1/sessions/{id}/key", s.rekey)
 	mux.HandleFunc("POST /v1/sessions/{id}/streams/{stream}/end", s.end)
 	s.forwarding(mux)
 	s.nameRoutes(mux)

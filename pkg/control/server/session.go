@@ -160,16 +160,11 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) newSession(ctx context.Context, req control.Open) (*session, error) {
 	cfg := DestinationConfig{Options: req.Options}
+	var err error
 	if len(req.Key) > 0 {
-		keys, rest, err := i2p.ParsePrivateKeys(req.Key)
-		clear(req.Key)
-		if err != nil {
-			return nil, control.Errorf(control.BadData, "private key: %v", err)
+		if cfg.Keys, err = keysOf(req.Key); err != nil {
+			return nil, err
 		}
-		if len(rest) > 0 {
-			return nil, control.Errorf(control.BadData, "private key: %d bytes too many", len(rest))
-		}
-		cfg.Keys = keys
 	}
 	local, err := s.node.OpenDestination(ctx, cfg)
 	if err != nil {
@@ -195,6 +190,42 @@ func (s *Server) newSession(ctx context.Context, req control.Open) (*session, er
 		sess.listeners[port] = l
 	}
 	return sess, nil
+}
+
+// keysOf reads a private key file, and clears it.
+func keysOf(file []byte) (*i2p.PrivateKeys, error) {
+	defer clear(file)
+	keys, rest, err := i2p.ParsePrivateKeys(file)
+	if err != nil {
+		return nil, control.Errorf(control.BadData, "private key: %v", err)
+	}
+	if len(rest) > 0 {
+		return nil, control.Errorf(control.BadData, "private key: %d bytes too many", len(rest))
+	}
+	return keys, nil
+}
+
+// rekey has a session's destination go on with other keys of its own.
+func (s *Server) rekey(w http.ResponseWriter, r *http.Request) {
+	var req control.Rekey
+	if err := readJSON(r, &req); err != nil {
+		writeError(w, err)
+		return
+	}
+	sess := s.sessions.get(r.PathValue("id"))
+	if sess == nil {
+		writeError(w, control.Errorf(control.NotFound, "there is no such session"))
+		return
+	}
+	keys, err := keysOf(req.Key)
+	if err == nil {
+		err = sess.local.Rekey(keys)
+	}
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	writeJSON(w, struct{}{})
 }
 
 // connect dials and becomes the stream.
