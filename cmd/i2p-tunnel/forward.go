@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,7 +87,7 @@ func (v verb) command() *cli.Command {
 		&cli.BoolFlag{Name: "foreground", Usage: "run it while this command runs, in place of leaving it to the router"},
 		&cli.BoolFlag{Name: "replace", Usage: "change a forward of that name"},
 		&cli.StringFlag{Name: "key", Usage: "`NAME` of its key file in the router's data directory, or transient"},
-		cli.CheckedList(cli.StringSliceFlag{Name: "set", Aliases: []string{"s"}, Usage: "a `SETTING=VALUE` by its name in a file of plans, see FORWARDS; may be repeated"}, checkSetting, settingNames()...),
+		cli.CheckedList(cli.StringSliceFlag{Name: "set", Aliases: []string{"s"}, Usage: "a `SETTING=VALUE` by its name in a file of plans, see FORWARDS, or @FILE with one a line, for secrets; may be repeated"}, atFile(checkTyped), settingNames()...),
 		cli.JSONFlag(),
 	}
 	if v.instead != "" {
@@ -142,10 +143,14 @@ func addressed(c *cli.Context, router *client.Client, p plan.Plan) (plan.Plan, e
 	return p, nil
 }
 
+// checkSetting tells whether a SETTING=VALUE makes sense by itself.
 func checkSetting(text string) error {
 	_, err := assign(new(plan.Plan), text)
 	return err
 }
+
+// checkTyped is checkSetting for a command line.
+func checkTyped(text string) error { return cmp.Or(seen(text), checkSetting(text)) }
 
 // plan is what the command line asks for.
 func (v verb) plan(c *cli.Context) (plan.Plan, error) {
@@ -169,7 +174,11 @@ func (v verb) plan(c *cli.Context) (plan.Plan, error) {
 	if len(asked) > 0 {
 		p.Options = maps.Clone(asked)
 	}
-	for _, text := range c.StringSlice("set") {
+	settings, err := atFiles(c, "set", checkSetting)
+	if err != nil {
+		return p, err
+	}
+	for _, text := range settings {
 		if _, err := assign(&p, text); err != nil {
 			return p, cli.Usagef("%v", err)
 		}

@@ -63,7 +63,8 @@ func addition(c *cli.Context) ([]plan.Plan, error) {
 	}
 	p := plan.Plan{Name: args[0]}
 	for _, text := range args[1:] {
-		if _, err := assign(&p, text); err != nil {
+		_, err := assign(&p, text)
+		if err = cmp.Or(seen(text), err); err != nil {
 			return nil, cli.Usagef("%v", err)
 		}
 	}
@@ -76,6 +77,7 @@ func addition(c *cli.Context) ([]plan.Plan, error) {
 // assign reads SETTING=VALUE. As elsewhere on a command line, a port alone is one of this machine.
 func assign(p *plan.Plan, text string) (key string, err error) {
 	key, value, ok := strings.Cut(text, "=")
+	key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 	if !ok || key == "" {
 		return "", fmt.Errorf("%q is no SETTING=VALUE", text)
 	}

@@ -22,7 +22,7 @@ func tunnelFlags(timeout cli.DurationFlag, more ...cli.Flag) []cli.Flag {
 		cli.Int(0, options.MaxLength, cli.IntFlag{Name: "in-hops", Usage: "`NUMBER` of hops of inbound tunnels", DefaultText: "as --hops"}),
 		cli.Int(0, options.MaxLength, cli.IntFlag{Name: "out-hops", Usage: "`NUMBER` of hops of outbound tunnels", DefaultText: "as --hops"}),
 		cli.Int(options.MinQuantity, options.MaxQuantity, cli.IntFlag{Name: "tunnels", Usage: fmt.Sprintf("keep `NUMBER` tunnels each way, %d to %d", options.MinQuantity, options.MaxQuantity), DefaultText: "the router's"}),
-		cli.CheckedList(cli.StringSliceFlag{Name: "option", Aliases: []string{"O"}, Usage: "I2CP `OPTION=VALUE` by its documented name, see I2CP OPTIONS, or @FILE with one a line, for secrets; may be repeated"}, checkOption, optionNames()...),
+		cli.CheckedList(cli.StringSliceFlag{Name: "option", Aliases: []string{"O"}, Usage: "I2CP `OPTION=VALUE` by its documented name, see I2CP OPTIONS, or @FILE with one a line, for secrets; may be repeated"}, atFile(checkOption), optionNames()...),
 		cli.Timeout(timeout),
 	)...)
 }
@@ -61,40 +61,16 @@ func named(c *cli.Context) (map[string]string, error) {
 			out[name] = strconv.Itoa(c.Int(f.flag))
 		}
 	}
-	for _, o := range c.StringSlice("option") {
-		lines := []string{o}
-		if file, ok := strings.CutPrefix(o, "@"); ok {
-			text, err := cli.ReadText(c, file, maxOptions)
-			if err != nil {
-				return nil, err
-			}
-			lines = strings.Split(string(text), "\n")
-			for i, line := range lines {
-				if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
-					continue
-				}
-				if err := checkOption(line); err != nil {
-					return nil, cli.Dataf("%s, line %d: %w", cli.InputName(file), i+1, err)
-				}
-			}
-		}
-		for _, line := range lines {
-			if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && name[0] != '#' {
-				out[name] = value
-			}
-		}
+	asked, err := atFiles(c, "option", checkOption)
+	for _, o := range asked {
+		name, value, _ := strings.Cut(o, "=")
+		out[name] = value
 	}
-	return out, nil
+	return out, err
 }
-
-// maxOptions bounds a file of options; one with as many clients' keys as there may be has a quarter of it.
-const maxOptions = 256 << 10
 
 // checkOption refuses what the router would refuse, before there is one.
 func checkOption(text string) error {
-	if strings.HasPrefix(text, "@") {
-		return nil // a file, which is read when it is needed
-	}
 	name, value, ok := strings.Cut(text, "=")
 	if !ok || name == "" {
 		return fmt.Errorf("%q is no OPTION=VALUE", text)

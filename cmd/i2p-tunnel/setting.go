@@ -10,15 +10,21 @@ import (
 	"i2ptoolkit/pkg/forward/plan"
 )
 
-var errSecret = errors.New("secrets are for a file, as i2p-tunnel add takes one: everybody sees a command line")
+var errSecret = errors.New("secrets are for files, which add and -s @FILE take: everybody sees a command line")
+
+// seen refuses what everybody would see who looks at the processes of this machine.
+func seen(text string) error {
+	switch key, _, _ := strings.Cut(text, "="); strings.TrimSpace(key) {
+	case "ircserver.password", "ircserver.cloak":
+		return fmt.Errorf("%s: %w", key, errSecret)
+	}
+	return nil
+}
 
 // set gives a plan the value of a key by its name in a file of plans: listen, http.jump,
 // options.inbound.length. Values of lists have commas between them, and are added to those that
 // are there.
 func set(p *plan.Plan, key, value string) error {
-	if key == "ircserver.password" || key == "ircserver.cloak" {
-		return fmt.Errorf("%s: %w", key, errSecret)
-	}
 	field, rest := fieldOf(reflect.ValueOf(p).Elem(), key)
 	if !field.IsValid() {
 		return fmt.Errorf("%q is no setting of a forward%s", key, didYouMean(key))
@@ -98,7 +104,7 @@ func setField(f reflect.Value, option, value string) error {
 		}
 		return nil
 	case *[]plan.Account:
-		return errSecret
+		return fmt.Errorf("they are for a file of plans")
 	case *plan.Duration:
 		return to.UnmarshalText([]byte(value))
 	}

@@ -63,7 +63,7 @@ outproxies = [{ host = "exit.i2p:8888" }, { host = "orchid.i2p:9050", socks = tr
 		"port=http":                    "is no number",
 		"stopped=perhaps":              "neither true nor false",
 		"idle_close=soon":              "is no time",
-		"http.accounts=me:secret":      "secrets are for a file",
+		"http.accounts=me:secret":      "for a file of plans",
 		"http.connect_ports=443,https": "is no number",
 	} {
 		if _, err := assign(new(plan.Plan), text); err == nil || !strings.Contains(err.Error(), said) {

@@ -47,8 +47,8 @@ func settingDocs() []cli.Entry {
 		{Term: "httpserver.post_period", Text: "the time for which they are counted"},
 		{Term: "httpserver.post_ban", Text: "for how long a peer that sent too many is refused"},
 		{Term: "ircserver.webirc", Text: "true: tell the IRC server of the peer by WEBIRC"},
-		{Term: "ircserver.password", Text: "the password of WEBIRC; not on a command line, which everybody sees"},
-		{Term: "ircserver.cloak", Text: "a secret of which the peers' host names are made, and not for a command line either; without it they are b32 addresses"},
+		{Term: "ircserver.password", Text: "the password of WEBIRC; it is for files, as everybody sees a command line"},
+		{Term: "ircserver.cloak", Text: "a secret of which the peers' host names are made, for files as well; without it they are b32 addresses"},
 		{Term: "ircserver.suffix", Text: "how those end"},
 	}
 }
