@@ -26,8 +26,8 @@ func (c *Client) streams() sockets.Config {
 	sc.Engine = streaming.Config{
 		PathRTT: c.pathRTT, InitialRTO: s.InitialRTO, MTU: s.MTU, MaxWindow: s.MaxWindow, NoPong: s.Silent,
 		Limits: streaming.Limits{
-			Streams: l.Streams, PeerPerMinute: l.PeerPerMinute, PeerPerHour: l.PeerPerHour,
-			TotalPerMinute: l.TotalPerMinute, TotalPerHour: l.TotalPerHour, Reset: l.Reset,
+			Streams: l.Streams, PeerPerMinute: l.PeerPerMinute, PeerPerHour: l.PeerPerHour, PeerPerDay: l.PeerPerDay,
+			TotalPerMinute: l.TotalPerMinute, TotalPerHour: l.TotalPerHour, TotalPerDay: l.TotalPerDay, Reset: l.Reset,
 		},
 	}
 	switch s.InactivityAction {

@@ -149,9 +149,24 @@ func TestGate(t *testing.T) {
 	enter(minute, 3, false)
 	now = now.Add(time.Minute)
 	enter(minute, 4, true)()
-	if len(g.peers) != 1 {
-		t.Errorf("%d peers are remembered", len(g.peers))
+	if g.peers.Len() != 1 {
+		t.Errorf("%d peers are remembered", g.peers.Len())
 	}
+
+	g = gate{}
+	longer := plan.Limits{PerDay: 4, PerHour: 3, PeerPerDay: 3, PeerPerHour: 2}
+	for range 2 {
+		enter(longer, 1, true)()
+	}
+	enter(longer, 1, false)
+	enter(longer, 2, true)()
+	enter(longer, 3, false)
+	now = now.Add(time.Hour)
+	enter(longer, 1, true)()
+	enter(longer, 1, false)
+	enter(longer, 2, false)
+	now = now.Add(24 * time.Hour)
+	enter(longer, 2, true)()
 }
 
 // TestDatagramAccess: lists and rules hold for datagrams as for streams, and for what only claims to be

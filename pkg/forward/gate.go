@@ -6,39 +6,29 @@ import (
 
 	"i2ptoolkit/pkg/forward/plan"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/quota"
 )
 
-// gate counts streams against a plan's limits.
+// gate counts the streams of one forward against its plan's limits: several may have one destination, whose own
+// limits (i2p.streaming.max...) are for all of it and hold before these.
 type gate struct {
 	mu    sync.Mutex // a leaf
 	now   int
-	all   window
-	peers map[i2p.Hash]*visitor
-	swept time.Time
+	all   quota.Counter
+	peers quota.Visitors[i2p.Hash, visitor]
 }
 
 // visitor is one peer.
 type visitor struct {
 	now int
-	window
+	quota.Counter
 }
 
-// window counts what was opened in a minute.
-type window struct {
-	begun time.Time
-	n     int
-}
-
-// add counts one more, unless there are as many as may be in a minute; 0 is no limit.
-func (w *window) add(now time.Time, most int) bool {
-	if now.Sub(w.begun) >= time.Minute {
-		w.begun, w.n = now, 0
-	}
-	if most > 0 && w.n >= most {
-		return false
-	}
-	w.n++
-	return true
+// rates are those of all peers, and of each.
+func rates(l plan.Limits) (all, peer []quota.Rate) {
+	const day = 24 * time.Hour
+	return []quota.Rate{{Most: l.PerMinute, In: time.Minute}, {Most: l.PerHour, In: time.Hour}, {Most: l.PerDay, In: day}},
+		[]quota.Rate{{Most: l.PeerPerMinute, In: time.Minute}, {Most: l.PeerPerHour, In: time.Hour}, {Most: l.PeerPerDay, In: day}}
 }
 
 // nobody is the peer of a local user.
@@ -58,13 +48,16 @@ func (g *gate) enter(now time.Time, l plan.Limits, peer i2p.Hash) (leave func(),
 	if g.now >= orElse(l.Streams, maxStreams) {
 		return nil, false
 	}
+	all, each := rates(l)
 	var v *visitor
 	if peer != nobody {
-		if v = g.visitor(now, peer); v == nil || v.now >= orElse(l.PeerStreams, maxPeerStreams) || !v.add(now, l.PeerPerMinute) {
+		g.peers.Most = maxPeers
+		v = g.peers.Of(now, peer, func(v *visitor) bool { return v.now == 0 && v.Idle(now, each) })
+		if v == nil || v.now >= orElse(l.PeerStreams, maxPeerStreams) || !v.Take(now, each) {
 			return nil, false
 		}
 	}
-	if !g.all.add(now, l.PerMinute) {
+	if !g.all.Take(now, all) {
 		return nil, false
 	}
 	g.now++
@@ -86,28 +79,4 @@ func orElse(n, otherwise int) int {
 		return otherwise
 	}
 	return n
-}
-
-// visitor finds or makes a peer's entry; nil where there are too many.
-func (g *gate) visitor(now time.Time, peer i2p.Hash) *visitor {
-	if v := g.peers[peer]; v != nil {
-		return v
-	}
-	if since := now.Sub(g.swept); since >= time.Minute || len(g.peers) >= maxPeers && since >= time.Second {
-		g.swept = now
-		for h, v := range g.peers {
-			if v.now == 0 && now.Sub(v.begun) >= time.Minute {
-				delete(g.peers, h)
-			}
-		}
-	}
-	if len(g.peers) >= maxPeers {
-		return nil
-	}
-	if g.peers == nil {
-		g.peers = make(map[i2p.Hash]*visitor)
-	}
-	v := &visitor{}
-	g.peers[peer] = v
-	return v
 }

@@ -9,7 +9,6 @@ import (
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/forward/plan"
-	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/options"
 )
@@ -92,23 +91,6 @@ func TestIdleStays(t *testing.T) {
 	f.is(control.ForwardIdle, nil)
 	if r.say(control.ForwardReady, nil); f.state().State != control.ForwardIdle {
 		t.Errorf("it is %s", f.state().State)
-	}
-}
-
-// TestGateSweeps: peers beyond those that are remembered do not have all of them looked at each time.
-func TestGateSweeps(t *testing.T) {
-	f := newForward(New(Config{}), plan.Plan{Name: "a", Type: plan.Server}, false)
-	now, g := f.m.cfg.Now(), &f.gate
-	g.swept = now
-	g.peers = make(map[i2p.Hash]*visitor)
-	for n := range maxPeers {
-		g.peers[i2p.HashOf([]byte{byte(n), byte(n >> 8)})] = &visitor{}
-	}
-	if _, ok := g.enter(now, plan.Limits{}, i2p.HashOf(nil)); ok || len(g.peers) != maxPeers {
-		t.Errorf("they were looked at, %d are left", len(g.peers))
-	}
-	if _, ok := g.enter(now.Add(1e9), plan.Limits{}, i2p.HashOf(nil)); !ok || len(g.peers) != 1 {
-		t.Errorf("%d peers, and there is no room", len(g.peers))
 	}
 }
 

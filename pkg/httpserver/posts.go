@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/quota"
 )
 
 // Posts bound how often peers change something (POST, PUT, PATCH, DELETE). 0 is no limit.
@@ -21,27 +22,13 @@ const maxVisitors = 16384
 type limiter struct {
 	Posts
 	mu    sync.Mutex // a leaf
-	all   window
-	peers map[i2p.Hash]*visitor
-	swept time.Time // when there was no room
-}
-
-type window struct {
-	begun time.Time
-	n     int
+	all   quota.Counter
+	peers quota.Visitors[i2p.Hash, visitor]
 }
 
 type visitor struct {
-	window
+	quota.Counter
 	banned time.Time // until then
-}
-
-func (w *window) add(now time.Time, period time.Duration) int {
-	if now.Sub(w.begun) >= period {
-		w.begun, w.n = now, 0
-	}
-	w.n++
-	return w.n
 }
 
 // allow counts one more of a peer's, and tells whether it may be.
@@ -49,38 +36,16 @@ func (l *limiter) allow(now time.Time, peer i2p.Hash) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.Peer > 0 {
-		v := l.visitor(now, peer)
+		each := []quota.Rate{{Most: l.Peer, In: l.Period}}
+		l.peers.Most = maxVisitors
+		v := l.peers.Of(now, peer, func(v *visitor) bool { return v.Idle(now, each) && !now.Before(v.banned) })
 		switch {
 		case v == nil || now.Before(v.banned):
 			return false
-		case v.add(now, l.Period) > l.Peer:
+		case !v.Take(now, each):
 			v.banned = now.Add(l.Ban)
 			return false
 		}
 	}
-	return l.All == 0 || l.all.add(now, l.Period) <= l.All
-}
-
-// visitor finds or makes a peer's entry; nil where too many are remembered.
-func (l *limiter) visitor(now time.Time, peer i2p.Hash) *visitor {
-	if v := l.peers[peer]; v != nil {
-		return v
-	}
-	if len(l.peers) >= maxVisitors && now.Sub(l.swept) >= time.Second {
-		l.swept = now
-		for h, v := range l.peers {
-			if now.Sub(v.begun) >= l.Period && !now.Before(v.banned) {
-				delete(l.peers, h)
-			}
-		}
-	}
-	if len(l.peers) >= maxVisitors {
-		return nil
-	}
-	if l.peers == nil {
-		l.peers = make(map[i2p.Hash]*visitor)
-	}
-	v := new(visitor)
-	l.peers[peer] = v
-	return v
+	return l.all.Take(now, []quota.Rate{{Most: l.All, In: l.Period}})
 }

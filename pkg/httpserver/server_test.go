@@ -184,7 +184,7 @@ func TestPosts(t *testing.T) {
 	for i := range maxVisitors {
 		l.allow(now, [32]byte{byte(i), byte(i >> 8)})
 	}
-	if l.allow(now, [32]byte{31: 1}) || len(l.peers) > maxVisitors {
+	if l.allow(now, [32]byte{31: 1}) || l.peers.Len() > maxVisitors {
 		t.Error("more are remembered than may be")
 	}
 	if !l.allow(now.Add(time.Minute), [32]byte{31: 1}) {

@@ -100,8 +100,10 @@ type Limits struct {
 	Streams        int // in and out together; negative: none
 	PeerPerMinute  int
 	PeerPerHour    int
+	PeerPerDay     int
 	TotalPerMinute int
 	TotalPerHour   int
+	TotalPerDay    int
 	Reset          bool // what goes beyond is answered with a reset, else dropped
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/quota"
 )
 
 // admission decides which incoming streams are let in (SECURITY: stream
@@ -16,17 +17,11 @@ type admission struct {
 	noes   bucket.Bucket // RESETs in answer to SYNs
 	strays bucket.Bucket // RESETs for streams that there are none of
 
-	total rate
-	peers map[i2p.Hash]*rate
+	total quota.Counter
+	peers quota.Visitors[i2p.Hash, quota.Counter]
 
 	seen    [2]map[[16]byte]struct{} // by the start of the signature; two generations
 	renewed instant
-}
-
-// rate counts streams in the present minute and hour.
-type rate struct {
-	minuteAt, hourAt instant
-	minute, hour     int
 }
 
 const (
@@ -37,7 +32,7 @@ const (
 
 func (a *admission) init(l Limits) {
 	a.limits = l
-	a.peers = make(map[i2p.Hash]*rate)
+	a.peers.Most = maxRates
 	a.seen = [2]map[[16]byte]struct{}{{}, {}}
 }
 
@@ -68,50 +63,24 @@ func (a *admission) disowns(now instant, p *peer) bool {
 // incoming counts a stream whose SYN was verified, and says whether it is
 // within the limits.
 func (a *admission) incoming(now instant, from i2p.Hash) bool {
-	if a.limits.PeerPerMinute == math.MaxInt && a.limits.PeerPerHour == math.MaxInt {
-		return a.total.count(now, a.limits.TotalPerMinute, a.limits.TotalPerHour)
-	}
-	r := a.peers[from]
-	if r == nil {
-		if len(a.peers) >= maxRates {
-			a.forgetRates(now)
+	at, l := time.Unix(0, int64(now)), a.limits
+	if each := perTime(l.PeerPerMinute, l.PeerPerHour, l.PeerPerDay); len(each) > 0 {
+		peer := a.peers.Of(at, from, func(c *quota.Counter) bool { return c.Idle(at, each) })
+		if peer == nil || !peer.Take(at, each) {
+			return false
 		}
-		if len(a.peers) >= maxRates {
-			return false // thousands of destinations at once are one flood
-		}
-		r = &rate{minuteAt: now, hourAt: now}
-		a.peers[from] = r
 	}
-	peer := r.count(now, a.limits.PeerPerMinute, a.limits.PeerPerHour)
-	return peer && a.total.count(now, a.limits.TotalPerMinute, a.limits.TotalPerHour)
+	return a.total.Take(at, perTime(l.TotalPerMinute, l.TotalPerHour, l.TotalPerDay))
 }
 
-// forgetRates drops the counts that no limit needs any more.
-func (a *admission) forgetRates(now instant) {
-	life := time.Hour
-	if a.limits.PeerPerHour == math.MaxInt {
-		life = time.Minute
-	}
-	for h, r := range a.peers {
-		if now-r.minuteAt >= life {
-			delete(a.peers, h)
+// perTime are the rates that are limited.
+func perTime(minute, hour, day int) (rates []quota.Rate) {
+	for _, r := range []quota.Rate{{Most: minute, In: time.Minute}, {Most: hour, In: time.Hour}, {Most: day, In: 24 * time.Hour}} {
+		if r.Most < math.MaxInt {
+			rates = append(rates, r)
 		}
 	}
-}
-
-func (r *rate) count(now instant, perMinute, perHour int) bool {
-	if now-r.minuteAt >= time.Minute {
-		r.minuteAt, r.minute = now, 0
-	}
-	if now-r.hourAt >= time.Hour {
-		r.hourAt, r.hour = now, 0
-	}
-	if r.minute >= perMinute || r.hour >= perHour {
-		return false
-	}
-	r.minute++
-	r.hour++
-	return true
+	return rates
 }
 
 func seenKey(sig []byte) (k [16]byte) {

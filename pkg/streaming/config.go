@@ -48,8 +48,10 @@ type Limits struct {
 	Streams        int  // both directions; idle ones that peers opened give way: 2048
 	PeerPerMinute  int  // incoming streams of one destination: none
 	PeerPerHour    int  // none
+	PeerPerDay     int  // none
 	TotalPerMinute int  // incoming streams: none
 	TotalPerHour   int  // none
+	TotalPerDay    int  // none
 	SYNsPerSecond  int  // signatures checked, with a burst of twice that: 500
 	Memory         int  // bytes received and not yet read, all streams; a quarter is for the first ones of each: 32 MiB
 	Unacked        int  // bytes sent and not yet acknowledged, all streams; a few packets of each stream go beyond: 32 MiB
@@ -165,7 +167,7 @@ func (c *Config) defaults() {
 	orDefault(&l.SYNsPerSecond, 500)
 	orDefault(&l.Memory, 32<<20)
 	orDefault(&l.Unacked, 32<<20)
-	for _, v := range []*int{&l.PeerPerMinute, &l.PeerPerHour, &l.TotalPerMinute, &l.TotalPerHour} {
+	for _, v := range []*int{&l.PeerPerMinute, &l.PeerPerHour, &l.PeerPerDay, &l.TotalPerMinute, &l.TotalPerHour, &l.TotalPerDay} {
 		orDefault(v, math.MaxInt)
 	}
 	c.MTU = min(max(c.MTU, minMTU), maxPacket/2)

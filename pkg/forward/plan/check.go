@@ -229,14 +229,21 @@ func (p Plan) checkOrder() error {
 func (p Plan) checkLimits() error {
 	l, counts := p.Limits, !p.Type.Proxies() && !p.Type.Datagrams() // streams, as they are opened
 	switch {
-	case min(l.Streams, l.PeerStreams, l.PeerPerMinute, l.PerMinute) < 0:
+	case min(l.Streams, l.PeerStreams, l.PeerPerMinute, l.PeerPerHour, l.PeerPerDay, l.PerMinute, l.PerHour, l.PerDay) < 0:
 		return fmt.Errorf("limits are not negative")
 	case l.PeerStreams > 0 && !p.Type.Serves():
 		return fmt.Errorf("nobody comes to a forward of type %s by I2P: limits.peer_streams says nothing", p.Type)
-	case l.PeerPerMinute > 0 && (!p.Type.Serves() || !counts):
-		return fmt.Errorf("a forward of type %s has no limits.peer_per_minute", p.Type)
-	case l.PerMinute > 0 && !counts:
-		return fmt.Errorf("a forward of type %s has no limits.per_minute", p.Type)
+	}
+	for _, in := range []struct {
+		time      string
+		peer, all int
+	}{{"minute", l.PeerPerMinute, l.PerMinute}, {"hour", l.PeerPerHour, l.PerHour}, {"day", l.PeerPerDay, l.PerDay}} {
+		switch {
+		case in.peer > 0 && (!p.Type.Serves() || !counts):
+			return fmt.Errorf("a forward of type %s has no limits.peer_per_%s", p.Type, in.time)
+		case in.all > 0 && !counts:
+			return fmt.Errorf("a forward of type %s has no limits.per_%s", p.Type, in.time)
+		}
 	}
 	return nil
 }

@@ -106,12 +106,16 @@ type Access struct {
 }
 
 // Limits bound what a forward carries. 0 is no limit but the door's own. Those of peers are for servers,
-// and what is opened in a minute is counted of neither proxies nor datagrams, which have flows for streams.
+// and what is opened in a time is counted of neither proxies nor datagrams, which have flows for streams.
 type Limits struct {
 	Streams       int `toml:"streams,omitzero" json:"streams,omitempty"` // at a time
 	PeerStreams   int `toml:"peer_streams,omitzero" json:"peer_streams,omitempty"`
 	PeerPerMinute int `toml:"peer_per_minute,omitzero" json:"peer_per_minute,omitempty"` // opened
+	PeerPerHour   int `toml:"peer_per_hour,omitzero" json:"peer_per_hour,omitempty"`
+	PeerPerDay    int `toml:"peer_per_day,omitzero" json:"peer_per_day,omitempty"`
 	PerMinute     int `toml:"per_minute,omitzero" json:"per_minute,omitempty"`
+	PerHour       int `toml:"per_hour,omitzero" json:"per_hour,omitempty"`
+	PerDay        int `toml:"per_day,omitzero" json:"per_day,omitempty"`
 }
 
 // Outproxy leads to what is not in I2P.
