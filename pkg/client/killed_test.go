@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"i2ptoolkit/pkg/draw"
@@ -94,6 +95,53 @@ func TestKilledPeer(t *testing.T) {
 					t.Logf("the streams ended after %v", took)
 				}
 			})
+		})
+	}
+}
+
+// TestSameSecond: a destination that was killed and comes back within the second in which its
+// lease set is dated, or with a clock that is behind, has one that is newer than what floodfills
+// keep of it, and is found at once.
+func TestSameSecond(t *testing.T) {
+	for _, behind := range []time.Duration{0, 40 * time.Second} {
+		pair(t, func(t *testing.T, e *ether, a, b *Client) {
+			ctx, cancel := context.WithCancel(t.Context())
+			var running sync.WaitGroup
+			defer running.Wait()
+			defer cancel()
+			config := func(clock time.Duration) Config {
+				return Config{
+					Env:  env.Env{Now: func() time.Time { return time.Now().Add(clock) }, Rand: draw.From(rand.NewChaCha8([32]byte{13}))},
+					Keys: mustKeys(t, 3), Options: b.cfg.Options,
+				}
+			}
+			victim := e.with(t, 3, config(behind))
+			life, end := context.WithCancel(ctx)
+			running.Go(func() { victim.Run(life) })
+			if err := victim.Ready(ctx); err != nil {
+				t.Fatal(err)
+			}
+			before := e.stored(victim)
+			e.kill(victim, end)
+			again := e.with(t, 4, config(0))
+			running.Go(func() { again.Run(ctx) })
+			l, err := again.Listen(7)
+			if err != nil {
+				t.Fatal(err)
+			}
+			running.Go(func() { echoes(ctx, l) })
+			if err := again.Ready(ctx); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			begun := time.Now()
+			mustEcho(t, ctx, a, again).Abort()
+			if took := time.Since(begun); took > time.Second {
+				t.Errorf("who looks for it waits for %v", took)
+			}
+			if set := e.stored(again); set.Published() <= before.Published() || set.Leases()[0].Gateway == before.Leases()[0].Gateway {
+				t.Errorf("published %v before, now %v", before.Published().Time(), set.Published().Time())
+			}
 		})
 	}
 }

@@ -41,6 +41,7 @@ func (l *loop) tendSet(now time.Time) {
 	}
 	if !l.life.resting {
 		if set := l.own.publish(); set != nil {
+			l.compare(set)
 			l.tunnels.Publish(set)
 		}
 	} else if l.own.offered && l.life.toWithdraw(now, l.cfg.Resumable) {
@@ -48,6 +49,23 @@ func (l *loop) tendSet(now time.Time) {
 		// Dated when its user left: the destination may be in use elsewhere by now.
 		l.ask(l.life.since, l.own.ending(now), true)
 	}
+}
+
+// compare looks whether the netDb has a lease set of ours that is not older than the first
+// that we publish, as floodfills would keep that. Another life of the destination may have
+// published it within the same second, which is all that a date tells, or by another clock.
+func (l *loop) compare(set leaseset.Record) {
+	if l.own.compared {
+		return
+	}
+	l.own.compared = true
+	l.tunnels.LookupLeaseSet(set.Hash(), set.Published()-dateUnit, func(found leaseset.Record, err error) {
+		l.post(func(time.Time) {
+			if err == nil && l.own.outdone(found) {
+				l.cfg.Log.Debug("lease set made again, as the netDb has one that is not older")
+			}
+		})
+	})
 }
 
 // ask has the keeper make a lease set that is newer than all before.

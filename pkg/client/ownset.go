@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,6 +24,7 @@ type ownSet struct {
 	toPublish bool            // set is
 	offered   bool            // a set was published
 	confirmed bool            // a floodfill has one
+	compared  bool            // with what the netDb has of a former life
 	dirty     bool            // the leases changed since set was asked for
 	changedAt time.Time       // the first of these changes
 	missing   bool            // set was taken back: there must be another
@@ -136,9 +138,23 @@ func (o *ownSet) due(now time.Time, leases []leaseset.Lease) time.Time {
 // ask notes that the keeper is asked now.
 func (o *ownSet) ask(now time.Time) { o.dirty, o.changedAt, o.asked = false, time.Time{}, now }
 
+// dateUnit is what the dates of lease sets are counted in: whole seconds.
+const dateUnit = 1000
+
 // next is the date of the next lease set: later than that of any before.
 func (o *ownSet) next(now time.Time) i2p.Date {
-	return max(i2p.DateOf(now), o.dated+1000) // the record counts whole seconds
+	return max(i2p.DateOf(now), o.dated+dateUnit)
+}
+
+// outdone tells whether a lease set of the netDb's, which is not ours, would be kept in place
+// of ours. Then there is to be a newer one.
+func (o *ownSet) outdone(by leaseset.Record) bool {
+	if by.Published() < o.dated || o.sealed == nil || bytes.Equal(by.Bytes(), o.sealed.Bytes()) {
+		return false
+	}
+	o.dated = by.Published()
+	o.renew(true)
+	return true
 }
 
 // What is wrong with a lease set that somebody else has made.

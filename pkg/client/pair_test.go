@@ -156,7 +156,9 @@ var errAbsent = errors.New("no floodfill has it")
 
 func (t etherTunnels) Publish(set leaseset.Record) {
 	t.e.mu.Lock()
-	t.e.sets[set.Hash()] = set
+	if old := t.e.sets[set.Hash()]; old == nil || set.Published() > old.Published() {
+		t.e.sets[set.Hash()] = set
+	}
 	t.e.mu.Unlock()
 	t.to.Published()
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/profile"
 )
 
@@ -98,5 +99,29 @@ func TestVerificationUnsent(t *testing.T) {
 	w.run(time.Minute)
 	if len(w.pubs) == 0 || !w.pubs[len(w.pubs)-1].Verified {
 		t.Fatalf("%+v", w.pubs)
+	}
+}
+
+// TestOwnLookedUp: who looks for what he publishes himself is given what a floodfill has of it:
+// another life of the destination may have published that.
+func TestOwnLookedUp(t *testing.T) {
+	w := clientWorld(t, Config{})
+	w.floodfills(newForge(t), 30)
+	keys := newDestination(t, 4)
+	id, out := w.seg.LookUpNewer(w.now, keys.Destination().Hash(), i2p.DateOf(testTime)-1000)
+	if len(out.Queries) == 0 {
+		t.Fatal("nobody is asked")
+	}
+	w.seg.PublishLeaseSet(w.now, leaseSetOf(t, keys, testTime))
+	other := leaseSetOf(t, keys, testTime.Add(time.Second))
+	_, got := w.seg.HandleAnswer(w.now, storeOf(other))
+	if len(got.Results) != 1 || got.Results[0].ID != id || got.Results[0].LeaseSet.Published() != other.Published() {
+		t.Errorf("%+v", got.Results)
+	}
+	id, _ = w.seg.LookUpNewer(w.now, keys.Destination().Hash(), i2p.DateOf(testTime)-1000)
+	forged := storeOf(leaseSetOf(t, keys, testTime.Add(time.Second)))
+	forged.Data[len(forged.Data)-1] ^= 1
+	if _, got := w.seg.HandleAnswer(w.now, forged); len(got.Results) > 0 {
+		t.Errorf("lookup %d is given a forged one", id)
 	}
 }

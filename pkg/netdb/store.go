@@ -200,7 +200,12 @@ func (s *Segment) storeLeaseSet(now time.Time, from whence, m i2np.DatabaseStore
 		return refuse(fmt.Errorf("netdb: lease set %s under %s: %w", set.Hash(), m.Key, ErrKey))
 	}
 	if from.asked && s.publications.has(m.Key) { // our own, come back to be compared
-		return Stored{LeaseSet: set}, s.publications.cameBack(now, m.Key, set.Published(), set.Verify(now) == nil)
+		valid := set.Verify(now) == nil
+		out := s.publications.cameBack(now, m.Key, set.Published(), valid)
+		if valid {
+			out.add(s.lookups.found(now, m.Key, nil, set))
+		}
+		return Stored{LeaseSet: set}, out
 	}
 	if u, ok := set.(interface{ Unpublished() bool }); ok && u.Unpublished() && floodfill {
 		return refuse(fmt.Errorf("netdb: unpublished lease set at a floodfill: %w", ErrKind))
