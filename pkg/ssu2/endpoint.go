@@ -106,7 +106,6 @@ type Counts struct {
 	Limited     uint64 // requests above a limit
 	EarlyDrops  uint64 // packets before Session Confirmed that were not kept
 	Resent      uint64 // messages sent again
-	OtherNet    uint64 // of another network or version
 	Established uint64
 	Failed      uint64
 }
@@ -176,14 +175,13 @@ func (e *Endpoint) Handle(now time.Time, from netip.AddrPort, packet []byte) (r 
 		e.handleResponder(now, from, in, h.Type, packet, &r)
 		return r
 	}
-	if e.handleStranger(now, from, h.Type, packet, &r) {
-		return r
-	}
-	if out := e.out[from]; out != nil {
+	if out := e.out[from]; out != nil && DestOf(&out.target.Intro, packet) == out.local {
 		e.handleInitiator(now, out, packet, &r)
 		return r
 	}
-	e.counts.Junk++
+	if !e.handleStranger(now, from, h.Type, packet, &r) {
+		e.counts.Junk++
+	}
 	return r
 }
 

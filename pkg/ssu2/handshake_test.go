@@ -478,6 +478,33 @@ func TestForgedRetry(t *testing.T) {
 	}
 }
 
+// TestTypesByChance has many handshakes, in some of which a Session Created
+// looks like a Retry under the keys of one.
+func TestTypesByChance(t *testing.T) {
+	alice, bob, w := newPair(t, 12)
+	seen := 0
+	w.onSend = func(f flight) []flight {
+		if header := bob.keys.Unmask(f.data); f.to == alice4 && len(bob.in) == 1 && MessageType(header[12]) == TypeRetry {
+			seen++
+		}
+		return []flight{f}
+	}
+	target := bob.target
+	for i := 0; seen == 0; i++ {
+		alice.done, bob.done = nil, nil
+		target.Token = bob.Tokens().Issue(w.now, alice4).Token
+		_, r, err := alice.Dial(w.now, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.take(alice, r)
+		w.run(200 * time.Millisecond)
+		if len(alice.done) != 1 {
+			t.Fatalf("handshake %d: %v, %+v", i, alice.failures, alice.Counts())
+		}
+	}
+}
+
 // TestRetriesEnd shows that a Bob who never likes a token is given up.
 func TestRetriesEnd(t *testing.T) {
 	alice, bob, w := newPair(t, 5)

@@ -126,72 +126,64 @@ func (e *Endpoint) request(now time.Time, o *initiator, token Token, r *Result) 
 	return nil
 }
 
-// handleInitiator handles what came from where Alice waits for an answer.
+// handleInitiator handles what came from where Alice waits for an answer, with
+// her connection id. Each answer has other keys, and a type may appear under the wrong ones by chance:
+// only what opens is one.
 func (e *Endpoint) handleInitiator(now time.Time, o *initiator, packet []byte, r *Result) {
-	if len(packet) >= minLong && DestOf(&o.target.Intro, packet) == o.local {
-		keys := introKeys(o.target.Intro)
-		if header := keys.Unmask(packet); MessageType(header[12]) == TypeRetry {
-			e.handleRetry(now, o, packet, r)
+	keys := introKeys(o.target.Intro)
+	if header := keys.Unmask(packet); MessageType(header[12]) == TypeRetry && e.handleRetry(now, o, packet, r) {
+		return
+	}
+	for i := range o.requests {
+		header := o.requests[i].keys.Unmask(packet)
+		if MessageType(header[12]) == TypeSessionCreated && len(packet) >= minKeyed && e.handleCreated(now, o, &o.requests[i], packet, r) {
 			return
 		}
-		for i := range o.requests {
-			header := o.requests[i].keys.Unmask(packet)
-			if MessageType(header[12]) == TypeSessionCreated && len(packet) >= minKeyed {
-				e.handleCreated(now, o, &o.requests[i], packet, r)
-				return
-			}
-		}
 	}
-	e.counts.Junk++
+	e.counts.Forged++
 }
 
 // answers reports whether a header is of the handshake and of our network.
 func (e *Endpoint) answers(o *initiator, h LongHeader) bool {
-	if h.Version != Version || h.NetID != e.cfg.NetID {
-		e.counts.OtherNet++
-		return false
-	}
-	return h.Dest == o.local && h.Source == o.remote
+	return h.Version == Version && h.NetID == e.cfg.NetID && h.Dest == o.local && h.Source == o.remote
 }
 
 // handleRetry handles Bob's Retry: a token for another Session Request, or the
 // reason why there will be none (SSU2, Retry).
-func (e *Endpoint) handleRetry(now time.Time, o *initiator, packet []byte, r *Result) {
+func (e *Endpoint) handleRetry(now time.Time, o *initiator, packet []byte, r *Result) bool {
 	h, payload, ok := openIntro(packet, o.target.Intro)
 	if !ok || !e.answers(o, h) {
-		e.counts.Forged++
-		return
+		return false
 	}
 	g, err := readGreeting(payload)
 	if err != nil {
-		e.counts.Forged++
-		return
+		return false
 	}
 	if t := g.termination; t != nil {
 		err := &TerminationError{Reason: t.Reason, Remote: true}
 		e.failOut(o, &HandshakeError{Message: TypeRetry, Skew: g.toldSkew(t.Reason, now), Err: err}, r)
-		return
+		return true
 	}
 	if _, err := g.check(TypeRetry, now); err != nil {
 		e.failOut(o, err, r)
-		return
+		return true
 	}
 	if h.Token == 0 {
-		e.counts.Forged++
-		return
+		return false
 	}
 	for _, q := range o.requests {
 		if q.token == h.Token {
-			return // once more, or late
+			return true // once more, or late
 		}
 	}
 	if len(o.requests) == maxRequests {
 		e.failOut(o, failed(TypeRetry, ErrRetries), r)
-		return
+		return true
 	}
 	if err := e.request(now, o, h.Token, r); err != nil {
 		e.failOut(o, err, r)
 	}
+	return true
 }
 
 // toldSkew is the peer's clock where it refuses ours.
@@ -204,37 +196,35 @@ func (g *greeting) toldSkew(reason Reason, now time.Time) time.Duration {
 
 // handleCreated handles Bob's Session Created, and answers with Session
 // Confirmed.
-func (e *Endpoint) handleCreated(now time.Time, o *initiator, q *request, packet []byte, r *Result) {
+func (e *Endpoint) handleCreated(now time.Time, o *initiator, q *request, packet []byte, r *Result) bool {
 	header, key := q.keys.unmaskLong(packet)
 	h, _, _ := ParseLongHeader(header[:])
 	if !e.answers(o, h) {
-		e.counts.Forged++
-		return
+		return false
 	}
 	s, payload, err := openKeyed(q.noise, header, key, q.ephemeral, packet)
 	if err != nil {
-		e.counts.Forged++
-		return
+		return false
 	}
 	// Whoever made this knows Bob's static key.
 	g, err := readGreeting(payload)
 	if err != nil {
 		e.failOut(o, failed(TypeSessionCreated, err), r)
-		return
+		return true
 	}
 	if t := g.termination; t != nil {
 		e.failOut(o, failed(TypeSessionCreated, &TerminationError{Reason: t.Reason, Remote: true}), r)
-		return
+		return true
 	}
 	skew, err := g.check(TypeSessionCreated, now)
 	if err != nil {
 		e.failOut(o, err, r)
-		return
+		return true
 	}
 	s, packets, err := e.confirm(o, s, key)
 	if err != nil {
 		e.failOut(o, failed(TypeSessionConfirmed, err), r)
-		return
+		return true
 	}
 	if g.Token != nil {
 		e.tokens.Keep(now, o.target.At, *g.Token)
@@ -254,6 +244,7 @@ func (e *Endpoint) handleCreated(now time.Time, o *initiator, q *request, packet
 	r.send(o.target.At, packets...)
 	delete(e.out, o.target.At)
 	e.counts.Established++
+	return true
 }
 
 // confirm makes Session Confirmed: our static key, our RouterInfo, Options.
