@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	xk "i2ptoolkit/pkg/noise" // noise is random bytes here
@@ -36,7 +37,11 @@ type ssu2Router struct {
 
 	mu       sync.Mutex
 	sessions map[ssu2.ConnectionID]*ssu2Session
-	events   chan any // *ssu2Session when one stands, ssu2Arrival, ssu2.Failure
+	known    map[i2p.Hash]*routerinfo.RouterInfo
+	relay    *ssu2.Relay
+	tests    *ssu2.PeerTests
+	charlie  i2p.Hash // whom we choose as Bob
+	events   chan any // *ssu2Session, ssu2Arrival, ssu2.Failure, *ssu2.RelayRefusal, *ssu2.PeerTestOutcome
 	running  sync.WaitGroup
 }
 
@@ -45,6 +50,7 @@ type ssu2Session struct {
 	*ssu2.Established
 	router   *ssu2Router
 	next     uint32
+	packets  int          // in which we have sent Session Confirmed
 	received []ssu2.Range // the highest first
 	parts    map[uint32]map[byte][]byte
 	last     map[uint32]byte
@@ -57,8 +63,9 @@ type ssu2Arrival struct {
 }
 
 // newSSU2Router makes one that is published at an address of the namespace. Its
-// RouterInfo has so many more bytes, which compression does not save.
-func newSSU2Router(t *testing.T, n *Network, extra int) *ssu2Router {
+// RouterInfo has so many more bytes, which compression does not save. change,
+// if any, changes the options of its address.
+func newSSU2Router(t *testing.T, n *Network, extra int, change func(options map[string]string, hash i2p.Hash)) *ssu2Router {
 	t.Helper()
 	must := func(err error) {
 		if err != nil {
@@ -68,7 +75,8 @@ func newSSU2Router(t *testing.T, n *Network, extra int) *ssu2Router {
 	}
 	r := &ssu2Router{
 		at:       netip.AddrPortFrom(n.NextAddr(), portTransport),
-		sessions: map[ssu2.ConnectionID]*ssu2Session{}, events: make(chan any, 256),
+		sessions: map[ssu2.ConnectionID]*ssu2Session{}, known: map[i2p.Hash]*routerinfo.RouterInfo{},
+		events: make(chan any, 1024),
 	}
 	var err error
 	r.keys, err = i2p.GenerateRouter(nil)
@@ -76,10 +84,17 @@ func newSSU2Router(t *testing.T, n *Network, extra int) *ssu2Router {
 	r.cfg = ssu2.Config{Static: xk.GenerateKey(nil), NetID: NetID, Options: ssu2.Options{TransmitMax: 1, ReceiveMax: 1}}
 	intro := xk.GenerateKey(nil)
 	r.cfg.Intro = intro.Private()
-	options, err := i2p.NewMapping(map[string]string{
+	address := map[string]string{
 		"s": i2p.EncodeBase64(r.cfg.Static.Public[:]), "i": i2p.EncodeBase64(r.cfg.Intro[:]), "v": "2",
 		"host": r.at.Addr().String(), "port": strconv.Itoa(portTransport), "caps": "BC",
-	})
+	}
+	caps := "LR"
+	if change != nil {
+		if change(address, r.keys.Identity.Hash()); address["host"] == "" {
+			caps = "LU"
+		}
+	}
+	options, err := i2p.NewMapping(address)
 	must(err)
 	more := make(map[string]string)
 	for i := range extra / 100 {
@@ -87,7 +102,7 @@ func newSSU2Router(t *testing.T, n *Network, extra int) *ssu2Router {
 		rand.Read(b)
 		more["x"+strconv.Itoa(i)] = i2p.EncodeBase64(b)
 	}
-	maps.Copy(more, map[string]string{"caps": "LR", "netId": strconv.Itoa(NetID), "router.version": "0.9.67"})
+	maps.Copy(more, map[string]string{"caps": caps, "netId": strconv.Itoa(NetID), "router.version": "0.9.67"})
 	r.info, err = routerinfo.Build(routerinfo.BuildConfig{
 		Keys: r.keys, Published: i2p.DateOf(time.Now()),
 		Addresses: []routerinfo.Address{{Cost: 8, Style: routerinfo.StyleSSU2, Options: options}},
@@ -96,6 +111,15 @@ func newSSU2Router(t *testing.T, n *Network, extra int) *ssu2Router {
 	must(err)
 	r.cfg.Info = r.info.Bytes
 	r.Endpoint = ssu2.NewEndpoint(r.cfg)
+	r.known[r.info.Hash()] = r.info
+	self := ssu2.Self{
+		Hash: r.info.Hash(), Signing: r.keys.Signing, NetID: NetID, Random: draw.From(nil),
+		Find:      func(h i2p.Hash) *routerinfo.RouterInfo { return r.known[h] },
+		Connected: func(h i2p.Hash) bool { return r.session(h) != nil },
+		Address:   func(bool) netip.AddrPort { return r.at },
+	}
+	r.relay = ssu2.NewRelay(self, r.Tokens())
+	r.tests = ssu2.NewPeerTests(self, func(bool, i2p.Hash) (i2p.Hash, bool) { return r.charlie, r.charlie != i2p.Hash{} })
 	r.conn, err = n.ListenPacket("udp", r.at.String())
 	must(err)
 	r.running.Go(r.read)
@@ -127,6 +151,8 @@ func (r *ssu2Router) tick() {
 		now := time.Now()
 		r.mu.Lock()
 		r.take(r.Tick(now))
+		r.relayed(r.relay.Tick(now))
+		r.tested(r.tests.Tick(now))
 		for _, s := range r.sessions {
 			if s.Confirmed != nil {
 				for _, p := range s.Confirmed.Tick(now) {
@@ -160,10 +186,20 @@ func (r *ssu2Router) take(result ssu2.Result) {
 	for _, f := range result.Failed {
 		r.events <- f
 	}
+	switch m := result.Message; {
+	case m == nil:
+	case m.Header.Type == ssu2.TypeHolePunch:
+		r.relayed(r.relay.HandleHolePunch(time.Now(), m))
+	default:
+		r.tested(r.tests.HandleMessage(time.Now(), m))
+	}
 	if e := result.Established; e != nil {
 		s := &ssu2Session{Established: e, router: r, next: e.NextPacket, parts: map[uint32]map[byte][]byte{}, last: map[uint32]byte{}}
 		r.sessions[e.LocalID] = s
-		if !e.Initiator {
+		r.known[e.Peer.Info.Hash()] = e.Peer.Info
+		if e.Initiator {
+			s.packets = len(e.Confirmed.Datagrams)
+		} else {
 			s.received = []ssu2.Range{{}}
 			s.send(s.ack(nil))
 		}
@@ -172,6 +208,74 @@ func (r *ssu2Router) take(result ssu2.Result) {
 			s.handle(p)
 		}
 	}
+}
+
+// session is one with a router.
+func (r *ssu2Router) session(with i2p.Hash) *ssu2Session {
+	for _, s := range r.sessions {
+		if s.Peer.Info.Hash() == with {
+			return s
+		}
+	}
+	return nil
+}
+
+// sendBlocks sends blocks of relays and peer tests, each behind the RouterInfo
+// that it needs.
+func (r *ssu2Router) sendBlocks(blocks []ssu2.ToPeer) {
+	for _, b := range blocks {
+		s := r.session(b.Peer)
+		if s == nil {
+			continue
+		}
+		if b.Before != nil {
+			s.send(ssu2.CompressRouterInfo(b.Before.Bytes()).AppendTo(nil))
+		}
+		s.send(b.Block)
+	}
+}
+
+func (r *ssu2Router) relayed(result ssu2.RelayResult) {
+	for _, d := range result.Send {
+		r.write(d.To, d.Data)
+	}
+	r.sendBlocks(result.Blocks)
+	if result.Refused != nil {
+		r.events <- result.Refused
+	}
+	if result.Dial != nil {
+		if _, dialled, err := r.Dial(time.Now(), *result.Dial); err == nil {
+			r.take(dialled)
+		}
+	}
+}
+
+func (r *ssu2Router) tested(result ssu2.PeerTestResult) {
+	for _, d := range result.Send {
+		r.write(d.To, d.Data)
+	}
+	r.sendBlocks(result.Blocks)
+	if result.Outcome != nil {
+		r.events <- result.Outcome
+	}
+}
+
+// test begins a peer test.
+func (r *ssu2Router) test(bob i2p.Hash) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out, err := r.tests.Begin(time.Now(), bob, true)
+	r.tested(out)
+	return err
+}
+
+// ask asks for an introduction.
+func (r *ssu2Router) ask(bob i2p.Hash, charlie *routerinfo.RouterInfo, tag ssu2.RelayTag) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out, err := r.relay.Ask(time.Now(), bob, charlie, charlie.SSU2()[0], tag, true)
+	r.relayed(out)
+	return err
 }
 
 // dial begins a handshake; ahead is how far our clock is.
@@ -261,6 +365,20 @@ func (s *ssu2Session) block(block ssu2.Block) {
 	switch block.Type {
 	case ssu2.BlockAck:
 		s.Confirmed = nil
+	case ssu2.BlockRouterInfo:
+		s.router.learn(block)
+	case ssu2.BlockI2NP:
+		if m, err := i2np.ParseShort(block.Data); err == nil && m.Type == i2np.DatabaseStoreType {
+			s.router.learn(block)
+		}
+	case ssu2.BlockRelayRequest:
+		s.router.relayed(s.router.relay.HandleRequest(time.Now(), s.Peer.Info.Hash(), block.Data))
+	case ssu2.BlockRelayIntro:
+		s.router.relayed(s.router.relay.HandleIntro(time.Now(), s.Peer.Info.Hash(), block.Data))
+	case ssu2.BlockRelayResponse:
+		s.router.relayed(s.router.relay.HandleResponse(time.Now(), s.Peer.Info.Hash(), block.Data))
+	case ssu2.BlockPeerTest:
+		s.router.tested(s.router.tests.Handle(time.Now(), s.Peer.Info.Hash(), s.Path.Remote, block.Data))
 	case ssu2.BlockTermination:
 		// i2pd, which has been told, keeps the session until its answer is
 		// answered, and would send in it what belongs to the next one.
@@ -278,7 +396,10 @@ func (s *ssu2Session) block(block ssu2.Block) {
 		return
 	}
 	block.Data = bytes.Clone(block.Data)
-	s.router.events <- ssu2Arrival{s, block}
+	select {
+	case s.router.events <- ssu2Arrival{s, block}:
+	default: // nobody waits for what this router gets
+	}
 }
 
 // fragment joins the parts of a message.
@@ -296,8 +417,38 @@ func (s *ssu2Session) fragment(id uint32, number byte, data []byte, last bool) {
 			whole = append(whole, s.parts[id][i]...)
 		}
 		delete(s.parts, id)
-		s.router.events <- ssu2Arrival{s, ssu2.Block{Type: ssu2.BlockI2NP, Data: whole}}
+		s.block(ssu2.Block{Type: ssu2.BlockI2NP, Data: whole})
 	}
+}
+
+// learn notes the RouterInfo of a block, or of a DatabaseStore.
+func (r *ssu2Router) learn(block ssu2.Block) {
+	if info := routerInfoIn(block); info != nil {
+		r.known[info.Hash()] = info
+	}
+}
+
+// routerInfoIn is the RouterInfo of a block, or of a DatabaseStore in one; nil
+// for none.
+func routerInfoIn(block ssu2.Block) *routerinfo.RouterInfo {
+	var raw []byte
+	switch block.Type {
+	case ssu2.BlockRouterInfo:
+		if b, err := ssu2.ParseRouterInfo(block.Data); err == nil {
+			raw, _ = b.Decompress()
+		}
+	case ssu2.BlockI2NP:
+		if m, err := i2np.ParseShort(block.Data); err == nil && m.Type == i2np.DatabaseStoreType {
+			if store, err := i2np.ParseDatabaseStore(m.Body); err == nil && store.Type == i2np.StoreRouterInfo {
+				raw, _ = i2np.DecompressRouterInfo(store.Data, routerinfo.MaxLen)
+			}
+		}
+	}
+	info, err := routerinfo.Parse(raw)
+	if err != nil || info.Verify() != nil {
+		return nil
+	}
+	return info
 }
 
 // await reads events until one is what take wants.
@@ -317,7 +468,7 @@ func (r *ssu2Router) await(ctx context.Context, what string, take func(event any
 			case ssu2Arrival:
 				seen = append(seen, fmt.Sprintf("block %d", e.block.Type))
 			default:
-				seen = append(seen, "a session")
+				seen = append(seen, fmt.Sprintf("%T", e))
 			}
 		case <-ctx.Done():
 			return fmt.Errorf("interop: %s: came %v: %w; %+v", what, seen, ctx.Err(), r.Counts())
