@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,17 +31,27 @@ func connectCommand() *cli.Command {
 			"An address that nobody knows is asked for during ten seconds: it may have been opened just now.\n" +
 			"With a service in front, as in _smtp._tcp.DEST, it goes where and to which port DEST's lease set says that it is.\n" +
 			"Started by inetd or systemd for a connection, it connects that one; with systemd's socket activation it\n" +
-			"connects each that comes, see SUPER-SERVERS.",
-		Flags: tunnelFlags(cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "give up with status 5 when there is no stream after `DURATION`"},
-			cli.Seconds(0, cli.Forever, cli.DurationFlag{Name: "q", Usage: "hold the end of stdin back until the peer has ended, but for `SECONDS` at most; 0: not at all", DefaultText: "as the peer needs it"}),
+			"connects each that comes, see SUPER-SERVERS. With -u it sends datagrams, see DATAGRAMS.",
+		Flags: append(datagramFlags("send by PROTOCOL, datagram2 without it"), tunnelFlags(cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "give up with status 5 when there is no stream after `DURATION`"},
+			cli.Seconds(0, cli.Forever, cli.DurationFlag{Name: "q", Usage: "hold the end of stdin back until the peer has ended, but for `SECONDS` at most; 0: not at all. With -u: wait for answers until none has come for so long", DefaultText: "as the peer needs it; with -u 10s"}),
+			cli.Int(1, math.MaxInt32, cli.IntFlag{Name: "count", Usage: "with -u: end once `NUMBER` answers have come, and with status 5 where fewer do", DefaultText: "as many as come"}),
+			cli.Seconds(0, cli.Forever, cli.DurationFlag{Name: "interval", Aliases: []string{"i"}, Usage: "with -u: wait `SECONDS` between two datagrams"}),
 			commandFlag(), idleFlag(),
 			&cli.BoolFlag{Name: "reconnect", Usage: "try again when there is no router or no stream, for as long as stdin lasts; also when the stream breaks that has carried nothing yet"},
 			cli.Duration(0, cli.Forever, cli.DurationFlag{Name: "exit-idle", Usage: "with socket activation: end when there was no connection for `DURATION`", DefaultText: "never"}),
-		),
+		)...),
 		Action: func(c *cli.Context) error {
 			req, name, err := target(c)
 			if err != nil {
 				return err
+			}
+			if err := checkDatagramFlags(c, "connect", []string{"exec", "idle", "reconnect", "exit-idle"}, []string{"interval", "count"}); err != nil {
+				return err
+			}
+			if c.Bool("udp") {
+				d := &dialer{c: c, req: req, name: name}
+				defer d.close()
+				return d.datagrams(c.Context)
 			}
 			sockets, err := activated()
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"sync"
 
@@ -31,8 +32,9 @@ func listenCommand() *cli.Command {
 			"command, or a connection, of its own. Without it, who comes second is refused. The command finds its peer\n" +
 			"in I2P_PEER. Where it ends with a status other than 0, the peer gets what it wrote, and then sees the\n" +
 			"stream break off; so it does where the server of --to cannot be reached. With --keep and a key file whose own\n" +
-			"key is kept offline, HUP takes the transient key that the file has then.",
-		Flags: tunnelFlags(cli.DurationFlag{Name: "timeout", Usage: "give up with status 5 when no stream came after `DURATION`", DefaultText: "never"},
+			"key is kept offline, HUP takes the transient key that the file has then. With -u it takes datagrams, see\n" +
+			"DATAGRAMS.",
+		Flags: append(datagramFlags("take what comes by PROTOCOL alone"), tunnelFlags(cli.DurationFlag{Name: "timeout", Usage: "give up with status 5 when no stream came after `DURATION`", DefaultText: "never"},
 			&cli.StringFlag{Name: "key", Aliases: []string{"k"}, Usage: "private key `FILE` of the address, as i2p-keygen dest makes it"},
 			cli.Int(0, 65535, cli.IntFlag{Name: "port", Usage: "take streams to `PORT`", DefaultText: "0: to any port"}),
 			&cli.BoolFlag{Name: "keep", Usage: "go on after the first stream"},
@@ -43,9 +45,13 @@ func listenCommand() *cli.Command {
 			}),
 			&cli.BoolFlag{Name: "bench", Usage: "be what i2p-tunnel bench measures with, for any number of streams"},
 			idleFlag(),
+			cli.Int(1, math.MaxInt32, cli.IntFlag{Name: "count", Usage: "with -u: end once `NUMBER` datagrams have come", DefaultText: "never"}),
 			&cli.BoolFlag{Name: "reconnect", Usage: "when the router goes, or is not there yet, wait for it and listen again at the same address"},
-		),
+		)...),
 		Action: func(c *cli.Context) error {
+			if err := checkDatagramFlags(c, "listen", []string{"keep", "to", "bench"}, []string{"count"}); err != nil {
+				return err
+			}
 			ends := 0
 			for _, flag := range []string{"exec", "to", "bench"} {
 				if c.IsSet(flag) {
@@ -60,8 +66,8 @@ func listenCommand() *cli.Command {
 				return err
 			}
 			defer processors.Follow()()
-			l := &listening{c: c, port: req.Listen[0], key: req.Key}
-			if ends == 0 {
+			l := &listening{c: c, port: uint16(c.Int("port")), key: req.Key}
+			if ends == 0 && !c.Bool("udp") {
 				if l.end, err = standard(); err != nil {
 					return err
 				}
@@ -77,6 +83,9 @@ func listenCommand() *cli.Command {
 
 func listenRequest(c *cli.Context) (control.Open, error) {
 	req := control.Open{Listen: []uint16{uint16(c.Int("port"))}, Options: idleOptions(c)}
+	if c.Bool("udp") {
+		req = control.Open{}
+	}
 	path := c.String("key")
 	switch {
 	case path == "" && !c.Bool("reconnect"):
@@ -191,6 +200,10 @@ func (l *listening) serve() error {
 			cli.Notef(l.c, "ready")
 		}
 	})
+	if l.c.Bool("udp") {
+		cli.Serve(l.c)
+		return l.datagrams(ctx, &background)
+	}
 	if !l.keeps() {
 		stream, err := l.accept(ctx)
 		if err != nil {
@@ -208,7 +221,7 @@ func (l *listening) serve() error {
 }
 
 // keeps tells whether further streams follow the first.
-func (l *listening) keeps() bool { return l.c.Bool("keep") || l.c.Bool("bench") }
+func (l *listening) keeps() bool { return l.c.Bool("keep") || l.c.Bool("bench") || l.c.Bool("udp") }
 
 // accept waits for a stream, as long as --timeout allows.
 func (l *listening) accept(ctx context.Context) (*client.Stream, error) {

@@ -27,6 +27,13 @@ func manual() cli.Manual {
 				`GIT_SSH_COMMAND="ssh -o ProxyCommand='i2p-tunnel connect %h %p'" git clone user@example.b32.i2p:/srv/repo.git`,
 				`rsync -a -e "ssh -o ProxyCommand='i2p-tunnel connect %h %p'" dir/ user@example.b32.i2p:dir/`,
 			}},
+			{What: "Datagrams: ask a service and print its answer; and be one, with a command for each question:", Lines: []string{
+				`echo status | i2p-tunnel connect -u --count 1 "$B32"`,
+				`i2p-tunnel listen -u -k key.dat -e 'read -r q; echo "you asked $q"'`,
+			}},
+			{What: "Print who sends datagrams, and answer each with jq:", Lines: []string{
+				"i2p-tunnel listen -u --json | jq -r 'select(.proven) | .from'",
+			}},
 			{What: "Stay at an address for as long as the machine runs, whatever becomes of the router:", Lines: []string{
 				"i2p-tunnel listen -k key.dat --keep --reconnect --to unix:/run/app.sock",
 			}},
@@ -66,12 +73,13 @@ func manual() cli.Manual {
 		},
 		Environment: []cli.Entry{
 			{Term: "LISTEN_PID, LISTEN_FDS", Text: "are set by systemd for the sockets that connect is to take"},
-			{Term: "I2P_PEER", Text: "is set for the command of -e: the b32 address of the stream's other end"},
+			{Term: "I2P_PEER", Text: "is set for the command of -e: the b32 address of the stream's other end, or of a datagram's sender"},
+			{Term: "I2P_PEER_PORT, I2P_PORT, I2P_PROTOCOL, I2P_PROVEN", Text: "are set for the command of -e with -u: the sender's port and ours, and how it is known from whom the datagram is"},
 		},
 		Files: []cli.Entry{
 			{Term: "key.dat", Text: "a destination's private keys, in the format that Java I2P, i2pd and SAM share; i2p-keygen dest makes it. Who has it can take the address over"},
 		},
-		Sections: []cli.ManualSection{superServerSection(), forwardSection(), optionSection()},
+		Sections: []cli.ManualSection{datagramSection(), superServerSection(), forwardSection(), optionSection()},
 		SeeAlso:  []string{"nc(1)", "ssh(1)", "sd_listen_fds(3)"},
 	}
 }

@@ -64,8 +64,8 @@ var ErrFrame = errors.New("control: not a frame of datagrams")
 
 const flagProven = 1 // of a datagram
 
-// AppendDatagram appends the frame of a datagram. From a tool, of protocol, port, peer port, peer,
-// options and payload; From, and whether it is proven, are the router's to tell.
+// AppendDatagram appends the frame of a datagram. From, and whether it is proven, are the router's to
+// tell; a tool leaves port 0 where it is the one that it opened.
 //
 //	length 4 | kind 1 | protocol 1 | flags 1 | port 2 | peer port 2 | peer 32 | from 2+ | options 2+ | payload
 //	length  :: of what follows; all numbers are big-endian

@@ -48,7 +48,7 @@ type port struct{ *sockets.PacketConn }
 
 func (p *port) WriteMessage(m datagram.Message) error {
 	if err := p.PacketConn.WriteMessage(m); err != nil {
-		return control.Errorf(control.BadRequest, "%v", err)
+		return control.Errorf(control.BadData, "%v", err)
 	}
 	return nil
 }

@@ -185,7 +185,7 @@ func (p *port) send(tool *bufio.Reader) error {
 
 // sendOne sends a datagram, once those before it have made room.
 func (p *port) sendOne(m datagram.Message) error {
-	m.From, m.Proven, m.Port = i2p.Destination{}, false, 0 // ours to tell
+	m.From, m.Proven = i2p.Destination{}, false // ours to tell
 	if m.Peer.IsZero() {
 		if p.peer.IsZero() {
 			return control.Errorf(control.BadRequest, "a datagram to nobody")

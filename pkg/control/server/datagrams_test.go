@@ -87,7 +87,7 @@ func TestDatagrams(t *testing.T) {
 			t.Fatal(err)
 		}
 		var unsent *client.Unsent
-		if _, err := from.Receive(); !errors.As(err, &unsent) || unsent.Cause.Code != control.BadRequest || !strings.Contains(err.Error(), bad.says) {
+		if _, err := from.Receive(); !errors.As(err, &unsent) || unsent.Cause.Code != control.BadData || !strings.Contains(err.Error(), bad.says) {
 			t.Errorf("%v", err)
 		}
 	}

@@ -124,7 +124,7 @@ type packets struct{ *sockets.PacketConn }
 func (p packets) WriteMessage(m datagram.Message) error {
 	err := p.PacketConn.WriteMessage(m)
 	if size := (datagram.SizeError{}); errors.As(err, &size) || errors.Is(err, datagram.ErrOffline) || errors.Is(err, datagram.ErrProtocol) {
-		return control.Errorf(control.BadRequest, "%v", err)
+		return control.Errorf(control.BadData, "%v", err)
 	}
 	return codes.Explain(err)
 }
