@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"i2ptoolkit/pkg/kem"
 )
 
 // Config is everything about a router that its owner can set; Settings says what each key
@@ -71,6 +73,7 @@ const publicNetID = 2
 type NTCP2 struct {
 	Listen      []string `toml:"listen" json:"listen"`
 	MaxSessions int      `toml:"max_sessions" json:"max_sessions"`
+	Hybrid      string   `toml:"hybrid" json:"hybrid"`
 }
 
 // Bandwidth limits are hard limits, in KBps (1024 bytes a second); 0 is no limit.
@@ -101,7 +104,7 @@ func Default() Config {
 		Bootstrap:   []string{},
 		Hosts:       []string{},
 		Reseed:      Reseed{Enabled: true, URLs: []string{}, Sources: []string{}, Threshold: 25, Certs: []string{}, Pins: []string{}},
-		NTCP2:       NTCP2{Listen: []string{}, MaxSessions: 1000},
+		NTCP2:       NTCP2{Listen: []string{}, MaxSessions: 1000, Hybrid: "ML-KEM-768"},
 		Bandwidth:   Bandwidth{Share: 80},
 		Transit:     Transit{MaxTunnels: 5000},
 		Exploratory: Tunnels{InLength: 2, OutLength: 2, InQuantity: 2, OutQuantity: 2},
@@ -156,6 +159,9 @@ func (c Config) Check() error {
 		if _, err := netip.ParseAddrPort(l); err != nil {
 			return faultf("ntcp2.listen", "%q is no address:port", l)
 		}
+	}
+	if _, ok := kem.ParseKind(c.NTCP2.Hybrid); !ok {
+		return faultf("ntcp2.hybrid", "%q is none of ML-KEM-512, ML-KEM-768, ML-KEM-1024 and none", c.NTCP2.Hybrid)
 	}
 	return c.Reseed.check()
 }

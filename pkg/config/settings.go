@@ -67,6 +67,7 @@ func described() []Setting {
 		{Key: "reseed.pins", Doc: "Web servers that are trusted by their key alone: HOST=SHA256 of the key's SPKI, in hex or base64.", Reload: AtOnce},
 
 		{Key: "ntcp2.listen", Flag: "listen", Doc: "What to bind, each as ADDRESS:PORT.", Unset: "follows from host and port", Reload: NextStart},
+		{Key: "ntcp2.hybrid", Doc: "The post-quantum hybrid of X25519 that is published for sessions: ML-KEM-512, ML-KEM-768 or ML-KEM-1024; of others each is taken. With none there are no hybrids. Peers that know of none are served as ever.", Reload: NextStart},
 		{Key: "ntcp2.max_sessions", Doc: "The most sessions with other routers at a time.", Unit: "sessions", Least: 1, Most: 1 << 16, Reload: AtOnce},
 
 		{Key: "bandwidth.in", Flag: "bandwidth-in", Doc: "A hard limit of what comes in.", Unit: "KBps (1024 bytes a second)", Most: 1 << 24, Unset: "no limit", Reload: AtOnce},

@@ -106,6 +106,7 @@ type Peer struct {
 	Direction   Direction `json:"direction"`
 	Version     string    `json:"version"`
 	Caps        string    `json:"caps"`
+	Hybrid      string    `json:"hybrid,omitempty"` // ML-KEM-768, …: what the session's keys depend on beside X25519
 	Since       time.Time `json:"since"`
 	BytesIn     uint64    `json:"bytes_in"`
 	BytesOut    uint64    `json:"bytes_out"`

@@ -71,6 +71,7 @@ type I2PDConfig struct {
 	NoTransit bool
 	SSU2      bool // besides NTCP2
 	NoNTCP2   bool
+	NTCP2     int    // its version: 3, 4 and 5 are hybrids with ML-KEM-512, 768 and 1024; 0 is what i2pd does by itself
 	Hops      int    // length of exploratory tunnels
 	WebPort   uint16 // a server tunnel of 2 hops to this local port; 0 is none
 	WebHops   int
@@ -119,7 +120,8 @@ daemon = false
 [ntcp2]
 enabled = {{not .NoNTCP2}}
 published = {{not .NoNTCP2}}
-[ssu2]
+{{with .NTCP2}}version = {{.}}
+{{end}}[ssu2]
 enabled = {{.SSU2}}
 published = {{.SSU2}}
 [reseed]

@@ -42,6 +42,16 @@ func (k Kind) String() string {
 	return strconv.Itoa(int(k))
 }
 
+// ParseKind reads what String writes.
+func ParseKind(name string) (Kind, bool) {
+	for k := None; k <= MLKEM1024; k++ {
+		if k.String() == name {
+			return k, true
+		}
+	}
+	return None, false
+}
+
 // PublicLen is the length of an encapsulation key; 0 for none.
 func (k Kind) PublicLen() int {
 	return [...]int{None: 0, MLKEM512: publicLen512, MLKEM768: mlkem.EncapsulationKeySize768, MLKEM1024: mlkem.EncapsulationKeySize1024}[k]

@@ -6,6 +6,7 @@ import (
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/routerinfo"
@@ -48,7 +49,8 @@ func (n *Node) drivers(env *env.Whole) ([]transport.Driver, error) {
 		return nil, err
 	}
 	s := n.settings.Current()
-	ntcp2 := ntcp2link.New(ntcp2link.Config{Keys: keys, Listen: s.ListenAddrs(), Port: s.Port})
+	hybrid, _ := kem.ParseKind(s.NTCP2.Hybrid) // checked where settings are
+	ntcp2 := ntcp2link.New(ntcp2link.Config{Keys: keys, Listen: s.ListenAddrs(), Port: s.Port, Hybrid: hybrid})
 	return append([]transport.Driver{ntcp2}, n.cfg.Drivers...), nil
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 )
 
@@ -21,10 +22,10 @@ import (
 // Guidelines).
 const MaxSkew = 60 * time.Second
 
-// Sizes of the handshake messages.
+// Sizes of the handshake messages. A hybrid adds a section to messages 1 and 2, see hybrid.go.
 const (
 	keyLen        = noise.KeyLen
-	headLen       = keyLen + optionsLen + macLen // messages 1 and 2 without padding
+	headLen       = keyLen + optionsLen + macLen // messages 1 and 2 without padding and section
 	part1Len      = keyLen + macLen              // message 3 part 1
 	maxPaddingIn  = 1024                         // accepted behind messages 1 and 2
 	maxPaddingOut = 287 - headLen                // sent; i2pd reads no longer messages
@@ -32,9 +33,6 @@ const (
 	maxConfirmed  = 16 << 10
 	maxPadding3   = 63 // sent within message 3
 )
-
-// protocolName starts the Noise state (NTCP2, KDF for message 1).
-const protocolName = "Noise_XKaesobfse+hs2+hs3_25519_ChaChaPoly_SHA256"
 
 // The ways in which a handshake fails. Each means that the connection is to be
 // closed without a word; the message that failed is in the HandshakeError.
@@ -74,6 +72,7 @@ type Peer struct {
 	Hash   i2p.Hash
 	Static [32]byte // s=
 	IV     [16]byte // i=
+	Hybrid kem.Kind // pq=
 }
 
 // Config is what both sides of a handshake need.
@@ -85,6 +84,8 @@ type Config struct {
 	// Hash and IV are ours, for Bob: they undo the obfuscation.
 	Hash i2p.Hash
 	IV   [16]byte
+	// Hybrid is what Bob publishes; who does not ask for it is served without.
+	Hybrid kem.Kind
 	// Replay is shared by all of Bob's handshakes.
 	Replay  *ReplayCache
 	Options Options   // padding we send and ask for
@@ -96,7 +97,8 @@ type Config struct {
 // state is what a handshake waits for.
 //
 //	Alice                                   Bob
-//	Start: message 1 ->                     request        message 1 without padding
+//	Start: message 1 ->                     request        message 1's ephemeral key
+//	                                        requestBody    its sections, without padding
 //	created         message 2, no padding   requestPad     its padding; message 2 ->
 //	createdPad      its padding; message 3  confirmed      message 3
 //	done                                    done
@@ -109,6 +111,7 @@ const (
 	created
 	createdPad
 	request
+	requestBody
 	requestPad
 	confirmed
 	done
@@ -125,8 +128,9 @@ type Handshake struct {
 	noise     noise.State
 	ephemeral noise.KeyPair
 	remote    [32]byte // the peer's ephemeral key
-	iv        [16]byte // AES state between messages 1 and 2
-	random    *draw.Source
+	hybrid
+	iv     [16]byte // AES state between messages 1 and 2
+	random *draw.Source
 
 	padLen       int
 	confirmedLen int
@@ -147,6 +151,7 @@ type Result struct {
 	Sender   *Sender
 	Receiver *Receiver
 	Static   [32]byte      // the peer's static key, proved
+	Hybrid   kem.Kind      // what the session's keys depend on beside X25519
 	Info     []byte        // Bob: the RouterInfo that Alice sent, not verified yet
 	Flood    bool          // Bob: Alice asks that it be flooded
 	Options  *Options      // Bob: Alice's Options block, if she sent one
@@ -159,7 +164,7 @@ type Result struct {
 // NewInitiator makes Alice's side. Call Start for message 1.
 func NewInitiator(cfg Config, peer Peer) *Handshake {
 	cfg.fill()
-	return &Handshake{cfg: cfg, peer: peer, alice: true, iv: peer.IV, random: draw.From(cfg.Rand), state: fresh}
+	return &Handshake{cfg: cfg, peer: peer, alice: true, iv: peer.IV, hybrid: hybrid{kind: peer.Hybrid}, random: draw.From(cfg.Rand), state: fresh}
 }
 
 // NewResponder makes Bob's side, which waits for message 1.
@@ -195,8 +200,12 @@ func (h *Handshake) Result() Result {
 // Need is how many bytes must lie at hand for Handle to make progress.
 func (h *Handshake) Need() int {
 	switch h.state {
-	case created, request:
-		return headLen
+	case created:
+		return headLen + h.createdSection()
+	case request:
+		return keyLen
+	case requestBody:
+		return headLen - keyLen + h.requestSection()
 	case createdPad, requestPad:
 		return h.padLen
 	case confirmed:
@@ -225,7 +234,9 @@ func (h *Handshake) Handle(now time.Time, in []byte) (out []byte, used int, err 
 			}
 			out, err = h.confirm(b)
 		case request:
-			err = h.handleRequest(now, b)
+			err = h.handleRequest(b)
+		case requestBody:
+			err = h.handleRequestBody(now, b)
 		case requestPad:
 			if more {
 				err = h.fail(1, ErrExtraData)
@@ -251,7 +262,7 @@ func (h *Handshake) fail(message int, err error) error {
 
 // begin starts the Noise state up to Bob's static key.
 func (h *Handshake) begin() {
-	h.noise = noise.New(protocolName)
+	h.noise = noise.New(protocolName(h.kind))
 	h.noise.MixHash(nil) // empty prologue
 	h.noise.MixHash(h.peer.Static[:])
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 )
 
@@ -327,10 +328,13 @@ func TestHugeRouterInfo(t *testing.T) {
 
 // What a stranger sends must neither panic nor be answered.
 func FuzzResponder(f *testing.F) {
-	p := newPair(f, 10, nil)
+	p := newHybrid(f, 10, kem.None, kem.MLKEM768)
 	m1, _ := p.alice.Start(start)
 	f.Add(m1)
 	f.Add(m1[:63])
+	hybrid, _ := newHybrid(f, 10, kem.MLKEM768, kem.MLKEM768).alice.Start(start)
+	f.Add(hybrid)
+	f.Add(hybrid[:1200])
 	f.Add([]byte("GET / HTTP/1.1\r\nHost: example\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		cfg := p.bobConfig
@@ -389,6 +393,11 @@ func FuzzInitiator(f *testing.F) {
 	f.Add(CreatedOptions{Timestamp: timestamp(start) + 61}.AppendTo(nil), true)
 	f.Add(CreatedOptions{PaddingLen: maxPaddingIn + 1, Timestamp: timestamp(start)}.AppendTo(nil), true)
 	f.Add(make([]byte, headLen), false)
+	h := newHybrid(f, 11, kem.MLKEM768, kem.MLKEM768)
+	if _, err := h.alice.Start(start); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(make([]byte, headLen+h.alice.createdSection()), false)
 	f.Add([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"), false)
 	f.Fuzz(func(t *testing.T, b []byte, fromBob bool) {
 		alice, bob := *p.alice, *p.bob
@@ -400,6 +409,12 @@ func FuzzInitiator(f *testing.F) {
 		out, used, err := alice.Handle(start, b)
 		if used > len(b) || len(b) >= headLen && used == 0 {
 			t.Fatalf("%d of %d bytes used", used, len(b))
+		}
+		if !fromBob {
+			hybrid := *h.alice
+			if out, _, _ := hybrid.Handle(start, b); len(out) > 0 {
+				t.Fatal("a hybrid that no Bob has sent is answered")
+			}
 		}
 		if alice.Done() != (len(out) > 0) || err != nil && alice.Done() || !fromBob && alice.Done() {
 			t.Fatalf("%d bytes of an answer, done: %v, error %v", len(out), alice.Done(), err)

@@ -10,8 +10,9 @@ import (
 // Start draws the ephemeral key and returns message 1 (NTCP2, SessionRequest):
 //
 //	0   32 bytes  X, obfuscated
-//	32  32 bytes  options with MAC
-//	64  padding, in the clear
+//	32  nothing, or an encapsulation key with MAC: see hybrid.go
+//	    32 bytes  options with MAC
+//	    padding, in the clear
 func (h *Handshake) Start(now time.Time) ([]byte, error) {
 	if h.state != fresh {
 		panic("ntcp2: handshake started twice")
@@ -30,9 +31,10 @@ func (h *Handshake) Start(now time.Time) ([]byte, error) {
 	}
 	h.noise.MixKey(secret[:])
 
-	x := obfuscate(h.peer.Hash, &h.iv, h.ephemeral.Public)
-	out := make([]byte, 0, headLen+len(pad))
+	x := obfuscate(h.peer.Hash, &h.iv, h.mark(h.ephemeral.Public))
+	out := make([]byte, 0, headLen+h.requestSection()+len(pad))
 	out = append(out, x[:]...)
+	out = h.appendOffer(out)
 	out = h.noise.EncryptAndHash(out, RequestOptions{
 		NetID:        h.cfg.NetID,
 		Version:      Version,
@@ -63,7 +65,7 @@ func (h *Handshake) fixConfirmed() error {
 // handleCreated reads message 2 up to its padding (NTCP2, SessionCreated).
 func (h *Handshake) handleCreated(now time.Time, b []byte) error {
 	h.remote = deobfuscate(h.peer.Hash, &h.iv, [32]byte(b))
-	if !plainX25519(h.remote) {
+	if marked(h.remote) {
 		return h.fail(2, ErrKey)
 	}
 	h.noise.MixHash(h.remote[:])
@@ -72,7 +74,11 @@ func (h *Handshake) handleCreated(now time.Time, b []byte) error {
 		return h.fail(2, ErrKey)
 	}
 	h.noise.MixKey(secret[:])
-	plain, err := h.noise.DecryptAndHash(nil, b[keyLen:])
+	b = b[keyLen:]
+	if err := h.openSecret(b[:h.createdSection()]); err != nil {
+		return h.fail(2, err)
+	}
+	plain, err := h.noise.DecryptAndHash(nil, b[h.createdSection():])
 	if err != nil {
 		return h.fail(2, ErrAuthentication)
 	}
@@ -120,6 +126,8 @@ func (h *Handshake) confirm(pad []byte) ([]byte, error) {
 func (h *Handshake) finish() {
 	h.noise = noise.State{}
 	h.ephemeral = noise.KeyPair{}
+	h.result.Hybrid = h.kind
+	h.hybrid = hybrid{}
 	h.remote = [32]byte{}
 	h.part2 = nil
 	h.state = done

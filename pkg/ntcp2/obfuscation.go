@@ -33,8 +33,3 @@ func obfuscator(bob i2p.Hash) cipher.Block {
 	}
 	return block
 }
-
-// plainX25519 reports whether an ephemeral key is one of plain NTCP2. X25519
-// keys never have the highest bit set; the post-quantum variants set it, after
-// Noise and before AES, to be told apart here.
-func plainX25519(key [32]byte) bool { return key[31]&0x80 == 0 }

@@ -5,20 +5,31 @@ import (
 	"fmt"
 	"time"
 
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 )
 
-// handleRequest reads message 1 up to its padding (NTCP2, SessionRequest).
-// The cheap checks come before the exchange; the replay cache learns the key
-// only once the message authenticated.
-func (h *Handshake) handleRequest(now time.Time, b []byte) error {
+// handleRequest reads message 1's ephemeral key (NTCP2, SessionRequest). The cheap checks come
+// before the exchange.
+func (h *Handshake) handleRequest(b []byte) error {
 	h.remote = deobfuscate(h.peer.Hash, &h.iv, [32]byte(b))
-	if !plainX25519(h.remote) {
-		return h.fail(1, ErrKey)
+	if marked(h.remote) {
+		if h.cfg.Hybrid == kem.None {
+			return h.fail(1, ErrKey)
+		}
+		h.kind = h.cfg.Hybrid
+		h.remote[keyLen-1] &^= hybridMark
 	}
 	if h.cfg.Replay.Seen(h.remote) {
 		return h.fail(1, ErrReplay)
 	}
+	h.state = requestBody
+	return nil
+}
+
+// handleRequestBody reads what follows the key, up to the padding. The replay cache learns the key
+// only once the message authenticated.
+func (h *Handshake) handleRequestBody(now time.Time, b []byte) error {
 	h.begin()
 	h.noise.MixHash(h.remote[:])
 	secret, err := h.cfg.Static.DH(h.remote)
@@ -26,7 +37,10 @@ func (h *Handshake) handleRequest(now time.Time, b []byte) error {
 		return h.fail(1, ErrKey)
 	}
 	h.noise.MixKey(secret[:])
-	plain, err := h.noise.DecryptAndHash(nil, b[keyLen:])
+	if err := h.openOffer(b[:h.requestSection()]); err != nil {
+		return h.fail(1, err)
+	}
+	plain, err := h.noise.DecryptAndHash(nil, b[h.requestSection():])
 	if err != nil {
 		return h.fail(1, ErrAuthentication)
 	}
@@ -68,8 +82,9 @@ func (h *Handshake) checkRequest(now time.Time, o RequestOptions) error {
 // create mixes message 1's padding and writes message 2 (NTCP2, SessionCreated):
 //
 //	0   32 bytes  Y, obfuscated
-//	32  32 bytes  options with MAC
-//	64  padding, in the clear
+//	32  nothing, or a ciphertext with MAC: see hybrid.go
+//	    32 bytes  options with MAC
+//	    padding, in the clear
 func (h *Handshake) create(now time.Time, pad []byte) ([]byte, error) {
 	if len(pad) > 0 {
 		h.noise.MixHash(pad)
@@ -84,8 +99,11 @@ func (h *Handshake) create(now time.Time, pad []byte) ([]byte, error) {
 	h.noise.MixKey(secret[:])
 
 	y := obfuscate(h.peer.Hash, &h.iv, h.ephemeral.Public)
-	out := make([]byte, 0, headLen+len(own))
+	out := make([]byte, 0, headLen+h.createdSection()+len(own))
 	out = append(out, y[:]...)
+	if out, err = h.appendSecret(out); err != nil {
+		return nil, h.fail(1, err)
+	}
 	out = h.noise.EncryptAndHash(out, CreatedOptions{
 		PaddingLen: uint16(len(own)),
 		Timestamp:  timestamp(now),

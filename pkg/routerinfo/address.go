@@ -4,9 +4,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 )
 
 // Transport styles.
@@ -111,6 +114,23 @@ func (a Address) IV() ([16]byte, bool) {
 	}
 	return [16]byte(b), true
 }
+
+// Hybrids are the post-quantum hybrids that the address takes, the preferred first: option pq
+// (proposal 169, Published Addresses). Of what is unknown in it nothing is said.
+func (a Address) Hybrids() (kinds []kem.Kind) {
+	for n := range strings.SplitSeq(a.Options.Get("pq"), ",") {
+		if i := slices.Index(hybridNumbers, n); i > 0 {
+			kinds = append(kinds, kem.Kind(i))
+		}
+	}
+	return kinds
+}
+
+// HybridOption is the value of option pq of an address that takes one hybrid.
+func HybridOption(kind kem.Kind) string { return hybridNumbers[kind] }
+
+// hybridNumbers are the values of option pq.
+var hybridNumbers = []string{kem.None: "", kem.MLKEM512: "3", kem.MLKEM768: "4", kem.MLKEM1024: "5"}
 
 // Caps is the address' own capabilities, option caps: 4, 6, B, C.
 func (a Address) Caps() string { return a.Options.Get("caps") }

@@ -16,6 +16,7 @@ import (
 	"i2ptoolkit/pkg/buf/buftest"
 	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/node"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/simnet"
@@ -93,6 +94,7 @@ func (w *world) add(t *testing.T, cfg worldConfig, i int) {
 	s.NetID, s.Testnet, s.LogLevel = 99, true, "warn"
 	s.Hosts = []string{addr.String()}
 	s.NTCP2.Listen = []string{netip.AddrPortFrom(addr, port).String()}
+	s.NTCP2.Hybrid = kem.None.String() // encapsulation draws from the system: two runs would differ
 	s.Floodfill = i < max(3, cfg.routers/10)
 	if cfg.adjust != nil {
 		cfg.adjust(i, &s)

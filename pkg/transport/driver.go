@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -72,6 +73,7 @@ type LinkState struct {
 	RTT        time.Duration // as measured last
 	Skew       time.Duration // how far the peer's clock runs ahead
 	MaxMessage int           // bytes of the largest body that it carries
+	Hybrid     kem.Kind      // what its keys depend on beside X25519
 }
 
 // Reason is why the table ends a session or refuses a peer. Drivers say it in

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/tally"
 )
 
@@ -105,6 +106,7 @@ type PeerStats struct {
 	RTT       time.Duration // of the handshake, or as measured since
 	Skew      time.Duration // how far the peer's clock runs ahead
 	Version   string        // router.version, where the peer has sent its RouterInfo
+	Hybrid    kem.Kind      // what the session's keys depend on beside X25519
 	Idle      time.Duration // since the last I2NP message
 	Traffic
 	Queue
@@ -141,7 +143,7 @@ func (s *Session) stats() PeerStats {
 	l := s.link.State()
 	return PeerStats{
 		Hash: s.peer.hash, Transport: s.way.name, Addr: l.Remote, Inbound: s.inbound, Since: s.since,
-		RTT: l.RTT, Skew: l.Skew, Version: s.version, Idle: s.quietFor(),
+		RTT: l.RTT, Skew: l.Skew, Version: s.version, Hybrid: l.Hybrid, Idle: s.quietFor(),
 		Traffic:   Traffic{s.bytesIn.Load(), s.bytesOut.Load(), s.msgsIn.Load(), s.msgsOut.Load()},
 		Malformed: s.malformed.Load(), Ignored: s.ignored.Load(),
 	}

@@ -6,6 +6,7 @@ import (
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 )
 
 // Peers lists the sessions.
@@ -23,6 +24,9 @@ func (a *Answers) Peers() []control.Peer {
 			Direction: Direction(p.Inbound), Version: p.Version, Since: p.Since.UTC(),
 			BytesIn: p.BytesIn, BytesOut: p.BytesOut, MessagesIn: p.MessagesIn, MessagesOut: p.MessagesOut,
 			Queued: p.Waiting,
+		}
+		if p.Hybrid != kem.None {
+			c.Hybrid = p.Hybrid.String()
 		}
 		if ri := infos[p.Hash]; ri != nil {
 			c.Caps, c.Version = ri.Caps().Text, ri.Version()

@@ -105,7 +105,7 @@ func (d *Driver) handshakeIn(ctx context.Context, conn net.Conn, v *transport.Vi
 		return r, nil, errJunk
 	}
 	hs := ntcp2.NewResponder(ntcp2.Config{
-		Static: d.cfg.Keys.Static, NetID: d.host.NetID, Hash: d.host.Self, IV: d.cfg.Keys.IV,
+		Static: d.cfg.Keys.Static, NetID: d.host.NetID, Hash: d.host.Self, IV: d.cfg.Keys.IV, Hybrid: d.cfg.Hybrid,
 		Replay: d.replay, Options: ntcp2.DefaultOptions, Rand: v.Random(),
 	})
 	carrier := newCarrier(d.host, conn, hs)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/ntcp2"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/transport"
@@ -47,11 +48,15 @@ func (d *Driver) dialable(ri *routerinfo.RouterInfo) (out []target) {
 		if !d.host.MayDial(host) || !d.reaches(host) {
 			continue
 		}
-		out = append(out, target{
+		t := target{
 			addr: netip.AddrPortFrom(host, a.Port()),
 			peer: ntcp2.Peer{Hash: ri.Hash(), Static: key, IV: iv},
 			cost: a.Cost,
-		})
+		}
+		if kinds := a.Hybrids(); len(kinds) > 0 && d.cfg.Hybrid != kem.None {
+			t.peer.Hybrid = kinds[0]
+		}
+		out = append(out, t)
 	}
 	slices.SortStableFunc(out, func(a, b target) int { return int(a.cost) - int(b.cost) })
 	return out

@@ -20,6 +20,7 @@ import (
 
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/ntcp2"
 	"i2ptoolkit/pkg/routerinfo"
@@ -32,7 +33,10 @@ type Config struct {
 	Listen []netip.AddrPort
 	// Port is published where nothing is listened on: something before this router
 	// passes it on. 0 is none.
-	Port   int
+	Port int
+	// Hybrid is published as what peers may ask for. With None nothing is, and no peer is
+	// asked for what it publishes either (proposal 169).
+	Hybrid kem.Kind
 	Limits Limits
 }
 
@@ -210,10 +214,14 @@ func (d *Driver) Publish(hosts []netip.Addr) (addrs []routerinfo.Address) {
 		return []routerinfo.Address{address(costHidden, map[string]string{"caps": "4", "v": "2", "s": key})}
 	}
 	for _, h := range hosts {
-		addrs = append(addrs, address(costPublished, map[string]string{
+		options := map[string]string{
 			"host": h.String(), "port": strconv.Itoa(port), "v": "2",
 			"s": key, "i": i2p.EncodeBase64(d.cfg.Keys.IV[:]),
-		}))
+		}
+		if d.cfg.Hybrid != kem.None {
+			options["pq"] = routerinfo.HybridOption(d.cfg.Hybrid)
+		}
+		addrs = append(addrs, address(costPublished, options))
 	}
 	return addrs
 }

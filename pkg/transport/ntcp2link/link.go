@@ -59,7 +59,7 @@ func (d *Driver) newLink(ctx context.Context, conn net.Conn, r ntcp2.Result, ran
 		d: d, conn: conn, send: r.Sender, recv: r.Receiver,
 		state: transport.LinkState{
 			Remote: transport.AddrOf(conn.RemoteAddr()), Local: transport.AddrOf(conn.LocalAddr()).Addr(),
-			RTT: r.RTT, Skew: r.Skew, MaxMessage: maxBody,
+			RTT: r.RTT, Skew: r.Skew, MaxMessage: maxBody, Hybrid: r.Hybrid,
 		},
 		begin:   beginning{first, rest},
 		refusal: refusal{random.Below(4 << 10), random.Between(200*time.Millisecond, 2200*time.Millisecond)},

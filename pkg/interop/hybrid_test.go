@@ -1,0 +1,69 @@
+//go:build linux
+
+package interop
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/control"
+)
+
+// TestHybrid: sessions with i2pd are hybrids of X25519 and ML-KEM, of each size that i2pd publishes, and
+// with one that does not have any they are none; i2pd dials ours as a hybrid too. A stream
+// goes through all of them.
+func TestHybrid(t *testing.T) {
+	ctx := gate(t, 4*time.Minute)
+	versions := []int{2, 3, 4, 5}
+	n := network(t, ctx, NetworkConfig{Releases: sids(len(versions)), Each: func(i int, c *I2PDConfig) { c.NTCP2 = versions[i] }})
+	a := startRouter(t, ctx, n, RouterConfig{Name: "a"})
+	b := startRouter(t, ctx, n, RouterConfig{Name: "b"})
+	hybrids := map[string]string{}
+	for i, name := range []string{"", "ML-KEM-512", "ML-KEM-768", "ML-KEM-1024"} {
+		hash, err := n.I2PD[i].Hash()
+		if err != nil {
+			t.Fatal(err)
+		}
+		hybrids[hash] = name
+	}
+	err := Await(ctx, 2*time.Minute, "hybrid sessions with all i2pd routers, and some that they dialled", func(ctx context.Context) error {
+		sessions, dialled := 0, 0
+		for _, r := range []*Router{a, b} {
+			out, err := r.Tool(ctx, "i2p-router", "peers", "--json")
+			if err != nil {
+				return err
+			}
+			for line := range strings.Lines(string(out)) {
+				var p control.Peer
+				if err := json.Unmarshal([]byte(line), &p); err != nil {
+					return err
+				}
+				want, theirs := hybrids[p.Router]
+				if theirs && p.Direction == control.Inbound && want != "" {
+					want = "ML-KEM-768" // what we publish
+					dialled++
+				}
+				if theirs && p.Hybrid != want {
+					t.Errorf("a session with %s, %s, is of hybrid %q, want %q", p.Router, p.Direction, p.Hybrid, want)
+				}
+				if theirs {
+					sessions++
+				}
+			}
+		}
+		if sessions < 2*len(versions) || dialled == 0 {
+			return fmt.Errorf("%d sessions, %d of them hybrids that i2pd dialled", sessions, dialled)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	connect, end := joined(t, ctx, a, b)
+	exchange(t, ctx, n, connect)
+	end()
+}
