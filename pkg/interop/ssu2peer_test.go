@@ -96,12 +96,7 @@ func newSSU2Router(t *testing.T, n *Network, extra int, change func(options map[
 	}
 	options, err := i2p.NewMapping(address)
 	must(err)
-	more := make(map[string]string)
-	for i := range extra / 100 {
-		b := make([]byte, 75)
-		rand.Read(b)
-		more["x"+strconv.Itoa(i)] = i2p.EncodeBase64(b)
-	}
+	more := incompressible(extra)
 	maps.Copy(more, map[string]string{"caps": caps, "netId": strconv.Itoa(NetID), "router.version": "0.9.67"})
 	r.info, err = routerinfo.Build(routerinfo.BuildConfig{
 		Keys: r.keys, Published: i2p.DateOf(time.Now()),
@@ -129,6 +124,17 @@ func newSSU2Router(t *testing.T, n *Network, extra int, change func(options map[
 		r.running.Wait()
 	})
 	return r
+}
+
+// incompressible makes options of so many bytes.
+func incompressible(size int) map[string]string {
+	options := make(map[string]string)
+	for i := range size / 100 {
+		b := make([]byte, 75)
+		rand.Read(b)
+		options["x"+strconv.Itoa(i)] = i2p.EncodeBase64(b)
+	}
+	return options
 }
 
 func (r *ssu2Router) read() {
