@@ -87,7 +87,7 @@ func (v verb) command() *cli.Command {
 		&cli.BoolFlag{Name: "foreground", Usage: "run it while this command runs, in place of leaving it to the router"},
 		&cli.BoolFlag{Name: "replace", Usage: "change a forward of that name"},
 		&cli.StringFlag{Name: "key", Usage: "`NAME` of its key file in the router's data directory, or transient"},
-		cli.CheckedList(cli.StringSliceFlag{Name: "set", Aliases: []string{"s"}, Usage: "a `SETTING=VALUE` by its name in a file of plans, see FORWARDS, or @FILE with one a line, for secrets; may be repeated"}, atFile(checkTyped), settingNames()...),
+		cli.CheckedList(cli.StringSliceFlag{Name: "set", Aliases: []string{"s"}, Usage: "a `SETTING=VALUE` by its name in a file of plans, see FORWARDS in i2p-tunnel(1), or @FILE with one a line, for secrets; may be repeated"}, atFile(checkTyped), settingNames()...),
 		cli.JSONFlag(),
 	}
 	if v.instead != "" {

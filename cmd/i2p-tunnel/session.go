@@ -22,7 +22,7 @@ func tunnelFlags(timeout cli.DurationFlag, more ...cli.Flag) []cli.Flag {
 		cli.Int(0, options.MaxLength, cli.IntFlag{Name: "in-hops", Usage: "`NUMBER` of hops of inbound tunnels", DefaultText: "as --hops"}),
 		cli.Int(0, options.MaxLength, cli.IntFlag{Name: "out-hops", Usage: "`NUMBER` of hops of outbound tunnels", DefaultText: "as --hops"}),
 		cli.Int(options.MinQuantity, options.MaxQuantity, cli.IntFlag{Name: "tunnels", Usage: fmt.Sprintf("keep `NUMBER` tunnels each way, %d to %d", options.MinQuantity, options.MaxQuantity), DefaultText: "the router's"}),
-		cli.CheckedList(cli.StringSliceFlag{Name: "option", Aliases: []string{"O"}, Usage: "I2CP `OPTION=VALUE` by its documented name, see I2CP OPTIONS, or @FILE with one a line, for secrets; may be repeated"}, atFile(checkOption), optionNames()...),
+		cli.CheckedList(cli.StringSliceFlag{Name: "option", Aliases: []string{"O"}, Usage: "I2CP `OPTION=VALUE` by its documented name, see I2CP OPTIONS in i2p-tunnel(1), or @FILE with one a line, for secrets; may be repeated"}, atFile(checkOption), optionNames()...),
 		cli.Timeout(timeout),
 	)...)
 }
