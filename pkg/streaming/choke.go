@@ -31,7 +31,7 @@ func (s *sender) handleDelay(now instant, delay uint16) {
 		s.far.blockedTo = s.flight.nxt
 	case delay > chokeAbove:
 		s.far.shrink(len(s.flight.outstanding()))
-		s.patience.timeouts = 0 // it lives
+		s.patience.lives()
 		if !s.choke.on {
 			s.choke.begin(now, max(s.rtt.rto(0)/2, 100*time.Millisecond))
 			s.stats.Choked++

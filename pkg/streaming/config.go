@@ -115,7 +115,7 @@ var (
 	ErrLimit     = errors.New("streaming: too many streams")
 	ErrIdle      = errors.New("streaming: nothing was said for too long")
 	ErrUnread    = errors.New("streaming: what the peer sent was left unread for too long")
-	ErrTruncated = errors.New("streaming: the peer closed the stream, and what it sent before has not all arrived")
+	ErrTruncated = errors.New("streaming: what the peer sent has not all arrived, and does not come any more")
 )
 
 type refusal struct{}

@@ -28,15 +28,28 @@ const (
 	// closingTime is how long a stream that the application closed waits for
 	// the peer's CLOSE after ours was acknowledged.
 	closingTime = 60 * time.Second
+	// gapPatience is how long a peer that lives may leave a gap that it was told of, and send
+	// nothing new: all implementations have given up to send again, or the stream, by then.
+	gapPatience = 10 * time.Minute
 )
 
 // vigil looks whether the peer lives.
 type vigil struct {
 	heard, spoke instant // the last packets
 	unanswered   int     // keep-alives
+	doubtAt      instant // when the last of these should have been answered
 }
 
-func (v *vigil) hear(now instant) { v.heard, v.unanswered = now, 0 }
+// leastDoubt is how long a keep-alive's answer is waited for, a timeout at least.
+const leastDoubt = 5 * time.Second
+
+func (v *vigil) hear(now instant) { v.heard, v.unanswered, v.doubtAt = now, 0, never }
+
+// ask counts a keep-alive that is sent now.
+func (v *vigil) ask(now instant, rto time.Duration) {
+	v.unanswered++
+	v.doubtAt = now + max(rto, leastDoubt)
+}
 
 // at is when a sign of life is due.
 func (v *vigil) at(every time.Duration) instant { return max(v.heard, v.spoke) + every }
@@ -179,7 +192,7 @@ func (c *Conn) next(now instant) instant {
 	}
 	at = min(at, c.snd.deadline(now))
 	if c.state == open {
-		at = min(at, c.vigil.at(c.m.cfg.KeepAlive), c.idleAt(), c.rcv.lull.quietAt)
+		at = min(at, c.vigil.at(c.m.cfg.KeepAlive), c.vigil.doubtAt, c.idleAt(), c.gapAt(), c.rcv.lull.quietAt)
 	}
 	return at
 }
@@ -195,6 +208,14 @@ func (c *Conn) idleAt() instant {
 		return never
 	}
 	return max(c.rcv.lull.newAt, c.snd.delivery.at) + limit
+}
+
+// gapAt is when a stream ends in which something stays missing.
+func (c *Conn) gapAt() instant {
+	if !c.rcv.order.gap() {
+		return never
+	}
+	return c.rcv.lull.newAt + gapPatience
 }
 
 // expire does what the passing of time asks for; transmit follows.
@@ -238,16 +259,34 @@ func (c *Conn) expire(now instant) {
 		}
 		return
 	}
-	if c.state == open && now >= c.idleAt() {
+	switch {
+	case c.state == open && now >= c.idleAt():
 		c.abort(ErrIdle)
 		return
-	}
-	if c.state != open || now < c.vigil.at(c.m.cfg.KeepAlive) {
+	case c.state == open && now >= c.gapAt():
+		c.abort(ErrTruncated)
 		return
 	}
-	if c.vigil.unanswered++; c.vigil.unanswered > c.m.cfg.MaxKeepAlives {
+	if c.state == open {
+		c.keepAlive(now)
+	}
+}
+
+// keepAlive asks a silent peer for a sign of life. Where none comes it asks once more, by another
+// path: the peer may have been started anew, and then says that there is no such stream.
+func (c *Conn) keepAlive(now instant) {
+	v := &c.vigil
+	switch {
+	case now >= v.doubtAt:
+		v.doubtAt = never
+		c.m.cfg.Events.Stalled(c.peer.hash)
+	case now < v.at(c.m.cfg.KeepAlive):
+		return
+	case v.unanswered >= c.m.cfg.MaxKeepAlives:
 		c.finish(ErrTimeout)
 		return
+	default:
+		v.ask(now, c.snd.rtt.rto(0))
 	}
 	c.rcv.acks.now, c.rcv.acks.ask = true, true
 }

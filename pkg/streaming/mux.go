@@ -130,7 +130,7 @@ func (m *Mux) newConn(now instant, p *peer) *Conn {
 	}
 	c := &Conn{
 		m: m, peer: p, signer: m.cfg.Keys, name: name{localID: id}, terms: terms{key: p.dest.SigningKey(), mtu: m.cfg.MTU}, life: life{endAt: never},
-		vigil: vigil{heard: now, spoke: now}, turn: turn{index: -1},
+		vigil: vigil{heard: now, spoke: now, doubtAt: never}, turn: turn{index: -1},
 	}
 	c.rcv = newReceiver(now, &m.cfg, &m.memory, &holding{pool: &m.memory.received, peer: p, conn: c})
 	c.snd = newSender(&m.shared, &c.stats, &c.rcv.end)

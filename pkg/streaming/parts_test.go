@@ -186,8 +186,8 @@ func TestAgenda(t *testing.T) {
 	}
 }
 
-// TestPatience: how long a peer is silent counts from the first timeout of a
-// row, and begins anew once it is heard.
+// TestPatience: how long nothing gets through counts from the first timeout on. It
+// begins anew once something has, not where the peer is only heard.
 func TestPatience(t *testing.T) {
 	var p patience
 	p.renew(time.Second)
@@ -196,6 +196,11 @@ func TestPatience(t *testing.T) {
 	p.end(p.from)
 	if p.timeouts != 2 || p.since != time.Second {
 		t.Errorf("%d timeouts since %v", p.timeouts, p.since)
+	}
+	p.again()
+	p.from = 4 * time.Second
+	if p.end(p.from); p.timeouts != 1 || p.since != time.Second {
+		t.Errorf("heard: %d timeouts since %v", p.timeouts, p.since)
 	}
 	p.renew(5 * time.Second)
 	if p.end(p.from); p.timeouts != 1 || p.since != 5*time.Second {

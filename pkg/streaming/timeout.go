@@ -108,7 +108,7 @@ func (s *sender) revive(now instant) {
 		return
 	}
 	first := s.patience.timeouts == 0
-	s.patience.timeouts, s.patience.probed = 0, true
+	s.patience.again()
 	s.loseAll(now)
 	if first && s.flight.lost >= muchLost {
 		s.cc.restart(1, s.flight.lost, s.delivery.count)
