@@ -30,7 +30,7 @@ func settingDocs() []cli.Entry {
 		{Term: "options", Text: "a table of I2CP options by their documented names, in quotes for their dots, and with their values as texts; see I2CP OPTIONS"},
 		{Term: "http.outproxies", Text: "what leads out of I2P: a list of { host = \"NAME:PORT\", socks = true, user = \"…\", password = \"…\" }, of which all but host may be left out. On a command line: NAME:PORT or socks://NAME:PORT"},
 		{Term: "http.accounts", Text: "who may use the proxy: a list of { user = \"…\", password = \"…\" }"},
-		{Term: "http.jump", Text: "a list of jump services for names that are not known"},
+		{Term: "http.jump", Text: "a list of jump services for names that are not known, by their addresses, in place of those of the router (names.jump in router.toml(5)); none is asked before somebody follows its link"},
 		{Term: "http.connect_only", Text: "true: nothing but CONNECT"},
 		{Term: "http.connect_ports", Text: "a list of the ports to which CONNECT leads"},
 		{Term: "http.accept_language", Text: "true: let Accept-Language through"},

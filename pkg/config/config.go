@@ -10,6 +10,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"i2ptoolkit/pkg/kem"
+	"i2ptoolkit/pkg/naming"
 )
 
 // Config is everything about a router that its owner can set; Settings says what each key
@@ -37,6 +38,7 @@ type Config struct {
 	Transit     Transit   `toml:"transit" json:"transit"`
 	Exploratory Tunnels   `toml:"exploratory" json:"exploratory"`
 	Client      Tunnels   `toml:"client" json:"client"`
+	Names       Names     `toml:"names" json:"names"`
 }
 
 // Reseed says where a router that knows too few others gets them.
@@ -96,6 +98,36 @@ type Tunnels struct {
 	OutQuantity int `toml:"out_quantity" json:"out_quantity"`
 }
 
+// Names says where names are learnt that no address book of the owner's has.
+type Names struct {
+	Subscriptions []string `toml:"subscriptions" json:"subscriptions"`
+	Jump          []string `toml:"jump" json:"jump"` // each as "NAME URL"
+}
+
+// JumpServices are those of the settings, by name and URL.
+func (n Names) JumpServices() (all []naming.Jump) {
+	for _, text := range n.Jump {
+		if j, err := naming.ParseJump(text); err == nil {
+			all = append(all, j)
+		}
+	}
+	return all
+}
+
+func (n Names) check() error {
+	for _, url := range n.Subscriptions {
+		if err := naming.CheckFeed(url); err != nil {
+			return faultf("names.subscriptions", "%q: %v", url, err)
+		}
+	}
+	for _, text := range n.Jump {
+		if _, err := naming.ParseJump(text); err != nil {
+			return faultf("names.jump", "%v", err)
+		}
+	}
+	return nil
+}
+
 // Default returns the settings of a router whose owner set nothing.
 func Default() Config {
 	return Config{
@@ -109,6 +141,7 @@ func Default() Config {
 		Transit:     Transit{MaxTunnels: 5000},
 		Exploratory: Tunnels{InLength: 2, OutLength: 2, InQuantity: 2, OutQuantity: 2},
 		Client:      Tunnels{InLength: 3, OutLength: 3, InQuantity: 3, OutQuantity: 3},
+		Names:       Names{Subscriptions: []string{}, Jump: knownJumps()},
 	}
 }
 
@@ -163,7 +196,18 @@ func (c Config) Check() error {
 	if _, ok := kem.ParseKind(c.NTCP2.Hybrid); !ok {
 		return faultf("ntcp2.hybrid", "%q is none of ML-KEM-512, ML-KEM-768, ML-KEM-1024 and none", c.NTCP2.Hybrid)
 	}
+	if err := c.Names.check(); err != nil {
+		return err
+	}
 	return c.Reseed.check()
+}
+
+// knownJumps are the services that most of the network knows.
+func knownJumps() (texts []string) {
+	for _, j := range naming.KnownJumps() {
+		texts = append(texts, j.String())
+	}
+	return texts
 }
 
 // check knows the forms only; what is in the files is found when they are read.

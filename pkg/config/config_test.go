@@ -161,3 +161,24 @@ func TestChanged(t *testing.T) {
 		t.Errorf("they differ in %v", keys)
 	}
 }
+
+// TestNames: the services are those that are known unless others are named, and nothing but I2P is asked.
+func TestNames(t *testing.T) {
+	if c := Default(); len(c.Names.Subscriptions) > 0 || len(c.Names.JumpServices()) != 4 {
+		t.Errorf("%+v", c.Names)
+	}
+	c, err := Parse([]byte("[names]\njump = [\"Mine http://jump.i2p/?q=\"]\nsubscriptions = [\"http://a.i2p/hosts.txt\"]\n"))
+	if err != nil || len(c.Names.JumpServices()) != 1 || c.Names.JumpServices()[0].Name != "Mine" {
+		t.Errorf("%+v, %v", c.Names, err)
+	}
+	for text, said := range map[string]string{
+		"[names]\njump = [\"http://jump.i2p/\"]\n":              "line 2: names.jump: ",
+		"[names]\njump = [\"a http://example.com/\"]\n":         "line 2: names.jump: ",
+		"[names]\nsubscriptions = [\"http://example.com/h\"]\n": "line 2: names.subscriptions: ",
+		"[names]\nsubscriptions = 3\n":                          "line 2: names.subscriptions: expected",
+	} {
+		if _, err := Parse([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), said) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

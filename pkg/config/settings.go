@@ -84,6 +84,9 @@ func described() []Setting {
 		{Key: "client.out_length", Doc: "The hops of an outbound tunnel.", Unit: "hops", Most: lengths, Unset: "none", Reload: WhenOpen},
 		{Key: "client.in_quantity", Doc: "The inbound tunnels to keep.", Unit: "tunnels", Least: options.MinQuantity, Most: quantities, Reload: WhenOpen},
 		{Key: "client.out_quantity", Doc: "The outbound tunnels to keep.", Unit: "tunnels", Least: options.MinQuantity, Most: quantities, Reload: WhenOpen},
+
+		{Key: "names.subscriptions", Doc: "Feeds of names, such as http://example.i2p/hosts.txt, which are asked twice a day, each by a destination of its own. They come before those of addressbook/subscriptions.txt; the first that has a name gives it.", Unset: "those of i2p-lookup book subscribe alone: nobody is asked by itself", Reload: AtOnce},
+		{Key: "names.jump", Doc: "Services that know names, each as \"NAME URL\"; the name that is looked for is put behind the URL. A page of the HTTP proxy shows links to them where a name is not known, unless the forward has http.jump. None is asked for anything before somebody follows its link.", Unset: "no links", Reload: AtOnce},
 	}
 }
 
@@ -97,6 +100,7 @@ func TableDocs() map[string]string {
 		"transit":     "What is carried for others",
 		"exploratory": "The router's own tunnels, for lookups and tests",
 		"client":      "The tunnels of destinations that do not say otherwise",
+		"names":       "Where names are learnt that the address books do not have",
 	}
 }
 

@@ -34,7 +34,7 @@ func (f *forward) httpDoor(r *resident, p plan.Plan) server {
 		s = &plan.HTTPSettings{}
 	}
 	cfg := httpproxy.Config{
-		Dial: r.count, Lookup: f.m.cfg.Lookup, Save: f.m.cfg.Save, Jump: s.Jump, ConnectOnly: s.ConnectOnly,
+		Dial: r.count, Lookup: f.m.cfg.Lookup, Save: f.m.cfg.Save, Jump: s.Jump, Jumps: f.m.cfg.Jumps, ConnectOnly: s.ConnectOnly,
 		AcceptLanguage: s.AcceptLanguage, Log: f.m.cfg.Log, Now: f.m.cfg.Now,
 		Limits: httpproxy.Limits{Connections: p.Limits.Streams},
 	}

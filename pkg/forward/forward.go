@@ -15,6 +15,7 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/forward/plan"
+	"i2ptoolkit/pkg/httpproxy"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/options"
 )
@@ -30,6 +31,8 @@ type Config struct {
 	Resolve func(ctx context.Context, by *destinations.Local, host string) (i2p.Destination, error)
 	Lookup  func(name string) (i2p.Destination, error)
 	Save    func(ctx context.Context, name string, to i2p.Destination) error
+	// Jumps are links to services that may know a name, for proxies whose plans name none; nil: there are none.
+	Jumps func(name string) []httpproxy.Link
 	// Keys are those of a key file in the router's data directory, which is made where it is missing.
 	Keys func(name string) (*i2p.PrivateKeys, error)
 	// Take puts a key file there, unless there is another of its name.

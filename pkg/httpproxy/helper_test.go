@@ -292,3 +292,23 @@ func TestEscaped(t *testing.T) {
 		t.Error(body)
 	}
 }
+
+// TestJumps: where a name is not known, a page links to the plan's services, else to the router's, and asks none.
+func TestJumps(t *testing.T) {
+	router := func(name string) []Link { return []Link{{"A & B", "http://router.i2p/?a=" + name}} }
+	for what, tt := range map[string]struct {
+		cfg         Config
+		shown, kept string
+	}{
+		"the plan's":   {Config{Jump: []string{"http://plan.i2p/?a="}, Jumps: router}, `href="http://plan.i2p/?a=nobody.i2p"`, "router.i2p"},
+		"the router's": {Config{Jumps: router}, `<a href="http://router.i2p/?a=nobody.i2p" rel="noreferrer">A &amp; B</a>`, "plan.i2p"},
+		"none":         {Config{}, "No address book", "href=\"http://router"},
+	} {
+		names := book{}
+		tt.cfg.Lookup, tt.cfg.Save = names.lookup, names.save
+		w := newWorld(t, tt.cfg)
+		if _, body := w.client().get("http://nobody.i2p/", "Accept: text/html"); !strings.Contains(body, tt.shown) || strings.Contains(body, tt.kept) {
+			t.Errorf("%s: %s", what, body)
+		}
+	}
+}

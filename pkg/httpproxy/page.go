@@ -44,14 +44,12 @@ func newPages() pages {
 type shownFault struct {
 	Title, Text        string
 	Steps              []shownStep
-	Jump               []jump
+	Jump               []Link
 	Known, Claimed, On string
 	Retry              int
 }
 
 type shownStep struct{ Name, State, Note string }
-
-type jump struct{ Host, URL string }
 
 // refuse answers with a fault. The connection goes on where it is known where the next request
 // begins.
@@ -91,13 +89,22 @@ func (p *Proxy) shownFault(f *fault) shownFault {
 		}
 	}
 	if f.name != "" {
-		for _, service := range p.cfg.Jump {
-			if u, err := url.Parse(service); err == nil && u.Scheme == "http" {
-				shown.Jump = append(shown.Jump, jump{u.Host, service + url.QueryEscape(f.name)})
-			}
-		}
+		shown.Jump = p.jumps(f.name)
 	}
 	return shown
+}
+
+// jumps are links to services that may know a name.
+func (p *Proxy) jumps(name string) (links []Link) {
+	if len(p.cfg.Jump) == 0 && p.cfg.Jumps != nil {
+		return p.cfg.Jumps(name)
+	}
+	for _, service := range p.cfg.Jump {
+		if u, err := url.Parse(service); err == nil && u.Scheme == "http" {
+			links = append(links, Link{u.Host, service + url.QueryEscape(name)})
+		}
+	}
+	return links
 }
 
 // conflict says that a helper is another's.

@@ -32,7 +32,9 @@ type Config struct {
 	// Save remembers a name that is not known yet, as its user wants.
 	Save func(ctx context.Context, name string, to i2p.Destination) error
 	// Jump are addresses of services that know names; a name is put behind them.
-	Jump       []string
+	Jump []string
+	// Jumps are links to such services for a name, where Jump names none; nil: there are none.
+	Jumps      func(name string) []Link
 	Outproxies []Outproxy
 	// ConnectOnly refuses all but CONNECT.
 	ConnectOnly bool
@@ -50,6 +52,9 @@ type Config struct {
 
 // Account is a user of a shared machine.
 type Account struct{ Name, Password string }
+
+// Link is one that a page shows.
+type Link struct{ Name, URL string }
 
 // Limits bound what clients and eepsites can make a Proxy do. Zero values stand for those told.
 type Limits struct {

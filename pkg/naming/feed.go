@@ -69,22 +69,35 @@ func (n *Names) Feeds() ([]Feed, error) {
 	return feeds, nil
 }
 
-// feedURLs reads the owner's list.
+// feedURLs are those of the settings, and of the owner's list.
 func (n *Names) feedURLs() (urls []string, err error) {
+	for _, url := range n.settled() {
+		if CheckFeed(url) == nil && !slices.Contains(urls, url) && len(urls) < maxFeeds {
+			urls = append(urls, url)
+		}
+	}
 	b, err := n.readFile(feedsFile)
 	if err != nil {
 		return nil, err
 	}
 	for text := range bytes.Lines(b) {
 		url := string(bytes.TrimSpace(words.Unmarked(text)))
-		if url == "" || url[0] == '#' || CheckFeed(url) != nil || slices.Contains(urls, url) {
-			continue
-		}
-		if urls = append(urls, url); len(urls) == maxFeeds {
+		if len(urls) >= maxFeeds {
 			break
+		}
+		if url != "" && url[0] != '#' && CheckFeed(url) == nil && !slices.Contains(urls, url) {
+			urls = append(urls, url)
 		}
 	}
 	return urls, nil
+}
+
+// settled are the feeds of the settings.
+func (n *Names) settled() []string {
+	if n.cfg.Subscriptions == nil {
+		return nil
+	}
+	return n.cfg.Subscriptions()
 }
 
 func (n *Names) feedStates() map[string]Feed {
@@ -179,7 +192,10 @@ func (n *Names) Unsubscribe(url string) error {
 		}
 		keep.Write(text)
 	}
-	if !found {
+	switch {
+	case slices.Contains(n.settled(), url):
+		return fmt.Errorf("%s is one of the router's settings, and stays until it is taken out there (names.subscriptions)", url)
+	case !found:
 		return fmt.Errorf("%w: %s is no subscription", fs.ErrNotExist, url)
 	}
 	return n.file(feedsFile).replace(func(w io.Writer) error {

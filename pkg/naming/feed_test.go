@@ -294,15 +294,61 @@ func TestSchedule(t *testing.T) {
 
 // TestJumps: services whose own name is known come first.
 func TestJumps(t *testing.T) {
-	n := New(Config{Jumps: []Jump{{"one.i2p", "http://one.i2p/?a="}, {"two.i2p", "http://two.i2p/"}}})
+	all := []Jump{{"One", "http://one.i2p/?a="}, {"Two", "http://two.i2p/"}}
+	n := New(Config{Jumps: func() []Jump { return all }})
 	if err := n.Add(Local, "two.i2p", keys(t, 1).Destination(), false); err != nil {
 		t.Fatal(err)
 	}
-	want := []Jump{{"two.i2p", "http://two.i2p/x.i2p"}, {"one.i2p", "http://one.i2p/?a=x.i2p"}}
+	want := []Jump{{"Two", "http://two.i2p/x.i2p"}, {"One", "http://one.i2p/?a=x.i2p"}}
 	if got := n.Jumps("X.i2p"); !slices.Equal(got, want) {
 		t.Errorf("%v", got)
 	}
 	if s := n.Stats(); s != (Stats{}) {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestParseJump: what is known reads as it is written, and nothing outside of I2P is a service.
+func TestParseJump(t *testing.T) {
+	for _, j := range KnownJumps() {
+		if again, err := ParseJump(j.String()); err != nil || again != j {
+			t.Errorf("%v, %v", again, err)
+		}
+	}
+	for _, text := range []string{"", "stats.i2p", "a http://example.com/?a=", "a javascript:alert(1)", "a https://a.i2p/", "a b http://a.i2p/"} {
+		if j, err := ParseJump(text); err == nil || j != (Jump{}) {
+			t.Errorf("%q is %v", text, j)
+		}
+	}
+}
+
+// TestSettledFeeds: the feeds of the settings come first, follow them, and are not taken out of a file in which
+// they are not.
+func TestSettledFeeds(t *testing.T) {
+	const one, two = "http://one.i2p/hosts.txt", "http://two.i2p/hosts.txt"
+	settled := []string{one, "http://example.com/", one}
+	n := New(Config{Subscriptions: func() []string { return settled }})
+	if err := n.Subscribe(two); err != nil {
+		t.Fatal(err)
+	}
+	urls := func() (got []string) {
+		feeds, err := n.Feeds()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range feeds {
+			got = append(got, f.URL)
+		}
+		return got
+	}
+	if got := urls(); !slices.Equal(got, []string{one, two}) {
+		t.Errorf("%v", got)
+	}
+	if err := n.Unsubscribe(one); err == nil || !strings.Contains(err.Error(), "names.subscriptions") {
+		t.Errorf("%v", err)
+	}
+	settled = nil
+	if got := urls(); !slices.Equal(got, []string{two}) {
+		t.Errorf("%v", got)
 	}
 }

@@ -45,10 +45,13 @@ type Config struct {
 	Seal *Seal  // nil: the books are files in clear
 	// Fetch gets feeds, over I2P (Fetcher); nil: there is no way to.
 	Fetch func(context.Context, Request) (Response, error)
-	Jumps []Jump // nil: those that most know
-	Now   func() time.Time
-	Rand  *draw.Source // nil is crypto/rand
-	Log   *slog.Logger
+	// Jumps are the jump services, and Subscriptions feeds beside those that are kept with the books and before
+	// them. They are asked for each time: their owner may change them. Nil: there are none.
+	Jumps         func() []Jump
+	Subscriptions func() []string
+	Now           func() time.Time
+	Rand          *draw.Source // nil is crypto/rand
+	Log           *slog.Logger
 }
 
 // Seal encrypts the books that are the owner's, where the router's state is encrypted. They

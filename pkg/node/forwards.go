@@ -17,6 +17,7 @@ import (
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/forward"
 	"i2ptoolkit/pkg/forward/plan"
+	"i2ptoolkit/pkg/httpproxy"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/naming"
 	"i2ptoolkit/pkg/sign"
@@ -34,6 +35,12 @@ func (n *Node) newForwards(e env.Env) *forward.Manager {
 	keys := &keyFiles{dir: n.dir, env: e, made: map[string]*i2p.PrivateKeys{}}
 	cfg := forward.Config{
 		Open: n.Hall.Destinations.Open, Defaults: n.Hall.Defaults, Resolve: n.Resolve, Lookup: n.names.Lookup,
+		Jumps: func(name string) (links []httpproxy.Link) {
+			for _, j := range n.names.Jumps(name) {
+				links = append(links, httpproxy.Link(j))
+			}
+			return links
+		},
 		Save: func(_ context.Context, name string, to i2p.Destination) error {
 			return n.names.Add(naming.Private, name, to, false)
 		},

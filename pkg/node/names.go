@@ -7,6 +7,7 @@ import (
 	"net"
 	"path/filepath"
 
+	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2p"
@@ -26,8 +27,11 @@ var (
 type fetcher func(context.Context, naming.Request) (naming.Response, error)
 
 // newNames makes the address books of a data directory.
-func newNames(dir dataDir, env env.Env, fetch fetcher) *naming.Names {
-	cfg := naming.Config{Log: env.Log, Now: env.Now, Rand: env.Rand, Fetch: fetch}
+func newNames(dir dataDir, env env.Env, fetch fetcher, settings func() config.Names) *naming.Names {
+	cfg := naming.Config{
+		Log: env.Log, Now: env.Now, Rand: env.Rand, Fetch: fetch,
+		Jumps: func() []naming.Jump { return settings().JumpServices() }, Subscriptions: func() []string { return settings().Subscriptions },
+	}
 	if dir.root != "" {
 		cfg.Dir = dir.path(booksDir)
 	}

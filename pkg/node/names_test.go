@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/sign"
@@ -29,7 +30,7 @@ func TestSealedNames(t *testing.T) {
 	}
 	for _, name := range []string{"one.i2p", "two.i2p"} {
 		put(name)
-		names := newNames(unlocked(t, d), env.Env{}.Complete(), nil)
+		names := newNames(unlocked(t, d), env.Env{}.Complete(), nil, func() config.Names { return config.Names{} })
 		if _, err := names.Lookup(name); err != nil {
 			t.Error(err)
 		}

@@ -148,7 +148,7 @@ func makeNode(cfg Config, dir dataDir) (*Node, error) {
 	if err := n.newJoiner(env.Part("reseed"), policies); err != nil {
 		return nil, err
 	}
-	n.names = newNames(n.dir, env.Part("names"), n.fetchFeed)
+	n.names = newNames(n.dir, env.Part("names"), n.fetchFeed, func() config.Names { return n.settings.Current().Names })
 	n.forwards = n.newForwards(env.Part("forwards"))
 	n.reloader = n.newReloader(policies)
 	n.again = func() (map[string]string, error) { return n.reloadForwards(context.Background()) }
