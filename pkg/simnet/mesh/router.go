@@ -3,6 +3,7 @@ package mesh
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/draw"
@@ -104,6 +105,22 @@ func (r *Router) Know(infos []*routerinfo.RouterInfo) {
 		if ri.Hash() != r.self {
 			r.Core.Knowledge().Learn(ri, netdb.FromReseed)
 		}
+	}
+}
+
+// Publish puts a RouterInfo where it belongs, at so many of some floodfills that are closest
+// to it, as if it had been published before.
+func (n *Net) Publish(ri *routerinfo.RouterInfo, floodfills []*Router, copies int) {
+	key := ri.Hash()
+	routing := netdb.RoutingKey(key, n.Now())
+	floodfills = slices.Clone(floodfills)
+	slices.SortFunc(floodfills, func(a, b *Router) int { return routing.Xor(a.self).Compare(routing.Xor(b.self)) })
+	store := i2np.DatabaseStore{Key: key, Type: i2np.StoreRouterInfo, Data: i2np.CompressRouterInfo(ri.Bytes())}
+	for _, f := range floodfills[:min(copies, len(floodfills))] {
+		f.Core.Deliver(key, i2np.Message{
+			Type: i2np.DatabaseStoreType, ID: 1, Expiration: i2p.DateOf(n.Now().Add(time.Minute)), Body: store.AppendTo(nil),
+		})
+		f.wake()
 	}
 }
 

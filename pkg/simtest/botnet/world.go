@@ -18,14 +18,11 @@ package botnet
 
 import (
 	"runtime"
-	"slices"
 	"sync/atomic"
 	"time"
 
 	"i2ptoolkit/pkg/draw"
-	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
-	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/simnet/mesh"
@@ -242,17 +239,7 @@ func (w *world) publish() {
 		}
 	}
 	for _, ri := range w.infos {
-		key := ri.Hash()
-		routing := netdb.RoutingKey(key, w.net.Now())
-		slices.SortFunc(floodfills, func(a, b *mesh.Router) int {
-			return routing.Xor(a.Self()).Compare(routing.Xor(b.Self()))
-		})
-		store := i2np.DatabaseStore{Key: key, Type: i2np.StoreRouterInfo, Data: i2np.CompressRouterInfo(ri.Bytes())}
-		for _, f := range floodfills[:min(replicas, len(floodfills))] {
-			f.Core.Deliver(key, i2np.Message{
-				Type: i2np.DatabaseStoreType, ID: 1, Expiration: i2p.DateOf(w.net.Now().Add(time.Minute)), Body: store.AppendTo(nil),
-			})
-		}
+		w.net.Publish(ri, floodfills, replicas)
 	}
 }
 

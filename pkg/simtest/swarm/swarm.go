@@ -12,6 +12,7 @@ import (
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/ratchet"
 	"i2ptoolkit/pkg/routerinfo"
@@ -70,6 +71,14 @@ func (s *Swarm) identity(number int) []byte {
 		binary.BigEndian.PutUint32(b[i:], uint32(number)+1)
 	}
 	return b
+}
+
+// Near is the next number, from one on, of a fake whose hash shares so many leading bits with
+// a key: the padding is free to choose.
+func (s *Swarm) Near(key i2p.Hash, bits, from int) int {
+	for ; netdb.SharedBits(i2p.HashOf(s.identity(from)), key) < bits; from++ {
+	}
+	return from
 }
 
 // Make makes a fake, by its number, that has not appeared yet. It agrees to be a hop or
