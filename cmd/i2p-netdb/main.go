@@ -10,11 +10,11 @@ func program() cli.Program {
 		Manual: manual(),
 		Name:   "i2p-netdb",
 		Usage:  "look into the network database",
-		Description: "All but get and explore need no router: they read router.info files, netDb directories (Java's and i2pd's layouts), zips\n" +
-			"and reseed bundles, and import and prune write a directory. get and explore ask the network through the\nrunning router.",
+		Description: "All but get, store and explore need no router: they read router.info files, netDb directories (Java's and i2pd's layouts), zips\n" +
+			"and reseed bundles, and import and prune write a directory. get and explore ask the network\nthrough the running router, and store has it keep what is in a file.",
 		Commands: []*cli.Command{
 			listCommand(), showCommand(), verifyCommand(), diffCommand(), statsCommand(), closestCommand(), exportCommand(),
-			importCommand(), pruneCommand(), watchCommand(), getCommand(), exploreCommand(),
+			importCommand(), pruneCommand(), watchCommand(), getCommand(), storeCommand(), exploreCommand(),
 		},
 	}
 }

@@ -20,6 +20,7 @@ func manual() cli.Manual {
 			{What: "Everything in an entry:", Lines: []string{"i2p-netdb show netDb/r0/routerInfo-*.dat", `i2p-netdb get "$B32"`}},
 			{What: "Whom the router asks for an entry, and what they answer:", Lines: []string{`i2p-netdb get --trace "$B32"`}},
 			{What: "Have the router get to know more of the network:", Lines: []string{"i2p-netdb explore -n 16"}},
+			{What: "Store an entry again that somebody has kept, and see who takes it:", Lines: []string{`i2p-netdb get -o leaseset.dat "$B32" && i2p-netdb store leaseset.dat`}},
 			{What: "An entry's exact bytes:", Lines: []string{`i2p-netdb get -o leaseset.dat "$B32"`}},
 		},
 		Files: []cli.Entry{

@@ -32,6 +32,7 @@ type lookup struct {
 	done    bool
 
 	search *search
+	but    []i2p.Hash             // not to be asked
 	hint   *routerinfo.RouterInfo // to be asked first: it named the key
 	trail  trail
 	named  named
@@ -56,6 +57,9 @@ type wish struct {
 func (l *lookup) begin(now time.Time, id LookupID, s *search) {
 	l.id, l.started, l.search = id, now, s
 	l.search.exclude(l.key) // a router is not asked for itself
+	for _, h := range l.but {
+		l.search.exclude(h)
+	}
 }
 
 // worth is how many queries a lookup is worth.
@@ -71,7 +75,7 @@ func (l *lookup) worth() int {
 
 // serves tells whether the result of a lookup is also that of another.
 func (l *lookup) serves(o *lookup) bool {
-	return l.key == o.key && l.kind == o.kind && l.wish.than >= o.wish.than
+	return l.key == o.key && l.kind == o.kind && l.wish.than >= o.wish.than && len(l.but) == 0 && len(o.but) == 0
 }
 
 // wants tells whether an entry is what is looked for.

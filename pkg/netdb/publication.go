@@ -105,7 +105,8 @@ func (p *publication) store(now time.Time, rand *draw.Source) *Store {
 	r.token = rand.Nonzero32()
 	r.stores++
 	p.state, p.at = storing, now.Add(confirmPatience)
-	return &Store{r.to, i2np.DatabaseStore{Key: p.entry.key, Type: p.entry.kind, ReplyToken: r.token, Data: p.entry.data}}
+	m := i2np.DatabaseStore{Key: p.entry.key, Type: p.entry.kind, ReplyToken: r.token, Data: p.entry.data}
+	return &Store{To: r.to, Message: m}
 }
 
 // pause waits after a round that has failed: a shorter while where it is for want

@@ -17,6 +17,7 @@ import (
 type Store struct {
 	To      *routerinfo.RouterInfo
 	Message i2np.DatabaseStore
+	Foreign bool // the entry is not ours: that it comes from here is nobody's business
 }
 
 // Published tells how a publication goes.

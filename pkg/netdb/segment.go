@@ -39,6 +39,7 @@ type Segment struct {
 	sets         leaseSets
 	lookups      lookups
 	publications publications
+	deposits     deposits
 	explorer     explorer
 	server       server
 	floods       floods
@@ -63,6 +64,7 @@ type Out struct {
 	Floods    []Flood
 	Results   []Result
 	Published []Published
+	Deposited []Deposited
 	Renew     []i2p.Hash // publications that are due for a new version
 }
 
@@ -86,6 +88,7 @@ func (o *Out) add(p Out) {
 	o.Floods = append(o.Floods, p.Floods...)
 	o.Results = append(o.Results, p.Results...)
 	o.Published = append(o.Published, p.Published...)
+	o.Deposited = append(o.Deposited, p.Deposited...)
 	o.Renew = append(o.Renew, p.Renew...)
 }
 
@@ -96,6 +99,7 @@ func NewSegment(cfg SegmentConfig) *Segment {
 	w := newWitness(cfg.DB, cfg.Destination, s.rand)
 	s.lookups = lookups{witness: w, sets: &s.sets, stats: &s.stats}
 	s.publications = publications{witness: w, rand: s.rand}
+	s.deposits = deposits{witness: w, rand: s.rand}
 	s.floods.keys = make(map[i2p.Hash]*bucket.Bucket)
 	s.server = server{db: cfg.DB, sets: &s.sets, askers: askers{buckets: make(map[i2p.Hash]*bucket.Bucket)}}
 	return s
@@ -124,6 +128,12 @@ func (s *Segment) Progress(now time.Time, id LookupID) (Result, bool) {
 	r := s.lookups.list[i].result(now, nil)
 	r.Trace = slices.Clone(r.Trace)
 	return r, true
+}
+
+// LookUpElsewhere begins a lookup that asks none of some floodfills: whether an entry has come
+// to others.
+func (s *Segment) LookUpElsewhere(now time.Time, key i2p.Hash, kind i2np.LookupKind, but []i2p.Hash) (LookupID, Out) {
+	return s.lookups.start(now, &lookup{key: key, kind: kind, but: but})
 }
 
 // LookUpNewer begins a lookup of a lease set that was published later than the
@@ -164,6 +174,9 @@ func (s *Segment) WithdrawLeaseSet(now time.Time, set leaseset.Record) Out {
 
 // StoreUnsent tells that a store could not be sent: another floodfill is tried.
 func (s *Segment) StoreUnsent(now time.Time, st Store) Out {
+	if st.Foreign {
+		return s.deposits.unsent(now, st.Message.ReplyToken)
+	}
 	return s.publications.storeUnsent(now, st)
 }
 
@@ -178,9 +191,11 @@ func (s *Segment) HandleSearchReply(now time.Time, m i2np.DatabaseSearchReply) O
 }
 
 // HandleDeliveryStatus takes the message ID of a DeliveryStatus, which may confirm
-// a publication.
+// a publication or a deposit.
 func (s *Segment) HandleDeliveryStatus(now time.Time, id uint32) Out {
-	return s.publications.confirmed(now, id)
+	out := s.publications.confirmed(now, id)
+	out.add(s.deposits.confirmed(now, id))
+	return out
 }
 
 // HandleLookup answers a DatabaseLookup, or returns nil where none is due. peer
@@ -214,6 +229,7 @@ func (s *Segment) LeaseSet(now time.Time, key i2p.Hash) leaseset.Record { return
 func (s *Segment) Tick(now time.Time) Out {
 	out := s.lookups.tick(now)
 	out.add(s.publications.tick(now))
+	out.add(s.deposits.tick(now))
 	if !now.Before(s.nextSweep) {
 		s.sets.expire(now)
 		s.nextSweep = now.Add(time.Minute)
@@ -230,6 +246,7 @@ func (s *Segment) Tick(now time.Time) Out {
 // Deadline is when Tick has something to do; zero before the first Tick.
 func (s *Segment) Deadline() time.Time {
 	d := deadline.Earliest(s.lookups.deadline(), s.publications.deadline())
+	d = deadline.Earliest(d, s.deposits.deadline())
 	d = deadline.Earliest(d, s.nextSweep)
 	return deadline.Earliest(d, s.explorer.next)
 }

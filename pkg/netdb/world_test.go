@@ -14,18 +14,19 @@ import (
 // world is a network of floodfills as one segment sees it: each answers after
 // a while, or never.
 type world struct {
-	tb      testing.TB
-	now     time.Time
-	seg     *Segment
-	flood   map[i2p.Hash]*floodfill
-	latency time.Duration
-	queue   []pending
-	results map[LookupID]Result
-	asked   []i2p.Hash
-	stores  []Store
-	pubs    []Published
-	renew   int
-	lose    func(to i2p.Hash) bool
+	tb       testing.TB
+	now      time.Time
+	seg      *Segment
+	flood    map[i2p.Hash]*floodfill
+	latency  time.Duration
+	queue    []pending
+	results  map[LookupID]Result
+	asked    []i2p.Hash
+	stores   []Store
+	pubs     []Published
+	deposits map[DepositID]Deposited
+	renew    int
+	lose     func(to i2p.Hash) bool
 }
 
 type floodfill struct {
@@ -43,7 +44,7 @@ type pending struct {
 }
 
 func newWorld(tb testing.TB, seg *Segment) *world {
-	return &world{tb: tb, now: testTime, seg: seg, flood: make(map[i2p.Hash]*floodfill), latency: 300 * time.Millisecond, results: make(map[LookupID]Result)}
+	return &world{tb: tb, now: testTime, seg: seg, flood: make(map[i2p.Hash]*floodfill), latency: 300 * time.Millisecond, results: make(map[LookupID]Result), deposits: make(map[DepositID]Deposited)}
 }
 
 // take does what the segment wants.
@@ -80,6 +81,9 @@ func (w *world) take(out Out) {
 			w.tb.Fatal("a lookup ended twice")
 		}
 		w.results[r.ID] = r
+	}
+	for _, d := range out.Deposited {
+		w.deposits[d.ID] = d
 	}
 	w.pubs = append(w.pubs, out.Published...)
 	w.renew += len(out.Renew)

@@ -42,6 +42,8 @@ type expected struct {
 	asked   map[i2p.Hash][]question // by the key that was asked for
 	stores  map[uint32]question     // by the token that confirms them
 	lookups map[netdb.LookupID][]func(netdb.Result)
+	// deposits are those that somebody waits for.
+	deposits map[netdb.DepositID]func(netdb.Deposited)
 }
 
 // oneTime is a key that we gave away in a request, for one answer: a netDb
@@ -72,7 +74,7 @@ func newExpected() expected {
 		tags:    make(map[[8]byte]oneTime),
 		asked:   make(map[i2p.Hash][]question),
 		stores:  make(map[uint32]question),
-		lookups: make(map[netdb.LookupID][]func(netdb.Result)),
+		lookups: make(map[netdb.LookupID][]func(netdb.Result)), deposits: make(map[netdb.DepositID]func(netdb.Deposited)),
 	}
 }
 

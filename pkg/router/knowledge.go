@@ -5,6 +5,7 @@ import (
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/routerinfo"
 )
@@ -89,10 +90,19 @@ func (k Knowledge) Serve(floodfill bool) { k.r.within(func() { k.r.db.Serve(floo
 // Lookup looks a router or a lease set up for the router itself, and returns
 // how it went: until then, where ctx ends before.
 func (k Knowledge) Lookup(ctx context.Context, hash i2p.Hash, kind i2np.LookupKind) (netdb.Result, error) {
+	return k.LookupElsewhere(ctx, hash, kind, nil)
+}
+
+// LookupElsewhere is Lookup that asks none of some floodfills.
+func (k Knowledge) LookupElsewhere(ctx context.Context, hash i2p.Hash, kind i2np.LookupKind, but []i2p.Hash) (netdb.Result, error) {
 	results := make(chan netdb.Result, 1)
 	r := k.r
 	var id netdb.LookupID // the loop's
-	if !r.in.Call(func() { id = r.mail.lookup(r.parties.self, hash, kind, func(res netdb.Result) { results <- res }) }) {
+	if !r.in.Call(func() {
+		var out netdb.Out
+		id, out = r.parties.self.segment.LookUpElsewhere(r.mail.now, hash, kind, but)
+		r.mail.await(r.parties.self, id, out, func(res netdb.Result) { results <- res })
+	}) {
 		return netdb.Result{}, ErrStopped
 	}
 	select {
@@ -103,6 +113,27 @@ func (k Knowledge) Lookup(ctx context.Context, hash i2p.Hash, kind i2np.LookupKi
 		r.within(func() { res, _ = r.parties.self.segment.Progress(r.mail.now, id) })
 		res.Err = context.Cause(ctx)
 		return res, res.Err
+	}
+}
+
+// Deposit is an entry of somebody else to be stored, of one of the two kinds.
+type Deposit struct {
+	RouterInfo *routerinfo.RouterInfo
+	LeaseSet   leaseset.Record
+	Copies     int // floodfills that are to confirm it
+}
+
+// Deposit stores an entry once that is not ours, through the router's own tunnels.
+func (k Knowledge) Deposit(ctx context.Context, e Deposit) (netdb.Deposited, error) {
+	results := make(chan netdb.Deposited, 1)
+	if !k.r.in.Call(func() { k.r.mail.deposit(e, func(d netdb.Deposited) { results <- d }) }) {
+		return netdb.Deposited{}, ErrStopped
+	}
+	select {
+	case d := <-results:
+		return d, d.Err
+	case <-ctx.Done():
+		return netdb.Deposited{}, context.Cause(ctx)
 	}
 }
 

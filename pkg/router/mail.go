@@ -40,8 +40,11 @@ func (ml *mail) tick(p *party) time.Time {
 // close tells those who wait for a party that there will be no answer.
 func (ml *mail) close(p *party) {
 	tally.AddTotals(&ml.gone, p.segment.Stats())
-	waiting := p.expected.lookups
+	waiting, deposits := p.expected.lookups, p.expected.deposits
 	p.expected = newExpected()
+	for _, done := range deposits {
+		done(netdb.Deposited{Err: ErrStopped})
+	}
 	for _, waiting := range waiting {
 		for _, done := range waiting {
 			done(netdb.Result{Err: ErrStopped})
@@ -95,6 +98,12 @@ func (ml *mail) perform(p *party, out netdb.Out) {
 			done(res)
 		}
 	}
+	for _, d := range out.Deposited {
+		if done := p.expected.deposits[d.ID]; done != nil {
+			delete(p.expected.deposits, d.ID)
+			done(d)
+		}
+	}
 	for _, pub := range out.Published {
 		switch {
 		case errors.Is(pub.Err, netdb.ErrNoFloodfills): // until the reseed, which tells how it goes
@@ -118,6 +127,20 @@ func (ml *mail) perform(p *party, out netdb.Out) {
 // await has done called with the result of a lookup, and does what it asks for.
 func (ml *mail) await(p *party, id netdb.LookupID, out netdb.Out, done func(netdb.Result)) {
 	p.expected.lookups[id] = append(p.expected.lookups[id], done)
+	ml.perform(p, out)
+}
+
+// deposit has an entry stored that is not ours; done is called in the loop.
+func (ml *mail) deposit(e Deposit, done func(netdb.Deposited)) {
+	p := ml.parties.self
+	var id netdb.DepositID
+	var out netdb.Out
+	if e.RouterInfo != nil {
+		id, out = p.segment.DepositRouterInfo(ml.now, e.RouterInfo, e.Copies)
+	} else {
+		id, out = p.segment.DepositLeaseSet(ml.now, e.LeaseSet, e.Copies)
+	}
+	p.expected.deposits[id] = done
 	ml.perform(p, out)
 }
 
@@ -158,10 +181,10 @@ func (ml *mail) sendQuery(p *party, q netdb.Query) bool {
 // sendStore publishes an entry at a floodfill. A store of our own RouterInfo
 // and its confirmation go directly, as it names us anyway: a tunnel of ours in
 // it would be known for ours. What a destination publishes goes through its
-// tunnels both ways.
+// tunnels both ways, and so does what others have made.
 func (ml *mail) sendStore(p *party, s netdb.Store) bool {
 	floodfill := s.To.Hash()
-	if p == ml.parties.self {
+	if p == ml.parties.self && !s.Foreign {
 		s.Message.ReplyGateway, s.Message.ReplyTunnel = ml.cfg.Hash, 0
 		p.expected.store(ml.now, s.Message.ReplyToken, way{peer: floodfill})
 		ml.sendOr(floodfill, ml.message(i2np.DatabaseStoreType, s.Message.AppendTo(nil)), func() {
@@ -170,7 +193,7 @@ func (ml *mail) sendStore(p *party, s netdb.Store) bool {
 		return true
 	}
 	in, out := ml.paths.best(&p.in), ml.paths.best(&p.out)
-	if in == nil || out == nil {
+	if in == nil || out == nil || s.Foreign && !ml.parties.isReady {
 		return false
 	}
 	s.Message.ReplyGateway, s.Message.ReplyTunnel = in.gateway, in.gatewayID

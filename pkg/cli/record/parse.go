@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/routerinfo"
 )
@@ -35,11 +36,18 @@ func Of(r control.Record, now time.Time) (Shown, error) {
 // Guess describes bytes whose kind nobody told: of what they can be read as, the one whose
 // signature is good.
 func Guess(b []byte, now time.Time) (Shown, error) {
+	shown, _, err := Identify(b, now)
+	return shown, err
+}
+
+// Identify is Guess, and gives the DatabaseStore type as well.
+func Identify(b []byte, now time.Time) (Shown, byte, error) {
 	ri, why := routerinfo.Parse(b)
 	if why == nil {
-		return OfRouter(ri, true), nil
+		return OfRouter(ri, true), i2np.StoreRouterInfo, nil
 	}
 	var first *LeaseSet
+	var firstType byte
 	for _, t := range []byte{leaseset.TypeLeaseSet2, leaseset.TypeLeaseSet, leaseset.TypeEncryptedLeaseSet, leaseset.TypeMetaLeaseSet} {
 		set, err := leaseset.Parse(t, b)
 		if err != nil {
@@ -47,14 +55,14 @@ func Guess(b []byte, now time.Time) (Shown, error) {
 		}
 		l := OfLeaseSet(set, now)
 		if l.State != BadSignature {
-			return l, nil
+			return l, t, nil
 		}
 		if first == nil {
-			first = &l
+			first, firstType = &l, t
 		}
 	}
 	if first != nil {
-		return *first, nil
+		return *first, firstType, nil
 	}
-	return nil, fmt.Errorf("neither a lease set nor a RouterInfo: %w", why)
+	return nil, 0, fmt.Errorf("neither a lease set nor a RouterInfo: %w", why)
 }

@@ -178,6 +178,12 @@ func (c *Client) Trace(ctx context.Context, req control.Lookup) (control.Trace, 
 	return ask[control.Trace](ctx, c, http.MethodPost, "/v1/trace", req)
 }
 
+// Store has the router store an entry that is not its own, and says at whom. That nobody has
+// taken it is no error here: the Stored says so.
+func (c *Client) Store(ctx context.Context, req control.Store) (control.Stored, error) {
+	return ask[control.Stored](ctx, c, http.MethodPost, "/v1/store", req)
+}
+
 // Explore has the router look for others that it does not know, and says what that brought.
 func (c *Client) Explore(ctx context.Context, req control.Explore) (control.Explored, error) {
 	return ask[control.Explored](ctx, c, http.MethodPost, "/v1/explore", req)

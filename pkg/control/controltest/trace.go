@@ -26,6 +26,39 @@ func (n *Node) Explore(_ context.Context, searches int) control.Explored {
 	return done
 }
 
+// Store sends an entry to two floodfills, of which one confirms it; a third gives it then, but
+// one of a RouterInfo nobody gives. Without tunnels it cannot be sent.
+func (n *Node) Store(_ context.Context, req control.Store) (control.Stored, error) {
+	floodfill := func(name string) string { return i2p.HashOf([]byte(name)).String() }
+	if len(req.Data) < 100 {
+		return control.Stored{}, control.Errorf(control.BadData, "lease set: it is cut short")
+	}
+	out := control.Stored{Kind: control.KindLeaseSet, Hash: floodfill("key"), RoutingKey: floodfill("routing key"), TookMillis: 7600}
+	if req.StoreType == 0 {
+		out.Kind = control.KindRouterInfo
+	}
+	if n.NoTunnels {
+		out.Sent = []control.Step{{Floodfill: floodfill("1"), SharedBits: 12, Answer: control.AnswerUnsent}}
+		out.Error = control.Errorf(control.Unreachable, "netdb: no way to ask a floodfill")
+		return out, nil
+	}
+	out.Taken = 1
+	out.Sent = []control.Step{
+		{Floodfill: floodfill("1"), SharedBits: 12, Answer: control.AnswerNone},
+		{Floodfill: floodfill("2"), SharedBits: 11, AfterMillis: 5000, Answer: control.AnswerTook, TookMillis: 300},
+	}
+	check := control.Trace{Kind: out.Kind, Hash: out.Hash, Time: epoch(), RoutingKey: out.RoutingKey, TookMillis: 250}
+	check.Asked = []control.Step{{Floodfill: floodfill("3"), SharedBits: 10, Answer: control.AnswerGave, TookMillis: 250}}
+	if req.StoreType == 0 {
+		check.Asked[0].Answer, check.Asked[0].Named = control.AnswerNamed, 3
+		check.Error = control.Errorf(control.NotFound, "netdb: no floodfill that was asked has it")
+	} else {
+		check.Record, check.Source = &control.Record{Kind: out.Kind, Hash: out.Hash, StoreType: req.StoreType, Data: req.Data}, control.SourceFloodfill
+	}
+	out.Check = &check
+	return out, nil
+}
+
 // Trace tells of four floodfills: one that cannot be asked, one that names others, one that is
 // silent, and the last, which gives the entry if there is one. Without tunnels none can be asked.
 func (n *Node) Trace(ctx context.Context, kind string, hash i2p.Hash) control.Trace {

@@ -54,6 +54,10 @@ type Node interface {
 	// Trace asks the network as Lookup does, and tells how that went.
 	Trace(ctx context.Context, kind string, hash i2p.Hash) control.Trace
 
+	// Store stores an entry that is not the router's own at floodfills, and asks others for
+	// it. control.BadData: it is no good entry.
+	Store(ctx context.Context, req control.Store) (control.Stored, error)
+
 	// Explore looks for routers near that many random keys, and returns once those that were
 	// named have been looked up.
 	Explore(ctx context.Context, searches int) control.Explored

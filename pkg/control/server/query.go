@@ -99,6 +99,15 @@ func (s *Server) explore(ctx context.Context, req control.Explore) (control.Expl
 	return s.node.Explore(ctx, req.Searches), nil
 }
 
+func (s *Server) store(ctx context.Context, req control.Store) (control.Stored, error) {
+	if req.Copies < 1 || req.Copies > control.MaxCopies {
+		return control.Stored{}, control.Errorf(control.BadRequest, "%d copies: from 1 to %d are possible", req.Copies, control.MaxCopies)
+	}
+	ctx, cancel := withTimeout(ctx, req.TimeoutMillis)
+	defer cancel()
+	return s.node.Store(ctx, req)
+}
+
 func checkKind(kind string) error {
 	if kind != control.KindRouterInfo && kind != control.KindLeaseSet {
 		return control.Errorf(control.BadRequest, "kind %q is neither %s nor %s", kind, control.KindRouterInfo, control.KindLeaseSet)

@@ -175,6 +175,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("GET /v1/netdb", s.netDB)
 	mux.HandleFunc("POST /v1/lookup", lookup(s.node.Lookup))
 	mux.HandleFunc("POST /v1/explore", answer(s.explore))
+	mux.HandleFunc("POST /v1/store", answer(s.store))
 	mux.HandleFunc("POST /v1/trace", lookup(s.trace))
 	mux.HandleFunc("POST /v1/reload", s.reload)
 	mux.HandleFunc("POST /v1/reseed", s.reseed)

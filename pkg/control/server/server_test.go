@@ -148,6 +148,8 @@ func TestErrorsKeepTheirCode(t *testing.T) {
 		"lookup kind":     {control.BadRequest, func() error { _, err := c.Lookup(ctx, control.Lookup{Kind: "x", Hash: nobody.String()}); return err }},
 		"explore nothing": {control.BadRequest, func() error { _, err := c.Explore(ctx, control.Explore{}); return err }},
 		"explore all":     {control.BadRequest, func() error { _, err := c.Explore(ctx, control.Explore{Searches: 1000}); return err }},
+		"store nothing":   {control.BadData, func() error { _, err := c.Store(ctx, control.Store{Copies: 1}); return err }},
+		"store at all":    {control.BadRequest, func() error { _, err := c.Store(ctx, control.Store{Copies: 1000}); return err }},
 		"netdb kind":      {control.BadRequest, func() error { return c.NetDB(ctx, "x", func(control.Record) error { return nil }) }},
 		"log level":       {control.BadRequest, func() error { return c.ChangeLogLevel(ctx, "loud") }},
 		"wait":            {control.BadRequest, func() error { _, err := c.Wait(ctx, "spring"); return err }},
