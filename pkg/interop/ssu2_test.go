@@ -23,12 +23,12 @@ func TestSSU2(t *testing.T) {
 	for _, release := range []Release{Sid, Trixie} {
 		t.Run(string(release), func(t *testing.T) {
 			n := network(t, ctx, NetworkConfig{Releases: []Release{release}, SSU2Only: true, Hops: 1, LogLevel: "debug"})
-			testSSU2(t, ctx, n, n.I2PD[0])
+			testSSU2(t, ctx, n, n.I2PD[0], map[Release]string{Sid: "2.59", Trixie: "2.56"}[release])
 		})
 	}
 }
 
-func testSSU2(t *testing.T, ctx context.Context, n *Network, peer *I2PD) {
+func testSSU2(t *testing.T, ctx context.Context, n *Network, peer *I2PD, version string) {
 	must := func(err error) {
 		if err != nil {
 			t.Helper()
@@ -76,6 +76,8 @@ func testSSU2(t *testing.T, ctx context.Context, n *Network, peer *I2PD) {
 	must(err)
 	s.message(storeOf(alice.info, 1003, alice.info.Hash()))
 	must(alice.awaitStatus(ctx, 1003))
+	alice.save(t, version, "bob")
+	bob.save(t, version, "alice")
 	t.Logf("Alice %+v, Bob %+v", alice.Counts(), bob.Counts())
 
 	// One whose RouterInfo does not fit a packet: Session Confirmed goes in two.
@@ -88,6 +90,7 @@ func testSSU2(t *testing.T, ctx context.Context, n *Network, peer *I2PD) {
 	}
 	s.message(storeOf(alice.info, 1004, long.info.Hash()))
 	must(long.awaitStatus(ctx, 1004))
+	long.save(t, version, "bob-long")
 
 	// One whose clock is wrong learns why it is refused.
 	late := newSSU2Router(t, n, 0, nil)

@@ -6,11 +6,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"sync"
 	"testing"
@@ -22,6 +25,7 @@ import (
 	xk "i2ptoolkit/pkg/noise" // noise is random bytes here
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/ssu2"
+	"i2ptoolkit/pkg/vectors"
 )
 
 // ssu2Router is a router of which only the engine of SSU2 is there: an
@@ -41,6 +45,7 @@ type ssu2Router struct {
 	relay    *ssu2.Relay
 	tests    *ssu2.PeerTests
 	charlie  i2p.Hash // whom we choose as Bob
+	vector   *vectors.SSU2
 	events   chan any // *ssu2Session, ssu2Arrival, ssu2.Failure, *ssu2.RelayRefusal, *ssu2.PeerTestOutcome
 	running  sync.WaitGroup
 }
@@ -81,7 +86,11 @@ func newSSU2Router(t *testing.T, n *Network, extra int, change func(options map[
 	var err error
 	r.keys, err = i2p.GenerateRouter(nil)
 	must(err)
-	r.cfg = ssu2.Config{Static: xk.GenerateKey(nil), NetID: NetID, Options: ssu2.Options{TransmitMax: 1, ReceiveMax: 1}}
+	seed := xk.GenerateKey(nil).Private()
+	r.cfg = ssu2.Config{
+		Static: xk.GenerateKey(nil), NetID: NetID, Options: ssu2.Options{TransmitMax: 1, ReceiveMax: 1},
+		Rand: mathrand.NewChaCha8(seed),
+	}
 	intro := xk.GenerateKey(nil)
 	r.cfg.Intro = intro.Private()
 	address := map[string]string{
@@ -107,6 +116,8 @@ func newSSU2Router(t *testing.T, n *Network, extra int, change func(options map[
 	r.cfg.Info = r.info.Bytes
 	r.Endpoint = ssu2.NewEndpoint(r.cfg)
 	r.known[r.info.Hash()] = r.info
+	static := r.cfg.Static.Private()
+	r.vector = &vectors.SSU2{Seed: seed[:], NetID: NetID, Static: static[:], Intro: r.cfg.Intro[:], RouterInfo: r.info.Bytes()}
 	self := ssu2.Self{
 		Hash: r.info.Hash(), Signing: r.keys.Signing, NetID: NetID, Random: draw.From(nil),
 		Find:      func(h i2p.Hash) *routerinfo.RouterInfo { return r.known[h] },
@@ -156,7 +167,11 @@ func (r *ssu2Router) tick() {
 		time.Sleep(20 * time.Millisecond)
 		now := time.Now()
 		r.mu.Lock()
-		r.take(r.Tick(now))
+		out := r.Tick(now)
+		if len(out.Send) > 0 {
+			r.step(vectors.SSU2Step{Time: now.UnixNano(), Tick: true}, out)
+		}
+		r.take(out)
 		r.relayed(r.relay.Tick(now))
 		r.tested(r.tests.Tick(now))
 		for _, s := range r.sessions {
@@ -182,7 +197,55 @@ func (r *ssu2Router) handle(from netip.AddrPort, packet []byte) {
 			return
 		}
 	}
-	r.take(r.Handle(time.Now(), from, packet))
+	now := time.Now()
+	out := r.Handle(now, from, packet)
+	r.step(vectors.SSU2Step{Time: now.UnixNano(), From: from.String(), In: bytes.Clone(packet)}, out)
+	r.take(out)
+}
+
+// step records what the endpoint was told, and what it said, until there is a
+// session.
+func (r *ssu2Router) step(s vectors.SSU2Step, out ssu2.Result) {
+	if r.vector.Keys.LocalID != 0 {
+		return
+	}
+	for _, d := range out.Send {
+		s.Out = append(s.Out, d.Data)
+	}
+	r.vector.Steps = append(r.vector.Steps, s)
+	if e := out.Established; e != nil {
+		r.vector.Alice, r.vector.PeerInfo = e.Initiator, e.Peer.Info.Bytes()
+		r.vector.Keys = vectors.SSU2Keys{
+			LocalID: uint64(e.LocalID), RemoteID: uint64(e.RemoteID),
+			Send: bytes.Clone(e.Send.Data[:]), SendHeader: bytes.Clone(e.Send.Header.K2[:]),
+			Receive: bytes.Clone(e.Receive.Data[:]), ReceiveHeader: bytes.Clone(e.Receive.Header.K2[:]),
+		}
+	}
+}
+
+// frame records a packet of the first session, if it is one of the first.
+func (s *ssu2Session) frame(sent bool, plain, packet []byte) {
+	v := s.router.vector
+	if uint64(s.LocalID) == v.Keys.LocalID && len(v.Data) < 2*framesKept {
+		v.Data = append(v.Data, vectors.SSU2Frame{Sent: sent, Plain: bytes.Clone(plain), Bytes: bytes.Clone(packet)})
+	}
+}
+
+// save writes the record, where records are kept.
+func (r *ssu2Router) save(t *testing.T, version, name string) {
+	if os.Getenv("UPDATE_VECTORS") != "1" || t.Failed() {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.vector.About = "Recorded with a running i2pd " + version + ", which went on with the session."
+	b, err := json.MarshalIndent(r.vector, "", "  ")
+	if err == nil {
+		err = os.WriteFile("../ssu2/testdata/i2pd-"+version+"-"+name+".json", append(b, '\n'), 0o644)
+	}
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 func (r *ssu2Router) take(result ssu2.Result) {
@@ -288,7 +351,9 @@ func (r *ssu2Router) ask(bob i2p.Hash, charlie *routerinfo.RouterInfo, tag ssu2.
 func (r *ssu2Router) dial(target ssu2.Target, ahead time.Duration) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, result, err := r.Dial(time.Now().Add(ahead), target)
+	now := time.Now().Add(ahead)
+	_, result, err := r.Dial(now, target)
+	r.step(vectors.SSU2Step{Time: now.UnixNano()}, result)
 	r.take(result)
 	return err
 }
@@ -301,6 +366,7 @@ func (s *ssu2Session) send(payload []byte) {
 	packet := ssu2.ShortHeader{Dest: s.RemoteID, Number: s.next, Type: ssu2.TypeData}.AppendTo(nil)
 	packet = xk.Seal(packet, &s.Send.Data, uint64(s.next), packet, payload)
 	s.Send.Header.Mask(packet)
+	s.frame(true, payload, packet)
 	s.next++
 	s.router.write(s.Path.Remote, packet)
 }
@@ -335,6 +401,7 @@ func (s *ssu2Session) handle(packet []byte) {
 	if err != nil || !s.mark(h.Number) {
 		return
 	}
+	s.frame(false, payload, packet)
 	elicits := h.Flags[0]&ssu2.FlagImmediateAck != 0
 	for bs := (ssu2.Blocks{Payload: payload}); ; {
 		block, ok, err := bs.Next()
