@@ -51,7 +51,9 @@ func cutConfirmed(dest ConnectionID, keys HeaderKeys, body []byte, sizes []int) 
 	return packets
 }
 
-// confirmedParts collects the packets of a Session Confirmed, in any order.
+// confirmedParts collects the packets of a Session Confirmed, in any order. A
+// part that comes once more replaces the first: one of them may be forged, and
+// if together they do not open, the peer will send all of them again.
 type confirmedParts struct{ parts [][]byte }
 
 // add takes the part behind an unprotected header, and returns the message
@@ -76,7 +78,3 @@ func (c *confirmedParts) add(h ShortHeader, part []byte) (body []byte, ok bool) 
 	}
 	return bytes.Join(c.parts, nil), true
 }
-
-// clear forgets the parts: together they did not open, and the peer will send
-// all of them again.
-func (c *confirmedParts) clear() { c.parts = nil }

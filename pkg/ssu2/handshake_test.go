@@ -27,6 +27,9 @@ func newPair(t testing.TB, seed byte) (alice, bob *side, w *wire) {
 	return alice, bob, newWire(alice, bob)
 }
 
+// amplification is how many bytes may go out for one that came.
+const amplification = 3
+
 func TestHandshake(t *testing.T) {
 	for seed := range byte(20) {
 		alice, bob, w := newPair(t, seed)
@@ -510,6 +513,11 @@ func TestRetriesEnd(t *testing.T) {
 	alice, bob, w := newPair(t, 5)
 	delete(w.sides, bob4)
 	w.dial(t, alice, bob)
+	stranger := sealIntro(LongHeader{Dest: alice.out[bob4].local, Source: 1, Type: TypeRetry, Version: 2, NetID: testNet, Token: 7},
+		bob.cfg.Intro, AppendAddress(AppendDateTime(nil, w.now), alice4))
+	if r := alice.Handle(w.now, bob4, stranger); len(r.Send) != 0 {
+		t.Fatal("a Retry of another handshake got an answer")
+	}
 	for i := range maxRequests + 1 {
 		o := alice.out[bob4]
 		retry := sealIntro(LongHeader{Dest: o.local, Source: o.remote, Type: TypeRetry, Version: 2, NetID: testNet, Token: Token(7 + i)},
@@ -597,6 +605,11 @@ func TestNeverMoreOutThanIn(t *testing.T) {
 			t.Fatalf("%d bytes for %d", out, len(packet))
 		}
 	}
+	// An observer may send a packet back with which connection ids are one.
+	same := sealIntro(alice.header(TypeTokenRequest, 5, 5, 0), bob.cfg.Intro, AppendPadding(AppendDateTime(nil, w.now), 9))
+	if out := bob.Handle(w.now, alice4, same); len(out.Send) != 0 {
+		t.Fatal("one connection id for both sides got an answer")
+	}
 	retries := bob.Counts().Retries
 	junk := make([]byte, 1500)
 	stream := rand.NewChaCha8([32]byte{8})
@@ -640,6 +653,50 @@ func TestReplays(t *testing.T) {
 	// A replayed Session Request has no good token, and costs no exchange.
 	if c := bob.Counts(); c.Replayed != 0 || c.Established != 1 {
 		t.Fatalf("counts %+v", c)
+	}
+}
+
+// TestReplayedKey replays a Session Request whose token has been forgotten, by
+// a flood, before its time was over.
+func TestReplayedKey(t *testing.T) {
+	alice, bob, w := newPair(t, 13)
+	var request []byte
+	w.onSend = func(f flight) []flight {
+		if header := bob.keys.Unmask(f.data); f.to == bob4 && MessageType(header[12]) == TypeSessionRequest {
+			request = f.data
+		}
+		return []flight{f}
+	}
+	w.dial(t, alice, bob)
+	w.run(time.Second)
+	agree(t, alice, bob)
+	for i := range 2 * maxUsed {
+		bob.tokens.spend(w.now, bob4, Token(i+1))
+	}
+	if r := bob.Handle(w.now, alice4, request); len(r.Send) != 0 || bob.Counts().Replayed != 1 {
+		t.Fatalf("%d answers, %+v", len(r.Send), bob.Counts())
+	}
+}
+
+// TestRepeatedRequest repeats a Session Request, as Alice does whose answer was
+// lost: Bob repeats his, a few times.
+func TestRepeatedRequest(t *testing.T) {
+	alice, bob, w := newPair(t, 14)
+	target := bob.target
+	target.Token = bob.Tokens().Issue(w.now, alice4).Token
+	_, r, _ := alice.Dial(w.now, target)
+	first := bob.Handle(w.now, alice4, r.Send[0].Data)
+	answers := 0
+	for range 10 {
+		for _, d := range bob.Handle(w.now, alice4, r.Send[0].Data).Send {
+			if !bytes.Equal(d.Data, first.Send[0].Data) {
+				t.Fatal("another answer")
+			}
+			answers++
+		}
+	}
+	if answers != resends {
+		t.Fatalf("%d answers", answers)
 	}
 }
 

@@ -166,7 +166,7 @@ func TestPeerTestRefused(t *testing.T) {
 // TestForgedTestMessages forges 4 to 7: no verdict comes of it.
 func TestForgedTestMessages(t *testing.T) {
 	// 4: not signed by the Charlie that it names.
-	y, alice, bob, charlie := trio(t, public, public)
+	y, alice, bob, _ := trio(t, public, public)
 	y.onBlock = func(from, to *actor, b *ToPeer) bool {
 		if to == alice {
 			b.Block[len(b.Block)-1] ^= 1
@@ -179,7 +179,7 @@ func TestForgedTestMessages(t *testing.T) {
 	}
 
 	// 5 and 7 from another host than Charlie's; 6 of another family.
-	y, alice, bob, charlie = trio(t, firewall, public)
+	y, alice, bob, charlie := trio(t, firewall, public)
 	y.wire.onSend = func(f flight) []flight { return nil }
 	out, err := alice.tests.Begin(y.now, bob.info.Hash(), true)
 	if err != nil {

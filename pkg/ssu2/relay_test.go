@@ -284,6 +284,48 @@ func TestRelayRepetitions(t *testing.T) {
 	}
 }
 
+// TestOthersAnswer has somebody answer who was not asked.
+func TestOthersAnswer(t *testing.T) {
+	y, alice, bob, charlie := trio(t, public, public)
+	tag, _ := bob.relay.Grant(charlie.info.Hash())
+	y.onBlock = func(_, to *actor, _ *ToPeer) bool { return to == bob }
+	charlie.known[alice.info.Hash()] = alice.info
+	y.introduce(alice, bob, charlie, tag)
+	out, err := alice.tests.Begin(y.now, bob.info.Hash(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y.tested(alice, out)
+	if len(bob.relay.passed) != 1 || len(bob.tests.passed) != 1 {
+		t.Fatal("Bob has passed nothing on")
+	}
+	for nonce := range bob.relay.passed {
+		data := RelayResponse{Code: RelayCharlieRefuses, Nonce: nonce}.AppendTo(nil)[BlockHeaderLen:]
+		if out := bob.relay.HandleResponse(y.now, alice.info.Hash(), data); len(out.Blocks) != 0 {
+			t.Error("Bob takes Alice for Charlie, in an introduction")
+		}
+		data = RelayResponse{Code: RelayBobRefuses, Nonce: nonce}.AppendTo(nil)[BlockHeaderLen:]
+		if out := alice.relay.HandleResponse(y.now, charlie.info.Hash(), data); out.Refused != nil {
+			t.Error("Alice takes Charlie for Bob, in an introduction")
+		}
+	}
+	// Bob has kept the introduction for an hour.
+	old := charlie.relay.HandleIntro(y.now.Add(time.Hour), bob.info.Hash(), bob.blocks[0].Block[BlockHeaderLen:])
+	if len(old.Send) != 0 || charlie.relay.Counts().Punched != 0 {
+		t.Error("Charlie punches a hole for an old introduction")
+	}
+	for nonce := range bob.tests.passed {
+		p := PeerTest{Message: 3, Code: PeerTestCharlieRefuses, Nonce: nonce, Alice: alice4, Signature: make([]byte, 64)}
+		if out := bob.tests.Handle(y.now, alice.info.Hash(), alice4, p.AppendTo(nil)[BlockHeaderLen:]); len(out.Blocks) != 0 {
+			t.Error("Bob takes Alice for Charlie, in a test")
+		}
+		p.Message = 4
+		if out := alice.tests.Handle(y.now, charlie.info.Hash(), charlie4, p.AppendTo(nil)[BlockHeaderLen:]); out.Outcome != nil {
+			t.Error("Alice takes Charlie for Bob, in a test")
+		}
+	}
+}
+
 func TestSignatures(t *testing.T) {
 	y, alice, bob, charlie := trio(t, public, public)
 	bobs, charlies, alices := bob.info.Hash(), charlie.info.Hash(), alice.info.Hash()

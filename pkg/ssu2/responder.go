@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/noise"
+	"i2ptoolkit/pkg/routerinfo"
 )
 
 // responder is Bob's side of a handshake, from the Session Request that proved
@@ -35,13 +36,10 @@ type responder struct {
 	early     [][]byte
 }
 
-// Retries are answered with at most three times the bytes (SSU2, Retry,
-// notes), and have so many of padding at most.
-const amplification = 3
-
 // retry sends a Retry: a token, or a Termination (SSU2, Retry). It is not sent
-// again.
-func (e *Endpoint) retry(now time.Time, to netip.AddrPort, h LongHeader, asked int, t *Termination, r *Result) {
+// again. A request has 56 bytes at least and a Retry 122 at most: less than
+// three times as much.
+func (e *Endpoint) retry(now time.Time, to netip.AddrPort, h LongHeader, t *Termination, r *Result) {
 	payload := AppendAddress(AppendDateTime(nil, now), to)
 	var token Token
 	if t == nil {
@@ -49,14 +47,9 @@ func (e *Endpoint) retry(now time.Time, to netip.AddrPort, h LongHeader, asked i
 	} else {
 		payload = t.AppendTo(payload)
 	}
-	payload = e.pad(payload, amplification*asked-LongHeaderLen-MACLen)
-	answer := e.header(TypeRetry, h.Source, h.Dest, token)
-	packet := sealIntro(answer, e.cfg.Intro, payload)
-	if len(packet) > amplification*asked {
-		return
-	}
+	payload = e.pad(payload, routerinfo.MinSSU2MTU)
 	e.counts.Retries++
-	r.send(to, packet)
+	r.send(to, sealIntro(e.header(TypeRetry, h.Source, h.Dest, token), e.cfg.Intro, payload))
 }
 
 // handleTokenRequest answers with a token. One from another time may be a
@@ -76,14 +69,14 @@ func (e *Endpoint) handleTokenRequest(now time.Time, from netip.AddrPort, h Long
 		e.counts.Skewed++
 		return
 	}
-	e.retry(now, from, h, len(packet), nil, r)
+	e.retry(now, from, h, nil, r)
 }
 
 // handleRequest handles a Session Request. Without a good token it costs no
 // exchange: it gets one, whatever else it says (SSU2, Packet Integrity).
 func (e *Endpoint) handleRequest(now time.Time, from netip.AddrPort, h LongHeader, header [LongHeaderLen]byte, key [keyLen]byte, packet []byte, r *Result) {
 	if !e.tokens.valid(now, from, h.Token) {
-		e.retry(now, from, h, len(packet), nil, r)
+		e.retry(now, from, h, nil, r)
 		return
 	}
 	if e.ephemerals.seen(key) > 0 {
@@ -106,7 +99,7 @@ func (e *Endpoint) handleRequest(now time.Time, from netip.AddrPort, h LongHeade
 		err = e.admit(from)
 	}
 	if err != nil {
-		e.refuse(now, from, h, len(packet), err, r)
+		e.refuse(now, from, h, err, r)
 		return
 	}
 	in := &responder{
@@ -126,7 +119,7 @@ func (e *Endpoint) handleRequest(now time.Time, from netip.AddrPort, h LongHeade
 }
 
 // refuse tells Alice, whose address is proved, why there will be no session.
-func (e *Endpoint) refuse(now time.Time, from netip.AddrPort, h LongHeader, asked int, err error, r *Result) {
+func (e *Endpoint) refuse(now time.Time, from netip.AddrPort, h LongHeader, err error, r *Result) {
 	reason := reasonOf(err)
 	switch reason {
 	case ReasonClockSkew:
@@ -136,7 +129,7 @@ func (e *Endpoint) refuse(now time.Time, from netip.AddrPort, h LongHeader, aske
 	default:
 		e.counts.Failed++
 	}
-	e.retry(now, from, h, asked, &Termination{Reason: reason}, r)
+	e.retry(now, from, h, &Termination{Reason: reason}, r)
 }
 
 func (e *Endpoint) admit(from netip.AddrPort) error {
@@ -213,7 +206,6 @@ func (e *Endpoint) handleConfirmed(now time.Time, in *responder, h ShortHeader, 
 	}
 	s, static, payload, err := openConfirmed(in.noise, confirmedHeader(in.local, 0, int(h.Flags[0]&0x0f)), in.ephemeral, body)
 	if err != nil {
-		in.parts.clear()
 		e.counts.Forged++
 		return
 	}
