@@ -13,10 +13,44 @@ import (
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/sign"
 	"i2ptoolkit/pkg/sockets"
 	"i2ptoolkit/pkg/streaming"
 )
+
+// kill ends a client as a crash does: nobody hears of it.
+func (e *ether) kill(c *Client, end context.CancelFunc) {
+	e.mu.Lock()
+	if e.killed == nil {
+		e.killed = map[i2p.Hash]bool{}
+	}
+	for gateway, o := range e.clients {
+		if o == c {
+			e.killed[gateway] = true
+		}
+	}
+	e.mu.Unlock()
+	end()
+}
+
+// lives runs one life of the destination that has the keys of seed 3, as an echo service.
+func (e *ether) lives(t *testing.T, ctx context.Context, running *sync.WaitGroup, seed byte, env env.Env) (c *Client, end context.CancelFunc) {
+	t.Helper()
+	env.Rand = draw.From(rand.NewChaCha8([32]byte{10 + seed}))
+	c = e.with(t, seed, Config{Env: env, Keys: mustKeys(t, 3), Options: options.Default()})
+	ctx, end = context.WithCancel(ctx)
+	running.Go(func() { c.Run(ctx) })
+	l, err := c.Listen(7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	running.Go(func() { echoes(ctx, l) })
+	if err := c.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return c, end
+}
 
 // TestKilledPeer: a destination that was killed knows of no session and no stream when it
 // comes back with other tunnels. Who had streams with it soon has new ones, and hears that
@@ -36,20 +70,7 @@ func TestKilledPeer(t *testing.T) {
 				var running sync.WaitGroup
 				defer running.Wait()
 				defer cancel()
-				victim := e.with(t, 3, Config{Env: env.Env{Rand: draw.From(rand.NewChaCha8([32]byte{13}))}, Keys: mustKeys(t, 3), Options: b.cfg.Options})
-				life, end := context.WithCancel(ctx)
-				running.Go(func() { victim.Run(life) })
-				serve := func(c *Client) {
-					l, err := c.Listen(7)
-					if err != nil {
-						t.Fatal(err)
-					}
-					running.Go(func() { echoes(ctx, l) })
-				}
-				serve(victim)
-				if err := victim.Ready(ctx); err != nil {
-					t.Fatal(err)
-				}
+				victim, end := e.lives(t, ctx, &running, 3, env.Env{})
 				streams := make([]*sockets.Conn, 40)
 				for i := range streams {
 					streams[i] = mustEcho(t, ctx, a, victim)
@@ -76,12 +97,7 @@ func TestKilledPeer(t *testing.T) {
 					}
 				}
 				time.Sleep(3 * time.Second)
-				again := e.with(t, 4, Config{Env: env.Env{Rand: draw.From(rand.NewChaCha8([32]byte{14}))}, Keys: mustKeys(t, 3), Options: b.cfg.Options})
-				running.Go(func() { again.Run(ctx) })
-				serve(again)
-				if err := again.Ready(ctx); err != nil {
-					t.Fatal(err)
-				}
+				again, _ := e.lives(t, ctx, &running, 4, env.Env{})
 				back := time.Now()
 				if does.dials {
 					mustEcho(t, ctx, a, again).Abort()
@@ -116,30 +132,10 @@ func TestSameSecond(t *testing.T) {
 			var running sync.WaitGroup
 			defer running.Wait()
 			defer cancel()
-			config := func(clock time.Duration) Config {
-				return Config{
-					Env:  env.Env{Now: func() time.Time { return time.Now().Add(clock) }, Rand: draw.From(rand.NewChaCha8([32]byte{13}))},
-					Keys: mustKeys(t, 3), Options: b.cfg.Options,
-				}
-			}
-			victim := e.with(t, 3, config(behind))
-			life, end := context.WithCancel(ctx)
-			running.Go(func() { victim.Run(life) })
-			if err := victim.Ready(ctx); err != nil {
-				t.Fatal(err)
-			}
+			victim, end := e.lives(t, ctx, &running, 3, env.Env{Now: func() time.Time { return time.Now().Add(behind) }})
 			before := e.stored(victim)
 			e.kill(victim, end)
-			again := e.with(t, 4, config(0))
-			running.Go(func() { again.Run(ctx) })
-			l, err := again.Listen(7)
-			if err != nil {
-				t.Fatal(err)
-			}
-			running.Go(func() { echoes(ctx, l) })
-			if err := again.Ready(ctx); err != nil {
-				t.Fatal(err)
-			}
+			again, _ := e.lives(t, ctx, &running, 4, env.Env{})
 			synctest.Wait()
 			begun := time.Now()
 			mustEcho(t, ctx, a, again).Abort()

@@ -47,21 +47,6 @@ func (e *ether) lose(c *Client) {
 	}
 }
 
-// kill ends a client as a crash does: nobody hears of it.
-func (e *ether) kill(c *Client, end context.CancelFunc) {
-	e.mu.Lock()
-	if e.killed == nil {
-		e.killed = map[i2p.Hash]bool{}
-	}
-	for gateway, o := range e.clients {
-		if o == c {
-			e.killed[gateway] = true
-		}
-	}
-	e.mu.Unlock()
-	end()
-}
-
 // change gives a client other tunnels in place of those it has, inbound ones
 // from this gateway.
 func (e *ether) change(c *Client, gateway i2p.Hash, s TunnelState) {

@@ -8,72 +8,80 @@ import (
 	"i2ptoolkit/pkg/streaming"
 )
 
+// signedClose is what a CLOSE has.
+const signedClose = streaming.Close | streaming.SignatureIncluded
+
+type packet = streaming.Packet
+
+// hang is what a peer does that lets nothing get through.
+type hang struct {
+	sends bool                // our side
+	every time.Duration       // the peer says something
+	says  func(n int) *packet // the n-th time; nil: nothing
+	end   error               // nil: it lives
+	least time.Duration
+	most  time.Duration
+}
+
+var hangs = map[string]hang{
+	"sends, and acknowledges nothing": {
+		sends: true, every: time.Second, end: streaming.ErrTimeout, least: 3 * time.Minute, most: 5 * time.Minute,
+		says: func(n int) *packet { return &packet{SequenceNum: uint32(n), Payload: []byte("x")} },
+	},
+	"acknowledges what was not sent": {
+		sends: true, every: time.Second, end: streaming.ErrTimeout, least: 3 * time.Minute, most: 5 * time.Minute,
+		says: func(int) *packet { return &packet{AckThrough: 1 << 30} },
+	},
+	"never has the second packet": {
+		sends: true, every: time.Second, end: streaming.ErrTimeout, least: 3 * time.Minute, most: 6 * time.Minute,
+		says: func(int) *packet { return &packet{AckThrough: 400, NACKs: []byte{0, 0, 0, 2}} },
+	},
+	"misses more than it can name": {
+		sends: true, every: time.Second, end: streaming.ErrTimeout, least: 3 * time.Minute, most: 6 * time.Minute,
+		says: func(int) *packet { return &packet{Flags: streaming.DelayRequested, Delay: 65535} },
+	},
+	"chokes, and is heard no more": {
+		sends: true, every: time.Second, end: streaming.ErrTimeout, least: 3 * time.Minute, most: 5 * time.Minute,
+		says: func(n int) *packet {
+			if n > 1 {
+				return nil
+			}
+			return &packet{AckThrough: 2, Flags: streaming.DelayRequested, Delay: 61000}
+		},
+	},
+	"chokes once, and acknowledges the same again and again": {
+		sends: true, every: time.Second, end: streaming.ErrTimeout, least: 3 * time.Minute, most: 5 * time.Minute,
+		says: func(n int) *packet {
+			if n > 1 {
+				return &packet{AckThrough: 2}
+			}
+			return &packet{AckThrough: 2, Flags: streaming.DelayRequested, Delay: 61000}
+		},
+	},
+	"chokes": {
+		sends: true, every: 5 * time.Second,
+		says: func(int) *packet { return &packet{AckThrough: 2, Flags: streaming.DelayRequested, Delay: 61000} },
+	},
+	"leaves a gap": {
+		every: time.Second, end: streaming.ErrTruncated, least: 10 * time.Minute, most: 11 * time.Minute,
+		says: func(int) *packet { return &packet{SequenceNum: 2, AckThrough: 0, Payload: []byte("x")} },
+	},
+	"leaves a gap before its end": {
+		every: 30 * time.Second, end: streaming.ErrTruncated, least: 10 * time.Minute, most: 11 * time.Minute,
+		says: func(n int) *packet {
+			if n > 1 {
+				return &packet{}
+			}
+			return &packet{SequenceNum: 2, Flags: signedClose}
+		},
+	},
+	"is silent": {end: streaming.ErrTimeout, every: time.Hour, least: 3 * time.Minute, most: 15 * time.Minute, says: func(int) *packet { return nil }},
+}
+
 // TestHangs: whatever a peer does that is heard, and yet lets nothing get through, a stream ends
 // with an error in bounded time. One that says why it takes nothing is waited for.
 func TestHangs(t *testing.T) {
-	type packet = streaming.Packet
-	signed := streaming.Close | streaming.SignatureIncluded
-	for name, c := range map[string]struct {
-		sends bool                // our side
-		every time.Duration       // the peer says something
-		says  func(n int) *packet // the n-th time; nil: nothing
-		end   error               // nil: it lives
-		least time.Duration
-		most  time.Duration
-	}{
-		"sends, and acknowledges nothing": {
-			sends: true, every: time.Second, end: streaming.ErrTimeout, least: 3 * time.Minute, most: 5 * time.Minute,
-			says: func(n int) *packet { return &packet{SequenceNum: uint32(n), Payload: []byte("x")} },
-		},
-		"acknowledges what was not sent": {
-			sends: true, every: time.Second, end: streaming.ErrTimeout, least: 3 * time.Minute, most: 5 * time.Minute,
-			says: func(int) *packet { return &packet{AckThrough: 1 << 30} },
-		},
-		"never has the second packet": {
-			sends: true, every: time.Second, end: streaming.ErrTimeout, least: 3 * time.Minute, most: 6 * time.Minute,
-			says: func(int) *packet { return &packet{AckThrough: 400, NACKs: []byte{0, 0, 0, 2}} },
-		},
-		"misses more than it can name": {
-			sends: true, every: time.Second, end: streaming.ErrTimeout, least: 3 * time.Minute, most: 6 * time.Minute,
-			says: func(int) *packet { return &packet{Flags: streaming.DelayRequested, Delay: 65535} },
-		},
-		"chokes, and is heard no more": {
-			sends: true, every: time.Second, end: streaming.ErrTimeout, least: 3 * time.Minute, most: 5 * time.Minute,
-			says: func(n int) *packet {
-				if n > 1 {
-					return nil
-				}
-				return &packet{AckThrough: 2, Flags: streaming.DelayRequested, Delay: 61000}
-			},
-		},
-		"chokes once, and acknowledges the same again and again": {
-			sends: true, every: time.Second, end: streaming.ErrTimeout, least: 3 * time.Minute, most: 5 * time.Minute,
-			says: func(n int) *packet {
-				if n > 1 {
-					return &packet{AckThrough: 2}
-				}
-				return &packet{AckThrough: 2, Flags: streaming.DelayRequested, Delay: 61000}
-			},
-		},
-		"chokes": {
-			sends: true, every: 5 * time.Second,
-			says: func(int) *packet { return &packet{AckThrough: 2, Flags: streaming.DelayRequested, Delay: 61000} },
-		},
-		"leaves a gap": {
-			every: time.Second, end: streaming.ErrTruncated, least: 10 * time.Minute, most: 11 * time.Minute,
-			says: func(int) *packet { return &packet{SequenceNum: 2, AckThrough: 0, Payload: []byte("x")} },
-		},
-		"leaves a gap before its end": {
-			every: 30 * time.Second, end: streaming.ErrTruncated, least: 10 * time.Minute, most: 11 * time.Minute,
-			says: func(n int) *packet {
-				if n > 1 {
-					return &packet{}
-				}
-				return &packet{SequenceNum: 2, Flags: signed}
-			},
-		},
-		"is silent": {end: streaming.ErrTimeout, every: time.Hour, least: 3 * time.Minute, most: 15 * time.Minute, says: func(int) *packet { return nil }},
-	} {
+	for name, c := range hangs {
 		t.Run(name, func(t *testing.T) {
 			f := newForeign(t, streaming.Config{})
 			s := f.w.dial(f.a, f.w.nodes[1], streaming.OpenOptions{})
