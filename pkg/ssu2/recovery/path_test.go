@@ -70,7 +70,6 @@ type line struct {
 	free          time.Duration
 	dropped, sent int
 	waits         []time.Duration // of every packet
-	busy          time.Duration   // what it had waited when the last passed
 }
 
 func (l *line) pass(size int, arrive func()) {
