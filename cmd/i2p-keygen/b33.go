@@ -31,6 +31,7 @@ func b33Command() *cli.Command {
 			&cli.StringFlag{Name: "date", Value: "today", Usage: "`DAY`: today, tomorrow or 2027-01-31"},
 			&cli.StringFlag{Name: "secret", Usage: "the secret is the first line of `FILE`"},
 			&cli.BoolFlag{Name: "per-client", Usage: "the address says that clients need keys of their own"},
+			&cli.BoolFlag{Name: "address", Usage: "print the address alone"},
 			cli.JSONFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -55,8 +56,13 @@ func b33Command() *cli.Command {
 			if err != nil {
 				return cli.Dataf("b33: %w", err)
 			}
-			if c.Bool("json") {
+			switch {
+			case c.Bool("json") && c.Bool("address"):
+				return cli.Usagef("b33: --json and --address exclude each other")
+			case c.Bool("json"):
 				return cli.PrintJSON(info)
+			case c.Bool("address"):
+				return cli.Printf("%s", info.B33)
 			}
 			t := cli.NewTable(os.Stdout)
 			t.Row("b33", info.B33)

@@ -152,12 +152,7 @@ func (l *loop) fetch(now time.Time, hash i2p.Hash, reader *leaseset.Reader, than
 		}
 		hash = i2p.BlindedStoreHash(day)
 	}
-	l.inquire(hash, than, func(now time.Time, found leaseset.Record, err error) {
-		if sealed, ok := found.(*leaseset.EncryptedLeaseSet); ok && err == nil && reader != nil {
-			if found, err = sealed.Open(*reader, now); err != nil {
-				err = fmt.Errorf("%w: %w", ErrLocked, err)
-			}
-		}
+	l.unseal(hash, reader, than, func(now time.Time, found leaseset.Record, err error) {
 		if meta, ok := found.(*leaseset.MetaLeaseSet); ok && err == nil {
 			l.redirected(now, meta, reader)
 			l.follow(now, meta, tell)
@@ -170,6 +165,28 @@ func (l *loop) fetch(now time.Time, hash i2p.Hash, reader *leaseset.Reader, than
 			set = l.newest(set)
 		}
 		tell(now, set, err)
+	})
+}
+
+// unseal asks the netDb, and opens what is encrypted. Where that lets in others it may be an old one, from before its
+// owner let this one in, and a newer one is asked for.
+func (l *loop) unseal(hash i2p.Hash, reader *leaseset.Reader, than i2p.Date, tell func(time.Time, leaseset.Record, error)) {
+	l.inquire(hash, than, func(now time.Time, found leaseset.Record, err error) {
+		sealed, ok := found.(*leaseset.EncryptedLeaseSet)
+		if !ok || err != nil || reader == nil {
+			tell(now, found, err)
+			return
+		}
+		found, err = sealed.Open(*reader, now)
+		switch {
+		case err == nil:
+		case sealed.Published() > than && (errors.Is(err, leaseset.ErrNotAdmitted) || errors.Is(err, leaseset.ErrKeyNeeded)):
+			l.unseal(hash, reader, sealed.Published(), tell)
+			return
+		default:
+			err = fmt.Errorf("%w: %w", ErrLocked, err)
+		}
+		tell(now, found, err)
 	})
 }
 
