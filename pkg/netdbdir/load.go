@@ -279,7 +279,7 @@ func parallel(ctx context.Context, n int, cfg LoadConfig, read func(int) (string
 			return total, ctx.Err()
 		}
 	}
-	return total, nil
+	return total, ctx.Err() // the last batches may have been cut short
 }
 
 func readBatch(ctx context.Context, from, to int, verify bool, read func(int) (string, []byte, error)) result {
