@@ -3,7 +3,6 @@ package lookups
 import (
 	"runtime"
 	"slices"
-	"syscall"
 	"time"
 
 	"i2ptoolkit/pkg/draw"
@@ -192,15 +191,6 @@ func (w *world) cost(name string, f func() error) (Phase, error) {
 	runtime.ReadMemStats(&m)
 	p.Heap = m.HeapAlloc
 	return p, err
-}
-
-// processorTime is what this process has used.
-func processorTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err) // it is our own process
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func (w *world) end() {
