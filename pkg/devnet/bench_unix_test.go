@@ -20,23 +20,7 @@ import (
 // eight routers together it tells what they spend on a MB: CPU time, memory that
 // is allocated, and allocations.
 func BenchmarkStream(b *testing.B) {
-	d, err := New(Config{Routers: 8, Dir: b.TempDir(), Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	ready, done := make(chan struct{}), make(chan error, 1)
-	go func() { done <- d.Run(ctx, func() error { close(ready); return nil }) }()
-	defer func() {
-		cancel()
-		<-done
-	}()
-	select {
-	case <-ready:
-	case err := <-done:
-		b.Fatal(err)
-	}
+	ctx, d := running(b)
 	from, to := pair(ctx, b, d.nodes[0], d.nodes[1])
 	received := make(chan int64, 1)
 	go func() {
@@ -60,6 +44,29 @@ func BenchmarkStream(b *testing.B) {
 	}
 	b.StopTimer()
 	spent.report(b, float64(b.N)*float64(len(chunk))/1e6)
+}
+
+// running is a devnet of eight routers that runs until the benchmark ends.
+func running(b *testing.B) (context.Context, *Network) {
+	b.Helper()
+	d, err := New(Config{Routers: 8, Dir: b.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ready, done := make(chan struct{}), make(chan error, 1)
+	go func() { done <- d.Run(ctx, func() error { close(ready); return nil }) }()
+	b.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	select {
+	case <-ready:
+	case err := <-done:
+		done <- err
+		b.Fatal(err)
+	}
+	return ctx, d
 }
 
 // spending is what the process has used so far.

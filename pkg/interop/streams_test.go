@@ -216,6 +216,7 @@ func TestStreams(t *testing.T) {
 		clientToListen(t, n, b, options, "-O", "i2cp.leaseSetEncType=6")
 	})
 	t.Run("an i2pd client to a port where nobody listens", func(t *testing.T) { clientRefused(t, n, b) })
+	t.Run("datagrams with i2pd", func(t *testing.T) { datagramsWithI2PD(t, n, b) })
 	t.Run("first byte", func(t *testing.T) { firstByte(t, n, b) })
 }
 
