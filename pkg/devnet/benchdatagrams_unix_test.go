@@ -56,11 +56,13 @@ func benchDatagrams(b *testing.B, protocol byte, way string) {
 		m.Payload[i] = byte(i * i >> 3) // which does not compress
 	}
 	b.SetBytes(int64(len(m.Payload)))
+	pace := time.NewTicker(time.Millisecond)
+	defer pace.Stop()
 	spent, began := spend(), time.Now()
 	b.ResetTimer()
 	for range b.N {
 		if way == "paced" {
-			time.Sleep(time.Millisecond)
+			<-pace.C
 		}
 		for {
 			err := from.WriteMessage(m)
@@ -75,7 +77,7 @@ func benchDatagrams(b *testing.B, protocol byte, way string) {
 	}
 	for before := int64(-1); before < came.Load() && came.Load() < int64(b.N); { // until no more come
 		before = came.Load()
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 	}
 	b.StopTimer()
 	to.Close()
