@@ -272,6 +272,9 @@ func siblings(name string) []string {
 // shellWord is a word of a shell's line, or what ends a command there.
 var shellWord = regexp.MustCompile(`[|;&()<>]+|(?:'[^']*'|"[^"]*"|[^\s|;&()<>'"])+`)
 
+// unquote leaves a word as the program is given it.
+var unquote = strings.NewReplacer("'", "", `"`, "")
+
 // CheckExample tells whether the program would take the verbs and options with which a
 // line of an example calls it, also where it is another program that does, which has the call in
 // quotes.
@@ -279,7 +282,7 @@ func (p Program) CheckExample(line string) error {
 	var call []string
 	for _, word := range append(shellWord.FindAllString(line, -1), ";") {
 		if !strings.ContainsAny(word[:1], "|;&()<>") {
-			call = append(call, word)
+			call = append(call, unquote.Replace(word))
 			if i := strings.IndexAny(word, `'"`); i >= 0 {
 				quoted, _ := strings.CutSuffix(word[i+1:], word[i:i+1])
 				if err := p.CheckExample(quoted); err != nil {
