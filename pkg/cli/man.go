@@ -272,6 +272,9 @@ func siblings(name string) []string {
 // shellWord is a word of a shell's line, or what ends a command there.
 var shellWord = regexp.MustCompile(`[|;&()<>]+|(?:'[^']*'|"[^"]*"|[^\s|;&()<>'"])+`)
 
+// substituted is what a shell puts the output of a command in the place of.
+var substituted = regexp.MustCompile(`\$\([^)]*\)`)
+
 // unquote leaves a word as the program is given it.
 var unquote = strings.NewReplacer("'", "", `"`, "")
 
@@ -282,7 +285,7 @@ func (p Program) CheckExample(line string) error {
 	var call []string
 	for _, word := range append(shellWord.FindAllString(line, -1), ";") {
 		if !strings.ContainsAny(word[:1], "|;&()<>") {
-			call = append(call, unquote.Replace(word))
+			call = append(call, unquote.Replace(substituted.ReplaceAllString(word, "name.i2p")))
 			if i := strings.IndexAny(word, `'"`); i >= 0 {
 				quoted, _ := strings.CutSuffix(word[i+1:], word[i:i+1])
 				if err := p.CheckExample(quoted); err != nil {
