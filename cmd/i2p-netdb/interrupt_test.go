@@ -12,5 +12,5 @@ func TestInterrupt(t *testing.T) {
 		"list -", "list --json -", "list @open", "list @read", "list @zip", "list --socket @router",
 		"verify -", "verify @open", "verify @zip", "diff - out", "diff @open out", "diff @read", "stats -", "stats --socket @router",
 		"closest "+router+" -", "closest --socket @router "+router, "export -o out -", "export -o out --socket @router", "import --to out -", "import --to out @zip", "watch @open", "watch --socket @router",
-		"show -", "show @open", "show @read", "show @zip", "get --socket @router "+router, "get --trace --socket @router "+router, "explore --socket @router", "get --kind router --socket @router -o out "+router)
+		"show -", "show @open", "show @read", "show @zip", "get --socket @router "+router, "get --trace --socket @router "+router, "explore --socket @router", "store -", "store @open", "get --kind router --socket @router -o out "+router)
 }

@@ -8,7 +8,7 @@ import (
 	"i2ptoolkit/pkg/tunnel"
 )
 
-// TestGracefulStop: a router that is told to stop says so at once, carries for others what it has
+// TestGracefulStop: a router that is told to stop gracefully says so at once, carries for others what it has
 // promised to, and is gone once that has run out.
 func TestGracefulStop(t *testing.T) {
 	simulate(t, worldConfig{routers: 8, seed: 23}, func(t *testing.T, w *world) {
@@ -20,7 +20,7 @@ func TestGracefulStop(t *testing.T) {
 			}
 		}
 		events, begun := n.Events(t.Context()), time.Now()
-		n.Stop()
+		n.StopGracefully()
 		for e := range events {
 			if e.Event == "router_state" {
 				if e.Detail != string(control.StateStopping) || time.Since(begun) > time.Second {
