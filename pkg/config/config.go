@@ -11,6 +11,7 @@ import (
 
 	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/naming"
+	"i2ptoolkit/pkg/routerinfo"
 )
 
 // Config is everything about a router that its owner can set; Settings says what each key
@@ -34,6 +35,7 @@ type Config struct {
 
 	Reseed      Reseed    `toml:"reseed" json:"reseed"`
 	NTCP2       NTCP2     `toml:"ntcp2" json:"ntcp2"`
+	SSU2        SSU2      `toml:"ssu2" json:"ssu2"`
 	Bandwidth   Bandwidth `toml:"bandwidth" json:"bandwidth"`
 	Transit     Transit   `toml:"transit" json:"transit"`
 	Exploratory Tunnels   `toml:"exploratory" json:"exploratory"`
@@ -76,6 +78,12 @@ type NTCP2 struct {
 	Listen      []string `toml:"listen" json:"listen"`
 	MaxSessions int      `toml:"max_sessions" json:"max_sessions"`
 	Hybrid      string   `toml:"hybrid" json:"hybrid"`
+}
+
+// SSU2 sets the UDP transport.
+type SSU2 struct {
+	Enabled bool `toml:"enabled" json:"enabled"`
+	MTU     int  `toml:"mtu" json:"mtu"`
 }
 
 // Bandwidth limits are hard limits, in KBps (1024 bytes a second); 0 is no limit.
@@ -137,6 +145,7 @@ func Default() Config {
 		Hosts:       []string{},
 		Reseed:      Reseed{Enabled: true, URLs: []string{}, Sources: []string{}, Threshold: 25, Certs: []string{}, Pins: []string{}},
 		NTCP2:       NTCP2{Listen: []string{}, MaxSessions: 1000, Hybrid: "ML-KEM-768"},
+		SSU2:        SSU2{MTU: routerinfo.MaxSSU2MTU},
 		Bandwidth:   Bandwidth{Share: 80},
 		Transit:     Transit{MaxTunnels: 5000},
 		Exploratory: Tunnels{InLength: 2, OutLength: 2, InQuantity: 2, OutQuantity: 2},

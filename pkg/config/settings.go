@@ -10,6 +10,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"i2ptoolkit/pkg/options"
+	"i2ptoolkit/pkg/routerinfo"
 )
 
 // Setting is one key of router.toml: what is said of it, and what its value is held to.
@@ -70,6 +71,9 @@ func described() []Setting {
 		{Key: "ntcp2.hybrid", Doc: "The post-quantum hybrid of X25519 that is published for sessions: ML-KEM-512, ML-KEM-768 or ML-KEM-1024; of others each is taken. With none there are no hybrids. Peers that know of none are served as ever.", Reload: NextStart},
 		{Key: "ntcp2.max_sessions", Doc: "The most sessions with other routers at a time.", Unit: "sessions", Least: 1, Most: 1 << 16, Reload: AtOnce},
 
+		{Key: "ssu2.enabled", Flag: "ssu2", Doc: "Speak SSU2 as well, over UDP, at the addresses and the port of NTCP2. Peers are not introduced yet, and reachability is not tested.", Reload: NextStart},
+		{Key: "ssu2.mtu", Doc: "The largest packets that the network of this machine carries.", Unit: "bytes, IP and UDP headers among them", Least: routerinfo.MinSSU2MTU, Most: routerinfo.MaxSSU2MTU, Reload: NextStart},
+
 		{Key: "bandwidth.in", Flag: "bandwidth-in", Doc: "A hard limit of what comes in.", Unit: "KBps (1024 bytes a second)", Most: 1 << 24, Unset: "no limit", Reload: AtOnce},
 		{Key: "bandwidth.out", Flag: "bandwidth-out", Doc: "A hard limit of what goes out.", Unit: "KBps (1024 bytes a second)", Most: 1 << 24, Unset: "no limit", Reload: AtOnce},
 		{Key: "bandwidth.share", Flag: "share", Doc: "The part of the bandwidth that tunnels of others may use.", Unit: "percent", Most: 100, Reload: AtOnce},
@@ -96,6 +100,7 @@ func TableDocs() map[string]string {
 		"":            "What the router is and where it listens",
 		"reseed":      "Where a router that knows too few others gets them",
 		"ntcp2":       "The TCP transport",
+		"ssu2":        "The UDP transport",
 		"bandwidth":   "Limits of the traffic",
 		"transit":     "What is carried for others",
 		"exploratory": "The router's own tunnels, for lookups and tests",

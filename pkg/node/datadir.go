@@ -20,6 +20,7 @@ import (
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/sealed"
 	"i2ptoolkit/pkg/transport/ntcp2link"
+	"i2ptoolkit/pkg/transport/ssu2link"
 	"i2ptoolkit/pkg/words"
 )
 
@@ -29,6 +30,7 @@ import (
 const (
 	routerKeysFile = "router.keys"
 	ntcp2KeysFile  = "ntcp2.keys"
+	ssu2KeysFile   = "ssu2.keys"
 	routerInfoFile = "router.info"
 	portFile       = "port"
 )
@@ -36,7 +38,7 @@ const (
 // stateFiles are all, what was learnt about peers, the address books that the owner writes, and what
 // forwards have.
 func (d dataDir) stateFiles() []string {
-	return append(d.keyNames(), routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile, privateBookFile, localBookFile, forwardsFile)
+	return append(d.keyNames(), routerKeysFile, ntcp2KeysFile, ssu2KeysFile, routerInfoFile, portFile, profilesFile, privateBookFile, localBookFile, forwardsFile)
 }
 
 // lockFile is locked by the router whose directory it is.
@@ -199,15 +201,24 @@ func checkIdentity(keys *i2p.PrivateKeys) error {
 
 // ntcp2Keys reads NTCP2's keys, which our RouterInfo names, or draws them.
 func (d dataDir) ntcp2Keys(random io.Reader) (ntcp2link.Keys, error) {
-	raw, err := d.loadOrCreate(ntcp2KeysFile, func() ([]byte, error) { return ntcp2link.NewKeys(random), nil })
+	return transportKeys(d, ntcp2KeysFile, func() []byte { return ntcp2link.NewKeys(random) }, ntcp2link.ParseKeys)
+}
+
+// ssu2Keys are SSU2's.
+func (d dataDir) ssu2Keys(random io.Reader) (ssu2link.Keys, error) {
+	return transportKeys(d, ssu2KeysFile, func() []byte { return ssu2link.NewKeys(random) }, ssu2link.ParseKeys)
+}
+
+func transportKeys[K any](d dataDir, name string, make func() []byte, parse func([]byte) (K, error)) (keys K, err error) {
+	raw, err := d.loadOrCreate(name, func() ([]byte, error) { return make(), nil })
 	if err != nil {
-		return ntcp2link.Keys{}, err
+		return keys, err
 	}
-	keys, err := ntcp2link.ParseKeys(raw)
+	keys, err = parse(raw)
 	clear(raw)
 	if err != nil {
-		return ntcp2link.Keys{}, fmt.Errorf("%s: %w: put a copy of it there, or move the file elsewhere: "+
-			"then new keys are made at the next start, and peers learn of them within the hour", d.path(ntcp2KeysFile), err)
+		return keys, fmt.Errorf("%s: %w: put a copy of it there, or move the file elsewhere: "+
+			"then new keys are made at the next start, and peers learn of them within the hour", d.path(name), err)
 	}
 	return keys, nil
 }

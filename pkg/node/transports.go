@@ -1,6 +1,10 @@
 package node
 
 import (
+	"io"
+	"net/netip"
+	"slices"
+
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/env"
@@ -12,6 +16,7 @@ import (
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/transport"
 	"i2ptoolkit/pkg/transport/ntcp2link"
+	"i2ptoolkit/pkg/transport/ssu2link"
 )
 
 // newTransport makes the table of peers with its drivers.
@@ -51,7 +56,31 @@ func (n *Node) drivers(env *env.Whole) ([]transport.Driver, error) {
 	s := n.settings.Current()
 	hybrid, _ := kem.ParseKind(s.NTCP2.Hybrid) // checked where settings are
 	ntcp2 := ntcp2link.New(ntcp2link.Config{Keys: keys, Listen: s.ListenAddrs(), Port: s.Port, Hybrid: hybrid})
-	return append([]transport.Driver{ntcp2}, n.cfg.Drivers...), nil
+	drivers := []transport.Driver{ntcp2}
+	if s.SSU2.Enabled {
+		ssu2, err := n.ssu2(env.Part("ssu2").Rand)
+		if err != nil {
+			return nil, err
+		}
+		drivers = append(drivers, ssu2)
+	}
+	return append(drivers, n.cfg.Drivers...), nil
+}
+
+// ssu2 is the transport over UDP, at the first address of each family that NTCP2 has.
+func (n *Node) ssu2(random io.Reader) (transport.Driver, error) {
+	keys, err := n.dir.ssu2Keys(random)
+	if err != nil {
+		return nil, err
+	}
+	s := n.settings.Current()
+	var listen []netip.AddrPort
+	for _, at := range s.ListenAddrs() {
+		if !slices.ContainsFunc(listen, func(l netip.AddrPort) bool { return l.Addr().Is4() == at.Addr().Is4() }) {
+			listen = append(listen, at)
+		}
+	}
+	return ssu2link.New(ssu2link.Config{Keys: keys, Listen: listen, MTU: s.SSU2.MTU, Rand: random}), nil
 }
 
 // transportEvents has the router and its followers told of peers.
