@@ -247,16 +247,17 @@ func (r *I2PD) makeIdentity(ctx context.Context) error {
 	if err := r.Start(); err != nil {
 		return err
 	}
+	var last []byte
 	defer func() {
 		r.Kill()
 		// What it was just writing may be cut short; of an empty file i2pd 2.56
-		// makes an encryption key of zeros.
+		// makes an encryption key of zeros. Its router.info is as it was settled.
+		os.WriteFile(filepath.Join(r.dir, "router.info"), last, 0o600)
 		for _, name := range []string{"netDb", "destinations", "web.dat"} {
 			os.RemoveAll(filepath.Join(r.dir, name))
 		}
 		os.Truncate(filepath.Join(r.dir, "log"), 0)
 	}()
-	var last []byte
 	return Await(ctx, 20*time.Second, r.Name+" writes its router.info", func(context.Context) error {
 		b, err := r.RouterInfo()
 		if err != nil {
