@@ -44,10 +44,8 @@ func (s *Server) datagrams(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
-	ctx, cancel := withTimeout(r.Context(), req.TimeoutMillis)
+	ctx, cancel := sess.within(r.Context(), req.TimeoutMillis)
 	defer cancel()
-	stop := context.AfterFunc(sess.ctx, cancel)
-	defer stop()
 	port, err := s.openPort(ctx, sess, req)
 	if err != nil {
 		writeError(w, err)

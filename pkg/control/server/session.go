@@ -208,13 +208,9 @@ func keysOf(file []byte) (*i2p.PrivateKeys, error) {
 // rekey has a session's destination go on with other keys of its own.
 func (s *Server) rekey(w http.ResponseWriter, r *http.Request) {
 	var req control.Rekey
-	if err := readJSON(r, &req); err != nil {
+	sess, err := s.asked(r, &req)
+	if err != nil {
 		writeError(w, err)
-		return
-	}
-	sess := s.sessions.get(r.PathValue("id"))
-	if sess == nil {
-		writeError(w, control.Errorf(control.NotFound, "there is no such session"))
 		return
 	}
 	keys, err := keysOf(req.Key)
@@ -236,10 +232,8 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
-	ctx, cancel := withTimeout(r.Context(), req.TimeoutMillis)
+	ctx, cancel := sess.within(r.Context(), req.TimeoutMillis)
 	defer cancel()
-	stop := context.AfterFunc(sess.ctx, cancel)
-	defer stop()
 	stream, err := s.dial(ctx, sess.local, req)
 	if err != nil {
 		writeError(w, err)
@@ -293,6 +287,11 @@ func (s *Server) upgrade(r *http.Request, protocol string, req any) (*session, e
 	if !strings.EqualFold(r.Header.Get("Upgrade"), protocol) {
 		return nil, control.Errorf(control.BadRequest, "the request does not ask to upgrade to %s", protocol)
 	}
+	return s.asked(r, req)
+}
+
+// asked reads a request, and finds the session that it is for.
+func (s *Server) asked(r *http.Request, req any) (*session, error) {
 	if err := readJSON(r, req); err != nil {
 		return nil, err
 	}
@@ -301,4 +300,14 @@ func (s *Server) upgrade(r *http.Request, protocol string, req any) (*session, e
 		return nil, control.Errorf(control.NotFound, "there is no such session")
 	}
 	return sess, nil
+}
+
+// within bounds what is done for a session by time, where there is any, and by the session's end.
+func (s *session) within(ctx context.Context, ms int64) (context.Context, context.CancelFunc) {
+	ctx, cancel := withTimeout(ctx, ms)
+	stop := context.AfterFunc(s.ctx, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
 }
