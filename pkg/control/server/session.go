@@ -296,7 +296,7 @@ func (s *Server) asked(r *http.Request, req any) (*session, error) {
 		return nil, err
 	}
 	sess := s.sessions.get(r.PathValue("id"))
-	if sess == nil {
+	if sess == nil || sess.ctx.Err() != nil {
 		return nil, control.Errorf(control.NotFound, "there is no such session")
 	}
 	return sess, nil
