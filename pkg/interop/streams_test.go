@@ -169,6 +169,7 @@ func checkHops(t *testing.T, ctx context.Context, n *Network, r *Router, hops in
 
 // TestStreams runs our programs against i2pd in every role of a stream.
 func TestStreams(t *testing.T) {
+	t.Parallel() // beside TestJava: both wait most of their time
 	ctx := gate(t, 20*time.Minute)
 	n := mixed(t, ctx)
 	page := servePage(t, n)

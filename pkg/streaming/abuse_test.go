@@ -103,6 +103,7 @@ func TestReplayedSYN(t *testing.T) {
 
 // TestSYNFlood: who opens streams without end keeps nobody else from opening one.
 func TestSYNFlood(t *testing.T) {
+	long(t)
 	limits := streaming.Limits{Streams: 200, SYNsPerSecond: 100}
 	w, good, b := two(t, streaming.Config{}, streaming.Config{Limits: limits}, link{latency: 50 * ms, rate: 4e6, queue: 4 << 20})
 	s, r := opened(t, w, good, b)

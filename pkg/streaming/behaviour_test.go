@@ -167,6 +167,7 @@ func TestLostAtTheEdges(t *testing.T) {
 }
 
 func TestFairness(t *testing.T) {
+	long(t)
 	for _, queue := range []int{15 << 10, 60 << 10, 200 << 10} {
 		w, a, b := two(t, streaming.Config{}, streaming.Config{}, link{latency: 50 * ms, rate: 5e5, queue: queue})
 		s1, r1 := opened(t, w, a, b)

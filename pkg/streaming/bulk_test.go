@@ -27,6 +27,7 @@ func pingPong(t *testing.T, w *network, s, r *side, n int) {
 // TestBulkAfterSmall: the small packets of a conversation say nothing about
 // what the path carries.
 func TestBulkAfterSmall(t *testing.T) {
+	long(t)
 	for _, trip := range []time.Duration{4 * ms, 100 * ms, 500 * ms} {
 		for _, small := range []int{0, 1, 3, 7, 30} {
 			t.Run(fmt.Sprintf("%v, %d before", trip, small), func(t *testing.T) {

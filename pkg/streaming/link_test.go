@@ -14,6 +14,15 @@ import (
 	"i2ptoolkit/pkg/streaming"
 )
 
+// long is said first by simulations that take seconds, and ten times as long under the race
+// detector, which has nothing to find there: engine and network are one goroutine's.
+func long(t *testing.T) {
+	t.Helper()
+	if raceEnabled {
+		t.Skip("a long simulation of one goroutine, left to the run without the race detector")
+	}
+}
+
 // link is one direction of a path: a bottleneck with a bounded queue, then
 // latency, loss, duplication and jitter that reorders.
 type link struct {

@@ -124,6 +124,7 @@ func TestForeignHops(t *testing.T) {
 // TestForeignHopsFail: what is known of a path between i2pd's hops is no
 // longer true when their connections have broken and begin anew.
 func TestForeignHopsFail(t *testing.T) {
+	long(t)
 	for hops := 1; hops <= 2; hops++ {
 		w := newNetwork(t, 1)
 		w.blank = true

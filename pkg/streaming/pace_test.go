@@ -168,6 +168,7 @@ func scenes() (all []scene) {
 }
 
 func TestScenes(t *testing.T) {
+	long(t)
 	for _, sc := range scenes() {
 		seeds := uint64(1)
 		if sc.line.jitter > 0 || sc.line.spikes > 0 || sc.loss > 0 || sc.early {
@@ -184,6 +185,7 @@ func TestScenes(t *testing.T) {
 
 // TestBeside: a conversation beside bulk on a bottleneck of 10 Mbit/s.
 func TestBeside(t *testing.T) {
+	long(t)
 	for _, trip := range []time.Duration{100 * ms, 500 * ms, time.Second} {
 		for seed, same := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%v, same destination %v", trip, same), func(t *testing.T) {
@@ -226,6 +228,7 @@ func TestBeside(t *testing.T) {
 
 // TestShare: streams that meet at a bottleneck come to fair shares of it.
 func TestShare(t *testing.T) {
+	long(t)
 	for _, trip := range []time.Duration{20 * ms, 100 * ms, 500 * ms} {
 		for _, queue := range []int{60 << 10, 500 << 10} {
 			for seed := range uint64(2) {
@@ -273,6 +276,7 @@ func TestShare(t *testing.T) {
 // TestRests: the connections between routers rest for two of their round trips now and then, each
 // for itself. The path is taken up at once when they are over.
 func TestRests(t *testing.T) {
+	long(t)
 	for seed := range uint64(4) {
 		w := newNetwork(t, seed)
 		w.blank = true

@@ -11,6 +11,7 @@ import (
 // TestReach: towards Java, whose receive buffer has 124 packets of our size, no packet goes
 // further than that beyond the first that is missing; others take more.
 func TestReach(t *testing.T) {
+	long(t)
 	for _, peer := range []struct {
 		name     string
 		syn, ack byte // resend delays
@@ -60,6 +61,7 @@ func TestReach(t *testing.T) {
 // TestUnackedMemory: what all streams of a destination send and nobody
 // acknowledges is bounded, and each of them still moves.
 func TestUnackedMemory(t *testing.T) {
+	long(t)
 	const budget, streams = 1 << 20, 200
 	w, a, b := two(t, streaming.Config{Limits: streaming.Limits{Unacked: budget}}, streaming.Config{}, link{latency: time.Second, rate: 20e6, queue: 8 << 20})
 	var near []*side

@@ -332,6 +332,7 @@ func (c *classic) expired(r *rival) {
 
 // TestRivals: beside another implementation's sender neither starves.
 func TestRivals(t *testing.T) {
+	long(t)
 	for _, kind := range []string{"i2pd", "Java"} {
 		for _, trip := range []time.Duration{100 * ms, 500 * ms} {
 			for _, queue := range []int{60 << 10, 500 << 10} {

@@ -36,6 +36,7 @@ func (n *node) kept() (bytes int) {
 // TestUnreadStreams: 70 streams that nobody reads take all the memory that there is, be they
 // of one peer or of many; another one of the same destination is as fast as without them.
 func TestUnreadStreams(t *testing.T) {
+	long(t)
 	const memory, size = 64 << 20, 8 << 20
 	path := link{latency: 50 * ms, rate: 2e6, queue: 256 << 10}
 	took := func(t *testing.T, peers, each int, withhold uint32) (time.Duration, streaming.Counters) {
@@ -243,6 +244,7 @@ func TestIdleStreams(t *testing.T) {
 
 // TestCapAlone and TestRateAlone: each of the two limits holds where the other is lifted.
 func TestCapAlone(t *testing.T) {
+	long(t)
 	b := synFlood(t, streaming.Limits{Streams: 200, SYNsPerSecond: -1}, 2000)
 	if n := b.mux.Len(); n != 200 {
 		t.Errorf("%d streams, at most 200", n)
@@ -250,6 +252,7 @@ func TestCapAlone(t *testing.T) {
 }
 
 func TestRateAlone(t *testing.T) {
+	long(t)
 	b := synFlood(t, streaming.Limits{Streams: -1, SYNsPerSecond: 100}, 2000)
 	if n := b.mux.Len(); n < 200 || n > 310 { // the burst, and what came in the time since
 		t.Errorf("%d streams in a second at 100 a second", n)
