@@ -23,7 +23,7 @@ const testsOnly = -1
 // layers are the packages of each layer. A package imports lower layers only, and edges.
 var layers = []struct{ what, names string }{
 	{"primitives", "aescbc bucket buf deadline draw env mailbox origin quota tally noise kem elligator sign"},
-	{"codecs", "i2p routerinfo leaseset i2np su3 datagram control hostrecord httpmsg family words options forward/plan forward/foreign"},
+	{"codecs", "i2p routerinfo leaseset i2np i2cp su3 datagram control hostrecord httpmsg family words options forward/plan forward/foreign"},
 	{"engines", "ntcp2 ssu2 ssu2/recovery ssu2/session ratchet tunnel netdb profile presence streaming vanity"},
 	{"node", "atomicfile filelock sealed unixsocket transport transport/ntcp2link transport/ssu2link netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client naming"},
 	{"doors", "forward forward/access forward/splice httpproxy httpserver irc control/server socks udpforward"},
@@ -58,6 +58,7 @@ func edges() map[string]string {
 		"routerinfo": "i2p",
 		"leaseset":   "i2p",
 		"i2np":       "i2p routerinfo leaseset",
+		"i2cp":       "i2p leaseset",
 		"datagram":   "i2p",
 		"options":    "i2np i2p leaseset",
 		"hostrecord": "i2p",

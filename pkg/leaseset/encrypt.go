@@ -127,7 +127,8 @@ func Encrypt(cfg EncryptConfig) (*EncryptedLeaseSet, error) {
 	if b = append(b[1:], sig...); len(b) > MaxLen {
 		return nil, fmt.Errorf("leaseset: encrypted: %d bytes, at most %d", len(b), MaxLen)
 	}
-	return parseEncrypted(b)
+	made, _, err := parseEncrypted(b)
+	return made, err
 }
 
 // Reader is who opens encrypted lease sets of an address.

@@ -4,6 +4,7 @@
 package leaseset
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -88,27 +89,47 @@ func Parse(storeType byte, b []byte) (Record, error) {
 	if len(b) > MaxLen {
 		return nil, fmt.Errorf("leaseset: %d bytes, at most %d", len(b), MaxLen)
 	}
-	b = append([]byte(nil), b...)
+	s, rest, err := ParseFirst(storeType, b)
+	if err == nil && len(rest) > 0 {
+		return nil, fmt.Errorf("leaseset: %d bytes are left over", len(rest))
+	}
+	return s, err
+}
+
+// ParseFirst is Parse for a lease set that something else follows.
+func ParseFirst(storeType byte, b []byte) (Record, []byte, error) {
+	own := bytes.Clone(b[:min(len(b), MaxLen)])
 	var (
-		s   Record
-		err error
+		s    Record
+		rest []byte
+		err  error
 	)
 	switch storeType {
 	case TypeLeaseSet:
-		s, err = parse1(b)
+		s, rest, err = parse1(own)
 	case TypeLeaseSet2:
-		s, err = parse2(b)
+		s, rest, err = parse2(own)
 	case TypeEncryptedLeaseSet:
-		s, err = parseEncrypted(b)
+		s, rest, err = parseEncrypted(own)
 	case TypeMetaLeaseSet:
-		s, err = parseMeta(b)
+		s, rest, err = parseMeta(own)
 	default:
-		return nil, fmt.Errorf("leaseset: store type %d is not a lease set's", storeType)
+		return nil, nil, fmt.Errorf("leaseset: store type %d is not a lease set's", storeType)
 	}
 	if err != nil {
-		return nil, err // not s, which would be a non-nil interface
+		return nil, nil, err // not s, which would be a non-nil interface
 	}
-	return s, nil
+	return s, b[len(own)-len(rest):], nil
+}
+
+// cutSignature takes the signature that ends a record off what is left of it: signed bytes are before it.
+func cutSignature(raw, rest []byte, by sign.Type) (record []byte, signed int, after []byte, err error) {
+	n := by.SignatureLen()
+	if len(rest) < n {
+		return nil, 0, nil, fmt.Errorf("leaseset: signature of %d bytes, expected %d: %w", len(rest), n, i2p.ErrTruncated)
+	}
+	signed = len(raw) - len(rest)
+	return raw[: signed+n : signed+n], signed, rest[n:], nil
 }
 
 // header is what all kinds but the first share (LeaseSet2Header):
@@ -172,13 +193,10 @@ func parseFront(b []byte) (f front, rest []byte, err error) {
 	return f, rest, nil
 }
 
-// end takes the rest of the record for the signature.
-func (f *front) end(rest []byte) error {
-	if want := f.signer(f.dest.SigningKey()).Type().SignatureLen(); len(rest) != want {
-		return fmt.Errorf("leaseset: signature of %d bytes, expected %d", len(rest), want)
-	}
-	f.signed = len(f.raw) - len(rest)
-	return nil
+// end takes the signature, and leaves what follows it.
+func (f *front) end(rest []byte) (after []byte, err error) {
+	f.raw, f.signed, after, err = cutSignature(f.raw, rest, f.signer(f.dest.SigningKey()).Type())
+	return after, err
 }
 
 // verify checks the signature, the offline one too, of a record of this type.

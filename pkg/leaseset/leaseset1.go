@@ -20,34 +20,35 @@ type LeaseSet struct {
 	leases []Lease
 }
 
-func parse1(b []byte) (*LeaseSet, error) {
+func parse1(b []byte) (_ *LeaseSet, after []byte, err error) {
 	const leaseLen, keyLen = 44, 256
-	s := &LeaseSet{raw: b}
-	var err error
+	s := &LeaseSet{}
 	rest := b
 	if s.dest, rest, err = i2p.ParseDestination(rest); err != nil {
-		return nil, fmt.Errorf("leaseset: %w", err)
+		return nil, nil, fmt.Errorf("leaseset: %w", err)
 	}
 	fixed := keyLen + s.dest.SigType().PublicKeyLen()
 	if len(rest) < fixed+1 {
-		return nil, fmt.Errorf("leaseset: keys: %w", i2p.ErrTruncated)
+		return nil, nil, fmt.Errorf("leaseset: keys: %w", i2p.ErrTruncated)
 	}
 	s.key = EncryptionKey{i2p.CryptoElGamal, rest[:keyLen:keyLen]}
 	n := int(rest[fixed])
 	rest = rest[fixed+1:]
 	if n > MaxLeases {
-		return nil, fmt.Errorf("leaseset: %d leases, at most %d", n, MaxLeases)
+		return nil, nil, fmt.Errorf("leaseset: %d leases, at most %d", n, MaxLeases)
 	}
-	if want := n*leaseLen + s.dest.SigType().SignatureLen(); len(rest) != want {
-		return nil, fmt.Errorf("leaseset: %d bytes of leases and signature, expected %d", len(rest), want)
+	if len(rest) < n*leaseLen {
+		return nil, nil, fmt.Errorf("leaseset: leases: %w", i2p.ErrTruncated)
 	}
 	s.leases = make([]Lease, n)
 	for i := range s.leases {
 		s.leases[i] = Lease{i2p.Hash(rest), binary.BigEndian.Uint32(rest[32:]), i2p.Date(binary.BigEndian.Uint64(rest[36:]))}
 		rest = rest[leaseLen:]
 	}
-	s.signed = len(b) - len(rest)
-	return s, nil
+	if s.raw, s.signed, after, err = cutSignature(b, rest, s.dest.SigType()); err != nil {
+		return nil, nil, err
+	}
+	return s, after, nil
 }
 
 // StoreType is TypeLeaseSet.

@@ -21,22 +21,22 @@ type LeaseSet2 struct {
 
 const lease2Len = 40
 
-func parse2(b []byte) (*LeaseSet2, error) {
+func parse2(b []byte) (*LeaseSet2, []byte, error) {
 	f, rest, err := parseFront(b)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s := &LeaseSet2{front: f}
 	if s.keys, rest, err = parseKeys(rest); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if s.leases, rest, err = parseLeases2(rest); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := s.end(rest); err != nil {
-		return nil, err
+	if rest, err = s.end(rest); err != nil {
+		return nil, nil, err
 	}
-	return s, nil
+	return s, rest, nil
 }
 
 func parseKeys(b []byte) ([]EncryptionKey, []byte, error) {
@@ -151,7 +151,8 @@ func Build2(cfg Build2Config) (*LeaseSet2, error) {
 	if err != nil {
 		return nil, fmt.Errorf("leaseset: %w", err)
 	}
-	return parse2(append(b[1:], sig...))
+	made, _, err := parse2(append(b[1:], sig...))
+	return made, err
 }
 
 // appendSigned appends the record up to its signature.

@@ -34,14 +34,14 @@ type MetaLeaseSet struct {
 	revoked []i2p.Hash
 }
 
-func parseMeta(b []byte) (*MetaLeaseSet, error) {
+func parseMeta(b []byte) (*MetaLeaseSet, []byte, error) {
 	f, rest, err := parseFront(b)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s := &MetaLeaseSet{front: f}
 	if len(rest) < 1 || int(rest[0]) > MaxMeta || len(rest) < 1+int(rest[0])*lease2Len+1 {
-		return nil, fmt.Errorf("leaseset: meta leases, at most %d: %w", MaxMeta, i2p.ErrTruncated)
+		return nil, nil, fmt.Errorf("leaseset: meta leases, at most %d: %w", MaxMeta, i2p.ErrTruncated)
 	}
 	s.leases = make([]MetaLease, rest[0])
 	rest = rest[1:]
@@ -50,7 +50,7 @@ func parseMeta(b []byte) (*MetaLeaseSet, error) {
 		rest = rest[lease2Len:]
 	}
 	if int(rest[0]) > MaxMeta || len(rest) < 1+int(rest[0])*i2p.HashLen {
-		return nil, fmt.Errorf("leaseset: revocations, at most %d: %w", MaxMeta, i2p.ErrTruncated)
+		return nil, nil, fmt.Errorf("leaseset: revocations, at most %d: %w", MaxMeta, i2p.ErrTruncated)
 	}
 	s.revoked = make([]i2p.Hash, rest[0])
 	rest = rest[1:]
@@ -58,10 +58,10 @@ func parseMeta(b []byte) (*MetaLeaseSet, error) {
 		s.revoked[i] = i2p.Hash(rest)
 		rest = rest[i2p.HashLen:]
 	}
-	if err := s.end(rest); err != nil {
-		return nil, err
+	if rest, err = s.end(rest); err != nil {
+		return nil, nil, err
 	}
-	return s, nil
+	return s, rest, nil
 }
 
 // StoreType is TypeMetaLeaseSet.
@@ -117,7 +117,8 @@ func BuildMeta(cfg MetaConfig) (*MetaLeaseSet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("leaseset: %w", err)
 	}
-	return parseMeta(append(b[1:], sig...))
+	made, _, err := parseMeta(append(b[1:], sig...))
+	return made, err
 }
 
 // appendSigned appends the record up to its signature.

@@ -21,37 +21,35 @@ type EncryptedLeaseSet struct {
 	data    []byte
 }
 
-func parseEncrypted(b []byte) (*EncryptedLeaseSet, error) {
+func parseEncrypted(b []byte) (_ *EncryptedLeaseSet, after []byte, err error) {
 	if len(b) < 2 {
-		return nil, fmt.Errorf("leaseset: encrypted: %w", i2p.ErrTruncated)
+		return nil, nil, fmt.Errorf("leaseset: encrypted: %w", i2p.ErrTruncated)
 	}
 	t := sign.Type(binary.BigEndian.Uint16(b))
 	if t != sign.RedDSA_SHA512_Ed25519 && t != sign.EdDSA_SHA512_Ed25519 {
-		return nil, fmt.Errorf("leaseset: encrypted: blinded key of type %v", t)
+		return nil, nil, fmt.Errorf("leaseset: encrypted: blinded key of type %v", t)
 	}
 	n := t.PublicKeyLen()
 	if len(b) < 2+n {
-		return nil, fmt.Errorf("leaseset: encrypted: blinded key: %w", i2p.ErrTruncated)
+		return nil, nil, fmt.Errorf("leaseset: encrypted: blinded key: %w", i2p.ErrTruncated)
 	}
-	s := &EncryptedLeaseSet{raw: b}
-	var err error
+	s := &EncryptedLeaseSet{}
 	if s.blinded, err = sign.NewPublicKey(t, b[2:2+n]); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rest := b[2+n:]
 	if s.header, rest, err = parseHeader(rest, t); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(rest) < 2 || len(rest)-2 < int(binary.BigEndian.Uint16(rest)) {
-		return nil, fmt.Errorf("leaseset: encrypted data: %w", i2p.ErrTruncated)
+		return nil, nil, fmt.Errorf("leaseset: encrypted data: %w", i2p.ErrTruncated)
 	}
 	l := int(binary.BigEndian.Uint16(rest))
 	s.data, rest = rest[2:2+l:2+l], rest[2+l:]
-	if want := s.signer(s.blinded).Type().SignatureLen(); len(rest) != want {
-		return nil, fmt.Errorf("leaseset: signature of %d bytes, expected %d", len(rest), want)
+	if s.raw, s.signed, after, err = cutSignature(b, rest, s.signer(s.blinded).Type()); err != nil {
+		return nil, nil, err
 	}
-	s.signed = len(b) - len(rest)
-	return s, nil
+	return s, after, nil
 }
 
 // StoreType is TypeEncryptedLeaseSet.
