@@ -48,6 +48,9 @@ func printStatus(st control.Status) error {
 	if st.AddressLost != "" {
 		row("address lost", "%s", st.AddressLost)
 	}
+	for _, r := range st.Reach {
+		row(r.Family, "%s", reachText(r))
+	}
 	row("known", "%s (%s), %s", words.Count(st.Known.Routers, "router"),
 		words.Count(st.Known.Floodfills, "floodfill"), words.Count(st.Known.LeaseSets, "lease set"))
 	row("sessions", "%d", st.Sessions)
@@ -64,4 +67,16 @@ func printStatus(st control.Status) error {
 	row("data", "%s", cmp.Or(st.DataDir, "none: nothing is written"))
 	row("log level", "%s", st.LogLevel)
 	return w.Flush()
+}
+
+// reachText says how others reach us.
+func reachText(r control.Reach) string {
+	text := string(r.State) + " (" + string(r.Reason) + ")"
+	if r.Seen != "" {
+		text += ", peers see " + r.Seen
+	}
+	if r.Introducers > 0 {
+		text += ", introduced by " + words.Count(r.Introducers, "router")
+	}
+	return text
 }

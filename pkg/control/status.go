@@ -39,6 +39,7 @@ type Status struct {
 	DataDir       string        `json:"data_dir"`
 	Addresses     []string      `json:"addresses"`              // what we publish, "NTCP2 192.0.2.1:12345"
 	AddressLost   string        `json:"address_lost,omitempty"` // how that differs from the settings, as the machine's address has changed
+	Reach         []Reach       `json:"reach"`                  // how others reach us, a line for each family; none where nothing finds it out
 	Known         Known         `json:"known"`
 	Sessions      int           `json:"sessions"`
 	Clients       int           `json:"clients"` // local destinations

@@ -16,7 +16,7 @@ func (a *Answers) Status() control.Status {
 		Started: a.cfg.Started.UTC(), UptimeSeconds: int64(now.Sub(a.cfg.Started) / time.Second),
 		Router: at.Hash, NetID: s.NetID, Caps: at.Caps,
 		Floodfill: at.Floodfill, FloodfillWhy: at.FloodfillWhy, Hidden: s.Hidden, Testnet: s.Testnet, DataDir: s.DataDir,
-		Addresses: a.published(""), AddressLost: at.AddressLost,
+		Addresses: a.published(""), AddressLost: at.AddressLost, Reach: a.reach(),
 		Known:    control.Known{Routers: c.DB.Routers, Floodfills: c.DB.Floodfills, LeaseSets: c.Segments.LeaseSets},
 		Sessions: t.Sessions, Clients: c.Parties,
 		Tunnels: control.TunnelCounts{
@@ -84,4 +84,26 @@ func (r *rates) add(now time.Time, in, out uint64) (uint64, uint64) {
 		r.at, r.in, r.out = now, in, out
 	}
 	return r.rateIn, r.rateOut
+}
+
+// reach is how others reach us, as the transports have found out.
+func (a *Answers) reach() []control.Reach {
+	out := []control.Reach{}
+	for _, r := range a.cfg.Transport.Reach() {
+		c := control.Reach{
+			Family: "IPv6", State: control.ReachState(r.State.String()), Reason: control.ReachReason(r.Why.String()),
+			Since: r.Since.UTC(), Introducers: r.Introducers,
+		}
+		if r.V4 {
+			c.Family = "IPv4"
+		}
+		switch {
+		case r.Address.Port() != 0:
+			c.Seen = r.Address.String()
+		case r.Address.Addr().IsValid():
+			c.Seen = r.Address.Addr().String()
+		}
+		out = append(out, c)
+	}
+	return out
 }

@@ -58,6 +58,7 @@ func (n *Node) Status() control.Status {
 		Version: "fake", APILevel: control.APILevel, State: state, Lacks: lacks, Started: epoch(), UptimeSeconds: 3723,
 		Router: RouterHash(), NetID: 99, Caps: "LR", Testnet: true, DataDir: "/nowhere",
 		Addresses:    []string{"NTCP2 127.0.0.1:7654"},
+		Reach:        []control.Reach{{Family: "IPv4", State: control.ReachFirewalled, Reason: control.ReasonTestsBlocked, Since: epoch(), Seen: "192.0.2.1:7654", Introducers: 2}},
 		FloodfillWhy: "the settings do not say so",
 		Known:        control.Known{Routers: 12, Floodfills: 3, LeaseSets: 1},
 		Sessions:     1, Clients: n.hall.listening(), LogLevel: n.logLevel(),

@@ -1,0 +1,39 @@
+package transport
+
+import (
+	"net/netip"
+
+	"i2ptoolkit/pkg/reach"
+)
+
+// Finder is a driver that finds out how others reach us.
+type Finder interface {
+	// Reach tells it, for each family that the driver speaks.
+	Reach() []Reach
+}
+
+// Reach is how others reach us over one family.
+type Reach struct {
+	reach.Status
+	Introducers int // that we publish
+}
+
+// Reach tells how others reach us, as far as a driver finds that out.
+func (t *Transport) Reach() (all []Reach) {
+	for _, w := range t.ways {
+		if f, ok := w.Driver.(Finder); ok {
+			all = append(all, f.Reach()...)
+		}
+	}
+	return all
+}
+
+// Found are the addresses at which strangers have reached us, whatever the settings say.
+func (t *Transport) Found() (hosts []netip.Addr) {
+	for _, r := range t.Reach() {
+		if r.State == reach.OK && r.Address.IsValid() {
+			hosts = append(hosts, r.Address.Addr())
+		}
+	}
+	return hosts
+}
