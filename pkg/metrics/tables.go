@@ -20,6 +20,7 @@ func transportTable() []row {
 		{"transport_malformed_messages_total", "Messages and RouterInfos of peers that do not parse or verify.", "", "Malformed"},
 		{"transport_sessions_opened_total", "Sessions by who opened them: in is the peer, out are we.", "direction", "in=Accepted out=Dialed"},
 		{"transport_failed_dials_total", "Dials that came to nothing.", "", "DialsFailed"},
+		{"transport_missed_dials_total", "Dials that failed or were slow, where another way to the peer was found.", "", "DialsMissed"},
 		{"transport_refused_connections_total", "Connections beyond the limits.", "", "Refused"},
 		{"transport_crowded_out_total", "What gave way to others for want of room.", "what", "session=Evicted handshake=PushedOut"},
 		{"transport_refused_peers_total", "Peers that authenticated and were refused.", "", "RefusedPeers"},

@@ -119,33 +119,28 @@ func (d *toy) welcome(from netip.AddrPort, info []byte) {
 
 func isToy(a routerinfo.Address) bool { return a.Style == toyStyle && a.AddrPort().IsValid() }
 
-func (d *toy) Bid(ri *routerinfo.RouterInfo) (transport.Bid, bool) {
+func (d *toy) Bids(ri *routerinfo.RouterInfo) (bids []transport.Bid) {
 	for _, a := range ri.Addresses() {
 		if isToy(a) && d.host.MayDial(a.Host()) {
-			return transport.Bid{Cost: int(a.Cost), MaxMessage: toyLargest}, true
+			bids = append(bids, transport.Bid{Cost: int(a.Cost), MaxMessage: toyLargest, At: a.AddrPort()})
 		}
 	}
-	return transport.Bid{}, false
+	return bids
 }
 
-func (d *toy) Dial(ctx context.Context, ri *routerinfo.RouterInfo, _ *draw.Source) (transport.Link, error) {
-	for _, a := range ri.Addresses() {
-		if !isToy(a) {
-			continue
-		}
-		to, welcome := a.AddrPort(), make(chan struct{})
-		d.mu.Lock()
-		d.dials[to] = welcome
-		d.mu.Unlock()
-		for range 3 {
-			d.send(to, toyHello, d.host.OurInfo().Bytes())
-			select {
-			case <-welcome:
-				return d.link(to), nil
-			case <-time.After(toyPatience):
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			}
+func (d *toy) Dial(ctx context.Context, _ *routerinfo.RouterInfo, by transport.Bid, _ *draw.Source) (transport.Link, error) {
+	welcome := make(chan struct{})
+	d.mu.Lock()
+	d.dials[by.At] = welcome
+	d.mu.Unlock()
+	for range 3 {
+		d.send(by.At, toyHello, d.host.OurInfo().Bytes())
+		select {
+		case <-welcome:
+			return d.link(by.At), nil
+		case <-time.After(toyPatience):
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
 	}
 	return nil, errors.New("toy: no welcome")

@@ -2,12 +2,10 @@ package transport
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"slices"
 	"time"
 
-	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/routerinfo"
@@ -15,15 +13,6 @@ import (
 
 // maxRetry bounds the memory of failed dials.
 const maxRetry = 4096
-
-// errOvertaken means that the peer's own link came first.
-var errOvertaken = errors.New("transport: the peer's own connection came first")
-
-// offer is a driver's bid for a router.
-type offer struct {
-	way *way
-	Bid
-}
 
 // running reports whether the drivers can be asked: they listen.
 func (t *table) running() bool {
@@ -33,20 +22,6 @@ func (t *table) running() bool {
 	default:
 		return false
 	}
-}
-
-// bids asks the drivers for a router, best first.
-func (t *table) bids(ri *routerinfo.RouterInfo) (offers []offer) {
-	if !t.running() {
-		return nil
-	}
-	for _, w := range t.ways {
-		if b, ok := w.Bid(ri); ok {
-			offers = append(offers, offer{w, b})
-		}
-	}
-	slices.SortStableFunc(offers, func(a, b offer) int { return cmp.Compare(a.Cost, b.Cost) })
-	return offers
 }
 
 // start dials a peer that is not in the table, with m as its first message, of
@@ -86,75 +61,21 @@ func (t *table) start(ri *routerinfo.RouterInfo, m i2np.Message) (there *peer, e
 	return nil, nil
 }
 
-// attempt is a dial: whom, by which drivers, and the randomness of the link and
-// of the session.
-type attempt struct {
-	peer        *peer
-	ri          *routerinfo.RouterInfo
-	offers      []offer
-	random, own *draw.Source
-	begun       time.Time
-}
-
 // startDial dials a peer. The caller holds mu.
 func (t *table) startDial(p *peer, ri *routerinfo.RouterInfo, offers []offer) {
 	t.held.dials++
-	a := attempt{peer: p, ri: ri, offers: offers, begun: time.Now()}
-	a.random, a.own = t.connRand()
+	r := race{table: t, peer: p, ri: ri, offers: offers, begun: time.Now(), done: make(chan finish)}
+	r.random, r.own = t.connRand()
 	ctx := t.ctx
 	t.wg.Add(1)
 	go func() {
 		defer t.wg.Done()
-		t.dial(ctx, a)
-	}()
-}
-
-// dial tries the drivers one after the other, and runs the session.
-func (t *table) dial(ctx context.Context, a attempt) {
-	err := error(ErrNoAddress)
-	for _, o := range a.offers {
-		var s *Session
-		if s, err = t.dialBy(ctx, a, o.way); err == nil {
-			t.dialDone(a.peer, nil)
+		s, err := r.run(ctx)
+		t.dialDone(p, err)
+		if s != nil {
 			s.run()
-			return
 		}
-		if ctx.Err() != nil || errors.Is(err, errOvertaken) {
-			break
-		}
-	}
-	t.dialDone(a.peer, err)
-}
-
-// dialBy makes a session by one of the drivers.
-func (t *table) dialBy(ctx context.Context, a attempt, w *way) (*Session, error) {
-	t.count(w, 1)
-	defer t.count(w, -1)
-	l, err := w.Dial(ctx, a.ri, a.random)
-	if err != nil {
-		return nil, err
-	}
-	if a.peer.connected() { // it would be a second session
-		l.Abort()
-		return nil, errOvertaken
-	}
-	s := t.newSession(w, l, false, a.own)
-	s.networks = t.counted(l.State().Remote.Addr())
-	if err := t.establish(s, a.peer.hash); err != nil {
-		l.Abort()
-		return nil, err
-	}
-	w.counters.dialed.Add(1)
-	t.mu.Lock()
-	w.dialTime.Observe(time.Since(a.begun))
-	t.mu.Unlock()
-	return s, nil
-}
-
-func (t *table) count(w *way, dials int) {
-	t.mu.Lock()
-	w.dials += dials
-	t.mu.Unlock()
+	}()
 }
 
 // dialDone ends the dial of a peer. Where it failed and there is no session

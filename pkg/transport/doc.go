@@ -5,7 +5,7 @@
 //
 //	Transport ── Send, SendTo ──> queue of a peer ── Session.Take ──> Link ──> wire
 //	    │                                                               │
-//	    ├── Driver.Bid, Dial  (whom a driver reaches, and how well)     │
+//	    ├── Driver.Bids, Dial (whom a driver reaches, and how well)     │
 //	    ├── Host.Admit, Serve (who comes in, within the limits)         │
 //	    └── Events.Deliver <───────────── Session.Deliver <─────────────┘
 //
@@ -21,7 +21,9 @@
 // counted as a Visitor from the first byte, or the first packet that proves its
 // address, until Host.Serve has a link of it or it Leaves; junk is told, so that
 // its source is not heard for ever. Dial may take seconds, over other routers that
-// introduce us: each runs in a goroutine of its own. A link over UDP shares its
+// introduce us: each runs in a goroutine of its own, and where a peer can be reached
+// in several ways, several run beside each other, of which the first that has a link
+// serves (see race). A link over UDP shares its
 // socket and, if it likes, a loop with others: it Takes as much as its congestion
 // window has room for, keeps what is not acknowledged yet, puts large messages
 // together again before it Delivers them, tells by Stall and End what became of

@@ -21,12 +21,14 @@ type Driver interface {
 	// Run takes in peers until ctx ends, and then closes what Listen has bound, and
 	// what is in a handshake. Links are not its business: they end when told to.
 	Run(ctx context.Context)
-	// Bid tells whether the driver can reach a router from here, and how well.
-	Bid(ri *routerinfo.RouterInfo) (Bid, bool)
-	// Dial makes a link with a router whose Bid it was, within its own timeouts.
-	// It may try several addresses, and ask others to introduce us. The random
-	// source is the link's own.
-	Dial(ctx context.Context, ri *routerinfo.RouterInfo, random *draw.Source) (Link, error)
+	// Bids tell in which ways the driver can reach a router from here, and how well:
+	// one for each address, and one over others that introduce us.
+	Bids(ri *routerinfo.RouterInfo) []Bid
+	// Dial makes a link in one of these ways, within its own timeouts. Other ways may
+	// be tried at the same time: when ctx ends it gives up at once, so that the peer
+	// has no session that nobody wants. The link does not depend on ctx. The random
+	// source is its own.
+	Dial(ctx context.Context, ri *routerinfo.RouterInfo, by Bid, random *draw.Source) (Link, error)
 	// Publish gives the addresses for our RouterInfo, where hosts are what this
 	// router can be reached at from outside; there may be none.
 	Publish(hosts []netip.Addr) []routerinfo.Address
@@ -37,10 +39,11 @@ type Driver interface {
 	Counters() []Counter
 }
 
-// Bid is a driver's offer to reach a router. The lowest cost is tried first.
+// Bid is a driver's offer to reach a router in one way.
 type Bid struct {
-	Cost       int // as of RouterAddress: 0 is best, 255 worst
-	MaxMessage int // bytes of the largest body that it carries
+	Cost       int            // as of RouterAddress: 0 is best, 255 worst
+	MaxMessage int            // bytes of the largest body that it carries
+	At         netip.AddrPort // the address that is dialled; none is over others
 }
 
 // Counter is one number that only grows.

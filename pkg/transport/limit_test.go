@@ -12,7 +12,7 @@ import (
 // The limit of sessions may change while the transport runs, and with it that of
 // handshakes. How long handshakes take is counted.
 func TestLimit(t *testing.T) {
-	d := &fakeDriver{name: "X", bid: Bid{1, 1000}}
+	d := &fakeDriver{name: "X", bid: Bid{Cost: 1, MaxMessage: 1000}}
 	runTable(t, []Driver{d}, nil, func(t *testing.T, tr *Transport, ri *routerinfo.RouterInfo) {
 		tr.SetSessions(1)
 		from := netip.MustParseAddr("23.0.0.9")

@@ -69,6 +69,7 @@ func (w *watch) look(known []netip.Addr) []netip.Addr {
 func (t *table) move(gone []netip.Addr) {
 	t.mu.Lock()
 	clear(t.retryAt) // what failed may have failed for this
+	t.records = newRecords()
 	peers := t.sorted()
 	t.mu.Unlock()
 	for _, w := range t.ways {

@@ -86,7 +86,7 @@ func TestSessionsOfOneSource(t *testing.T) {
 		"an address": func(int) string { return "24.1.0.1" },
 		"a /64":      func(i int) string { return fmt.Sprintf("2a01:4f8:1:500::%x", 1+i) },
 	} {
-		d := &fakeDriver{name: "X", bid: Bid{1, 1000}}
+		d := &fakeDriver{name: "X", bid: Bid{Cost: 1, MaxMessage: 1000}}
 		runTable(t, []Driver{d}, func(c *Config) { c.Limits.SessionsPerSource = 5 }, func(t *testing.T, tr *Transport, _ *routerinfo.RouterInfo) {
 			c := &crowdedTable{Transport: tr, t: t, d: d}
 			for i := range 8 {
@@ -114,7 +114,7 @@ func TestCrowdedTable(t *testing.T) {
 	for name, from := range crowds {
 		t.Run(name, func(t *testing.T) {
 			own, carried := map[i2p.Hash]bool{}, map[i2p.Hash]bool{}
-			d := &fakeDriver{name: "X", bid: Bid{1, 1000}}
+			d := &fakeDriver{name: "X", bid: Bid{Cost: 1, MaxMessage: 1000}}
 			change := func(c *Config) {
 				c.Limits.Sessions = limit
 				c.Wanted = func(h i2p.Hash) bool { return own[h] }
@@ -179,7 +179,7 @@ func TestCrowdedTable(t *testing.T) {
 // carries after all others. Where our own tunnels go over all there is no room.
 func TestLeastUseful(t *testing.T) {
 	own, carried := map[i2p.Hash]bool{}, map[i2p.Hash]bool{}
-	d := &fakeDriver{name: "X", bid: Bid{1, 1000}}
+	d := &fakeDriver{name: "X", bid: Bid{Cost: 1, MaxMessage: 1000}}
 	change := func(c *Config) {
 		c.Limits.Sessions = 6 // 4 of them may come in
 		c.Wanted = func(h i2p.Hash) bool { return own[h] }
@@ -228,7 +228,7 @@ func TestLeastUseful(t *testing.T) {
 // from coming in.
 func TestDialledAreNotCounted(t *testing.T) {
 	shared := netip.MustParseAddr("23.1.0.1")
-	d := &fakeDriver{name: "X", bid: Bid{1, 1000}, far: shared}
+	d := &fakeDriver{name: "X", bid: Bid{Cost: 1, MaxMessage: 1000}, far: shared}
 	change := func(c *Config) { c.Limits.SessionsPerSource = 3 }
 	runTable(t, []Driver{d}, change, func(t *testing.T, tr *Transport, _ *routerinfo.RouterInfo) {
 		c := &crowdedTable{Transport: tr, t: t, d: d}
@@ -256,7 +256,7 @@ func TestSilentCrowd(t *testing.T) {
 		"32 addresses": func(i int) string { return fmt.Sprintf("24.%d.0.1", i%32) },
 		"one /56":      func(i int) string { return fmt.Sprintf("2a01:4f8:1:%x::1", 0x500+i%256) },
 	} {
-		d := &fakeDriver{name: "X", bid: Bid{1, 1000}}
+		d := &fakeDriver{name: "X", bid: Bid{Cost: 1, MaxMessage: 1000}}
 		runTable(t, []Driver{d}, nil, func(t *testing.T, tr *Transport, _ *routerinfo.RouterInfo) {
 			crowd := 0
 			silently := func(n int) {
@@ -306,7 +306,7 @@ func TestSilentCrowd(t *testing.T) {
 // Those of good first messages are pushed out only for somebody from where fewer
 // come, and those of junk before all others.
 func TestPushOut(t *testing.T) {
-	d := &fakeDriver{name: "X", bid: Bid{1, 1000}}
+	d := &fakeDriver{name: "X", bid: Bid{Cost: 1, MaxMessage: 1000}}
 	change := func(c *Config) { c.Limits.Pending, c.Limits.PendingPerSource = 3, 3 }
 	runTable(t, []Driver{d}, change, func(t *testing.T, tr *Transport, _ *routerinfo.RouterInfo) {
 		var out []string

@@ -15,7 +15,8 @@ import (
 type counters struct {
 	bytesIn, bytesOut, msgsIn, msgsOut atomic.Uint64
 	dropped, late, expired, malformed  atomic.Uint64
-	accepted, dialed, dialsFailed      atomic.Uint64
+	accepted, dialed                   atomic.Uint64
+	dialsFailed, missed                atomic.Uint64
 	refused, refusedPeers, stalls      atomic.Uint64
 	evicted, pushedOut                 atomic.Uint64
 }
@@ -37,6 +38,7 @@ type Stats struct {
 	Accepted     uint64 // sessions that peers opened
 	Dialed       uint64 // sessions that we opened
 	DialsFailed  uint64
+	DialsMissed  uint64 // that failed or were slow, where another way to the peer was found
 	Refused      uint64 // connections beyond the limits
 	RefusedPeers uint64 // peers that authenticated and were refused
 	Evicted      uint64 // sessions that gave way to others
@@ -55,7 +57,7 @@ func (c *counters) stats() Stats {
 	return Stats{
 		Traffic: Traffic{c.bytesIn.Load(), c.bytesOut.Load(), c.msgsIn.Load(), c.msgsOut.Load()},
 		Dropped: c.dropped.Load(), Late: c.late.Load(), Expired: c.expired.Load(), Malformed: c.malformed.Load(),
-		Accepted: c.accepted.Load(), Dialed: c.dialed.Load(), DialsFailed: c.dialsFailed.Load(),
+		Accepted: c.accepted.Load(), Dialed: c.dialed.Load(), DialsFailed: c.dialsFailed.Load(), DialsMissed: c.missed.Load(),
 		Refused: c.refused.Load(), RefusedPeers: c.refusedPeers.Load(),
 		Evicted: c.evicted.Load(), PushedOut: c.pushedOut.Load(), Stalls: c.stalls.Load(),
 	}

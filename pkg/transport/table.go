@@ -30,6 +30,7 @@ type table struct {
 	closed  bool
 	peers   map[i2p.Hash]*peer
 	retryAt map[i2p.Hash]time.Time
+	records records
 	gate    gate
 	held    held
 }
@@ -37,7 +38,7 @@ type table struct {
 func newTable(cfg Config) *table {
 	return &table{
 		cfg: cfg, epoch: time.Now(), ready: make(chan struct{}),
-		peers: map[i2p.Hash]*peer{}, retryAt: map[i2p.Hash]time.Time{}, gate: newGate(),
+		peers: map[i2p.Hash]*peer{}, retryAt: map[i2p.Hash]time.Time{}, records: newRecords(), gate: newGate(),
 	}
 }
 
@@ -169,8 +170,9 @@ func (t *table) establish(s *Session, hash i2p.Hash) error {
 
 // retire takes an ended session out of the table.
 func (t *table) retire(s *Session) {
-	p := s.peer
+	p, at := s.peer, s.link.State()
 	t.mu.Lock()
+	t.records.measured(p.hash, laneOf(s.way, at.Remote), at.RTT)
 	t.held.leave(s)
 	heir, last, gone, why := p.lose(s)
 	if !s.inbound && errors.Is(why, ErrRefused) {

@@ -23,13 +23,17 @@ type fakeDriver struct {
 	name  string
 	bid   Bid
 	fails bool
-	local netip.Addr // of its links
-	far   netip.Addr // of those that it dials
-	ends  error      // of its links, once they have sent something
+	takes time.Duration // to dial
+	deaf  bool          // to being told to give up
+	rtt   time.Duration // of its links
+	local netip.Addr    // of its links
+	far   netip.Addr    // of those that it dials
+	ends  error         // of its links, once they have sent something
 	host  *Host
 
 	mu    sync.Mutex
 	links []*fakeLink
+	asked int // to dial
 }
 
 func (d *fakeDriver) Name() string { return d.name }
@@ -38,7 +42,7 @@ func (d *fakeDriver) Listen(_ context.Context, h *Host) ([]netip.AddrPort, error
 	return []netip.AddrPort{netip.MustParseAddrPort("23.0.0.1:7")}, nil
 }
 func (d *fakeDriver) Run(ctx context.Context)                   { <-ctx.Done() }
-func (d *fakeDriver) Bid(*routerinfo.RouterInfo) (Bid, bool)    { return d.bid, true }
+func (d *fakeDriver) Bids(*routerinfo.RouterInfo) []Bid         { return []Bid{d.bid} }
 func (d *fakeDriver) Publish([]netip.Addr) []routerinfo.Address { return nil }
 func (d *fakeDriver) Moved([]netip.Addr)                        {}
 func (d *fakeDriver) Counters() []Counter                       { return nil }
@@ -51,7 +55,25 @@ func (d *fakeDriver) sent() (ids []uint32, dials int) {
 	return ids, len(d.links)
 }
 
-func (d *fakeDriver) Dial(context.Context, *routerinfo.RouterInfo, *draw.Source) (Link, error) {
+func (d *fakeDriver) dialled() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.asked
+}
+
+func (d *fakeDriver) Dial(ctx context.Context, _ *routerinfo.RouterInfo, _ Bid, _ *draw.Source) (Link, error) {
+	d.mu.Lock()
+	d.asked++
+	d.mu.Unlock()
+	late := ctx.Done()
+	if d.deaf {
+		late = nil
+	}
+	select {
+	case <-time.After(d.takes):
+	case <-late:
+		return nil, ctx.Err()
+	}
 	if d.fails {
 		return nil, errors.New("fake: no way")
 	}
@@ -87,7 +109,7 @@ func (l *fakeLink) Wake() {
 func (l *fakeLink) Close(why Reason) { l.closed <- why }
 func (l *fakeLink) Abort()           { l.aborted = true }
 func (l *fakeLink) State() LinkState {
-	return LinkState{Remote: l.remote, Local: l.d.local, MaxMessage: l.d.bid.MaxMessage}
+	return LinkState{Remote: l.remote, Local: l.d.local, RTT: l.d.rtt, MaxMessage: l.d.bid.MaxMessage}
 }
 
 func (l *fakeLink) Run(s *Session) {
@@ -111,6 +133,16 @@ func (l *fakeLink) Run(s *Session) {
 	}
 }
 
+// router is the RouterInfo of one to reach.
+func router(t *testing.T, seed byte) *routerinfo.RouterInfo {
+	t.Helper()
+	ri, err := routerinfo.Build(routerinfo.BuildConfig{Keys: testKeys(t, seed), Published: i2p.DateOf(time.Now())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ri
+}
+
 // runTable runs a transport over the drivers in simulated time; f is given it, and
 // a router to reach.
 func runTable(t *testing.T, drivers []Driver, change func(*Config), f func(*testing.T, *Transport, *routerinfo.RouterInfo)) {
@@ -129,10 +161,7 @@ func runTable(t *testing.T, drivers []Driver, change func(*Config), f func(*test
 		if err != nil {
 			t.Fatal(err)
 		}
-		ri, err := routerinfo.Build(routerinfo.BuildConfig{Keys: testKeys(t, 2), Published: i2p.DateOf(time.Now())})
-		if err != nil {
-			t.Fatal(err)
-		}
+		ri := router(t, 2)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- tr.Run(ctx) }()
@@ -169,7 +198,7 @@ func (m *machine) move(to ...netip.Addr) {
 
 // The lowest bid is tried first, and the next where that comes to nothing.
 func TestBids(t *testing.T) {
-	near, far := &fakeDriver{name: "NEAR", bid: Bid{1, 1000}}, &fakeDriver{name: "FAR", bid: Bid{9, 5000}}
+	near, far := &fakeDriver{name: "NEAR", bid: Bid{Cost: 1, MaxMessage: 1000}}, &fakeDriver{name: "FAR", bid: Bid{Cost: 9, MaxMessage: 5000}}
 	drivers := []Driver{far, near}
 	runTable(t, drivers, nil, func(t *testing.T, tr *Transport, ri *routerinfo.RouterInfo) {
 		if err := tr.Send(ri, message(i2np.DataType, 1, 100)); err != nil {
@@ -186,7 +215,7 @@ func TestBids(t *testing.T) {
 			t.Errorf("a message that the link does not carry: %v", err)
 		}
 	})
-	near, far = &fakeDriver{name: "NEAR", bid: Bid{1, 1000}, fails: true}, &fakeDriver{name: "FAR", bid: Bid{9, 5000}}
+	near, far = &fakeDriver{name: "NEAR", bid: Bid{Cost: 1, MaxMessage: 1000}, fails: true}, &fakeDriver{name: "FAR", bid: Bid{Cost: 9, MaxMessage: 5000}}
 	runTable(t, []Driver{far, near}, nil, func(t *testing.T, tr *Transport, ri *routerinfo.RouterInfo) {
 		tr.Send(ri, message(i2np.DataType, 1, 100))
 		synctest.Wait()
@@ -198,7 +227,7 @@ func TestBids(t *testing.T) {
 
 // Who does not carry messages of the size is not asked.
 func TestBidForSize(t *testing.T) {
-	near, far := &fakeDriver{name: "NEAR", bid: Bid{1, 1000}}, &fakeDriver{name: "FAR", bid: Bid{9, 5000}}
+	near, far := &fakeDriver{name: "NEAR", bid: Bid{Cost: 1, MaxMessage: 1000}}, &fakeDriver{name: "FAR", bid: Bid{Cost: 9, MaxMessage: 5000}}
 	runTable(t, []Driver{near, far}, nil, func(t *testing.T, tr *Transport, ri *routerinfo.RouterInfo) {
 		if err := tr.Send(ri, message(i2np.DataType, 1, 6000)); !errors.Is(err, ErrTooLarge) {
 			t.Errorf("a message that nobody carries: %v", err)
@@ -219,7 +248,7 @@ func TestBidForSize(t *testing.T) {
 // A visitor is counted against its source until it leaves, and its session after
 // that; a link that comes too late is let go of.
 func TestVisitors(t *testing.T) {
-	d := &fakeDriver{name: "X", bid: Bid{1, 1000}}
+	d := &fakeDriver{name: "X", bid: Bid{Cost: 1, MaxMessage: 1000}}
 	limit := func(c *Config) { c.Limits.PendingPerSource, c.Limits.SessionsPerSource = 2, 1 }
 	runTable(t, []Driver{d}, limit, func(t *testing.T, tr *Transport, ri *routerinfo.RouterInfo) {
 		from := netip.MustParseAddr("23.0.0.9")
@@ -260,7 +289,7 @@ func TestReaddressed(t *testing.T) {
 func TestMovesOfLinks(t *testing.T) {
 	here, there := netip.MustParseAddr("23.0.0.1"), netip.MustParseAddr("23.0.0.2")
 	for _, local := range []netip.Addr{here, {}} {
-		d, m := &fakeDriver{name: "X", bid: Bid{1, 1000}, local: local}, &machine{addrs: []netip.Addr{here}}
+		d, m := &fakeDriver{name: "X", bid: Bid{Cost: 1, MaxMessage: 1000}, local: local}, &machine{addrs: []netip.Addr{here}}
 		downs := 0
 		change := func(c *Config) {
 			c.Network, c.Events.Down = m, func(i2p.Hash, string, error) { downs++ }
@@ -282,7 +311,7 @@ func TestMovesOfLinks(t *testing.T) {
 // A peer that refuses us is left alone for a while; one whose link just ended is not.
 func TestRefusedAfter(t *testing.T) {
 	for _, end := range []error{errors.New("fake: ended"), fmt.Errorf("fake: banned: %w", ErrRefused)} {
-		d := &fakeDriver{name: "X", bid: Bid{1, 1000}, ends: end}
+		d := &fakeDriver{name: "X", bid: Bid{Cost: 1, MaxMessage: 1000}, ends: end}
 		runTable(t, []Driver{d}, nil, func(t *testing.T, tr *Transport, ri *routerinfo.RouterInfo) {
 			tr.Send(ri, message(i2np.DataType, 1, 100))
 			synctest.Wait()

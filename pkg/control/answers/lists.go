@@ -74,7 +74,7 @@ func (a *Answers) Transports() []control.Transport {
 			Sessions: d.Sessions, Pending: d.Pending + d.Dials, BytesIn: d.BytesIn, BytesOut: d.BytesOut,
 			Counters: map[string]uint64{
 				"dropped": d.Dropped, "expired": d.Expired, "malformed": d.Malformed, "late": d.Late,
-				"accepted": d.Accepted, "dialed": d.Dialed, "dials_failed": d.DialsFailed, "refused": d.Refused,
+				"accepted": d.Accepted, "dialed": d.Dialed, "dials_failed": d.DialsFailed, "dials_missed": d.DialsMissed, "refused": d.Refused,
 				"refused_peers": d.RefusedPeers, "stalls": d.Stalls,
 			},
 		}

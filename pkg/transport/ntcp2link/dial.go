@@ -35,7 +35,7 @@ type target struct {
 	cost byte
 }
 
-// dialable returns the addresses of a peer that can be dialled, cheapest first.
+// dialable returns the addresses of a peer that can be dialled.
 func (d *Driver) dialable(ri *routerinfo.RouterInfo) (out []target) {
 	for _, a := range ri.NTCP2() {
 		host := a.Host()
@@ -58,7 +58,6 @@ func (d *Driver) dialable(ri *routerinfo.RouterInfo) (out []target) {
 		}
 		out = append(out, t)
 	}
-	slices.SortStableFunc(out, func(a, b target) int { return int(a.cost) - int(b.cost) })
 	return out
 }
 
@@ -73,37 +72,36 @@ func (d *Driver) reaches(a netip.Addr) bool {
 	return len(d.cfg.Listen) == 0 && a.Is4()
 }
 
-// Bid is the cost of the peer's best address.
-func (d *Driver) Bid(ri *routerinfo.RouterInfo) (transport.Bid, bool) {
-	targets := d.dialable(ri)
-	if len(targets) == 0 {
-		return transport.Bid{}, false
+// Bids are the peer's addresses.
+func (d *Driver) Bids(ri *routerinfo.RouterInfo) (bids []transport.Bid) {
+	for _, t := range d.dialable(ri) {
+		bids = append(bids, transport.Bid{Cost: int(t.cost), MaxMessage: maxBody, At: t.addr})
 	}
-	return transport.Bid{Cost: int(targets[0].cost), MaxMessage: maxBody}, true
+	return bids
 }
 
 // errMoved is the end of a connection from an address that the machine has no
 // longer.
 var errMoved = errors.New("ntcp2: this machine's address has changed")
 
-// Dial tries the peer's addresses one after the other.
-func (d *Driver) Dial(ctx context.Context, ri *routerinfo.RouterInfo, random *draw.Source) (transport.Link, error) {
-	err := error(transport.ErrNoAddress)
-	for _, at := range d.dialable(ri) {
-		for try := range dialAttempts {
-			if try > 0 && !pause(ctx, random.Between(dialPause, 2*dialPause)) {
-				return nil, err
-			}
-			var l *link
-			if l, err = d.handshakeOut(ctx, at, random); err == nil {
-				return l, nil
-			}
-			if ctx.Err() != nil {
-				return nil, err
-			}
-			if !closedUnanswered(err) && !d.moved(err) {
-				break
-			}
+// Dial shakes hands with the peer at one of its addresses.
+func (d *Driver) Dial(ctx context.Context, ri *routerinfo.RouterInfo, by transport.Bid, random *draw.Source) (transport.Link, error) {
+	all := d.dialable(ri)
+	i := slices.IndexFunc(all, func(t target) bool { return t.addr == by.At })
+	if i < 0 {
+		return nil, transport.ErrNoAddress
+	}
+	var err error
+	for try := range dialAttempts {
+		if try > 0 && !pause(ctx, random.Between(dialPause, 2*dialPause)) {
+			break
+		}
+		var l *link
+		if l, err = d.handshakeOut(ctx, all[i], random); err == nil {
+			return l, nil
+		}
+		if ctx.Err() != nil || !closedUnanswered(err) && !d.moved(err) {
+			break
 		}
 	}
 	return nil, err

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"slices"
 	"strconv"
 	"time"
 
@@ -209,7 +208,7 @@ func (d *Driver) socketFor(a netip.Addr) *socket {
 	return nil
 }
 
-// dialable returns the addresses of a peer that can be dialled, cheapest first.
+// dialable returns the addresses of a peer that can be dialled.
 func (d *Driver) dialable(ri *routerinfo.RouterInfo) (out []target) {
 	for _, a := range ri.SSU2() {
 		t, ok := ssu2.TargetOf(ri, a)
@@ -220,7 +219,6 @@ func (d *Driver) dialable(ri *routerinfo.RouterInfo) (out []target) {
 			out = append(out, target{t, s, a.Cost})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b target) int { return int(a.cost) - int(b.cost) })
 	return out
 }
 
@@ -231,31 +229,30 @@ type target struct {
 	cost   byte
 }
 
-// Bid is the cost of the peer's best address.
-func (d *Driver) Bid(ri *routerinfo.RouterInfo) (transport.Bid, bool) {
-	targets := d.dialable(ri)
-	if len(targets) == 0 {
-		return transport.Bid{}, false
+// Bids are the peer's addresses.
+func (d *Driver) Bids(ri *routerinfo.RouterInfo) (bids []transport.Bid) {
+	for _, t := range d.dialable(ri) {
+		bids = append(bids, transport.Bid{Cost: int(t.cost), MaxMessage: session.MaxMessage, At: t.At})
 	}
-	return transport.Bid{Cost: int(targets[0].cost), MaxMessage: session.MaxMessage}, true
+	return bids
 }
 
-// Dial tries the peer's addresses one after the other.
-func (d *Driver) Dial(ctx context.Context, ri *routerinfo.RouterInfo, random *draw.Source) (transport.Link, error) {
+// Dial shakes hands with the peer at one of its addresses.
+func (d *Driver) Dial(ctx context.Context, ri *routerinfo.RouterInfo, by transport.Bid, random *draw.Source) (transport.Link, error) {
 	if d.host.OurInfo() == nil {
 		return nil, errors.New("ssu2: no RouterInfo of our own yet")
 	}
-	err := error(transport.ErrNoAddress)
 	for _, t := range d.dialable(ri) {
-		var l *link
-		if l, err = t.socket.dial(ctx, t.Target, random); err == nil {
-			return l, nil
+		if t.At != by.At {
+			continue
 		}
-		if ctx.Err() != nil {
+		l, err := t.socket.dial(ctx, t.Target, random)
+		if err != nil {
 			return nil, err
 		}
+		return l, nil
 	}
-	return nil, err
+	return nil, transport.ErrNoAddress
 }
 
 // Moved tells that the machine has lost addresses. The sockets are bound to all of them,

@@ -1,0 +1,153 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// errOvertaken means that the peer's own link came first.
+var errOvertaken = errors.New("transport: the peer's own connection came first")
+
+// race is the dial of a peer. Its offers are taken up in their order, each when the
+// one before it has failed, or has let some time pass; the first that makes a link
+// wins (as Happy Eyeballs, RFC 8305, does with addresses).
+//
+//	offer 1 ├── handshake ───────────────────── given up
+//	offer 2         ├── handshake ──┤ failed     │
+//	offer 3                         ├── link ────┤ the session
+//	         patience
+//
+// Those that are still under way are given up before they make one, as far as their
+// drivers can: a peer that has a second session would send over that.
+type race struct {
+	table       *table
+	peer        *peer
+	ri          *routerinfo.RouterInfo
+	offers      []offer
+	random, own *draw.Source // of the link, and of the session
+	begun       time.Time
+	done        chan finish
+
+	// How it stands; run's own.
+	next   int // of the offers
+	active int
+	failed []bool // those taken up
+}
+
+// finish is what a dial has come to.
+type finish struct {
+	number int // of the offer
+	link   Link
+	err    error
+}
+
+// run dials until a session stands, nothing is left to be tried, or ctx ends.
+func (r *race) run(ctx context.Context) (s *Session, err error) {
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	timer := time.NewTimer(r.begin(ctx))
+	defer timer.Stop()
+	for r.active > 0 || r.next < len(r.offers) {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case f := <-r.done:
+			r.active--
+			if f.err == nil {
+				giveUp()
+				return r.won(f)
+			}
+			err = f.err
+			r.failed[f.number] = true
+		case <-timer.C:
+		}
+		if r.peer.connected() {
+			return nil, errOvertaken
+		}
+		if r.next < len(r.offers) {
+			timer.Reset(r.begin(ctx))
+		}
+	}
+	r.table.mu.Lock()
+	defer r.table.mu.Unlock()
+	r.table.records.failed(r.peer.hash, r.missed(len(r.offers)), time.Now())
+	return nil, err
+}
+
+// missed are the lanes of the offers that failed, or were slower than one after them.
+func (r *race) missed(winner int) (lanes []lane) {
+	for i, failed := range r.failed {
+		l := r.offers[i].lane
+		if (failed || i < winner) && (winner == len(r.offers) || l != r.offers[winner].lane) && !slices.Contains(lanes, l) {
+			lanes = append(lanes, l)
+		}
+	}
+	return lanes
+}
+
+// begin takes up the next offer, and tells how long it has before another is.
+func (r *race) begin(ctx context.Context) (patience time.Duration) {
+	t, number := r.table, r.next
+	o := r.offers[number]
+	random := r.random
+	if len(r.offers) > 1 { // they draw side by side
+		random = r.random.Split()
+	}
+	r.next++
+	r.active++
+	r.failed = append(r.failed, false)
+	t.wg.Add(1)
+	go func() {
+		defer t.wg.Done()
+		t.count(o.way, 1)
+		l, err := o.way.Dial(ctx, r.ri, o.Bid, random)
+		t.count(o.way, -1)
+		select {
+		case r.done <- finish{number, l, err}:
+		case <-ctx.Done():
+			if err == nil {
+				l.Abort()
+			}
+		}
+	}()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.records.patience(r.peer.hash, o)
+}
+
+// won makes a session of the first link.
+func (r *race) won(f finish) (*Session, error) {
+	t, o := r.table, r.offers[f.number]
+	if r.peer.connected() { // it would be a second session
+		f.link.Abort()
+		return nil, errOvertaken
+	}
+	s := t.newSession(o.way, f.link, false, r.own)
+	s.networks = t.counted(f.link.State().Remote.Addr())
+	if err := t.establish(s, r.peer.hash); err != nil {
+		f.link.Abort()
+		return nil, err
+	}
+	o.way.counters.dialed.Add(1)
+	missed := r.missed(f.number)
+	for _, l := range missed {
+		l.way.counters.missed.Add(1)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	o.way.dialTime.Observe(now.Sub(r.begun))
+	t.records.stood(r.peer.hash, o.lane, f.link.State().RTT, missed, now)
+	return s, nil
+}
+
+func (t *table) count(w *way, dials int) {
+	t.mu.Lock()
+	w.dials += dials
+	t.mu.Unlock()
+}
