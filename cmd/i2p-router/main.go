@@ -17,7 +17,7 @@ func program() cli.Program {
 		Default: "run",
 		Commands: []*cli.Command{
 			runCommand(), statusCommand(), stopCommand(), reloadCommand(), waitCommand(),
-			peersCommand(), tunnelsCommand(), transportsCommand(), metricsCommand(), eventsCommand(), reseedCommand(),
+			peersCommand(), tunnelsCommand(), transportsCommand(), doorsCommand(), hashPasswordCommand(), metricsCommand(), eventsCommand(), reseedCommand(),
 			logLevelCommand(), configCommand(), stateCommand(), devnetCommand(),
 		},
 	}

@@ -1,15 +1,8 @@
 package forward
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
-	"os"
-	"sync"
-	"syscall"
-	"time"
 
 	"i2ptoolkit/pkg/forward/plan"
 	"i2ptoolkit/pkg/unixsocket"
@@ -22,7 +15,7 @@ func (f *forward) bind() (net.Listener, error) {
 		return nil, err
 	}
 	if network == "unix" {
-		l, err := listenUnix(address)
+		l, err := unixsocket.Reclaim(address)
 		if err != nil {
 			return nil, err
 		}
@@ -52,59 +45,4 @@ func version(network, address string) string {
 		return network + "4"
 	}
 	return network
-}
-
-// listenUnix binds a Unix socket that is its owner's alone, in place of what a router that was killed left
-// there.
-func listenUnix(path string) (net.Listener, error) {
-	if err := unixsocket.Check(path); err != nil {
-		return nil, err
-	}
-	if err := clearStale(path); err != nil {
-		return nil, err
-	}
-	l, err := unixsocket.Listen(path)
-	if err != nil {
-		return nil, err
-	}
-	return &unixListener{UnixListener: l, path: path}, nil
-}
-
-// clearStale removes a socket at which nobody answers, and nothing else. No lock tells here that its owner
-// is dead, as one does of the control socket: only one that refuses is.
-func clearStale(path string) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case info.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("%s exists and is no socket", path)
-	}
-	c, err := net.DialTimeout("unix", path, time.Second)
-	switch {
-	case err == nil:
-		c.Close()
-		return fmt.Errorf("another program listens at %s", path)
-	case !errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("another program may listen at %s: %w", path, err)
-	}
-	return os.Remove(path)
-}
-
-// unixListener is at the path that its socket was moved to.
-type unixListener struct {
-	*net.UnixListener
-	path string
-	once sync.Once
-}
-
-// Addr is where users connect.
-func (l *unixListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }
-
-// Close removes the socket, once: another may be there later.
-func (l *unixListener) Close() error {
-	l.once.Do(func() { os.Remove(l.path) })
-	return l.UnixListener.Close()
 }

@@ -18,6 +18,7 @@ import (
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/door"
 	"i2ptoolkit/pkg/forward"
 	"i2ptoolkit/pkg/httpproxy"
 	"i2ptoolkit/pkg/naming"
@@ -43,6 +44,7 @@ type Sources struct {
 	Node         func() Node
 	Proxies      func() httpproxy.Stats
 	Forwards     func() forward.Stats
+	Doors        func() []*door.Door
 }
 
 // Node is how the router stands as a whole.
@@ -80,6 +82,7 @@ func New(s Sources) *Registry {
 		newReader(controlTable(), s.Control),
 		newReader(proxyTable(), s.Proxies),
 		newReader(forwardTable(), s.Forwards),
+		newParts(doorTable(), "door", byDoor(s.Doors)),
 	}}
 }
 

@@ -25,6 +25,7 @@ import (
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
 	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/door"
 	"i2ptoolkit/pkg/forward"
 	"i2ptoolkit/pkg/httpproxy"
 	"i2ptoolkit/pkg/naming"
@@ -53,6 +54,7 @@ func sources() Sources {
 		Reloads:      func() reload.Stats { return reload.Stats{} },
 		Proxies:      func() httpproxy.Stats { return httpproxy.Stats{} },
 		Forwards:     func() forward.Stats { return forward.Stats{} },
+		Doors:        func() []*door.Door { return []*door.Door{door.New(door.Config{Name: "sam"})} },
 		Node:         func() Node { return Node{State: control.StateRunning} },
 	}
 }
@@ -109,6 +111,7 @@ func TestNoStructIsForgotten(t *testing.T) {
 		"socks.counts":               "what socks.Stats tells",
 		"udpforward.counts":          "what udpforward.Stats tells",
 		"forward.counts":             "what forward.Stats tells",
+		"door.Stats":                 "one door's",
 		"forward.totals":             "what forward.Stats tells",
 		"httpserver.counts":          "what httpserver.Stats tells",
 		"irc.counts":                 "what irc.Stats tells",

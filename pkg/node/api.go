@@ -7,6 +7,7 @@ import (
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/answers"
 	"i2ptoolkit/pkg/control/server"
+	"i2ptoolkit/pkg/door"
 	"i2ptoolkit/pkg/metrics"
 	"i2ptoolkit/pkg/reseed/join"
 )
@@ -21,6 +22,7 @@ type api struct {
 	reloader *reload.Reloader
 	again    func() (failed map[string]string, err error) // has the forwards be what their file says now
 	joiner   *join.Joiner
+	doors    []*door.Door
 	ready    <-chan struct{}          // closed once others can reach us
 	tunnels  <-chan struct{}          // closed once there are some
 	metrics  func() *metrics.Registry // made when somebody asks for the first time
@@ -57,6 +59,14 @@ func (a *api) Reload(context.Context) (control.Reloaded, error) {
 // Reseed asks for RouterInfos now: from servers and absolute paths, or as the settings have it.
 func (a *api) Reseed(ctx context.Context, from []string) (control.Reseed, error) {
 	return a.joiner.Now(ctx, from)
+}
+
+// Doors are the servers for applications, and who is connected.
+func (a *api) Doors() (all []control.Door) {
+	for _, d := range a.doors {
+		all = append(all, d.Status())
+	}
+	return all
 }
 
 // Metrics are all that the router counts, in the Prometheus text format.

@@ -254,7 +254,7 @@ func TestControlJunk(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 4 * len(probes) {
 		wg.Go(func() {
-			c, err := net.Dial("unix", n.door.path)
+			c, err := net.Dial("unix", n.control.path)
 			if err != nil {
 				t.Error(err)
 				return
@@ -271,7 +271,7 @@ func TestControlJunk(t *testing.T) {
 	if grown := int64(heap()) - int64(before); grown > 16<<20 {
 		t.Errorf("memory grew by %d bytes", grown)
 	}
-	router := client.New(n.door.path)
+	router := client.New(n.control.path)
 	defer router.Close()
 	if st, err := router.Status(t.Context()); err != nil || st.Router != n.hash.String() || st.Clients != 0 {
 		t.Errorf("the router answers %+v, %v", st, err)

@@ -74,7 +74,7 @@ type Node struct {
 	keeper    *keeper
 	announcer *announcer
 	events    *answers.Hub
-	door      *door
+	control   *controlSocket
 	listening chan struct{} // closed once others can reach us, and we have said how
 	loaded    chan struct{} // closed once the netDb has been read
 }
@@ -117,7 +117,7 @@ func makeNode(cfg Config, dir dataDir) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		cfg: cfg, dir: dir, door: &door{path: socketPath(s)}, events: answers.NewHub(cfg.Now),
+		cfg: cfg, dir: dir, control: &controlSocket{path: socketPath(s)}, events: answers.NewHub(cfg.Now),
 		listening: make(chan struct{}), loaded: make(chan struct{}),
 	}
 	n.logbook, n.stopping = books, newStopping()

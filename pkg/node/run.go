@@ -13,7 +13,7 @@ import (
 // their streams have some seconds to end, and every peer is told.
 func (n *Node) Run(ctx context.Context) error {
 	defer n.unlock()
-	answer, err := n.door.open(&n.api, n.names, n.forwards, n.log)
+	answer, err := n.control.open(&n.api, n.names, n.forwards, n.log)
 	if err != nil {
 		return err
 	}
@@ -25,8 +25,8 @@ func (n *Node) Run(ctx context.Context) error {
 	// The socket goes last but for the lock of the directory: then the next router may start.
 	open, closeSocket := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeSocket()
-	door := newParts(open, cancel)
-	door.run("control socket", answer)
+	tools := newParts(open, cancel)
+	tools.run("control socket", answer)
 	inUse, closeHall := context.WithCancel(work)
 	defer closeHall()
 	hall := newParts(inUse, cancel)
@@ -55,7 +55,7 @@ func (n *Node) Run(ctx context.Context) error {
 	n.keeper.last(n.router.Knowledge())
 	n.events.Close()
 	closeSocket()
-	return cmp.Or(err, door.wait())
+	return cmp.Or(err, tools.wait())
 }
 
 // start has the router listen, say who it is, read what it knew, and only then
@@ -95,7 +95,7 @@ func (n *Node) tellReady(ctx, work context.Context) error {
 	if !n.comes(ctx, work, n.listening) {
 		return nil
 	}
-	n.log.Info("router runs", "netid", n.settings.Current().NetID, "socket", n.door.path)
+	n.log.Info("router runs", "netid", n.settings.Current().NetID, "socket", n.control.path)
 	return n.cfg.Ready()
 }
 

@@ -108,6 +108,11 @@ func (c *Client) Transports(ctx context.Context) ([]control.Transport, error) {
 	return get[[]control.Transport](ctx, c, "/v1/transports", nil)
 }
 
+// Doors lists the servers for applications, and who is connected.
+func (c *Client) Doors(ctx context.Context) ([]control.Door, error) {
+	return get[[]control.Door](ctx, c, "/v1/doors", nil)
+}
+
 // Metrics copies what the router counts to w, in the Prometheus text format.
 func (c *Client) Metrics(ctx context.Context, w io.Writer) error {
 	resp, err := c.do(ctx, http.MethodGet, "/v1/metrics", nil)

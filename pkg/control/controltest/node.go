@@ -129,6 +129,22 @@ func (n *Node) Transports() []control.Transport {
 	}}
 }
 
+// Doors are one that is open, with two connections, and one that is not.
+func (n *Node) Doors() []control.Door {
+	return []control.Door{
+		{
+			Name: "sam", Enabled: true, Listen: []string{"127.0.0.1:7656"}, Connections: 2,
+			Clients: []control.DoorClient{
+				{Address: "127.0.0.1:40001", User: "alice", Since: epoch(), Doing: "session", Sessions: []control.DoorSession{
+					{ID: "swarm", Style: "STREAM", B32: i2p.HashOf([]byte("swarm")).B32(), Since: epoch()},
+				}},
+				{Address: "127.0.0.1:40002", Since: epoch(), Doing: "stream accept", Sessions: []control.DoorSession{}},
+			},
+		},
+		{Name: "i2cp", Listen: []string{}, Clients: []control.DoorClient{}},
+	}
+}
+
 // NetDB filters Records.
 func (n *Node) NetDB(kind string) []control.Record {
 	var out []control.Record

@@ -21,6 +21,8 @@ type Node interface {
 	Peers() []control.Peer
 	Tunnels() []control.Tunnel
 	Transports() []control.Transport
+	// Doors are the servers for applications, open or not.
+	Doors() []control.Door
 	// Metrics are all that the router counts, in the Prometheus text format.
 	Metrics() []byte
 	// NetDB returns what is stored of one kind, control.KindRouterInfo or

@@ -11,13 +11,13 @@ import (
 	"i2ptoolkit/pkg/naming"
 )
 
-// door is the control socket.
-type door struct {
+// controlSocket is where the tools speak to the router.
+type controlSocket struct {
 	path   string // empty: there is none
 	server atomic.Pointer[server.Server]
 }
 
-// socketPath is where the door is.
+// socketPath is where the control socket is.
 func socketPath(s config.Config) string {
 	if s.Socket != "" || s.DataDir == "" || s.Ephemeral {
 		return s.Socket
@@ -26,7 +26,7 @@ func socketPath(s config.Config) string {
 }
 
 // open binds the socket, and returns what has it answer until ctx ends.
-func (d *door) open(to server.Node, names *naming.Names, forwards server.Forwards, log *slog.Logger) (run func(ctx context.Context) error, err error) {
+func (d *controlSocket) open(to server.Node, names *naming.Names, forwards server.Forwards, log *slog.Logger) (run func(ctx context.Context) error, err error) {
 	if d.path == "" {
 		return func(context.Context) error { return nil }, nil
 	}
@@ -39,7 +39,7 @@ func (d *door) open(to server.Node, names *naming.Names, forwards server.Forward
 }
 
 // stats count what was asked.
-func (d *door) stats() server.Stats {
+func (d *controlSocket) stats() server.Stats {
 	if srv := d.server.Load(); srv != nil {
 		return srv.Stats()
 	}

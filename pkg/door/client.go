@@ -1,0 +1,147 @@
+package door
+
+import (
+	"container/list"
+	"context"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"i2ptoolkit/pkg/control"
+)
+
+// Client is one connection. It is closed when its context ends, and that ends with Serve.
+type Client struct {
+	net.Conn
+	door   *Door
+	host   string // of another machine
+	since  time.Time
+	ctx    context.Context
+	cancel context.CancelFunc
+	place  *list.Element // in the door's queue of the silent; the door's lock guards it
+
+	// The door's lock guards these.
+	user     string
+	greeted  bool
+	doing    string
+	sessions []control.DoorSession
+
+	mu   sync.Mutex // a leaf
+	held int
+}
+
+func newClient(ctx context.Context, d *Door, conn net.Conn, host string) *Client {
+	c := &Client{Conn: conn, door: d, host: host, since: d.cfg.Now()}
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	c.ctx = ctx
+	c.cancel = func() {
+		cancel()
+		stop()
+		conn.Close()
+	}
+	return c
+}
+
+// Greeted says that the first request is whole and welcome: from now on the connection may be silent. It is told
+// whether the connection is still there; one that was pushed out by others is not.
+func (c *Client) Greeted() bool {
+	c.SetDeadline(time.Time{})
+	c.door.mu.Lock()
+	defer c.door.mu.Unlock()
+	c.greeted = true
+	c.door.silent.remove(c)
+	_, is := c.door.clients[c]
+	return is
+}
+
+// Silent counts a connection that is ended because its first request did not come in time.
+func (c *Client) Silent() {
+	c.door.count(func(s *Stats) {
+		if _, is := c.door.clients[c]; is { // and was not pushed out
+			s.Refused.Silent++
+		}
+	})
+}
+
+// Login tells whether a user says the right password. Where the door asks for none, everybody is welcome.
+func (c *Client) Login(ctx context.Context, user, password string) bool {
+	ok := c.door.users.Check(ctx, user, password)
+	c.door.mu.Lock()
+	defer c.door.mu.Unlock()
+	if c.door.users.Required() {
+		if ok = ok && c.door.users.known(user); ok { // it may be one no longer
+			c.user = user
+		}
+	}
+	if !ok {
+		c.door.counts.Refused.Unauthorized++
+	}
+	return ok
+}
+
+// Doing says for lists what the connection is for.
+func (c *Client) Doing(what string) {
+	c.door.mu.Lock()
+	defer c.door.mu.Unlock()
+	c.doing = what
+}
+
+// Session puts a session on the connection's list, until end is called or the connection ends.
+func (c *Client) Session(s control.DoorSession) (end func()) {
+	if s.Since.IsZero() {
+		s.Since = c.door.cfg.Now().UTC()
+	}
+	c.door.mu.Lock()
+	defer c.door.mu.Unlock()
+	c.sessions = append(c.sessions, s)
+	return func() {
+		c.door.mu.Lock()
+		defer c.door.mu.Unlock()
+		c.sessions = slices.DeleteFunc(c.sessions, func(other control.DoorSession) bool { return other == s })
+	}
+}
+
+// Hold takes n bytes of the memory that the connection may have the server hold. Where it has no more, what is to be
+// held is to be dropped, or the connection ended.
+func (c *Client) Hold(n int) bool {
+	c.mu.Lock()
+	ok := c.held+n <= c.door.cfg.Memory
+	if ok {
+		c.held += n
+	}
+	c.mu.Unlock()
+	if !ok {
+		c.door.count(func(s *Stats) { s.Refused.Memory++ })
+	}
+	return ok
+}
+
+// Release gives n bytes back.
+func (c *Client) Release(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held -= n; c.held < 0 {
+		panic("door: more memory given back than taken")
+	}
+}
+
+// queue is the clients that have said nothing, the oldest first.
+type queue struct{ l list.List }
+
+func (q *queue) add(c *Client) { c.place = q.l.PushBack(c) }
+
+func (q *queue) remove(c *Client) {
+	if c.place != nil {
+		q.l.Remove(c.place)
+		c.place = nil
+	}
+}
+
+func (q *queue) first() *Client {
+	if e := q.l.Front(); e != nil {
+		return e.Value.(*Client)
+	}
+	return nil
+}

@@ -1,0 +1,26 @@
+package node
+
+import (
+	"path/filepath"
+
+	"i2ptoolkit/pkg/door"
+)
+
+// doorFiles keep what a door makes, as keys are kept.
+type doorFiles struct{ dir dataDir }
+
+// doorKeeper is nil where nothing is written to a disk.
+func (n *Node) doorKeeper() door.Files {
+	if n.dir.root == "" {
+		return nil
+	}
+	return doorFiles{n.dir}
+}
+
+func (f doorFiles) path(name string) string { return filepath.Join(keysDir, "door-"+name) }
+
+// Read is door.Files'.
+func (f doorFiles) Read(name string) ([]byte, error) { return f.dir.read(f.path(name)) }
+
+// Keep is door.Files'.
+func (f doorFiles) Keep(name string, b []byte) error { return f.dir.keep(f.path(name), b) }
