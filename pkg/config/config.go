@@ -82,8 +82,9 @@ type NTCP2 struct {
 
 // SSU2 sets the UDP transport.
 type SSU2 struct {
-	Enabled bool `toml:"enabled" json:"enabled"`
-	MTU     int  `toml:"mtu" json:"mtu"`
+	Enabled bool   `toml:"enabled" json:"enabled"`
+	MTU     int    `toml:"mtu" json:"mtu"`
+	Hybrid  string `toml:"hybrid" json:"hybrid"`
 }
 
 // Bandwidth limits are hard limits, in KBps (1024 bytes a second); 0 is no limit.
@@ -145,7 +146,7 @@ func Default() Config {
 		Hosts:       []string{},
 		Reseed:      Reseed{Enabled: true, URLs: []string{}, Sources: []string{}, Threshold: 25, Certs: []string{}, Pins: []string{}},
 		NTCP2:       NTCP2{Listen: []string{}, MaxSessions: 1000, Hybrid: "ML-KEM-768"},
-		SSU2:        SSU2{MTU: routerinfo.MaxSSU2MTU},
+		SSU2:        SSU2{MTU: routerinfo.MaxSSU2MTU, Hybrid: "ML-KEM-768"},
 		Bandwidth:   Bandwidth{Share: 80},
 		Transit:     Transit{MaxTunnels: 5000},
 		Exploratory: Tunnels{InLength: 2, OutLength: 2, InQuantity: 2, OutQuantity: 2},
@@ -204,6 +205,9 @@ func (c Config) Check() error {
 	}
 	if _, ok := kem.ParseKind(c.NTCP2.Hybrid); !ok {
 		return faultf("ntcp2.hybrid", "%q is none of ML-KEM-512, ML-KEM-768, ML-KEM-1024 and none", c.NTCP2.Hybrid)
+	}
+	if kind, ok := kem.ParseKind(c.SSU2.Hybrid); !ok || kind == kem.MLKEM1024 {
+		return faultf("ssu2.hybrid", "%q is none of ML-KEM-512, ML-KEM-768 and none", c.SSU2.Hybrid)
 	}
 	if err := c.Names.check(); err != nil {
 		return err

@@ -72,6 +72,7 @@ func described() []Setting {
 		{Key: "ntcp2.max_sessions", Doc: "The most sessions with other routers at a time.", Unit: "sessions", Least: 1, Most: 1 << 16, Reload: AtOnce},
 
 		{Key: "ssu2.enabled", Flag: "ssu2", Doc: "Speak SSU2 as well, over UDP, at the addresses and the port of NTCP2. Peers are not introduced yet, and reachability is not tested.", Reload: NextStart},
+		{Key: "ssu2.hybrid", Doc: "The post-quantum hybrid of X25519 that is published as preferred for sessions: ML-KEM-768, which takes an mtu of 1318 over IPv4 and of 1338 over IPv6, and leaves peers with less ML-KEM-512; or ML-KEM-512 alone. Of others each of the two is taken. With none there are no hybrids. Peers that know of none are served as ever.", Reload: NextStart},
 		{Key: "ssu2.mtu", Doc: "The largest packets that the network of this machine carries.", Unit: "bytes, IP and UDP headers among them", Least: routerinfo.MinSSU2MTU, Most: routerinfo.MaxSSU2MTU, Reload: NextStart},
 
 		{Key: "bandwidth.in", Flag: "bandwidth-in", Doc: "A hard limit of what comes in.", Unit: "KBps (1024 bytes a second)", Most: 1 << 24, Unset: "no limit", Reload: AtOnce},

@@ -80,7 +80,8 @@ func (n *Node) ssu2(random io.Reader) (transport.Driver, error) {
 			listen = append(listen, at)
 		}
 	}
-	return ssu2link.New(ssu2link.Config{Keys: keys, Listen: listen, MTU: s.SSU2.MTU, Rand: random}), nil
+	hybrid, _ := kem.ParseKind(s.SSU2.Hybrid) // checked where settings are
+	return ssu2link.New(ssu2link.Config{Keys: keys, Listen: listen, MTU: s.SSU2.MTU, Hybrid: hybrid, Rand: random}), nil
 }
 
 // transportEvents has the router and its followers told of peers.

@@ -126,8 +126,15 @@ func (a Address) Hybrids() (kinds []kem.Kind) {
 	return kinds
 }
 
-// HybridOption is the value of option pq of an address that takes one hybrid.
-func HybridOption(kind kem.Kind) string { return hybridNumbers[kind] }
+// HybridOption is the value of option pq of an address that takes these hybrids, the preferred
+// first.
+func HybridOption(kinds ...kem.Kind) string {
+	numbers := make([]string, len(kinds))
+	for i, k := range kinds {
+		numbers[i] = hybridNumbers[k]
+	}
+	return strings.Join(numbers, ",")
+}
 
 // hybridNumbers are the values of option pq.
 var hybridNumbers = []string{kem.None: "", kem.MLKEM512: "3", kem.MLKEM768: "4", kem.MLKEM1024: "5"}

@@ -95,6 +95,7 @@ func (w *world) add(t *testing.T, cfg worldConfig, i int) {
 	s.Hosts = []string{addr.String()}
 	s.NTCP2.Listen = []string{netip.AddrPortFrom(addr, port).String()}
 	s.NTCP2.Hybrid = kem.None.String() // encapsulation draws from the system: two runs would differ
+	s.SSU2.Hybrid = s.NTCP2.Hybrid
 	s.Floodfill = i < max(3, cfg.routers/10)
 	if cfg.adjust != nil {
 		cfg.adjust(i, &s)

@@ -37,7 +37,7 @@
 // Process): relay.go and peertest.go draw them. They are handed the blocks of
 // sessions and the messages from outside of them.
 //
-// The post-quantum variants (proposal 169) are other versions in the long
-// header, other names at the start of the Noise state, and one more sealed
-// part in each of the first two messages; xk.go has the place for them.
+// The post-quantum variants (SSU2 Hybrid; proposal 169) are other versions in
+// the long header, other names at the start of the Noise state, and one more
+// sealed part in each of the first two messages: hybrid.go.
 package ssu2

@@ -6,12 +6,15 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
 // Config is what the handshakes of a router need.
 type Config struct {
+	Hash   i2p.Hash      // our router's
 	Static noise.KeyPair // our SSU2 static key
 	Intro  [32]byte      // our intro key
 	NetID  byte
@@ -19,6 +22,8 @@ type Config struct {
 	Info   func() []byte // our RouterInfo, as Alice sends it in Session Confirmed
 	// Options say what padding we want; Alice sends them.
 	Options Options
+	// Hybrids are what our address offers. Without any we ask nobody for one.
+	Hybrids []kem.Kind
 	// MaxPending bounds the handshakes that others have begun and MaxPerPrefix
 	// those of an IPv4 /24 or an IPv6 /56; 0 is a sensible bound.
 	MaxPending, MaxPerPrefix int
@@ -43,6 +48,8 @@ type Target struct {
 	Static [32]byte
 	Intro  [32]byte
 	MTU    int
+	// Hybrids are what the address offers, the preferred first.
+	Hybrids []kem.Kind
 	// WantRelayTag asks Bob to introduce others to us.
 	WantRelayTag bool
 	// What an introduction has settled; zero without one.
@@ -50,9 +57,17 @@ type Target struct {
 	Token             Token
 }
 
+// hash is the router's; zero where it is not known, to whom no hybrid can be had.
+func (t *Target) hash() (hash i2p.Hash) {
+	if t.Info == nil {
+		return hash
+	}
+	return t.Info.Hash()
+}
+
 // TargetOf is the target that a RouterInfo's published address names.
 func TargetOf(info *routerinfo.RouterInfo, a routerinfo.Address) (t Target, ok bool) {
-	t = Target{Info: info, At: a.AddrPort(), MTU: a.MTU()}
+	t = Target{Info: info, At: a.AddrPort(), MTU: a.MTU(), Hybrids: a.Hybrids()}
 	var static, intro bool
 	t.Static, static = a.StaticKey()
 	t.Intro, intro = a.IntroKey()
@@ -117,7 +132,7 @@ type Endpoint struct {
 	cfg        Config
 	random     *draw.Source
 	keys       HeaderKeys
-	noise      noise.State // Bob's, up to his static key
+	noise      map[kem.Kind]noise.State // Bob's, as begin makes them
 	tokens     *Tokens
 	ephemerals *once[[keyLen]byte]
 	out        map[netip.AddrPort]*initiator
@@ -140,10 +155,14 @@ func NewEndpoint(cfg Config) *Endpoint {
 		cfg.MaxPerPrefix = defaultMaxPerPrefix
 	}
 	random := draw.From(cfg.Rand)
+	states := map[kem.Kind]noise.State{}
+	for _, kind := range append([]kem.Kind{kem.None}, cfg.Hybrids...) {
+		states[kind] = begin(kind, cfg.Static.Public, cfg.Hash)
+	}
 	return &Endpoint{
 		cfg: cfg, random: random,
 		keys:       introKeys(cfg.Intro),
-		noise:      begin(cfg.Static.Public),
+		noise:      states,
 		tokens:     NewTokens(random),
 		ephemerals: newOnce[[keyLen]byte](2*MaxSkew, ephemeralLimit),
 		out:        map[netip.AddrPort]*initiator{},
@@ -201,10 +220,13 @@ func (e *Endpoint) handleStranger(now time.Time, from netip.AddrPort, t MessageT
 	}
 	header, key := e.keys.unmaskLong(packet)
 	h, _, _ := ParseLongHeader(header[:])
+	kind, ok := kindOf(h.Version)
 	switch {
-	case h.Version != Version || h.NetID != e.cfg.NetID:
+	case !ok || h.NetID != e.cfg.NetID:
 		return false
-	case h.Source == h.Dest:
+	case (t == TypeSessionRequest || t == TypeTokenRequest) && !e.speaks(kind):
+		return false // as a router does that knows of no hybrids
+	case h.Source == h.Dest || t == TypeSessionRequest && len(packet) < minKeyed+sectionLen(kind.PublicLen()):
 		e.counts.Junk++
 	case t == TypeSessionRequest:
 		e.handleRequest(now, from, h, header, key, packet, r)
@@ -266,10 +288,10 @@ func (e *Endpoint) again(now time.Time, to netip.AddrPort, resend *Resend, r *Re
 }
 
 // header is a long header of ours, with a packet number that means nothing.
-func (e *Endpoint) header(t MessageType, dest, source ConnectionID, token Token) LongHeader {
+func (e *Endpoint) header(t MessageType, version byte, dest, source ConnectionID, token Token) LongHeader {
 	return LongHeader{
 		Dest: dest, Number: uint32(e.random.Uint64()), Type: t,
-		Version: Version, NetID: e.cfg.NetID, Source: source, Token: token,
+		Version: version, NetID: e.cfg.NetID, Source: source, Token: token,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/routerinfo"
 )
@@ -45,6 +46,7 @@ type Established struct {
 	// Confirmed is Alice's Session Confirmed, which is sent again until packet 0
 	// is acknowledged; nil for Bob.
 	Confirmed *Resend
+	Hybrid    kem.Kind // what the keys depend on beside X25519
 	Peer      Peer
 	Path      Path
 	Said      Said

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -194,10 +195,11 @@ func TestLossyWire(t *testing.T) {
 // TestFlippedBits forges every datagram of a handshake in every bit, ahead of
 // the true one: the handshake goes on as if nothing had come.
 func TestFlippedBits(t *testing.T) {
-	for _, extra := range []int{0, 2400} {
+	for extra, kinds := range map[int][]kem.Kind{0: nil, 2400: nil, 1: {kem.MLKEM512}} {
 		packets := 0
 		for which := 0; ; which++ {
-			alice, bob := newSide(t, 1, alice4, extra, nil), newSide(t, 2, bob4, 0, nil)
+			change := offers(routerinfo.MaxSSU2MTU, kinds...)
+			alice, bob := newSide(t, 1, alice4, extra, change), newSide(t, 2, bob4, 0, change)
 			w := newWire(alice, bob)
 			n, length := 0, 0
 			var forged func(bit int) []byte
@@ -587,10 +589,10 @@ func TestNeverMoreOutThanIn(t *testing.T) {
 		case 0:
 			packet = request
 		case 1:
-			h := alice.header(TypeTokenRequest, ConnectionID(r.Uint64()), ConnectionID(r.Uint64()), 0)
+			h := alice.header(TypeTokenRequest, Version, ConnectionID(r.Uint64()), ConnectionID(r.Uint64()), 0)
 			packet = sealIntro(h, bob.cfg.Intro, AppendPadding(AppendDateTime(nil, w.now), r.IntN(40)))
 		case 2:
-			h := alice.header(TypeSessionRequest, ConnectionID(r.Uint64()), ConnectionID(r.Uint64()), Token(r.Uint64()))
+			h := alice.header(TypeSessionRequest, Version, ConnectionID(r.Uint64()), ConnectionID(r.Uint64()), Token(r.Uint64()))
 			packet = append(h.AppendTo(nil), make([]byte, minKeyed-LongHeaderLen+r.IntN(100))...)
 			bob.keys.maskLong(packet, keyLen)
 		}
@@ -606,7 +608,7 @@ func TestNeverMoreOutThanIn(t *testing.T) {
 		}
 	}
 	// An observer may send a packet back with which connection ids are one.
-	same := sealIntro(alice.header(TypeTokenRequest, 5, 5, 0), bob.cfg.Intro, AppendPadding(AppendDateTime(nil, w.now), 9))
+	same := sealIntro(alice.header(TypeTokenRequest, Version, 5, 5, 0), bob.cfg.Intro, AppendPadding(AppendDateTime(nil, w.now), 9))
 	if out := bob.Handle(w.now, alice4, same); len(out.Send) != 0 {
 		t.Fatal("one connection id for both sides got an answer")
 	}

@@ -40,9 +40,6 @@ func (t MessageType) String() string {
 	return fmt.Sprintf("message %d", byte(t))
 }
 
-// Version is the protocol version in long headers.
-const Version = 2
-
 // Sizes of headers, and of the smallest packet.
 const (
 	ShortHeaderLen = 16

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/routerinfo"
 )
@@ -20,6 +21,7 @@ import (
 //	                                       done
 type initiator struct {
 	target   Target
+	kind     kem.Kind // of the hybrid that it is
 	local    ConnectionID
 	remote   ConnectionID
 	started  time.Time
@@ -34,6 +36,7 @@ type initiator struct {
 type request struct {
 	noise     noise.State
 	ephemeral noise.KeyPair
+	kem       kem.Key
 	keys      HeaderKeys // of the Session Created that answers
 	token     Token
 }
@@ -65,7 +68,7 @@ func (e *Endpoint) Dial(now time.Time, target Target) (ConnectionID, Result, err
 	if e.out[target.At] != nil {
 		return 0, Result{}, failed(TypeTokenRequest, ErrPending)
 	}
-	o := &initiator{target: target, local: target.LocalID, remote: target.RemoteID, started: now, sent: now}
+	o := &initiator{target: target, kind: e.choose(target), local: target.LocalID, remote: target.RemoteID, started: now, sent: now}
 	for o.local == o.remote || o.local == 0 || o.remote == 0 {
 		o.local, o.remote = ConnectionID(e.random.Uint64()), ConnectionID(e.random.Uint64())
 	}
@@ -92,7 +95,7 @@ func (e *Endpoint) Cancel(at netip.AddrPort, id ConnectionID) {
 }
 
 func (e *Endpoint) requestToken(now time.Time, o *initiator, r *Result) {
-	h := e.header(TypeTokenRequest, o.remote, o.local, 0)
+	h := e.header(TypeTokenRequest, versionOf(o.kind), o.remote, o.local, 0)
 	packet := sealIntro(h, o.target.Intro, e.pad(AppendDateTime(nil, now), routerinfo.MinSSU2MTU))
 	o.resend = newResend(now, tokenRequestResend, tokenRequestResends, packet)
 	e.due(o.resend.Deadline())
@@ -103,22 +106,25 @@ func (e *Endpoint) requestToken(now time.Time, o *initiator, r *Result) {
 //
 //	0   long header
 //	32  X
-//	64  sealed blocks
+//	64  nothing, or a sealed encapsulation key: see hybrid.go
+//	    sealed blocks
 func (e *Endpoint) request(now time.Time, o *initiator, token Token, r *Result) error {
 	payload := AppendDateTime(nil, now)
 	if o.target.WantRelayTag {
 		payload = AppendRelayTagRequest(payload)
 	}
-	payload = e.pad(payload, routerinfo.MinSSU2MTU)
+	room := datagramRoom(e.mtu(o.target.MTU), o.target.At.Addr()) - (minKeyed - MinPayload) - sectionLen(o.kind.PublicLen())
+	payload = e.pad(payload, room)
 	ephemeral := noise.GenerateKey(e.random)
-	h := e.header(TypeSessionRequest, o.remote, o.local, token)
-	s, packet, err := sealKeyed(begin(o.target.Static), h, ephemeral, o.target.Static, payload)
+	key, offer := e.offer(o.kind)
+	h := e.header(TypeSessionRequest, versionOf(o.kind), o.remote, o.local, token)
+	s, packet, err := sealKeyed(begin(o.kind, o.target.Static, o.target.hash()), h, ephemeral, o.target.Static, offer, payload)
 	if err != nil {
 		return failed(TypeSessionRequest, err)
 	}
 	keys := introKeys(o.target.Intro)
 	keys.maskLong(packet, keyLen)
-	o.requests = append(o.requests, request{s, ephemeral, createdKeys(&s, o.target.Intro), token})
+	o.requests = append(o.requests, request{s, ephemeral, key, createdKeys(&s, o.target.Intro), token})
 	o.sent = now
 	o.resend = newResend(now, sessionRequestResend, resends, packet)
 	e.due(o.resend.Deadline())
@@ -145,7 +151,7 @@ func (e *Endpoint) handleInitiator(now time.Time, o *initiator, packet []byte, r
 
 // answers reports whether a header is of the handshake and of our network.
 func (e *Endpoint) answers(o *initiator, h LongHeader) bool {
-	return h.Version == Version && h.NetID == e.cfg.NetID && h.Dest == o.local && h.Source == o.remote
+	return known(h.Version) && h.NetID == e.cfg.NetID && h.Dest == o.local && h.Source == o.remote
 }
 
 // handleRetry handles Bob's Retry: a token for another Session Request, or the
@@ -163,6 +169,9 @@ func (e *Endpoint) handleRetry(now time.Time, o *initiator, packet []byte, r *Re
 		err := &TerminationError{Reason: t.Reason, Remote: true}
 		e.failOut(o, &HandshakeError{Message: TypeRetry, Skew: g.toldSkew(t.Reason, now), Err: err}, r)
 		return true
+	}
+	if h.Version != versionOf(o.kind) {
+		return false // a Termination may be of any (SSU2 Hybrid, Long Header), and nothing else
 	}
 	if _, err := g.check(TypeRetry, now); err != nil {
 		e.failOut(o, err, r)
@@ -199,10 +208,10 @@ func (g *greeting) toldSkew(reason Reason, now time.Time) time.Duration {
 func (e *Endpoint) handleCreated(now time.Time, o *initiator, q *request, packet []byte, r *Result) bool {
 	header, key := q.keys.unmaskLong(packet)
 	h, _, _ := ParseLongHeader(header[:])
-	if !e.answers(o, h) {
+	if !e.answers(o, h) || h.Version != versionOf(o.kind) {
 		return false
 	}
-	s, payload, err := openKeyed(q.noise, header, key, q.ephemeral, packet)
+	s, payload, err := openKeyed(q.noise, header, key, q.ephemeral, answered(o.kind, &q.kem), packet)
 	if err != nil {
 		return false
 	}
@@ -237,6 +246,7 @@ func (e *Endpoint) handleCreated(now time.Time, o *initiator, q *request, packet
 		Send: ab, Receive: ba,
 		NextPacket: 1,
 		Confirmed:  newResend(now, confirmedResend, resends, packets...),
+		Hybrid:     o.kind,
 		Peer:       Peer{Static: o.target.Static, Info: o.target.Info},
 		Path:       Path{Remote: o.target.At, MTU: e.mtu(o.target.MTU), RTT: rtt, Skew: skew + rtt/2},
 		Said:       g.Said,

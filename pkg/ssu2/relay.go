@@ -247,7 +247,7 @@ func (r *Relay) Tick(now time.Time) (out RelayResult) {
 
 // targetBehind is Charlie, where an introduction finds him.
 func targetBehind(info *routerinfo.RouterInfo, a routerinfo.Address, at netip.AddrPort, nonce uint32, token Token) (Target, bool) {
-	t := Target{Info: info, At: at, MTU: a.MTU(), Token: token}
+	t := Target{Info: info, At: at, MTU: a.MTU(), Hybrids: a.Hybrids(), Token: token}
 	var static, intro bool
 	t.Static, static = a.StaticKey()
 	t.Intro, intro = a.IntroKey()

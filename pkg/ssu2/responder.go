@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/routerinfo"
 )
@@ -22,6 +23,7 @@ type responder struct {
 	remote    netip.AddrPort
 	local     ConnectionID
 	remoteID  ConnectionID
+	kind      kem.Kind    // of the hybrid that it is
 	noise     noise.State // behind Session Created
 	ephemeral noise.KeyPair
 	keys      HeaderKeys // of Session Confirmed
@@ -49,7 +51,7 @@ func (e *Endpoint) retry(now time.Time, to netip.AddrPort, h LongHeader, t *Term
 	}
 	payload = e.pad(payload, routerinfo.MinSSU2MTU)
 	e.counts.Retries++
-	r.send(to, sealIntro(e.header(TypeRetry, h.Source, h.Dest, token), e.cfg.Intro, payload))
+	r.send(to, sealIntro(e.header(TypeRetry, h.Version, h.Source, h.Dest, token), e.cfg.Intro, payload))
 }
 
 // handleTokenRequest answers with a token. One from another time may be a
@@ -83,7 +85,9 @@ func (e *Endpoint) handleRequest(now time.Time, from netip.AddrPort, h LongHeade
 		e.counts.Replayed++
 		return
 	}
-	s, payload, err := openKeyed(e.noise, header, key, e.cfg.Static, packet)
+	kind, _ := kindOf(h.Version)
+	var offer []byte
+	s, payload, err := openKeyed(e.noise[kind], header, key, e.cfg.Static, offered(kind, &offer), packet)
 	if err != nil {
 		e.counts.Forged++
 		e.tokens.tried(now, h.Token)
@@ -103,11 +107,11 @@ func (e *Endpoint) handleRequest(now time.Time, from netip.AddrPort, h LongHeade
 		return
 	}
 	in := &responder{
-		remote: from, local: h.Dest, remoteID: h.Source,
+		remote: from, local: h.Dest, remoteID: h.Source, kind: kind,
 		request: bytes.Clone(packet), sent: now, deadline: now.Add(inboundTimeout),
 		seconds: g.seconds, said: g.Said,
 	}
-	if err := e.create(now, in, s, key); err != nil {
+	if err := e.create(now, in, s, key, offer); err != nil {
 		e.counts.Forged++
 		return
 	}
@@ -152,14 +156,22 @@ func prefixOf(ip netip.Addr) netip.Prefix {
 //
 //	0   long header
 //	32  Y
-//	64  sealed blocks
-func (e *Endpoint) create(now time.Time, in *responder, s noise.State, alicesKey [keyLen]byte) error {
-	room := datagramRoom(e.cfg.MTU, in.remote.Addr()) - minKeyed
+//	64  nothing, or a sealed ciphertext of Alice's offer: see hybrid.go
+//	    sealed blocks
+//
+// Alice's MTU is not known yet: it keeps to the least that the handshake needs.
+func (e *Endpoint) create(now time.Time, in *responder, s noise.State, alicesKey [keyLen]byte, offer []byte) error {
+	x, err := answer(in.kind, offer)
+	if err != nil {
+		return err
+	}
+	ip := in.remote.Addr()
+	room := datagramRoom(leastMTU(in.kind, ip), ip) - (minKeyed - MinPayload) - sectionLen(len(x.content))
 	payload := e.pad(AppendAddress(AppendDateTime(nil, now), in.remote), room)
 	in.ephemeral = noise.GenerateKey(e.random)
 	keys := createdKeys(&s, e.cfg.Intro)
-	h := e.header(TypeSessionCreated, in.remoteID, in.local, 0)
-	s, packet, err := sealKeyed(s, h, in.ephemeral, alicesKey, payload)
+	h := e.header(TypeSessionCreated, versionOf(in.kind), in.remoteID, in.local, 0)
+	s, packet, err := sealKeyed(s, h, in.ephemeral, alicesKey, x, payload)
 	if err != nil {
 		return err
 	}
@@ -228,9 +240,10 @@ func (e *Endpoint) handleConfirmed(now time.Time, in *responder, h ShortHeader, 
 	r.Established = &Established{
 		LocalID: in.local, RemoteID: in.remoteID,
 		Send: ba, Receive: ab,
-		Peer: Peer{Static: static, Info: info, Flood: block.Flags&FlagFlood != 0},
-		Path: Path{Remote: in.remote, MTU: e.mtu(address.MTU()), RTT: rtt, Skew: SkewOf(in.seconds, in.sent.Add(-rtt/2))},
-		Said: in.said,
+		Hybrid: in.kind,
+		Peer:   Peer{Static: static, Info: info, Flood: block.Flags&FlagFlood != 0},
+		Path:   Path{Remote: in.remote, MTU: e.mtu(address.MTU()), RTT: rtt, Skew: SkewOf(in.seconds, in.sent.Add(-rtt/2))},
+		Said:   in.said,
 	}
 	r.Early = in.early
 	e.forgetIn(in)

@@ -67,6 +67,7 @@ func newSide(t testing.TB, seed byte, at netip.AddrPort, extra int, change func(
 	if s.cfg.Info == nil {
 		s.cfg.Info = func() []byte { return s.info.Bytes() }
 	}
+	s.cfg.Hash = s.info.Hash()
 	s.Endpoint = NewEndpoint(s.cfg)
 	if addresses := s.info.SSU2(); len(addresses) > 0 {
 		s.target, _ = TargetOf(s.info, addresses[0])

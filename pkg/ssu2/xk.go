@@ -13,20 +13,10 @@ import (
 //	2    <- e, ee    Session Created     h = H(h || header), before e
 //	3    -> s, se    Session Confirmed   h = H(h || header of fragment 0), before s
 //
+// A hybrid has a section more in messages 1 and 2: hybrid.go.
+//
 // Each step takes the state by value and returns the next one, so that whoever
 // fails has changed nothing.
-
-// protocolName starts the Noise state (SSU2, KDF for Initial ChainKey).
-const protocolName = "Noise_XKchaobfse+hs1+hs2+hs3_25519_ChaChaPoly_SHA256"
-
-// begin starts the state up to Bob's static key. Other versions of the
-// protocol start with another name.
-func begin(bob [32]byte) noise.State {
-	s := noise.New(protocolName)
-	s.MixHash(nil) // empty prologue
-	s.MixHash(bob[:])
-	return s
-}
 
 // createdKeys protect the header of Session Created, confirmedKeys that of
 // Session Confirmed. The states are those behind messages 1 and 2.
@@ -43,10 +33,10 @@ func headerKey(s *noise.State, info string) (k [32]byte) {
 	return k
 }
 
-// sealKeyed is message 1 or 2 but for the protection of its header: e, and
-// the exchange of own with peer.
-func sealKeyed(s noise.State, h LongHeader, own noise.KeyPair, peer [32]byte, payload []byte) (noise.State, []byte, error) {
-	packet := h.AppendTo(make([]byte, 0, LongHeaderLen+keyLen+len(payload)+MACLen))
+// sealKeyed is message 1 or 2 but for the protection of its header: e, the
+// exchange of own with peer, and the section of a hybrid.
+func sealKeyed(s noise.State, h LongHeader, own noise.KeyPair, peer [32]byte, x section, payload []byte) (noise.State, []byte, error) {
+	packet := h.AppendTo(make([]byte, 0, LongHeaderLen+keyLen+sectionLen(len(x.content))+len(payload)+MACLen))
 	s.MixHash(packet)
 	s.MixHash(own.Public[:])
 	secret, err := own.DH(peer)
@@ -54,13 +44,13 @@ func sealKeyed(s noise.State, h LongHeader, own noise.KeyPair, peer [32]byte, pa
 		return noise.State{}, nil, ErrKey
 	}
 	s.MixKey(secret[:])
-	packet = append(packet, own.Public[:]...)
+	packet = x.seal(&s, append(packet, own.Public[:]...))
 	return s, s.EncryptAndHash(packet, payload), nil
 }
 
 // openKeyed undoes sealKeyed, given the header and the key without their
 // protection. It leaves the packet as it is.
-func openKeyed(s noise.State, header [LongHeaderLen]byte, e [32]byte, own noise.KeyPair, packet []byte) (noise.State, []byte, error) {
+func openKeyed(s noise.State, header [LongHeaderLen]byte, e [32]byte, own noise.KeyPair, x sectionReader, packet []byte) (noise.State, []byte, error) {
 	if e[keyLen-1]&0x80 != 0 {
 		return noise.State{}, nil, ErrKey // X25519 ignores the bit: two keys would be one
 	}
@@ -71,7 +61,11 @@ func openKeyed(s noise.State, header [LongHeaderLen]byte, e [32]byte, own noise.
 		return noise.State{}, nil, ErrKey
 	}
 	s.MixKey(secret[:])
-	payload, err := s.DecryptAndHash(nil, packet[LongHeaderLen+keyLen:])
+	sealed, err := x.open(&s, packet[LongHeaderLen+keyLen:])
+	if err != nil {
+		return noise.State{}, nil, err
+	}
+	payload, err := s.DecryptAndHash(nil, sealed)
 	if err != nil {
 		return noise.State{}, nil, ErrAuthentication
 	}

@@ -18,6 +18,7 @@ import (
 
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/ssu2"
@@ -31,6 +32,9 @@ type Config struct {
 	Listen []netip.AddrPort // one of each family at most; none is any port of IPv4
 	MTU    int              // of our network, 1280 to 1500; 0 is 1500
 	Rand   io.Reader        // of handshakes; nil is crypto/rand
+	// Hybrid is the one that is published as preferred. With None none are, and no peer is
+	// asked for one.
+	Hybrid kem.Kind
 	Limits Limits
 }
 
@@ -152,12 +156,15 @@ const (
 // Publish gives an address for each host, or one by which peers know our keys where there
 // is none (SSU2, Published Addresses, Unpublished SSU2 Address).
 func (d *Driver) Publish(hosts []netip.Addr) (addrs []routerinfo.Address) {
-	options := func() map[string]string {
+	options := func(of netip.Addr) map[string]string {
 		o := map[string]string{
 			"v": "2", "s": i2p.EncodeBase64(d.cfg.Keys.Static.Public[:]), "i": i2p.EncodeBase64(d.cfg.Keys.Intro[:]),
 		}
 		if d.cfg.MTU != routerinfo.MaxSSU2MTU {
 			o["mtu"] = strconv.Itoa(d.cfg.MTU)
+		}
+		if kinds := ssu2.Hybrids(d.cfg.Hybrid, d.cfg.MTU, of); len(kinds) > 0 {
+			o["pq"] = routerinfo.HybridOption(kinds...)
 		}
 		return o
 	}
@@ -166,12 +173,12 @@ func (d *Driver) Publish(hosts []netip.Addr) (addrs []routerinfo.Address) {
 		if s == nil || len(d.cfg.Listen) == 0 {
 			continue
 		}
-		o := options()
+		o := options(h)
 		o["host"], o["port"] = h.String(), strconv.Itoa(int(transport.AddrOf(s.conn.LocalAddr()).Port()))
 		addrs = append(addrs, address(costPublished, o))
 	}
 	if len(addrs) == 0 {
-		o := options()
+		o := options(netip.IPv6Unspecified()) // what holds for both families
 		o["caps"] = d.families()
 		addrs = append(addrs, address(costHidden, o))
 	}

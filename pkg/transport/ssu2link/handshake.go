@@ -152,7 +152,7 @@ func (s *socket) welcome(now time.Time, e *ssu2.Established) {
 
 // newLink puts a session on the socket.
 func (s *socket) newLink(now time.Time, e *ssu2.Established, random *draw.Source) *link {
-	l := &link{sock: s, id: e.LocalID, index: -1, done: make(chan struct{})}
+	l := &link{sock: s, id: e.LocalID, hybrid: e.Hybrid, index: -1, done: make(chan struct{})}
 	host := s.d.host
 	l.s = session.New(now, session.Config{
 		Established: e, Sink: l, Rand: random, Limits: s.d.cfg.Limits.Session,

@@ -10,6 +10,7 @@ import (
 	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/ssu2"
 	"i2ptoolkit/pkg/ssu2/session"
@@ -22,6 +23,7 @@ type link struct {
 	sock    *socket
 	s       *session.Session
 	id      ssu2.ConnectionID
+	hybrid  kem.Kind
 	table   *transport.Session // once Run was called
 	early   [][]byte           // datagrams from before that
 	batch   []i2np.Message
@@ -68,7 +70,7 @@ func (l *link) State() transport.LinkState {
 func (l *link) keep(now time.Time) {
 	st := l.s.State(now)
 	l.mu.Lock()
-	l.state = transport.LinkState{Remote: st.Remote, RTT: st.RTT, Skew: st.Skew, MaxMessage: session.MaxMessage}
+	l.state = transport.LinkState{Remote: st.Remote, RTT: st.RTT, Skew: st.Skew, MaxMessage: session.MaxMessage, Hybrid: l.hybrid}
 	l.mu.Unlock()
 }
 

@@ -55,6 +55,7 @@ func newSocket(d *Driver, conn transport.PacketConn) *socket {
 		Drop: func(g datagram) { g.Release() }, Gather: d.host.Gather,
 	})
 	s.endpoint = ssu2.NewEndpoint(ssu2.Config{
+		Hash: d.host.Self, Hybrids: ssu2.Hybrids(d.cfg.Hybrid, d.cfg.MTU, transport.AddrOf(conn.LocalAddr()).Addr()),
 		Static: d.cfg.Keys.Static, Intro: d.cfg.Keys.Intro, NetID: d.host.NetID, MTU: d.cfg.MTU,
 		Info: func() []byte { return d.host.OurInfo().Bytes() }, Rand: s.random,
 	})
