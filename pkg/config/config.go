@@ -75,6 +75,7 @@ const publicNetID = 2
 
 // NTCP2 sets the TCP transport.
 type NTCP2 struct {
+	Enabled     bool     `toml:"enabled" json:"enabled"`
 	Listen      []string `toml:"listen" json:"listen"`
 	MaxSessions int      `toml:"max_sessions" json:"max_sessions"`
 	Hybrid      string   `toml:"hybrid" json:"hybrid"`
@@ -145,7 +146,7 @@ func Default() Config {
 		Bootstrap:   []string{},
 		Hosts:       []string{},
 		Reseed:      Reseed{Enabled: true, URLs: []string{}, Sources: []string{}, Threshold: 25, Certs: []string{}, Pins: []string{}},
-		NTCP2:       NTCP2{Listen: []string{}, MaxSessions: 1000, Hybrid: "ML-KEM-768"},
+		NTCP2:       NTCP2{Enabled: true, Listen: []string{}, MaxSessions: 1000, Hybrid: "ML-KEM-768"},
 		SSU2:        SSU2{MTU: routerinfo.MaxSSU2MTU, Hybrid: "ML-KEM-768"},
 		Bandwidth:   Bandwidth{Share: 80},
 		Transit:     Transit{MaxTunnels: 5000},
@@ -208,6 +209,9 @@ func (c Config) Check() error {
 	}
 	if kind, ok := kem.ParseKind(c.SSU2.Hybrid); !ok || kind == kem.MLKEM1024 {
 		return faultf("ssu2.hybrid", "%q is none of ML-KEM-512, ML-KEM-768 and none", c.SSU2.Hybrid)
+	}
+	if !c.NTCP2.Enabled && !c.SSU2.Enabled {
+		return faultf("ntcp2.enabled", "a router speaks NTCP2, SSU2 or both")
 	}
 	if err := c.Names.check(); err != nil {
 		return err

@@ -48,6 +48,7 @@ func TestCheck(t *testing.T) {
 		"host = ['10.0.0.1']":             "reserved",
 		"hidden = true\nfloodfill = true": "hidden",
 		"ntcp2.listen = ['1.2.3.4']":      "ntcp2.listen",
+		"ntcp2.enabled = false":           "ntcp2.enabled",
 		"exploratory.in_length = 8":       "exploratory.in_length",
 		"client.out_quantity = 0":         "client.out_quantity",
 		"bandwidth.share = 101":           "bandwidth.share",

@@ -67,11 +67,12 @@ func described() []Setting {
 		{Key: "reseed.roots", Doc: "A file with the certificates by which web servers are trusted.", Unset: "the system's", Reload: AtOnce},
 		{Key: "reseed.pins", Doc: "Web servers that are trusted by their key alone: HOST=SHA256 of the key's SPKI, in hex or base64.", Reload: AtOnce},
 
+		{Key: "ntcp2.enabled", Doc: "Speak NTCP2, over TCP. A router without it speaks SSU2 alone.", Reload: NextStart},
 		{Key: "ntcp2.listen", Flag: "listen", Doc: "What to bind, each as ADDRESS:PORT.", Unset: "follows from host and port", Reload: NextStart},
 		{Key: "ntcp2.hybrid", Doc: "The post-quantum hybrid of X25519 that is published for sessions: ML-KEM-512, ML-KEM-768 or ML-KEM-1024; of others each is taken. With none there are no hybrids. Peers that know of none are served as ever.", Reload: NextStart},
 		{Key: "ntcp2.max_sessions", Doc: "The most sessions with other routers at a time.", Unit: "sessions", Least: 1, Most: 1 << 16, Reload: AtOnce},
 
-		{Key: "ssu2.enabled", Flag: "ssu2", Doc: "Speak SSU2 as well, over UDP, at the addresses and the port of NTCP2. Peers are not introduced yet, and reachability is not tested.", Reload: NextStart},
+		{Key: "ssu2.enabled", Flag: "ssu2", Doc: "Speak SSU2, over UDP, at the addresses and the port of NTCP2. Peers are not introduced yet, and reachability is not tested.", Reload: NextStart},
 		{Key: "ssu2.hybrid", Doc: "The post-quantum hybrid of X25519 that is published as preferred for sessions: ML-KEM-768, which takes an mtu of 1318 over IPv4 and of 1338 over IPv6, and leaves peers with less ML-KEM-512; or ML-KEM-512 alone. Of others each of the two is taken. With none there are no hybrids. Peers that know of none are served as ever.", Reload: NextStart},
 		{Key: "ssu2.mtu", Doc: "The largest packets that the network of this machine carries.", Unit: "bytes, IP and UDP headers among them", Least: routerinfo.MinSSU2MTU, Most: routerinfo.MaxSSU2MTU, Reload: NextStart},
 

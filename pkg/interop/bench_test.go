@@ -42,10 +42,14 @@ func TestBench(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var kind benchKind
+	if os.Getenv("I2P_BENCH_SSU2") != "" {
+		kind = benchKind{ssu2: true, settings: ssu2Alone}
+	}
 	rows := []benchRow{
-		{"i2pd between i2pd", benchI2PD},
-		{"ours between i2pd", benchOursBetweenI2PD},
-		{"ours between ours", benchOurs},
+		{"i2pd between i2pd", kind.i2pd},
+		{"ours between i2pd", kind.oursBetweenI2PD},
+		{"ours between ours", kind.ours},
 	}
 	defer processors.Follow()() // what measures is to leave the processors to what is measured
 	results := make([][]benchResult, len(rows))
@@ -107,8 +111,17 @@ func sids(count int) []Release {
 	return rs
 }
 
-func benchI2PD(ctx context.Context, t *testing.T, size int) (benchResult, error) {
-	return withNetwork(ctx, t, NetworkConfig{Releases: sids(6), Floodfills: 3}, func(n *Network) (r benchResult, err error) {
+// benchKind is what all routers of the networks speak: NTCP2, or SSU2 alone.
+type benchKind struct {
+	ssu2     bool
+	settings string // of ours
+}
+
+// ssu2Alone are settings of ours.
+const ssu2Alone = "[ntcp2]\nenabled = false\n[ssu2]\nenabled = true\n"
+
+func (k benchKind) i2pd(ctx context.Context, t *testing.T, size int) (benchResult, error) {
+	return withNetwork(ctx, t, NetworkConfig{Releases: sids(6), Floodfills: 3, SSU2Only: k.ssu2}, func(n *Network) (r benchResult, err error) {
 		if err := n.AwaitMesh(ctx, time.Minute, 4); err != nil {
 			return r, err
 		}
@@ -127,26 +140,28 @@ func benchI2PD(ctx context.Context, t *testing.T, size int) (benchResult, error)
 	})
 }
 
-func benchOursBetweenI2PD(ctx context.Context, t *testing.T, size int) (benchResult, error) {
-	return withNetwork(ctx, t, NetworkConfig{Releases: sids(4), Floodfills: 3}, func(n *Network) (benchResult, error) {
+func (k benchKind) oursBetweenI2PD(ctx context.Context, t *testing.T, size int) (benchResult, error) {
+	return withNetwork(ctx, t, NetworkConfig{Releases: sids(4), Floodfills: 3, SSU2Only: k.ssu2}, func(n *Network) (benchResult, error) {
 		if err := n.AwaitMesh(ctx, time.Minute, 3); err != nil {
 			return benchResult{}, err
 		}
-		return benchPair(ctx, n, 2, 0, size)
+		return benchPair(ctx, n, 2, 0, size, k.settings)
 	})
 }
 
-func benchOurs(ctx context.Context, t *testing.T, size int) (benchResult, error) {
+func (k benchKind) ours(ctx context.Context, t *testing.T, size int) (benchResult, error) {
 	return withNetwork(ctx, t, NetworkConfig{}, func(n *Network) (benchResult, error) {
-		return benchPair(ctx, n, 6, 3, size)
+		return benchPair(ctx, n, 6, 3, size, k.settings)
 	})
 }
 
-// startOurs starts so many routers of ours, the first ones floodfills, of which the last
+// startOurs starts so many routers of ours with these settings, the first ones floodfills, of which the last
 // two carry nothing for others, and waits for the tunnels of all. start is the first one's time to its control socket.
-func startOurs(ctx context.Context, n *Network, routers, floodfills int) (start time.Duration, err error) {
+func startOurs(ctx context.Context, n *Network, routers, floodfills int, settings string) (start time.Duration, err error) {
 	for i := range routers {
-		o, err := n.StartRouter(RouterConfig{Name: fmt.Sprintf("ours%d", i), Floodfill: i < floodfills, NoTransit: i >= routers-2})
+		o, err := n.StartRouter(RouterConfig{
+			Name: fmt.Sprintf("ours%d", i), Floodfill: i < floodfills, NoTransit: i >= routers-2, TOML: settings,
+		})
 		if err != nil {
 			return 0, err
 		}
@@ -202,8 +217,8 @@ func oursPair(ctx context.Context, a, b *Router, hops, tunnels int, serve func(S
 }
 
 // benchPair starts so many routers of ours and measures a stream between the last two.
-func benchPair(ctx context.Context, n *Network, routers, floodfills, size int) (r benchResult, err error) {
-	if r.start, err = startOurs(ctx, n, routers, floodfills); err != nil {
+func benchPair(ctx context.Context, n *Network, routers, floodfills, size int, settings string) (r benchResult, err error) {
+	if r.start, err = startOurs(ctx, n, routers, floodfills, settings); err != nil {
 		return r, err
 	}
 	connect, end, err := oursPair(ctx, n.Routers[routers-2], n.Routers[routers-1], benchHops, 2, Serve)

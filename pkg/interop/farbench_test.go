@@ -24,7 +24,7 @@ type farRow struct {
 	name    string
 	hops    int
 	lines   func(*wan.Settings) // of all hosts' up lines while it is measured
-	also    string              // a kind of network that has part in this row only
+	ssu2    bool                // networks that speak SSU2 alone take part
 	damages bool                // every round needs a network of its own
 	figures []farFigure         // what measure gives
 	measure func(context.Context, *farBench, *farGroup, farRow) ([]float64, error)
@@ -46,21 +46,23 @@ const (
 
 func farRows() []farRow {
 	loss := func(s *wan.Settings) { s.Loss = 0.01 }
+	bad := func(s *wan.Settings) { s.Loss, s.Reorder = 0.05, 0.25 }
 	slow := func(s *wan.Settings) { s.Rate = 10e6 / 8 }
 	bulk := func(title string) []farFigure { return []farFigure{{title, megabytes}} }
 	recovery := func(title string) []farFigure { return []farFigure{{title, seconds}} }
 	return []farRow{
 		{name: "bulk/1hop/after7", hops: 1, measure: farAfter(7), figures: bulk("10 MB after seven small round trips, 1 hop")},
 		{name: "bulk/2hops/after7", hops: 2, measure: farAfter(7), figures: bulk("the same, 2 hops")},
-		{name: "bulk/1hop/once", hops: 1, measure: farAfter(0), figures: bulk("10 MB at once, 1 hop")},
+		{name: "bulk/1hop/once", hops: 1, ssu2: true, measure: farAfter(0), figures: bulk("10 MB at once, 1 hop")},
 		{name: "bulk/2hops/once", hops: 2, measure: farAfter(0), figures: bulk("the same, 2 hops")},
-		{name: "loss/1hop", hops: 1, lines: loss, also: "ssu2", measure: farAfter(0), figures: bulk("1% loss, 1 hop")},
-		{name: "rate/1hop", hops: 1, lines: slow, measure: farBeside, figures: []farFigure{
+		{name: "loss/1hop", hops: 1, lines: loss, ssu2: true, measure: farAfter(0), figures: bulk("1% loss, 1 hop")},
+		{name: "bad/1hop", hops: 1, lines: bad, ssu2: true, measure: farAfter(0), figures: bulk("5% loss and 25% reordering, 1 hop")},
+		{name: "rate/1hop", hops: 1, lines: slow, ssu2: true, measure: farBeside, figures: []farFigure{
 			{"10 Mbit/s for each host, 1 hop", megabytes}, {"ping-pong beside it, against the idle one", times},
 		}},
 		{name: "partition", hops: 1, damages: true, measure: farPartition, figures: recovery("partition: from healing to the next byte")},
 		{name: "losthop", hops: 1, damages: true, measure: farLostHop, figures: recovery("a hop's host gone: recovery")},
-		{name: "rebind", hops: 1, damages: true, measure: farRebind, figures: recovery("the sender's address changes: recovery")},
+		{name: "rebind", hops: 1, damages: true, ssu2: true, measure: farRebind, figures: recovery("the sender's address changes: recovery")},
 	}
 }
 
@@ -169,7 +171,7 @@ func (b *farBench) on(rows []farRow, f func(context.Context)) {
 
 // has says whether a kind of network takes part in a row.
 func (b *farBench) has(row farRow, kind string) bool {
-	return b.kinds.MatchString(kind) && (kind != "ssu2" || row.also == kind)
+	return b.kinds.MatchString(kind) && (row.ssu2 || !strings.HasSuffix(kind, "ssu2"))
 }
 
 // row measures one row once, in all groups at the same time.

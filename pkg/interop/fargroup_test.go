@@ -87,10 +87,13 @@ var farKinds = []struct {
 		return farI2PD(ctx, NetworkConfig{Releases: sids(farHosts), Floodfills: 3, Ends: 2, Far: far, SSU2Only: true})
 	}},
 	{"mixed", "ours between i2pd's hops", func(ctx context.Context, far *Far) (*Network, opener, error) {
-		return farOurs(ctx, NetworkConfig{Releases: sids(farHosts - 2), Floodfills: 3, Far: far}, 2, 0)
+		return farOurs(ctx, NetworkConfig{Releases: sids(farHosts - 2), Floodfills: 3, Far: far}, 2, 0, "")
 	}},
 	{"ours", "ours", func(ctx context.Context, far *Far) (*Network, opener, error) {
-		return farOurs(ctx, NetworkConfig{Far: far}, farHosts, 3)
+		return farOurs(ctx, NetworkConfig{Far: far}, farHosts, 3, "")
+	}},
+	{"ourssu2", "ours, SSU2", func(ctx context.Context, far *Far) (*Network, opener, error) {
+		return farOurs(ctx, NetworkConfig{Far: far}, farHosts, 3, ssu2Alone)
 	}},
 }
 
@@ -104,13 +107,13 @@ func farI2PD(ctx context.Context, cfg NetworkConfig) (*Network, opener, error) {
 	}, n.AwaitMesh(ctx, 2*time.Minute, farHosts-2)
 }
 
-func farOurs(ctx context.Context, cfg NetworkConfig, ours, floodfills int) (*Network, opener, error) {
+func farOurs(ctx context.Context, cfg NetworkConfig, ours, floodfills int, settings string) (*Network, opener, error) {
 	n, err := NewNetwork(ctx, cfg)
 	if err == nil {
 		err = n.AwaitMesh(ctx, 2*time.Minute, len(cfg.Releases)-1)
 	}
 	if err == nil {
-		_, err = startOurs(ctx, n, ours, floodfills)
+		_, err = startOurs(ctx, n, ours, floodfills, settings)
 	}
 	return n, func(ctx context.Context, hops int, serve func(Stream) error) (Stream, func(), error) {
 		return oursPair(ctx, n.Routers[ours-2], n.Routers[ours-1], hops, farTunnels, serve)

@@ -48,15 +48,15 @@ func (n *Node) newTransport(env *env.Whole) (err error) {
 // drivers are the transports that the router speaks. Here, and in the settings and
 // the files that they come from, they have names; the rest of a router asks the
 // table.
-func (n *Node) drivers(env *env.Whole) ([]transport.Driver, error) {
-	keys, err := n.dir.ntcp2Keys(env.Part("ntcp2").Rand)
-	if err != nil {
-		return nil, err
-	}
+func (n *Node) drivers(env *env.Whole) (drivers []transport.Driver, err error) {
 	s := n.settings.Current()
-	hybrid, _ := kem.ParseKind(s.NTCP2.Hybrid) // checked where settings are
-	ntcp2 := ntcp2link.New(ntcp2link.Config{Keys: keys, Listen: s.ListenAddrs(), Port: s.Port, Hybrid: hybrid})
-	drivers := []transport.Driver{ntcp2}
+	if s.NTCP2.Enabled {
+		ntcp2, err := n.ntcp2(env.Part("ntcp2").Rand)
+		if err != nil {
+			return nil, err
+		}
+		drivers = append(drivers, ntcp2)
+	}
 	if s.SSU2.Enabled {
 		ssu2, err := n.ssu2(env.Part("ssu2").Rand)
 		if err != nil {
@@ -65,6 +65,17 @@ func (n *Node) drivers(env *env.Whole) ([]transport.Driver, error) {
 		drivers = append(drivers, ssu2)
 	}
 	return append(drivers, n.cfg.Drivers...), nil
+}
+
+// ntcp2 is the transport over TCP.
+func (n *Node) ntcp2(random io.Reader) (transport.Driver, error) {
+	keys, err := n.dir.ntcp2Keys(random)
+	if err != nil {
+		return nil, err
+	}
+	s := n.settings.Current()
+	hybrid, _ := kem.ParseKind(s.NTCP2.Hybrid) // checked where settings are
+	return ntcp2link.New(ntcp2link.Config{Keys: keys, Listen: s.ListenAddrs(), Port: s.Port, Hybrid: hybrid}), nil
 }
 
 // ssu2 is the transport over UDP, at the first address of each family that NTCP2 has.
