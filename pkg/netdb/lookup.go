@@ -13,7 +13,8 @@ import (
 // Limits of what one lookup does with what it is told.
 const (
 	maxQueries    = 10
-	parallel      = 2 // queries that are waited for at once
+	replicas      = 1 + floodTo // floodfills that have an entry, where all know all
+	parallel      = 2           // queries that are waited for at once
 	lookupTimeout = 15 * time.Second
 
 	maxNewer = 6  // questions that a newer lease set is worth: most often there is none
@@ -130,13 +131,34 @@ func (l *lookup) pick(now time.Time) *routerinfo.RouterInfo {
 		l.search.exclude(to.Hash())
 		return to
 	}
+	if l.kind == i2np.LookupExploration {
+		return l.search.next(now)
+	}
+	if to := l.repeat(now); to != nil {
+		return to
+	}
 	if to := l.search.next(now); to != nil {
 		return to
 	}
-	if l.kind == i2np.LookupExploration {
+	if h, ok := l.trail.again(now, nil); ok {
+		return l.search.router(h)
+	}
+	return nil
+}
+
+// repeat is one of those closest to the key that is to be asked once more, as it has been
+// silent: they are where the entry lies, and the question or its answer may have been lost. All
+// of them come first, and then others have every second turn: those may be silent on purpose.
+// Only who has answered us before is worth it while there are others.
+func (l *lookup) repeat(now time.Time) *routerinfo.RouterInfo {
+	all := l.trail.floodfills()
+	if len(all) < replicas || (len(l.trail)-replicas)%2 != 0 {
 		return nil
 	}
-	if h, ok := l.trail.again(now); ok {
+	routingKey := RoutingKey(l.key, now)
+	slices.SortFunc(all, func(a, b i2p.Hash) int { return routingKey.Xor(a).Compare(routingKey.Xor(b)) })
+	holds := func(h i2p.Hash) bool { return slices.Contains(all[:replicas], h) && l.search.reliable(h) }
+	if h, ok := l.trail.again(now, holds); ok {
 		return l.search.router(h)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -21,6 +22,7 @@ const (
 	roundPause      = 15 * time.Second
 	renewAfter      = 30 * time.Minute // a RouterInfo is published anew in 30 to 40 minutes
 	renewJitter     = 10 * time.Minute
+	firstLook       = time.Minute // until it is seen to that a RouterInfo lies where it belongs, and twice as long each time
 )
 
 // publication is one entry that we publish, and where that stands.
@@ -30,6 +32,8 @@ type publication struct {
 	at     time.Time // when the state is to change by itself; zero for never
 	round  round
 	verify verification
+	renew  time.Time     // when the entry is to be made anew; zero for never
+	look   time.Duration // until it is seen to once more where it lies
 }
 
 // ownEntry is what we publish.
@@ -75,6 +79,8 @@ type verification struct {
 //	 | |  +--no floodfill left--> paused            |
 //	 | +--------- 15 s -------------+               |
 //	 +------------ not there -----------------------+
+//
+// A RouterInfo is not verified. It is stored anew where it turns out to lie astray.
 type publishState byte
 
 const (
@@ -146,12 +152,26 @@ func (p *publication) ask(now time.Time) *Query {
 	return &Query{To: to, Key: p.entry.key, Kind: i2np.LookupLeaseSet, Exclude: slices.Clone(p.round.confirmed), Verify: true}
 }
 
-// settle ends what there is to do, for a RouterInfo until it is to be renewed.
+// settle ends what there is to do, for a RouterInfo until it is to be renewed, or seen to: a
+// router that begins knows few floodfills, and none near its key.
 func (p *publication) settle(now time.Time, rand *draw.Source) {
 	p.state, p.at = settled, time.Time{}
-	if p.entry.kind == i2np.StoreRouterInfo {
-		p.at = now.Add(rand.Between(renewAfter, renewAfter+renewJitter))
+	if p.entry.kind != i2np.StoreRouterInfo {
+		return
 	}
+	if p.renew.IsZero() {
+		p.renew, p.look = now.Add(rand.Between(renewAfter, renewAfter+renewJitter)), firstLook
+	}
+	p.at = deadline.Earliest(p.renew, now.Add(p.look))
+	p.look *= 2
+}
+
+// astray tells whether an entry lies at none of those that who looks for it asks first.
+func (p *publication) astray(now time.Time, db *DB) bool {
+	not := func(h i2p.Hash) bool { return h == db.cfg.Self || h == p.entry.key }
+	return !slices.ContainsFunc(db.closestFloodfills(now, p.entry.key, replicas, not), func(h i2p.Hash) bool {
+		return slices.Contains(p.round.confirmed, h)
+	})
 }
 
 // verifiedBy tells whether a floodfill is being asked for the entry.

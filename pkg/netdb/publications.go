@@ -177,8 +177,15 @@ func (ps *publications) tick(now time.Time) Out {
 		case paused:
 			out.add(ps.begin(now, p))
 		case settled:
-			p.at = time.Time{}
-			out.Renew = append(out.Renew, p.entry.key)
+			switch {
+			case !now.Before(p.renew):
+				p.at = time.Time{}
+				out.Renew = append(out.Renew, p.entry.key)
+			case p.astray(now, ps.witness.db):
+				out.add(ps.begin(now, p))
+			default:
+				p.settle(now, ps.rand)
+			}
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package netdb
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -26,6 +27,27 @@ func TestPublishRouterInfo(t *testing.T) {
 	}
 	w.run(45 * time.Minute)
 	if w.renew != 1 {
+		t.Fatalf("%d renewals in 45 minutes", w.renew)
+	}
+}
+
+// TestPublishedAstray: a router that begins knows a few floodfills, and publishes at one that
+// nobody asks for it. Once it knows those near its key it publishes there, and not each time
+// that it sees to it.
+func TestPublishedAstray(t *testing.T) {
+	f := newForge(t)
+	own := f.router(t, routerConfig{})
+	w := newWorld(t, NewSegment(SegmentConfig{DB: newDB(Config{Self: own.Hash()}), Rand: seeded(2)}))
+	w.floodfills(f, 2)
+	w.take(w.seg.PublishRouterInfo(w.now, own))
+	w.run(10 * time.Second)
+	w.floodfills(f, 60)
+	w.run(20 * time.Minute)
+	closest := w.seg.cfg.DB.closestFloodfills(w.now, own.Hash(), replicas, nil)
+	if n := len(w.stores); n != 2 || !slices.Contains(closest, w.stores[1].To.Hash()) || w.renew != 0 {
+		t.Fatalf("%d stores, %d renewals", n, w.renew)
+	}
+	if w.run(25 * time.Minute); w.renew != 1 {
 		t.Fatalf("%d renewals in 45 minutes", w.renew)
 	}
 }

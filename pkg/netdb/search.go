@@ -79,6 +79,12 @@ func (s *search) knows(h i2p.Hash) bool {
 		slices.ContainsFunc(s.private, func(p private) bool { return p.entry.sum.Hash == h })
 }
 
+// reliable tells whether a router has answered before, as far as this search may know.
+func (s *search) reliable(h i2p.Hash) bool {
+	e := s.db.records.of[h]
+	return e != nil && s.served(e)
+}
+
 // exclude makes sure that a router is not chosen.
 func (s *search) exclude(h i2p.Hash) { s.tried[h] = struct{}{} }
 

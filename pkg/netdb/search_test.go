@@ -305,3 +305,42 @@ func TestToldIsNotAsked(t *testing.T) {
 		t.Error("without others nobody is asked")
 	}
 }
+
+// TestAsksAgainWhereItLies: an entry lies at the few floodfills closest to its key. Where the
+// answers of all of these get lost they are asked once more before lookups go far, but those
+// that have never answered have no claim to that.
+func TestAsksAgainWhereItLies(t *testing.T) {
+	p := profile.New(profile.Config{Rand: seeded(3)})
+	w := clientWorld(t, Config{Profiles: p})
+	for _, h := range w.floodfills(newForge(t), 60) {
+		p.Queried(testTime, h, true)
+	}
+	set := leaseSetOf(t, newDestination(t, 4), testTime)
+	lost := make(map[i2p.Hash]bool)
+	for _, h := range w.seg.cfg.DB.closestFloodfills(w.now, set.Hash(), replicas, nil) {
+		w.flood[h].sets[set.Hash()] = set
+		lost[h] = true
+	}
+	w.lose = func(to i2p.Hash) bool {
+		lose := lost[to]
+		delete(lost, to)
+		return lose
+	}
+	id, out := w.seg.LookUp(w.now, set.Hash(), i2np.LookupLeaseSet)
+	w.take(out)
+	w.run(lookupTimeout)
+	if r := w.results[id]; r.Err != nil || len(r.Trace) > replicas+2 {
+		t.Errorf("%v after %d questions", r.Err, len(r.Trace))
+	}
+
+	silent := clientWorld(t, Config{})
+	for _, h := range silent.floodfills(newForge(t), 60) {
+		silent.flood[h].silent = true
+	}
+	id, out = silent.seg.LookUp(silent.now, set.Hash(), i2np.LookupLeaseSet)
+	silent.take(out)
+	silent.run(lookupTimeout)
+	if r := silent.results[id]; len(trail(r.Trace).floodfills()) != maxQueries {
+		t.Errorf("%d questions to %d floodfills that never answer", len(r.Trace), len(trail(r.Trace).floodfills()))
+	}
+}

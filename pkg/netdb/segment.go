@@ -222,6 +222,11 @@ func (s *Segment) HandleLookup(now time.Time, peer i2p.Hash, m i2np.DatabaseLook
 	return r
 }
 
+// Serves tells whether HandleLookup has an entry to give, whatever its budget.
+func (s *Segment) Serves(now time.Time, key i2p.Hash, kind i2np.LookupKind) bool {
+	return !s.cfg.Destination && s.server.entry(now, i2np.DatabaseLookup{Key: key, Kind: kind}) != nil
+}
+
 // LeaseSet gives a lease set of this segment that has not expired, or nil.
 func (s *Segment) LeaseSet(now time.Time, key i2p.Hash) leaseset.Record { return s.sets.get(now, key) }
 

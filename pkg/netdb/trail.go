@@ -113,9 +113,9 @@ func (t trail) unsent(floodfill i2p.Hash) {
 	}
 }
 
-// again is a floodfill to be asked once more because nobody else is left: the
+// again is a floodfill to be asked once more, of a kind where that is not nil: the
 // question or its answer may have been lost on the way.
-func (t trail) again(now time.Time) (floodfill i2p.Hash, ok bool) {
+func (t trail) again(now time.Time, kind func(i2p.Hash) bool) (floodfill i2p.Hash, ok bool) {
 	for i := range t {
 		h, times, silent := t[i].Floodfill, 0, true
 		for j := range t {
@@ -124,7 +124,7 @@ func (t trail) again(now time.Time) (floodfill i2p.Hash, ok bool) {
 				silent = silent && a.Silent(now)
 			}
 		}
-		if silent && times < maxTimes {
+		if silent && times < maxTimes && (kind == nil || kind(h)) {
 			return h, true
 		}
 	}

@@ -62,19 +62,19 @@ func TestTrailAgain(t *testing.T) {
 	a, b := i2p.Hash{1}, i2p.Hash{2}
 	tr := trail{{Floodfill: a, At: testTime}, {Floodfill: b, At: testTime}}
 	now := testTime.Add(patience)
-	if _, ok := tr.again(now.Add(-1)); ok || tr.fresh(now.Add(-1)) != 2 {
+	if _, ok := tr.again(now.Add(-1), nil); ok || tr.fresh(now.Add(-1)) != 2 {
 		t.Fatal("not given the time to answer")
 	}
 	tr.unsent(a)
 	for n := 1; n < maxTimes; n++ {
-		h, ok := tr.again(now)
+		h, ok := tr.again(now, nil)
 		if !ok || h != b || tr.fresh(now) != 0 {
 			t.Fatalf("time %d: %v, %v", n, h, ok)
 		}
 		tr = append(tr, Asked{Floodfill: b, At: now})
 		now = now.Add(patience)
 	}
-	if h, ok := tr.again(now); ok {
+	if h, ok := tr.again(now, nil); ok {
 		t.Fatalf("%v is asked without end", h)
 	}
 	if got := tr.floodfills(); !slices.Equal(got, []i2p.Hash{a, b}) {

@@ -26,6 +26,7 @@ type core struct {
 	window    window               // fates are of tunnels that were asked for in it
 	endpoints tunnel.EndpointStats // of all tunnels that end here
 	tray      []outgoing
+	serves    bool // who publishes here is told that it is kept
 }
 
 // outgoing is a message to be sent to a router, over its session or a new one.

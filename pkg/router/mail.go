@@ -222,6 +222,9 @@ func (ml *mail) store(p *party, w way, m i2np.Message) {
 	case p.expected.answers(ml.now, s.Key, w):
 		stored, out = p.segment.HandleAnswer(ml.now, s)
 	case w.tunnel == nil:
+		if !ml.serves { // we know hardly anybody yet to pass it on to: whoever publishes it goes on to others
+			s.ReplyToken = 0
+		}
 		if stored, out = p.segment.HandleStore(ml.now, ml.sender(w.peer), s); stored.Err != nil && ml.asking(s.Key) {
 			ml.counts.Strayed++
 		}

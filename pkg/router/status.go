@@ -75,28 +75,29 @@ func (r *Router) numbers() Numbers {
 }
 
 // Tunnels lists all tunnels: our own by party, then those of others by id.
-func (r *Router) Tunnels() []TunnelInfo {
-	var out []TunnelInfo
-	r.within(func() {
-		for _, p := range r.parties.list {
-			for _, t := range p.tunnels() {
-				out = append(out, TunnelInfo{
-					Owner: p.cfg.Name, Own: true, Client: p != r.parties.self, Inbound: t.Inbound(),
-					ID: t.id, Hops: t.hops, Failing: t.Failing(), RTT: t.RTT(),
-					Created: t.Created(), Expires: t.Expires(), Messages: t.messages, Bytes: t.bytes,
-				})
-			}
-		}
-		out = append(out, r.transit.list()...)
-	})
+func (r *Router) Tunnels() (out []TunnelInfo) {
+	r.within(func() { out = r.tunnels() })
 	return out
+}
+
+func (r *Router) tunnels() (out []TunnelInfo) {
+	for _, p := range r.parties.list {
+		for _, t := range p.tunnels() {
+			out = append(out, TunnelInfo{
+				Owner: p.cfg.Name, Own: true, Client: p != r.parties.self, Inbound: t.Inbound(),
+				ID: t.id, Hops: t.hops, Failing: t.Failing(), RTT: t.RTT(),
+				Created: t.Created(), Expires: t.Expires(), Messages: t.messages, Bytes: t.bytes,
+			})
+		}
+	}
+	return append(out, r.transit.list()...)
 }
 
 // Start has the router begin to build tunnels and to publish itself. Before,
 // it only listens: the netDb is being loaded.
 func (r *Router) Start() {
 	r.in.Call(func() {
-		r.started = true
+		r.started, r.serves = true, true
 		r.mail.publishInfo()
 	})
 }

@@ -27,6 +27,9 @@ func (s Stepper) End() { s.r.end() }
 // Numbers returns the counts with what there is at the moment.
 func (s Stepper) Numbers() Numbers { return s.r.numbers() }
 
+// Tunnels lists all tunnels: our own by party, then those of others by id.
+func (s Stepper) Tunnels() []TunnelInfo { return s.r.tunnels() }
+
 // Recount counts the fates of tunnels from zero: of those that are asked for within
 // a while from now.
 func (s Stepper) Recount(within time.Duration) {
@@ -39,4 +42,13 @@ func (s Stepper) Recount(within time.Duration) {
 // turn on; done is called in the turn in which that ends.
 func (s Stepper) Lookup(hash i2p.Hash, kind i2np.LookupKind, done func(netdb.Result)) {
 	s.r.in.Call(func() { s.r.mail.lookup(s.r.parties.self, hash, kind, done) })
+}
+
+// Serve has the router serve others as one that was started does; it asks and builds nothing
+// for itself.
+func (s Stepper) Serve() { s.r.in.Call(func() { s.r.serves = true }) }
+
+// Serves tells whether the router would give an entry to who asks for it.
+func (s Stepper) Serves(key i2p.Hash, kind i2np.LookupKind) bool {
+	return s.r.parties.self.segment.Serves(s.r.cfg.Now(), key, kind)
 }

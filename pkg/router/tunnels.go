@@ -66,16 +66,21 @@ func (t *Tunnels) send(via uint32, gateway i2p.Hash, id uint32, messages []i2np.
 // published later than the date where it is not zero. done is called from the loop and must
 // not block.
 func (t *Tunnels) LookupLeaseSet(hash i2p.Hash, than i2p.Date, done func(leaseset.Record, error)) {
+	t.AskLeaseSet(hash, than, func(res netdb.Result) { done(res.LeaseSet, res.Err) })
+}
+
+// AskLeaseSet is LookupLeaseSet for who wants to know how it went.
+func (t *Tunnels) AskLeaseSet(hash i2p.Hash, than i2p.Date, done func(netdb.Result)) {
 	ok := t.r.in.Call(func() {
 		if t.p.closed {
-			done(nil, ErrStopped)
+			done(netdb.Result{Err: ErrStopped})
 			return
 		}
 		id, out := t.p.segment.LookUpNewer(t.r.now, hash, than)
-		t.r.mail.await(t.p, id, out, func(res netdb.Result) { done(res.LeaseSet, res.Err) })
+		t.r.mail.await(t.p, id, out, done)
 	})
 	if !ok {
-		done(nil, ErrStopped)
+		done(netdb.Result{Err: ErrStopped})
 	}
 }
 

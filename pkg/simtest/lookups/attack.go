@@ -1,6 +1,7 @@
 package lookups
 
 import (
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
@@ -38,6 +39,8 @@ func (w *world) attack() (out []Attack, others Outcome, err error) {
 	targets, bystanders := make([][]*question, len(attacks)), []*question(nil)
 	askers := w.dests[w.victims():]
 	err = w.live(time.Duration(len(askers))*time.Second, func(second int) {
+		w.autopsies(slices.Concat(targets...))
+		w.autopsies(bystanders)
 		for i, how := range attacks {
 			targets[i] = append(targets[i], w.seek(askers[second], keys[i], how.router))
 		}
@@ -48,6 +51,8 @@ func (w *world) attack() (out []Attack, others Outcome, err error) {
 	if err == nil {
 		err = w.live(answering, nil)
 	}
+	w.autopsies(slices.Concat(targets...))
+	w.autopsies(bystanders)
 	for i, how := range attacks {
 		out = append(out, Attack{how.name, outcome(targets[i])})
 	}

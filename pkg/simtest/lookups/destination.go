@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"time"
 
+	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/sign"
 )
@@ -57,8 +59,8 @@ func (d *destination) publish(now time.Time) {
 // lookUp asks for another's lease set, as it is done once only: what a destination has asked
 // for before it has, where no answer comes.
 func (d *destination) lookUp(now func() time.Time, key i2p.Hash) *question {
-	q := &question{begun: now()}
-	d.tunnels.LookupLeaseSet(key, 0, func(_ leaseset.Record, err error) { q.end(now(), err, 0) })
+	q := &question{begun: now(), key: key, kind: i2np.LookupLeaseSet, from: d.at}
+	d.tunnels.AskLeaseSet(key, 0, func(res netdb.Result) { q.end(now(), res) })
 	d.at.Wake()
 	return q
 }

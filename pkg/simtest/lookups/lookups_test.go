@@ -2,6 +2,7 @@ package lookups
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -24,6 +25,7 @@ var (
 	lookups      = flag.Int("lookups", 2000, "")
 	forged       = flag.Int("forged", 1000, "")
 	siege        = flag.Duration("siege", 12*time.Minute, "lease sets are renewed in it")
+	failures     = flag.Bool("failures", false, "say why each lookup failed that did")
 	workers      = flag.Int("workers", 0, "")
 )
 
@@ -74,6 +76,9 @@ func TestFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Print(os.Stdout)
+	if *failures {
+		fmt.Println(strings.Join(r.Failures, "\n"))
+	}
 }
 
 // TestSeed: a seed gives one run, whatever works on it.

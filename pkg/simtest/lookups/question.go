@@ -17,23 +17,27 @@ type question struct {
 	ended bool
 	err   error
 	took  time.Duration
-	asked int // floodfills
+	key   i2p.Hash
+	kind  i2np.LookupKind
+	from  *member
+	trace []netdb.Asked
+	why   string // it failed
 }
 
-func (q *question) end(now time.Time, err error, asked int) {
-	q.ended, q.err, q.took, q.asked = true, err, now.Sub(q.begun), asked
+func (q *question) end(now time.Time, res netdb.Result) {
+	q.ended, q.err, q.took, q.trace = true, res.Err, now.Sub(q.begun), res.Trace
 }
 
 var errStored = errors.New("lookups: the asker had it, no answer brought it")
 
 // lookUp has a router look up another.
 func (m *member) lookUp(now func() time.Time, key i2p.Hash) *question {
-	q := &question{begun: now()}
-	m.Lookup(key, i2np.LookupRouterInfo, func(res netdb.Result) {
+	q := &question{begun: now(), key: key, kind: i2np.LookupRouterInfo, from: m}
+	m.Lookup(key, q.kind, func(res netdb.Result) {
 		if res.Stored {
 			res.Err = errStored
 		}
-		q.end(now(), res.Err, len(res.Trace))
+		q.end(now(), res)
 	})
 	m.Wake()
 	return q
@@ -48,7 +52,7 @@ func outcome(qs []*question) (o Outcome) {
 			continue
 		}
 		o.Asked++
-		questions += q.asked
+		questions += len(q.trace)
 		if q.ended && q.err == nil {
 			o.Found++
 			took = append(took, q.took)
@@ -80,6 +84,8 @@ func (w *world) peace() (a asked, err error) {
 	seconds := int(w.Measured / time.Second)
 	pairs = pairs[:min(len(pairs), w.Lookups)]
 	err = w.live(w.Measured, func(second int) {
+		w.autopsies(a.routers)
+		w.autopsies(a.sets)
 		for range due(w.Lookups, second, seconds) {
 			a.routers = append(a.routers, w.ask())
 		}
@@ -88,10 +94,12 @@ func (w *world) peace() (a asked, err error) {
 			a.sets = append(a.sets, p[0].lookUp(w.net.Now, p[1].keys.Identity.Hash()))
 		}
 	})
-	if err != nil {
-		return a, err
+	if err == nil {
+		err = w.live(answering, nil)
 	}
-	return a, w.live(answering, nil)
+	w.autopsies(a.routers)
+	w.autopsies(a.sets)
+	return a, err
 }
 
 // victims are how many destinations are kept for the attacks.
@@ -105,10 +113,10 @@ func (w *world) victims() int {
 // due is how many of n fall into a second of so many.
 func due(n, second, seconds int) int { return n*(second+1)/seconds - n*second/seconds }
 
-// ask has a router look up one that it does not know, if there is such a one.
+// ask has a router look up another, one that it does not know if there is such a one.
 func (w *world) ask() *question {
 	from, to := w.asker(), w.grown()
-	for tries := 0; tries < 20 && (from == to || from.DB.Has(to.Self())); tries++ {
+	for tries := 0; from == to || tries < 20 && from.DB.Has(to.Self()); tries++ {
 		to = w.grown()
 	}
 	return from.lookUp(w.net.Now, to.Self())

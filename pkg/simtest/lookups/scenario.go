@@ -84,6 +84,7 @@ type Result struct {
 	Known     int      // routers that one knows, at the end: the median
 	Left      int      // routers that have left
 	Phases    []Phase
+	Failures  []string // what is known of each lookup that failed
 	Trace     [32]byte
 }
 
@@ -151,6 +152,6 @@ func Run(s Scenario) (Result, error) {
 			return res, err
 		}
 	}
-	res.Known, res.Left, res.Trace = w.known(), w.left, w.net.Trace()
+	res.Known, res.Left, res.Failures, res.Trace = w.known(), w.left, w.failures, w.net.Trace()
 	return res, nil
 }

@@ -24,6 +24,8 @@ type world struct {
 	dests  []*destination
 	swarm  *swarm.Swarm
 	forged int // identities tried so far
+
+	failures []string // of lookups
 }
 
 // member is a router of the world.
@@ -110,6 +112,7 @@ func (w *world) start(m *member, lives bool) {
 	if lives {
 		m.Core.Start()
 	} else {
+		m.Serve()
 		w.net.Publish(m.Info(), w.floodfills(), replicas)
 	}
 	m.Wake()

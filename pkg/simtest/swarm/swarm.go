@@ -130,6 +130,15 @@ func (s *Swarm) End() {
 	}
 }
 
+// Has tells whether a router is a fake that has appeared. There are none without a swarm.
+func (s *Swarm) Has(router i2p.Hash) bool {
+	if s == nil {
+		return false
+	}
+	_, found := slices.BinarySearchFunc(s.sorted, router, byHash)
+	return found
+}
+
 func byHash(f *Fake, h i2p.Hash) int { return f.info.Hash().Compare(h) }
 
 // near names n fakes near a key, which a lookup may be led to.
