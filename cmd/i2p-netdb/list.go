@@ -22,10 +22,12 @@ func listCommand() *cli.Command {
 		Usage:     "list RouterInfos",
 		ArgsUsage: "[FILE|DIRECTORY|ZIP|SU3|-]…",
 		Description: "Without an argument it lists what the running router knows. With -0 it prints hashes only.\n" +
-			"Signatures are not verified: show does that. An argument that is damaged or missing is told on stderr, and\n" +
-			"makes the status 3 or 1; the others are listed all the same. Of directories and zips, the files with the\n" +
-			"names that RouterInfos have are read; how many were passed over is told, and with -v which, and why.",
-		Flags: append(filterFlags(), cli.RouterFlags(cli.JSONFlag(), cli.NulFlag())...),
+			"An argument that is damaged or missing is told on stderr, and makes the status 3 or 1; the others are listed all\n" +
+			"the same. Of directories and zips, the files with the names that RouterInfos have are read; how many were passed\n" +
+			"over is told, and with -v which, and why. Signatures are looked at with --verify: what is badly signed is passed\n" +
+			"over then, too.",
+		Flags: append(filterFlags(), cli.RouterFlags(
+			&cli.BoolFlag{Name: "verify", Usage: "list only what is signed well"}, cli.JSONFlag(), cli.NulFlag())...),
 		Action: func(c *cli.Context) error {
 			args := c.Args().Slice()
 			wanted, err := filters(c, time.Now())
@@ -58,11 +60,15 @@ func fromRouter(ctx context.Context, c *cli.Context, take func(*routerinfo.Route
 	}
 	damaged := 0
 	err = router.NetDB(ctx, control.KindRouterInfo, func(r control.Record) error {
-		if ri, err := routerinfo.Parse(r.Data); err == nil {
-			take(ri)
-		} else {
-			damaged++
+		ri, err := routerinfo.Parse(r.Data)
+		if err == nil && c.Bool("verify") {
+			err = ri.Verify()
 		}
+		if err != nil {
+			damaged++
+			return nil
+		}
+		take(ri)
 		return nil
 	})
 	if damaged > 0 {
@@ -92,9 +98,9 @@ func fromPath(ctx context.Context, c *cli.Context, path string, take func(*route
 	return ctx.Err()
 }
 
-// looked tells of a file that is passed over, with -v.
+// looked tells of a file that is passed over, with -v; with --verify one that is badly signed is, too.
 func looked(c *cli.Context) netdbdir.LoadConfig {
-	return netdbdir.LoadConfig{Passed: func(file string, why error) { cli.Verbosef(c, "%s: passed over: %v", file, why) }}
+	return netdbdir.LoadConfig{Verify: c.Bool("verify"), Passed: func(file string, why error) { cli.Verbosef(c, "%s: passed over: %v", file, why) }}
 }
 
 // tell says how many files of a directory or zip were no use.

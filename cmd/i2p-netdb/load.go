@@ -36,6 +36,11 @@ func load(ctx context.Context, c *cli.Context, path string, cfg netdbdir.LoadCon
 	if err != nil {
 		return netdbdir.Loaded{}, cli.Dataf("%s is neither a RouterInfo nor a zip of them: %w", in.Name, err)
 	}
+	if cfg.Verify {
+		if err := ri.Verify(); err != nil {
+			return netdbdir.Loaded{}, cli.Dataf("%s: %w", in.Name, err)
+		}
+	}
 	take(ri)
 	return netdbdir.Loaded{Files: 1, Routers: 1}, nil
 }

@@ -122,7 +122,7 @@ func loadFile(ctx context.Context, name string, size int64, cfg LoadConfig, each
 		return Loaded{Files: 1, Junk: 1}, fmt.Errorf("netdbdir: %s: %w", name, err)
 	}
 	ri, counts, err := parse(filepath.Base(name), b, cfg.Verify)
-	if errors.Is(err, ErrMisnamed) {
+	if errors.Is(err, ErrMisnamed) || errors.Is(err, routerinfo.ErrSignature) {
 		return counts, fmt.Errorf("netdbdir: %s: %w", name, err)
 	}
 	if err != nil {
@@ -171,15 +171,10 @@ func loadFiles(ctx context.Context, files []string, cfg LoadConfig, each func(*r
 }
 
 func readFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
 	var buf [maxFile + 1]byte
-	n, err := f.Read(buf[:]) // one read gets all of a file that is not too long
+	n, err := readOnce(name, buf[:]) // gets all of a file that is not too long
 	switch {
-	case err != nil && err != io.EOF:
+	case err != nil:
 		return nil, err
 	case n == len(buf):
 		return nil, errTooLong
@@ -226,6 +221,7 @@ type result struct {
 
 // passed is a file that was passed over.
 type passed struct {
+	at   int // its place in the batch
 	name string
 	why  error
 }
@@ -284,20 +280,44 @@ func parallel(ctx context.Context, n int, cfg LoadConfig, read func(int) (string
 
 func readBatch(ctx context.Context, from, to int, verify bool, read func(int) (string, []byte, error)) result {
 	var r result
+	files := make([]passed, 0, to-from) // those of r.routers
 	for i := from; i < to && ctx.Err() == nil; i++ {
 		name, b, err := read(i)
 		counts := Loaded{Files: 1, Junk: 1}
 		var ri *routerinfo.RouterInfo
 		if err == nil {
-			ri, counts, err = parse(path.Base(filepath.ToSlash(name)), b, verify)
+			base := path.Base(filepath.ToSlash(name))
+			if ri, counts, err = parse(base, b, false); verify && errors.Is(err, ErrMisnamed) {
+				ri, counts, err = parse(base, b, true) // a bad signature is worse than a wrong name
+			}
 		}
 		if r.counts.add(counts); err != nil {
-			r.passed = append(r.passed, passed{name, err})
+			r.passed = append(r.passed, passed{i, name, err})
 			continue
 		}
-		r.routers = append(r.routers, ri)
+		r.routers, files = append(r.routers, ri), append(files, passed{at: i, name: name})
+	}
+	if verify {
+		r.verify(files)
 	}
 	return r
+}
+
+// verify takes out what is badly signed.
+func (r *result) verify(files []passed) {
+	good := r.routers[:0]
+	for i, err := range routerinfo.VerifyAll(r.routers) {
+		if err == nil {
+			good = append(good, r.routers[i])
+			continue
+		}
+		r.counts.Routers--
+		r.counts.Junk++
+		files[i].why = err
+		r.passed = append(r.passed, files[i])
+	}
+	r.routers = good
+	slices.SortFunc(r.passed, func(a, b passed) int { return a.at - b.at })
 }
 
 // Names lists the routers that a directory has files of, without reading them.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/sign"
 )
 
 // Limits of what is accepted.
@@ -84,6 +85,21 @@ func (r *RouterInfo) Verify() error {
 		return ErrSignature
 	}
 	return nil
+}
+
+// VerifyAll checks the signatures of many, faster than one by one (sign.VerifyAll): each has the error of its Verify.
+func VerifyAll(all []*RouterInfo) []error {
+	signed := make([]sign.Signed, len(all))
+	for i, r := range all {
+		signed[i] = sign.Signed{Key: r.identity.SigningKey(), Msg: r.raw[:r.signed], Sig: r.raw[r.signed:]}
+	}
+	errs := make([]error, len(all))
+	for i, good := range sign.VerifyAll(signed) {
+		if !good {
+			errs[i] = ErrSignature
+		}
+	}
+	return errs
 }
 
 // Bytes returns the signed record. It must not be changed.
