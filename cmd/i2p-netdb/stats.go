@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/geoip"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/routerinfo"
 )
@@ -22,19 +23,31 @@ func statsCommand() *cli.Command {
 		ArgsUsage: "[FILE|DIRECTORY|ZIP|SU3|-]…",
 		Description: "Of each list the -n most frequent are shown. What looks like one operator with many routers is told at the end:\n" +
 			"many routers at one address or in one /24, and more floodfills around one key than chance puts there. There may\n" +
-			"be good reasons for each. Without files they are the routers that the running router knows.",
-		Flags: append(filterFlags(), cli.RouterFlags(cli.Int(1, 1000, cli.IntFlag{Name: "n", Value: 10, Usage: "show the `NUMBER` most frequent of each list"}), cli.JSONFlag())...),
+			"be good reasons for each. Without files they are the routers that the running router knows.\n\n" +
+			"Countries are counted where there is a database of them, in MaxMind's format (GeoLite2-Country.mmdb and its like)\n" +
+			"or Tor's files geoip and geoip6: --geoip names it, else one in /var/lib/GeoIP, /usr/share/GeoIP or /usr/share/tor\n" +
+			"is used. They are those that the addresses are said to be in, which is not always where their owners are.",
+		Flags: append(filterFlags(), cli.RouterFlags(
+			cli.Int(1, 1000, cli.IntFlag{Name: "n", Value: 10, Usage: "show the `NUMBER` most frequent of each list"}),
+			&cli.StringSliceFlag{Name: "geoip", Usage: "countries are what `FILE` says; may be repeated"}, cli.JSONFlag())...),
 		Action: func(c *cli.Context) error {
 			now := time.Now()
 			wanted, err := filters(c, now)
 			if err != nil {
 				return err
 			}
+			countries, err := openCountries(c)
+			if err != nil {
+				return err
+			}
+			if countries != nil {
+				defer countries.Close()
+			}
 			set, err := setOf(c, c.Args().Slice(), wanted)
 			if err != nil {
 				return err
 			}
-			s := newStatistics(now)
+			s := newStatistics(now, countries)
 			for _, h := range slices.SortedFunc(maps.Keys(set), byHash) {
 				s.add(set[h])
 			}
@@ -42,9 +55,26 @@ func statsCommand() *cli.Command {
 			if c.Bool("json") {
 				return cli.PrintJSON(report)
 			}
-			return report.print()
+			return report.print(cli.Decorates(c, os.Stdout))
 		},
 	}
+}
+
+// openCountries opens the database that is named, or one that the system has; nil: there is none.
+func openCountries(c *cli.Context) (*geoip.Database, error) {
+	files := c.StringSlice("geoip")
+	if len(files) == 0 {
+		if files = geoip.Find(); len(files) == 0 {
+			return nil, nil
+		}
+		d, err := geoip.Open(files...)
+		if err != nil {
+			cli.Warnf(c, "without countries: %v", err)
+		}
+		return d, nil
+	}
+	d, err := geoip.Open(files...)
+	return d, cli.BadData("", err)
 }
 
 func byHash(a, b i2p.Hash) int { return slices.Compare(a[:], b[:]) }
@@ -78,16 +108,17 @@ func (t tally) over(least, n int) []count {
 // statistics are what is counted of a set of routers.
 type statistics struct {
 	now                                                         time.Time
+	geo                                                         *geoip.Database // nil: countries are not known
 	routers, floodfills                                         int
 	versions, classes, capabilities, transports, families, ages tally
-	hosts, nets24, nets16                                       tally
+	hosts, nets24, nets16, countries                            tally
 	floodfillKeys                                               []i2p.Hash
 }
 
-func newStatistics(now time.Time) *statistics {
+func newStatistics(now time.Time, geo *geoip.Database) *statistics {
 	return &statistics{
-		now: now, versions: tally{}, classes: tally{}, capabilities: tally{}, transports: tally{}, families: tally{}, ages: tally{},
-		hosts: tally{}, nets24: tally{}, nets16: tally{},
+		now: now, geo: geo, versions: tally{}, classes: tally{}, capabilities: tally{}, transports: tally{}, families: tally{}, ages: tally{},
+		hosts: tally{}, nets24: tally{}, nets16: tally{}, countries: tally{},
 	}
 }
 
@@ -112,9 +143,9 @@ func (s *statistics) add(ri *routerinfo.RouterInfo) {
 	s.addresses(ri)
 }
 
-// addresses counts a router once for each transport, host and network of its.
+// addresses counts a router once for each transport, host, network and country of its.
 func (s *statistics) addresses(ri *routerinfo.RouterInfo) {
-	transports, hosts, nets24, nets16 := tally{}, tally{}, tally{}, tally{}
+	transports, hosts, nets24, nets16, countries := tally{}, tally{}, tally{}, tally{}, tally{}
 	for _, a := range ri.Addresses() {
 		host := a.Host()
 		switch {
@@ -129,11 +160,14 @@ func (s *statistics) addresses(ri *routerinfo.RouterInfo) {
 			nets24[network(host, 48)], nets16[network(host, 32)] = 1, 1
 		}
 		hosts[host.String()] = 1
+		if s.geo != nil {
+			countries[cmp.Or(s.geo.Country(host), "unknown")] = 1
+		}
 	}
 	if len(hosts) == 0 {
 		transports["none that can be dialled"] = 1
 	}
-	for _, t := range []struct{ to, from tally }{{s.transports, transports}, {s.hosts, hosts}, {s.nets24, nets24}, {s.nets16, nets16}} {
+	for _, t := range []struct{ to, from tally }{{s.transports, transports}, {s.hosts, hosts}, {s.nets24, nets24}, {s.nets16, nets16}, {s.countries, countries}} {
 		for name := range t.from {
 			t.to[name]++
 		}
@@ -202,7 +236,8 @@ type report struct {
 	Transports   []count `json:"transports"`
 	Families     []count `json:"families"`
 	Ages         []count `json:"ages"`
-	Networks     []count `json:"networks"` // IPv4 /16, IPv6 /32
+	Countries    []count `json:"countries,omitempty"` // where there is a database
+	Networks     []count `json:"networks"`            // IPv4 /16, IPv6 /32
 	Hosts        []count `json:"crowded_hosts"`
 	Crowded      []count `json:"crowded_networks"` // IPv4 /24, IPv6 /48
 	Keys         []count `json:"crowded_keys"`     // leading bits of floodfills' hashes
@@ -212,7 +247,7 @@ func (s *statistics) report(n int) report {
 	r := report{
 		Routers: s.routers, Floodfills: s.floodfills,
 		Versions: s.versions.top(n), Classes: s.classes.top(n), Capabilities: s.capabilities.top(n), Transports: s.transports.top(n),
-		Families: s.families.top(n), Networks: s.nets16.top(n),
+		Families: s.families.top(n), Countries: s.countries.top(n), Networks: s.nets16.top(n),
 		Hosts: s.hosts.over(manyAtHost, n), Crowded: s.nets24.over(manyIn24, n), Keys: s.crowds().over(crowdedLeast, n),
 		Ages: []count{},
 	}
@@ -227,18 +262,17 @@ func (s *statistics) report(n int) report {
 	return r
 }
 
-// print shows the report, with bars on a terminal.
-func (r report) print() error {
+// print shows the report, with bars where they are wanted.
+func (r report) print(bars bool) error {
 	t := cli.NewTable(os.Stdout)
 	t.Row("routers", r.Routers)
 	t.Row("floodfills", r.Floodfills)
-	bars := cli.IsTerminal(os.Stdout)
 	for _, list := range []struct {
 		title  string
 		counts []count
 	}{
 		{"VERSIONS", r.Versions}, {"BANDWIDTH CLASSES", r.Classes}, {"CAPABILITIES", r.Capabilities}, {"TRANSPORTS", r.Transports},
-		{"FAMILIES", r.Families}, {"PUBLISHED", r.Ages}, {"NETWORKS (IPv4 /16, IPv6 /32)", r.Networks},
+		{"FAMILIES", r.Families}, {"PUBLISHED", r.Ages}, {"COUNTRIES", r.Countries}, {"NETWORKS (IPv4 /16, IPv6 /32)", r.Networks},
 		{"MANY AT ONE ADDRESS", r.Hosts}, {"MANY IN ONE NETWORK (IPv4 /24, IPv6 /48)", r.Crowded}, {"FLOODFILLS AROUND ONE KEY (leading bits)", r.Keys},
 	} {
 		if len(list.counts) == 0 {

@@ -57,7 +57,7 @@ func visit(err error, f func(error)) {
 // sentences are not among them.
 var packages = []string{
 	"aes", "asn1", "cli", "client", "config", "control", "crypto/rsa", "datagram", "destinations",
-	"family", "fetch", "foreign", "forward", "hostrecord", "i2np", "i2p", "json", "leaseset", "netdb",
+	"family", "fetch", "foreign", "forward", "geoip", "hostrecord", "i2np", "i2p", "json", "leaseset", "netdb",
 	"netdbdir", "ntcp2", "plan", "ratchet", "reseed", "routerinfo", "serve", "sign", "sockets", "streaming", "su3", "tls", "toml",
 	"vanity", "x509", "zip",
 }
