@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,34 +70,52 @@ func NewNetwork(ctx context.Context, cfg NetworkConfig) (n *Network, err error) 
 			err = errors.Join(err, n.Close())
 		}
 	}()
-	if cfg.Hops == 0 {
-		cfg.Hops = 2
-	}
 	for i, release := range cfg.Releases {
-		c := I2PDConfig{
-			Release: release, NetID: NetID, SSU2: cfg.SSU2 || cfg.SSU2Only, NoNTCP2: cfg.SSU2Only, Hops: cfg.Hops, LogLevel: cfg.LogLevel,
-			Floodfill: cfg.Floodfills == 0 || i < cfg.Floodfills, NoTransit: i >= len(cfg.Releases)-cfg.Ends,
-		}
-		place, err := n.place()
-		if err != nil {
+		if _, err := n.addI2PD(cfg, i, release); err != nil {
 			return n, err
 		}
-		c.Addr, c.Doors = place.addr, place.doors
-		if i == 0 {
-			c.WebPort, c.WebHops, c.Tunnels = cfg.WebPort, cfg.Hops, cfg.Tunnels
-		}
-		if cfg.Each != nil {
-			cfg.Each(i, &c)
-		}
-		name := fmt.Sprintf("i2pd%d-%s", i, release)
-		r, err := newI2PD(place.ns, filepath.Join(n.Dir, name), name, c)
-		if err != nil {
-			return n, err
-		}
-		r.Host = place.host
-		n.I2PD = append(n.I2PD, r)
 	}
 	return n, n.startI2PD(ctx)
+}
+
+// addI2PD writes what router i of a network needs; it is not started.
+func (n *Network) addI2PD(cfg NetworkConfig, i int, release Release) (*I2PD, error) {
+	cfg.Hops = cmp.Or(cfg.Hops, 2)
+	c := I2PDConfig{
+		Release: release, NetID: NetID, SSU2: cfg.SSU2 || cfg.SSU2Only, NoNTCP2: cfg.SSU2Only, Hops: cfg.Hops, LogLevel: cfg.LogLevel,
+		Floodfill: cfg.Floodfills == 0 || i < cfg.Floodfills, NoTransit: i >= len(cfg.Releases)-cfg.Ends,
+	}
+	place, err := n.place()
+	if err != nil {
+		return nil, err
+	}
+	c.Addr, c.Doors = place.addr, place.doors
+	if i == 0 {
+		c.WebPort, c.WebHops, c.Tunnels = cfg.WebPort, cfg.Hops, cfg.Tunnels
+	}
+	if cfg.Each != nil {
+		cfg.Each(i, &c)
+	}
+	name := fmt.Sprintf("i2pd%d-%s", i, release)
+	r, err := newI2PD(place.ns, filepath.Join(n.Dir, name), name, c)
+	if err != nil {
+		return nil, err
+	}
+	r.Host = place.host
+	n.I2PD = append(n.I2PD, r)
+	return r, nil
+}
+
+// Join adds an i2pd router that is no floodfill to a network that runs; it knows one router.
+func (n *Network) Join(ctx context.Context, release Release, known router) (*I2PD, error) {
+	r, err := n.addI2PD(NetworkConfig{Floodfills: 1}, len(n.I2PD), release)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.makeIdentity(ctx); err != nil {
+		return nil, err
+	}
+	return r, r.startKnowing(ctx, known)
 }
 
 // sweep removes the directories of runs that were killed before they could.
@@ -130,33 +149,41 @@ func (n *Network) startI2PD(ctx context.Context) error {
 	}
 	n.T0 = time.Now()
 	for i, r := range n.I2PD {
-		for _, earlier := range n.I2PD[:i] {
-			info, err := earlier.RouterInfo()
-			if err == nil {
-				err = r.Learn(info)
-			}
-			if err != nil {
-				return err
-			}
+		var earlier []router
+		for _, e := range n.I2PD[:i] {
+			earlier = append(earlier, e)
 		}
-		if err := r.Start(); err != nil {
-			return err
-		}
-		if err := r.awaitConsole(ctx); err != nil {
-			return err
-		}
-		err := Await(ctx, 20*time.Second, r.Name+" opens its SAM bridge", func(ctx context.Context) error {
-			c, err := dialSAM(ctx, r.ns, r.SAM())
-			if err == nil {
-				c.Close()
-			}
-			return err
-		})
-		if err != nil {
+		if err := r.startKnowing(ctx, earlier...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// startKnowing starts the router with the router.info of others, and waits until its doors are open.
+func (r *I2PD) startKnowing(ctx context.Context, others ...router) error {
+	for _, o := range others {
+		info, err := o.RouterInfo()
+		if err == nil {
+			err = r.Learn(info)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := r.Start(); err != nil {
+		return err
+	}
+	if err := r.awaitConsole(ctx); err != nil {
+		return err
+	}
+	return Await(ctx, 20*time.Second, r.Name+" opens its SAM bridge", func(ctx context.Context) error {
+		c, err := dialSAM(ctx, r.ns, r.SAM())
+		if err == nil {
+			c.Close()
+		}
+		return err
+	})
 }
 
 // AwaitMesh waits until every i2pd router knows at least this many routers besides itself.
