@@ -19,6 +19,7 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/sealed"
+	"i2ptoolkit/pkg/ssu2"
 	"i2ptoolkit/pkg/transport/ntcp2link"
 	"i2ptoolkit/pkg/transport/ssu2link"
 	"i2ptoolkit/pkg/words"
@@ -31,6 +32,7 @@ const (
 	routerKeysFile = "router.keys"
 	ntcp2KeysFile  = "ntcp2.keys"
 	ssu2KeysFile   = "ssu2.keys"
+	ssu2TokensFile = "ssu2.tokens"
 	routerInfoFile = "router.info"
 	portFile       = "port"
 )
@@ -38,7 +40,7 @@ const (
 // stateFiles are all, what was learnt about peers, the address books that the owner writes, and what
 // forwards have.
 func (d dataDir) stateFiles() []string {
-	return append(d.keyNames(), routerKeysFile, ntcp2KeysFile, ssu2KeysFile, routerInfoFile, portFile, profilesFile, privateBookFile, localBookFile, forwardsFile)
+	return append(d.keyNames(), routerKeysFile, ntcp2KeysFile, ssu2KeysFile, ssu2TokensFile, routerInfoFile, portFile, profilesFile, privateBookFile, localBookFile, forwardsFile)
 }
 
 // lockFile is locked by the router whose directory it is.
@@ -209,6 +211,22 @@ func (d dataDir) ssu2Keys(random io.Reader) (ssu2link.Keys, error) {
 	return transportKeys(d, ssu2KeysFile, func() []byte { return ssu2link.NewKeys(random) }, ssu2link.ParseKeys)
 }
 
+// takeTokens reads SSU2's tokens of the run before, and leaves none: should this run end without
+// keeping its own, it would not be known which of them were used, and none may be good twice.
+func (d dataDir) takeTokens() ([]byte, error) {
+	b, err := d.read(ssu2TokensFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		err = d.keep(ssu2TokensFile, ssu2.TokensFile())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
 func transportKeys[K any](d dataDir, name string, make func() []byte, parse func([]byte) (K, error)) (keys K, err error) {
 	raw, err := d.loadOrCreate(name, func() ([]byte, error) { return make(), nil })
 	if err != nil {
@@ -252,7 +270,7 @@ func (d dataDir) tighten(log *slog.Logger) {
 	if info, err := os.Stat(d.root); err == nil && info.Mode().Perm()&0o022 != 0 {
 		log.Warn("others may write to the data directory", "path", d.root, "mode", info.Mode().Perm().String())
 	}
-	for _, name := range append(d.keyNames(), routerKeysFile, ntcp2KeysFile, forwardsFile) {
+	for _, name := range append(d.keyNames(), routerKeysFile, ntcp2KeysFile, ssu2KeysFile, ssu2TokensFile, forwardsFile) {
 		info, err := os.Stat(d.path(name))
 		if err != nil || info.Mode().Perm()&0o077 == 0 {
 			continue

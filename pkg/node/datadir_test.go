@@ -14,6 +14,7 @@ import (
 
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/sign"
+	"i2ptoolkit/pkg/ssu2"
 )
 
 // TestElGamalKeys: a router that nobody would accept does not start, and keeps its file.
@@ -213,7 +214,7 @@ func TestLooseModes(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.Close()
-	keys := []string{routerKeysFile, ntcp2KeysFile, forwardsFile, filepath.Join(keysDir, "a.dat")}
+	keys := []string{routerKeysFile, ntcp2KeysFile, ssu2KeysFile, ssu2TokensFile, forwardsFile, filepath.Join(keysDir, "a.dat")}
 	for _, name := range keys[2:] {
 		if err := (dataDir{root: dir}).keep(name, nil); err != nil {
 			t.Fatal(err)
@@ -248,6 +249,30 @@ func TestLooseModes(t *testing.T) {
 		}
 		if err := os.Chmod(dir, 0o700); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestTokensOnce: tokens of the run before are read once, and are sealed where the rest is; what
+// cannot be written anew is not used.
+func TestTokensOnce(t *testing.T) {
+	clear := dataDir{root: t.TempDir()}
+	for _, d := range []dataDir{clear, unlocked(t, dataDir{root: t.TempDir()}), {}} {
+		if b, err := d.takeTokens(); b != nil || err != nil {
+			t.Fatalf("at first: %q, %v", b, err)
+		}
+		file := []byte("tokens")
+		if err := d.keep(ssu2TokensFile, file); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := d.takeTokens(); err != nil || string(b) != "tokens" && d.root != "" {
+			t.Errorf("%q, %v", b, err)
+		}
+		if b, err := d.takeTokens(); err != nil || string(b) != string(ssu2.TokensFile()) && d.root != "" {
+			t.Errorf("once more: %q, %v", b, err)
+		}
+		if _, err := os.Stat(d.path(ssu2TokensFile)); d.box != nil && err == nil {
+			t.Error("in clear in a directory that is sealed")
 		}
 	}
 }

@@ -92,7 +92,18 @@ func (n *Node) ssu2(random io.Reader) (transport.Driver, error) {
 		}
 	}
 	hybrid, _ := kem.ParseKind(s.SSU2.Hybrid) // checked where settings are
-	return ssu2link.New(ssu2link.Config{Keys: keys, Listen: listen, MTU: s.SSU2.MTU, Hybrid: hybrid, Rand: random}), nil
+	tokens, err := n.dir.takeTokens()
+	if err != nil {
+		n.log.Warn("tokens of SSU2 not read", "error", err)
+	}
+	return ssu2link.New(ssu2link.Config{
+		Keys: keys, Listen: listen, MTU: s.SSU2.MTU, Hybrid: hybrid, Rand: random, Tokens: tokens,
+		KeepTokens: func(file []byte) {
+			if err := n.dir.keep(ssu2TokensFile, file); err != nil {
+				n.log.Error("tokens of SSU2 not written", "error", err)
+			}
+		},
+	}), nil
 }
 
 // transportEvents has the router and its followers told of peers.

@@ -138,10 +138,18 @@ const (
 	tokenEntryLen = 1 + 16 + 2 + 8 + 8
 )
 
-// AppendTo appends the tokens of New Token blocks, which may be read again
-// after a restart as long as our address is the same.
-func (t *Tokens) AppendTo(out []byte) []byte {
-	out = append(out, tokenMagic...)
+// TokensFile is the file of the tokens of New Token blocks, which may be read
+// again after a restart. Those of a Retry, and who used what, are not in it:
+// a file is to be read once.
+func TokensFile(stores ...*Tokens) []byte {
+	out := []byte(tokenMagic)
+	for _, t := range stores {
+		out = t.appendEntries(out)
+	}
+	return out
+}
+
+func (t *Tokens) appendEntries(out []byte) []byte {
 	for kind, table := range []*tokenTable{&t.issued, &t.kept} {
 		for l := table.order.Front(); l != nil; l = l.Next() {
 			e := l.Value.(*tokenEntry)
@@ -155,9 +163,9 @@ func (t *Tokens) AppendTo(out []byte) []byte {
 	return out
 }
 
-// Load adds what AppendTo wrote, but for what has expired since. Of a file
-// that is not one nothing is taken.
-func (t *Tokens) Load(now time.Time, b []byte) error {
+// Load adds what TokensFile wrote for addresses of a family, but for what has
+// expired since. Of a file that is not one nothing is taken.
+func (t *Tokens) Load(now time.Time, b []byte, v4 bool) error {
 	if len(b) < len(tokenMagic) || string(b[:len(tokenMagic)]) != tokenMagic || (len(b)-len(tokenMagic))%tokenEntryLen != 0 {
 		return fmt.Errorf("ssu2: %d bytes are no file of tokens", len(b))
 	}
@@ -168,7 +176,7 @@ func (t *Tokens) Load(now time.Time, b []byte) error {
 		}
 		peer := netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[1:17])).Unmap(), binary.BigEndian.Uint16(b[17:]))
 		token, expires := Token(binary.BigEndian.Uint64(b[19:])), time.Unix(int64(binary.BigEndian.Uint64(b[27:])), 0)
-		if token != 0 && expires.After(now) && expires.Sub(now) <= maxTokenLife {
+		if token != 0 && peer.Addr().Is4() == v4 && expires.After(now) && expires.Sub(now) <= maxTokenLife {
 			table.put(now, peer, token, expires)
 		}
 	}

@@ -119,26 +119,33 @@ func TestTokensFile(t *testing.T) {
 	v6 := netip.MustParseAddrPort("[2001:db8::1]:5")
 	mine := tokens.Issue(now, v6)
 	tokens.Keep(now, peerAt(1), NewToken{uint32(now.Add(2 * time.Hour).Unix()), 77})
-	file := tokens.AppendTo(nil)
-	again := NewTokens(draw.Seeded([32]byte{2}))
-	if err := again.Load(now.Add(time.Minute), file); err != nil {
-		t.Fatal(err)
+	file := TokensFile(tokens)
+	again := [2]*Tokens{NewTokens(draw.Seeded([32]byte{2})), NewTokens(draw.Seeded([32]byte{3}))}
+	for i, v4 := range []bool{false, true} {
+		if err := again[i].Load(now.Add(time.Minute), file, v4); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if !bytes.Equal(again.AppendTo(nil), file) {
+	if !bytes.Equal(TokensFile(again[:]...), file) {
 		t.Error("the file has changed")
 	}
-	if !again.valid(now.Add(time.Minute), v6, mine.Token) || again.Take(now.Add(time.Minute), peerAt(1)) != 77 {
+	if !again[0].valid(now.Add(time.Minute), v6, mine.Token) || again[1].Take(now.Add(time.Minute), peerAt(1)) != 77 {
 		t.Error("tokens are missing")
 	}
+	if again[0].kept.order.Len()+again[1].issued.order.Len() != 0 {
+		t.Error("tokens of the other family were taken")
+	}
 	late := NewTokens(draw.Seeded([32]byte{2}))
-	if err := late.Load(now.Add(90*time.Minute), file); err != nil {
-		t.Fatal(err)
+	for _, v4 := range []bool{false, true} {
+		if err := late.Load(now.Add(90*time.Minute), file, v4); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if late.valid(now.Add(90*time.Minute), v6, mine.Token) || late.Take(now.Add(90*time.Minute), peerAt(1)) != 77 {
 		t.Error("expired ones are there, or others are not")
 	}
 	for _, bad := range [][]byte{nil, file[:20], []byte("SSU2tok2"), file[:len(file)-1]} {
-		if err := late.Load(now, bad); err == nil {
+		if err := late.Load(now, bad, true); err == nil {
 			t.Errorf("%d bytes were read", len(bad))
 		}
 	}
@@ -147,10 +154,10 @@ func TestTokensFile(t *testing.T) {
 func FuzzTokens(f *testing.F) {
 	tokens := NewTokens(draw.Seeded([32]byte{1}))
 	tokens.Issue(start, peerAt(1))
-	f.Add(tokens.AppendTo(nil))
+	f.Add(TokensFile(tokens))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		tokens := NewTokens(draw.Seeded([32]byte{1}))
-		if err := tokens.Load(start, b); err == nil && len(tokens.AppendTo(nil)) > len(b) {
+		if err := tokens.Load(start, b, true); err == nil && len(TokensFile(tokens)) > len(b) {
 			t.Fatal("more than was read")
 		}
 	})

@@ -36,6 +36,10 @@ type Config struct {
 	// asked for one.
 	Hybrid kem.Kind
 	Limits Limits
+	// Tokens are those of the run before, as KeepTokens had them: with them a
+	// handshake takes one round trip less. KeepTokens, if any, gets them as Run ends.
+	Tokens     []byte
+	KeepTokens func(file []byte)
 }
 
 // Limits are the driver's own. A zero field is replaced by its default.
@@ -144,6 +148,19 @@ func (d *Driver) Run(ctx context.Context) {
 	for range running {
 		<-done
 	}
+	d.keepTokens()
+}
+
+// keepTokens hands out what the sockets have, whose loops have ended.
+func (d *Driver) keepTokens() {
+	if d.cfg.KeepTokens == nil {
+		return
+	}
+	var stores []*ssu2.Tokens
+	for _, s := range d.sockets {
+		stores = append(stores, s.endpoint.Tokens())
+	}
+	d.cfg.KeepTokens(ssu2.TokensFile(stores...))
 }
 
 // SSU2's cost in a published address, and in one that cannot be dialled: what other routers

@@ -160,6 +160,7 @@ func (s *socket) newLink(now time.Time, e *ssu2.Established, random *draw.Source
 		MayMove: func(to netip.AddrPort) bool { return host.MayDial(to.Addr()) && to.Port() >= leastPort },
 	})
 	l.keep(now)
+	l.offerToken(now, e.Path.Remote)
 	s.links[l.id] = l
 	s.touch(l)
 	return l

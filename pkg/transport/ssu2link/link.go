@@ -290,6 +290,13 @@ func (l *link) Info(info []byte, flood bool) {
 	}
 }
 
+// offerToken gives the peer a token with which it comes again, where it is not about to be
+// refused.
+func (l *link) offerToken(now time.Time, at netip.AddrPort) {
+	n := l.sock.endpoint.Tokens().Issue(l.sock.d.host.Now(), at)
+	l.s.SendBlock(now, ssu2.Block{Type: ssu2.BlockNewToken, Data: n.AppendTo(nil)[ssu2.BlockHeaderLen:]})
+}
+
 // Block takes what the data phase has no use for: a token for the next time.
 func (l *link) Block(b ssu2.Block, from netip.AddrPort) {
 	if b.Type == ssu2.BlockNewToken {

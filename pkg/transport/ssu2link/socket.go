@@ -59,6 +59,11 @@ func newSocket(d *Driver, conn transport.PacketConn) *socket {
 		Static: d.cfg.Keys.Static, Intro: d.cfg.Keys.Intro, NetID: d.host.NetID, MTU: d.cfg.MTU,
 		Info: func() []byte { return d.host.OurInfo().Bytes() }, Rand: s.random,
 	})
+	if len(d.cfg.Tokens) > 0 {
+		if err := s.endpoint.Tokens().Load(d.host.Now(), d.cfg.Tokens, s.v4); err != nil {
+			d.host.Log.Warn("tokens not read", "error", err) // they are a help and no more
+		}
+	}
 	return s
 }
 
