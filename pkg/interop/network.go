@@ -35,11 +35,12 @@ type NetworkConfig struct {
 // Network is routers of several kinds on one ground, and what else runs there.
 type Network struct {
 	ground
-	Dir     string // what the routers write; removed by Close unless I2P_INTEROP_KEEP is set
-	I2PD    []*I2PD
-	Java    []*Java
-	Routers []*Router // ours
-	T0      time.Time // when the first router began its real start
+	Dir      string // what the routers write; removed by Close unless I2P_INTEROP_KEEP is set
+	I2PD     []*I2PD
+	Java     []*Java
+	Emissary []*Emissary
+	Routers  []*Router // ours
+	T0       time.Time // when the first router began its real start
 
 	programs *programs // further ones
 }
@@ -218,6 +219,9 @@ func (n *Network) all() (rs []router) {
 		rs = append(rs, r)
 	}
 	for _, r := range n.Java {
+		rs = append(rs, r)
+	}
+	for _, r := range n.Emissary {
 		rs = append(rs, r)
 	}
 	for _, r := range n.Routers {

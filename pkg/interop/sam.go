@@ -78,11 +78,15 @@ type SAMSession struct {
 // SAMSession opens a session with a transient Ed25519 destination, and
 // returns when its tunnels stand, for that is when i2pd answers.
 func (r *I2PD) SAMSession(ctx context.Context, options map[string]string) (*SAMSession, error) {
-	c, err := dialSAM(ctx, r.ns, r.SAM())
+	return samSession(ctx, r.ns, r.SAM(), options)
+}
+
+func samSession(ctx context.Context, ns *Namespace, addr string, options map[string]string) (*SAMSession, error) {
+	c, err := dialSAM(ctx, ns, addr)
 	if err != nil {
 		return nil, err
 	}
-	s := &SAMSession{ns: r.ns, addr: r.SAM(), id: fmt.Sprintf("s%d", samID.Add(1)), control: c}
+	s := &SAMSession{ns: ns, addr: addr, id: fmt.Sprintf("s%d", samID.Add(1)), control: c}
 	line := "SESSION CREATE STYLE=STREAM ID=" + s.id + " DESTINATION=TRANSIENT SIGNATURE_TYPE=7"
 	for _, k := range slices.Sorted(maps.Keys(options)) {
 		line += " " + k + "=" + options[k]
