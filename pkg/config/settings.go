@@ -55,7 +55,7 @@ func described() []Setting {
 		{Key: "floodfill", Flag: "floodfill", Doc: "Keep and serve a part of the netDb. A hidden router cannot.", Reload: AtOnce},
 		{Key: "floodfill_auto", Flag: "floodfill-auto", Doc: "Be a floodfill while the router has what that needs: others dial it, it has been up for hours, and has bandwidth, sessions and tunnels of others to spare. i2p-router status says why it is one or not.", Reload: AtOnce},
 		{Key: "hidden", Flag: "hidden", Doc: "Publish no address.", Reload: AtOnce},
-		{Key: "host", Flag: "host", Doc: "The IP addresses to publish. Only a testnet router publishes reserved ones. In the place of one that was the machine's and is so no longer, another of the machine's is published.", Unset: "none: the router can dial, and cannot be dialled", Reload: IfBound},
+		{Key: "host", Flag: "host", Doc: "The IP addresses to publish. Only a testnet router publishes reserved ones. In the place of one that was the machine's and is so no longer, another of the machine's is published.", Unset: "those at which the router finds that strangers reach it, where it speaks SSU2; else none: it can dial, and cannot be dialled", Reload: IfBound},
 		{Key: "port", Flag: "port", Doc: "The port to listen on and to publish.", Most: 65535, Unset: "chosen at the first start, and kept in the data directory", Reload: NextStart},
 
 		{Key: "reseed.enabled", Flag: "no-reseed", Doc: "Ask for routers where too few are known. Without it, i2p-router reseed still does.", Reload: AtOnce},
@@ -72,7 +72,7 @@ func described() []Setting {
 		{Key: "ntcp2.hybrid", Doc: "The post-quantum hybrid of X25519 that is published for sessions: ML-KEM-512, ML-KEM-768 or ML-KEM-1024; of others each is taken. With none there are no hybrids. Peers that know of none are served as ever.", Reload: NextStart},
 		{Key: "ntcp2.max_sessions", Doc: "The most sessions with other routers at a time.", Unit: "sessions", Least: 1, Most: 1 << 16, Reload: AtOnce},
 
-		{Key: "ssu2.enabled", Flag: "ssu2", Doc: "Speak SSU2, over UDP, at the addresses and the port of NTCP2. Peers are not introduced yet, and reachability is not tested.", Reload: NextStart},
+		{Key: "ssu2.enabled", Flag: "ssu2", Doc: "Speak SSU2, over UDP, at the addresses and the port of NTCP2. The router finds out by itself whether strangers reach it: then it publishes where, if host names no address of the family, and helps others to find out; else it publishes routers that introduce others to it.", Reload: NextStart},
 		{Key: "ssu2.hybrid", Doc: "The post-quantum hybrid of X25519 that is published as preferred for sessions: ML-KEM-768, which takes an mtu of 1318 over IPv4 and of 1338 over IPv6, and leaves peers with less ML-KEM-512; or ML-KEM-512 alone. Of others each of the two is taken. With none there are no hybrids. Peers that know of none are served as ever.", Reload: NextStart},
 		{Key: "ssu2.mtu", Doc: "The largest packets that the network of this machine carries.", Unit: "bytes, IP and UDP headers among them", Least: routerinfo.MinSSU2MTU, Most: routerinfo.MaxSSU2MTU, Reload: NextStart},
 

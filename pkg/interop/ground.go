@@ -16,6 +16,8 @@ type Far struct {
 	WAN      *wan.Network
 	First    int
 	Up, Down wan.Settings
+	// NAT says what stands before the nth host of this network; nil is nothing.
+	NAT func(n int) wan.NAT
 }
 
 // ground is where the routers of a network stand: all on loopback in one
@@ -74,7 +76,11 @@ func (g *ground) place() (place, error) {
 	}
 	id := g.far.First + g.hosts
 	g.hosts++
-	host, err := g.far.WAN.Add(id, wan.Open, g.far.Up, g.far.Down)
+	kind := wan.Open
+	if g.far.NAT != nil {
+		kind = g.far.NAT(g.hosts - 1)
+	}
+	host, err := g.far.WAN.Add(id, kind, g.far.Up, g.far.Down)
 	if err != nil {
 		return place{}, fmt.Errorf("interop: %w", err)
 	}

@@ -71,6 +71,8 @@ type I2PDConfig struct {
 	NoTransit bool
 	SSU2      bool // besides NTCP2
 	NoNTCP2   bool
+	Finds     bool   // it is not told its address
+	Hides     bool   // and takes itself for firewalled from the start
 	NTCP2     int    // its version: 3, 4 and 5 are hybrids with ML-KEM-512, 768 and 1024; 0 is what i2pd does by itself
 	Hops      int    // length of exploratory tunnels
 	WebPort   uint16 // a server tunnel of 2 hops to this local port; 0 is none
@@ -103,12 +105,12 @@ type I2PD struct {
 }
 
 var i2pdConf = template.Must(template.New("i2pd.conf").Parse(`netid = {{.NetID}}
-host = {{.Addr}}
+{{if not .Finds}}host = {{.Addr}}
 address4 = {{.Addr}}
-port = {{.Port}}
+{{end}}port = {{.Port}}
 ipv4 = true
 ipv6 = false
-nat = false
+nat = {{.Finds}}
 reservedrange = false
 floodfill = {{.Floodfill}}
 notransit = {{.NoTransit}}
@@ -124,6 +126,7 @@ published = {{not .NoNTCP2}}
 {{end}}[ssu2]
 enabled = {{.SSU2}}
 published = {{.SSU2}}
+firewalled4 = {{.Hides}}
 [reseed]
 threshold = {{if .Bootstraps}}25{{else}}0{{end}}
 urls = {{.Reseed.URLs}}
@@ -265,7 +268,7 @@ func (r *I2PD) makeIdentity(ctx context.Context) error {
 		}
 		settled := bytes.Equal(b, last)
 		last = b
-		if !settled || !bytes.Contains(b, []byte(r.Addr.String())) {
+		if !settled || !r.Finds && !bytes.Contains(b, []byte(r.Addr.String())) {
 			return errors.New("it is not complete")
 		}
 		if _, err := os.Stat(filepath.Join(r.dir, "router.keys")); err != nil {

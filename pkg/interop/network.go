@@ -231,13 +231,16 @@ func (n *Network) all() (rs []router) {
 }
 
 // Bootstrap collects the router.info files of all running routers in a directory, for i2p-router --bootstrap.
-func (n *Network) Bootstrap() (string, error) {
+func (n *Network) Bootstrap() (string, error) { return n.bootstrap(0) }
+
+// bootstrap is Bootstrap of the first routers only; 0 is all.
+func (n *Network) bootstrap(only int) (string, error) {
 	dir, err := os.MkdirTemp(n.Dir, "bootstrap-")
 	if err != nil {
 		return "", fmt.Errorf("interop: %w", err)
 	}
-	for _, r := range n.all() {
-		if !r.process().Running() {
+	for i, r := range n.all() {
+		if !r.process().Running() || only > 0 && i >= only {
 			continue
 		}
 		info, err := r.RouterInfo()

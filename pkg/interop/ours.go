@@ -39,6 +39,9 @@ type RouterConfig struct {
 	Floodfill bool
 	Hops      int    // length of exploratory tunnels; 0: 2
 	Alone     bool   // it knows no router at its start
+	Knows     int    // so many of those that run; 0: all
+	Finds     bool   // it is not told its address
+	LogLevel  string // default info
 	TOML      string // further settings
 }
 
@@ -66,10 +69,13 @@ func (n *Network) StartRouter(cfg RouterConfig) (*Router, error) {
 	}
 	args := []string{
 		"run", "--config", file, "--dir", r.DataDir, "--socket", r.Socket, "--netid", fmt.Sprint(NetID), "--testnet",
-		"--host", r.Addr.String(), "--port", fmt.Sprint(portTransport),
+		"--port", fmt.Sprint(portTransport), "--log-level", cmp.Or(cfg.LogLevel, "info"),
+	}
+	if !cfg.Finds {
+		args = append(args, "--host", r.Addr.String())
 	}
 	if !cfg.Alone {
-		bootstrap, err := n.Bootstrap()
+		bootstrap, err := n.bootstrap(cfg.Knows)
 		if err != nil {
 			return nil, err
 		}

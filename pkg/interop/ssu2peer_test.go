@@ -124,7 +124,7 @@ func newSSU2Router(t *testing.T, n *Network, extra int, change func(options map[
 		Connected: func(h i2p.Hash) bool { return r.session(h) != nil },
 		Address:   func(bool) netip.AddrPort { return r.at },
 	}
-	r.relay = ssu2.NewRelay(self, r.Tokens())
+	r.relay = ssu2.NewRelay(self, r.Tokens().ForAlice)
 	r.tests = ssu2.NewPeerTests(self, func(bool, i2p.Hash) (i2p.Hash, bool) { return r.charlie, r.charlie != i2p.Hash{} })
 	r.conn, err = n.ListenPacket("udp", r.at.String())
 	must(err)

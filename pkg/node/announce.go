@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/control"
@@ -54,6 +55,18 @@ func (a *announcer) publish() {
 		a.renew()
 		a.router.Republish()
 	}
+}
+
+// published are the addresses at which we say we are: those of the settings, and for a family
+// without one where strangers have reached us.
+func (a *announcer) published() (hosts []netip.Addr) {
+	hosts = slices.Clone(a.hosts.now())
+	for _, f := range a.transport.Found() {
+		if !slices.ContainsFunc(hosts, func(h netip.Addr) bool { return h.Is4() == f.Is4() }) && a.hosts.publishable(f) {
+			hosts = append(hosts, f)
+		}
+	}
+	return hosts
 }
 
 // moved takes the machine's addresses, and publishes ours anew where they differ.

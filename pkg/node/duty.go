@@ -81,7 +81,7 @@ func (n *Node) capacity(started time.Time) presence.Capacity {
 	now := n.cfg.Now()
 	return presence.Capacity{
 		Up: now.Sub(started), Lag: now.Sub(asked), Class: n.announcer.presence.Class(),
-		Address: len(n.announcer.hosts.now()) > 0, Accepted: t.Accepted, Sessions: t.Sessions,
+		Address: len(n.announcer.published()) > 0, Accepted: t.Accepted, Sessions: t.Sessions,
 		Routers: c.DB.Routers, Floodfills: c.DB.Floodfills, Tunnels: c.Transit,
 	}
 }

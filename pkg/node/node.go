@@ -139,7 +139,7 @@ func makeNode(cfg Config, dir dataDir) (*Node, error) {
 	}
 	n.settings = reload.NewSettings(s, holds)
 	n.newAnnouncer(keys)
-	if err := n.newTransport(env); err != nil {
+	if err := n.newTransport(env, keys.Signing); err != nil {
 		return nil, err
 	}
 	n.newRouter(env.Part("router"), keys)
@@ -170,7 +170,7 @@ func (n *Node) newAnnouncer(keys *i2p.PrivateKeys) {
 				In: s.Bandwidth.In, Out: s.Bandwidth.Out, Share: s.Bandwidth.Share,
 			}
 		},
-		Hosts:     hosts.now,
+		Hosts:     n.announcer.published,
 		Addresses: func(hosts []netip.Addr) []routerinfo.Address { return n.transport.Publish(hosts) },
 	})
 }

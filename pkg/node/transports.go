@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"io"
 	"net/netip"
 	"slices"
@@ -14,19 +15,20 @@ import (
 	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/sign"
 	"i2ptoolkit/pkg/transport"
 	"i2ptoolkit/pkg/transport/ntcp2link"
 	"i2ptoolkit/pkg/transport/ssu2link"
 )
 
 // newTransport makes the table of peers with its drivers.
-func (n *Node) newTransport(env *env.Whole) (err error) {
+func (n *Node) newTransport(env *env.Whole, signing sign.PrivateKey) (err error) {
 	s := n.settings.Current()
 	network := n.cfg.Network
 	if network == nil {
 		network = transport.Internet{Source: n.announcer.hosts.source}
 	}
-	drivers, err := n.drivers(env)
+	drivers, err := n.drivers(env, signing)
 	if err != nil {
 		return err
 	}
@@ -39,6 +41,8 @@ func (n *Node) newTransport(env *env.Whole) (err error) {
 		Wanted:       func(peer i2p.Hash) bool { return n.router.Peers().Wants(peer) },
 		Carries:      func(peer i2p.Hash) bool { return n.router.Peers().Carries(peer) },
 		LocalAllowed: s.Testnet,
+		Others:       n.others(),
+		Hidden:       func() bool { return n.settings.Current().Hidden },
 		Events:       n.transportEvents(),
 	})
 	n.announcer.transport = n.transport
@@ -48,7 +52,7 @@ func (n *Node) newTransport(env *env.Whole) (err error) {
 // drivers are the transports that the router speaks. Here, and in the settings and
 // the files that they come from, they have names; the rest of a router asks the
 // table.
-func (n *Node) drivers(env *env.Whole) (drivers []transport.Driver, err error) {
+func (n *Node) drivers(env *env.Whole, signing sign.PrivateKey) (drivers []transport.Driver, err error) {
 	s := n.settings.Current()
 	if s.NTCP2.Enabled {
 		ntcp2, err := n.ntcp2(env.Part("ntcp2").Rand)
@@ -58,7 +62,7 @@ func (n *Node) drivers(env *env.Whole) (drivers []transport.Driver, err error) {
 		drivers = append(drivers, ntcp2)
 	}
 	if s.SSU2.Enabled {
-		ssu2, err := n.ssu2(env.Part("ssu2").Rand)
+		ssu2, err := n.ssu2(env.Part("ssu2").Rand, signing)
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +83,7 @@ func (n *Node) ntcp2(random io.Reader) (transport.Driver, error) {
 }
 
 // ssu2 is the transport over UDP, at the first address of each family that NTCP2 has.
-func (n *Node) ssu2(random io.Reader) (transport.Driver, error) {
+func (n *Node) ssu2(random io.Reader, signing sign.PrivateKey) (transport.Driver, error) {
 	keys, err := n.dir.ssu2Keys(random)
 	if err != nil {
 		return nil, err
@@ -97,13 +101,32 @@ func (n *Node) ssu2(random io.Reader) (transport.Driver, error) {
 		n.log.Warn("tokens of SSU2 not read", "error", err)
 	}
 	return ssu2link.New(ssu2link.Config{
-		Keys: keys, Listen: listen, MTU: s.SSU2.MTU, Hybrid: hybrid, Rand: random, Tokens: tokens,
+		Keys: keys, Listen: listen, MTU: s.SSU2.MTU, Hybrid: hybrid, Rand: random, Tokens: tokens, Signing: signing,
 		KeepTokens: func(file []byte) {
 			if err := n.dir.keep(ssu2TokensFile, file); err != nil {
 				n.log.Error("tokens of SSU2 not written", "error", err)
 			}
 		},
 	}), nil
+}
+
+// others are the routers that the netDb knows, for transports that need some to help them.
+func (n *Node) others() transport.Others {
+	known := func(h i2p.Hash) *routerinfo.RouterInfo { return n.router.Knowledge().Infos([]i2p.Hash{h})[h] }
+	return transport.Others{
+		Known: known,
+		Find: func(ctx context.Context, h i2p.Hash) *routerinfo.RouterInfo {
+			if ri := known(h); ri != nil {
+				return ri
+			}
+			r, err := n.router.Knowledge().Lookup(ctx, h, i2np.LookupRouterInfo)
+			if err != nil {
+				return nil
+			}
+			return r.RouterInfo
+		},
+		All: func() []*routerinfo.RouterInfo { return n.router.Knowledge().Routers() },
+	}
 }
 
 // transportEvents has the router and its followers told of peers.

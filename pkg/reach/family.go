@@ -15,9 +15,11 @@ const (
 	keepResults = 8                // the newest
 	resultLife  = time.Hour        // that tell of the present
 	silentFor   = time.Minute      // without anything from anybody: disconnected
-	testQuickly = 4 * time.Second  // between the beginnings of two tests while nothing is decided
+	testAtOnce  = time.Second      // between the beginnings of the first tests
+	testQuickly = 4 * time.Second  // the same while nothing is decided
 	testSlowly  = 20 * time.Second // the same where tests have come to nothing again and again
-	quickTests  = 6                // until then
+	firstTests  = 3
+	quickTests  = 10
 	testAgain   = 12 * time.Minute // where all is clear; a quarter more or less
 	testSoon    = 15 * time.Second // where something contradicts what was clear
 	underway    = 2                // tests at a time
@@ -56,19 +58,19 @@ func (r result) agrees(o result) bool {
 
 // Family is what is known of one family. One goroutine owns it.
 type Family struct {
-	v4       bool
-	random   *draw.Source
-	local    bool
-	begun    time.Time
-	heard    time.Time
-	words    words
-	results  []result // the newest last
-	state    State    // as the results have it
-	why      Reason
-	since    time.Time
-	running  int
-	nextTest time.Time
-	fruitful int // tests since the state was last clear
+	v4         bool
+	random     *draw.Source
+	local      bool
+	begun      time.Time
+	heard      time.Time
+	words      words
+	results    []result // the newest last
+	state      State    // as the results have it
+	why        Reason
+	since      time.Time
+	running    int
+	nextTest   time.Time
+	begunTests int // tests since the state was last clear
 }
 
 // New begins with nothing.
@@ -109,7 +111,7 @@ func (f *Family) Local(now time.Time, has, changed bool) {
 // forget begins anew: what was said and tested was of another address.
 func (f *Family) forget(now time.Time) {
 	f.results, f.words = nil, words{}
-	f.fruitful, f.nextTest = 0, now
+	f.begunTests, f.nextTest = 0, now
 	f.become(now, Unknown, Untested)
 }
 
@@ -152,9 +154,12 @@ func (f *Family) Came(now time.Time, from netip.Addr) {
 // Begun notes that a test has begun.
 func (f *Family) Begun(now time.Time) {
 	f.running++
-	f.fruitful++
+	f.begunTests++
 	pause := testQuickly
-	if f.fruitful > quickTests {
+	switch {
+	case f.begunTests <= firstTests:
+		pause = testAtOnce
+	case f.begunTests > quickTests:
 		pause = testSlowly
 	}
 	f.nextTest = now.Add(pause)
@@ -206,7 +211,7 @@ func (f *Family) decide(now time.Time) {
 			state, why = Firewalled, TestsBlocked
 		}
 		f.become(now, state, why)
-		f.fruitful = 0
+		f.begunTests = 0
 		f.nextTest = now.Add(f.random.Between(testAgain*3/4, testAgain*5/4))
 		return
 	}

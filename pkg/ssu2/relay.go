@@ -60,7 +60,7 @@ type RelayCounts struct {
 // it; it is handed the relay blocks of all sessions.
 type Relay struct {
 	self   Self
-	tokens *Tokens
+	token  func(now time.Time, alice netip.AddrPort) Token
 	tags   map[RelayTag]i2p.Hash
 	tagOf  map[i2p.Hash]RelayTag
 	asked  map[uint32]*asking
@@ -76,10 +76,11 @@ type passing struct {
 	expires        time.Time
 }
 
-// NewRelay makes a relay that issues its tokens from a store, the endpoint's.
-func NewRelay(self Self, tokens *Tokens) *Relay {
+// NewRelay makes a relay. As Charlie it gives Alice a token, from Tokens.ForAlice of the
+// endpoint that she will dial.
+func NewRelay(self Self, token func(now time.Time, alice netip.AddrPort) Token) *Relay {
 	return &Relay{
-		self: self, tokens: tokens,
+		self: self, token: token,
 		tags: map[RelayTag]i2p.Hash{}, tagOf: map[i2p.Hash]RelayTag{},
 		asked: map[uint32]*asking{}, passed: map[uint32]*passing{}, holes: map[uint32]*hole{},
 	}

@@ -45,7 +45,7 @@ func (r *Relay) handleIntro(now time.Time, bob i2p.Hash, data []byte, patient bo
 	}
 	us := r.self.Address(q.Alice.Addr().Is4())
 	response := r.response(RelayResponse{
-		Nonce: q.Nonce, Timestamp: timestamp(now), Version: Version, Charlie: us, Token: r.tokens.retry(now, q.Alice),
+		Nonce: q.Nonce, Timestamp: timestamp(now), Version: Version, Charlie: us, Token: r.token(now, q.Alice),
 	}, bob).AppendTo(nil)
 	alices, ours := nonceIDs(q.Nonce)
 	payload := append(AppendAddress(AppendDateTime(nil, now), q.Alice), response...)

@@ -54,6 +54,10 @@ func (t *Tokens) retry(now time.Time, to netip.AddrPort) Token {
 	return t.mac(now.UnixNano()/int64(retrySlot), to)
 }
 
+// ForAlice is a token for somebody who is introduced to us and will dial from there, as one of
+// a Retry. Any goroutine may ask for it, but beside Forget.
+func (t *Tokens) ForAlice(now time.Time, from netip.AddrPort) Token { return t.retry(now, from) }
+
 func (t *Tokens) mac(slot int64, to netip.AddrPort) Token {
 	var b [26]byte
 	binary.BigEndian.PutUint64(b[:], uint64(slot))

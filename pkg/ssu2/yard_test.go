@@ -80,7 +80,7 @@ func (y *yard) add(seed byte, at netip.AddrPort, n nat) *actor {
 			return a.at
 		},
 	}
-	a.relay = NewRelay(self, a.Tokens())
+	a.relay = NewRelay(self, a.Tokens().ForAlice)
 	a.tests = NewPeerTests(self, func(v4 bool, alice i2p.Hash) (i2p.Hash, bool) {
 		for _, h := range slices.SortedFunc(maps.Keys(a.linked), func(x, y i2p.Hash) int { return slices.Compare(x[:], y[:]) }) {
 			if h != alice && y.byHash[h].nat == public {

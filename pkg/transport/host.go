@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -46,6 +47,55 @@ func (h *Host) Readdressed() {
 		h.t.events.add(f)
 		h.t.events.run()
 	}
+}
+
+// Hidden reports whether nobody is to be told where we are.
+func (h *Host) Hidden() bool { return h.t.cfg.Hidden != nil && h.t.cfg.Hidden() }
+
+// Find returns a router's RouterInfo, and looks it up where it is not known; it may wait. Nil
+// is none.
+func (h *Host) Find(ctx context.Context, router i2p.Hash) *routerinfo.RouterInfo {
+	if f := h.t.cfg.Others.Find; f != nil {
+		return f(ctx, router)
+	}
+	return nil
+}
+
+// Known returns a router's RouterInfo where it is known; it may wait a moment. Nil is none.
+func (h *Host) Known(router i2p.Hash) *routerinfo.RouterInfo {
+	if f := h.t.cfg.Others.Known; f != nil {
+		return f(router)
+	}
+	return nil
+}
+
+// Others are the RouterInfos that are known; it may wait a moment.
+func (h *Host) Others() []*routerinfo.RouterInfo {
+	if f := h.t.cfg.Others.All; f != nil {
+		return f()
+	}
+	return nil
+}
+
+// Adopt puts a link that the driver has opened for its own ends into the table, and runs it.
+// Where the table takes no more links it is aborted.
+func (h *Host) Adopt(l Link, ri *routerinfo.RouterInfo) error {
+	t := h.t
+	_, own := t.connRand()
+	s := t.newSession(h.way, l, false, own)
+	s.networks = t.counted(l.State().Remote.Addr())
+	err := t.establish(s, ri.Hash())
+	if err == nil && !t.spawn(s.run) {
+		s.close(ReasonShutdown)
+		s.run()
+		return ErrClosed
+	}
+	if err != nil {
+		l.Abort()
+		return err
+	}
+	h.way.counters.dialed.Add(1)
+	return nil
 }
 
 // Handshake counts the bytes of handshakes.

@@ -39,6 +39,7 @@ type sending struct {
 	idle     time.Duration
 	nextInfo time.Time // when our RouterInfo is due
 	lastSent time.Time
+	kept     atomic.Bool // by Keep
 }
 
 // known is what the receiving side keeps.
@@ -165,7 +166,7 @@ func (s *Session) upkeep(w *Work, now, spare time.Time) {
 	l := &s.t.cfg.Limits
 	quiet := s.quietFor()
 	switch {
-	case !spare.IsZero():
+	case !spare.IsZero() && !s.kept.Load():
 		left := spareLife - min(quiet, now.Sub(spare))
 		if left <= 0 {
 			s.close(ReasonReplaced)
@@ -173,7 +174,7 @@ func (s *Session) upkeep(w *Work, now, spare time.Time) {
 		w.Due = now.Add(left)
 	case quiet < s.idle/2 && quiet < l.KeepAlive: // the common case: not worth asking
 		w.Due = now.Add(min(s.idle, l.KeepAlive) - quiet)
-	case s.t.cfg.Wanted != nil && s.t.cfg.Wanted(s.peer.hash):
+	case s.kept.Load() || s.t.cfg.Wanted != nil && s.t.cfg.Wanted(s.peer.hash):
 		left := l.KeepAlive - now.Sub(s.lastSent)
 		if w.KeepAlive = left <= 0; w.KeepAlive {
 			left = l.KeepAlive
@@ -287,6 +288,10 @@ func (s *Session) Stall(stalled bool) {
 		s.t.events.run()
 	}
 }
+
+// Keep says whether the session is to outlive idleness for the link's own reasons, though
+// another session with the peer sends in its place.
+func (s *Session) Keep(keep bool) { s.kept.Store(keep) }
 
 // End notes why a link ends, as soon as that is known: nothing is taken over it
 // any more. The first word counts. An error that is ErrRefused keeps the peer

@@ -39,9 +39,23 @@ type Config struct {
 	// their sessions are among the last to give way to others. Those of Wanted
 	// never do. Nil is none.
 	Carries func(peer i2p.Hash) bool
+	// Others are the routers that are known; its funcs may be nil.
+	Others Others
+	// Hidden reports whether nobody is to be told where we are. Nil is no.
+	Hidden func() bool
 	// LocalAllowed admits loopback, private and reserved addresses, and does not
 	// count their sessions by address.
 	LocalAllowed bool
+}
+
+// Others are the routers that are known. Each func is called from a goroutine that may wait.
+type Others struct {
+	// Find returns a RouterInfo, after a lookup in the netDb where it is not known.
+	Find func(ctx context.Context, router i2p.Hash) *routerinfo.RouterInfo
+	// Known returns a RouterInfo, nil where it is not known.
+	Known func(router i2p.Hash) *routerinfo.RouterInfo
+	// All are the RouterInfos that are known.
+	All func() []*routerinfo.RouterInfo
 }
 
 // Events are whom the transport tells; all but Deliver may be nil.

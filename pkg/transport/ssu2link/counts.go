@@ -42,6 +42,23 @@ var names = [...]struct {
 	{"unanswered", "Path challenges that were not answered.", func(c *session.Counts) *uint64 { return &c.Unanswered }},
 }
 
+// wireNames are what is counted of the datagrams of handshakes, and how it is said.
+var wireNames = [...]struct {
+	name, help string
+	of         func(*ssu2.Counts) *uint64
+}{
+	{"strangers_junk", "Datagrams of strangers that are no message for us.", func(c *ssu2.Counts) *uint64 { return &c.Junk }},
+	{"strangers_forged", "Messages of handshakes that do not authenticate.", func(c *ssu2.Counts) *uint64 { return &c.Forged }},
+	{"retries", "Retries sent to who had no good token.", func(c *ssu2.Counts) *uint64 { return &c.Retries }},
+	{"requests_skewed", "Requests from another time.", func(c *ssu2.Counts) *uint64 { return &c.Skewed }},
+	{"requests_replayed", "Requests with an ephemeral key that was seen before.", func(c *ssu2.Counts) *uint64 { return &c.Replayed }},
+	{"requests_limited", "Requests above a limit.", func(c *ssu2.Counts) *uint64 { return &c.Limited }},
+	{"early_drops", "Packets before the end of a handshake that were not kept.", func(c *ssu2.Counts) *uint64 { return &c.EarlyDrops }},
+	{"handshakes_resent", "Messages of handshakes that were sent again.", func(c *ssu2.Counts) *uint64 { return &c.Resent }},
+	{"handshakes_done", "Handshakes that came to a session.", func(c *ssu2.Counts) *uint64 { return &c.Established }},
+	{"handshakes_ended", "Handshakes that came to none.", func(c *ssu2.Counts) *uint64 { return &c.Failed }},
+}
+
 // add counts what has happened to a session since it was last looked at.
 func (c *counts) add(now, before session.Counts) {
 	for i, n := range names {
@@ -62,6 +79,18 @@ func (d *Driver) Counters() []transport.Counter {
 		{Name: "write_errors", Help: "Writes to a socket that failed.", Value: c.writeErrors.Load()},
 		{Name: "overfull", Help: "Messages and RouterInfos that a session had no room for.", Value: c.overfull.Load()},
 		{Name: "overrun", Help: "Datagrams that found no room before a socket's loop.", Value: d.overrun()},
+	}
+	for _, n := range wireNames {
+		c := transport.Counter{Name: n.name, Help: n.help}
+		for _, s := range d.sockets {
+			if w := s.counted.Load(); w != nil {
+				c.Value += *n.of(w)
+			}
+		}
+		out = append(out, c)
+	}
+	if d.desk != nil {
+		out = append(out, d.desk.counters()...)
 	}
 	for i, n := range names {
 		out = append(out, transport.Counter{Name: n.name, Help: n.help, Value: c.sessions[i].Load()})

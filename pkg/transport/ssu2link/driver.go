@@ -13,14 +13,14 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"strconv"
+	"sync/atomic"
 	"time"
 
 	"i2ptoolkit/pkg/draw"
-	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/sign"
 	"i2ptoolkit/pkg/ssu2"
 	"i2ptoolkit/pkg/ssu2/session"
 	"i2ptoolkit/pkg/transport"
@@ -35,11 +35,14 @@ type Config struct {
 	// Hybrid is the one that is published as preferred. With None none are, and no peer is
 	// asked for one.
 	Hybrid kem.Kind
-	Limits Limits
 	// Tokens are those of the run before, as KeepTokens had them: with them a
 	// handshake takes one round trip less. KeepTokens, if any, gets them as Run ends.
 	Tokens     []byte
 	KeepTokens func(file []byte)
+	// Signing is the router's key, for introductions and peer tests. A driver without one takes
+	// no part in them.
+	Signing sign.PrivateKey
+	Limits  Limits
 }
 
 // Limits are the driver's own. A zero field is replaced by its default.
@@ -92,7 +95,9 @@ type Driver struct {
 	cfg     Config
 	host    *transport.Host
 	sockets []*socket
+	desk    *desk // nil without a signing key
 	counts  counts
+	open    atomic.Bool // we publish an address at which strangers reach us
 }
 
 // New makes a driver.
@@ -128,6 +133,9 @@ func (d *Driver) Listen(ctx context.Context, h *transport.Host) (bound []netip.A
 			bound = append(bound, transport.AddrOf(conn.LocalAddr()))
 		}
 	}
+	if d.cfg.Signing.Type().CanSign() {
+		d.desk = newDesk(d)
+	}
 	return bound, nil
 }
 
@@ -135,6 +143,9 @@ func (d *Driver) Listen(ctx context.Context, h *transport.Host) (bound []netip.A
 func (d *Driver) Run(ctx context.Context) {
 	done := make(chan struct{}, len(d.sockets))
 	running := 0
+	if d.desk != nil && d.host.Go(func() { d.desk.run(ctx); done <- struct{}{} }) {
+		running++
+	}
 	for _, s := range d.sockets {
 		if d.host.Go(func() { s.read(ctx); done <- struct{}{} }) {
 			running++
@@ -161,65 +172,6 @@ func (d *Driver) keepTokens() {
 		stores = append(stores, s.endpoint.Tokens())
 	}
 	d.cfg.KeepTokens(ssu2.TokensFile(stores...))
-}
-
-// SSU2's cost in a published address, and in one that cannot be dialled: what other routers
-// publish (RouterAddress, cost).
-const (
-	costPublished = 8
-	costHidden    = 15
-)
-
-// Publish gives an address for each host, or one by which peers know our keys where there
-// is none (SSU2, Published Addresses, Unpublished SSU2 Address).
-func (d *Driver) Publish(hosts []netip.Addr) (addrs []routerinfo.Address) {
-	options := func(of netip.Addr) map[string]string {
-		o := map[string]string{
-			"v": "2", "s": i2p.EncodeBase64(d.cfg.Keys.Static.Public[:]), "i": i2p.EncodeBase64(d.cfg.Keys.Intro[:]),
-		}
-		if d.cfg.MTU != routerinfo.MaxSSU2MTU {
-			o["mtu"] = strconv.Itoa(d.cfg.MTU)
-		}
-		if kinds := ssu2.Hybrids(d.cfg.Hybrid, d.cfg.MTU, of); len(kinds) > 0 {
-			o["pq"] = routerinfo.HybridOption(kinds...)
-		}
-		return o
-	}
-	for _, h := range hosts {
-		s := d.socketFor(h)
-		if s == nil || len(d.cfg.Listen) == 0 {
-			continue
-		}
-		o := options(h)
-		o["host"], o["port"] = h.String(), strconv.Itoa(int(transport.AddrOf(s.conn.LocalAddr()).Port()))
-		addrs = append(addrs, address(costPublished, o))
-	}
-	if len(addrs) == 0 {
-		o := options(netip.IPv6Unspecified()) // what holds for both families
-		o["caps"] = d.families()
-		addrs = append(addrs, address(costHidden, o))
-	}
-	return addrs
-}
-
-// families are the address families that we speak, as caps say them.
-func (d *Driver) families() (caps string) {
-	for _, s := range d.sockets {
-		if s.v4 {
-			caps += "4"
-		} else {
-			caps += "6"
-		}
-	}
-	return caps
-}
-
-func address(cost byte, options map[string]string) routerinfo.Address {
-	m, err := i2p.NewMapping(options)
-	if err != nil {
-		panic("ssu2: " + err.Error()) // they are short, and no key is there twice
-	}
-	return routerinfo.Address{Cost: cost, Style: routerinfo.StyleSSU2, Options: m}
 }
 
 // socketFor is the socket of an address's family; nil is none.
@@ -253,18 +205,24 @@ type target struct {
 	cost   byte
 }
 
-// Bids are the peer's addresses.
+// Bids are the peer's addresses, and one over those who introduce us to it.
 func (d *Driver) Bids(ri *routerinfo.RouterInfo) (bids []transport.Bid) {
 	for _, t := range d.dialable(ri) {
 		bids = append(bids, transport.Bid{Cost: int(t.cost), MaxMessage: session.MaxMessage, At: t.At})
 	}
+	if b := d.introducible(ri); len(b) > 0 {
+		bids = append(bids, transport.Bid{Cost: int(b[0].Cost) + costIntroduced, MaxMessage: session.MaxMessage})
+	}
 	return bids
 }
 
-// Dial shakes hands with the peer at one of its addresses.
+// Dial shakes hands with the peer at one of its addresses, or where its introducers lead.
 func (d *Driver) Dial(ctx context.Context, ri *routerinfo.RouterInfo, by transport.Bid, random *draw.Source) (transport.Link, error) {
 	if d.host.OurInfo() == nil {
 		return nil, errors.New("ssu2: no RouterInfo of our own yet")
+	}
+	if !by.At.IsValid() {
+		return d.introduceAny(ctx, ri, random)
 	}
 	for _, t := range d.dialable(ri) {
 		if t.At != by.At {
@@ -281,7 +239,10 @@ func (d *Driver) Dial(ctx context.Context, ri *routerinfo.RouterInfo, by transpo
 
 // Moved tells that the machine has lost addresses. The sockets are bound to all of them,
 // mostly: the sessions go on from another, and tell their peers.
-func (d *Driver) Moved([]netip.Addr) {
+func (d *Driver) Moved(gone []netip.Addr) {
+	if d.desk != nil {
+		d.desk.box.Call(func() { d.desk.moved(gone) })
+	}
 	for _, s := range d.sockets {
 		s.box.Call(s.migrate)
 	}

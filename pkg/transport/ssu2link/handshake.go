@@ -34,6 +34,10 @@ func (s *socket) dial(ctx context.Context, t ssu2.Target, random *draw.Source) (
 			d.done <- dialled{err: transport.ErrClosed}
 			return
 		}
+		if k := s.d.desk; k != nil {
+			t.WantRelayTag = k.wantsTag(s.v4)
+			k.sentTo(t.At.Addr())
+		}
 		at, r, err := s.endpoint.Dial(s.d.host.Now(), t)
 		if err != nil {
 			d.done <- dialled{err: err}
@@ -67,6 +71,9 @@ func (s *socket) dial(ctx context.Context, t ssu2.Target, random *draw.Source) (
 
 // result does what follows from a datagram or from the time.
 func (s *socket) result(now time.Time, r ssu2.Result) {
+	if c := s.endpoint.Counts(); s.counted.Load() == nil || *s.counted.Load() != c {
+		s.counted.Store(&c)
+	}
 	for _, d := range r.Send {
 		s.write(d)
 	}
@@ -76,6 +83,9 @@ func (s *socket) result(now time.Time, r ssu2.Result) {
 			delete(s.dials, f.LocalID)
 			d.done <- dialled{err: refused(f.Err)}
 		}
+	}
+	if m := r.Message; m != nil && s.d.desk != nil {
+		s.d.desk.outside(m)
 	}
 	if e := r.Established; e != nil {
 		if e.Initiator {
@@ -124,6 +134,7 @@ func (s *socket) reached(now time.Time, e *ssu2.Established) {
 		l.s.Close(now, ssu2.ReasonNormal)
 		return
 	}
+	l.enter(e)
 	d.done <- dialled{link: l}
 }
 
@@ -147,6 +158,18 @@ func (s *socket) welcome(now time.Time, e *ssu2.Established) {
 	if !s.d.host.Go(func() { s.d.host.Serve(v, l, ri, e.Peer.Flood) }) {
 		v.Leave()
 		l.s.Close(now, ssu2.ReasonShutdown)
+		return
+	}
+	l.enter(e)
+}
+
+// enter tells the desk of a link that stands.
+func (l *link) enter(e *ssu2.Established) {
+	if k := l.sock.d.desk; k != nil {
+		l.side = &side{
+			link: l, hash: e.Peer.Info.Hash(), info: e.Peer.Info, inbound: !e.Initiator, remote: e.Path.Remote, said: e.Said,
+		}
+		k.up(l.side)
 	}
 }
 

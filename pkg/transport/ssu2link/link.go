@@ -24,6 +24,7 @@ type link struct {
 	s       *session.Session
 	id      ssu2.ConnectionID
 	hybrid  kem.Kind
+	side    *side              // what the desk knows of it; nil where it knows nothing
 	table   *transport.Session // once Run was called
 	early   [][]byte           // datagrams from before that
 	batch   []i2np.Message
@@ -46,6 +47,7 @@ type said struct {
 	running *transport.Session
 	why     transport.Reason // to end for; 0 is not
 	abort   bool
+	kept    bool // whether or not it is idle
 	state   transport.LinkState
 }
 
@@ -111,7 +113,7 @@ func (l *link) Abort() {
 // asked does what others have asked for.
 func (l *link) asked(now time.Time) {
 	l.mu.Lock()
-	running, why, abort := l.running, l.why, l.abort
+	running, why, abort, kept := l.running, l.why, l.abort, l.kept
 	l.mu.Unlock()
 	if l.table == nil && running != nil {
 		l.table = running
@@ -119,6 +121,9 @@ func (l *link) asked(now time.Time) {
 			l.arrived(now, b, l.s.State(now).Remote)
 		}
 		l.early = nil
+	}
+	if l.table != nil {
+		l.table.Keep(kept)
 	}
 	switch {
 	case abort:
@@ -273,7 +278,28 @@ func (l *link) finish(why error) {
 	if l.table != nil {
 		l.table.End(refused(why))
 	}
+	if l.side != nil {
+		l.sock.d.desk.down(l.side)
+	}
 	close(l.done)
+}
+
+// hold has the table keep the link although it may be idle, or no more.
+func (l *link) hold(kept bool) {
+	l.mu.Lock()
+	l.kept = kept
+	l.mu.Unlock()
+	l.Wake()
+}
+
+// ping has something sent that is acknowledged.
+func (l *link) ping() {
+	l.sock.box.Call(func() {
+		if l.s.Ended() == nil {
+			l.s.Ping()
+			l.sock.touch(l)
+		}
+	})
 }
 
 // Deliver passes an I2NP message on.
@@ -283,8 +309,11 @@ func (l *link) Deliver(message []byte) {
 	}
 }
 
-// Info passes the peer's RouterInfo on.
+// Info passes the peer's RouterInfo on, or that of another whom it introduces.
 func (l *link) Info(info []byte, flood bool) {
+	if k := l.sock.d.desk; k != nil && k.informed(l.side, info) {
+		return
+	}
 	if l.table != nil {
 		l.table.PeerInfo(info, flood)
 	}
@@ -297,13 +326,17 @@ func (l *link) offerToken(now time.Time, at netip.AddrPort) {
 	l.s.SendBlock(now, ssu2.Block{Type: ssu2.BlockNewToken, Data: n.AppendTo(nil)[ssu2.BlockHeaderLen:]})
 }
 
-// Block takes what the data phase has no use for: a token for the next time.
+// Block takes what the data phase has no use for: a token for the next time, and what is the
+// desk's.
 func (l *link) Block(b ssu2.Block, from netip.AddrPort) {
 	if b.Type == ssu2.BlockNewToken {
 		if token, err := ssu2.ParseNewToken(b.Data); err == nil {
 			l.sock.endpoint.Tokens().Keep(l.sock.d.host.Now(), from, token)
 			return
 		}
+	}
+	if k := l.sock.d.desk; k != nil && k.blocked(l.side, b, from) {
+		return
 	}
 	if l.table != nil {
 		l.table.Ignore()

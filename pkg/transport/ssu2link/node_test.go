@@ -24,6 +24,7 @@ type node struct {
 	driver *Driver
 	keys   *i2p.PrivateKeys
 	info   atomic.Pointer[routerinfo.RouterInfo]
+	others atomic.Pointer[func() []*routerinfo.RouterInfo] // that it knows; nil is none
 	stop   context.CancelFunc
 	done   chan error
 
@@ -49,7 +50,7 @@ func newNode(t testing.TB, seed byte, network transport.Network, at netip.AddrPo
 		t.Fatal(err)
 	}
 	n := &node{keys: keys, got: map[uint32]int{}}
-	cfg := Config{Keys: own, Listen: []netip.AddrPort{at}, Rand: random.Split()}
+	cfg := Config{Keys: own, Listen: []netip.AddrPort{at}, Rand: random.Split(), Signing: keys.Signing}
 	if change != nil {
 		change(&cfg)
 	}
@@ -58,6 +59,7 @@ func newNode(t testing.TB, seed byte, network transport.Network, at netip.AddrPo
 		Self: keys.Router().Hash(), NetID: 99, Network: network, Env: env.Env{Rand: random.Split()},
 		Drivers: []transport.Driver{n.driver}, LocalAllowed: true,
 		OurInfo: func() *routerinfo.RouterInfo { return n.info.Load() },
+		Others:  transport.Others{Known: n.known, Find: func(_ context.Context, h i2p.Hash) *routerinfo.RouterInfo { return n.known(h) }, All: n.all},
 		Events: transport.Events{
 			Deliver: n.deliver,
 			Up:      func(i2p.Hash, transport.Meeting) { n.count(func() { n.up++ }) },
@@ -72,6 +74,24 @@ func newNode(t testing.TB, seed byte, network transport.Network, at netip.AddrPo
 		t.Fatal(err)
 	}
 	return n
+}
+
+func (n *node) all() []*routerinfo.RouterInfo {
+	if f := n.others.Load(); f != nil {
+		return (*f)()
+	}
+	return nil
+}
+
+func (n *node) knows(f func() []*routerinfo.RouterInfo) { n.others.Store(&f) }
+
+func (n *node) known(h i2p.Hash) *routerinfo.RouterInfo {
+	for _, ri := range n.all() {
+		if ri.Hash() == h {
+			return ri
+		}
+	}
+	return nil
 }
 
 func (n *node) count(f func()) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"i2ptoolkit/pkg/buf"
@@ -39,6 +40,7 @@ type socket struct {
 	dials    map[ssu2.ConnectionID]*dial
 	writer   *writer
 	shut     bool
+	counted  atomic.Pointer[ssu2.Counts] // the endpoint's, as they were last
 
 	mu    sync.Mutex
 	woken []*link

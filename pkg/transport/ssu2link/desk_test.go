@@ -1,0 +1,166 @@
+package ssu2link
+
+import (
+	"context"
+	"net/netip"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/reach"
+	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/simnet"
+	"i2ptoolkit/pkg/ssu2"
+)
+
+// town is a simulated network of routers, each of a network of its own, that know each other.
+type town struct {
+	net   *simnet.Net
+	nodes []*node
+}
+
+// inTown runs f in a town of so many routers.
+func inTown(t *testing.T, size int, f func(t *testing.T, w *town)) {
+	lent := buf.InUse()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)))
+		w := &town{net: simnet.New(simnet.Config{Seed: 9, Link: func(netip.Addr, netip.Addr) simnet.Link {
+			return simnet.Link{Latency: 20 * time.Millisecond}
+		}})}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { w.net.Run(ctx) })
+		for i := range size {
+			host := w.host(i)
+			n := newNode(t, byte(20+i), w.net.Host(host), netip.AddrPortFrom(host, 7000), nil)
+			w.nodes = append(w.nodes, n.start(t, host))
+		}
+		f(t, w)
+		for _, n := range w.nodes {
+			n.halt(t)
+		}
+		cancel()
+		wg.Wait()
+	})
+	if n := buf.InUse(); n != lent {
+		t.Errorf("%d buffers are still lent", n-lent)
+	}
+}
+
+func (w *town) host(i int) netip.Addr { return netip.AddrFrom4([4]byte{23, byte(i), 0, 1}) }
+
+func (w *town) infos() (all []*routerinfo.RouterInfo) {
+	for _, n := range w.nodes {
+		all = append(all, n.info.Load())
+	}
+	return all
+}
+
+// greet has one router open a session with another.
+func (w *town) greet(t *testing.T, a, b *node) {
+	t.Helper()
+	if err := a.Send(b.info.Load(), message(i2np.DatabaseSearchReplyType, 1, 100)); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "a session", func() bool { return b.Connected(a.info.Load().Hash()) })
+}
+
+// counter is one of a driver's.
+func (n *node) counter(name string) uint64 {
+	for _, c := range n.driver.Counters() {
+		if c.Name == name {
+			return c.Value
+		}
+	}
+	return 0
+}
+
+// TestTested: a router that knows a few finds that strangers reach it, at the address that they
+// see, by tests that those pass on to routers that it does not know.
+func TestTested(t *testing.T) {
+	inTown(t, 7, func(t *testing.T, w *town) {
+		a := w.nodes[0]
+		for i := 1; i < 4; i++ {
+			w.greet(t, w.nodes[i], w.nodes[i+3])
+		}
+		bobs := w.infos()[1:4]
+		a.knows(func() []*routerinfo.RouterInfo { return bobs })
+		state := func() reach.Status { return a.Reach()[0].Status }
+		await(t, "the state", func() bool { return state().State == reach.OK && state().Address.IsValid() })
+		if s := state(); s.Address != netip.AddrPortFrom(w.host(0), 7000) || !s.V4 || s.Why != reach.TestsReached {
+			t.Errorf("%+v", s)
+		}
+		if hosts := a.Found(); len(hosts) != 1 || hosts[0] != w.host(0) {
+			t.Errorf("found at %v", hosts)
+		}
+		var passed, answered uint64
+		for _, n := range w.nodes {
+			passed += n.counter("tests_passed")
+			answered += n.counter("tests_answered")
+		}
+		if passed < 2 || answered < 2 {
+			t.Errorf("%d passed, %d answered", passed, answered)
+		}
+	})
+}
+
+// TestIntroduced: a router that publishes introducers only is reached over one of them, whom
+// the dialler knows or not.
+func TestIntroduced(t *testing.T) {
+	inTown(t, 3, func(t *testing.T, w *town) {
+		alice, bob, charlie := w.nodes[0], w.nodes[1], w.nodes[2]
+		alice.knows(w.infos)
+		w.greet(t, charlie, bob)
+		var tag ssu2.RelayTag
+		bob.driver.desk.box.Do(func() { tag, _ = bob.driver.desk.relay.Grant(charlie.info.Load().Hash()) })
+		charlie.publishBehind(t, bob, tag)
+		w.greet(t, alice, bob) // tells her where she is
+		await(t, "an idea of the own address", func() bool { return alice.driver.desk.guesses(true) })
+		w.greet(t, alice, charlie)
+		if bob.counter("introductions") != 1 || charlie.counter("holes_punched") != 1 || alice.counter("introduced") != 1 {
+			t.Errorf("bob %s; charlie %s; alice %s", show(bob), show(charlie), show(alice))
+		}
+	})
+}
+
+// TestNotIntroduced: an introducer that does not know the tag says so, and the dial fails.
+func TestNotIntroduced(t *testing.T) {
+	inTown(t, 3, func(t *testing.T, w *town) {
+		alice, bob, charlie := w.nodes[0], w.nodes[1], w.nodes[2]
+		w.greet(t, alice, bob)
+		charlie.publishBehind(t, bob, 77)
+		await(t, "an idea of the own address", func() bool { return alice.driver.desk.guesses(true) })
+		if err := alice.Send(charlie.info.Load(), message(i2np.DatabaseSearchReplyType, 1, 100)); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the failure", func() bool {
+			alice.mu.Lock()
+			defer alice.mu.Unlock()
+			return len(alice.failed) == 1
+		})
+		if bob.counter("introductions_refused") != 1 {
+			t.Error(show(bob))
+		}
+	})
+}
+
+// publishBehind publishes the node as one that is introduced by another.
+func (n *node) publishBehind(t *testing.T, bob *node, tag ssu2.RelayTag) {
+	o := n.driver.options(netip.IPv4Unspecified())
+	o["caps"] = "4"
+	o["ih0"], o["itag0"] = bob.info.Load().Hash().String(), strconv.FormatUint(uint64(tag), 10)
+	o["iexp0"] = strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10)
+	ri, err := routerinfo.Build(routerinfo.BuildConfig{
+		Keys: n.keys, Published: i2p.DateOf(time.Now()), Addresses: []routerinfo.Address{address(costIntroducer, o)},
+		Options: map[string]string{"netId": "99", "router.version": "0.9.68", "caps": "LU"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.info.Store(ri)
+}

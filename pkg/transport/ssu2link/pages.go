@@ -1,0 +1,103 @@
+package ssu2link
+
+import (
+	"net/netip"
+	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/routerinfo"
+)
+
+// pages are RouterInfos that came with introductions and tests, for as long as these take. They
+// are verified when they are asked for: who sends many has no more work done than by asking.
+type pages struct{ by map[i2p.Hash]*page }
+
+type page struct {
+	info     *routerinfo.RouterInfo // nil: it is being looked for
+	verified bool
+	until    time.Time
+}
+
+const (
+	mostPages = 256
+	pageLife  = time.Minute
+)
+
+func newPages() pages { return pages{map[i2p.Hash]*page{}} }
+
+func (p *pages) room(now time.Time) bool {
+	if len(p.by) >= mostPages {
+		for h, e := range p.by {
+			if !now.Before(e.until) {
+				delete(p.by, h)
+			}
+		}
+	}
+	return len(p.by) < mostPages
+}
+
+// put keeps a RouterInfo, unless a newer one is there.
+func (p *pages) put(now time.Time, ri *routerinfo.RouterInfo) {
+	e := p.by[ri.Hash()]
+	switch {
+	case e == nil && p.room(now):
+		p.by[ri.Hash()] = &page{info: ri, until: now.Add(pageLife)}
+	case e != nil && (e.info == nil || e.info.Published() < ri.Published()):
+		*e = page{info: ri, until: now.Add(pageLife)}
+	}
+}
+
+// ask notes that one is being looked for.
+func (p *pages) ask(now time.Time, h i2p.Hash) {
+	if p.by[h] == nil && p.room(now) {
+		p.by[h] = &page{until: now.Add(time.Second)}
+	}
+}
+
+// get gives a RouterInfo that verifies, or says that it is being looked for.
+func (p *pages) get(now time.Time, h i2p.Hash) (ri *routerinfo.RouterInfo, asked bool) {
+	e := p.by[h]
+	if e != nil && (!now.Before(e.until) || e.info != nil && !e.verified && e.info.Verify() != nil) {
+		delete(p.by, h)
+		e = nil
+	}
+	if e == nil {
+		return nil, false
+	}
+	e.verified = e.info != nil
+	return e.info, e.info == nil
+}
+
+// recent are the addresses to which something went a while ago: through a NAT they reach us as
+// no stranger would.
+type recent struct {
+	at    map[netip.Addr]time.Time
+	blind time.Time // until then all are
+}
+
+const (
+	mostRecent = 1 << 12
+	holeLife   = 5 * time.Minute // of the mappings of most NATs
+)
+
+func newRecent() recent { return recent{at: map[netip.Addr]time.Time{}} }
+
+func (r *recent) add(now time.Time, a netip.Addr) {
+	if _, has := r.at[a]; !has && len(r.at) >= mostRecent {
+		for o, at := range r.at {
+			if now.Sub(at) >= holeLife {
+				delete(r.at, o)
+			}
+		}
+		if len(r.at) >= mostRecent {
+			r.blind = now.Add(holeLife)
+			return
+		}
+	}
+	r.at[a] = now
+}
+
+func (r *recent) has(now time.Time, a netip.Addr) bool {
+	at, has := r.at[a]
+	return has && now.Sub(at) < holeLife || now.Before(r.blind)
+}

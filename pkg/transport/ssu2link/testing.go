@@ -1,0 +1,229 @@
+package ssu2link
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"time"
+
+	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/reach"
+	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/ssu2"
+	"i2ptoolkit/pkg/transport"
+)
+
+// families are what is known of the families that have a socket.
+type families []*family
+
+type family struct {
+	*reach.Family
+	v4   bool
+	meet time.Time // when another Bob may be dialled
+}
+
+func (f *families) begin(d *Driver, random *draw.Source) {
+	now := d.host.Now()
+	for _, s := range d.sockets {
+		*f = append(*f, &family{Family: reach.New(s.v4, now, random.Split()), v4: s.v4})
+	}
+}
+
+func (f families) of(v4 bool) *family {
+	for _, g := range f {
+		if g.v4 == v4 {
+			return g
+		}
+	}
+	return nil
+}
+
+func (f families) at(a netip.Addr) *family { return f.of(a.Unmap().Is4()) }
+
+// address is where others see us, for the engines.
+func (k *desk) address(v4 bool) netip.AddrPort {
+	if f := k.finds.of(v4); f != nil {
+		return f.Guess(k.d.host.Now())
+	}
+	return netip.AddrPort{}
+}
+
+// moved notes that the machine has lost addresses.
+func (k *desk) moved(gone []netip.Addr) {
+	now := k.d.host.Now()
+	k.looked = time.Time{}
+	for _, f := range k.finds {
+		for _, a := range gone {
+			if a.Is4() == f.v4 {
+				f.Local(now, true, true)
+			}
+		}
+	}
+	k.look(now)
+}
+
+// lookEvery is how often the machine's addresses are looked at.
+const lookEvery = 10 * time.Second
+
+// look tells the families whether the machine has an address, and whether anybody is there.
+func (k *desk) look(now time.Time) {
+	for _, s := range k.sides {
+		k.heard(now, s.remote.Addr())
+	}
+	if now.Sub(k.looked) < lookEvery {
+		return
+	}
+	addrs, err := k.d.host.Network.Addrs()
+	if err != nil {
+		return
+	}
+	k.looked = now
+	for _, f := range k.finds {
+		s := k.d.socketFor(map[bool]netip.Addr{true: netip.IPv4Unspecified(), false: netip.IPv6Unspecified()}[f.v4])
+		has := transport.AddrOf(s.conn.LocalAddr()).Addr().IsLoopback()
+		for _, a := range addrs {
+			has = has || a.Is4() == f.v4 && a.IsGlobalUnicast()
+		}
+		f.Local(now, has, false)
+	}
+}
+
+func (k *desk) heard(now time.Time, from netip.Addr) {
+	if f := k.finds.at(from); f != nil {
+		f.Heard(now)
+	}
+}
+
+func (k *desk) came(now time.Time, from netip.Addr) {
+	if f := k.finds.at(from); f != nil {
+		f.Came(now, from)
+	}
+}
+
+// seen takes where a peer sees us.
+func (k *desk) seen(now time.Time, by netip.Addr, us netip.AddrPort) {
+	if f := k.finds.at(by); f != nil && k.d.host.MayDial(us.Addr()) {
+		f.Said(now, by, us)
+	}
+}
+
+// serves reports whether a router takes part in peer tests of a family, by what it publishes
+// (SSU2, Published Addresses, caps).
+func serves(ri *routerinfo.RouterInfo, v4 bool, capability string) (at netip.AddrPort, ok bool) {
+	for _, a := range ri.SSU2() {
+		if at := a.AddrPort(); at.IsValid() && at.Addr().Is4() == v4 && strings.Contains(a.Caps(), capability) {
+			return at, true
+		}
+	}
+	return netip.AddrPort{}, false
+}
+
+// The capabilities of an address (SSU2, Published Addresses).
+const (
+	testsPeers = "B"
+	introduces = "C"
+)
+
+// chooseCharlie gives us as Bob a router for a test of Alice's.
+func (k *desk) chooseCharlie(v4 bool, alice i2p.Hash) (charlie i2p.Hash, ok bool) {
+	if len(k.sides) == 0 {
+		return charlie, false
+	}
+	first := k.random.Below(len(k.sides))
+	for i := range k.sides {
+		s := k.sides[(first+i)%len(k.sides)]
+		if _, ok := serves(s.info, v4, testsPeers); ok && s.hash != alice {
+			return s.hash, true
+		}
+	}
+	return charlie, false
+}
+
+// test begins the tests of our own that are due.
+func (k *desk) test(ctx context.Context, now time.Time) {
+	if k.d.host.Hidden() || k.d.host.OurInfo() == nil {
+		return
+	}
+	for _, f := range k.finds {
+		if !f.Due(now) {
+			continue
+		}
+		if bob := k.chooseBob(f); bob != nil {
+			if out, err := k.tests.Begin(now, bob.hash, f.v4); err == nil {
+				f.Begun(now)
+				k.bobs[bob.hash] = bob.remote.Addr()
+				k.tested(now, out)
+				continue
+			}
+		}
+		if !now.Before(f.meet) {
+			f.meet = now.Add(meetEvery)
+			k.meetSome(ctx, f.v4, testsPeers)
+		}
+	}
+}
+
+// chooseBob finds the link with a router for a test of ours: one of another network than the
+// last, and none that has one of ours under way.
+func (k *desk) chooseBob(f *family) *side {
+	if len(k.sides) == 0 {
+		return nil
+	}
+	first := k.random.Below(len(k.sides))
+	for i := range k.sides {
+		s := k.sides[(first+i)%len(k.sides)]
+		_, busy := k.bobs[s.hash]
+		if _, ok := serves(s.info, f.v4, testsPeers); ok && !busy && s.remote.Addr().Is4() == f.v4 && f.Fits(s.remote.Addr()) {
+			return s
+		}
+	}
+	return nil
+}
+
+// tested does what follows from a test.
+func (k *desk) tested(now time.Time, r ssu2.PeerTestResult) {
+	for _, g := range r.Send {
+		if _, noted := k.holes[g.To.Addr()]; !noted && len(k.bobs) > 0 {
+			k.holes[g.To.Addr()] = k.recent.has(now, g.To.Addr())
+		}
+	}
+	o := r.Outcome
+	if o != nil {
+		if f := k.finds.of(o.V4); f != nil {
+			f.Tested(now, k.outcome(now, o))
+		}
+		k.d.host.Log.Debug("peer test", "v4", o.V4, "verdict", o.Verdict.String(), "code", o.Code, "seen", o.Seen.IsValid())
+		if delete(k.bobs, o.Bob); len(k.bobs) == 0 {
+			clear(k.holes)
+		}
+	}
+	k.deliver(r.Send, r.Blocks)
+}
+
+// outcome is a test's in the words of package reach. That somebody reached us to whom something
+// of ours went a moment ago says nothing, and neither does a message that no Charlie has
+// signed for.
+func (k *desk) outcome(now time.Time, o *ssu2.PeerTestOutcome) reach.Outcome {
+	out := reach.Outcome{Bob: k.bobs[o.Bob], Seen: o.Seen}
+	info := k.find(o.Charlie)
+	if o.Charlie.IsZero() || info == nil {
+		return out
+	}
+	at, ok := serves(info, o.V4, "")
+	if !ok {
+		return out
+	}
+	out.Charlie = at.Addr()
+	switch o.Verdict {
+	case ssu2.VerdictReachable:
+		if !k.holes[at.Addr()] {
+			out.Verdict = reach.Reached
+		}
+	case ssu2.VerdictFirewalled:
+		out.Verdict = reach.Blocked
+	case ssu2.VerdictSymmetricNAT:
+		out.Verdict = reach.OtherPort
+	}
+	return out
+}
