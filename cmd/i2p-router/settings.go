@@ -29,6 +29,7 @@ func settingFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "host", Usage: "publish `ADDRESS`; may be repeated"},
 		number("port", "listen on and publish `PORT`; 0: chosen at the first start and kept"),
 		&cli.StringSliceFlag{Name: "listen", Usage: "bind NTCP2 to `ADDRESS:PORT` instead of --host and --port; may be repeated"},
+		&cli.BoolFlag{Name: "no-port-mapping", Usage: "ask no gateway to pass the port on to this machine"},
 		number("netid", "network `NUMBER`; 2 is the public one"),
 		&cli.BoolFlag{Name: "testnet", Usage: "private network: no reseed, reserved addresses and routers of one /16 allowed"},
 		&cli.StringSliceFlag{Name: "bootstrap", Usage: "read router.info files, netDb directories or zips at `PATH` instead of a reseed; may be repeated"},
@@ -149,6 +150,9 @@ func overlay(c *cli.Context, s *config.Config) {
 	}
 	if c.IsSet("reseed") {
 		s.Reseed.URLs, s.Reseed.Sources = splitSources(c.StringSlice("reseed"))
+	}
+	if c.Bool("no-port-mapping") {
+		s.PortMapping = false
 	}
 	if c.Bool("no-reseed") {
 		s.Reseed.Enabled = false

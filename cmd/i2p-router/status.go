@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"os"
+	"strings"
 	"time"
 
 	"i2ptoolkit/pkg/cli"
@@ -51,6 +52,9 @@ func printStatus(st control.Status) error {
 	for _, r := range st.Reach {
 		row(r.Family, "%s", reachText(r))
 	}
+	if m := st.PortMapping; m != nil {
+		row("port mapping", "%s", mappingText(m))
+	}
 	row("known", "%s (%s), %s", words.Count(st.Known.Routers, "router"),
 		words.Count(st.Known.Floodfills, "floodfill"), words.Count(st.Known.LeaseSets, "lease set"))
 	row("sessions", "%d", st.Sessions)
@@ -67,6 +71,21 @@ func printStatus(st control.Status) error {
 	row("data", "%s", cmp.Or(st.DataDir, "none: nothing is written"))
 	row("log level", "%s", st.LogLevel)
 	return w.Flush()
+}
+
+// mappingText says what the gateway passes on.
+func mappingText(m *control.PortMapping) string {
+	var parts []string
+	for _, p := range m.Ports {
+		parts = append(parts, p.External+" "+p.Protocol)
+	}
+	if len(parts) > 0 {
+		parts = []string{strings.Join(parts, ", ") + " by " + m.By}
+	}
+	if m.Problem != "" {
+		parts = append(parts, m.Problem)
+	}
+	return cmp.Or(strings.Join(parts, "; "), "none")
 }
 
 // reachText says how others reach us.

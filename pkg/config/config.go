@@ -32,6 +32,7 @@ type Config struct {
 	Hidden          bool     `toml:"hidden" json:"hidden"`
 	Hosts           []string `toml:"host" json:"host"`
 	Port            int      `toml:"port" json:"port"`
+	PortMapping     bool     `toml:"port_mapping" json:"port_mapping"`
 
 	Reseed      Reseed    `toml:"reseed" json:"reseed"`
 	NTCP2       NTCP2     `toml:"ntcp2" json:"ntcp2"`
@@ -145,6 +146,7 @@ func Default() Config {
 		NetID:       publicNetID,
 		Bootstrap:   []string{},
 		Hosts:       []string{},
+		PortMapping: true,
 		Reseed:      Reseed{Enabled: true, URLs: []string{}, Sources: []string{}, Threshold: 25, Certs: []string{}, Pins: []string{}},
 		NTCP2:       NTCP2{Enabled: true, Listen: []string{}, MaxSessions: 1000, Hybrid: "ML-KEM-768"},
 		SSU2:        SSU2{MTU: routerinfo.MaxSSU2MTU, Hybrid: "ML-KEM-768"},

@@ -40,6 +40,7 @@ type Status struct {
 	Addresses     []string      `json:"addresses"`              // what we publish, "NTCP2 192.0.2.1:12345"
 	AddressLost   string        `json:"address_lost,omitempty"` // how that differs from the settings, as the machine's address has changed
 	Reach         []Reach       `json:"reach"`                  // how others reach us, a line for each family; none where nothing finds it out
+	PortMapping   *PortMapping  `json:"port_mapping,omitempty"` // what the gateway was asked for; none where it is not asked
 	Known         Known         `json:"known"`
 	Sessions      int           `json:"sessions"`
 	Clients       int           `json:"clients"` // local destinations
@@ -49,6 +50,21 @@ type Status struct {
 	Traffic       Traffic       `json:"traffic"`
 	Reseed        Reseed        `json:"reseed"`
 	LogLevel      string        `json:"log_level"`
+}
+
+// PortMapping tells of the gateway that is asked to pass ports on to this machine.
+type PortMapping struct {
+	By      string       `json:"by"` // PCP, NAT-PMP, UPnP IGD; empty is no gateway
+	Ports   []MappedPort `json:"ports"`
+	Problem string       `json:"problem,omitempty"` // why there are not all
+}
+
+// MappedPort is one that the gateway passes on, as it says.
+type MappedPort struct {
+	Protocol string    `json:"protocol"` // TCP, UDP
+	Internal int       `json:"internal"`
+	External string    `json:"external"` // ADDRESS:PORT
+	Until    time.Time `json:"until"`    // unless it is renewed
 }
 
 // Known counts what the netDb holds.

@@ -22,6 +22,7 @@ import (
 	"i2ptoolkit/pkg/forward"
 	"i2ptoolkit/pkg/httpproxy"
 	"i2ptoolkit/pkg/naming"
+	"i2ptoolkit/pkg/portmap"
 	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/transport"
@@ -35,6 +36,7 @@ type Sources struct {
 	Router       func() router.Numbers
 	Destinations func() destinations.Stats
 	Reseed       func() join.Stats
+	Portmap      func() portmap.Stats
 	Names        func() naming.Stats
 	Control      func() server.Stats
 	Events       func() answers.HubStats
@@ -73,6 +75,7 @@ func New(s Sources) *Registry {
 		newReader(routerTable(), s.Router),
 		newReader(destinationsTable(), s.Destinations),
 		newReader(reseedTable(), s.Reseed),
+		newReader(portmapTable(), s.Portmap),
 		newReader(namesTable(), s.Names),
 		newReader(eventsTable(), s.Events),
 		newReader(logTable(), s.Log),

@@ -29,6 +29,7 @@ import (
 	"i2ptoolkit/pkg/forward"
 	"i2ptoolkit/pkg/httpproxy"
 	"i2ptoolkit/pkg/naming"
+	"i2ptoolkit/pkg/portmap"
 	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/tally"
@@ -45,6 +46,7 @@ func sources() Sources {
 		},
 		Destinations: func() destinations.Stats { return destinations.Stats{} },
 		Router:       func() router.Numbers { return router.Numbers{Counts: router.Counts{TestsOK: 7}} },
+		Portmap:      func() portmap.Stats { return portmap.Stats{} },
 		Reseed:       func() join.Stats { return join.Stats{Last: time.UnixMilli(1500)} },
 		Names:        func() naming.Stats { return naming.Stats{} },
 		Control:      func() server.Stats { return server.Stats{} },

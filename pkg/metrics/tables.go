@@ -153,6 +153,15 @@ func reseedTable() []row {
 	}
 }
 
+func portmapTable() []row {
+	return []row{
+		{"portmap_ports", "Ports that the gateway passes on to this machine.", "", "Mapped"},
+		{"portmap_requests_total", "Requests for a port, renewals among them.", "result", "granted=Granted refused=Refused"},
+		{"portmap_searches_total", "Searches for a gateway that maps ports.", "", "Searches"},
+		{"portmap_found_total", "Of these, those that found one.", "", "Found"},
+	}
+}
+
 func namesTable() []row {
 	return []row{
 		{"names_lookups_total", "Names that were looked for in the address books.", "result", "found=Found unknown=Unknown failed=Failed"},

@@ -84,6 +84,13 @@ func (h *hosts) now() []netip.Addr {
 	return h.publish
 }
 
+// here are the machine's addresses.
+func (h *hosts) here() []netip.Addr {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.local
+}
+
 func (h *hosts) notes() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 func (n *Node) newMetrics(started time.Time) *metrics.Registry {
 	return metrics.New(metrics.Sources{
 		Lost: n.transport.Lost, Drivers: n.transport.Drivers, Router: n.router.Numbers,
-		Destinations: n.Hall.Destinations.Stats, Reseed: n.joiner.Stats, Names: n.names.Stats, Events: n.events.Stats,
+		Destinations: n.Hall.Destinations.Stats, Reseed: n.joiner.Stats, Portmap: n.mapped, Names: n.names.Stats, Events: n.events.Stats,
 		Log: n.lines.Lines, Files: n.keeper.counts, Control: n.control.stats, Reloads: n.reloader.Stats, Doors: func() []*door.Door { return n.doors }, Proxies: n.forwards.Proxies, Forwards: n.forwards.Stats,
 		Node: func() metrics.Node { return metrics.Node{State: n.State(), Started: started} },
 	})

@@ -22,6 +22,7 @@ import (
 	"i2ptoolkit/pkg/naming"
 	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/noise"
+	"i2ptoolkit/pkg/portmap"
 	"i2ptoolkit/pkg/presence"
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/router"
@@ -72,6 +73,7 @@ type Node struct {
 	router    *router.Router
 	transport *transport.Transport
 	keeper    *keeper
+	mapper    *portmap.Mapper // nil: no gateway is asked
 	announcer *announcer
 	events    *answers.Hub
 	control   *controlSocket
@@ -148,6 +150,7 @@ func makeNode(cfg Config, dir dataDir) (*Node, error) {
 	if err := n.newJoiner(env.Part("reseed"), policies); err != nil {
 		return nil, err
 	}
+	n.mapper = n.newMapper(env)
 	n.names = newNames(n.dir, env.Part("names"), n.fetchFeed, func() config.Names { return n.settings.Current().Names })
 	n.forwards = n.newForwards(env.Part("forwards"))
 	n.reloader = n.newReloader(policies)
@@ -202,7 +205,7 @@ func (n *Node) newRouter(env env.Env, keys *i2p.PrivateKeys) {
 func (n *Node) newAPI() {
 	started := n.cfg.Now()
 	n.Answers = answers.New(answers.Config{
-		Router: n.router, Transport: n.transport, Joiner: n.joiner, Hub: n.events, Now: n.cfg.Now, Started: started,
+		Router: n.router, Transport: n.transport, Joiner: n.joiner, Hub: n.events, Now: n.cfg.Now, Started: started, Mapper: n.mapper,
 		Settings: n.settings.Current, Info: n.announcer.presence.Current, Standing: n.standing,
 	})
 	n.ready, n.tunnels = n.listening, n.router.Ready()

@@ -40,6 +40,9 @@ func (n *Node) Run(ctx context.Context) error {
 	parts.run("floodfill", n.onceLoaded(n.volunteer))
 	parts.run("reseed", n.onceLoaded(n.joiner.Run))
 	parts.run("names", n.names.Run)
+	if n.mapper != nil {
+		parts.run("port mapping", n.mapPorts)
+	}
 	parts.run("what is lacking", n.onceLoaded(n.tellLacks))
 	err = n.tellReady(ctx, work)
 	orderly := err == nil && n.await(ctx, work)

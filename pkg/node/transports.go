@@ -152,7 +152,12 @@ func (n *Node) transportEvents() transport.Events {
 			n.router.Peers().Stalled(peer)
 			n.events.Publish(control.Event{Event: "peer_stalled", Router: peer.String()})
 		},
-		Moved:       n.announcer.moved,
+		Moved: func(addrs []netip.Addr) {
+			n.announcer.moved(addrs)
+			if n.mapper != nil {
+				n.mapper.Again()
+			}
+		},
 		Readdressed: n.announcer.publish,
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/portmap"
 	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/routerinfo"
@@ -24,6 +25,7 @@ type Config struct {
 	Started   time.Time
 	Settings  func() config.Config
 	Info      func() *routerinfo.RouterInfo // that is published; nil where there is none yet
+	Mapper    *portmap.Mapper               // nil: no gateway is asked
 	// Standing says what the router alone knows of itself: who it is and how its
 	// start and its end go.
 	Standing func() Standing

@@ -31,6 +31,9 @@ func (a *Answers) Status() control.Status {
 		Reseed:   a.cfg.Joiner.Status(),
 		LogLevel: at.LogLevel,
 	}
+	if a.cfg.Mapper != nil {
+		out.PortMapping = portMapping(a.cfg.Mapper.State())
+	}
 	out.Lacks = a.lacks(c, t, s, at)
 	out.Traffic.RateIn, out.Traffic.RateOut = a.rates.add(now, t.BytesIn, t.BytesOut)
 	return out

@@ -1,0 +1,189 @@
+package portmap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/huin/goupnp"
+	"github.com/huin/goupnp/dcps/internetgateway2"
+	"github.com/huin/goupnp/httpu"
+	"github.com/huin/goupnp/soap"
+	"github.com/huin/goupnp/ssdp"
+)
+
+// connection is what a gateway's WANIPConnection and WANPPPConnection services have in common.
+type connection interface {
+	GetExternalIPAddressCtx(ctx context.Context) (string, error)
+	AddPortMappingCtx(ctx context.Context, remoteHost string, external uint16, protocol string, internal uint16, client string, enabled bool, description string, lease uint32) error
+	DeletePortMappingCtx(ctx context.Context, remoteHost string, external uint16, protocol string) error
+}
+
+// upnp is a gateway that speaks UPnP IGD.
+type upnp struct {
+	connection
+	local netip.Addr
+}
+
+func (*upnp) name() string { return "UPnP IGD" }
+
+// description is what the gateway's pages show.
+const description = "I2P"
+
+// The errors of gateways (WANIPConnection:1, AddPortMapping).
+const (
+	upnpConflict      = 718
+	upnpPermanentOnly = 725
+)
+
+// permanent is how long a mapping is taken to last that has no end: it is renewed as if it had.
+const permanent = time.Hour
+
+func (g *upnp) add(ctx context.Context, p Port, wanted netip.AddrPort, life time.Duration) (at netip.AddrPort, granted time.Duration, err error) {
+	text, err := g.GetExternalIPAddressCtx(ctx)
+	if err != nil {
+		return at, 0, err
+	}
+	host, err := netip.ParseAddr(text)
+	if err != nil {
+		return at, 0, fmt.Errorf("UPnP: the external address is %.40q", text)
+	}
+	external := wanted.Port()
+	for range 4 {
+		err = g.AddPortMappingCtx(ctx, "", external, string(p.Protocol), p.Internal, g.local.String(), true, description, uint32(life/time.Second))
+		switch upnpError(err) {
+		case upnpPermanentOnly:
+			life, granted = 0, permanent
+		case upnpConflict: // another machine has it
+			if external++; external < 1024 {
+				external = 1024
+			}
+		default:
+			if granted == 0 {
+				granted = life
+			}
+			return netip.AddrPortFrom(host, external), granted, err
+		}
+	}
+	return at, 0, err
+}
+
+func (g *upnp) remove(ctx context.Context, m Mapping) error {
+	return g.DeletePortMappingCtx(ctx, "", m.External.Port(), string(m.Protocol))
+}
+
+// upnpError is the number of a gateway's error; 0 is another, or none.
+func upnpError(err error) int {
+	var fault *soap.SOAPFaultError
+	if errors.As(err, &fault) {
+		return fault.Detail.UPnPError.Errorcode
+	}
+	return 0
+}
+
+// upnpFinder asks for gateways by multicast, from the address that leads outside.
+func upnpFinder(local func() netip.Addr) finder {
+	return func(ctx context.Context) (gateway, error) {
+		from := local()
+		if !from.Is4() {
+			return nil, errNone
+		}
+		client, err := httpu.NewHTTPUClientAddr(from.String())
+		if err != nil {
+			return nil, err
+		}
+		defer client.Close()
+		ctx, cancel := context.WithTimeout(ctx, upnpTime)
+		defer cancel()
+		search, cancel := context.WithTimeout(ctx, upnpSearchTime)
+		defer cancel()
+		// Later versions answer as well (UPnP Device Architecture, Search request with M-SEARCH).
+		found, err := ssdp.RawSearch(search, client, "urn:schemas-upnp-org:device:InternetGatewayDevice:1", 2)
+		if err != nil {
+			return nil, err
+		}
+		err = errNone
+		for _, r := range found[:min(len(found), mostDevices)] {
+			at, bad := r.Location()
+			if bad != nil {
+				continue
+			}
+			var g gateway
+			if g, err = upnpAt(ctx, at, from); err == nil {
+				return g, nil
+			}
+		}
+		return nil, err
+	}
+}
+
+// How long looking for a gateway takes, and how many devices are asked: everybody on the local
+// network can say that there are some.
+const (
+	upnpSearchTime = 2100 * time.Millisecond // more than the second that devices are given to answer
+	upnpTime       = 4 * time.Second
+	mostDevices    = 4
+)
+
+// upnpAt asks a device for its services. Only those of the local network are asked.
+func upnpAt(ctx context.Context, at *url.URL, local netip.Addr) (gateway, error) {
+	if !near(at) {
+		return nil, errors.New("UPnP: a device says that it is elsewhere")
+	}
+	root, err := goupnp.DeviceByURLCtx(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	if !near(&root.URLBase) {
+		return nil, errors.New("UPnP: a device says that it is elsewhere")
+	}
+	var all []connection
+	if c, err := internetgateway2.NewWANIPConnection2ClientsFromRootDevice(root, at); err == nil {
+		all = appendConnections(all, c)
+	}
+	if c, err := internetgateway2.NewWANIPConnection1ClientsFromRootDevice(root, at); err == nil {
+		all = appendConnections(all, c)
+	}
+	if c, err := internetgateway2.NewWANPPPConnection1ClientsFromRootDevice(root, at); err == nil {
+		all = appendConnections(all, c)
+	}
+	err = errNone
+	for _, c := range all[:min(len(all), mostDevices)] {
+		g := &upnp{connection: c, local: local}
+		var text string
+		if text, err = g.GetExternalIPAddressCtx(ctx); err != nil {
+			continue
+		}
+		if _, err = netip.ParseAddr(text); err == nil { // it is connected
+			return g, nil
+		}
+	}
+	return nil, err
+}
+
+func appendConnections[C connection](all []connection, more []C) []connection {
+	for _, c := range more {
+		all = append(all, c)
+	}
+	return all
+}
+
+// near reports whether a URL is of the local network.
+func near(u *url.URL) bool {
+	a, err := netip.ParseAddr(u.Hostname())
+	return err == nil && u.Scheme == "http" && (a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast())
+}
+
+// localAddr is the address from which a packet to there would go.
+func localAddr(to netip.Addr) netip.Addr {
+	conn, err := net.Dial("udp", netip.AddrPortFrom(to, 9).String()) // nothing is sent
+	if err != nil {
+		return netip.Addr{}
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+}

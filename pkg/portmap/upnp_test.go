@@ -1,0 +1,108 @@
+package portmap
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	device = `<root xmlns="urn:schemas-upnp-org:device-1-0"><specVersion><major>1</major><minor>0</minor></specVersion>
+<device><deviceType>urn:schemas-upnp-org:device:InternetGatewayDevice:1</deviceType><serviceList><service>
+<serviceType>urn:schemas-upnp-org:service:WANIPConnection:1</serviceType><serviceId>x</serviceId>
+<SCPDURL>/x</SCPDURL><controlURL>/control</controlURL><eventSubURL>/x</eventSubURL></service></serviceList></device></root>`
+	envelope = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>%s</s:Body></s:Envelope>`
+	fault    = `<s:Fault><faultcode>s:Client</faultcode><faultstring>UPnPError</faultstring><detail>
+<UPnPError xmlns="urn:schemas-upnp-org:control-1-0"><errorCode>%d</errorCode></UPnPError></detail></s:Fault>`
+)
+
+// igd is a gateway that has the port 5000 for another machine, and knows permanent mappings alone.
+type igd struct {
+	mapped map[string]string // external port and protocol -> lease
+	client string
+}
+
+var argument = regexp.MustCompile(`<New(\w+)>([^<]*)<`)
+
+func (g *igd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/control" {
+		io.WriteString(w, device)
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	arg := map[string]string{}
+	for _, m := range argument.FindAllStringSubmatch(string(body), -1) {
+		arg[m[1]] = m[2]
+	}
+	_, action, _ := strings.Cut(strings.Trim(r.Header.Get("SOAPAction"), `"`), "#")
+	key, code, out := arg["ExternalPort"]+arg["Protocol"], 0, ""
+	switch {
+	case action == "GetExternalIPAddress":
+		out = "<NewExternalIPAddress>198.51.100.7</NewExternalIPAddress>"
+	case action == "DeletePortMapping":
+		delete(g.mapped, key)
+	case arg["ExternalPort"] == "5000":
+		code = upnpConflict
+	case arg["LeaseDuration"] != "0":
+		code = upnpPermanentOnly
+	default:
+		g.mapped[key], g.client = arg["InternalPort"], arg["InternalClient"]
+	}
+	text := fmt.Sprintf("<u:%sResponse xmlns:u=\"urn:schemas-upnp-org:service:WANIPConnection:1\">%s</u:%[1]sResponse>", action, out)
+	if code != 0 {
+		w.WriteHeader(http.StatusInternalServerError)
+		text = fmt.Sprintf(fault, code)
+	}
+	fmt.Fprintf(w, envelope, text)
+}
+
+func TestUPnP(t *testing.T) {
+	is := &igd{mapped: map[string]string{}}
+	server := httptest.NewServer(is)
+	defer server.Close()
+	at, err := url.Parse(server.URL + "/device.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	local := netip.MustParseAddr("192.168.1.2")
+	g, err := upnpAt(t.Context(), at, local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	where, granted, err := g.add(t.Context(), Port{TCP, 5000}, netip.MustParseAddrPort("0.0.0.0:5000"), time.Hour)
+	if err != nil || where != netip.MustParseAddrPort("198.51.100.7:5001") || granted != permanent || is.mapped["5001TCP"] != "5000" || is.client != local.String() {
+		t.Errorf("%v for %v, %v; the gateway has %v for %s", where, granted, err, is.mapped, is.client)
+	}
+	if err := g.remove(t.Context(), Mapping{Port: Port{TCP, 5000}, External: where}); err != nil || len(is.mapped) != 0 {
+		t.Errorf("left: %v, %v", is.mapped, err)
+	}
+}
+
+// Nobody outside is asked, whatever a device says.
+func TestUPnPElsewhere(t *testing.T) {
+	for _, u := range []string{"http://8.8.8.8/device.xml", "https://192.168.1.1/", "http://gateway/", "http:"} {
+		at, err := url.Parse(u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g, err := upnpAt(context.Background(), at, netip.Addr{}); err == nil || g != nil {
+			t.Errorf("%s was asked", u)
+		}
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, strings.Replace(device, "<device>", "<URLBase>http://8.8.8.8/</URLBase><device>", 1))
+	}))
+	defer server.Close()
+	at, _ := url.Parse(server.URL)
+	if _, err := upnpAt(context.Background(), at, netip.Addr{}); err == nil || !strings.Contains(err.Error(), "elsewhere") {
+		t.Errorf("a device that points elsewhere: %v", err)
+	}
+}
