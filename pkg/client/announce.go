@@ -62,7 +62,7 @@ func (l *loop) push(now time.Time, r *remote) (unheard bool) {
 }
 
 // pushAt is when our lease set should be sent by itself; zero for never.
-func (r *remote) pushAt(now time.Time, set *leaseset.LeaseSet2) time.Time {
+func (r *remote) pushAt(now time.Time, set leaseset.Set) time.Time {
 	switch {
 	case r.set == nil || !r.written || now.Sub(r.used) > conversation:
 		return time.Time{}
@@ -76,7 +76,7 @@ func (r *remote) pushAt(now time.Time, set *leaseset.LeaseSet2) time.Time {
 }
 
 // needsOurSet reports whether the next message should carry our lease set.
-func (r *remote) needsOurSet(now time.Time, set *leaseset.LeaseSet2) bool {
+func (r *remote) needsOurSet(now time.Time, set leaseset.Set) bool {
 	if r.sentSet != set.Published() {
 		return true
 	}
@@ -91,7 +91,7 @@ func (r *remote) resendAfter(now time.Time) time.Duration {
 	return min(pushResend<<min(r.pushes, 10), maxPushPause)
 }
 
-func (r *remote) announced(now time.Time, set *leaseset.LeaseSet2, id ratchet.MessageID) {
+func (r *remote) announced(now time.Time, set leaseset.Set, id ratchet.MessageID) {
 	if r.sentSet != set.Published() {
 		r.knowsSet, r.pushes = false, 0
 		r.sentIDs = r.sentIDs[:0]

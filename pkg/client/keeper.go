@@ -34,13 +34,14 @@ type Wanted struct {
 	// Meta are those who serve in the destination's place: the set is not published then, but one that
 	// names them.
 	Meta []leaseset.MetaLease
-	// Withdrawal takes the set before back, as the destination is going.
+	// Withdrawal takes the set before back, as the destination is going. A keeper that cannot any more answers
+	// with an error.
 	Withdrawal bool
 }
 
 // Kept is a lease set, and what opens the messages that are sealed to it.
 type Kept struct {
-	Set    *leaseset.LeaseSet2
+	Set    leaseset.Set                // a LeaseSet2, or a LeaseSet of the first kind
 	Sealed *leaseset.EncryptedLeaseSet // Set as it is published, where it is encrypted
 	Meta   *leaseset.MetaLeaseSet      // what is published in its place, where others serve
 	Keys   []EncryptionKey             // private ones, to the set's public ones
@@ -86,19 +87,22 @@ func (k keeper) Keep(want Wanted, answer func(Kept)) {
 	for _, e := range kept.Keys {
 		public = append(public, leaseset.EncryptionKey{Type: e.Type, Key: e.Pair.Public[:]})
 	}
-	kept.Set, kept.Err = leaseset.Build2(leaseset.Build2Config{
+	set, err := leaseset.Build2(leaseset.Build2Config{
 		Keys: k.keys, EncryptionKeys: public, Leases: want.Leases,
 		Published: want.Published, Unpublished: want.Unpublished || len(want.Meta) > 0, Options: want.Services,
 		Blinded: want.Blinding.Own,
 	})
-	if len(want.Meta) > 0 && kept.Err == nil {
-		kept.Meta, kept.Err = k.meta(want, kept.Set)
+	if len(want.Meta) > 0 && err == nil {
+		kept.Meta, err = k.meta(want, set)
 	}
-	if want.Blinding.Own && kept.Err == nil {
-		kept.Sealed, kept.Err = leaseset.Encrypt(leaseset.EncryptConfig{
-			Keys: k.keys, Inner: kept.Set, Secret: want.Blinding.Secret,
+	if want.Blinding.Own && err == nil {
+		kept.Sealed, err = leaseset.Encrypt(leaseset.EncryptConfig{
+			Keys: k.keys, Inner: set, Secret: want.Blinding.Secret,
 			Admission: want.Blinding.Admission, Clients: want.Blinding.ClientKeys(), Rand: k.rand,
 		})
+	}
+	if kept.Err = err; err == nil {
+		kept.Set = set
 	}
 	answer(kept)
 }

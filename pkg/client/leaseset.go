@@ -26,6 +26,9 @@ func (l *loop) askAt(now time.Time) time.Time {
 	if l.life.resting {
 		return time.Time{}
 	}
+	if l.cfg.Keys == nil && l.own.set == nil && !l.ways.stand() {
+		return time.Time{} // to be asked is a sign to the owner that there are tunnels both ways
+	}
 	return l.own.askAt(now, l.state.Leases)
 }
 
@@ -88,6 +91,11 @@ func (l *loop) ask(now time.Time, leases []leaseset.Lease, withdrawal bool) {
 // kept takes the keeper's answer.
 func (l *loop) kept(now time.Time, want Wanted, k Kept) {
 	o := &l.own
+	if want.Withdrawal && k.Err != nil { // who could sign it has gone
+		l.cfg.Log.Debug("lease set not taken back", "error", k.Err)
+		l.life.withdrawal = withdrawn
+		return
+	}
 	if err := o.check(now, want, k); err != nil {
 		l.cfg.Log.Error("lease set not made", "error", err)
 		o.dirty = o.dirty || !want.Withdrawal // it is asked for again

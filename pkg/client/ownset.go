@@ -16,7 +16,7 @@ import (
 // ownSet is the lease set of the destination itself, and what is to become of it.
 type ownSet struct {
 	hash      i2p.Hash
-	set       *leaseset.LeaseSet2
+	set       leaseset.Set
 	sealed    leaseset.Record // set as it is published
 	daily     bool            // that is encrypted, with a key of its day
 	dated     i2p.Date        // of the newest made

@@ -42,6 +42,7 @@ type Config struct {
 	Exploratory Tunnels   `toml:"exploratory" json:"exploratory"`
 	Client      Tunnels   `toml:"client" json:"client"`
 	Names       Names     `toml:"names" json:"names"`
+	I2CP        I2CP      `toml:"i2cp" json:"i2cp"`
 }
 
 // Reseed says where a router that knows too few others gets them.
@@ -155,6 +156,7 @@ func Default() Config {
 		Exploratory: Tunnels{InLength: 2, OutLength: 2, InQuantity: 2, OutQuantity: 2},
 		Client:      Tunnels{InLength: 3, OutLength: 3, InQuantity: 3, OutQuantity: 3},
 		Names:       Names{Subscriptions: []string{}, Jump: knownJumps()},
+		I2CP:        defaultI2CP(),
 	}
 }
 
@@ -215,8 +217,10 @@ func (c Config) Check() error {
 	if !c.NTCP2.Enabled && !c.SSU2.Enabled {
 		return faultf("ntcp2.enabled", "a router speaks NTCP2, SSU2 or both")
 	}
-	if err := c.Names.check(); err != nil {
-		return err
+	for _, check := range []func() error{c.Names.check, c.I2CP.check} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
 	return c.Reseed.check()
 }

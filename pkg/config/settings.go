@@ -43,7 +43,7 @@ const (
 // described is what the keys of Config's fields mean. The type says the rest.
 func described() []Setting {
 	const lengths, quantities = options.MaxLength, options.MaxQuantity
-	return []Setting{
+	return append([]Setting{
 		{Key: "data_dir", Flag: "dir", Doc: "The directory with the router's keys, its netDb and its other state. It has one router at a time. Unlike --dir it does not move the socket.", Unset: "$XDG_STATE_HOME/i2p, else ~/.local/state/i2p", Reload: NextStart},
 		{Key: "ephemeral", Flag: "ephemeral", Doc: "Write nothing to a disk: the router has a new identity at every start, and its netDb is lost with it. There is the control socket, while the router runs; data_dir is not used. Core dumps are off.", Reload: NextStart},
 		{Key: "state_passphrase", Flag: "state-passphrase", Doc: "Where the passphrase comes from with which the data directory is encrypted: prompt (at the terminal), env:NAME or file:PATH. A directory in clear is encrypted at the start; i2p-router state decrypt is the way back.", Unset: "the environment's I2P_STATE_PASSPHRASE; without that the files are in clear", Reload: NextStart},
@@ -94,7 +94,7 @@ func described() []Setting {
 
 		{Key: "names.subscriptions", Doc: "Feeds of names, such as http://example.i2p/hosts.txt, which are asked twice a day, each by a destination of its own. They come before those of addressbook/subscriptions.txt; the first that has a name gives it.", Unset: "those of i2p-lookup book subscribe alone: nobody is asked by itself", Reload: AtOnce},
 		{Key: "names.jump", Doc: "Services that know names, each as \"NAME URL\"; the name that is looked for is put behind the URL. A page of the HTTP proxy shows links to them where a name is not known, unless the forward has http.jump. None is asked for anything before somebody follows its link.", Unset: "no links", Reload: AtOnce},
-	}
+	}, i2cpSettings()...)
 }
 
 // TableDocs says what the tables of the file are about; "" are the keys before the first.
@@ -109,6 +109,7 @@ func TableDocs() map[string]string {
 		"exploratory": "The router's own tunnels, for lookups and tests",
 		"client":      "The tunnels of destinations that do not say otherwise",
 		"names":       "Where names are learnt that the address books do not have",
+		"i2cp":        "The server for applications that speak I2CP, such as Java's own",
 	}
 }
 

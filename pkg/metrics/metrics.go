@@ -21,6 +21,7 @@ import (
 	"i2ptoolkit/pkg/door"
 	"i2ptoolkit/pkg/forward"
 	"i2ptoolkit/pkg/httpproxy"
+	"i2ptoolkit/pkg/i2cpserver"
 	"i2ptoolkit/pkg/naming"
 	"i2ptoolkit/pkg/portmap"
 	"i2ptoolkit/pkg/reseed/join"
@@ -47,6 +48,7 @@ type Sources struct {
 	Proxies      func() httpproxy.Stats
 	Forwards     func() forward.Stats
 	Doors        func() []*door.Door
+	I2CP         func() i2cpserver.Stats
 }
 
 // Node is how the router stands as a whole.
@@ -86,6 +88,7 @@ func New(s Sources) *Registry {
 		newReader(proxyTable(), s.Proxies),
 		newReader(forwardTable(), s.Forwards),
 		newParts(doorTable(), "door", byDoor(s.Doors)),
+		newReader(i2cpTable(), s.I2CP),
 	}}
 }
 

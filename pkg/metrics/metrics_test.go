@@ -28,6 +28,7 @@ import (
 	"i2ptoolkit/pkg/door"
 	"i2ptoolkit/pkg/forward"
 	"i2ptoolkit/pkg/httpproxy"
+	"i2ptoolkit/pkg/i2cpserver"
 	"i2ptoolkit/pkg/naming"
 	"i2ptoolkit/pkg/portmap"
 	"i2ptoolkit/pkg/reseed/join"
@@ -57,6 +58,7 @@ func sources() Sources {
 		Proxies:      func() httpproxy.Stats { return httpproxy.Stats{} },
 		Forwards:     func() forward.Stats { return forward.Stats{} },
 		Doors:        func() []*door.Door { return []*door.Door{door.New(door.Config{Name: "sam"})} },
+		I2CP:         func() i2cpserver.Stats { return i2cpserver.Stats{} },
 		Node:         func() Node { return Node{State: control.StateRunning} },
 	}
 }

@@ -15,8 +15,10 @@ import (
 	"i2ptoolkit/pkg/config/reload"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/answers"
+	"i2ptoolkit/pkg/door"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/forward"
+	"i2ptoolkit/pkg/i2cpserver"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/metrics"
 	"i2ptoolkit/pkg/naming"
@@ -65,6 +67,8 @@ type Node struct {
 	api
 	names     *naming.Names
 	forwards  *forward.Manager
+	i2cp      *i2cpserver.Server
+	i2cpDoor  *door.Door
 	cfg       Config
 	hash      i2p.Hash
 	dir       dataDir
@@ -153,6 +157,9 @@ func makeNode(cfg Config, dir dataDir) (*Node, error) {
 	n.mapper = n.newMapper(env)
 	n.names = newNames(n.dir, env.Part("names"), n.fetchFeed, func() config.Names { return n.settings.Current().Names })
 	n.forwards = n.newForwards(env.Part("forwards"))
+	if err := n.newI2CP(env.Part("i2cp")); err != nil {
+		return nil, err
+	}
 	n.reloader = n.newReloader(policies)
 	n.again = func() (map[string]string, error) { return n.reloadForwards(context.Background()) }
 	n.newAPI()

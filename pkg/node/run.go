@@ -32,6 +32,9 @@ func (n *Node) Run(ctx context.Context) error {
 	hall := newParts(inUse, cancel)
 	hall.run("destinations", n.Hall.Destinations.Run)
 	hall.run("forwards", n.forwards.Run)
+	for _, d := range n.doors {
+		hall.run(d.Name(), d.Run)
+	}
 	parts := newParts(work, cancel)
 	parts.run("transport", n.transport.Run)
 	parts.run("router", n.router.Run)

@@ -1,0 +1,193 @@
+package i2cpserver
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/i2cp"
+	"i2ptoolkit/pkg/i2p"
+)
+
+// connection is one, with its sessions. But for the outbox and the sessions' lease sets its reader's goroutine
+// alone has it.
+type connection struct {
+	Conn
+	server *Server
+	ctx    context.Context
+	cancel context.CancelFunc
+	out    *outbox
+
+	greeted  bool
+	welcome  bool // a name and a password were said, or are not needed
+	sessions map[i2cp.SessionID]*session
+	primary  *session
+
+	lookups sync.WaitGroup
+	asking  slots
+	asker   sync.Mutex // guards idle
+	idle    Local      // asks for those who have no session; nil: nobody did yet
+}
+
+// Reasons for which a connection ends.
+var (
+	errProtocol     = errors.New("not I2CP")
+	errUnauthorized = errors.New("a user's name and password are needed (i2cp.username, i2cp.password)")
+	errUnread       = errors.New("the answers are not read")
+	errEvicted      = errors.New("too many connections")
+	errLeft         = errors.New("session destroyed")
+)
+
+// reason is what a client is told.
+func reason(err error) string {
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+		return "closed"
+	case errors.Is(err, i2cp.ErrType):
+		return "message type not supported"
+	}
+	return err.Error()
+}
+
+// run reads until the connection ends.
+func (k *connection) run() error {
+	k.welcome = !k.server.cfg.Required()
+	in := bufio.NewReaderSize(k.Conn, 32<<10)
+	if first, err := in.ReadByte(); err != nil {
+		return err
+	} else if first != i2cp.ProtocolByte {
+		k.server.count(func(s *Stats) { s.Refused.Protocol++ })
+		return errProtocol
+	}
+	var buf []byte
+	for {
+		kind, body, err := i2cp.Read(in, buf)
+		if err != nil {
+			if errors.Is(err, i2cp.ErrTooLong) {
+				k.server.count(func(s *Stats) { s.Refused.Malformed++ })
+			}
+			return err
+		}
+		buf = body[:0]
+		if err := k.handle(kind, body); err != nil {
+			return err
+		}
+		if k.ctx.Err() != nil {
+			return context.Cause(k.ctx)
+		}
+	}
+}
+
+// handle does what one message asks for. An error ends the connection.
+func (k *connection) handle(kind i2cp.Type, body []byte) error {
+	switch kind {
+	case i2cp.TypeReceiveMessageBegin, i2cp.TypeReceiveMessageEnd, i2cp.TypeReportAbuse:
+		k.server.count(func(s *Stats) { s.MessagesIgnored++ }) // payloads are sent without being asked for
+		return nil
+	}
+	m, err := i2cp.Parse(kind, body)
+	if err != nil {
+		k.server.count(func(s *Stats) { s.Refused.Malformed++ })
+		return err
+	}
+	if _, ok := m.(i2cp.GetDate); !ok && !k.welcome {
+		k.server.count(func(s *Stats) { s.Refused.Unauthorized++ })
+		return errUnauthorized
+	}
+	if !k.greeted {
+		if g, ok := m.(i2cp.GetDate); ok && !k.login(g) {
+			return errUnauthorized
+		}
+		k.greeted = true
+		k.Doing("sessions")
+		if !k.Greeted() {
+			return errEvicted
+		}
+	}
+	switch m := m.(type) {
+	case i2cp.GetDate:
+		if !k.welcome && !k.login(m) {
+			return errUnauthorized
+		}
+		return k.send(i2cp.SetDate{Date: i2p.DateOf(k.server.cfg.Now()), Version: control.APILevel})
+	case i2cp.SendMessage:
+		return k.sendMessage(m, 0, 0)
+	case i2cp.SendMessageExpires:
+		return k.sendMessage(m.SendMessage, m.Flags, m.Expires)
+	case i2cp.CreateSession:
+		return k.create(m.Config)
+	case i2cp.ReconfigureSession:
+		return k.reconfigure(m)
+	case i2cp.DestroySession:
+		return k.destroy(m.Session)
+	case i2cp.CreateLeaseSet:
+		return k.leaseSet(m.Session, m.Set, []i2cp.PrivateKey{{Encryption: i2p.CryptoElGamal, Key: m.Key}})
+	case i2cp.CreateLeaseSet2:
+		return k.leaseSet(m.Session, m.Set, m.Keys)
+	case i2cp.HostLookup:
+		return k.hostLookup(m)
+	case i2cp.DestLookup:
+		return k.destLookup(m)
+	case i2cp.GetBandwidthLimits:
+		return k.send(k.limits())
+	case i2cp.BlindingInfo:
+		return k.blinding(m)
+	case i2cp.Disconnect:
+		return io.EOF
+	}
+	k.server.count(func(s *Stats) { s.Refused.Malformed++ })
+	return fmt.Errorf("%v is for routers to say", kind)
+}
+
+// login takes the name and password of a greeting, where they are asked for.
+func (k *connection) login(g i2cp.GetDate) bool {
+	if !k.server.cfg.Required() {
+		return true
+	}
+	k.welcome = k.Login(k.ctx, g.Auth.Get(i2cp.KeyUsername), g.Auth.Get(i2cp.KeyPassword))
+	return k.welcome
+}
+
+// send has a message sent that the client has to get.
+func (k *connection) send(m i2cp.Message) error {
+	if !k.out.add(m, 1<<31-1) {
+		k.cancel()
+		return errUnread
+	}
+	k.server.messagesOut.Add(1)
+	return nil
+}
+
+// noLimit is said where the router has none.
+const noLimit = 1 << 20
+
+// limits are the router's. What a client can carry is less, as garlic and tunnels take their part.
+func (k *connection) limits() i2cp.BandwidthLimits {
+	in, out := k.server.cfg.Bandwidth()
+	said := func(kbps int) uint32 {
+		if kbps <= 0 {
+			return noLimit
+		}
+		return uint32(kbps)
+	}
+	m := i2cp.BandwidthLimits{In: said(in), InBurst: said(in), Out: said(out), OutBurst: said(out), BurstTime: 1}
+	m.ClientIn, m.ClientOut = m.In*4/7, m.Out*4/7 // as Java reckons it
+	return m
+}
+
+// close ends all sessions.
+func (k *connection) close() {
+	for _, s := range k.sessions {
+		k.end(s)
+	}
+	k.asker.Lock()
+	defer k.asker.Unlock()
+	if k.idle != nil {
+		k.idle.Close()
+	}
+}

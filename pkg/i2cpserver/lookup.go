@@ -1,0 +1,181 @@
+package i2cpserver
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/i2cp"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/options"
+)
+
+const (
+	maxAsking     = 256              // lookups and messages of one connection whose end is awaited
+	lookupTimeout = 10 * time.Second // where the client does not say
+	maxTimeout    = 2 * time.Minute
+)
+
+// slots bound what a connection has under way.
+type slots struct{ taken atomic.Int32 }
+
+func (s *slots) take() bool {
+	if s.taken.Add(1) > maxAsking {
+		s.taken.Add(-1)
+		return false
+	}
+	return true
+}
+
+func (s *slots) give() { s.taken.Add(-1) }
+
+// asker is who looks something up: the session, or the primary one, or where there is none a destination that
+// is opened for that alone, so that nobody can tell who of a router's clients asks.
+func (k *connection) askerOf(ctx context.Context, id i2cp.SessionID) (Local, error) {
+	if s := k.sessions[id]; s != nil {
+		return s.local, nil
+	}
+	if k.primary != nil {
+		return k.primary.local, nil
+	}
+	return nil, nil
+}
+
+// idler is the destination of a connection without sessions.
+func (k *connection) idler() (Local, error) {
+	k.asker.Lock()
+	defer k.asker.Unlock()
+	if k.idle == nil {
+		asked := options.Default()
+		if k.server.cfg.Defaults != nil {
+			asked = k.server.cfg.Defaults()
+		}
+		asked.Unpublished = true
+		local, err := k.server.cfg.Open(k.ctx, i2p.Destination{}, nil, asked)
+		if err != nil {
+			return nil, err
+		}
+		k.idle = local
+	}
+	return k.idle, nil
+}
+
+// lookUp runs a lookup beside the reading of the connection.
+func (k *connection) lookUp(id i2cp.SessionID, timeout time.Duration, find func(ctx context.Context, by Local), busy func() error) error {
+	k.server.count(func(s *Stats) { s.Lookups++ })
+	if !k.asking.take() {
+		k.server.count(func(s *Stats) { s.Refused.Lookup++ })
+		return busy()
+	}
+	if timeout <= 0 {
+		timeout = lookupTimeout
+	}
+	by, _ := k.askerOf(k.ctx, id)
+	k.lookups.Go(func() {
+		defer k.asking.give()
+		ctx, cancel := context.WithTimeout(k.ctx, min(timeout, maxTimeout))
+		defer cancel()
+		find(ctx, by)
+	})
+	return nil
+}
+
+// hostLookup answers a HostLookup.
+func (k *connection) hostLookup(m i2cp.HostLookup) error {
+	reply := i2cp.HostReply{Session: m.Session, Request: m.Request, Result: i2cp.LookupFailed}
+	if m.Unknown != nil || m.Kind > i2cp.LookupDestinationOptions {
+		reply.Result = i2cp.LookupUnsupported
+		return k.send(reply)
+	}
+	return k.lookUp(m.Session, m.Timeout, func(ctx context.Context, by Local) {
+		to, err := k.find(ctx, by, m)
+		if err != nil {
+			reply.Result = lookupResult(err)
+			k.server.count(func(s *Stats) { s.Failed++ })
+			k.send(reply)
+			return
+		}
+		reply.Destination, reply.Result = to, i2cp.LookupFound
+		if m.Kind.WantsOptions() {
+			k.addOptions(ctx, by, &reply)
+		}
+		k.send(reply)
+	}, func() error { return k.send(reply) })
+}
+
+// find finds the destination that is asked for.
+func (k *connection) find(ctx context.Context, by Local, m i2cp.HostLookup) (i2p.Destination, error) {
+	switch m.Kind {
+	case i2cp.LookupDestinationOptions:
+		return m.Destination, nil
+	case i2cp.LookupHost, i2cp.LookupHostOptions:
+		name, err := i2p.ParseName(m.Host)
+		if err != nil {
+			return i2p.Destination{}, err
+		}
+		return k.resolve(ctx, by, name)
+	}
+	return k.resolve(ctx, by, i2p.Name{Kind: i2p.NameAddress, Hash: m.Hash})
+}
+
+// resolve finds what a name stands for. What has to be asked of the network without a session is by a destination
+// for that alone.
+func (k *connection) resolve(ctx context.Context, by Local, name i2p.Name) (i2p.Destination, error) {
+	if by == nil && name.Kind != i2p.NameDestination {
+		var err error
+		if name.Kind == i2p.NameHost { // an address book has it, or nobody
+			return k.server.cfg.Named(ctx, nil, name)
+		}
+		if by, err = k.idler(); err != nil {
+			return i2p.Destination{}, err
+		}
+	}
+	return k.server.cfg.Named(ctx, by, name)
+}
+
+// addOptions puts the options of the lease set into a reply (proposal 167).
+func (k *connection) addOptions(ctx context.Context, by Local, reply *i2cp.HostReply) {
+	var err error
+	if by == nil {
+		by, err = k.idler()
+	}
+	if err == nil {
+		set, lost := by.Lookup(ctx, reply.Destination.Hash())
+		if err = lost; err == nil {
+			reply.Options = append(i2p.Mapping{}, set.Options()...)
+		}
+	}
+	if err != nil {
+		reply.Result = i2cp.LookupNoLeaseSet
+		k.server.count(func(s *Stats) { s.Failed++ })
+	}
+}
+
+// lookupResult is the word for what went wrong.
+func lookupResult(err error) i2cp.LookupResult {
+	if errors.Is(err, destinations.ErrLocked) {
+		return i2cp.LookupNotDecrypted
+	}
+	return i2cp.LookupFailed
+}
+
+// destLookup answers a DestLookup.
+func (k *connection) destLookup(m i2cp.DestLookup) error {
+	none := i2cp.DestReply{Hash: m.Hash}
+	return k.lookUp(i2cp.NoSession, 0, func(ctx context.Context, by Local) {
+		to, err := k.resolve(ctx, by, i2p.Name{Kind: i2p.NameAddress, Hash: m.Hash})
+		if err != nil {
+			k.server.count(func(s *Stats) { s.Failed++ })
+			k.send(none)
+			return
+		}
+		k.send(i2cp.DestReply{Destination: to, Hash: m.Hash})
+	}, func() error { return k.send(none) })
+}
+
+// blinding takes note of what opens the lease set of a destination.
+func (k *connection) blinding(m i2cp.BlindingInfo) error {
+	return nil
+}
