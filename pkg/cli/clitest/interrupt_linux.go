@@ -29,6 +29,7 @@ import (
 //     @read    a pipe that is open, and into which nobody writes
 //     @zip     the same after the beginning of a zip
 //     @write   a pipe that nobody opens to read
+//     @stdin   no word: it reads the standard input unasked
 //     @router  the control socket of a router that accepts and is mute
 //     @server  the URL of a server that accepts and is mute
 //
@@ -92,6 +93,10 @@ func interrupt(t *testing.T, name string, prepare func(string) error, words []st
 		w.check(prepare(w.dir))
 	}
 	for _, word := range words {
+		if word == "@stdin" {
+			w.stdin()
+			continue
+		}
 		w.cmd.Args = append(w.cmd.Args, w.word(word))
 	}
 	before := w.files()
