@@ -26,7 +26,7 @@ var layers = []struct{ what, names string }{
 	{"codecs", "i2p routerinfo leaseset i2np i2cp su3 datagram control hostrecord httpmsg family words options forward/plan forward/foreign"},
 	{"engines", "ntcp2 ssu2 ssu2/recovery ssu2/session ratchet tunnel netdb profile presence reach streaming vanity"},
 	{"node", "atomicfile filelock sealed unixsocket geoip transport transport/ntcp2link transport/ssu2link portmap netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client naming"},
-	{"doors", "door i2cpserver forward forward/access forward/splice httpproxy httpserver irc control/server socks udpforward"},
+	{"doors", "bob door i2cpserver i2pcontrol forward forward/access forward/splice httpproxy httpserver irc control/server socks udpforward"},
 	{"composition", "config config/reload control/answers metrics node devnet cli cli/record processors"},
 }
 
@@ -63,6 +63,8 @@ func edges() map[string]string {
 		"options":    "i2np i2p leaseset",
 		"hostrecord": "i2p",
 
+		"bob":          "door forward/splice",
+		"i2pcontrol":   "door",
 		"forward":      "forward/access forward/splice httpproxy httpserver irc socks udpforward",
 		"forward/plan": "i2p options",
 

@@ -23,3 +23,23 @@ func byDoor(doors func() []*door.Door) func() []part[door.Stats] {
 		return parts
 	}
 }
+
+func bobTable() []row {
+	return []row{
+		{"bob_nicknames", "Tunnels of BOB, of which some may not be active.", "", "Tunnels"},
+		{"bob_tunnels", "Tunnels of BOB that are active.", "", "Active"},
+		{"bob_tunnels_started_total", "Tunnels of BOB that were started.", "", "Started"},
+		{"bob_streams", "Streams that BOB's tunnels carry.", "", "Streams"},
+		{"bob_failed_total", "Streams whose peer or server could not be reached.", "", "Failed"},
+		{"bob_refused_total", "What BOB refused.", "reason",
+			"nicknames=Refused.Tunnels streams=Refused.Streams address=Refused.Addresses line=Refused.Lines http=Refused.HTTP"},
+	}
+}
+
+func i2pcontrolTable() []row {
+	return []row{
+		{"i2pcontrol_calls_total", "Calls of I2PControl.", "", "Calls"},
+		{"i2pcontrol_refused_total", "Calls without a good password or token.", "", "Refused"},
+		{"i2pcontrol_malformed_total", "What came to I2PControl and was no call.", "", "Malformed"},
+	}
+}

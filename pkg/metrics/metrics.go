@@ -12,6 +12,7 @@ import (
 
 	export "github.com/VictoriaMetrics/metrics"
 
+	"i2ptoolkit/pkg/bob"
 	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/config/reload"
 	"i2ptoolkit/pkg/control"
@@ -22,6 +23,7 @@ import (
 	"i2ptoolkit/pkg/forward"
 	"i2ptoolkit/pkg/httpproxy"
 	"i2ptoolkit/pkg/i2cpserver"
+	"i2ptoolkit/pkg/i2pcontrol"
 	"i2ptoolkit/pkg/naming"
 	"i2ptoolkit/pkg/portmap"
 	"i2ptoolkit/pkg/reseed/join"
@@ -49,6 +51,8 @@ type Sources struct {
 	Forwards     func() forward.Stats
 	Doors        func() []*door.Door
 	I2CP         func() i2cpserver.Stats
+	BOB          func() bob.Stats
+	I2PControl   func() i2pcontrol.Stats
 }
 
 // Node is how the router stands as a whole.
@@ -89,6 +93,8 @@ func New(s Sources) *Registry {
 		newReader(forwardTable(), s.Forwards),
 		newParts(doorTable(), "door", byDoor(s.Doors)),
 		newReader(i2cpTable(), s.I2CP),
+		newReader(bobTable(), s.BOB),
+		newReader(i2pcontrolTable(), s.I2PControl),
 	}}
 }
 

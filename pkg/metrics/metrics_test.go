@@ -20,6 +20,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"i2ptoolkit/pkg/bob"
 	"i2ptoolkit/pkg/config/reload"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/answers"
@@ -29,6 +30,7 @@ import (
 	"i2ptoolkit/pkg/forward"
 	"i2ptoolkit/pkg/httpproxy"
 	"i2ptoolkit/pkg/i2cpserver"
+	"i2ptoolkit/pkg/i2pcontrol"
 	"i2ptoolkit/pkg/naming"
 	"i2ptoolkit/pkg/portmap"
 	"i2ptoolkit/pkg/reseed/join"
@@ -58,6 +60,8 @@ func sources() Sources {
 		Proxies:      func() httpproxy.Stats { return httpproxy.Stats{} },
 		Forwards:     func() forward.Stats { return forward.Stats{} },
 		Doors:        func() []*door.Door { return []*door.Door{door.New(door.Config{Name: "sam"})} },
+		BOB:          func() bob.Stats { return bob.Stats{} },
+		I2PControl:   func() i2pcontrol.Stats { return i2pcontrol.Stats{} },
 		I2CP:         func() i2cpserver.Stats { return i2cpserver.Stats{} },
 		Node:         func() Node { return Node{State: control.StateRunning} },
 	}

@@ -67,6 +67,7 @@ type Node struct {
 	api
 	names     *naming.Names
 	forwards  *forward.Manager
+	bridges   *bridges
 	i2cp      *i2cpserver.Server
 	i2cpDoor  *door.Door
 	cfg       Config
@@ -157,6 +158,9 @@ func makeNode(cfg Config, dir dataDir) (*Node, error) {
 	n.mapper = n.newMapper(env)
 	n.names = newNames(n.dir, env.Part("names"), n.fetchFeed, func() config.Names { return n.settings.Current().Names })
 	n.forwards = n.newForwards(env.Part("forwards"))
+	if n.bridges, err = n.newBridges(); err != nil {
+		return nil, err
+	}
 	if err := n.newI2CP(env.Part("i2cp")); err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func (n *Node) newReloader(policies reseedPolicies) *reload.Reloader {
 
 // parts are who has settings that can hold at once.
 func (n *Node) parts(policies reseedPolicies) []reload.Part {
-	return []reload.Part{
+	return append(n.bridges.parts(), []reload.Part{
 		n.logbook.part(),
 		n.announcer.hosts.part(),
 		reload.Always("hidden", func(config.Config) {}), // what is announced says it
@@ -45,7 +45,7 @@ func (n *Node) parts(policies reseedPolicies) []reload.Part {
 				n.joiner.Change(policy)
 			}, err
 		}},
-	}
+	}...)
 }
 
 // readBootstrap reads what is newly named.

@@ -32,6 +32,7 @@ func (n *Node) Run(ctx context.Context) error {
 	hall := newParts(inUse, cancel)
 	hall.run("destinations", n.Hall.Destinations.Run)
 	hall.run("forwards", n.forwards.Run)
+	n.bridges.run(hall)
 	for _, d := range n.doors {
 		hall.run(d.Name(), d.Run)
 	}

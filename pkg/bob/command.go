@@ -1,0 +1,457 @@
+package bob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/door"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/sign"
+)
+
+// conversation is one command connection.
+type conversation struct {
+	s      *Server
+	ctx    context.Context
+	client *door.Client
+	t      *tunnel // of the nickname that was set last; nil: none
+	over   bool
+	shown  map[string]func() // what takes the tunnels that were started here off the door's list
+}
+
+// command is what a client can say.
+type command struct {
+	name, help string
+	do         func(c *conversation, args []string) ([]string, error)
+}
+
+// commands are in the order of the list that help gives.
+func commands() []command {
+	return []command{
+		{"clear", "clear * Forget the current nickname, which must not be active.", (*conversation).clear},
+		{"getdest", "getdest * Give the destination of the current nickname.", (*conversation).getDest},
+		{"getkeys", "getkeys * Give the keys of the current nickname.", (*conversation).getKeys},
+		{"getnick", "getnick tunnelname * Go on with a nickname that is there.", (*conversation).getNick},
+		{"inhost", "inhost hostname | IP * Set where the inbound port is: an address of this machine.", (*conversation).inHost},
+		{"inport", "inport port_number * Set the port at which programs say whom they want.", (*conversation).inPort},
+		{"list", "list * List all tunnels.", (*conversation).list},
+		{"lookup", "lookup address * Give the destination of a name or a b32 address.", (*conversation).lookup},
+		{"lookuplocal", "lookuplocal name * Give the destination that the address books of this router have for a name.", (*conversation).lookupLocal},
+		{"newkeys", "newkeys [signature_type] * Make keys for the current nickname.", (*conversation).newKeys},
+		{"option", "option name=value ... * Set options of I2CP and streaming, without spaces.", (*conversation).option},
+		{"outhost", "outhost hostname | IP * Set where the server is that peers are joined to.", (*conversation).outHost},
+		{"outport", "outport port_number * Set the port of that server.", (*conversation).outPort},
+		{"ping", "ping address * Measure a round trip.", (*conversation).ping},
+		{"quiet", "quiet [true | false] * Do not tell the server first who the peer is.", (*conversation).quiet},
+		{"quit", "quit * End this connection. Tunnels stay.", (*conversation).quit},
+		{"setkeys", "setkeys BASE64_keys * Set the keys of the current nickname.", (*conversation).setKeys},
+		{"setnick", "setnick nickname * Make a nickname, or begin one anew.", (*conversation).setNick},
+		{"show", "show * Show the current nickname.", (*conversation).show},
+		{"showprops", "showprops * Show the options of the current nickname.", (*conversation).showProps},
+		{"start", "start * Start the tunnel of the current nickname.", (*conversation).start},
+		{"status", "status nickname * Show a nickname.", (*conversation).status},
+		{"stop", "stop * Stop the tunnel of the current nickname.", (*conversation).stop},
+		{"verify", "verify BASE64_key * Tell whether a destination is well formed.", (*conversation).verify},
+		{"visit", "visit * Nothing, here.", func(*conversation, []string) ([]string, error) { return []string{"OK"}, nil }},
+		{"zap", "zap * End this connection. The router's owner stops the bridge.", (*conversation).zap},
+	}
+}
+
+// do carries out a line, and returns the lines of the answer. An empty line has none.
+func (c *conversation) do(line string) []string {
+	words := strings.Fields(line)
+	if len(words) == 0 {
+		return nil
+	}
+	name := strings.ToLower(words[0])
+	if name == "help" {
+		return help(words[1:])
+	}
+	for _, cmd := range commands() {
+		if cmd.name == name {
+			lines, err := cmd.do(c, words[1:])
+			if err != nil {
+				return []string{"ERROR " + err.Error()}
+			}
+			return lines
+		}
+	}
+	return []string{"ERROR UNKNOWN COMMAND! Try help"}
+}
+
+// help gives the list, one command's line, or, for what there is not, nothing: it is for people.
+func help(args []string) []string {
+	all := "OK COMMANDS: help"
+	for _, cmd := range commands() {
+		if len(args) > 0 && strings.EqualFold(args[0], cmd.name) {
+			return []string{"OK " + cmd.help}
+		}
+		all += " " + cmd.name
+	}
+	if len(args) > 0 {
+		return nil
+	}
+	return []string{all}
+}
+
+var (
+	errNoNick     = errors.New("no nickname has been set")
+	errActive     = errors.New("tunnel is active")
+	errInactive   = errors.New("tunnel is inactive")
+	errNoKeys     = errors.New("keys not set.")
+	errIncomplete = errors.New("tunnel settings incomplete")
+	errPort       = errors.New("port out of range")
+	errNumber     = errors.New("not a number")
+	errEnding     = errors.New("the router is stopping")
+	errFull       = errors.New("too many nicknames")
+	errNotFound   = errors.New("Address Not found")
+)
+
+// change changes the current tunnel where it is not active.
+func (c *conversation) change(f func(t *tunnel) (string, error)) ([]string, error) {
+	if c.t == nil {
+		return nil, errNoNick
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	if c.t.state != stopped {
+		return nil, errActive
+	}
+	said, err := f(c.t)
+	return []string{"OK " + said}, err
+}
+
+// look reads the current tunnel.
+func (c *conversation) look(f func(t *tunnel) (string, error)) ([]string, error) {
+	if c.t == nil {
+		return nil, errNoNick
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	said, err := f(c.t)
+	return []string{"OK " + said}, err
+}
+
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+func (c *conversation) setNick(args []string) ([]string, error) {
+	name := first(args)
+	if name == "" || len(name) > maxNick {
+		return nil, errNoNick
+	}
+	t, err := c.s.create(name)
+	if err != nil {
+		return nil, err
+	}
+	c.t = t
+	return []string{"OK Nickname set to " + name}, nil
+}
+
+func (c *conversation) getNick(args []string) ([]string, error) {
+	t := c.s.find(first(args))
+	if t == nil {
+		return nil, errNoNick
+	}
+	c.t = t
+	return []string{"OK Nickname set to " + t.name}, nil
+}
+
+func (c *conversation) clear([]string) ([]string, error) {
+	said, err := c.change(func(t *tunnel) (string, error) {
+		if c.s.tunnels[t.name] == t {
+			delete(c.s.tunnels, t.name)
+		}
+		return "cleared", nil
+	})
+	if err == nil {
+		c.t = nil
+	}
+	return said, err
+}
+
+func (c *conversation) newKeys(args []string) ([]string, error) {
+	kind := sign.EdDSA_SHA512_Ed25519
+	if len(args) > 0 {
+		var err error
+		if kind, err = sign.ParseType(args[0]); err != nil {
+			return nil, fmt.Errorf("generating keys: %w", err)
+		}
+	}
+	return c.change(func(t *tunnel) (string, error) {
+		keys, err := i2p.GenerateDestination(kind, i2p.CryptoElGamal, nil)
+		if err != nil {
+			return "", fmt.Errorf("generating keys: %w", err)
+		}
+		t.keys = keys
+		return keys.Destination().Base64(), nil
+	})
+}
+
+func (c *conversation) setKeys(args []string) ([]string, error) {
+	return c.change(func(t *tunnel) (string, error) {
+		b, err := i2p.DecodeBase64(first(args))
+		if err != nil {
+			return "", errors.New("not in BASE64 format")
+		}
+		keys, rest, err := i2p.ParsePrivateKeys(b)
+		clear(b)
+		if err != nil || len(rest) > 0 {
+			return "", errors.New("no private keys of a destination")
+		}
+		t.keys = keys
+		return keys.Destination().Base64(), nil
+	})
+}
+
+func (c *conversation) getKeys([]string) ([]string, error) {
+	return c.look(func(t *tunnel) (string, error) {
+		if t.keys == nil {
+			return "", errNoKeys
+		}
+		return i2p.EncodeBase64(t.keys.AppendTo(nil)), nil
+	})
+}
+
+func (c *conversation) getDest([]string) ([]string, error) {
+	return c.look(func(t *tunnel) (string, error) {
+		if t.keys == nil {
+			return "", errNoKeys
+		}
+		return t.keys.Destination().Base64(), nil
+	})
+}
+
+func (c *conversation) verify(args []string) ([]string, error) {
+	if _, err := i2p.ParseDestinationBase64(first(args)); err != nil {
+		return nil, errors.New("not in BASE64 format")
+	}
+	return []string{"OK"}, nil
+}
+
+func (c *conversation) inHost(args []string) ([]string, error) {
+	return c.change(func(t *tunnel) (string, error) {
+		host, err := address(first(args))
+		if err != nil {
+			return "", fmt.Errorf("inhost %w", err)
+		}
+		if !host.IsLoopback() {
+			return "", errors.New("inhost must be an address of this machine's loopback: nobody else is to use the tunnel")
+		}
+		t.inHost, t.inAddr = first(args), host
+		return "inhost set", nil
+	})
+}
+
+func (c *conversation) outHost(args []string) ([]string, error) {
+	return c.change(func(t *tunnel) (string, error) {
+		host, err := address(first(args))
+		if err != nil {
+			return "", fmt.Errorf("outhost %w", err)
+		}
+		t.outHost, t.outAddr = first(args), host
+		return "outhost set", nil
+	})
+}
+
+func (c *conversation) inPort(args []string) ([]string, error) {
+	return c.change(func(t *tunnel) (_ string, err error) {
+		t.inPort, err = port(first(args))
+		return "inbound port set", err
+	})
+}
+
+func (c *conversation) outPort(args []string) ([]string, error) {
+	return c.change(func(t *tunnel) (_ string, err error) {
+		t.outPort, err = port(first(args))
+		return "outbound port set", err
+	})
+}
+
+func port(text string) (uint16, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, errNumber
+	}
+	if n < 1 || n > 65535 {
+		return 0, errPort
+	}
+	return uint16(n), nil
+}
+
+// quiet without a word is quiet, as of i2pd; Java I2P waits for true or false.
+func (c *conversation) quiet(args []string) ([]string, error) {
+	return c.change(func(t *tunnel) (string, error) {
+		t.quiet = len(args) == 0 || strings.EqualFold(args[0], "true")
+		return "Quiet set", nil
+	})
+}
+
+func (c *conversation) option(args []string) ([]string, error) {
+	return c.change(func(t *tunnel) (string, error) {
+		if len(args) == 0 {
+			return "", errors.New("no option")
+		}
+		var said []string
+		for _, arg := range args {
+			name, value, found := strings.Cut(arg, "=")
+			if !found || name == "" {
+				return "", fmt.Errorf("%.40q is not name=value", arg)
+			}
+			if _, is := t.options[name]; !is && len(t.options) >= maxOptions {
+				return "", fmt.Errorf("more than %d options", maxOptions)
+			}
+			t.options[name] = value
+			said = append(said, name+" set to "+value)
+		}
+		return strings.Join(said, ", "), nil
+	})
+}
+
+func (c *conversation) show([]string) ([]string, error) {
+	return c.look(func(t *tunnel) (string, error) { return t.describe(), nil })
+}
+
+func (c *conversation) showProps([]string) ([]string, error) {
+	return c.look(func(t *tunnel) (string, error) {
+		var all []string
+		for _, name := range slices.Sorted(maps.Keys(t.options)) {
+			all = append(all, name+"="+t.options[name])
+		}
+		return "PROPERTIES: {" + strings.Join(all, ", ") + "}", nil
+	})
+}
+
+func (c *conversation) status(args []string) ([]string, error) {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	t := c.s.tunnels[first(args)]
+	if t == nil {
+		return nil, errNoNick
+	}
+	return []string{"OK DATA " + t.describe()}, nil
+}
+
+func (c *conversation) list([]string) ([]string, error) {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(c.s.tunnels)) {
+		lines = append(lines, "DATA "+c.s.tunnels[name].describe())
+	}
+	return append(lines, "OK Listing done"), nil
+}
+
+func (c *conversation) start([]string) ([]string, error) {
+	if c.t == nil {
+		return nil, errIncomplete
+	}
+	address, err := c.s.start(c.ctx, c.t)
+	if err != nil {
+		return nil, err
+	}
+	if off := c.shown[c.t.name]; off != nil {
+		off()
+	}
+	c.shown[c.t.name] = c.client.Session(control.DoorSession{ID: c.t.name, Style: "tunnel", B32: address})
+	return []string{"OK tunnel starting"}, nil
+}
+
+func (c *conversation) stop([]string) ([]string, error) {
+	if c.t == nil {
+		return nil, errNoNick
+	}
+	if !c.s.stop(c.t) {
+		return nil, errInactive
+	}
+	return []string{"OK tunnel stopping"}, nil
+}
+
+// lookupTime bounds a question that is asked of the network.
+const lookupTime = 60 * time.Second
+
+// asker is a destination that asks: that of the current tunnel where it runs, so that nobody learns that it and
+// another belong together, and else one of the question's own.
+func (c *conversation) asker(ctx context.Context) (local Local, done func(), err error) {
+	if c.t != nil {
+		c.s.mu.Lock()
+		local = c.t.local
+		c.s.mu.Unlock()
+		if local != nil {
+			return local, func() {}, nil
+		}
+	}
+	if local, err = c.s.cfg.Open(ctx, "lookup", nil, false, nil); err != nil {
+		return nil, nil, err
+	}
+	return local, func() { local.Close() }, nil
+}
+
+func (c *conversation) lookup(args []string) ([]string, error) {
+	if to, err := c.s.cfg.Known(first(args)); err == nil {
+		return []string{"OK " + to.Base64()}, nil
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, lookupTime)
+	defer cancel()
+	if name, err := i2p.ParseName(first(args)); err != nil || name.Kind == i2p.NameHost {
+		return nil, errNotFound
+	}
+	by, done, err := c.asker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	to, err := by.Lookup(ctx, first(args))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", errNotFound, err)
+	}
+	return []string{"OK " + to.Base64()}, nil
+}
+
+func (c *conversation) lookupLocal(args []string) ([]string, error) {
+	to, err := c.s.cfg.Known(first(args))
+	if err != nil {
+		return nil, errNotFound
+	}
+	return []string{"OK " + to.Base64()}, nil
+}
+
+func (c *conversation) ping(args []string) ([]string, error) {
+	if len(args) == 0 {
+		return nil, errors.New("empty ping address")
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, lookupTime)
+	defer cancel()
+	by, done, err := c.asker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	took, err := by.Ping(ctx, args[0])
+	if err != nil {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("OK pong: time=%d ms", took.Milliseconds())}, nil
+}
+
+func (c *conversation) quit([]string) ([]string, error) {
+	c.over = true
+	return []string{"OK Bye!"}, nil
+}
+
+// zap says nothing. In Java I2P it ends the bridge for all programs, which is the owner's to decide.
+func (c *conversation) zap([]string) ([]string, error) {
+	c.over = true
+	return nil, nil
+}

@@ -1,0 +1,172 @@
+package node
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"i2ptoolkit/pkg/bob"
+	"i2ptoolkit/pkg/config"
+	"i2ptoolkit/pkg/config/reload"
+	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/door"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/i2pcontrol"
+	"i2ptoolkit/pkg/options"
+	"i2ptoolkit/pkg/profile"
+	"i2ptoolkit/pkg/sockets"
+)
+
+// bridges are the servers for applications that speak old or foreign protocols.
+type bridges struct {
+	bob     *bob.Server
+	control *i2pcontrol.Server
+	doors   []*bridge
+}
+
+// bridge is a door with what its settings are.
+type bridge struct {
+	*door.Door
+	table    string // of the settings
+	settings func(config.Config) door.Settings
+}
+
+// newBridges makes them as the settings say.
+func (n *Node) newBridges() (*bridges, error) {
+	b := &bridges{
+		bob: bob.New(bob.Config{Open: n.openBridged, Known: n.known, Log: n.log}),
+		control: i2pcontrol.New(i2pcontrol.Config{
+			Router: &n.api, Settings: n.controlSettings, Log: n.log, Now: n.cfg.Now,
+			Groups: func() profile.Stats { return n.router.Numbers().Profiles },
+		}),
+	}
+	for _, of := range []struct {
+		table    string
+		serve    func(context.Context, *door.Client)
+		settings func(config.Config) door.Settings
+	}{
+		{"bob", b.bob.Serve, func(c config.Config) door.Settings { return c.BOB.Door() }},
+		{"i2pcontrol", b.control.Serve, func(c config.Config) door.Settings { return c.I2PControl.Door() }},
+	} {
+		d := door.New(door.Config{Name: of.table, Log: n.log, Now: n.cfg.Now, Serve: of.serve, Files: n.doorKeeper()})
+		if err := d.Apply(of.settings(n.settings.Current())); err != nil {
+			return nil, err
+		}
+		b.doors = append(b.doors, &bridge{d, of.table, of.settings})
+		n.doors = append(n.doors, d)
+	}
+	return b, nil
+}
+
+// run has them serve.
+func (b *bridges) run(in *parts) {
+	in.run("bob", b.bob.Run)
+	in.run("i2pcontrol", b.control.Run)
+	for _, d := range b.doors {
+		in.run("door of "+d.table, d.Run)
+	}
+}
+
+// parts apply their settings when they change.
+func (b *bridges) parts() (all []reload.Part) {
+	for _, d := range b.doors {
+		all = append(all, reload.Part{Keys: d.table + ".*", Prepare: func(_, to config.Config) (func(), error) {
+			s := d.settings(to)
+			return func() { d.Apply(s) }, s.Check()
+		}})
+	}
+	return all
+}
+
+// controlSettings are what I2PControl tells of the settings.
+func (n *Node) controlSettings() i2pcontrol.Settings {
+	s := n.settings.Current()
+	set := i2pcontrol.Settings{In: s.Bandwidth.In, Out: s.Bandwidth.Out, Share: s.Bandwidth.Share}
+	if addrs := n.transport.Addrs(); len(addrs) > 0 {
+		set.NTCPPort = int(addrs[0].Port())
+	}
+	host := ""
+	if all := n.announcer.hosts.now(); len(all) > 0 {
+		host = all[0].String()
+	}
+	set.NTCPHost = host
+	if s.SSU2.Enabled {
+		set.SSUHost, set.SSUPort = host, set.NTCPPort
+	}
+	return set
+}
+
+// known finds a name in the address books alone.
+func (n *Node) known(text string) (i2p.Destination, error) {
+	name, err := i2p.ParseName(text)
+	switch {
+	case err != nil:
+		return i2p.Destination{}, err
+	case name.Kind == i2p.NameDestination:
+		return name.Destination, nil
+	}
+	return n.names.Lookup(text)
+}
+
+// openBridged opens a destination for BOB. Of the options, what this router does not know is no fault: no router
+// refuses it.
+func (n *Node) openBridged(ctx context.Context, nick string, keys *i2p.PrivateKeys, serves bool, named map[string]string) (bob.Local, error) {
+	asked := n.Hall.Defaults()
+	asked.Nickname, asked.Unpublished = nick, !serves
+	asked, _ = options.Parse(asked, named)
+	local, err := n.Hall.Destinations.Open(ctx, destinations.Request{Keys: keys, Options: asked})
+	if err != nil {
+		return nil, err
+	}
+	b := &bridged{Local: local, n: n}
+	if serves {
+		if b.listener, err = local.Listen(0); err != nil {
+			local.Close()
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// bridged is a destination of BOB.
+type bridged struct {
+	*destinations.Local
+	n        *Node
+	listener *sockets.Listener
+}
+
+func (b *bridged) Lookup(ctx context.Context, host string) (i2p.Destination, error) {
+	return b.n.Resolve(ctx, b.Local, host)
+}
+
+func (b *bridged) Ping(ctx context.Context, host string) (time.Duration, error) {
+	to, err := b.Lookup(ctx, host)
+	if err != nil {
+		return 0, err
+	}
+	return b.Local.Ping(ctx, to)
+}
+
+func (b *bridged) Dial(ctx context.Context, host string) (net.Conn, error) {
+	name, err := i2p.ParseName(host)
+	if err != nil {
+		return nil, err
+	}
+	to, err := b.n.names.Resolve(ctx, b.Local, name)
+	if err != nil {
+		return nil, err
+	}
+	c, err := b.Local.Dial(ctx, to, name.Port)
+	if err != nil {
+		return nil, err // and no nil *Conn, which would be a net.Conn
+	}
+	return c, nil
+}
+
+func (b *bridged) Accept(ctx context.Context) (net.Conn, i2p.Destination, error) {
+	c, err := b.listener.AcceptStream(ctx)
+	if err != nil {
+		return nil, i2p.Destination{}, err
+	}
+	return c, c.RemoteAddr().(sockets.Addr).Destination, nil
+}
