@@ -48,6 +48,7 @@ func farRows() []farRow {
 	loss := func(s *wan.Settings) { s.Loss = 0.01 }
 	bad := func(s *wan.Settings) { s.Loss, s.Reorder = 0.05, 0.25 }
 	slow := func(s *wan.Settings) { s.Rate = 10e6 / 8 }
+	deep := func(s *wan.Settings) { s.Rate, s.Queue = 10e6/8, 1<<20 }
 	bulk := func(title string) []farFigure { return []farFigure{{title, megabytes}} }
 	recovery := func(title string) []farFigure { return []farFigure{{title, seconds}} }
 	return []farRow{
@@ -59,6 +60,9 @@ func farRows() []farRow {
 		{name: "bad/1hop", hops: 1, lines: bad, ssu2: true, measure: farAfter(0), figures: bulk("5% loss and 25% reordering, 1 hop")},
 		{name: "rate/1hop", hops: 1, lines: slow, ssu2: true, measure: farBeside, figures: []farFigure{
 			{"10 Mbit/s for each host, 1 hop", megabytes}, {"ping-pong beside it, against the idle one", times},
+		}},
+		{name: "deep/1hop", hops: 1, lines: deep, ssu2: true, measure: farBeside, figures: []farFigure{
+			{"the same, where 1 MB waits", megabytes}, {"ping-pong beside it, against the idle one", times},
 		}},
 		{name: "partition", hops: 1, damages: true, measure: farPartition, figures: recovery("partition: from healing to the next byte")},
 		{name: "losthop", hops: 1, damages: true, measure: farLostHop, figures: recovery("a hop's host gone: recovery")},
