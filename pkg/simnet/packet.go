@@ -63,12 +63,17 @@ func (p *PacketConn) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) 
 
 // WriteToUDPAddrPort sends one datagram. It never blocks.
 func (p *PacketConn) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	return p.Forge(p.addr, to, b)
+}
+
+// Forge sends one datagram in the name of another sender, as who has a line of his own can.
+func (p *PacketConn) Forge(from, to netip.AddrPort, b []byte) (int, error) {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
 	if p.closed {
 		return 0, opError("write", "udp", p.addr, to, net.ErrClosed)
 	}
-	e := &event{kind: Datagram, src: p.addr, dst: to, seq: p.seq[to], data: append([]byte(nil), b...)}
+	e := &event{kind: Datagram, src: from, dst: to, seq: p.seq[to], data: append([]byte(nil), b...)}
 	p.seq[to]++
 	p.net.stage(e)
 	return len(b), nil
