@@ -203,6 +203,23 @@ func TestBadKept(t *testing.T) {
 	}
 }
 
+// TestOtherTypes: a lease set may have keys of types that are not spoken beside one that is, and not instead of it.
+func TestOtherTypes(t *testing.T) {
+	elgamal := leaseset.EncryptionKey{Type: i2p.CryptoElGamal, Key: make([]byte, 256)}
+	for name, spoil := range map[string]func(*leaseset.Build2Config, *Kept){
+		"beside":  func(b *leaseset.Build2Config, k *Kept) { b.EncryptionKeys = append(b.EncryptionKeys, elgamal) },
+		"instead": func(b *leaseset.Build2Config, k *Kept) { b.EncryptionKeys = []leaseset.EncryptionKey{elgamal} },
+	} {
+		withKept(t, func(s *signer) { s.spoil = spoil }, func(t *testing.T, e *ether, s *signer, c, _ *Client) {
+			begun := time.Now()
+			err := c.Ready(t.Context())
+			if at := time.Since(begun); err != nil || (at < keepPatience) != (name == "beside") {
+				t.Errorf("%s: ready after %v, %v", name, at, err)
+			}
+		})
+	}
+}
+
 // TestOldKept: a lease set that is older than the one before is not taken in its place.
 func TestOldKept(t *testing.T) {
 	withKept(t, nil, func(t *testing.T, e *ether, s *signer, c, _ *Client) {

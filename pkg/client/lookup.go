@@ -33,7 +33,7 @@ func (c *Client) LookupBlinded(ctx context.Context, a i2p.BlindedAddress) (lease
 	}
 	return c.lookUp(ctx, name, func(ctx context.Context) (leaseset.Set, error) {
 		return c.find(ctx, func(now time.Time) (leaseset.Set, *leaseset.Reader, i2p.Hash) {
-			reader := c.cfg.Options.Blinding.Reader(a)
+			reader := c.unlocked.of(a, c.cfg.Options.Blinding.Reader(a))
 			return c.others.read(now, reader), &reader, i2p.Hash{}
 		})
 	})

@@ -14,6 +14,7 @@ import (
 type others struct {
 	remotes  map[i2p.Hash]*remote
 	byStatic map[[32]byte]*remote // by each of their keys
+	unlocked unlocked             // what was said of encrypted lease sets
 	held     bool                 // payloads may wait for a way to one
 	sweptAt  time.Time            // when the idle ones were last looked for
 	pushAt   time.Time            // when one may be due to be sent our lease set by itself; zero: none is
@@ -43,7 +44,7 @@ func (o *others) remote(now time.Time, hash i2p.Hash) *remote {
 		if len(o.remotes) >= maxRemotes && !o.evict() {
 			return nil
 		}
-		r = &remote{hash: hash, used: now}
+		r = &remote{hash: hash, used: now, reader: o.unlocked.ofHash(hash)}
 		o.remotes[hash] = r
 	}
 	return r

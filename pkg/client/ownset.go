@@ -11,6 +11,7 @@ import (
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/ratchet"
 )
 
 // ownSet is the lease set of the destination itself, and what is to become of it.
@@ -187,16 +188,23 @@ func (o *ownSet) check(now time.Time, want Wanted, kept Kept) error {
 			return errNotLeases
 		}
 	}
-	public := set.EncryptionKeys()
-	if len(public) == 0 || len(set.Leases()) == 0 {
+	if len(set.Leases()) == 0 {
 		return errNoKeys
 	}
-	for _, k := range public {
+	spoken := 0
+	for _, k := range set.EncryptionKeys() {
+		if !ratchet.Speaks(k.Type) {
+			continue // who has no other type than such a one in common with us does not reach us
+		}
+		spoken++
 		if !slices.ContainsFunc(kept.Keys, func(e EncryptionKey) bool {
 			return e.Type == k.Type && string(e.Pair.Public[:]) == string(k.Key)
 		}) {
 			return fmt.Errorf("%w: type %d", errNoKeys, k.Type)
 		}
+	}
+	if spoken == 0 {
+		return errNoKeys
 	}
 	return set.Verify(now)
 }

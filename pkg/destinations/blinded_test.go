@@ -142,3 +142,34 @@ func nextDay(t *testing.T, client, server *Local, address string, other *Local) 
 		t.Errorf("on the next day: %v", err)
 	}
 }
+
+// TestUnlock: what opens an encrypted lease set can be said for one address, and then its destination is found by
+// its hash as well.
+func TestUnlock(t *testing.T) {
+	inNetwork(t, 6, func(t *testing.T, n *network) {
+		own := asked()
+		own.Blinding = options.Blinding{Own: true, Secret: "sesame"}
+		server := open(t, n.halls[4], Request{Keys: newKeys(t, 1), Options: own})
+		l, err := server.Listen(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go serve(l)
+		client := open(t, n.halls[5], Request{Options: asked()})
+		if err := reach(t, client, server.Address()); !errors.Is(err, ErrLocked) {
+			t.Errorf("before: %v", err)
+		}
+		a := server.Destination().Blinded()
+		hash := server.Destination().Hash()
+		client.Unlock(leaseset.Reader{Address: a, Secret: "wrong"}, hash)
+		client.Unlock(leaseset.Reader{Address: a, Secret: "sesame"}, hash)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if to, err := client.Resolve(ctx, hash); err != nil || !to.Equal(server.Destination().Identity) {
+			t.Errorf("by its hash: %v", err)
+		}
+		if err := reach(t, client, server.Address()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -168,6 +168,10 @@ func (d *Local) ResolveBlinded(ctx context.Context, a i2p.BlindedAddress) (i2p.D
 	return to, failure(d, err)
 }
 
+// Unlock says what opens the encrypted lease sets behind an address, beside what the options say for all. hash is
+// that of its destination, or zero.
+func (d *Local) Unlock(by leaseset.Reader, hash i2p.Hash) { d.client.Unlock(by, hash) }
+
 // Address is what peers are to be given: the b32 address, or the b33 one of a destination whose lease
 // set is encrypted.
 func (d *Local) Address() string {
