@@ -127,7 +127,9 @@ func (p *keeper) take(set leaseset.Record, keys []i2cp.PrivateKey) error {
 func (p *keeper) kept(set leaseset.Record, keys []i2cp.PrivateKey) (kept client.Kept, err error) {
 	if sealed, ok := set.(*leaseset.EncryptedLeaseSet); ok {
 		kept.Sealed = sealed
-		reader := p.session.asked.Blinding.Reader(p.session.dest.Blinded())
+		blinding, address := p.session.asked.Blinding, p.session.dest.Blinded()
+		address.Secret, address.PerClient = blinding.Secret != "", blinding.Key != ""
+		reader := blinding.Reader(address)
 		if set, err = sealed.Open(reader, p.conn.server.cfg.Now()); err != nil {
 			return kept, err
 		}

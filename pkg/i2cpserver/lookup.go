@@ -9,6 +9,7 @@ import (
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/i2cp"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/options"
 )
 
@@ -92,7 +93,7 @@ func (k *connection) hostLookup(m i2cp.HostLookup) error {
 	return k.lookUp(m.Session, m.Timeout, func(ctx context.Context, by Local) {
 		to, err := k.find(ctx, by, m)
 		if err != nil {
-			reply.Result = lookupResult(err)
+			reply.Result = lookupResult(m.Host, err)
 			k.server.count(func(s *Stats) { s.Failed++ })
 			k.send(reply)
 			return
@@ -153,12 +154,21 @@ func (k *connection) addOptions(ctx context.Context, by Local, reply *i2cp.HostR
 	}
 }
 
-// lookupResult is the word for what went wrong.
-func lookupResult(err error) i2cp.LookupResult {
-	if errors.Is(err, destinations.ErrLocked) {
-		return i2cp.LookupNotDecrypted
+// lookupResult is the word for what went wrong. What is lacking for an encrypted lease set, its address says.
+func lookupResult(host string, err error) i2cp.LookupResult {
+	if !errors.Is(err, destinations.ErrLocked) {
+		return i2cp.LookupFailed
 	}
-	return i2cp.LookupFailed
+	a, _ := i2p.ParseB33(host)
+	switch {
+	case a.Secret && a.PerClient:
+		return i2cp.LookupBothNeeded
+	case a.Secret:
+		return i2cp.LookupPasswordNeeded
+	case a.PerClient:
+		return i2cp.LookupKeyNeeded
+	}
+	return i2cp.LookupNotDecrypted
 }
 
 // destLookup answers a DestLookup.
@@ -175,7 +185,41 @@ func (k *connection) destLookup(m i2cp.DestLookup) error {
 	}, func() error { return k.send(none) })
 }
 
-// blinding takes note of what opens the lease set of a destination.
+// blinding takes note of what opens the lease set of a destination. One that is named by what nobody here knows is
+// passed over, as nothing is answered.
 func (k *connection) blinding(m i2cp.BlindingInfo) error {
+	s := k.sessions[m.Session]
+	a, hash, ok := k.endpoint(m)
+	if s == nil || !ok {
+		k.server.count(func(s *Stats) { s.Refused.Lookup++ })
+		return nil
+	}
+	a.Secret, a.PerClient = m.HasSecret, m.PerClient
+	by := leaseset.Reader{Address: a, Secret: m.Secret}
+	if m.PerClient {
+		by.Key = &m.Key
+	}
+	s.local.Unlock(by, hash)
 	return nil
+}
+
+// endpoint is the address, and where it is known the destination, that a BlindingInfo is about.
+func (k *connection) endpoint(m i2cp.BlindingInfo) (a i2p.BlindedAddress, hash i2p.Hash, ok bool) {
+	switch m.Kind {
+	case i2cp.EndpointKey:
+		return i2p.BlindedAddress{Key: m.Signing}, hash, true
+	case i2cp.EndpointHost:
+		name, err := i2p.ParseName(m.Host)
+		switch {
+		case err == nil && name.Kind == i2p.NameBlinded:
+			return name.Blinded, hash, true
+		case err == nil && name.Kind == i2p.NameHost:
+			if m.Destination, err = k.server.cfg.Named(k.ctx, nil, name); err == nil {
+				return m.Destination.Blinded(), m.Destination.Hash(), true
+			}
+		}
+	case i2cp.EndpointDestination:
+		return m.Destination.Blinded(), m.Destination.Hash(), true
+	}
+	return a, hash, false
 }

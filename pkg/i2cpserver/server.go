@@ -46,6 +46,7 @@ type Local interface {
 	Send(to i2p.Hash, framed []byte) error
 	Pass()
 	Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error)
+	Unlock(by leaseset.Reader, hash i2p.Hash)
 	Reshape(asked options.Options) bool
 	Done() <-chan struct{}
 	Close() error

@@ -49,6 +49,13 @@ type local struct {
 	sent   []string
 	busy   int // how often it is busy yet
 	closed bool
+
+	unlocked []unlocked
+}
+
+type unlocked struct {
+	by   leaseset.Reader
+	hash i2p.Hash
 }
 
 func newHall(t testing.TB) *hall {
@@ -144,6 +151,12 @@ func (l *local) Reshape(asked options.Options) bool {
 	defer l.mu.Unlock()
 	l.asked = asked
 	return true
+}
+
+func (l *local) Unlock(by leaseset.Reader, hash i2p.Hash) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.unlocked = append(l.unlocked, unlocked{by, hash})
 }
 
 func (l *local) Done() <-chan struct{} { return nil }
@@ -485,6 +498,53 @@ func TestLookups(t *testing.T) {
 		}
 		if n := len(h.locals); n != 2 {
 			t.Errorf("%d destinations were opened for lookups and one session", n)
+		}
+	})
+}
+
+// TestBlinding: what opens the lease set of a destination is told by its key, its name or itself.
+func TestBlinding(t *testing.T) {
+	inBubble(t, func(t *testing.T, h *hall) {
+		to := h.somebody()
+		p := h.connect()
+		id := p.session(nil)
+		name, err := to.Blinded().B33()
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := [32]byte{1}
+		for _, x := range []struct {
+			say  i2cp.BlindingInfo
+			hash i2p.Hash
+		}{
+			{i2cp.BlindingInfo{Kind: i2cp.EndpointKey, Signing: to.SigningKey(), HasSecret: true, Secret: "s"}, i2p.Hash{}},
+			{i2cp.BlindingInfo{Kind: i2cp.EndpointHost, Host: name, PerClient: true, Key: key}, i2p.Hash{}},
+			{i2cp.BlindingInfo{Kind: i2cp.EndpointHost, Host: "known.i2p"}, to.Hash()},
+			{i2cp.BlindingInfo{Kind: i2cp.EndpointDestination, Destination: to, PerClient: true, Scheme: 1, Key: key, HasSecret: true, Secret: "s"}, to.Hash()},
+		} {
+			x.say.Session = id
+			p.say(x.say)
+			synctest.Wait()
+			l := h.last()
+			got := l.unlocked[len(l.unlocked)-1]
+			want := leaseset.Reader{Address: to.Blinded(), Secret: x.say.Secret}
+			if x.say.PerClient {
+				want.Key = &key
+			}
+			if !got.by.Same(want) || got.hash != x.hash || got.by.Address.Secret != x.say.HasSecret || got.by.Address.PerClient != x.say.PerClient {
+				t.Errorf("%+v: %+v", x.say, got)
+			}
+		}
+		for _, m := range []i2cp.BlindingInfo{
+			{Session: id, Kind: i2cp.EndpointHash, Hash: to.Hash()}, {Session: id, Kind: i2cp.EndpointHost, Host: "unknown.i2p"},
+			{Session: id + 1, Kind: i2cp.EndpointDestination, Destination: to},
+		} {
+			p.say(m)
+		}
+		p.say(i2cp.GetBandwidthLimits{})
+		hears[i2cp.BandwidthLimits](p)
+		if n := h.Stats().Refused.Lookup; n != 3 || len(h.last().unlocked) != 4 {
+			t.Errorf("%d were passed over", n)
 		}
 	})
 }

@@ -15,6 +15,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import net.i2p.I2PAppContext;
 import net.i2p.client.I2PClient;
 import net.i2p.client.I2PClientFactory;
 import net.i2p.client.I2PSession;
@@ -27,6 +28,7 @@ import net.i2p.client.streaming.I2PSocket;
 import net.i2p.client.streaming.I2PSocketManager;
 import net.i2p.client.streaming.I2PSocketManagerFactory;
 import net.i2p.client.streaming.I2PSocketOptions;
+import net.i2p.crypto.Blinding;
 import net.i2p.crypto.SigType;
 import net.i2p.data.Destination;
 
@@ -34,7 +36,7 @@ import net.i2p.data.Destination;
  * Java's own I2CP and streaming libraries as an application of a router.
  *
  * <pre>
- * java I2cp serve HOST PORT [option=value…]         says "b32 ADDRESS", and echoes streams and datagrams
+ * java I2cp serve HOST PORT [option=value…]         says "address ADDRESS", and echoes streams and datagrams
  * java I2cp ask HOST PORT ADDRESS WHAT… [option=value…]
  * </pre>
  *
@@ -92,7 +94,14 @@ public final class I2cp {
         I2PSession session = m.getSession();
         session.addMuxedSessionListener(new Echo(session), I2PSession.PROTO_DATAGRAM, I2PSession.PORT_ANY);
         session.addMuxedSessionListener(new Echo(session), I2PSession.PROTO_DATAGRAM_RAW, I2PSession.PORT_ANY);
-        say("b32 " + session.getMyDestination().toBase32());
+        Destination own = session.getMyDestination();
+        if (options.getProperty("i2cp.leaseSetType", "3").equals("5")) {
+            boolean perClient = !options.getProperty("i2cp.leaseSetAuthType", "0").equals("0");
+            say("address " + Blinding.encode(own.getSigningPublicKey(),
+                options.containsKey("i2cp.leaseSetSecret"), perClient));
+        } else {
+            say("address " + own.toBase32());
+        }
         while (true) {
             I2PSocket stream = m.getServerSocket().accept();
             new Thread(() -> echo(stream)).start();
@@ -341,7 +350,7 @@ public final class I2cp {
                 o.setProperty(name, options.getProperty(name));
             }
         }
-        I2PSession simple = new net.i2p.client.impl.I2PSimpleSession(net.i2p.I2PAppContext.getGlobalContext(), o);
+        I2PSession simple = new net.i2p.client.impl.I2PSimpleSession(I2PAppContext.getGlobalContext(), o);
         simple.connect();
         if (!to.equals(simple.lookupDest(to.calculateHash(), 60_000))) {
             throw new IOException("not found by its hash without a session");
