@@ -34,6 +34,8 @@ const (
 	portTransport = 17000
 	portConsole   = 7070
 	portSAM       = 7656
+	portBOB       = 2827
+	portControl   = 7650
 )
 
 // peersDir is where scripts/peers installs.
@@ -80,6 +82,7 @@ type I2PDConfig struct {
 	ProxyPort uint16 // an HTTP proxy of WebHops hops at Doors; 0 is none
 	ProxyKey  string // i2cp.leaseSetPrivKey of the proxy
 	Tunnels   string // further sections of tunnels.conf
+	Bridges   bool   // BOB and I2PControl are open
 	LogLevel  string // default warn
 	Reseed    Reseed // where it gets its first routers; the zero value: nowhere
 }
@@ -179,8 +182,17 @@ address = {{.Doors}}
 port = {{.SAMPort}}
 [i2cp]
 enabled = false
+[bob]
+enabled = {{.Bridges}}
+address = {{.Doors}}
+port = {{.BOBPort}}
 [i2pcontrol]
-enabled = false
+enabled = {{.Bridges}}
+address = {{.Doors}}
+port = {{.ControlPort}}
+password = right
+cert = control.crt
+key = control.key
 `))
 
 var i2pdTunnels = template.Must(template.New("tunnels.conf").Parse(`{{if .WebPort}}[web]
@@ -203,9 +215,10 @@ func newI2PD(ns *Namespace, dir, name string, cfg I2PDConfig) (*I2PD, error) {
 	}
 	values := struct {
 		I2PDConfig
-		Port, ConsolePort, SAMPort int
-		Bootstraps                 bool
-	}{cfg, portTransport, portConsole, portSAM, cfg.Reseed.URLs+cfg.Reseed.File+cfg.Reseed.ZipFile != ""}
+		Port, ConsolePort, SAMPort, BOBPort, ControlPort int
+
+		Bootstraps bool
+	}{cfg, portTransport, portConsole, portSAM, portBOB, portControl, cfg.Reseed.URLs+cfg.Reseed.File+cfg.Reseed.ZipFile != ""}
 	for _, t := range []*template.Template{i2pdConf, i2pdTunnels} {
 		var b bytes.Buffer
 		if err := t.Execute(&b, values); err != nil {
