@@ -26,12 +26,12 @@ var layers = []struct{ what, names string }{
 	{"codecs", "i2p routerinfo leaseset i2np i2cp su3 datagram control hostrecord httpmsg family words options forward/plan forward/foreign"},
 	{"engines", "ntcp2 ssu2 ssu2/recovery ssu2/session ratchet tunnel netdb profile presence reach streaming vanity"},
 	{"node", "atomicfile filelock sealed unixsocket geoip transport transport/ntcp2link transport/ssu2link portmap netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client naming"},
-	{"doors", "bob door i2cpserver i2pcontrol forward forward/access forward/splice httpproxy httpserver irc control/server socks udpforward"},
+	{"doors", "bob door i2cpserver i2pcontrol forward forward/access forward/splice httpproxy httpserver irc control/server sam socks udpforward"},
 	{"composition", "config config/reload control/answers metrics node devnet cli cli/record processors"},
 }
 
 // forTests are the packages of the layer testsOnly.
-const forTests = "attack buf/buftest simnet simnet/mesh simtest simtest/botnet simtest/lookups simtest/swarm interop interop/netns interop/wan vectors cli/clitest control/controltest reseed/reseedtest"
+const forTests = "attack buf/buftest simnet simnet/mesh simtest simtest/botnet simtest/lookups simtest/swarm interop interop/netns interop/wan sam/samtest vectors cli/clitest control/controltest reseed/reseedtest"
 
 // table gives every package its layer.
 func table() map[string]int {
@@ -81,6 +81,7 @@ func edges() map[string]string {
 		"httpproxy":  "forward/splice",
 		"httpserver": "forward/splice",
 		"irc":        "forward/splice",
+		"sam":        "door forward/splice",
 		"socks":      "forward/splice",
 
 		"destinations": "client router sockets",

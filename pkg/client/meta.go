@@ -266,10 +266,10 @@ func (o *others) mirrorLost(now time.Time, mirror i2p.Hash) {
 
 // dialMirror opens a stream to one who serves in a destination's place. Where that one does not answer, again
 // tells that the next may.
-func (c *Client) dialMirror(ctx context.Context, asked i2p.Hash, mirror i2p.Destination, port uint16) (s *sockets.Conn, again bool, err error) {
+func (c *Client) dialMirror(ctx context.Context, asked i2p.Hash, mirror i2p.Destination, o sockets.Options) (s *sockets.Conn, again bool, err error) {
 	one, cancel := context.WithTimeoutCause(ctx, mirrorPatience, errMirrorSilent)
 	defer cancel()
-	if s, err = c.dial(one, mirror, port); err == nil || ctx.Err() != nil {
+	if s, err = c.dial(one, mirror, o); err == nil || ctx.Err() != nil {
 		return s, false, err
 	}
 	c.call(func(now time.Time) {

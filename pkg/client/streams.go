@@ -47,6 +47,11 @@ func (l *loop) pathRTT() time.Duration { return 2 * l.state.RTT }
 
 // Dial opens a stream to another destination.
 func (c *Client) Dial(ctx context.Context, to i2p.Destination, port uint16) (*sockets.Conn, error) {
+	return c.DialWith(ctx, to, sockets.Options{Port: port})
+}
+
+// DialWith is Dial from a port of ours as well.
+func (c *Client) DialWith(ctx context.Context, to i2p.Destination, o sockets.Options) (*sockets.Conn, error) {
 	if c.host == nil {
 		return nil, ErrNoStreams
 	}
@@ -66,10 +71,10 @@ func (c *Client) Dial(ctx context.Context, to i2p.Destination, port uint16) (*so
 		var s *sockets.Conn
 		var again bool
 		if mirror := set.Destination(); mirror.Hash() != to.Hash() {
-			s, again, err = c.dialMirror(ctx, to.Hash(), mirror, port)
+			s, again, err = c.dialMirror(ctx, to.Hash(), mirror, o)
 			again = again && attempt < maxMirrors
 		} else {
-			s, err = c.dial(ctx, to, port)
+			s, err = c.dial(ctx, to, o)
 			again = errors.Is(err, ErrTakenBack) // it has gone, or has come back by now
 		}
 		if !again {
@@ -80,10 +85,10 @@ func (c *Client) Dial(ctx context.Context, to i2p.Destination, port uint16) (*so
 
 // dial opens a stream by the lease set that is known, for as long as that stands:
 // one who has left does not answer, and the floodfills are told some seconds later.
-func (c *Client) dial(ctx context.Context, to i2p.Destination, port uint16) (*sockets.Conn, error) {
+func (c *Client) dial(ctx context.Context, to i2p.Destination, o sockets.Options) (*sockets.Conn, error) {
 	ctx, stop := c.watched(ctx, to.Hash())
 	defer stop()
-	return c.host.Dial(ctx, to, port)
+	return c.host.DialWith(ctx, to, o)
 }
 
 // Listen takes the streams for a port, or for every port without a listener

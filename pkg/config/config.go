@@ -43,6 +43,7 @@ type Config struct {
 	Client      Tunnels   `toml:"client" json:"client"`
 	Names       Names     `toml:"names" json:"names"`
 	I2CP        I2CP      `toml:"i2cp" json:"i2cp"`
+	SAM         SAM       `toml:"sam" json:"sam"`
 
 	BOB        BOB        `toml:"bob" json:"bob"`
 	I2PControl I2PControl `toml:"i2pcontrol" json:"i2pcontrol"`
@@ -160,6 +161,7 @@ func Default() Config {
 		Client:      Tunnels{InLength: 3, OutLength: 3, InQuantity: 3, OutQuantity: 3},
 		Names:       Names{Subscriptions: []string{}, Jump: knownJumps()},
 		I2CP:        defaultI2CP(),
+		SAM:         defaultSAM(),
 		BOB:         BOB{Listen: []string{"127.0.0.1:2827"}},
 		I2PControl:  I2PControl{Listen: []string{"127.0.0.1:7650"}},
 	}
@@ -222,7 +224,7 @@ func (c Config) Check() error {
 	if !c.NTCP2.Enabled && !c.SSU2.Enabled {
 		return faultf("ntcp2.enabled", "a router speaks NTCP2, SSU2 or both")
 	}
-	for _, check := range []func() error{c.Names.check, c.I2CP.check, c.BOB.check, c.I2PControl.check} {
+	for _, check := range []func() error{c.Names.check, c.I2CP.check, c.SAM.check, c.BOB.check, c.I2PControl.check} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -94,7 +94,7 @@ func described() []Setting {
 
 		{Key: "names.subscriptions", Doc: "Feeds of names, such as http://example.i2p/hosts.txt, which are asked twice a day, each by a destination of its own. They come before those of addressbook/subscriptions.txt; the first that has a name gives it.", Unset: "those of i2p-lookup book subscribe alone: nobody is asked by itself", Reload: AtOnce},
 		{Key: "names.jump", Doc: "Services that know names, each as \"NAME URL\"; the name that is looked for is put behind the URL. A page of the HTTP proxy shows links to them where a name is not known, unless the forward has http.jump. None is asked for anything before somebody follows its link.", Unset: "no links", Reload: AtOnce},
-	}, slices.Concat(i2cpSettings(), bridgeSettings())...)
+	}, slices.Concat(i2cpSettings(), samSettings(), bridgeSettings())...)
 }
 
 // TableDocs says what the tables of the file are about; "" are the keys before the first.
@@ -110,6 +110,7 @@ func TableDocs() map[string]string {
 		"client":      "The tunnels of destinations that do not say otherwise",
 		"names":       "Where names are learnt that the address books do not have",
 		"i2cp":        "The server for applications that speak I2CP, such as Java's own",
+		"sam":         "The server for applications that speak SAM",
 		"bob":         "The Basic Open Bridge",
 		"i2pcontrol":  "Control by other programs",
 	}

@@ -53,7 +53,12 @@ func (d *Local) Lack() string { return d.hall.lack() }
 // Dial opens a stream to a port of another destination. It waits for tunnels by
 // itself.
 func (d *Local) Dial(ctx context.Context, to i2p.Destination, port uint16) (*sockets.Conn, error) {
-	c, err := d.client.Dial(ctx, to, port)
+	return d.DialWith(ctx, to, sockets.Options{Port: port})
+}
+
+// DialWith is Dial from a port of ours as well.
+func (d *Local) DialWith(ctx context.Context, to i2p.Destination, o sockets.Options) (*sockets.Conn, error) {
+	c, err := d.client.DialWith(ctx, to, o)
 	if err != nil {
 		return nil, failure(d, err)
 	}

@@ -81,6 +81,13 @@ func (c *Client) Login(ctx context.Context, user, password string) bool {
 	return ok
 }
 
+// User is whose password was said; empty: nobody's.
+func (c *Client) User() string {
+	c.door.mu.Lock()
+	defer c.door.mu.Unlock()
+	return c.user
+}
+
 // Doing says for lists what the connection is for.
 func (c *Client) Doing(what string) {
 	c.door.mu.Lock()

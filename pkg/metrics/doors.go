@@ -43,3 +43,19 @@ func i2pcontrolTable() []row {
 		{"i2pcontrol_malformed_total", "What came to I2PControl and was no call.", "", "Malformed"},
 	}
 }
+
+// samTable is of the server that speaks SAM.
+func samTable() []row {
+	return []row{
+		{"sam_commands_total", "Commands of applications.", "", "Commands"},
+		{"sam_malformed_total", "Lines that are no commands.", "", "Malformed"},
+		{"sam_ignored_options_total", "Options of sessions that were passed over.", "", "Ignored"},
+		{"sam_sessions_total", "Sessions that were asked for.", "result", "created=Created subsession=Subsessions refused=RefusedSession"},
+		{"sam_streams_total", "Streams of applications.", "kind", "connected=Connected accepted=Accepted forwarded=Forwarded failed=Failed"},
+		{"sam_received_bytes_total", "Bytes of streams from peers.", "", "In"},
+		{"sam_sent_bytes_total", "Bytes of streams to peers.", "", "Out"},
+		{"sam_datagrams_total", "Datagrams of applications.", "way", "in=DatagramsIn out=DatagramsOut refused=DatagramsRefused lost=DatagramsLost"},
+		{"sam_lookups_total", "Names that applications looked for.", "", "Lookups"},
+		{"sam_failed_lookups_total", "Of these, those that were not found.", "", "LookupsFailed"},
+	}
+}

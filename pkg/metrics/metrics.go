@@ -28,6 +28,7 @@ import (
 	"i2ptoolkit/pkg/portmap"
 	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/router"
+	"i2ptoolkit/pkg/sam"
 	"i2ptoolkit/pkg/transport"
 )
 
@@ -51,6 +52,7 @@ type Sources struct {
 	Forwards     func() forward.Stats
 	Doors        func() []*door.Door
 	I2CP         func() i2cpserver.Stats
+	SAM          func() sam.Stats
 	BOB          func() bob.Stats
 	I2PControl   func() i2pcontrol.Stats
 }
@@ -91,6 +93,7 @@ func New(s Sources) *Registry {
 		newReader(controlTable(), s.Control),
 		newReader(proxyTable(), s.Proxies),
 		newReader(forwardTable(), s.Forwards),
+		newReader(samTable(), s.SAM),
 		newParts(doorTable(), "door", byDoor(s.Doors)),
 		newReader(i2cpTable(), s.I2CP),
 		newReader(bobTable(), s.BOB),

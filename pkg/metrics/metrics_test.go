@@ -35,6 +35,7 @@ import (
 	"i2ptoolkit/pkg/portmap"
 	"i2ptoolkit/pkg/reseed/join"
 	"i2ptoolkit/pkg/router"
+	"i2ptoolkit/pkg/sam"
 	"i2ptoolkit/pkg/tally"
 	"i2ptoolkit/pkg/transport"
 	"i2ptoolkit/pkg/transport/ntcp2link"
@@ -59,6 +60,7 @@ func sources() Sources {
 		Reloads:      func() reload.Stats { return reload.Stats{} },
 		Proxies:      func() httpproxy.Stats { return httpproxy.Stats{} },
 		Forwards:     func() forward.Stats { return forward.Stats{} },
+		SAM:          func() sam.Stats { return sam.Stats{} },
 		Doors:        func() []*door.Door { return []*door.Door{door.New(door.Config{Name: "sam"})} },
 		BOB:          func() bob.Stats { return bob.Stats{} },
 		I2PControl:   func() i2pcontrol.Stats { return i2pcontrol.Stats{} },
@@ -120,6 +122,7 @@ func TestNoStructIsForgotten(t *testing.T) {
 		"socks.counts":                  "what socks.Stats tells",
 		"udpforward.counts":             "what udpforward.Stats tells",
 		"forward.counts":                "what forward.Stats tells",
+		"sam.counts":                    "what sam.Stats tells",
 		"door.Stats":                    "one door's",
 		"forward.totals":                "what forward.Stats tells",
 		"httpserver.counts":             "what httpserver.Stats tells",

@@ -29,6 +29,7 @@ import (
 	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/sam"
 	"i2ptoolkit/pkg/transport"
 )
 
@@ -70,6 +71,7 @@ type Node struct {
 	bridges   *bridges
 	i2cp      *i2cpserver.Server
 	i2cpDoor  *door.Door
+	sam       *sam.Server
 	cfg       Config
 	hash      i2p.Hash
 	dir       dataDir
@@ -162,6 +164,9 @@ func makeNode(cfg Config, dir dataDir) (*Node, error) {
 		return nil, err
 	}
 	if err := n.newI2CP(env.Part("i2cp")); err != nil {
+		return nil, err
+	}
+	if err := n.newSAM(env.Part("SAM")); err != nil {
 		return nil, err
 	}
 	n.reloader = n.newReloader(policies)

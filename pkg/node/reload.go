@@ -34,6 +34,7 @@ func (n *Node) parts(policies reseedPolicies) []reload.Part {
 		reload.Always("bandwidth.*", func(to config.Config) { n.transport.SetBandwidth(to.Bandwidth.In<<10, to.Bandwidth.Out<<10) }),
 		reload.Always("ntcp2.max_sessions", func(to config.Config) { n.transport.SetSessions(to.NTCP2.MaxSessions) }),
 		n.i2cpPart(),
+		n.samPart(),
 		reload.Always("names.*", func(config.Config) {}), // they are asked for each time
 		{Keys: "bootstrap reseed.*", Prepare: func(from, to config.Config) (func(), error) {
 			policy, err := policies.of(to)

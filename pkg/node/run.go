@@ -36,6 +36,7 @@ func (n *Node) Run(ctx context.Context) error {
 	for _, d := range n.doors {
 		hall.run(d.Name(), d.Run)
 	}
+	hall.run("SAM", n.sam.Run)
 	parts := newParts(work, cancel)
 	parts.run("transport", n.transport.Run)
 	parts.run("router", n.router.Run)

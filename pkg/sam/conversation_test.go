@@ -1,0 +1,42 @@
+package sam
+
+import (
+	"strings"
+	"testing"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/sam/samtest"
+	"i2ptoolkit/pkg/sign"
+)
+
+// TestConversation has every scene with the server: each line that clients say has the answer that the specification
+// gives it.
+func TestConversation(t *testing.T) {
+	w := newWorld()
+	keys, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.names["here.i2p"] = keys.Destination()
+	srv := w.server(t, Settings{UDP: "127.0.0.1:0"})
+	with := samtest.Server{TCP: srv.addr(), UDP: srv.udpAddr(), Vars: map[string]string{
+		"here": i2p.EncodeBase64(keys.Destination().Bytes()), "fill": strings.Repeat("x", 1980),
+	}}
+	said := 0
+	for _, scene := range samtest.Scenes() {
+		for _, line := range scene.Lines {
+			if strings.Contains(line[:min(len(line), 5)], ">") {
+				said++
+			}
+		}
+		t.Run(scene.Name, func(t *testing.T) {
+			if err := with.Play(scene); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if said < 120 {
+		t.Errorf("%d lines", said)
+	}
+	t.Logf("%d scenes, %d lines in", len(samtest.Scenes()), said)
+}
