@@ -27,7 +27,7 @@ var layers = []struct{ what, names string }{
 	{"engines", "ntcp2 ssu2 ssu2/recovery ssu2/session ratchet tunnel netdb profile presence reach streaming vanity"},
 	{"node", "atomicfile filelock sealed unixsocket geoip transport transport/ntcp2link transport/ssu2link portmap netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client naming"},
 	{"doors", "bob door i2cpserver i2pcontrol forward forward/access forward/splice httpproxy httpserver irc control/server sam socks udpforward"},
-	{"composition", "config config/reload control/answers metrics node devnet cli cli/record processors"},
+	{"composition", "config config/reload control/answers doctor metrics node devnet cli cli/record processors"},
 }
 
 // forTests are the packages of the layer testsOnly.
@@ -87,7 +87,7 @@ func edges() map[string]string {
 		"destinations": "client router sockets",
 
 		"config/reload":   "config",
-		"control/answers": "config",
+		"control/answers": "config doctor",
 		"metrics":         "config/reload control/answers",
 
 		"ssu2/session": "ssu2 ssu2/recovery",

@@ -16,7 +16,7 @@ func program() cli.Program {
 			"that socket.",
 		Default: "run",
 		Commands: []*cli.Command{
-			runCommand(), statusCommand(), stopCommand(), reloadCommand(), waitCommand(),
+			runCommand(), statusCommand(), doctorCommand(), stopCommand(), reloadCommand(), waitCommand(),
 			peersCommand(), tunnelsCommand(), transportsCommand(), doorsCommand(), hashPasswordCommand(), metricsCommand(), eventsCommand(), reseedCommand(),
 			logLevelCommand(), configCommand(), stateCommand(), devnetCommand(),
 		},

@@ -221,7 +221,7 @@ func (n *Node) newRouter(env env.Env, keys *i2p.PrivateKeys) {
 func (n *Node) newAPI() {
 	started := n.cfg.Now()
 	n.Answers = answers.New(answers.Config{
-		Router: n.router, Transport: n.transport, Joiner: n.joiner, Hub: n.events, Now: n.cfg.Now, Started: started, Mapper: n.mapper,
+		Router: n.router, Transport: n.transport, Joiner: n.joiner, Hub: n.events, Now: n.cfg.Now, Started: started, Mapper: n.mapper, Local: n.announcer.hosts.here,
 		Settings: n.settings.Current, Info: n.announcer.presence.Current, Standing: n.standing,
 	})
 	n.ready, n.tunnels = n.listening, n.router.Ready()

@@ -108,6 +108,11 @@ func (c *Client) Transports(ctx context.Context) ([]control.Transport, error) {
 	return get[[]control.Transport](ctx, c, "/v1/transports", nil)
 }
 
+// Doctor tells what keeps the router from its work.
+func (c *Client) Doctor(ctx context.Context) ([]control.Finding, error) {
+	return get[[]control.Finding](ctx, c, "/v1/doctor", nil)
+}
+
 // Doors lists the servers for applications, and who is connected.
 func (c *Client) Doors(ctx context.Context) ([]control.Door, error) {
 	return get[[]control.Door](ctx, c, "/v1/doors", nil)

@@ -23,6 +23,8 @@ type Node interface {
 	Transports() []control.Transport
 	// Doors are the servers for applications, open or not.
 	Doors() []control.Door
+	// Doctor tells what keeps the router from its work.
+	Doctor() []control.Finding
 	// Metrics are all that the router counts, in the Prometheus text format.
 	Metrics() []byte
 	// NetDB returns what is stored of one kind, control.KindRouterInfo or

@@ -170,6 +170,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("GET /v1/tunnels", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, list(s.node.Tunnels())) })
 	mux.HandleFunc("GET /v1/transports", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, list(s.node.Transports())) })
 	mux.HandleFunc("GET /v1/doors", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, list(s.node.Doors())) })
+	mux.HandleFunc("GET /v1/doctor", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, list(s.node.Doctor())) })
 	mux.HandleFunc("GET /v1/metrics", s.metrics)
 	mux.HandleFunc("GET /v1/events", s.events)
 	mux.HandleFunc("GET /v1/wait", s.wait)
