@@ -34,10 +34,14 @@ func tunnelsCommand() *cli.Command {
 }
 
 func transportsCommand() *cli.Command {
-	return listCommand("transports", "list the transports and what they listen on", (*client.Client).Transports,
-		"NAME LISTEN PUBLISHED SESSIONS PENDING IN OUT",
+	return listCommand("transports", "list the transports, what they listen on, and how others reach them", (*client.Client).Transports,
+		"NAME LISTEN PUBLISHED REACH SESSIONS PENDING IN OUT",
 		func(table cli.Table, t control.Transport) {
-			table.Row(t.Name, strings.Join(t.Listen, ","), strings.Join(t.Published, ","), t.Sessions, t.Pending, words.Bytes(t.BytesIn), words.Bytes(t.BytesOut))
+			var reach []string
+			for _, r := range t.Reach {
+				reach = append(reach, r.Family+":"+string(r.State))
+			}
+			table.Row(t.Name, strings.Join(t.Listen, ","), strings.Join(t.Published, ","), strings.Join(reach, ","), t.Sessions, t.Pending, words.Bytes(t.BytesIn), words.Bytes(t.BytesOut))
 		})
 }
 

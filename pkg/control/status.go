@@ -157,7 +157,8 @@ type Transport struct {
 	Pending   int               `json:"pending"` // handshakes under way
 	BytesIn   uint64            `json:"bytes_in"`
 	BytesOut  uint64            `json:"bytes_out"`
-	Counters  map[string]uint64 `json:"counters"` // drops and refusals by reason
+	Reach     []Reach           `json:"reach,omitempty"` // as far as this transport finds it out
+	Counters  map[string]uint64 `json:"counters"`        // drops and refusals by reason
 }
 
 // Event is one line of GET /v1/events.

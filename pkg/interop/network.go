@@ -187,6 +187,40 @@ func (r *I2PD) startKnowing(ctx context.Context, others ...router) error {
 	})
 }
 
+// StartI2PD starts a further i2pd router, which knows those that run so far.
+func (n *Network) StartI2PD(ctx context.Context, name string, cfg I2PDConfig) (*I2PD, error) {
+	place, err := n.place()
+	if err != nil {
+		return nil, err
+	}
+	cfg.NetID, cfg.Addr, cfg.Doors = NetID, place.addr, place.doors
+	r, err := newI2PD(place.ns, filepath.Join(n.Dir, name), name, cfg)
+	if err != nil {
+		return nil, err
+	}
+	r.Host = place.host
+	if err := r.makeIdentity(ctx); err != nil {
+		return nil, err
+	}
+	for _, o := range n.all() {
+		if !o.process().Running() {
+			continue
+		}
+		info, err := o.RouterInfo()
+		if err == nil {
+			err = r.Learn(info)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := r.Start(); err != nil {
+		return nil, err
+	}
+	n.I2PD = append(n.I2PD, r)
+	return r, r.awaitConsole(ctx)
+}
+
 // AwaitMesh waits until every i2pd router knows at least this many routers besides itself.
 func (n *Network) AwaitMesh(ctx context.Context, limit time.Duration, routers int) error {
 	for _, r := range n.I2PD {

@@ -5,11 +5,15 @@ package interop
 import (
 	"context"
 	"fmt"
+	"os"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/interop/wan"
+	"i2ptoolkit/pkg/routerinfo"
 )
 
 // reachKinds are what may stand before a router, and what it has to find out.
@@ -24,16 +28,19 @@ var reachKinds = []struct {
 	{"firewall", wan.Firewall, control.ReachFirewalled},
 }
 
-// guidesOfReach is how many public routers there are, who test and introduce.
-const guidesOfReach = 10
+// guidesOfReach is how many public routers there are, who test and introduce; of so many does
+// a router know as it starts, so that there are strangers.
+const guidesOfReach, knownGuides = 10, 4
 
-// reachSite is a wide-area network of public routers and of routers behind what there is.
+// reachSite is a wide-area network of public routers, and of routers behind what there is.
 type reachSite struct {
 	*Network
-	wan *wan.Network
+	next   wan.NAT
+	guides []*routerinfo.RouterInfo
 }
 
-func newReachSite(t *testing.T, ctx context.Context, releases []Release) *reachSite {
+// newReachSite starts the public routers: ours, or i2pd's.
+func newReachSite(t *testing.T, ctx context.Context, ours bool) *reachSite {
 	t.Helper()
 	w, err := wan.New(wan.Config{Seed: 1})
 	if err != nil {
@@ -45,48 +52,194 @@ func newReachSite(t *testing.T, ctx context.Context, releases []Release) *reachS
 		}
 	})
 	line := wan.Distance(10 * time.Millisecond)
-	n, err := NewNetwork(ctx, NetworkConfig{
-		Releases: releases, SSU2Only: true, LogLevel: "debug",
-		Far: &Far{WAN: w, First: 1, Up: line, Down: line, NAT: func(n int) wan.NAT {
-			if n < guidesOfReach {
-				return wan.Open
-			}
-			return reachKinds[(n-guidesOfReach)%len(reachKinds)].nat
-		}},
-	})
-	if err != nil {
+	s := new(reachSite)
+	cfg := NetworkConfig{SSU2Only: true, LogLevel: os.Getenv("I2P_REACH_LOG"), Far: &Far{
+		WAN: w, First: 1, Up: line, Down: line, NAT: func(int) wan.NAT { return s.next },
+	}}
+	if !ours {
+		cfg.Releases = sids(guidesOfReach)
+	}
+	if s.Network, err = NewNetwork(ctx, cfg); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := n.Close(); err != nil {
+		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return &reachSite{n, w}
-}
-
-// TestDiagnosis: within a minute of its start our router knows how others reach it.
-func TestDiagnosis(t *testing.T) {
-	if err := wan.Missing(); err != nil {
-		t.Skip(err)
+	for i := range guidesOfReach {
+		if ours {
+			s.router(t, ctx, RouterConfig{Name: fmt.Sprintf("guide%d", i), Floodfill: true, TOML: ssu2Alone})
+		}
 	}
-	ctx := gate(t, 5*time.Minute)
-	s := newReachSite(t, ctx, sids(guidesOfReach))
 	if err := s.AwaitMesh(ctx, time.Minute, guidesOfReach-2); err != nil {
 		t.Fatal(err)
 	}
+	for _, r := range s.all() {
+		ri, err := infoOf(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.guides = append(s.guides, ri)
+	}
+	return s
+}
+
+// router starts one of ours; its tunnels are not waited for.
+func (s *reachSite) router(t *testing.T, ctx context.Context, cfg RouterConfig) *Router {
+	t.Helper()
+	cfg.LogLevel = os.Getenv("I2P_REACH_LOG")
+	r, err := s.StartRouter(cfg)
+	if err == nil {
+		_, err = r.AwaitSocket(ctx)
+	}
+	if err == nil {
+		err = Await(ctx, 10*time.Second, cfg.Name+" writes its RouterInfo", func(context.Context) error {
+			_, err := r.RouterInfo()
+			return err
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// infoOf reads a router's RouterInfo, which it may be writing.
+func infoOf(r router) (*routerinfo.RouterInfo, error) {
+	b, err := r.RouterInfo()
+	if err != nil {
+		return nil, err
+	}
+	return routerinfo.Parse(b)
+}
+
+// found waits until a router has found out how others reach it, and published it.
+func (s *reachSite) found(t *testing.T, ctx context.Context, r *Router, want control.ReachState) time.Duration {
+	t.Helper()
+	err := Await(ctx, time.Minute, r.Name+" finds out", func(ctx context.Context) error {
+		st, err := r.Status(ctx)
+		if err == nil && (len(st.Reach) == 0 || st.Reach[0].State != want) {
+			err = fmt.Errorf("%+v", st.Reach)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return time.Since(r.Started)
+}
+
+// TestReach prints who reaches whom. Only scripts/reach runs it.
+func TestReach(t *testing.T) {
+	guides := os.Getenv("I2P_REACH_GUIDES")
+	if guides == "" {
+		t.Skip("takes minutes: use scripts/reach")
+	}
+	if err := wan.Missing(); err != nil {
+		t.Fatal(err)
+	}
+	ctx := gate(t, 15*time.Minute)
+	s := newReachSite(t, ctx, guides == "ours")
+	type peer struct {
+		name  string
+		r     router
+		state string
+	}
+	var peers []peer
 	for _, k := range reachKinds {
-		r := startRouter(t, ctx, s.Network, RouterConfig{Name: k.name, Finds: true, Knows: 4, LogLevel: "debug", TOML: "[ssu2]\nenabled = true\n"})
-		err := Await(ctx, time.Minute, k.name+" finds out", func(ctx context.Context) error {
-			st, err := r.Status(ctx)
-			if err == nil && (len(st.Reach) == 0 || st.Reach[0].State != k.state) {
-				err = fmt.Errorf("%+v", st.Reach)
+		s.next = k.nat
+		r := s.router(t, ctx, RouterConfig{Name: "ours-" + k.name, Finds: true, Knows: knownGuides, TOML: ssu2Alone})
+		peers = append(peers, peer{"ours, " + k.name, r, fmt.Sprintf("%s after %.1f s", k.state, s.found(t, ctx, r, k.state).Seconds())})
+	}
+	for _, k := range reachKinds {
+		s.next = k.nat
+		r, err := s.StartI2PD(ctx, "i2pd-"+k.name, I2PDConfig{
+			Release: Sid, SSU2: true, NoNTCP2: true, Finds: k.nat != wan.Open, Hides: k.nat != wan.Open, Hops: 1, LogLevel: os.Getenv("I2P_REACH_LOG"),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		peers = append(peers, peer{"i2pd, " + k.name, r, ""})
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "\nIntroducers and testers: %s. A row dials, a column is dialled.\n\n| |", guides)
+	infos := make([]*routerinfo.RouterInfo, len(peers))
+	for i, p := range peers {
+		fmt.Fprintf(&out, " %s |", p.name)
+		err := Await(ctx, 90*time.Second, p.name+" can be dialled", func(context.Context) (err error) {
+			if infos[i], err = infoOf(p.r); err == nil {
+				_, err = howReached(infos[i])
 			}
 			return err
 		})
-		t.Logf("%s: %v after %v", k.name, err, time.Since(r.Started))
 		if err != nil {
 			t.Error(err)
 		}
 	}
+	out.WriteString("\n|---|" + strings.Repeat("---|", len(peers)) + "\n")
+	rows := make([]string, len(reachKinds))
+	var all sync.WaitGroup
+	for i, k := range reachKinds {
+		s.next = k.nat
+		at, err := s.place()
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := newDialler(t, at, s.guides)
+		all.Go(func() { rows[i] = reachRow(t, ctx, d, k.name, k.state, infos) })
+	}
+	all.Wait()
+	out.WriteString(strings.Join(rows, ""))
+	for _, p := range peers {
+		if p.state != "" {
+			fmt.Fprintf(&out, "\n%s: %s", p.name, p.state)
+		}
+	}
+	fmt.Println(out.String())
+}
+
+// reachRow has one of ours dial all peers, once it knows how it is reached itself.
+func reachRow(t *testing.T, ctx context.Context, d *dialler, name string, state control.ReachState, peers []*routerinfo.RouterInfo) string {
+	err := Await(ctx, time.Minute, name+" finds out", func(context.Context) error {
+		if r := d.Reach()[0]; r.State.String() != string(state) {
+			return fmt.Errorf("%v, %v", r.State, r.Why)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	row := fmt.Sprintf("| ours, %s |", name)
+	for _, ri := range peers {
+		if ri == nil {
+			row += " |"
+			continue
+		}
+		how, err := howReached(ri)
+		var took time.Duration
+		if err == nil {
+			took, err = d.reach(ctx, ri, 45*time.Second)
+		}
+		if err != nil {
+			t.Logf("%s to %s: %v", name, ri.Hash().String()[:6], err)
+			row += " no |"
+			continue
+		}
+		row += fmt.Sprintf(" %s, %d ms |", how, took.Milliseconds())
+	}
+	return row + "\n"
+}
+
+// howReached tells how a router is to be reached, by what it publishes.
+func howReached(ri *routerinfo.RouterInfo) (string, error) {
+	for _, a := range ri.SSU2() {
+		switch {
+		case a.AddrPort().IsValid():
+			return "direct", nil
+		case len(a.Introducers()) > 0:
+			return "introduced", nil
+		}
+	}
+	return "", fmt.Errorf("interop: it publishes no way to it")
 }

@@ -69,12 +69,16 @@ type DriverStats struct {
 	Listen []netip.AddrPort
 	Stats
 	Counters []Counter // the driver's own
+	Reach    []Reach   // where it finds out
 }
 
 // Drivers returns the totals of each transport, in the order of Config.Drivers.
 func (t *Transport) Drivers() (out []DriverStats) {
 	for _, w := range t.ways {
 		d := DriverStats{Name: w.name, Stats: w.counters.stats(), Counters: w.Counters()}
+		if f, ok := w.Driver.(Finder); ok {
+			d.Reach = f.Reach()
+		}
 		t.mu.Lock()
 		d.Listen = slices.Clone(w.listens)
 		d.Sessions, d.Pending, d.Dials = w.sessions, w.pending, w.dials

@@ -78,6 +78,9 @@ func (a *Answers) Transports() []control.Transport {
 				"refused_peers": d.RefusedPeers, "stalls": d.Stalls,
 			},
 		}
+		for _, r := range d.Reach {
+			t.Reach = append(t.Reach, reachOf(r))
+		}
 		for _, c := range d.Counters {
 			t.Counters[c.Name] = c.Value
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/transport"
 )
 
 // Status tells how the router is.
@@ -93,20 +94,24 @@ func (r *rates) add(now time.Time, in, out uint64) (uint64, uint64) {
 func (a *Answers) reach() []control.Reach {
 	out := []control.Reach{}
 	for _, r := range a.cfg.Transport.Reach() {
-		c := control.Reach{
-			Family: "IPv6", State: control.ReachState(r.State.String()), Reason: control.ReachReason(r.Why.String()),
-			Since: r.Since.UTC(), Introducers: r.Introducers,
-		}
-		if r.V4 {
-			c.Family = "IPv4"
-		}
-		switch {
-		case r.Address.Port() != 0:
-			c.Seen = r.Address.String()
-		case r.Address.Addr().IsValid():
-			c.Seen = r.Address.Addr().String()
-		}
-		out = append(out, c)
+		out = append(out, reachOf(r))
 	}
 	return out
+}
+
+func reachOf(r transport.Reach) control.Reach {
+	c := control.Reach{
+		Family: "IPv6", State: control.ReachState(r.State.String()), Reason: control.ReachReason(r.Why.String()),
+		Since: r.Since.UTC(), Introducers: r.Introducers,
+	}
+	if r.V4 {
+		c.Family = "IPv4"
+	}
+	switch {
+	case r.Address.Port() != 0:
+		c.Seen = r.Address.String()
+	case r.Address.Addr().IsValid():
+		c.Seen = r.Address.Addr().String()
+	}
+	return c
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
@@ -62,7 +63,8 @@ type side struct {
 	inbound bool
 	remote  netip.AddrPort
 	said    ssu2.Said
-	notes   atomic.Int32 // that wait
+	notes   atomic.Int32  // that wait
+	rate    bucket.Bucket // of notes; the loop's of the link's socket
 
 	// The desk's own.
 	tag   ssu2.RelayTag // by which the peer introduces others to us
@@ -75,6 +77,8 @@ const (
 	mostNotes       = 1 << 10
 	mostNoteBytes   = 2 << 20
 	mostNotesOfLink = 24
+	notesPerSecond  = 8 // of a link, on average: each may ask for a signature to be verified
+	notesAtOnce     = 64
 )
 
 func newDesk(d *Driver) *desk {
@@ -85,8 +89,11 @@ func newDesk(d *Driver) *desk {
 	k.box = mailbox.New(mailbox.Config[note]{
 		Limit: mostNotes, Bytes: mostNoteBytes, Gather: d.host.Gather, Drop: func(n note) { n.done() },
 		Size: func(n note) int {
-			if n.message != nil {
+			switch {
+			case n.message != nil:
 				return len(n.message.Payload)
+			case n.info != nil:
+				return len(n.info.Bytes())
 			}
 			return len(n.data)
 		},
@@ -113,12 +120,15 @@ func (n note) done() {
 	}
 }
 
-// post hands in a note; of each link no more wait than a few, so that none fills the desk for others.
+// post hands in a note, from a socket's loop. Of each link no more come than it needs, so that
+// none fills the desk for others.
 func (k *desk) post(n note) {
-	if n.from != nil && n.from.notes.Add(1) > mostNotesOfLink {
-		n.done()
-		k.counts.crowded.Add(1)
-		return
+	if n.from != nil {
+		if n.from.notes.Add(1) > mostNotesOfLink || !n.from.rate.Take(time.Now(), 1, notesPerSecond, notesAtOnce) {
+			n.done()
+			k.counts.crowded.Add(1)
+			return
+		}
 	}
 	k.box.Post(n)
 }
@@ -195,7 +205,7 @@ func (k *desk) handle(now time.Time, n note) {
 	case n.message != nil:
 		k.tested(now, k.tests.HandleMessage(now, n.message))
 	case n.info != nil:
-		k.pages.put(now, n.info)
+		k.pages.put(now, n.from.hash, n.info)
 	default:
 		k.blockFrom(now, n)
 	}
@@ -328,7 +338,7 @@ func (k *desk) find(h i2p.Hash) *routerinfo.RouterInfo {
 		k.pages.ask(now, h)
 		k.d.host.Go(func() {
 			if ri := k.d.host.Known(h); ri != nil {
-				k.box.Call(func() { k.pages.put(k.d.host.Now(), ri) })
+				k.box.Call(func() { k.pages.put(k.d.host.Now(), i2p.Hash{}, ri) })
 			}
 		})
 	}

@@ -70,16 +70,6 @@ func (w *town) greet(t *testing.T, a, b *node) {
 	await(t, "a session", func() bool { return b.Connected(a.info.Load().Hash()) })
 }
 
-// counter is one of a driver's.
-func (n *node) counter(name string) uint64 {
-	for _, c := range n.driver.Counters() {
-		if c.Name == name {
-			return c.Value
-		}
-	}
-	return 0
-}
-
 // TestTested: a router that knows a few finds that strangers reach it, at the address that they
 // see, by tests that those pass on to routers that it does not know.
 func TestTested(t *testing.T) {

@@ -13,43 +13,58 @@ import (
 type pages struct{ by map[i2p.Hash]*page }
 
 type page struct {
+	by       i2p.Hash               // who sent it; zero where it was looked for
 	info     *routerinfo.RouterInfo // nil: it is being looked for
 	verified bool
 	until    time.Time
 }
 
 const (
-	mostPages = 256
-	pageLife  = time.Minute
+	mostPages   = 256
+	mostPagesBy = 8 // of one peer
+	pageLife    = time.Minute
 )
 
 func newPages() pages { return pages{map[i2p.Hash]*page{}} }
 
-func (p *pages) room(now time.Time) bool {
-	if len(p.by) >= mostPages {
-		for h, e := range p.by {
-			if !now.Before(e.until) {
-				delete(p.by, h)
-			}
+// room makes room for a page of a peer's: of its own that ends first where it has many, or else
+// of anybody's.
+func (p *pages) room(by i2p.Hash) {
+	mine := 0
+	for _, e := range p.by {
+		if e.by == by {
+			mine++
 		}
 	}
-	return len(p.by) < mostPages
+	own := !by.IsZero() && mine >= mostPagesBy
+	if !own && len(p.by) < mostPages {
+		return
+	}
+	var first i2p.Hash
+	for h, e := range p.by {
+		if (!own || e.by == by) && (first.IsZero() || e.until.Before(p.by[first].until)) {
+			first = h
+		}
+	}
+	delete(p.by, first)
 }
 
-// put keeps a RouterInfo, unless a newer one is there.
-func (p *pages) put(now time.Time, ri *routerinfo.RouterInfo) {
-	e := p.by[ri.Hash()]
-	switch {
-	case e == nil && p.room(now):
-		p.by[ri.Hash()] = &page{info: ri, until: now.Add(pageLife)}
-	case e != nil && (e.info == nil || e.info.Published() < ri.Published()):
-		*e = page{info: ri, until: now.Add(pageLife)}
+// put keeps a RouterInfo that a peer has sent, in place of one of its own only: another's may be
+// forged.
+func (p *pages) put(now time.Time, by i2p.Hash, ri *routerinfo.RouterInfo) {
+	h := ri.Hash()
+	if e := p.by[h]; e != nil && e.info != nil && now.Before(e.until) && (e.verified || e.by != by) {
+		return
 	}
+	delete(p.by, h)
+	p.room(by)
+	p.by[h] = &page{by: by, info: ri, until: now.Add(pageLife)}
 }
 
 // ask notes that one is being looked for.
 func (p *pages) ask(now time.Time, h i2p.Hash) {
-	if p.by[h] == nil && p.room(now) {
+	if p.by[h] == nil {
+		p.room(i2p.Hash{})
 		p.by[h] = &page{until: now.Add(time.Second)}
 	}
 }
