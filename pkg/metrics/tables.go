@@ -75,7 +75,7 @@ func netdbRows() []row {
 		{"netdb_queries_total", "Floodfills that were asked.", "", "Segments.Queries"},
 		{"netdb_unasked_answers_total", "Answers that nobody had asked for.", "", "Segments.Unasked"},
 		{"netdb_stores_total", "Entries that others stored here.", "result", "taken=Segments.Stored refused=Segments.Refused"},
-		{"netdb_floods_limited_total", "Entries that a floodfill did not pass on: their key's budget, or that of all, was used up.", "", "Segments.FloodsLimited"},
+		{"netdb_floods_limited_total", "Entries that a floodfill did not pass on at once: their key's budget, or that of all, was used up.", "", "Segments.FloodsLimited"},
 		{"netdb_requests_total", "Lookups of others: not every one can be served.", "result", "served=Segments.Served not_served=Segments.NotServed over_budget=Segments.OverBudget"},
 		{"netdb_routers", "RouterInfos that are known.", "", "DB.Routers"},
 		{"netdb_floodfills", "Of these, those of floodfills.", "", "DB.Floodfills"},

@@ -211,12 +211,12 @@ func (a *admission) newRouter(now time.Time, sender origin.Host, look uint32) bo
 
 // tracked finds or makes the bucket of a key. Where there are as many as may be, those
 // that are idle go, and where there are none, the key shares one with all that follow.
-func tracked[K comparable](of map[K]*bucket.Bucket, key K, limit int, idle func(*bucket.Bucket) bool) *bucket.Bucket {
+func tracked[K comparable, B any](of map[K]*B, key K, limit int, idle func(*B) bool) *B {
 	if b := of[key]; b != nil {
 		return b
 	}
 	if len(of) >= limit && idle != nil {
-		maps.DeleteFunc(of, func(_ K, b *bucket.Bucket) bool { return idle(b) })
+		maps.DeleteFunc(of, func(_ K, b *B) bool { return idle(b) })
 	}
 	if len(of) >= limit {
 		var shared K
@@ -224,7 +224,7 @@ func tracked[K comparable](of map[K]*bucket.Bucket, key K, limit int, idle func(
 			return of[key]
 		}
 	}
-	b := new(bucket.Bucket)
+	b := new(B)
 	of[key] = b
 	return b
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/i2p"
 )
 
@@ -15,25 +14,6 @@ const (
 	floodNextDay      = 2
 	floodMaxAge       = time.Hour
 )
-
-// Budgets of what a floodfill passes on: how often the entry of one key, and bytes in all.
-const (
-	floodsOfKeyRate, floodsOfKeyBurst = 1. / 20, 3
-	floodedRate, floodedBurst         = 512 << 10, 4 << 20
-	floodsTracked                     = 4096 // keys
-)
-
-// floods limits what is passed on: whoever signs a new version of an entry each
-// millisecond has each of them sent to three others.
-type floods struct {
-	keys  map[i2p.Hash]*bucket.Bucket
-	bytes bucket.Bucket
-}
-
-func (f *floods) take(now time.Time, key i2p.Hash, bytes float64) bool {
-	of := tracked(f.keys, key, floodsTracked, func(b *bucket.Bucket) bool { return b.Full(now, floodsOfKeyRate, floodsOfKeyBurst) })
-	return of.Take(now, 1, floodsOfKeyRate, floodsOfKeyBurst) && f.bytes.Take(now, bytes, floodedRate, floodedBurst)
-}
 
 // closestFloodfills gives up to n floodfills, closest to the key on the day of
 // now first, without those that the profiles say are dead. It is what a search
@@ -57,13 +37,28 @@ func (db *DB) closest(t *table, now time.Time, routingKey i2p.Hash, n int, exclu
 	return out
 }
 
+// around gives up to n floodfills, closest to the key, and where a crowd lies about that as
+// many that are not of it: the crowd may be there to keep and to tell nothing.
+func (db *DB) around(now time.Time, key i2p.Hash, n int, not func(i2p.Hash) bool) []i2p.Hash {
+	routingKey := RoutingKey(key, now)
+	out := db.closest(&db.floodfills, now, routingKey, n, not)
+	crowd := db.floodfills.crowdAt(routingKey)
+	if crowd == noCrowd {
+		return out
+	}
+	return append(out, db.closest(&db.floodfills, now, routingKey, n, func(h i2p.Hash) bool {
+		return not(h) || SharedBits(h, routingKey) >= crowd || slices.Contains(out, h)
+	})...)
+}
+
 // floodTargets gives the floodfills that a floodfill passes a new entry on to:
 // the three closest, and before midnight also those of the next day (network
-// database, "Flooding"). Whoever sent the entry may be one of them: as a rule it was the
-// end of a tunnel, which has not read what it passed on.
+// database, "Flooding"), and where a crowd lies there three beside it. Whoever sent the
+// entry may be one of them: as a rule it was the end of a tunnel, which has not read what
+// it passed on.
 func (db *DB) floodTargets(now time.Time, key i2p.Hash, leaseSet bool) []i2p.Hash {
 	not := func(h i2p.Hash) bool { return h == db.cfg.Self || h == key }
-	out := db.closest(&db.floodfills, now, RoutingKey(key, now), floodTo, not)
+	out := db.around(now, key, floodTo, not)
 	early := nextDayRouterInfo
 	if leaseSet {
 		early = nextDayLeaseSet
@@ -72,7 +67,7 @@ func (db *DB) floodTargets(now time.Time, key i2p.Hash, leaseSet bool) []i2p.Has
 		return out
 	}
 	today := out
-	for _, h := range db.closest(&db.floodfills, now, RoutingKey(key, now.Add(24*time.Hour)), floodNextDay, not) {
+	for _, h := range db.around(now.Add(24*time.Hour), key, floodNextDay, not) {
 		if !slices.Contains(today, h) {
 			out = append(out, h)
 		}

@@ -81,7 +81,7 @@ func TestFloodBudget(t *testing.T) {
 		now = testTime.Add(time.Duration(i) * 60 * time.Millisecond)
 		store(routerConfig{identity: id, published: now})
 	}
-	if flooded < floodsOfKeyBurst || flooded > floodsOfKeyBurst+3 {
+	if most := floodsOfKeyBurst + 3 + moreOfKeyBurst + 15; flooded < floodsOfKeyBurst || flooded > most {
 		t.Errorf("%d of 1000 versions of one RouterInfo are flooded in a minute", flooded)
 	}
 	if n := s.Stats().FloodsLimited; n != uint64(1000-flooded) {
@@ -104,5 +104,51 @@ func TestFloodBudget(t *testing.T) {
 	}
 	if n := len(s.floods.keys); n > floodsTracked+1 {
 		t.Errorf("%d keys are tracked", n)
+	}
+}
+
+// TestFloodsRestarts: each lease set of a service that is started again and again is passed on at
+// once. Where an attacker has had half of what may be passed on, a key has its share, and what
+// exceeds that is passed on later, as it is then.
+func TestFloodsRestarts(t *testing.T) {
+	s, keys, now, dated := floodfillSegment(t, newForge(t)), newDestination(t, 4), testTime, testTime
+	store := func() (flooded int) {
+		dated = dated.Add(time.Second)
+		m := storeOf(leaseSetOf(t, keys, dated))
+		m.ReplyToken = 1
+		_, out := s.HandleStore(now, Sender{Peer: i2p.Hash{9}}, m)
+		return len(out.Floods)
+	}
+	for life := range 8 {
+		if store() != 1 {
+			t.Errorf("the lease set of life %d is not passed on", life)
+		}
+	}
+	s.floods.keys = make(map[i2p.Hash]*shares)
+	s.floods.bytes.Take(now, s.floods.bytes.Left(now, floodedRate, floodedBurst)*2/3, floodedRate, floodedBurst)
+	n := 0
+	for range 3 + 2 {
+		n += store()
+	}
+	if n != floodsOfKeyBurst {
+		t.Errorf("%d are passed on while little is left", n)
+	}
+	late := 0
+	for end := now.Add(30 * time.Second); now.Before(end) && late == 0; now = s.Deadline() {
+		for _, f := range s.Tick(now).Floods {
+			set := s.LeaseSet(now, f.Message.Key)
+			if late++; string(f.Message.Data) != string(set.Bytes()) {
+				t.Error("an old one is passed on late")
+			}
+		}
+	}
+	if late != 1 || len(s.floods.late) != 0 {
+		t.Errorf("%d are passed on late, and %d wait", late, len(s.floods.late))
+	}
+	for i := range 2 * floodsLate {
+		s.floods.postpone(now, i2p.HashOf([]byte{byte(i), byte(i >> 8)}), true)
+	}
+	if n := len(s.floods.late); n != floodsLate {
+		t.Errorf("%d wait", n)
 	}
 }

@@ -151,7 +151,7 @@ func (l *lookup) pick(now time.Time) *routerinfo.RouterInfo {
 // of them come first, and then others have every second turn: those may be silent on purpose.
 // Only who has answered us before is worth it while there are others.
 func (l *lookup) repeat(now time.Time) *routerinfo.RouterInfo {
-	all := l.trail.floodfills()
+	all := slices.DeleteFunc(l.trail.floodfills(), func(h i2p.Hash) bool { return l.search.crowded(now, h) })
 	if len(all) < replicas || (len(l.trail)-replicas)%2 != 0 {
 		return nil
 	}
@@ -183,7 +183,7 @@ func (l *lookup) follow(now time.Time, h i2p.Hash) bool {
 	if l.named.all >= maxNeeds || h == l.key || slices.Contains(l.named.awaited, h) {
 		return false
 	}
-	told := func(h i2p.Hash) bool { return !db.records.heard(h) }
+	told := func(h i2p.Hash) bool { return !db.records.heard(h) || l.search.crowded(now, h) }
 	if closest := db.closestFloodfills(now, l.key, 3, told); len(closest) == 3 && !closer(RoutingKey(l.key, now), h, closest[2]) {
 		return false // it would not be asked any sooner than those we know
 	}

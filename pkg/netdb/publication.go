@@ -18,6 +18,7 @@ const (
 	verifyAfter     = 10 * time.Second // network database, "LeaseSet Storage Verification"
 	verifyJitter    = 3 * time.Second
 	maxStores       = 8 // floodfills tried in one round
+	besideCrowd     = 2 // floodfills that are to confirm it where a crowd lies about the key
 	maxVerifiers    = 2 // asked in vain before the entry is stored again
 	roundPause      = 15 * time.Second
 	renewAfter      = 30 * time.Minute // a RouterInfo is published anew in 30 to 40 minutes
@@ -125,11 +126,32 @@ func (p *publication) pause(now time.Time) {
 }
 
 // confirm takes the confirmation of a store, which names the floodfill.
-func (p *publication) confirm(now time.Time, rand *draw.Source) (floodfill i2p.Hash) {
+func (p *publication) confirm() (floodfill i2p.Hash) {
 	floodfill = p.round.to.Hash()
 	p.round.confirmed = append(p.round.confirmed, floodfill)
-	p.state, p.at = resting, now.Add(rand.Between(verifyAfter, verifyAfter+verifyJitter))
 	return floodfill
+}
+
+// kept tells whether so many have confirmed it that it may be left to them to pass it on: one,
+// or where a crowd lies about the key, which may keep nothing, some beside it.
+func (p *publication) kept(now time.Time) bool {
+	routingKey := RoutingKey(p.entry.key, now)
+	crowd := p.round.search.db.floodfills.crowdAt(routingKey)
+	if crowd == noCrowd {
+		return len(p.round.confirmed) > 0
+	}
+	beside := 0
+	for _, h := range p.round.confirmed {
+		if SharedBits(h, routingKey) < crowd {
+			beside++
+		}
+	}
+	return beside >= besideCrowd
+}
+
+// rest waits until the floodfills have passed it on.
+func (p *publication) rest(now time.Time, rand *draw.Source) {
+	p.state, p.at = resting, now.Add(rand.Between(verifyAfter, verifyAfter+verifyJitter))
 }
 
 // ask asks the floodfill that should have got the entry by now: close to the key,
@@ -169,7 +191,7 @@ func (p *publication) settle(now time.Time, rand *draw.Source) {
 // astray tells whether an entry lies at none of those that who looks for it asks first.
 func (p *publication) astray(now time.Time, db *DB) bool {
 	not := func(h i2p.Hash) bool { return h == db.cfg.Self || h == p.entry.key }
-	return !slices.ContainsFunc(db.closestFloodfills(now, p.entry.key, replicas, not), func(h i2p.Hash) bool {
+	return !slices.ContainsFunc(db.around(now, p.entry.key, replicas, not), func(h i2p.Hash) bool {
 		return slices.Contains(p.round.confirmed, h)
 	})
 }

@@ -65,11 +65,11 @@ func (ps *publications) store(now time.Time, p *publication) Out {
 		return Out{Stores: []Store{*s}}
 	}
 	switch {
-	case len(p.round.confirmed) > 0:
-		p.settle(now, ps.rand)
-		return Out{}
 	case p.entry.last:
 		ps.drop(p.entry.key)
+		return Out{}
+	case len(p.round.confirmed) > 0:
+		p.settle(now, ps.rand)
 		return Out{}
 	}
 	p.pause(now)
@@ -82,16 +82,21 @@ func (ps *publications) confirmed(now time.Time, id uint32) Out {
 		if p.state != storing || p.round.token != id {
 			continue
 		}
-		h := p.confirm(now, ps.rand)
+		h := p.confirm()
 		ps.witness.queried(now, h, true)
+		out := Out{Published: []Published{{Key: p.entry.key, Floodfill: h, Confirmed: true}}}
 		switch {
+		case !p.kept(now):
+			out.add(ps.store(now, p))
 		case p.entry.last:
 			ps.drop(p.entry.key)
 		case p.entry.kind == i2np.StoreRouterInfo:
 			// It is not verified, as nowhere since 0.9.7.1: the check shows who asks.
 			p.settle(now, ps.rand)
+		default:
+			p.rest(now, ps.rand)
 		}
-		return Out{Published: []Published{{Key: p.entry.key, Floodfill: h, Confirmed: true}}}
+		return out
 	}
 	return Out{}
 }

@@ -19,7 +19,9 @@ const (
 // have every query. So it takes turns between the closest of all, the closest that has
 // served, and the closest that such a one has named; it asks at most two of a crowd (a
 // region that holds far more floodfills than chance would put there) that have not
-// served, and no two of one address range while there are others.
+// served, and no two of one address range while there are others. Where there is a crowd,
+// every second one is not of it, whether or not that has served: who forges routers may
+// have them answer.
 //
 // For a destination it asks nobody whom we were only told of: else who tells a
 // router of a floodfill near a key, and the router alone, would see which
@@ -85,6 +87,12 @@ func (s *search) reliable(h i2p.Hash) bool {
 	return e != nil && s.served(e)
 }
 
+// crowded tells whether a floodfill is of a crowd about the key.
+func (s *search) crowded(now time.Time, h i2p.Hash) bool {
+	routingKey := RoutingKey(s.key, now)
+	return SharedBits(h, routingKey) >= s.db.floodfills.crowdAt(routingKey)
+}
+
 // exclude makes sure that a router is not chosen.
 func (s *search) exclude(h i2p.Hash) { s.tried[h] = struct{}{} }
 
@@ -106,7 +114,7 @@ func (s *search) next(now time.Time) *routerinfo.RouterInfo {
 	routingKey := RoutingKey(s.key, s.day(now))
 	for {
 		var e *entry
-		for _, kind := range s.kinds() {
+		for _, kind := range s.kinds(routingKey) {
 			if e = s.choose(now, routingKey, kind, true); e != nil {
 				break
 			}
@@ -135,15 +143,18 @@ func (s *search) next(now time.Time) *routerinfo.RouterInfo {
 }
 
 // kinds are those to choose from in this turn, where there are such; nil is all.
-func (s *search) kinds() []func(*entry) bool {
-	switch s.turn % 4 {
-	case 1:
-		return []func(*entry) bool{s.served, nil}
-	case 3:
-		named := func(e *entry) bool { _, yes := s.vouched[e.sum.Hash]; return yes }
-		return []func(*entry) bool{named, s.served, nil}
+func (s *search) kinds(routingKey i2p.Hash) []func(*entry) bool {
+	if s.turn%2 == 0 {
+		return []func(*entry) bool{nil}
 	}
-	return []func(*entry) bool{nil}
+	crowd := s.db.floodfills.crowdAt(routingKey)
+	beside := func(e *entry) bool { return SharedBits(e.sum.Hash, routingKey) < crowd }
+	served := func(e *entry) bool { return beside(e) && s.served(e) }
+	named := func(e *entry) bool { _, yes := s.vouched[e.sum.Hash]; return yes && beside(e) }
+	if s.turn%4 == 1 {
+		return []func(*entry) bool{served, beside, nil}
+	}
+	return []func(*entry) bool{named, served, beside, nil}
 }
 
 // day is the day whose keyspace the next choice is made in: around midnight

@@ -52,7 +52,7 @@ type SegmentStats struct {
 	LeaseSets, Active, Publications                int // now
 	Lookups, Queries, Found, Failed, Busy, Unasked uint64
 	Stored, Refused, Served, NotServed, OverBudget uint64
-	FloodsLimited                                  uint64          // entries that were not passed on, for want of budget
+	FloodsLimited                                  uint64          // entries that were not passed on at once, for want of budget
 	Took                                           tally.Durations // lookups that ended
 }
 
@@ -100,7 +100,7 @@ func NewSegment(cfg SegmentConfig) *Segment {
 	s.lookups = lookups{witness: w, sets: &s.sets, stats: &s.stats}
 	s.publications = publications{witness: w, rand: s.rand}
 	s.deposits = deposits{witness: w, rand: s.rand}
-	s.floods.keys = make(map[i2p.Hash]*bucket.Bucket)
+	s.floods.keys = make(map[i2p.Hash]*shares)
 	s.server = server{db: cfg.DB, sets: &s.sets, askers: askers{buckets: make(map[i2p.Hash]*bucket.Bucket)}}
 	return s
 }
@@ -235,6 +235,7 @@ func (s *Segment) Tick(now time.Time) Out {
 	out := s.lookups.tick(now)
 	out.add(s.publications.tick(now))
 	out.add(s.deposits.tick(now))
+	out.add(s.lateFloods(now))
 	if !now.Before(s.nextSweep) {
 		s.sets.expire(now)
 		s.nextSweep = now.Add(time.Minute)
@@ -252,6 +253,7 @@ func (s *Segment) Tick(now time.Time) Out {
 func (s *Segment) Deadline() time.Time {
 	d := deadline.Earliest(s.lookups.deadline(), s.publications.deadline())
 	d = deadline.Earliest(d, s.deposits.deadline())
+	d = deadline.Earliest(d, s.floods.deadline())
 	d = deadline.Earliest(d, s.nextSweep)
 	return deadline.Earliest(d, s.explorer.next)
 }

@@ -112,7 +112,7 @@ func (s *server) searchReply(now time.Time, m i2np.DatabaseLookup) *i2np.Databas
 			return no(h) || db.records.of[h].sum.Flags&(profile.Floodfill|profile.Hidden) != 0
 		})
 	} else {
-		r.Peers = db.closestFloodfills(now, m.Key, replyHashes, no)
+		r.Peers = db.around(now, m.Key, replyHashes, no)
 	}
 	return r
 }

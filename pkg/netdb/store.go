@@ -69,6 +69,7 @@ func (s *Segment) flood(now time.Time, st Stored) Out {
 	to := s.cfg.DB.floodTargets(now, m.Key, st.LeaseSet != nil)
 	if !s.floods.take(now, m.Key, float64(len(to)*len(m.Data))) {
 		s.stats.FloodsLimited++
+		s.floods.postpone(now, m.Key, st.LeaseSet != nil)
 		return Out{}
 	}
 	return Out{Floods: []Flood{{to, m}}}

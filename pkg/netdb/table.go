@@ -11,6 +11,7 @@ import (
 const (
 	crowdSlack = 4
 	crowdBits  = 64
+	noCrowd    = 257 // more bits than two hashes share
 )
 
 // table keeps entries in the order of their hashes, in one bucket for each
@@ -92,7 +93,7 @@ func closer(key, a, b i2p.Hash) bool {
 }
 
 // crowdAt finds a crowd around a routing key: it returns the number of common
-// bits from which on floodfills belong to it, or more than 256 where there is
+// bits from which on floodfills belong to it, or noCrowd where there is
 // none. Honest hashes are spread evenly, so n/2^c of n are expected to share c
 // bits with any key; four times that and four more hardly ever happens by chance.
 func (t *table) crowdAt(routingKey i2p.Hash) int {
@@ -121,5 +122,5 @@ func (t *table) crowdAt(routingKey i2p.Hash) int {
 		within -= at[c]
 		expected /= 2
 	}
-	return 257
+	return noCrowd
 }
