@@ -85,6 +85,7 @@ type NTCP2 struct {
 	Listen      []string `toml:"listen" json:"listen"`
 	MaxSessions int      `toml:"max_sessions" json:"max_sessions"`
 	Hybrid      string   `toml:"hybrid" json:"hybrid"`
+	Proxy       string   `toml:"proxy" json:"proxy"`
 }
 
 // SSU2 sets the UDP transport.
@@ -221,6 +222,13 @@ func (c Config) Check() error {
 	if kind, ok := kem.ParseKind(c.SSU2.Hybrid); !ok || kind == kem.MLKEM1024 {
 		return faultf("ssu2.hybrid", "%q is none of ML-KEM-512, ML-KEM-768 and none", c.SSU2.Hybrid)
 	}
+	switch {
+	case c.NTCP2.Proxy == "":
+	case !isURL(c.NTCP2.Proxy, "socks5", "http") || c.ProxyURL().Port() == "":
+		return faultf("ntcp2.proxy", "it is no URL such as socks5://127.0.0.1:9050 or http://127.0.0.1:8080") // which may have a password
+	case c.SSU2.Enabled:
+		return faultf("ntcp2.proxy", "SSU2 reaches peers straight from this machine: with a proxy, ssu2.enabled must be false")
+	}
 	if !c.NTCP2.Enabled && !c.SSU2.Enabled {
 		return faultf("ntcp2.enabled", "a router speaks NTCP2, SSU2 or both")
 	}
@@ -268,6 +276,14 @@ func isURL(text string, schemes ...string) bool {
 	return err == nil && slices.Contains(schemes, u.Scheme) && u.Hostname() != ""
 }
 
+// ProxyURL is that of ntcp2.proxy; nil is none.
+func (c Config) ProxyURL() *url.URL {
+	if u, err := url.Parse(c.NTCP2.Proxy); err == nil && c.NTCP2.Proxy != "" {
+		return u
+	}
+	return nil
+}
+
 // Publishable tells whether a router of this network may publish an address.
 func (c Config) Publishable(a netip.Addr) bool {
 	return public(a) || c.Testnet && a.IsGlobalUnicast()
@@ -281,7 +297,8 @@ func public(a netip.Addr) bool {
 // ListenAddrs are the addresses for NTCP2 to bind: those named, else one for each
 // published address: the address itself on loopback (a test network on one machine),
 // else every address of its family, as the machine's may change. What another of them
-// covers is left out: nothing can be bound twice.
+// covers is left out: nothing can be bound twice. A router behind a proxy that is told
+// neither binds nothing.
 func (c Config) ListenAddrs() []netip.AddrPort {
 	var out []netip.AddrPort
 	for _, l := range c.NTCP2.Listen {
@@ -302,7 +319,7 @@ func (c Config) ListenAddrs() []netip.AddrPort {
 		}
 		out = append(out, netip.AddrPortFrom(h, uint16(c.Port)))
 	}
-	if len(out) == 0 {
+	if len(out) == 0 && c.NTCP2.Proxy == "" {
 		out = append(out, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(c.Port)))
 	}
 	return uncovered(out)

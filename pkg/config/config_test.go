@@ -79,6 +79,36 @@ func TestWhatIsShownParsesBack(t *testing.T) {
 	}
 }
 
+// TestProxy: what goes through a proxy listens on nothing by itself, and has no other way out.
+func TestProxy(t *testing.T) {
+	for text, want := range map[string]string{
+		"[ntcp2]\nproxy = \"socks5://127.0.0.1:9050\"\n":                      "",
+		"[ntcp2]\nproxy = \"http://me:pw@[::1]:8080\"\n":                      "",
+		"[ntcp2]\nproxy = \"ftp://127.0.0.1:1\"\n":                            "it is no URL",
+		"[ntcp2]\nproxy = \"socks5://127.0.0.1\"\n":                           "it is no URL",
+		"[ntcp2]\nproxy = \"socks5://me:secret@\"\n":                          "it is no URL",
+		"[ntcp2]\nproxy = \"socks5://127.0.0.1:1\"\n[ssu2]\nenabled = true\n": "SSU2 reaches peers straight",
+	} {
+		c, err := Parse([]byte(text))
+		if want != "" {
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%s: %v, expected %q", text, err, want)
+			}
+			continue
+		}
+		if err != nil || c.ProxyURL() == nil || len(c.ListenAddrs()) != 0 {
+			t.Errorf("%s: %v, listens on %v", text, err, c.ListenAddrs())
+		}
+		c.Hosts = []string{"93.184.216.34"}
+		if len(c.ListenAddrs()) != 1 {
+			t.Errorf("told a host, it listens on %v", c.ListenAddrs())
+		}
+	}
+	if Default().ProxyURL() != nil {
+		t.Error("there is a proxy by itself")
+	}
+}
+
 func TestListenAddrs(t *testing.T) {
 	for _, tt := range []struct {
 		text string

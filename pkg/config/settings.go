@@ -71,6 +71,7 @@ func described() []Setting {
 		{Key: "ntcp2.enabled", Doc: "Speak NTCP2, over TCP. A router without it speaks SSU2 alone.", Reload: NextStart},
 		{Key: "ntcp2.listen", Flag: "listen", Doc: "What to bind, each as ADDRESS:PORT.", Unset: "follows from host and port", Reload: NextStart},
 		{Key: "ntcp2.hybrid", Doc: "The post-quantum hybrid of X25519 that is published for sessions: ML-KEM-512, ML-KEM-768 or ML-KEM-1024; of others each is taken. With none there are no hybrids. Peers that know of none are served as ever.", Reload: NextStart},
+		{Key: "ntcp2.proxy", Doc: "The proxy through which peers are dialled, and none without it: socks5://HOST:PORT or http://HOST:PORT (CONNECT), with NAME:PASSWORD@ before the host where it wants them. The router listens on nothing and publishes no address unless host or ntcp2.listen say so, and asks no gateway for a port; SSU2 must be off. Reseeding has a proxy of its own, reseed.proxy.", Unset: "peers are dialled from this machine", Reload: NextStart},
 		{Key: "ntcp2.max_sessions", Doc: "The most sessions with other routers at a time.", Unit: "sessions", Least: 1, Most: 1 << 16, Reload: AtOnce},
 
 		{Key: "ssu2.enabled", Flag: "ssu2", Doc: "Speak SSU2, over UDP, at the addresses and the port of NTCP2. The router finds out by itself whether strangers reach it: then it publishes where, if host names no address of the family, and helps others to find out; else it publishes routers that introduce others to it.", Reload: NextStart},

@@ -28,6 +28,11 @@ func (n *Node) newTransport(env *env.Whole, signing sign.PrivateKey) (err error)
 	if network == nil {
 		network = transport.Internet{Source: n.announcer.hosts.source}
 	}
+	if at := s.ProxyURL(); at != nil {
+		if network, err = transport.ThroughProxy(network, at); err != nil {
+			return err
+		}
+	}
 	drivers, err := n.drivers(env, signing)
 	if err != nil {
 		return err
