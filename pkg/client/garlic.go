@@ -27,6 +27,7 @@ func (l *loop) send(hash i2p.Hash, payloads []*buf.Buf) {
 		return
 	}
 	l.pass(r, l.sealAll(now, r, payloads))
+	l.watch(now, r)
 	if r.lasts(now) < leaseRefresh {
 		l.lookUpdate(now, r)
 	}

@@ -220,6 +220,49 @@ func TestOtherTypes(t *testing.T) {
 	}
 }
 
+// TestUnanswered: who runs no streams here is not told of what gets lost, and yet takes another way when nobody
+// answers any more.
+func TestUnanswered(t *testing.T) {
+	withKept(t, nil, func(t *testing.T, e *ether, s *signer, c, other *Client) {
+		if err := errors.Join(c.Ready(t.Context()), other.Ready(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		two := oneTunnel(i2p.HashOf([]byte("one way")))
+		two.Leases = append(two.Leases, oneTunnel(i2p.HashOf([]byte("another"))).Leases...)
+		e.change(other, two.Leases[0].Gateway, two)
+		e.change(other, two.Leases[1].Gateway, two)
+		time.Sleep(10 * time.Second)
+		if _, err := other.Handle(datagram.Raw, 0, func(h datagram.Header, framed []byte, session i2p.Hash) {
+			other.Send(c.Destination().Hash(), framed)
+		}, nil); err != nil {
+			t.Fatal(err)
+		}
+		answered := time.Now()
+		if _, err := c.Handle(datagram.Any, 0, func(datagram.Header, []byte, i2p.Hash) { answered = time.Now() }, nil); err != nil {
+			t.Fatal(err)
+		}
+		speak := func() (last time.Time) {
+			for range 20 {
+				c.Send(other.Destination().Hash(), datagram.Header{Protocol: datagram.Raw}.AppendStored(nil, []byte("hello")))
+				time.Sleep(time.Second)
+			}
+			c.look(func(time.Time) { last = answered })
+			return last
+		}
+		if time.Since(speak()) > 2*time.Second {
+			t.Fatal("nothing is answered")
+		}
+		c.look(func(time.Time) {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.lost = c.remotes[other.own.hash].lease.Gateway
+		})
+		if since := time.Since(speak()); since > 2*time.Second {
+			t.Errorf("nothing has been answered for %v", since)
+		}
+	})
+}
+
 // TestOldKept: a lease set that is older than the one before is not taken in its place.
 func TestOldKept(t *testing.T) {
 	withKept(t, nil, func(t *testing.T, e *ether, s *signer, c, _ *Client) {

@@ -60,6 +60,7 @@ type remote struct {
 	redirect
 	way
 	told
+	unanswered
 }
 
 // way is the path to a remote that is in use.

@@ -17,7 +17,9 @@ func (l *loop) tryNewWay(now time.Time) {
 	}
 	for _, r := range l.where(func(r *remote) bool { return r.stalled(now) && r.set != nil }) {
 		r.via = way
-		l.host.Revive(now, r.hash)
+		if l.host != nil {
+			l.host.Revive(now, r.hash)
+		}
 	}
 }
 
