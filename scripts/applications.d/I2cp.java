@@ -1,4 +1,5 @@
 import java.io.ByteArrayOutputStream;
+import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -41,7 +42,7 @@ import net.i2p.data.Destination;
  * </pre>
  *
  * WHAT is each of: transfer (MB each way at once), streams (many at once), ping, datagrams, status, lookups,
- * subsession, limits. Each says a line; the first that fails ends it with status 1.
+ * subsession, limits. keys=FILE is a key file, as i2p-keygen makes it. Each says a line; the first that fails ends it with status 1.
  */
 public final class I2cp {
     private static final int MB = 1_000_000;
@@ -82,7 +83,15 @@ public final class I2cp {
     }
 
     private I2PSocketManager manager() throws IOException {
-        I2PSocketManager m = I2PSocketManagerFactory.createManager(host, port, options);
+        I2PSocketManager m;
+        String keys = (String) options.remove("keys");
+        if (keys == null) {
+            m = I2PSocketManagerFactory.createManager(host, port, options);
+        } else {
+            try (InputStream file = new FileInputStream(keys)) {
+                m = I2PSocketManagerFactory.createManager(file, host, port, options);
+            }
+        }
         if (m == null) {
             throw new IOException("no session with the router");
         }
