@@ -14,12 +14,12 @@ import (
 	"time"
 )
 
-// EmissaryConfig describes a private network of emissary routers, all floodfills,
-// which speak SSU2 and nothing else.
+// EmissaryConfig describes a private network of emissary routers, which speak SSU2 and
+// nothing else. None of them is a floodfill: they answer no lookups that want an encrypted answer.
 type EmissaryConfig struct {
 	Routers int
 	Hybrid  string // option pq of their addresses: 3, 4, or both with a comma; empty: they speak no hybrids
-	Log     string // as emissary-cli --log has it; default warn
+	Log     string // as emissary-cli --log has it; default emissary=error
 }
 
 // Emissary is a router of the emissary project.
@@ -28,13 +28,13 @@ type Emissary struct {
 	Name string
 	Addr netip.Addr
 
-	ns  *Namespace
-	dir string
-	log string
+	ns   *Namespace
+	dir  string
+	log  string
+	info []byte // the router.info of its first start
 }
 
 var emissaryConf = template.Must(template.New("router.toml").Parse(`allow_local = true
-floodfill = true
 insecure_tunnels = true
 net_id = {{.NetID}}
 [exploratory]
@@ -110,9 +110,13 @@ func (n *Network) newEmissary(name string, cfg EmissaryConfig) (*Emissary, error
 	if err != nil {
 		return nil, err
 	}
+	// It looks for the interface of the default route, and does not start without one.
+	if err := place.ns.Run("", "ip", "route", "add", "default", "dev", "eth0"); err != nil {
+		return nil, fmt.Errorf("interop: %w", err)
+	}
 	r := &Emissary{Name: name, Addr: place.addr, ns: place.ns, dir: filepath.Join(n.Dir, name), log: cfg.Log}
 	if r.log == "" {
-		r.log = "emissary=warn"
+		r.log = "emissary=error"
 	}
 	if err := os.MkdirAll(r.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("interop: %w", err)
@@ -164,13 +168,21 @@ func (r *Emissary) makeIdentity(ctx context.Context) error {
 		if !settled || !bytes.Contains(b, []byte(r.Addr.String())) {
 			return errors.New("it is not complete")
 		}
+		r.info = b
 		return nil
 	})
 }
 
-// RouterInfo reads the router's own router.info.
+// RouterInfo reads the router's own router.info; while it is being written, it
+// is that of before.
 func (r *Emissary) RouterInfo() ([]byte, error) {
-	return os.ReadFile(filepath.Join(r.dir, "router.info"))
+	b, err := os.ReadFile(filepath.Join(r.dir, "router.info"))
+	if err == nil && r.info != nil {
+		if _, short := identSum(b); short != nil {
+			return r.info, nil
+		}
+	}
+	return b, err
 }
 
 // Hash is the router's hash in I2P base64.

@@ -36,9 +36,10 @@ func TestEmissary(t *testing.T) {
 			}
 			endWith(t, n)
 			settings := fmt.Sprintf("[ssu2]\nenabled = true\nhybrid = %q\n", c.ours)
+			floodfill := startRouter(t, ctx, n, RouterConfig{Name: "floodfill", NoTransit: true, Floodfill: true, TOML: settings})
 			a := startRouter(t, ctx, n, RouterConfig{Name: "a", NoTransit: true, TOML: settings})
 			b := startRouter(t, ctx, n, RouterConfig{Name: "b", NoTransit: true, TOML: settings})
-			emissaryPeers(t, ctx, n, c.want, a, b)
+			emissaryPeers(t, ctx, n, c.want, a, b, floodfill)
 			connect, end := joined(t, ctx, a, b)
 			exchange(t, ctx, n, connect)
 			end()
