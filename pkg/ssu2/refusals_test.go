@@ -136,14 +136,17 @@ func TestSkewedRequest(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	bob := newSide(t, 200, bob4, 0, func(c *Config, _ *routerinfo.BuildConfig) { c.MaxPending, c.MaxPerPrefix = 4, 2 })
+	bob := newSide(t, 200, bob4, 0, func(c *Config, _ *routerinfo.BuildConfig) { c.MaxPending, c.MaxPerPrefix = 5, 2 })
 	w := newWire(bob)
 	var all []*side
-	for i := range 6 {
-		// Two in each of three prefixes; one more where there are two.
+	for i := range 7 {
+		// Two in one of three prefixes, and one more; then two more in the others.
 		at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, byte(i % 3), byte(i)}), 4567)
-		if i == 4 {
+		switch i {
+		case 4:
 			at = netip.MustParseAddrPort("192.0.0.200:1")
+		case 6:
+			at = netip.MustParseAddrPort("192.0.1.200:1")
 		}
 		s := newSide(t, byte(i), at, 0, func(_ *Config, b *routerinfo.BuildConfig) { setOption(b, "host", "") })
 		all = append(all, s)
@@ -165,11 +168,14 @@ func TestLimits(t *testing.T) {
 			limited++
 		}
 	}
-	if _, n := bob.Pending(); n != 4 || limited != 2 || bob.Counts().Limited != 2 {
+	if _, n := bob.Pending(); n != 5 || limited != 2 || bob.Counts().Limited != 2 {
 		t.Fatalf("%d handshakes, %d refused, counts %+v", n, limited, bob.Counts())
 	}
+	if n := bob.prefixes[netip.MustParsePrefix("192.0.0.0/24")]; n != 2 {
+		t.Fatalf("%d handshakes of one network", n)
+	}
 	w.run(inboundTimeout + time.Second)
-	if _, n := bob.Pending(); n != 0 || len(bob.failures) != 4 || len(bob.prefixes) != 0 {
+	if _, n := bob.Pending(); n != 0 || len(bob.failures) != 5 || len(bob.prefixes) != 0 {
 		t.Fatalf("%d handshakes are left, %d failures", n, len(bob.failures))
 	}
 }
