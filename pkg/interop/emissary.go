@@ -62,7 +62,7 @@ max_tunnels = 1000
 `))
 
 // NewEmissaryNetwork makes a network whose routers have addresses of their own on a
-// bridge, and starts the emissary ones. Each of them knows those started before it.
+// bridge. The emissary ones have their identities, and are not started.
 func NewEmissaryNetwork(ctx context.Context, cfg EmissaryConfig) (n *Network, err error) {
 	g, err := newBridge()
 	if err != nil {
@@ -83,25 +83,31 @@ func NewEmissaryNetwork(ctx context.Context, cfg EmissaryConfig) (n *Network, er
 		}
 		n.Emissary = append(n.Emissary, r)
 	}
-	if err := makeIdentities(ctx, n.Emissary); err != nil {
-		return n, err
-	}
+	return n, makeIdentities(ctx, n.Emissary)
+}
+
+// StartEmissary starts the emissary routers. Each of them knows those started before it, and
+// ours.
+func (n *Network) StartEmissary() error {
 	n.T0 = time.Now()
-	for i, r := range n.Emissary {
-		for _, earlier := range n.Emissary[:i] {
-			info, err := earlier.RouterInfo()
+	for _, r := range n.Emissary {
+		for _, other := range n.all() {
+			if !other.process().Running() {
+				continue
+			}
+			info, err := other.RouterInfo()
 			if err == nil {
 				err = learn(filepath.Join(r.dir, "netDb"), info)
 			}
 			if err != nil {
-				return n, err
+				return err
 			}
 		}
 		if err := r.start(); err != nil {
-			return n, err
+			return err
 		}
 	}
-	return n, nil
+	return nil
 }
 
 // newEmissary makes a router's namespace and configuration; it is not started.

@@ -3,8 +3,10 @@
 package interop
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -15,7 +17,7 @@ import (
 )
 
 // TestEmissary: among emissary routers, which speak SSU2 alone and are the only ones with its
-// hybrids beside ours, sessions of both directions have the hybrid that the router which is dialled
+// hybrids beside ours, sessions that they dial, and that we do, have the hybrid that the router which is dialled
 // publishes, or none; and a stream of 20 MB each way goes through tunnels whose hops all are
 // emissary's.
 func TestEmissary(t *testing.T) {
@@ -36,7 +38,26 @@ func TestEmissary(t *testing.T) {
 			}
 			endWith(t, n)
 			settings := fmt.Sprintf("[ssu2]\nenabled = true\nhybrid = %q\n", c.ours)
-			floodfill := startRouter(t, ctx, n, RouterConfig{Name: "floodfill", NoTransit: true, Floodfill: true, TOML: settings})
+			floodfill, err := n.StartRouter(RouterConfig{Name: "floodfill", Alone: true, NoTransit: true, Floodfill: true, TOML: settings})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := floodfill.AwaitSocket(ctx); err != nil {
+				t.Fatal(err)
+			}
+			err = Await(ctx, 20*time.Second, "the floodfill publishes SSU2", func(context.Context) error {
+				info, err := floodfill.RouterInfo()
+				if err == nil && !bytes.Contains(info, []byte("SSU2")) {
+					err = errors.New("not yet")
+				}
+				return err
+			})
+			if err == nil {
+				err = n.StartEmissary()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
 			a := startRouter(t, ctx, n, RouterConfig{Name: "a", NoTransit: true, TOML: settings})
 			b := startRouter(t, ctx, n, RouterConfig{Name: "b", NoTransit: true, TOML: settings})
 			emissaryPeers(t, ctx, n, c.want, a, b, floodfill)
