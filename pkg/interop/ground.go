@@ -26,6 +26,7 @@ type ground struct {
 	*Namespace
 	bridge *netns.Bridge // nil: there is none
 	far    *Far          // nil: they are near
+	v6     bool          // routers on loopback have addresses of IPv6
 	nextIP byte
 	hosts  int // that it has on the wide-area network
 }
@@ -51,6 +52,20 @@ func (g *ground) NextAddr() netip.Addr {
 	return netip.AddrFrom4([4]byte{127, 0, 0, g.nextIP})
 }
 
+// NextPublished gives one for a router's transports, of the network's family.
+func (g *ground) NextPublished() (netip.Addr, error) {
+	addr := g.NextAddr()
+	if !g.v6 {
+		return addr, nil
+	}
+	// As a public one looks, in a network of its own: no two of these in one /64.
+	addr = netip.AddrFrom16([16]byte{0x2a, 0x0b, 0xf4, 0, 0, 0, g.nextIP, 15: 1})
+	if err := g.Run("", "ip", "address", "add", addr.String()+"/128", "dev", "lo", "nodad"); err != nil {
+		return addr, fmt.Errorf("interop: %w", err)
+	}
+	return addr, nil
+}
+
 // place is where a router runs.
 type place struct {
 	ns    *Namespace
@@ -71,8 +86,8 @@ func (g *ground) place() (place, error) {
 		return place{ns: &Namespace{ns}, addr: addr, doors: netip.AddrFrom4([4]byte{127, 0, 0, 1})}, nil
 	}
 	if g.far == nil {
-		addr := g.NextAddr()
-		return place{ns: g.Namespace, addr: addr, doors: addr}, nil
+		addr, err := g.NextPublished()
+		return place{ns: g.Namespace, addr: addr, doors: netip.AddrFrom4([4]byte{127, 0, 0, g.nextIP})}, err
 	}
 	id := g.far.First + g.hosts
 	g.hosts++

@@ -108,11 +108,15 @@ type I2PD struct {
 }
 
 var i2pdConf = template.Must(template.New("i2pd.conf").Parse(`netid = {{.NetID}}
-{{if not .Finds}}host = {{.Addr}}
+{{if .Addr.Is4}}{{if not .Finds}}host = {{.Addr}}
 address4 = {{.Addr}}
-{{end}}port = {{.Port}}
-ipv4 = true
+{{end}}ipv4 = true
 ipv6 = false
+{{else}}host = {{.Addr}}
+address6 = {{.Addr}}
+ipv4 = false
+ipv6 = true
+{{end}}port = {{.Port}}
 nat = {{.Finds}}
 reservedrange = false
 floodfill = {{.Floodfill}}

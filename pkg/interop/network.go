@@ -22,6 +22,7 @@ type NetworkConfig struct {
 	Floodfills int       // how many of them, the first ones; 0: all
 	SSU2       bool      // besides NTCP2
 	SSU2Only   bool
+	IPv6       bool   // and no IPv4, but for consoles and bridges
 	Hops       int    // length of exploratory tunnels; 0: 2
 	WebPort    uint16 // router 0 has a server tunnel to 127.0.0.1:WebPort
 	Tunnels    string // more of router 0's tunnels.conf
@@ -63,6 +64,7 @@ func NewNetwork(ctx context.Context, cfg NetworkConfig) (n *Network, err error) 
 	if err != nil {
 		return nil, err
 	}
+	g.v6 = cfg.IPv6
 	if n, err = newNetwork(g); err != nil {
 		return nil, err
 	}

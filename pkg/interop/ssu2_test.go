@@ -17,13 +17,17 @@ import (
 
 // TestSSU2 has SSU2 sessions with i2pd in both roles, by the engine alone: with
 // a Token Request, with a token of the session before, and as the one that is
-// dialled; RouterInfos and delivery statuses go through them.
+// dialled, over IPv4 and IPv6; RouterInfos and delivery statuses go through them.
 func TestSSU2(t *testing.T) {
 	ctx := gate(t, 5*time.Minute)
 	for _, release := range []Release{Sid, Trixie} {
 		t.Run(string(release), func(t *testing.T) {
 			n := network(t, ctx, NetworkConfig{Releases: []Release{release}, SSU2Only: true, Hops: 1, LogLevel: "debug"})
 			testSSU2(t, ctx, n, n.I2PD[0], map[Release]string{Sid: "2.59", Trixie: "2.56"}[release])
+		})
+		t.Run(string(release)+" over IPv6", func(t *testing.T) {
+			n := network(t, ctx, NetworkConfig{Releases: []Release{release}, SSU2Only: true, IPv6: true, Hops: 1, LogLevel: "debug"})
+			testSSU2(t, ctx, n, n.I2PD[0], "")
 		})
 	}
 }

@@ -79,11 +79,12 @@ func newSSU2Router(t *testing.T, n *Network, extra int, change func(options map[
 		}
 	}
 	r := &ssu2Router{
-		at:       netip.AddrPortFrom(n.NextAddr(), portTransport),
 		sessions: map[ssu2.ConnectionID]*ssu2Session{}, known: map[i2p.Hash]*routerinfo.RouterInfo{},
 		events: make(chan any, 1024),
 	}
-	var err error
+	addr, err := n.NextPublished()
+	must(err)
+	r.at = netip.AddrPortFrom(addr, portTransport)
 	r.keys, err = i2p.GenerateRouter(nil)
 	must(err)
 	seed := xk.GenerateKey(nil).Private()
@@ -231,9 +232,9 @@ func (s *ssu2Session) frame(sent bool, plain, packet []byte) {
 	}
 }
 
-// save writes the record, where records are kept.
+// save writes the record of a version, where records are kept.
 func (r *ssu2Router) save(t *testing.T, version, name string) {
-	if os.Getenv("UPDATE_VECTORS") != "1" || t.Failed() {
+	if os.Getenv("UPDATE_VECTORS") != "1" || version == "" || t.Failed() {
 		return
 	}
 	r.mu.Lock()
