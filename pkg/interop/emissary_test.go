@@ -31,7 +31,7 @@ func TestEmissary(t *testing.T) {
 		{"we have none", "4", "none", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ctx := gate(t, 6*time.Minute)
+			ctx := gate(t, 15*time.Minute)
 			n, err := NewEmissaryNetwork(ctx, EmissaryConfig{Routers: 4, Hybrid: c.theirs, Log: os.Getenv("I2P_EMISSARY_LOG")})
 			if err != nil {
 				t.Fatal(err)
