@@ -159,8 +159,10 @@ func (l *link) turn(now time.Time) {
 	} else if l.table != nil {
 		l.stall(now)
 	}
-	l.sock.d.counts.add(l.s.Counts(), l.counted)
-	l.counted = l.s.Counts()
+	if c := l.s.Counts(); c != l.counted { // add's arguments are allocated
+		l.sock.d.counts.add(c, l.counted)
+		l.counted = c
+	}
 	if l.s.Gone() {
 		l.finish(l.s.Ended())
 		l.sock.forget(l)

@@ -28,6 +28,8 @@ type node struct {
 	stop   context.CancelFunc
 	done   chan error
 
+	sink func(i2np.Message) // takes what is delivered, instead of the node
+
 	mu     sync.Mutex
 	got    map[uint32]int // lengths by id
 	bytes  int
@@ -101,6 +103,10 @@ func (n *node) count(f func()) {
 }
 
 func (n *node) deliver(_ i2p.Hash, m i2np.Message) {
+	if n.sink != nil {
+		n.sink(m)
+		return
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	defer m.Release()
