@@ -10,7 +10,6 @@ import (
 	"i2ptoolkit/pkg/i2cp"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
-	"i2ptoolkit/pkg/options"
 )
 
 const (
@@ -32,27 +31,24 @@ func (s *slots) take() bool {
 
 func (s *slots) give() { s.taken.Add(-1) }
 
-// asker is who looks something up: the session, or the primary one, or where there is none a destination that
-// is opened for that alone, so that nobody can tell who of a router's clients asks.
-func (k *connection) askerOf(ctx context.Context, id i2cp.SessionID) (Local, error) {
+// askerOf is who looks something up for a session: that, or the primary one; nil where there is none.
+func (k *connection) askerOf(id i2cp.SessionID) Local {
 	if s := k.sessions[id]; s != nil {
-		return s.local, nil
+		return s.local
 	}
 	if k.primary != nil {
-		return k.primary.local, nil
+		return k.primary.local
 	}
-	return nil, nil
+	return nil
 }
 
-// idler is the destination of a connection without sessions.
+// idler is the destination of a connection without sessions, opened for lookups alone, so that nobody can tell who
+// of a router's clients asks.
 func (k *connection) idler() (Local, error) {
 	k.asker.Lock()
 	defer k.asker.Unlock()
 	if k.idle == nil {
-		asked := options.Default()
-		if k.server.cfg.Defaults != nil {
-			asked = k.server.cfg.Defaults()
-		}
+		asked := k.server.cfg.Defaults()
 		asked.Unpublished = true
 		local, err := k.server.cfg.Open(k.ctx, i2p.Destination{}, nil, asked)
 		if err != nil {
@@ -73,7 +69,7 @@ func (k *connection) lookUp(id i2cp.SessionID, timeout time.Duration, find func(
 	if timeout <= 0 {
 		timeout = lookupTimeout
 	}
-	by, _ := k.askerOf(k.ctx, id)
+	by := k.askerOf(id)
 	k.lookups.Go(func() {
 		defer k.asking.give()
 		ctx, cancel := context.WithTimeout(k.ctx, min(timeout, maxTimeout))

@@ -41,14 +41,12 @@ type Config struct {
 
 // Local is a destination of the hall.
 type Local interface {
-	Destination() i2p.Destination
 	Handle(protocol byte, port uint16, h client.Handler, gone func()) (stop func(), err error)
 	Send(to i2p.Hash, framed []byte) error
 	Pass()
 	Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error)
 	Unlock(by leaseset.Reader, hash i2p.Hash)
 	Reshape(asked options.Options) bool
-	Done() <-chan struct{}
 	Close() error
 }
 

@@ -107,8 +107,6 @@ func (h *hall) somebody() i2p.Destination {
 	return keys.Destination()
 }
 
-func (l *local) Destination() i2p.Destination { return l.dest }
-
 func (l *local) Handle(protocol byte, port uint16, h client.Handler, gone func()) (func(), error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -158,8 +156,6 @@ func (l *local) Unlock(by leaseset.Reader, hash i2p.Hash) {
 	defer l.mu.Unlock()
 	l.unlocked = append(l.unlocked, unlocked{by, hash})
 }
-
-func (l *local) Done() <-chan struct{} { return nil }
 
 func (l *local) Close() error {
 	l.mu.Lock()

@@ -59,10 +59,7 @@ func (k *connection) create(c i2cp.SessionConfig) error {
 	}
 	s := &session{id: id, dest: c.Destination, hash: c.Destination.Hash(), named: make(map[string]string)}
 	s.keeper = keeper{conn: k, session: s}
-	if err := s.configure(k.server, c.Options); err != nil {
-		k.server.giveBack(id)
-		return refuse(i2cp.SessionInvalid, err)
-	}
+	s.configure(k.server, c.Options)
 	if s.local, err = k.server.cfg.Open(k.ctx, c.Destination, &s.keeper, s.asked); err != nil {
 		k.server.giveBack(id)
 		return refuse(i2cp.SessionRefused, err)
@@ -85,16 +82,13 @@ func (k *connection) create(c i2cp.SessionConfig) error {
 }
 
 // configure takes options beside those that were asked for before. Those that no router obeys are passed over.
-func (s *session) configure(of *Server, asked i2p.Mapping) error {
+func (s *session) configure(of *Server, asked i2p.Mapping) {
 	named := maps.Clone(s.named)
 	for _, p := range asked {
 		named[p.Key] = p.Value
 	}
-	for name := range named { // what is the client's own business, and secrets that are of no use here
-		if name == i2cp.KeyPassword || name == i2cp.KeyUsername {
-			delete(named, name)
-		}
-	}
+	delete(named, i2cp.KeyUsername) // said in the greeting, and no option of a session
+	delete(named, i2cp.KeyPassword)
 	parsed, problems := options.Parse(of.cfg.Defaults(), named)
 	if n := len(problems); n > 0 {
 		of.count(func(st *Stats) { st.OptionsIgnored += uint64(n) })
@@ -103,7 +97,6 @@ func (s *session) configure(of *Server, asked i2p.Mapping) error {
 	parsed.Blinding.Own = named["i2cp.leaseSetType"] == "5"
 	s.named, s.asked = named, parsed
 	s.mute = strings.EqualFold(named[optionReliability], reliabilityNone)
-	return nil
 }
 
 // reconfigure changes the options of a session.
@@ -111,11 +104,12 @@ func (k *connection) reconfigure(m i2cp.ReconfigureSession) error {
 	s := k.sessions[m.Session]
 	state := i2cp.SessionInvalid
 	if s != nil && s.dest.Equal(m.Config.Destination.Identity) && m.Config.Verify(k.server.cfg.Now()) == nil {
-		named, asked := s.named, s.asked
-		if s.configure(k.server, m.Config.Options) == nil && s.local.Reshape(s.asked) {
+		named, asked, mute := s.named, s.asked, s.mute
+		s.configure(k.server, m.Config.Options)
+		if s.local.Reshape(s.asked) {
 			state = i2cp.SessionUpdated
 		} else {
-			s.named, s.asked = named, asked
+			s.named, s.asked, s.mute = named, asked, mute
 		}
 	}
 	if state == i2cp.SessionInvalid {
