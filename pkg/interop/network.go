@@ -208,10 +208,13 @@ func (n *Network) StartI2PD(ctx context.Context, name string, cfg I2PDConfig) (*
 		if !o.process().Running() {
 			continue
 		}
-		info, err := o.RouterInfo()
-		if err == nil {
-			err = r.Learn(info)
-		}
+		err := Await(ctx, 5*time.Second, "a whole router.info", func(context.Context) error { // it may be writing it
+			info, err := o.RouterInfo()
+			if err == nil {
+				err = r.Learn(info)
+			}
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}

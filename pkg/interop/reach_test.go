@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -164,12 +165,14 @@ func TestReach(t *testing.T) {
 	}
 	var out strings.Builder
 	fmt.Fprintf(&out, "\nIntroducers and testers: %s. A row dials, a column is dialled.\n\n| |", guides)
-	infos := make([]*routerinfo.RouterInfo, len(peers))
-	for i, p := range peers {
+	var routers []router
+	for _, p := range peers {
+		routers = append(routers, p.r)
 		fmt.Fprintf(&out, " %s |", p.name)
-		err := Await(ctx, 90*time.Second, p.name+" can be dialled", func(context.Context) (err error) {
-			if infos[i], err = infoOf(p.r); err == nil {
-				_, err = howReached(infos[i])
+		err := Await(ctx, 90*time.Second, p.name+" can be dialled", func(context.Context) error {
+			ri, err := infoOf(p.r)
+			if err == nil {
+				_, err = howReached(ri)
 			}
 			return err
 		})
@@ -186,8 +189,13 @@ func TestReach(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := newDialler(t, at, s.guides)
-		all.Go(func() { rows[i] = reachRow(t, ctx, d, k.name, k.state, infos) })
+		log, err := os.Create(filepath.Join(s.Dir, "dialler-"+k.name+".log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { log.Close() })
+		d := newDialler(t, at, log, s.guides)
+		all.Go(func() { rows[i] = reachRow(t, ctx, d, k.name, k.state, routers) })
 	}
 	all.Wait()
 	out.WriteString(strings.Join(rows, ""))
@@ -200,7 +208,7 @@ func TestReach(t *testing.T) {
 }
 
 // reachRow has one of ours dial all peers, once it knows how it is reached itself.
-func reachRow(t *testing.T, ctx context.Context, d *dialler, name string, state control.ReachState, peers []*routerinfo.RouterInfo) string {
+func reachRow(t *testing.T, ctx context.Context, d *dialler, name string, state control.ReachState, peers []router) string {
 	err := Await(ctx, time.Minute, name+" finds out", func(context.Context) error {
 		if r := d.Reach()[0]; r.State.String() != string(state) {
 			return fmt.Errorf("%v, %v", r.State, r.Why)
@@ -211,24 +219,28 @@ func reachRow(t *testing.T, ctx context.Context, d *dialler, name string, state 
 		t.Error(err)
 	}
 	row := fmt.Sprintf("| ours, %s |", name)
-	for _, ri := range peers {
-		if ri == nil {
-			row += " |"
-			continue
-		}
-		how, err := howReached(ri)
-		var took time.Duration
-		if err == nil {
-			took, err = d.reach(ctx, ri, 45*time.Second)
-		}
+	for i, r := range peers {
+		how, took, err := d.reachRouter(ctx, r)
 		if err != nil {
-			t.Logf("%s to %s: %v", name, ri.Hash().String()[:6], err)
+			t.Logf("%s to %d: %v", name, i, err)
 			row += " no |"
 			continue
 		}
 		row += fmt.Sprintf(" %s, %d ms |", how, took.Milliseconds())
 	}
 	return row + "\n"
+}
+
+// reachRouter dials a router by what it publishes now.
+func (d *dialler) reachRouter(ctx context.Context, r router) (how string, took time.Duration, err error) {
+	ri, err := infoOf(r)
+	if err == nil {
+		how, err = howReached(ri)
+	}
+	if err == nil {
+		took, err = d.reach(ctx, ri, 45*time.Second)
+	}
+	return how, took, err
 }
 
 // howReached tells how a router is to be reached, by what it publishes.

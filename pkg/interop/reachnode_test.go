@@ -4,6 +4,8 @@ package interop
 
 import (
 	"context"
+	"io"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -50,7 +52,7 @@ type dialler struct {
 	fail map[i2p.Hash]error
 }
 
-func newDialler(t *testing.T, at place, others []*routerinfo.RouterInfo) *dialler {
+func newDialler(t *testing.T, at place, log io.Writer, others []*routerinfo.RouterInfo) *dialler {
 	t.Helper()
 	keys, err := i2p.GenerateRouter(nil)
 	if err != nil {
@@ -72,7 +74,7 @@ func newDialler(t *testing.T, at place, others []*routerinfo.RouterInfo) *dialle
 	}
 	d.Transport, err = transport.New(transport.Config{
 		Self: keys.Router().Hash(), NetID: NetID, Network: host{ns: at.ns, addr: at.addr}, LocalAllowed: true,
-		Env:     env.Env{Rand: draw.From(nil)},
+		Env:     env.Env{Rand: draw.From(nil), Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
 		Drivers: []transport.Driver{driver}, OurInfo: d.ours,
 		Others: transport.Others{
 			Known: known, Find: func(_ context.Context, h i2p.Hash) *routerinfo.RouterInfo { return known(h) },

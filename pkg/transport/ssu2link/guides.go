@@ -81,6 +81,7 @@ func (k *desk) guide(ctx context.Context, now time.Time) {
 			return false
 		}
 		s.link.hold(s.given)
+		k.d.host.Log.Debug("an introducer less", "router", s.hash.String()[:6], "stands", slices.Contains(k.sides, s))
 		return true
 	})
 	for _, f := range k.finds {
