@@ -27,7 +27,7 @@ type Config struct {
 	Settings  func() config.Config
 	Info      func() *routerinfo.RouterInfo // that is published; nil where there is none yet
 	Mapper    *portmap.Mapper               // nil: no gateway is asked
-	Local     func() []netip.Addr // the machine's addresses
+	Local     func() []netip.Addr           // the machine's addresses
 	// Standing says what the router alone knows of itself: who it is and how its
 	// start and its end go.
 	Standing func() Standing
