@@ -3,7 +3,9 @@
 package interop
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -204,7 +206,38 @@ func TestReach(t *testing.T) {
 			fmt.Fprintf(&out, "\n%s: %s", p.name, p.state)
 		}
 	}
+	out.WriteString("\n" + s.comers(t, ctx))
 	fmt.Println(out.String())
+}
+
+// comers tells which i2pd routers have sessions with ours that they opened themselves.
+func (s *reachSite) comers(t *testing.T, ctx context.Context) (text string) {
+	names := map[string]string{}
+	for _, r := range s.I2PD {
+		if h, err := r.Hash(); err == nil {
+			names[h] = r.Name
+		}
+	}
+	for _, r := range s.Routers {
+		b, err := r.ask(ctx, "peers", "--json")
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		var came []string
+		for line := range bytes.Lines(b) {
+			var p control.Peer
+			if err := json.Unmarshal(line, &p); err != nil {
+				t.Error(err)
+			} else if n := names[p.Router]; n != "" && p.Direction == control.Inbound {
+				came = append(came, n)
+			}
+		}
+		if len(came) > 0 {
+			text += fmt.Sprintf("\nopened with %s by: %s", r.Name, strings.Join(came, ", "))
+		}
+	}
+	return text
 }
 
 // reachRow has one of ours dial all peers, once it knows how it is reached itself.
