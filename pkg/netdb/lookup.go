@@ -213,9 +213,9 @@ func (n *named) fetched(router i2p.Hash) bool {
 
 // gaveStale takes a lease set that is not as new as is wanted. Where it cannot be
 // told who sent it, it counts for any of those who were asked.
-func (l *lookup) gaveStale(now time.Time, set leaseset.Record) {
+func (l *lookup) gaveStale(now time.Time, by i2p.Hash, set leaseset.Record) {
 	l.wish.stale = set
-	if !l.trail.gave(now) && slices.ContainsFunc(l.trail, func(a Asked) bool { return a.waits() }) {
+	if !l.trail.gave(now, by) && by.IsZero() && slices.ContainsFunc(l.trail, func(a Asked) bool { return a.waits() }) {
 		l.wish.nobodys++
 	}
 }
@@ -228,7 +228,7 @@ func (l *lookup) judge(now time.Time, tell func(floodfill i2p.Hash, answered boo
 		switch {
 		case a.Answer != NoAnswer:
 			tell(a.Floodfill, true)
-		case !a.Unsent && now.Sub(a.At) >= patience && l.wish.nobodys == 0:
+		case !a.Unsent && now.Sub(a.At) >= patience && l.wish.nobodys == 0 && !l.trail.heard(a.Floodfill):
 			tell(a.Floodfill, false)
 		}
 	}

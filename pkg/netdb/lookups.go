@@ -132,17 +132,18 @@ func (ls *lookups) end(now time.Time, l *lookup, r Result) Out {
 	return Out{Results: []Result{r}}
 }
 
-// found ends the lookups for a key whose entry has come.
-func (ls *lookups) found(now time.Time, key i2p.Hash, ri *routerinfo.RouterInfo, set leaseset.Record) Out {
+// found ends the lookups for a key whose entry has come, by a floodfill or, where by is
+// zero, nobody knows by whom.
+func (ls *lookups) found(now time.Time, by, key i2p.Hash, ri *routerinfo.RouterInfo, set leaseset.Record) Out {
 	var out Out
 	for _, l := range slices.Clone(ls.list) {
 		switch {
 		case !l.wants(key, ri, set):
 		case set != nil && set.Published() <= l.wish.than:
-			l.gaveStale(now, set)
+			l.gaveStale(now, by, set)
 			out.add(ls.advance(now, l))
 		default:
-			l.trail.gave(now)
+			l.trail.gave(now, by)
 			r := l.result(now, nil)
 			r.RouterInfo, r.LeaseSet = ri, set
 			ls.stats.Found++
@@ -175,11 +176,11 @@ func (ls *lookups) seek(router i2p.Hash) bool {
 // refused gives up the lookups of a router whose RouterInfo has come and was not taken:
 // every other floodfill would give the same. Else whoever names routers of a crowd has
 // each of them asked for ten times, again and again.
-func (ls *lookups) refused(now time.Time, router i2p.Hash) Out {
+func (ls *lookups) refused(now time.Time, router, by i2p.Hash) Out {
 	var out Out
 	for _, l := range slices.Clone(ls.list) {
 		if l.key == router && l.kind == i2np.LookupRouterInfo && !l.done {
-			l.trail.gave(now)
+			l.trail.gave(now, by)
 			out.add(ls.giveUp(now, l))
 		}
 	}

@@ -160,13 +160,13 @@ func TestPrivateRouterInfos(t *testing.T) {
 	storeOf := func(ri *routerinfo.RouterInfo) i2np.DatabaseStore {
 		return i2np.DatabaseStore{Key: ri.Hash(), Data: i2np.CompressRouterInfo(ri.Bytes())}
 	}
-	if st, _ := c.seg.HandleAnswer(testTime, storeOf(foreign)); !errors.Is(st.Err, ErrNetID) {
+	if st, _ := c.seg.HandleAnswer(testTime, i2p.Hash{}, storeOf(foreign)); !errors.Is(st.Err, ErrNetID) {
 		t.Errorf("of another network: %v", st.Err)
 	}
 	if st, _ := c.seg.HandleStore(testTime, Sender{Peer: i2p.Hash{5}}, storeOf(good)); !errors.Is(st.Err, ErrKind) {
 		t.Errorf("unasked: %v", st.Err)
 	}
-	if st, out := c.seg.HandleAnswer(testTime, storeOf(good)); st.Err != nil || st.RouterInfo != nil || len(out.Queries) != 0 || c.seg.cfg.DB.Has(good.Hash()) {
+	if st, out := c.seg.HandleAnswer(testTime, i2p.Hash{}, storeOf(good)); st.Err != nil || st.RouterInfo != nil || len(out.Queries) != 0 || c.seg.cfg.DB.Has(good.Hash()) {
 		t.Errorf("%+v, %+v", st, out)
 	}
 }
@@ -328,7 +328,7 @@ func TestLookupOfCrowd(t *testing.T) {
 			}
 		}
 		w.seg.LookUp(w.now, ri.Hash(), i2np.LookupRouterInfo)
-		_, out := w.seg.HandleAnswer(w.now, i2np.DatabaseStore{
+		_, out := w.seg.HandleAnswer(w.now, i2p.Hash{}, i2np.DatabaseStore{
 			Key: ri.Hash(), Type: i2np.StoreRouterInfo, Data: i2np.CompressRouterInfo(ri.Bytes()),
 		})
 		if ended := len(out.Results) == 1 && out.Results[0].Err != nil; ended == forged || w.seg.Stats().Active == 1 != forged {

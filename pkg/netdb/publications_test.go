@@ -136,14 +136,14 @@ func TestOwnLookedUp(t *testing.T) {
 	}
 	w.seg.PublishLeaseSet(w.now, leaseSetOf(t, keys, testTime))
 	other := leaseSetOf(t, keys, testTime.Add(time.Second))
-	_, got := w.seg.HandleAnswer(w.now, storeOf(other))
+	_, got := w.seg.HandleAnswer(w.now, i2p.Hash{}, storeOf(other))
 	if len(got.Results) != 1 || got.Results[0].ID != id || got.Results[0].LeaseSet.Published() != other.Published() {
 		t.Errorf("%+v", got.Results)
 	}
 	id, _ = w.seg.LookUpNewer(w.now, keys.Destination().Hash(), i2p.DateOf(testTime)-1000)
 	forged := storeOf(leaseSetOf(t, keys, testTime.Add(time.Second)))
 	forged.Data[len(forged.Data)-1] ^= 1
-	if _, got := w.seg.HandleAnswer(w.now, forged); len(got.Results) > 0 {
+	if _, got := w.seg.HandleAnswer(w.now, i2p.Hash{}, forged); len(got.Results) > 0 {
 		t.Errorf("lookup %d is given a forged one", id)
 	}
 }

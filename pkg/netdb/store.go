@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
-	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -76,14 +76,17 @@ func (s *Segment) flood(now time.Time, st Stored) Out {
 }
 
 // HandleAnswer takes a DatabaseStore that came as the answer to a query of this
-// segment, in the way that the query named. Its reply fields are ignored.
-func (s *Segment) HandleAnswer(now time.Time, m i2np.DatabaseStore) (Stored, Out) {
-	return s.store(now, whence{asked: true}, m)
+// segment, in the way that the query named. Its reply fields are ignored. by is the
+// floodfill that gave it, where the key that sealed it tells; else it is zero: a
+// DatabaseStore itself does not say (network database, "Notes on Lookup Responses").
+func (s *Segment) HandleAnswer(now time.Time, by i2p.Hash, m i2np.DatabaseStore) (Stored, Out) {
+	return s.store(now, whence{asked: true, by: by}, m)
 }
 
 // whence a DatabaseStore came: a peer's session, or an answer.
 type whence struct {
 	asked  bool
+	by     i2p.Hash // the floodfill of an answer; zero: not known
 	sender Sender
 }
 
@@ -130,18 +133,18 @@ func (s *Segment) storeRouterInfo(now time.Time, from whence, m i2np.DatabaseSto
 	}
 	switch {
 	case s.cfg.Destination:
-		return s.privateRouterInfo(now, ri)
+		return s.privateRouterInfo(now, from.by, ri)
 	case from.asked:
-		return s.HandleRouterInfo(now, FromReply, ri)
+		return s.offer(now, FromReply, from, ri)
 	}
-	return s.offer(now, from.sender.source(m.Key), from.sender.Host, ri)
+	return s.offer(now, from.sender.source(m.Key), from, ri)
 }
 
 // HandleGreeting takes a RouterInfo that came over a session with that router, in the
 // handshake or a RouterInfo block. Its router may ask to have it flooded (NTCP2,
 // "RouterInfo").
 func (s *Segment) HandleGreeting(now time.Time, from Sender, ri *routerinfo.RouterInfo, flood bool) (Stored, Out) {
-	st, out := s.offer(now, from.source(ri.Hash()), from.Host, ri)
+	st, out := s.offer(now, from.source(ri.Hash()), whence{sender: from}, ri)
 	if flood && st.Err == nil && s.news(st) {
 		out.add(s.flood(now, st))
 	}
@@ -151,14 +154,14 @@ func (s *Segment) HandleGreeting(now time.Time, from Sender, ri *routerinfo.Rout
 // HandleRouterInfo takes a RouterInfo that nobody sent: from a bundle, or from disk.
 // Only one that is FromReply ends the lookups for it.
 func (s *Segment) HandleRouterInfo(now time.Time, src Source, ri *routerinfo.RouterInfo) (Stored, Out) {
-	return s.offer(now, src, 0, ri)
+	return s.offer(now, src, whence{}, ri)
 }
 
-func (s *Segment) offer(now time.Time, src Source, sender origin.Host, ri *routerinfo.RouterInfo) (st Stored, out Out) {
+func (s *Segment) offer(now time.Time, src Source, from whence, ri *routerinfo.RouterInfo) (st Stored, out Out) {
 	h := ri.Hash()
-	if st.Change, st.Err = s.cfg.DB.offer(now, src, sender, ri); st.Err != nil {
+	if st.Change, st.Err = s.cfg.DB.offer(now, src, from.sender.Host, ri); st.Err != nil {
 		if src == FromReply && s.lookups.seek(h) && s.cfg.DB.spurns(ri, st.Err) {
-			out = s.lookups.refused(now, h)
+			out = s.lookups.refused(now, h, from.by)
 		}
 		return st, out
 	}
@@ -170,7 +173,7 @@ func (s *Segment) offer(now time.Time, src Source, sender origin.Host, ri *route
 		return st, out
 	}
 	if src == FromReply {
-		out = s.lookups.found(now, h, st.RouterInfo, nil)
+		out = s.lookups.found(now, from.by, h, st.RouterInfo, nil)
 		out.add(s.lookups.fetchEnded(now, h, st.RouterInfo))
 	}
 	return st, out
@@ -178,11 +181,11 @@ func (s *Segment) offer(now time.Time, src Source, sender origin.Host, ri *route
 
 // privateRouterInfo takes the RouterInfo of a router that was named to a lookup of a
 // destination's. It ends with the lookups that asked for it: the DB never has it.
-func (s *Segment) privateRouterInfo(now time.Time, ri *routerinfo.RouterInfo) (Stored, Out) {
+func (s *Segment) privateRouterInfo(now time.Time, by i2p.Hash, ri *routerinfo.RouterInfo) (Stored, Out) {
 	if err := s.cfg.DB.vet(now, ri); err != nil {
 		return Stored{Err: err}, Out{}
 	}
-	out := s.lookups.found(now, ri.Hash(), ri, nil)
+	out := s.lookups.found(now, by, ri.Hash(), ri, nil)
 	out.add(s.lookups.fetchEnded(now, ri.Hash(), ri))
 	return Stored{}, out
 }
@@ -204,7 +207,7 @@ func (s *Segment) storeLeaseSet(now time.Time, from whence, m i2np.DatabaseStore
 		valid := set.Verify(now) == nil
 		out := s.publications.cameBack(now, m.Key, set.Published(), valid)
 		if valid {
-			out.add(s.lookups.found(now, m.Key, nil, set))
+			out.add(s.lookups.found(now, from.by, m.Key, nil, set))
 		}
 		return Stored{LeaseSet: set}, out
 	}
@@ -215,7 +218,7 @@ func (s *Segment) storeLeaseSet(now time.Time, from whence, m i2np.DatabaseStore
 		return st, out
 	}
 	if st.LeaseSet = s.sets.get(now, m.Key); from.asked {
-		out = s.lookups.found(now, m.Key, nil, st.LeaseSet)
+		out = s.lookups.found(now, from.by, m.Key, nil, st.LeaseSet)
 	}
 	return st, out
 }

@@ -27,7 +27,7 @@ func TestKeyMustMatch(t *testing.T) {
 	if len(out.Floods) != 0 {
 		t.Fatal("flooded without being a floodfill")
 	}
-	if _, out := s.HandleAnswer(testTime, m); len(out.Acks) != 0 {
+	if _, out := s.HandleAnswer(testTime, i2p.Hash{}, m); len(out.Acks) != 0 {
 		t.Fatal("the reply fields of a store that came down a tunnel were followed")
 	}
 }
@@ -43,11 +43,11 @@ func TestSegmentsAreApart(t *testing.T) {
 		router := NewSegment(SegmentConfig{DB: db, Rand: seeded(2)})
 		client := NewSegment(SegmentConfig{DB: db, Rand: seeded(3), Destination: true})
 		set := leaseSetOf(t, newDestination(t, 4), testTime)
-		if st, _ := client.HandleAnswer(testTime, storeOf(set)); st.Err != nil || st.Change != Added {
+		if st, _ := client.HandleAnswer(testTime, i2p.Hash{}, storeOf(set)); st.Err != nil || st.Change != Added {
 			t.Fatal(st.Err)
 		}
 		ri := f.router(t, routerConfig{})
-		st, _ := client.HandleAnswer(testTime, i2np.DatabaseStore{Key: ri.Hash(), Data: i2np.CompressRouterInfo(ri.Bytes())})
+		st, _ := client.HandleAnswer(testTime, i2p.Hash{}, i2np.DatabaseStore{Key: ri.Hash(), Data: i2np.CompressRouterInfo(ri.Bytes())})
 		if st.Err != nil || db.Has(ri.Hash()) {
 			t.Fatalf("a RouterInfo sent to a destination is in the router's table, or not taken: %v", st.Err)
 		}
@@ -67,7 +67,7 @@ func TestSegmentsAreApart(t *testing.T) {
 			t.Fatal("the lease set is not where it should be")
 		}
 		// Nor what the router looked up for itself.
-		if st, _ := router.HandleAnswer(testTime, storeOf(set)); st.Err != nil {
+		if st, _ := router.HandleAnswer(testTime, i2p.Hash{}, storeOf(set)); st.Err != nil {
 			t.Fatal(st.Err)
 		}
 		r := router.HandleLookup(testTime, i2p.Hash{5}, i2np.DatabaseLookup{Key: set.Hash(), From: i2p.Hash{5}, Kind: i2np.LookupLeaseSet})
@@ -98,7 +98,7 @@ func TestBadLeaseSets(t *testing.T) {
 		"wrong key":     {wrongKey, ErrKey},
 		"unknown kind":  {i2np.DatabaseStore{Key: i2p.Hash{1}, Type: 9}, ErrKind},
 	} {
-		if st, _ := s.HandleAnswer(testTime, tc.m); !errors.Is(st.Err, tc.want) {
+		if st, _ := s.HandleAnswer(testTime, i2p.Hash{}, tc.m); !errors.Is(st.Err, tc.want) {
 			t.Errorf("%s: %v", name, st.Err)
 		}
 	}
@@ -111,14 +111,14 @@ func TestBadLeaseSets(t *testing.T) {
 	if s.Stats().LeaseSets != 0 {
 		t.Fatal("one of them is kept")
 	}
-	if st, _ := s.HandleAnswer(testTime, storeOf(good)); st.Change != Added {
+	if st, _ := s.HandleAnswer(testTime, i2p.Hash{}, storeOf(good)); st.Change != Added {
 		t.Fatal(st.Err)
 	}
-	if st, _ := s.HandleAnswer(testTime, storeOf(leaseSetOf(t, keys, testTime.Add(-time.Minute)))); st.Change != Unchanged || st.LeaseSet.Published() != good.Published() {
+	if st, _ := s.HandleAnswer(testTime, i2p.Hash{}, storeOf(leaseSetOf(t, keys, testTime.Add(-time.Minute)))); st.Change != Unchanged || st.LeaseSet.Published() != good.Published() {
 		t.Fatal("an older set replaced a newer one")
 	}
 	for i := range 60 {
-		if st, _ := s.HandleAnswer(testTime, storeOf(leaseSetOf(t, newDestination(t, byte(100+i)), testTime))); st.Err != nil {
+		if st, _ := s.HandleAnswer(testTime, i2p.Hash{}, storeOf(leaseSetOf(t, newDestination(t, byte(100+i)), testTime))); st.Err != nil {
 			t.Fatal(st.Err)
 		}
 	}

@@ -57,7 +57,7 @@ func TestTrace(t *testing.T) {
 	if r.Trace[2].Answer != NoAnswer {
 		t.Error("what was told changes")
 	}
-	_, out = s.HandleAnswer(w.now, storeOf(set))
+	_, out = s.HandleAnswer(w.now, i2p.Hash{}, storeOf(set))
 	i := slices.IndexFunc(out.Results, func(r Result) bool { return r.ID == id })
 	if i < 0 || out.Results[i].Stored {
 		t.Fatalf("%+v", out.Results)
@@ -91,7 +91,7 @@ func TestTraceOfAFloodfill(t *testing.T) {
 	if st, _ := s.HandleStore(testTime, Sender{Peer: f.router(t, routerConfig{}).Hash()}, storeOf(stored)); st.Err != nil {
 		t.Fatal(st.Err)
 	}
-	if st, _ := s.HandleAnswer(testTime, storeOf(asked)); st.Err != nil {
+	if st, _ := s.HandleAnswer(testTime, i2p.Hash{}, storeOf(asked)); st.Err != nil {
 		t.Fatal(st.Err)
 	}
 	_, out := s.LookUp(testTime, stored.Hash(), i2np.LookupLeaseSet)

@@ -82,24 +82,30 @@ func (t trail) replied(now time.Time, floodfill i2p.Hash, peers, unknown int) {
 }
 
 // gave notes that the entry has come, and tells whether it was credited to a
-// floodfill. It is if only one can have sent it: a DatabaseStore does not say who
-// did (network database, "Notes on Lookup Responses").
-func (t trail) gave(now time.Time) bool {
+// floodfill: to the one that gave it where that is known, else only where no other
+// can have sent it.
+func (t trail) gave(now time.Time, by i2p.Hash) bool {
 	var open *Asked
 	for i := range t {
-		if !t[i].waits() {
-			continue
-		}
-		if open != nil {
+		a := &t[i]
+		switch {
+		case !a.waits() || !by.IsZero() && a.Floodfill != by:
+		case open != nil && by.IsZero():
 			return false
+		default:
+			open = a // asked more than once, it has answered the last time
 		}
-		open = &t[i]
 	}
 	if open == nil {
 		return false
 	}
 	open.Answer, open.Took = Gave, now.Sub(open.At)
 	return true
+}
+
+// heard tells whether a floodfill has answered at all.
+func (t trail) heard(floodfill i2p.Hash) bool {
+	return slices.ContainsFunc(t, func(a Asked) bool { return a.Floodfill == floodfill && a.Answer != NoAnswer })
 }
 
 // unsent notes that a floodfill was not asked after all, the last time. What it was

@@ -15,7 +15,7 @@ func TestTrailCredit(t *testing.T) {
 	a, b := i2p.Hash{1}, i2p.Hash{2}
 	tr := trail{{Floodfill: a, At: testTime}, {Floodfill: b, At: testTime.Add(time.Second)}}
 	now := testTime.Add(3 * time.Second)
-	if tr.gave(now) || tr[0].Answer != NoAnswer || tr[1].Answer != NoAnswer {
+	if tr.gave(now, i2p.Hash{}) || tr[0].Answer != NoAnswer || tr[1].Answer != NoAnswer {
 		t.Fatal("one of two is credited")
 	}
 	if err := tr.failure(); !errors.Is(err, ErrNoAnswer) || !tr.waits(a) {
@@ -25,11 +25,28 @@ func TestTrailCredit(t *testing.T) {
 	if tr.waits(a) || tr[0].Peers != 3 || tr[0].New != 2 || tr[0].Took != 3*time.Second || !errors.Is(tr.failure(), ErrNotFound) {
 		t.Fatalf("%+v, %v", tr[0], tr.failure())
 	}
-	if !tr.gave(now) || tr[1].Answer != Gave || tr[1].Took != 2*time.Second {
+	if !tr.gave(now, i2p.Hash{}) || tr[1].Answer != Gave || tr[1].Took != 2*time.Second {
 		t.Fatalf("%+v", tr[1])
 	}
-	if tr.gave(now) {
+	if tr.gave(now, i2p.Hash{}) {
 		t.Fatal("nobody was left to be credited")
+	}
+}
+
+// TestTrailCreditOfKey: where the key of an answer tells who gave it, others that have not
+// answered do not matter, and who was asked by somebody else takes no credit from them.
+func TestTrailCreditOfKey(t *testing.T) {
+	a, b := i2p.Hash{1}, i2p.Hash{2}
+	now := testTime.Add(3 * time.Second)
+	tr := trail{{Floodfill: a, At: testTime}, {Floodfill: b, At: testTime}, {Floodfill: a, At: testTime.Add(2 * time.Second)}}
+	if tr.gave(now, i2p.Hash{3}) {
+		t.Fatal("one of those who did not give it is credited")
+	}
+	if !tr.gave(now, a) || tr[2].Answer != Gave || tr[2].Took != time.Second || tr[1].Answer != NoAnswer || tr[0].Answer != NoAnswer {
+		t.Fatalf("%+v", tr)
+	}
+	if !tr.gave(now, b) || tr[1].Answer != Gave {
+		t.Fatalf("%+v", tr)
 	}
 }
 
@@ -40,10 +57,10 @@ func TestTrailUnsent(t *testing.T) {
 	tr := trail{{Floodfill: a, At: testTime}, {Floodfill: b, At: testTime}}
 	tr.unsent(a)
 	now := testTime.Add(time.Second)
-	if !tr.gave(now) || tr[1].Answer != Gave || tr[0].Answer != NoAnswer {
+	if !tr.gave(now, i2p.Hash{}) || tr[1].Answer != Gave || tr[0].Answer != NoAnswer {
 		t.Fatalf("%+v", tr)
 	}
-	if tr.gave(now) || tr[0].Answer != NoAnswer {
+	if tr.gave(now, i2p.Hash{}) || tr[0].Answer != NoAnswer {
 		t.Fatalf("one that was never asked is credited: %+v", tr[0])
 	}
 	// Asked a second time in vain, it may still answer the first.

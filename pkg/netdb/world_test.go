@@ -107,7 +107,7 @@ func (w *world) answer(q Query) {
 		w.take(w.seg.HandleSearchReply(w.now, i2np.DatabaseSearchReply{Key: q.Key, Peers: ff.names, From: h}))
 		return
 	}
-	_, out := w.seg.HandleAnswer(w.now, m)
+	_, out := w.seg.HandleAnswer(w.now, i2p.Hash{}, m)
 	w.take(out)
 }
 

@@ -256,7 +256,7 @@ func TestTableBounds(t *testing.T) {
 		r.mail.wantRouter(to, m.message(i2np.DeliveryStatusType, 1, i2np.DeliveryStatus{}.AppendTo(nil)).Own())
 		limit.allow(m.now, origin.Of(netip.AddrFrom16([16]byte(to[:]))))
 		if i < maxOneTime+100 {
-			r.newOneTime(r.parties.self.in.last)
+			r.newOneTime(r.parties.self.in.last, i2p.Hash{})
 		}
 	}
 	for range maxUnsentMessages + 5 {

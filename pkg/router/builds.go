@@ -72,7 +72,7 @@ func (bs *builds) start(t *ownTunnel) bool {
 		b.reply.way = way{peer: infos[len(infos)-1].Hash()}
 	}
 	if key, ok := made.ReplyGarlic(); ok {
-		carrier.party.expected.seal(bs.now, key.Tag, key.Key, carrier)
+		carrier.party.expected.seal(bs.now, key.Tag, key.Key, carrier, i2p.Hash{})
 	}
 	t.build, bs.waiting[b.reply] = b, b
 	if !bs.send(b, infos[0], carrier) {

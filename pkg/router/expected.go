@@ -52,6 +52,7 @@ type expected struct {
 type oneTime struct {
 	key     [32]byte
 	via     *ownTunnel
+	of      i2p.Hash // the floodfill that has it, of a netDb reply
 	expires time.Time
 }
 
@@ -79,12 +80,12 @@ func newExpected() expected {
 }
 
 // seal expects an answer that is sealed with a one-time key.
-func (e *expected) seal(now time.Time, tag [8]byte, key [32]byte, via *ownTunnel) {
+func (e *expected) seal(now time.Time, tag [8]byte, key [32]byte, via *ownTunnel, of i2p.Hash) {
 	if len(e.tags) >= maxOneTime {
 		e.expire(now)
 	}
 	if len(e.tags) < maxOneTime {
-		e.tags[tag] = oneTime{key, via, now.Add(answerLife)}
+		e.tags[tag] = oneTime{key, via, of, now.Add(answerLife)}
 	}
 }
 
@@ -163,10 +164,10 @@ func (e *expected) expire(now time.Time) {
 func (e *expected) asking(key i2p.Hash) bool { return len(e.asked[key]) > 0 }
 
 // newOneTime draws a key and tag for an answer through a tunnel, and has the
-// tunnel's party expect it.
-func (c *core) newOneTime(via *ownTunnel) (key [32]byte, tag [8]byte) {
+// tunnel's party expect it: of a floodfill, or of nobody in particular.
+func (c *core) newOneTime(via *ownTunnel, of i2p.Hash) (key [32]byte, tag [8]byte) {
 	c.rand.Fill(key[:])
 	c.rand.Fill(tag[:])
-	via.party.expected.seal(c.now, tag, key, via)
+	via.party.expected.seal(c.now, tag, key, via, of)
 	return key, tag
 }

@@ -50,25 +50,25 @@ func (o *opener) open(from i2p.Hash, m i2np.Message) []i2np.Clove {
 }
 
 // unseal opens garlic that came through a tunnel of ours, sealed with a
-// one-time key that we gave away for that tunnel. It reports false for any
-// other.
-func (o *opener) unseal(t *ownTunnel, m i2np.Message) ([]i2np.Clove, bool) {
+// one-time key that we gave away for that tunnel, and tells which floodfill has
+// that, if one does. It reports false for any other.
+func (o *opener) unseal(t *ownTunnel, m i2np.Message) (cloves []i2np.Clove, of i2p.Hash, ok bool) {
 	tag, body, ok := garlicTag(m)
 	if !ok {
-		return nil, false
+		return nil, of, false
 	}
 	tags := t.party.expected.tags
 	k, ok := tags[tag]
 	if !ok || k.via != t || !o.now.Before(k.expires) {
-		return nil, false
+		return nil, of, false
 	}
 	opened, err := ratchet.OpenTagged(k.key, body)
 	if err != nil {
 		o.counts.Undecryptable++
-		return nil, true
+		return nil, of, true
 	}
 	delete(tags, tag)
-	return opened.Cloves, true
+	return opened.Cloves, k.of, true
 }
 
 func garlicTag(m i2np.Message) (tag [8]byte, body []byte, ok bool) {

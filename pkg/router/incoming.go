@@ -36,7 +36,7 @@ func (d *dispatcher) direct(from i2p.Hash, m i2np.Message) {
 	case i2np.DatabaseLookupType:
 		d.mail.databaseLookup(from, m)
 	default:
-		d.reply(d.parties.self, over, m)
+		d.reply(d.parties.self, over, from, m)
 	}
 	m.Release()
 }
@@ -54,14 +54,14 @@ func (d *dispatcher) handleInbound(t *ownTunnel, m i2np.Message) {
 		return
 	}
 	if m.Type != i2np.GarlicType {
-		d.reply(t.party, way{tunnel: t}, m)
+		d.reply(t.party, way{tunnel: t}, i2p.Hash{}, m)
 		m.Release()
 		return
 	}
-	cloves, ok := d.garlic.unseal(t, m)
+	cloves, of, ok := d.garlic.unseal(t, m)
 	switch deliver := t.party.cfg.Deliver; {
 	case ok:
-		d.unsealed(t, cloves)
+		d.unsealed(t, of, cloves)
 	case deliver != nil:
 		if d.garlic.answers(m) {
 			d.counts.Strayed++
@@ -77,8 +77,8 @@ func (d *dispatcher) handleInbound(t *ownTunnel, m i2np.Message) {
 	m.Release()
 }
 
-// unsealed handles the answers that a one-time key of a tunnel's sealed.
-func (d *dispatcher) unsealed(t *ownTunnel, cloves []i2np.Clove) {
+// unsealed handles the answers that a one-time key of a tunnel's sealed, which a floodfill has.
+func (d *dispatcher) unsealed(t *ownTunnel, of i2p.Hash, cloves []i2np.Clove) {
 	for _, c := range cloves {
 		switch {
 		case c.Delivery.Kind != i2np.DeliverLocal: // we forward for nobody who was asked by a tunnel
@@ -86,14 +86,15 @@ func (d *dispatcher) unsealed(t *ownTunnel, cloves []i2np.Clove) {
 		case c.Message.CheckExpiration(d.now) != nil:
 			d.counts.Expired++
 		default:
-			d.reply(t.party, way{tunnel: t}, c.Message)
+			d.reply(t.party, way{tunnel: t}, of, c.Message)
 		}
 	}
 }
 
 // reply handles what may be the answer to a question of a party's: over a
-// session also what a peer gives to the router. It borrows the message.
-func (d *dispatcher) reply(p *party, w way, m i2np.Message) {
+// session also what a peer gives to the router. by is the router that can only have
+// sent it; zero is not known. It borrows the message.
+func (d *dispatcher) reply(p *party, w way, by i2p.Hash, m i2np.Message) {
 	switch m.Type {
 	case i2np.OutboundTunnelBuildReplyType, i2np.VariableTunnelBuildReplyType,
 		i2np.ShortTunnelBuildType, i2np.VariableTunnelBuildType:
@@ -101,9 +102,9 @@ func (d *dispatcher) reply(p *party, w way, m i2np.Message) {
 			d.notTaken(d.pools.builds.expects(m.ID))
 		}
 	case i2np.DatabaseStoreType:
-		d.mail.store(p, w, m)
+		d.mail.store(p, w, by, m)
 	case i2np.DatabaseSearchReplyType:
-		d.mail.searchReply(p, w, m)
+		d.mail.searchReply(p, w, by, m)
 	case i2np.DeliveryStatusType:
 		d.deliveryStatus(p, w, m)
 	default:

@@ -167,7 +167,7 @@ func (ml *mail) sendQuery(p *party, q netdb.Query) bool {
 	}
 	m.From, m.ReplyTunnel, m.ViaTunnel = in.gateway, in.gatewayID, true
 	m.Encryption = i2np.ReplyECIES
-	m.ReplyKey, m.ReplyTag = ml.newOneTime(in)
+	m.ReplyKey, m.ReplyTag = ml.newOneTime(in, q.To.Hash())
 	p.expected.ask(ml.now, q.Key, q.To.Hash(), way{tunnel: in})
 	sealed, err := ml.garlicTo(q.To, ml.message(i2np.DatabaseLookupType, m.AppendTo(nil)))
 	if err != nil {
@@ -210,7 +210,7 @@ func (ml *mail) sendStore(p *party, s netdb.Store) bool {
 
 // store handles a DatabaseStore: the answer to a question, or over a session
 // what a peer gives to the router.
-func (ml *mail) store(p *party, w way, m i2np.Message) {
+func (ml *mail) store(p *party, w way, by i2p.Hash, m i2np.Message) {
 	s, err := i2np.ParseDatabaseStore(m.Body)
 	if err != nil {
 		ml.counts.Malformed++
@@ -220,7 +220,7 @@ func (ml *mail) store(p *party, w way, m i2np.Message) {
 	var out netdb.Out
 	switch {
 	case p.expected.answers(ml.now, s.Key, w):
-		stored, out = p.segment.HandleAnswer(ml.now, s)
+		stored, out = p.segment.HandleAnswer(ml.now, by, s)
 	case w.tunnel == nil:
 		if !ml.serves { // we know hardly anybody yet to pass it on to: whoever publishes it goes on to others
 			s.ReplyToken = 0
@@ -288,13 +288,15 @@ func (ml *mail) lookup(p *party, key i2p.Hash, kind i2np.LookupKind, done func(n
 	return id
 }
 
-func (ml *mail) searchReply(p *party, w way, m i2np.Message) {
+// searchReply handles a DatabaseSearchReply, which says who sends it: where that is known by more than its word,
+// it must be the same.
+func (ml *mail) searchReply(p *party, w way, by i2p.Hash, m i2np.Message) {
 	s, err := i2np.ParseDatabaseSearchReply(m.Body)
 	if err != nil {
 		ml.counts.Malformed++
 		return
 	}
-	if !p.expected.names(ml.now, s.Key, s.From, w) {
+	if !p.expected.names(ml.now, s.Key, s.From, w) || !by.IsZero() && by != s.From {
 		ml.notTaken(ml.asking(s.Key))
 		return
 	}

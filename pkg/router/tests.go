@@ -28,7 +28,7 @@ func newTests(c *core, parties *parties, paths *paths, ends *ends) *tests {
 func (ts *tests) start(x *tunnel.Test[*ownTunnel]) bool {
 	status := ts.message(i2np.DeliveryStatusType, nil)
 	status.Body = i2np.DeliveryStatus{MessageID: status.ID, Timestamp: i2p.DateOf(ts.now)}.AppendTo(nil)
-	key, tag := ts.newOneTime(x.In)
+	key, tag := ts.newOneTime(x.In, i2p.Hash{})
 	body, err := ratchet.SealTagged(ts.rand, key, tag, []i2np.Clove{{Message: status}})
 	if err != nil {
 		return false

@@ -223,3 +223,28 @@ func TestManyQuestions(t *testing.T) {
 		}
 	}
 }
+
+// TestAnswersAreCredited: the key that an answer is sealed with tells who gave it, whatever others were asked
+// meanwhile, and a floodfill that names another as the sender of its search reply is not heard.
+func TestAnswersAreCredited(t *testing.T) {
+	a := newInquirer(t, false)
+	var got netdb.Result
+	set := a.leaseSet()
+	a.lookup(a.dest.p, set.Hash(), func(r netdb.Result) { got = r })
+	e := &a.dest.p.expected
+	other := e.asked[set.Hash()][0]
+	other.floodfill = stranger(7)
+	e.asked[set.Hash()] = append(e.asked[set.Hash()], other) // as if it was asked, too
+	lie := a.message(i2np.DatabaseSearchReplyType, 5, i2np.DatabaseSearchReply{Key: set.Hash(), From: other.floodfill}.AppendTo(nil))
+	before := a.r.counts.Strayed
+	a.deliver(other.way, a.seal(a.dest.p, i2np.Clove{Message: lie}))
+	if a.r.counts.Strayed != before+1 {
+		t.Error("a floodfill speaks for another")
+	}
+	set = a.leaseSet()
+	w := a.lookup(a.dest.p, set.Hash(), func(r netdb.Result) { got = r })
+	a.deliver(w, a.seal(a.dest.p, i2np.Clove{Message: a.message(i2np.DatabaseStoreType, 5, storeOf(set))}))
+	if got.LeaseSet == nil || len(got.Trace) != 1 || got.Trace[0].Answer != netdb.Gave || got.Trace[0].Floodfill != a.other.Hash() {
+		t.Errorf("%+v", got)
+	}
+}
