@@ -122,9 +122,9 @@ func lacks(r *leaseset.Reader) error {
 	switch {
 	case r == nil:
 	case r.Address.Secret && r.Secret == "":
-		return fmt.Errorf("%w: its address says that a secret is needed (i2cp.leaseSetSecret)", ErrLocked)
+		return fmt.Errorf("%w: %w (i2cp.leaseSetSecret)", ErrLocked, leaseset.ErrSecretNeeded)
 	case r.Address.PerClient && r.Key == nil:
-		return fmt.Errorf("%w: its address says that a key is needed (i2cp.leaseSetPrivKey)", ErrLocked)
+		return fmt.Errorf("%w: %w (i2cp.leaseSetPrivKey)", ErrLocked, leaseset.ErrKeyNeeded)
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/naming"
 	"i2ptoolkit/pkg/netdb"
 )
@@ -60,7 +62,18 @@ var (
 		text: "No address book of this router has this name. An address that ends in .b32.i2p needs none; for a name, a jump service may know the destination."}
 	faultLeaseSet = fault{status: 503, step: stepLeaseSet, title: "The site was not found", retry: 60,
 		text: "The network database has no lease set of this destination: it is not connected to I2P at the moment, or has not been for the last ten minutes."}
-	faultKeys  = fault{status: 502, step: stepLeaseSet, title: "The site cannot be reached in its way", text: "The destination's lease set was found, and is of a kind or asks for an encryption that this router's tunnels were not opened for."}
+	faultKeys = fault{status: 502, step: stepLeaseSet, title: "The site cannot be reached in its way", text: "The destination's lease set was found, and is of a kind or asks for an encryption that this router's tunnels were not opened for."}
+	// Of an encrypted lease set, whose address is a b33.
+	faultNotToday = fault{status: 503, step: stepLeaseSet, title: "The site was not found", retry: 60,
+		text: "Nothing is published at this address. The site may be off; where a secret belongs to the address, this proxy has another one; and as the place changes with every day (UTC), a wrong clock looks in the wrong one."}
+	faultSecret = fault{status: 403, step: stepLeaseSet, title: "A secret is needed",
+		text: "The address says that a secret belongs to it, and this proxy has none. Its owner gives it to those who may visit, and it is set as i2cp.leaseSetSecret of this proxy."}
+	faultKey = fault{status: 403, step: stepLeaseSet, title: "The site is for chosen visitors",
+		text: "Its owner lets in only visitors with a key, and this proxy has none. It is set as i2cp.leaseSetPrivKey of this proxy."}
+	faultOtherKey = fault{status: 403, step: stepLeaseSet, title: "The key does not fit",
+		text: "The site is there, and this proxy's key (i2cp.leaseSetPrivKey) is not one of those that its owner lets in: it is another site's, or it was taken off the list."}
+	faultLocked = fault{status: 502, step: stepLeaseSet, title: "The site cannot be read",
+		text: "The destination's lease set was found, and what this proxy has of addresses, secrets and keys does not open it"}
 	faultAlone = fault{status: 503, step: stepLeaseSet, title: "Nobody can be asked", retry: 30,
 		text: "No router that could know the destination's lease set can be reached. This router may have just been started, or has no connection."}
 	faultUntold = fault{status: 504, step: stepLeaseSet, title: "The site was not found", retry: 30,
@@ -94,8 +107,19 @@ func unreached(err error, host string, named bool) *fault {
 	case errors.Is(err, naming.ErrUnknown), errors.Is(err, destinations.ErrNotFound) && named:
 		f = faultName
 		f.name = host
+	case errors.Is(err, destinations.ErrNotFound) && blinded(host):
+		f = faultNotToday
 	case errors.Is(err, destinations.ErrNotFound):
 		f = faultLeaseSet
+	case errors.Is(err, leaseset.ErrSecretNeeded):
+		f = faultSecret
+	case errors.Is(err, leaseset.ErrKeyNeeded):
+		f = faultKey
+	case errors.Is(err, leaseset.ErrNotAdmitted):
+		f = faultOtherKey
+	case errors.Is(err, destinations.ErrLocked):
+		f = faultLocked
+		f.text += ": " + err.Error() + "."
 	case errors.Is(err, destinations.ErrEncryption), errors.Is(err, destinations.ErrLeaseSet):
 		f = faultKeys
 	case errors.Is(err, destinations.ErrUnreachable):
@@ -114,4 +138,10 @@ func unreached(err error, host string, named bool) *fault {
 		f = faultEnding
 	}
 	return &f
+}
+
+// blinded tells of the address of an encrypted lease set.
+func blinded(host string) bool {
+	n, err := i2p.ParseName(host)
+	return err == nil && n.Kind == i2p.NameBlinded
 }

@@ -14,9 +14,28 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/naming"
 	"i2ptoolkit/pkg/netdb"
 )
+
+// b33 is the address of an encrypted lease set.
+const b33 = "f6drklnn5otdzdvahkfasth364p7kiv5w2h6iwc6le4kilwmdczses3u.b32.i2p"
+
+// TestBlinded: what is wrong with the address of an encrypted lease set is told apart.
+func TestBlinded(t *testing.T) {
+	titles := make(map[string]bool)
+	for _, err := range []error{destinations.ErrNotFound, leaseset.ErrSecretNeeded, leaseset.ErrKeyNeeded, leaseset.ErrNotAdmitted, leaseset.ErrOtherKey} {
+		f := unreached(fmt.Errorf("%w: %w", destinations.ErrLocked, err), b33, false)
+		if err == destinations.ErrNotFound {
+			f = unreached(err, b33, false)
+		}
+		if titles[f.title] || f.step != stepLeaseSet {
+			t.Errorf("%v: %+v", err, f)
+		}
+		titles[f.title] = true
+	}
+}
 
 // TestSteps: each error says which step failed, with a status of its own and when to try again,
 // in HTML for who shows it and as text for who does not.
@@ -35,6 +54,11 @@ func TestSteps(t *testing.T) {
 		{destinations.ErrUnreachable, "site.i2p", 503, "lease set", true},
 		{destinations.ErrEncryption, "site.i2p", 502, "lease set", false},
 		{destinations.ErrLeaseSet, "site.i2p", 502, "lease set", false},
+		{destinations.ErrNotFound, b33, 503, "lease set", true},
+		{fmt.Errorf("%w: %w", destinations.ErrLocked, leaseset.ErrSecretNeeded), b33, 403, "lease set", false},
+		{fmt.Errorf("%w: %w", destinations.ErrLocked, leaseset.ErrKeyNeeded), b33, 403, "lease set", false},
+		{fmt.Errorf("%w: %w", destinations.ErrLocked, leaseset.ErrNotAdmitted), b33, 403, "lease set", false},
+		{fmt.Errorf("%w: %w", destinations.ErrLocked, leaseset.ErrOtherKey), b33, 502, "lease set", false},
 		{fmt.Errorf("%w: few routers are known", destinations.ErrNoTunnels), "site.i2p", 503, "tunnels", true},
 		{destinations.ErrStopped, "site.i2p", 503, "tunnels", true},
 		{destinations.ErrTimeout, "site.i2p", 504, "connect", true},

@@ -22,6 +22,8 @@ var (
 	// ErrOtherKey means that the record is not that of the address on its day: the secret is
 	// another, or the record is not the address's.
 	ErrOtherKey = errors.New("leaseset: encrypted: the blinded key is not that of the address and the secret")
+	// ErrSecretNeeded means that the address is one that says so, and the client has none.
+	ErrSecretNeeded = errors.New("leaseset: encrypted: its address says that a secret is needed")
 	// ErrKeyNeeded means that the owner lets chosen clients in only, each by a key of its own.
 	ErrKeyNeeded = errors.New("leaseset: encrypted: its owner lets in only clients with a key")
 	// ErrNotAdmitted means that the client's key is not among those that are let in.

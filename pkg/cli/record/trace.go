@@ -1,6 +1,7 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
 )
 
 // Trace is how a lookup went, and why so.
@@ -37,7 +39,7 @@ func OfTrace(name string, n i2p.Name, t control.Trace, now time.Time) Trace {
 		shown.Error = cli.Text(t.Error)
 		why = whyNot(t, n.Kind == i2p.NameBlinded)
 	} else {
-		why = whence(t, now)
+		why = append(whence(t, now), opens(n, t, now)...)
 	}
 	shown.Why = strings.Join(why, " ")
 	return shown
@@ -74,6 +76,29 @@ func whence(t control.Trace, now time.Time) (said []string) {
 		said = append(said, fmt.Sprintf("It is of no use: %s.", state))
 	}
 	return said
+}
+
+// opens says of an encrypted lease set who can read it.
+func opens(n i2p.Name, t control.Trace, now time.Time) []string {
+	if n.Kind != i2p.NameBlinded {
+		return nil
+	}
+	set, err := leaseset.Parse(t.Record.StoreType, t.Record.Data)
+	if err != nil {
+		return nil // it has been said
+	}
+	sealed, ok := set.(*leaseset.EncryptedLeaseSet)
+	if !ok {
+		return []string{"It is not encrypted, as the address says that it is."}
+	}
+	_, err = sealed.Open(leaseset.Reader{Address: n.Blinded}, now)
+	switch {
+	case err == nil:
+		return []string{"It is encrypted, and opens for whoever has the address."}
+	case errors.Is(err, leaseset.ErrKeyNeeded):
+		return []string{"It is encrypted, and its owner lets in only clients with a key: i2cp.leaseSetPrivKey has that of a connection."}
+	}
+	return []string{"It is encrypted, and does not open: " + cli.Text(err) + "."}
 }
 
 // whyNot says why an entry was not found, and what may be the cause.

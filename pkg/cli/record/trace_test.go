@@ -7,6 +7,8 @@ import (
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/sign"
 )
 
 // TestWhyNot: causes that a person would remedy in different ways are told apart.
@@ -39,6 +41,45 @@ func TestWhyNot(t *testing.T) {
 		trace := control.Trace{Kind: control.KindLeaseSet, Time: at, Asked: tc.asked, Error: control.Errorf(tc.code, "message")}
 		if got := OfTrace("x", i2p.Name{Kind: tc.kind}, trace, at); !strings.Contains(got.Why, tc.want) || got.Found || got.Error != "message" {
 			t.Errorf("%s: %q, expected %q", tc.code, got.Why, tc.want)
+		}
+	}
+}
+
+// TestOpens: of an encrypted lease set that was found it is told who can read it.
+func TestOpens(t *testing.T) {
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	generate := func() *i2p.PrivateKeys {
+		k, err := i2p.GenerateDestination(sign.RedDSA_SHA512_Ed25519, i2p.CryptoX25519, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	keys, other := generate(), generate()
+	inner, err := leaseset.Build2(leaseset.Build2Config{
+		Keys: keys, Published: i2p.DateOf(now), Blinded: true, EncryptionKeys: []leaseset.EncryptionKey{{Type: i2p.CryptoX25519, Key: make([]byte, 32)}},
+		Leases: []leaseset.Lease{{Expires: i2p.DateOf(now.Add(10 * time.Minute))}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		admission leaseset.Admission
+		clients   [][32]byte
+		address   i2p.BlindedAddress
+		want      string
+	}{
+		{leaseset.Everybody, nil, keys.Identity.Blinded(), "opens for whoever has the address."},
+		{leaseset.ByPSK, [][32]byte{{1}}, keys.Identity.Blinded(), "lets in only clients with a key"},
+		{leaseset.Everybody, nil, other.Identity.Blinded(), "does not open: encrypted: the blinded key is not that of the address"},
+	} {
+		set, err := leaseset.Encrypt(leaseset.EncryptConfig{Keys: keys, Inner: inner, Admission: tc.admission, Clients: tc.clients})
+		if err != nil {
+			t.Fatal(err)
+		}
+		trace := control.Trace{Kind: control.KindLeaseSet, Time: now, Record: &control.Record{Kind: control.KindLeaseSet, StoreType: set.StoreType(), Data: set.Bytes()}}
+		if got := OfTrace("x", i2p.Name{Kind: i2p.NameBlinded, Blinded: tc.address}, trace, now); !strings.Contains(got.Why, tc.want) {
+			t.Errorf("%q, expected %q", got.Why, tc.want)
 		}
 	}
 }
