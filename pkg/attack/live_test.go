@@ -48,8 +48,8 @@ type live struct {
 	floodfill *Floodfill
 }
 
-// newLive starts one, which ends with the test.
-func newLive(t *testing.T, program string) *live {
+// newLive starts one, which ends with the test; the victim is given further arguments.
+func newLive(t *testing.T, program string, more ...string) *live {
 	t.Helper()
 	g, err := newGround()
 	if err != nil {
@@ -74,7 +74,7 @@ func newLive(t *testing.T, program string) *live {
 	})
 	t.Cleanup(l.Scene.Close)
 	if err == nil {
-		err = l.NewVictim(t.Context())
+		err = l.NewVictim(t.Context(), more...)
 	}
 	if err == nil {
 		l.Prober, err = NewProber(t.Context(), l.Scene)
@@ -115,11 +115,12 @@ func (l *live) well(when string) time.Duration {
 	return took
 }
 
-// restart restarts the victim.
-func (l *live) restart() {
+// restart restarts the victim, with so many forged RouterInfos more on its disk.
+func (l *live) restart(forged int) {
 	l.t.Helper()
-	err := l.Restart(l.t.Context())
+	took, err := l.Restart(l.t.Context(), forged)
 	if err == nil {
+		l.t.Logf("the victim starts in %v with %d forged RouterInfos on its disk", took.Round(time.Millisecond), forged)
 		err = l.Reopen(l.t.Context())
 	}
 	if err != nil {
@@ -187,8 +188,13 @@ func TestAttacks(t *testing.T) {
 	var rows []Row
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			row := newLive(t, path).attack(name, lasts)
+			var more []string
+			if name == stores || name == questions {
+				more = append(more, "--floodfill")
+			}
+			row := newLive(t, path, more...).attack(name, lasts)
 			rows = append(rows, row)
+			row.checkReplies(t, lasts)
 			row.checkRates(t, 0.05)
 			row.checkTimes(t)
 		})
@@ -211,7 +217,11 @@ func (l *live) attack(name string, lasts time.Duration) Row {
 	begun := time.Now()
 	row.During = l.Measure(ctx, lasts*2/3, nil)
 	l.t.Logf("the victim counts: %v", l.refused(refused))
-	l.restart()
+	forged := 0
+	if name == stores {
+		forged = onDisk
+	}
+	l.restart(forged)
 	row.Restarted = l.well(name + ": after a restart in its midst")
 	row.During = l.Measure(ctx, lasts-time.Since(begun), row.During)
 	running.Stop()
@@ -257,6 +267,20 @@ func (r Row) checkRates(t *testing.T, share float64) {
 	}
 }
 
+// What one asker is answered, at once and each second.
+const (
+	replyBurst  = 128 << 10
+	repliesEach = 4 << 10
+)
+
+// checkReplies fails where an asker was answered more than is said; a restart forgets how much that was.
+func (r Row) checkReplies(t *testing.T, lasts time.Duration) {
+	t.Helper()
+	if most := 2*replyBurst + uint64(repliesEach*lasts.Seconds()); r.Name == questions && r.Counts[replyBytes] > most {
+		t.Errorf("%s: %d bytes of replies, at most %d", r.Name, r.Counts[replyBytes], most)
+	}
+}
+
 // checkTimes fails where something takes more than twice the time that it took before.
 func (r Row) checkTimes(t *testing.T) {
 	t.Helper()
@@ -293,7 +317,7 @@ func TestBriefly(t *testing.T) {
 		running := Start(t.Context(), attack)
 		row := Row{Name: a.name, Before: before, During: l.Measure(t.Context(), briefly, nil), After: newFigures()}
 		if a.name == "identities" {
-			l.restart()
+			l.restart(0)
 			row.Restarted = l.well(a.name + ": after a restart in its midst")
 		}
 		running.Stop()

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -56,7 +57,20 @@ var attacks = []struct {
 	{"hoard1000", true, true, func(s *stage) Attack { return &Hoard{Victim: s.victim, Dials: v4(20), Rate: 1000} }},
 	{"unread", true, true, func(s *stage) Attack { return s.streams(70, true) }},
 	{"idle", true, true, func(s *stage) Attack { return s.streams(2000, false) }},
+	{stores, false, false, func(s *stage) Attack {
+		return &Records{Victim: s.victim, Dial: from(netip.MustParseAddr("45.1.2.1")), Rate: 1000, Name: stores, Next: ForgedStore}
+	}},
+	{questions, false, false, func(s *stage) Attack {
+		return &Records{Victim: s.victim, Dial: from(netip.MustParseAddr("45.1.3.1")), Rate: 1000, Name: questions, Next: Question(slices.Collect(maps.Keys(s.others)))}
+	}},
 }
+
+// The attacks on a floodfill. Where RouterInfos are stored, a restart finds forged ones on disk, too.
+const (
+	stores    = "stores"
+	questions = "questions"
+	onDisk    = 100_000
+)
 
 // stageVariable has the stage of a program that is to attack.
 const stageVariable = "I2P_ATTACK_STAGE"

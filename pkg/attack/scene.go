@@ -122,8 +122,8 @@ func (s *Scene) introduce(ctx context.Context) error {
 	return nil
 }
 
-// NewVictim starts a victim that nobody knows yet, in the place of the last.
-func (s *Scene) NewVictim(ctx context.Context) error {
+// NewVictim starts a victim that nobody knows yet, in the place of the last, with further arguments.
+func (s *Scene) NewVictim(ctx context.Context, more ...string) error {
 	if s.Victim != nil {
 		s.Victim.Kill()
 	}
@@ -133,7 +133,7 @@ func (s *Scene) NewVictim(ctx context.Context) error {
 	}
 	name := fmt.Sprintf("victim%d", s.victims)
 	s.victims++
-	s.Victim, err = s.start(ctx, name, h, "--bootstrap", s.known(), "--host", h.V6.String())
+	s.Victim, err = s.start(ctx, name, h, append([]string{"--bootstrap", s.known(), "--host", h.V6.String()}, more...)...)
 	if err != nil {
 		return err
 	}
@@ -189,8 +189,9 @@ func (s *Scene) run(ctx context.Context, r *Router) (err error) {
 	})
 }
 
-// Restart has the victim stop at once, and start with what it has on disk.
-func (s *Scene) Restart(ctx context.Context) error {
+// Restart has the victim stop at once, and start with what it has on disk; so many forged RouterInfos are put there
+// in between. It returns how long the start took.
+func (s *Scene) Restart(ctx context.Context, forged int) (time.Duration, error) {
 	stopped, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	if err := s.Victim.StopNow(stopped); err != nil {
@@ -201,7 +202,14 @@ func (s *Scene) Restart(ctx context.Context) error {
 	case <-stopped.Done():
 		s.Victim.Kill()
 	}
-	return s.run(ctx, s.Victim)
+	if forged > 0 {
+		if err := Forge(filepath.Join(s.Victim.dir, "netDb"), forged); err != nil {
+			return 0, err
+		}
+	}
+	started := time.Now()
+	err := s.run(ctx, s.Victim)
+	return time.Since(started), err
 }
 
 // refusals are the metrics of what a router has not taken, and has given up.
