@@ -14,9 +14,10 @@ import (
 
 func statusCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "status",
-		Usage: "show how the running router is",
-		Flags: cli.RouterFlags(cli.JSONFlag()),
+		Name:        "status",
+		Usage:       "show how the running router is",
+		Description: "Of forwards whose own key is kept offline it is told, from a week before, when their transient key expires.",
+		Flags:       cli.RouterFlags(cli.JSONFlag()),
 		Action: cli.WithRouter(func(c *cli.Context, router *client.Client) error {
 			st, err := router.Status(c.Context)
 			if err != nil {
@@ -25,12 +26,27 @@ func statusCommand() *cli.Command {
 			if c.Bool("json") {
 				return cli.PrintJSON(st)
 			}
-			return printStatus(st)
+			forwards, err := router.Forwards(c.Context)
+			if err != nil {
+				return err
+			}
+			return printStatus(st, keysEnd(forwards, time.Now()))
 		}),
 	}
 }
 
-func printStatus(st control.Status) error {
+// keysEnd says whose transient keys end soon, or have.
+func keysEnd(forwards []control.Forward, now time.Time) (said []string) {
+	for _, f := range forwards {
+		if text := cli.KeyEnds(f.KeyExpires, now); text != "" {
+			said = append(said, f.Name+": "+text)
+		}
+	}
+	return said
+}
+
+// printStatus prints a status, with what ends soon.
+func printStatus(st control.Status, ending []string) error {
 	w := cli.NewTable(os.Stdout)
 	row := w.Rowf
 	row("router", "%s", st.Router)
@@ -67,6 +83,9 @@ func printStatus(st control.Status) error {
 	row("clients", "%d", st.Clients)
 	row("traffic", "%s in, %s out; now %s/s in, %s/s out", words.Bytes(st.Traffic.BytesIn), words.Bytes(st.Traffic.BytesOut),
 		words.Bytes(st.Traffic.RateIn), words.Bytes(st.Traffic.RateOut))
+	for _, text := range ending {
+		row("key", "%s", text)
+	}
 	reseedRows(row, st.Reseed)
 	row("data", "%s", cmp.Or(st.DataDir, "none: nothing is written"))
 	row("log level", "%s", st.LogLevel)

@@ -24,7 +24,7 @@ func readKey(c *cli.Context, path string) (*i2p.PrivateKeys, error) {
 		return nil, cli.Dataf("%s is no private key file", cli.InputName(path))
 	}
 	if at := expiryOf(keys); at != nil {
-		if text := keyEnds(at, time.Now()); text != "" {
+		if text := cli.KeyEnds(at, time.Now()); text != "" {
 			cli.Warnf(c, "%s: %s", cli.InputName(path), text)
 		}
 	}
@@ -83,18 +83,4 @@ func (l *listening) request(req control.Open) control.Open {
 	defer l.mu.Unlock()
 	req.Key = l.key
 	return req
-}
-
-// keyWarning is how long before its end a transient key is spoken of.
-const keyWarning = 7 * 24 * time.Hour
-
-// keyEnds says that a transient key does soon, or has; nothing of one that lasts.
-func keyEnds(at *time.Time, now time.Time) string {
-	switch {
-	case at == nil || at.Sub(now) > keyWarning:
-		return ""
-	case now.Before(*at):
-		return fmt.Sprintf("its transient key expires at %s: nobody reaches it then, unless i2p-keygen offline makes another one in time", at.Format(time.RFC3339))
-	}
-	return fmt.Sprintf("its transient key has expired, at %s: nobody reaches it before i2p-keygen offline makes another one", at.Format(time.RFC3339))
 }

@@ -127,7 +127,7 @@ func printForwards(w io.Writer, all []listed) error {
 		if why := whyNot(l.Forward); why != "" {
 			t.Rowf("", "%s: %s", l.Name, why)
 		}
-		if text := keyEnds(l.KeyExpires, time.Now()); text != "" {
+		if text := cli.KeyEnds(l.KeyExpires, time.Now()); text != "" {
 			t.Rowf("", "%s: %s", l.Name, text)
 		}
 	}

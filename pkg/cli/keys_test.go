@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"strings"
@@ -13,11 +13,11 @@ func TestKeyEnds(t *testing.T) {
 		8 * 24 * time.Hour: "", 6 * 24 * time.Hour: "expires at 2026-03-07T12:00:00Z", -time.Hour: "has expired, at 2026-03-01T11:00:00Z",
 	} {
 		at := now.Add(left)
-		if got := keyEnds(&at, now); !strings.Contains(got, said) || (got == "") != (said == "") {
+		if got := KeyEnds(&at, now); !strings.Contains(got, said) || (got == "") != (said == "") {
 			t.Errorf("%v: %q", left, got)
 		}
 	}
-	if keyEnds(nil, now) != "" {
+	if KeyEnds(nil, now) != "" {
 		t.Error("the destination's own key ends")
 	}
 }
