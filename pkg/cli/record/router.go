@@ -2,8 +2,10 @@
 package record
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -80,7 +82,7 @@ func (r Router) Print(w io.Writer) error {
 	row("state", "%s", r.State)
 	row("published", "%s", r.Published.Format(time.RFC3339))
 	row("version", "%s", r.Version)
-	row("caps", "%s", r.Caps)
+	row("caps", "%s", spelled(r.Caps, capabilities))
 	row("network", "%d", r.NetID)
 	if r.Family != "" {
 		row("family", "%s", r.Family)
@@ -88,7 +90,12 @@ func (r Router) Print(w io.Writer) error {
 	row("keys", "%s, %s", r.SignatureType, r.EncryptionType)
 	row("bytes", "%d", r.Bytes)
 	for _, a := range r.Addresses {
-		row("address", "%s cost %d %s", a.Transport, a.Cost, optionText(a.Options))
+		row("address", "%s, cost %d", cmp.Or(a.endpoint(), a.Transport+" without a host"), a.Cost)
+		for _, name := range slices.Sorted(maps.Keys(a.Options)) {
+			if name != "host" && name != "port" || a.Host == "" {
+				row("  "+name, "%s", addressOption(a.Transport, name, a.Options[name]))
+			}
+		}
 	}
 	row("options", "%s", optionText(r.Options))
 	return t.Flush()
@@ -98,15 +105,23 @@ func (r Router) Print(w io.Writer) error {
 func (r Router) Endpoints() []string {
 	var out []string
 	for _, a := range r.Addresses {
-		if a.Host != "" {
-			host := a.Host
-			if strings.Contains(host, ":") {
-				host = "[" + host + "]"
-			}
-			out = append(out, fmt.Sprintf("%s %s:%d", a.Transport, host, a.Port))
+		if at := a.endpoint(); at != "" {
+			out = append(out, at)
 		}
 	}
 	return out
+}
+
+// endpoint is where an address is, if it is anywhere.
+func (a Address) endpoint() string {
+	host := a.Host
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if host == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s %s:%d", a.Transport, host, a.Port)
 }
 
 func optionText(options map[string]string) string {
