@@ -9,6 +9,7 @@ import (
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/routerinfo"
 )
@@ -98,8 +99,8 @@ func Question(routers []i2p.Hash) func(*Identity) (i2np.Message, error) {
 	}
 }
 
-// Forge writes so many RouterInfos of floodfills that nobody runs into a netDb directory. They have one pair of
-// keys, and identities that differ in their padding.
+// Forge writes so many RouterInfos of floodfills that nobody runs into a netDb directory, as a router keeps those that
+// it was told of. They have one pair of keys, and identities that differ in their padding.
 func Forge(path string, n int) error {
 	dir, err := netdbdir.Open(path)
 	if err != nil {
@@ -124,7 +125,8 @@ func Forge(path string, n int) error {
 		if err := one.publish("XfR", []netip.AddrPort{netip.AddrPortFrom(anywhere(), 20000)}); err != nil {
 			return err
 		}
-		if err := dir.Store(one.Hash(), one.Info.Bytes()); err != nil {
+		file := netdb.File{Hash: one.Hash(), Bytes: one.Info.Bytes(), Source: netdb.FromDiskTold}
+		if err := dir.Save([]netdb.File{file}, nil); err != nil {
 			return err
 		}
 	}
