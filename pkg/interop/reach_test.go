@@ -79,11 +79,16 @@ func newReachSite(t *testing.T, ctx context.Context, ours bool) *reachSite {
 		t.Fatal(err)
 	}
 	for _, r := range s.all() {
-		ri, err := infoOf(r)
+		err := Await(ctx, 5*time.Second, "a whole RouterInfo", func(context.Context) error {
+			ri, err := infoOf(r)
+			if err == nil {
+				s.guides = append(s.guides, ri)
+			}
+			return err
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.guides = append(s.guides, ri)
 	}
 	return s
 }
@@ -266,10 +271,13 @@ func reachRow(t *testing.T, ctx context.Context, d *dialler, name string, state 
 
 // reachRouter dials a router by what it publishes now.
 func (d *dialler) reachRouter(ctx context.Context, r router) (how string, took time.Duration, err error) {
-	ri, err := infoOf(r)
-	if err == nil {
-		how, err = howReached(ri)
-	}
+	var ri *routerinfo.RouterInfo
+	err = Await(ctx, 5*time.Second, "a whole RouterInfo", func(context.Context) (err error) {
+		if ri, err = infoOf(r); err == nil {
+			how, err = howReached(ri)
+		}
+		return err
+	})
 	if err == nil {
 		took, err = d.reach(ctx, ri, 45*time.Second)
 	}
