@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
+	"i2ptoolkit/pkg/ssu2"
 )
 
 // TestEmissary: among emissary routers, which speak SSU2 alone and are the only ones with its
@@ -109,5 +112,54 @@ func emissaryPeers(t *testing.T, ctx context.Context, n *Network, want string, r
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// TestEmissaryVectors has handshakes with emissary by the engine alone, of each hybrid, and keeps
+// them in docs/vectors with UPDATE_VECTORS=1.
+func TestEmissaryVectors(t *testing.T) {
+	if os.Getenv("I2P_EMISSARY") != "1" {
+		t.Skip("runs against real emissary routers: use scripts/emissary")
+	}
+	for pq, kind := range map[string]kem.Kind{"3": kem.MLKEM512, "4": kem.MLKEM768} {
+		t.Run(kind.String(), func(t *testing.T) {
+			ctx := gate(t, 3*time.Minute)
+			n, err := NewEmissaryNetwork(ctx, EmissaryConfig{Routers: 1, Hybrid: pq})
+			if err != nil {
+				t.Fatal(err)
+			}
+			endWith(t, n)
+			if err := n.StartEmissary(); err != nil {
+				t.Fatal(err)
+			}
+			alice := newSSU2Router(t, n, 0, nil)
+			alice.renew(kind, 0)
+			target, err := targetOf(n.Emissary[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			var s *ssu2Session
+			err = Await(ctx, time.Minute, "a session", func(ctx context.Context) error {
+				if err := alice.dial(target, 0); err != nil {
+					return err
+				}
+				s, err = alice.awaitSession(ctx, true)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Hybrid != kind {
+				t.Errorf("of hybrid %v", s.Hybrid)
+			}
+			s.message(storeOf(alice.info, 0, i2p.Hash{}))
+			if err := alice.await(ctx, "an acknowledgement", func(e any) bool {
+				a, ok := e.(ssu2Arrival)
+				return ok && a.block.Type == ssu2.BlockAck
+			}); err != nil {
+				t.Fatal(err)
+			}
+			alice.save(t, "emissary 0.4", strings.ToLower(strings.ReplaceAll(kind.String(), "-", "")))
+		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/ssu2"
 )
@@ -23,7 +24,7 @@ func TestSSU2(t *testing.T) {
 	for _, release := range []Release{Sid, Trixie} {
 		t.Run(string(release), func(t *testing.T) {
 			n := network(t, ctx, NetworkConfig{Releases: []Release{release}, SSU2Only: true, Hops: 1, LogLevel: "debug"})
-			testSSU2(t, ctx, n, n.I2PD[0], map[Release]string{Sid: "2.59", Trixie: "2.56"}[release])
+			testSSU2(t, ctx, n, n.I2PD[0], map[Release]string{Sid: "i2pd 2.59", Trixie: "i2pd 2.56"}[release])
 		})
 		t.Run(string(release)+" over IPv6", func(t *testing.T) {
 			n := network(t, ctx, NetworkConfig{Releases: []Release{release}, SSU2Only: true, IPv6: true, Hops: 1, LogLevel: "debug"})
@@ -75,12 +76,22 @@ func testSSU2(t *testing.T, ctx context.Context, n *Network, peer *I2PD, version
 
 	// Alice comes back with the token that she was given: no Token Request.
 	must(s.end(ctx))
+	alice.save(t, version, "bob")
+	target.Token = alice.Tokens().Take(time.Now(), target.At)
+	if target.Token == 0 {
+		t.Error("i2pd gave no token")
+	}
+	alice.renew(kem.None, target.Token)
 	must(alice.dial(target, 0))
+	target.Token = 0
 	s, err = alice.awaitSession(ctx, true)
 	must(err)
 	s.message(storeOf(alice.info, 1003, alice.info.Hash()))
 	must(alice.awaitStatus(ctx, 1003))
-	alice.save(t, version, "bob")
+	if retried := len(alice.vector.Steps) > 2; retried {
+		t.Error("the token was not taken")
+	}
+	alice.save(t, version, "bob-token")
 	bob.save(t, version, "alice")
 	t.Logf("Alice %+v, Bob %+v", alice.Counts(), bob.Counts())
 

@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	xk "i2ptoolkit/pkg/noise" // noise is random bytes here
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/ssu2"
@@ -82,9 +84,9 @@ func newSSU2Router(t *testing.T, n *Network, extra int, change func(options map[
 		sessions: map[ssu2.ConnectionID]*ssu2Session{}, known: map[i2p.Hash]*routerinfo.RouterInfo{},
 		events: make(chan any, 1024),
 	}
-	addr, err := n.NextPublished()
+	place, err := n.place()
 	must(err)
-	r.at = netip.AddrPortFrom(addr, portTransport)
+	r.at = netip.AddrPortFrom(place.addr, portTransport)
 	r.keys, err = i2p.GenerateRouter(nil)
 	must(err)
 	seed := xk.GenerateKey(nil).Private()
@@ -127,7 +129,7 @@ func newSSU2Router(t *testing.T, n *Network, extra int, change func(options map[
 	}
 	r.relay = ssu2.NewRelay(self, r.Tokens().ForAlice)
 	r.tests = ssu2.NewPeerTests(self, func(bool, i2p.Hash) (i2p.Hash, bool) { return r.charlie, r.charlie != i2p.Hash{} })
-	r.conn, err = n.ListenPacket("udp", r.at.String())
+	r.conn, err = place.ns.ListenPacket("udp", r.at.String())
 	must(err)
 	r.running.Go(r.read)
 	r.running.Go(r.tick)
@@ -204,6 +206,21 @@ func (r *ssu2Router) handle(from netip.AddrPort, packet []byte) {
 	r.take(out)
 }
 
+// renew begins another record, with an endpoint of its own that has a token for a target, and
+// speaks hybrids of a kind.
+func (r *ssu2Router) renew(hybrid kem.Kind, token ssu2.Token) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seed := xk.GenerateKey(nil).Private()
+	r.cfg.Rand, r.cfg.Hybrids = mathrand.NewChaCha8(seed), ssu2.Hybrids(hybrid, routerinfo.MaxSSU2MTU, r.at.Addr())
+	r.Endpoint = ssu2.NewEndpoint(r.cfg)
+	v := r.vector
+	r.vector = &vectors.SSU2{Seed: seed[:], NetID: NetID, Static: v.Static, Intro: v.Intro, RouterInfo: v.RouterInfo, Token: uint64(token)}
+	if hybrid != kem.None {
+		r.vector.Hybrid = hybrid.String()
+	}
+}
+
 // step records what the endpoint was told, and what it said, until there is a
 // session.
 func (r *ssu2Router) step(s vectors.SSU2Step, out ssu2.Result) {
@@ -239,10 +256,10 @@ func (r *ssu2Router) save(t *testing.T, version, name string) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.vector.About = "Recorded with a running i2pd " + version + ", which went on with the session."
+	r.vector.About = "Recorded with a running " + version + ", which went on with the session."
 	b, err := json.MarshalIndent(r.vector, "", "  ")
 	if err == nil {
-		err = os.WriteFile("../ssu2/testdata/i2pd-"+version+"-"+name+".json", append(b, '\n'), 0o644)
+		err = os.WriteFile("../../docs/vectors/ssu2/"+strings.ReplaceAll(version, " ", "-")+"-"+name+".json", append(b, '\n'), 0o644)
 	}
 	if err != nil {
 		t.Error(err)
@@ -578,8 +595,8 @@ func (r *ssu2Router) awaitStatus(ctx context.Context, id uint32) error {
 	})
 }
 
-// targetOf is an i2pd router as one dials it.
-func targetOf(r *I2PD) (ssu2.Target, error) {
+// targetOf is a router as one dials it.
+func targetOf(r router) (ssu2.Target, error) {
 	b, err := r.RouterInfo()
 	if err != nil {
 		return ssu2.Target{}, err

@@ -11,17 +11,18 @@ import (
 	"testing"
 	"time"
 
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/vectors"
 )
 
-// TestVectors replays the handshakes that running i2pd routers have accepted:
-// every byte that we say comes again, and so do the keys, with which the
+// TestVectors replays the handshakes that running routers have accepted, i2pd
+// ones and, where there is ML-KEM, those of emissary: every byte that we say comes again, and so do the keys, with which the
 // packets of the data phase open.
 func TestVectors(t *testing.T) {
-	files, err := filepath.Glob("testdata/i2pd-*.json")
-	if err != nil || len(files) < 4 {
+	files, err := filepath.Glob("../../docs/vectors/ssu2/*.json")
+	if err != nil || len(files) < 9 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	for _, path := range files {
@@ -40,7 +41,9 @@ func TestVectors(t *testing.T) {
 }
 
 func replay(t *testing.T, v *vectors.SSU2) {
+	kind, _ := kem.ParseKind(v.Hybrid)
 	e := NewEndpoint(Config{
+		Hybrids: Hybrids(kind, routerinfo.MaxSSU2MTU, netip.IPv4Unspecified()),
 		Static: noise.NewKeyPair([32]byte(v.Static)), Intro: [32]byte(v.Intro), NetID: byte(v.NetID),
 		Options: Options{TransmitMax: 1, ReceiveMax: 1}, Info: func() []byte { return v.RouterInfo },
 		Rand: rand.NewChaCha8([32]byte(v.Seed)),
@@ -60,6 +63,7 @@ func replay(t *testing.T, v *vectors.SSU2) {
 				t.Fatal(err)
 			}
 			target, _ := TargetOf(info, info.SSU2()[0])
+			target.Token = Token(v.Token)
 			if _, r, err = e.Dial(now, target); err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +80,7 @@ func replay(t *testing.T, v *vectors.SSU2) {
 			done = r.Established
 		}
 	}
-	if done == nil || done.Initiator != v.Alice {
+	if done == nil || done.Initiator != v.Alice || done.Hybrid != kind {
 		t.Fatal("no session")
 	}
 	got := fmt.Sprintf("%d %d %x %x %x %x", done.LocalID, done.RemoteID, done.Send.Data, done.Send.Header.K2, done.Receive.Data, done.Receive.Header.K2)

@@ -11,7 +11,9 @@ type SSU2 struct {
 	Static     Hex         `json:"static_private"`
 	Intro      Hex         `json:"intro_key"`
 	RouterInfo Hex         `json:"router_info"`
-	PeerInfo   Hex         `json:"peer_router_info"` // which Alice dials
+	PeerInfo   Hex         `json:"peer_router_info"`       // which Alice dials
+	Token      uint64      `json:"token,string,omitempty"` // that she has for it
+	Hybrid     string      `json:"hybrid,omitempty"`       // with ML-KEM: what the side speaks, and the session has
 	Steps      []SSU2Step  `json:"steps"`
 	Keys       SSU2Keys    `json:"keys"`
 	Data       []SSU2Frame `json:"data"`
