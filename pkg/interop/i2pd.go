@@ -133,8 +133,8 @@ published = {{not .NoNTCP2}}
 {{end}}[ssu2]
 enabled = {{.SSU2}}
 published = {{.SSU2}}
-firewalled4 = {{.Hides}}
-[reseed]
+{{if .Hides}}firewalled4 = true
+{{end}}[reseed]
 threshold = {{if .Bootstraps}}25{{else}}0{{end}}
 urls = {{.Reseed.URLs}}
 yggurls =
