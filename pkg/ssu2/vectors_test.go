@@ -22,7 +22,7 @@ import (
 // packets of the data phase open.
 func TestVectors(t *testing.T) {
 	files, err := filepath.Glob("../../docs/vectors/ssu2/*.json")
-	if err != nil || len(files) < 9 {
+	if err != nil || len(files) < 10 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	for _, path := range files {
@@ -44,7 +44,7 @@ func replay(t *testing.T, v *vectors.SSU2) {
 	kind, _ := kem.ParseKind(v.Hybrid)
 	e := NewEndpoint(Config{
 		Hybrids: Hybrids(kind, routerinfo.MaxSSU2MTU, netip.IPv4Unspecified()),
-		Static: noise.NewKeyPair([32]byte(v.Static)), Intro: [32]byte(v.Intro), NetID: byte(v.NetID),
+		Static:  noise.NewKeyPair([32]byte(v.Static)), Intro: [32]byte(v.Intro), NetID: byte(v.NetID),
 		Options: Options{TransmitMax: 1, ReceiveMax: 1}, Info: func() []byte { return v.RouterInfo },
 		Rand: rand.NewChaCha8([32]byte(v.Seed)),
 	})
