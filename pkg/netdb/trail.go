@@ -120,8 +120,10 @@ func (t trail) unsent(floodfill i2p.Hash) {
 }
 
 // again is a floodfill to be asked once more, of a kind where that is not nil: the
-// question or its answer may have been lost on the way.
+// question or its answer may have been lost on the way. Those that were asked the least come
+// first.
 func (t trail) again(now time.Time, kind func(i2p.Hash) bool) (floodfill i2p.Hash, ok bool) {
+	least := maxTimes
 	for i := range t {
 		h, times, silent := t[i].Floodfill, 0, true
 		for j := range t {
@@ -130,11 +132,11 @@ func (t trail) again(now time.Time, kind func(i2p.Hash) bool) (floodfill i2p.Has
 				silent = silent && a.Silent(now)
 			}
 		}
-		if silent && times < maxTimes && (kind == nil || kind(h)) {
-			return h, true
+		if silent && times < least && (kind == nil || kind(h)) {
+			floodfill, least = h, times
 		}
 	}
-	return i2p.Hash{}, false
+	return floodfill, least < maxTimes
 }
 
 // floodfills are the peers that a reply need not name: those asked already.

@@ -94,6 +94,10 @@ func TestTrailAgain(t *testing.T) {
 	if h, ok := tr.again(now, nil); ok {
 		t.Fatalf("%v is asked without end", h)
 	}
+	c := trail{{Floodfill: a, At: testTime}, {Floodfill: a, At: testTime}, {Floodfill: b, At: testTime}}
+	if h, ok := c.again(now, nil); !ok || h != b {
+		t.Errorf("asked again is %v, which was asked more often", h)
+	}
 	if got := tr.floodfills(); !slices.Equal(got, []i2p.Hash{a, b}) {
 		t.Fatal(got)
 	}

@@ -28,25 +28,42 @@ type town struct {
 	now        time.Time
 }
 
-// newTown knows n honest routers, a tenth of them floodfills: three in five were named
-// to us, others were stored. One in ten has served, and half of these we have reached.
-func newTown(t *testing.T, n int) *town {
+// folk are honest routers that towns know. Each is made, and its signature checked, once.
+type folk struct {
+	all    []*routerinfo.RouterInfo
+	shared *Shared
+}
+
+// newFolk makes n routers, a tenth of them floodfills.
+func newFolk(t *testing.T, n int) *folk {
+	p := &folk{shared: NewShared()}
+	f, draws := newForge(t), &town{rand: rand.New(rand.NewChaCha8([32]byte{6}))}
+	f.n = 1 << 24
+	for i := range n {
+		caps := "XR"
+		if i%10 == 0 {
+			caps = "XfR"
+		}
+		at := testTime.Add(time.Duration(i-n) * 800 * time.Millisecond)
+		p.all = append(p.all, f.router(t, routerConfig{caps: caps, host: draws.ipv4(), published: at}))
+	}
+	return p
+}
+
+// newTown knows honest routers: three in five were named to us, others were stored. One in
+// ten has served, and half of these we have reached.
+func newTown(t *testing.T, known *folk) *town {
 	w := &town{
 		t: t, f: newForge(t), rand: rand.New(rand.NewChaCha8([32]byte{5})), now: testTime, honest: make(map[i2p.Hash]bool),
 		profiles: profile.New(profile.Config{Rand: seeded(3)}),
 	}
-	w.db = newDB(Config{Profiles: w.profiles})
-	for i := range n {
-		caps, src := "XR", FromReply
-		if i%10 == 0 {
-			caps = "XfR"
-		}
+	w.db = newDB(Config{Profiles: w.profiles, Shared: known.shared})
+	for i, ri := range known.all {
+		src := FromReply
 		if i%5 > 2 {
 			src = FromStore
 		}
-		at := testTime.Add(time.Duration(i-n) * 800 * time.Millisecond)
-		ri := w.f.router(t, routerConfig{caps: caps, host: w.ipv4(), published: at})
-		if _, err := w.db.StoreRouterInfo(at, src, ri); err != nil {
+		if _, err := w.db.StoreRouterInfo(ri.Published().Time(), src, ri); err != nil {
 			continue // two of one host, by chance
 		}
 		h := ri.Hash()
@@ -110,9 +127,14 @@ func (w *town) restart() {
 		}
 		return rank(a) - rank(b)
 	})
-	w.profiles, w.db = profiles, New(Config{NetID: 2, Self: w.db.cfg.Self, Rand: seeded(1), Profiles: profiles}, w.now)
+	shared := w.db.cfg.Shared
+	w.profiles, w.db = profiles, New(Config{NetID: 2, Self: w.db.cfg.Self, Rand: seeded(1), Profiles: profiles, Shared: shared}, w.now)
 	for _, f := range files {
-		w.db.StoreRouterInfo(w.now, f.Source, mustParse(w.t, f.Bytes))
+		ri, err := shared.parse(f.Bytes)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.db.StoreRouterInfo(w.now, f.Source, ri)
 	}
 }
 
@@ -200,6 +222,7 @@ func TestVisitors(t *testing.T) {
 	for i := range everywhere {
 		everywhere[i] = netip.AddrFrom4([4]byte{byte(1 + random.IntN(223)), byte(random.Uint32()), byte(random.Uint32()), byte(random.Uint32())}).String()
 	}
+	folks := map[int]*folk{8: newFolk(t, 8), 8_000: newFolk(t, 8_000)}
 	for _, c := range []struct {
 		name  string
 		known int
@@ -217,7 +240,7 @@ func TestVisitors(t *testing.T) {
 		{"everywhere, as it is", 8_000, []int{20_000}, func(i int) string { return everywhere[i] }, func(*town) func(int) string { return own }, 8_000},
 	} {
 		t.Run(fmt.Sprintf("%s, against %d", c.name, c.known), func(t *testing.T) {
-			w := newTown(t, c.known)
+			w := newTown(t, folks[c.known])
 			before, all := w.health(), 0
 			t.Logf("before           %v", before)
 			check := func(when string) {
