@@ -179,11 +179,12 @@ func TestDestinationEnds(t *testing.T) {
 
 // TestSilence: who says nothing is told so, and is gone.
 func TestSilence(t *testing.T) {
-	srv := newWorld().server(t, Settings{}, func(c *Config) { c.Door.Silence, c.Idle = 50*time.Millisecond, 50*time.Millisecond })
+	srv := newWorld().server(t, Settings{}, func(c *Config) { c.Door.Silence = 50 * time.Millisecond })
 	if b, err := io.ReadAll(dial(t, srv.addr())); err != nil || !strings.HasPrefix(string(b), "HELLO REPLY RESULT=I2P_ERROR MESSAGE=") {
 		t.Errorf("%q, %v", b, err)
 	}
-	if b, err := io.ReadAll(hello(t, srv.addr()).r); err != nil || !strings.HasPrefix(string(b), "SESSION STATUS RESULT=I2P_ERROR MESSAGE=") {
+	idle := newWorld().server(t, Settings{}, func(c *Config) { c.Idle = 50 * time.Millisecond })
+	if b, err := io.ReadAll(hello(t, idle.addr()).r); err != nil || !strings.HasPrefix(string(b), "SESSION STATUS RESULT=I2P_ERROR MESSAGE=") {
 		t.Errorf("%q, %v", b, err)
 	}
 	if n := srv.door.Stats().Refused.Silent; n != 1 {

@@ -62,6 +62,8 @@ type Server struct {
 	Patience time.Duration
 	// Vars are what {x} stands for from the start.
 	Vars map[string]string
+	// Tell is given each difference, and the scene goes on; nil: it ends with the first.
+	Tell func(line string, d Difference)
 }
 
 // Difference is a line that was not told as it should be.
@@ -100,7 +102,10 @@ func (s Server) Play(scene Scene) error {
 	p.vars["udp"] = fmt.Sprint(p.udp.LocalAddr().(*net.UDPAddr).Port)
 	p.vars["tcp"] = fmt.Sprint(p.forwards.Addr().(*net.TCPAddr).Port)
 	for i, line := range scene.Lines {
-		if err := p.step(line); err != nil {
+		err := p.step(line)
+		if d, is := errors.AsType[Difference](err); is && s.Tell != nil {
+			s.Tell(line, d)
+		} else if err != nil {
 			return fmt.Errorf("line %d: %s: %w", i+1, line, err)
 		}
 	}
