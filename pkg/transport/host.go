@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
@@ -105,9 +106,19 @@ func (h *Host) Handshake(in, out int) {
 }
 
 // MayDial reports whether this is an address to dial: one of the public network,
-// or, where local ones are allowed, of any.
+// or, where local ones are allowed, of any; and one that the machine can reach from
+// an address of its own.
 func (h *Host) MayDial(a netip.Addr) bool {
-	return !reserved(a) || h.t.cfg.LocalAllowed && !a.IsUnspecified() && !a.IsMulticast()
+	allowed := !reserved(a) || h.t.cfg.LocalAllowed && !a.IsUnspecified() && !a.IsMulticast()
+	return allowed && h.watch.reaches(a)
+}
+
+// Lacks reports whether the machine has no address of the family of another by which
+// it could be reached, though it has some of the other family.
+func (h *Host) Lacks(v4 bool) bool {
+	here := h.watch.here()
+	return !slices.ContainsFunc(here, func(a netip.Addr) bool { return leads(a, v4) }) &&
+		slices.ContainsFunc(here, func(a netip.Addr) bool { return leads(a, !v4) })
 }
 
 // infoMaxAhead is how far in the future a RouterInfo may be published.

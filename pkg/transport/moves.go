@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,10 +14,48 @@ const addrsEvery = 2 * time.Second
 // watch follows the machine's addresses.
 type watch struct {
 	t    *table
-	soon chan struct{} // they are to be looked at
+	soon chan struct{}                // they are to be looked at
+	last atomic.Pointer[[]netip.Addr] // those that were found
 }
 
-func newWatch(t *table) *watch { return &watch{t, make(chan struct{}, 1)} }
+func newWatch(t *table) *watch { return &watch{t: t, soon: make(chan struct{}, 1)} }
+
+// here are the machine's addresses; none where they are not known.
+func (w *watch) here() []netip.Addr {
+	if p := w.last.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// mesh are the addresses of Yggdrasil, a network of its own that is laid over others:
+// who has none of them reaches none.
+var mesh = netip.MustParsePrefix("200::/7")
+
+// IsMesh reports whether an address is one of Yggdrasil's.
+func IsMesh(a netip.Addr) bool { return mesh.Contains(a) }
+
+// reaches reports whether the machine has an address from which another can be reached.
+// Where its addresses are not known, it may.
+func (w *watch) reaches(to netip.Addr) bool {
+	here := w.here()
+	to = to.Unmap()
+	switch {
+	case len(here) == 0 || to.IsLoopback():
+		return true
+	case mesh.Contains(to):
+		return slices.ContainsFunc(here, mesh.Contains)
+	case to.Is6() && to.IsPrivate(): // a unique local address
+		return slices.ContainsFunc(here, func(a netip.Addr) bool { return a.Is6() && a.IsGlobalUnicast() && !mesh.Contains(a) })
+	}
+	return slices.ContainsFunc(here, func(a netip.Addr) bool { return leads(a, to.Is4()) })
+}
+
+// leads reports whether an address of the machine is one from which the network of a
+// family is reached: of IPv4 also a private one, behind which there is a NAT.
+func leads(a netip.Addr, v4 bool) bool {
+	return a.Is4() == v4 && a.IsGlobalUnicast() && (v4 || !a.IsPrivate() && !mesh.Contains(a))
+}
 
 func (w *watch) run(ctx context.Context, known []netip.Addr) {
 	tick := time.NewTicker(addrsEvery)
@@ -51,6 +90,7 @@ func (w *watch) look(known []netip.Addr) []netip.Addr {
 	}
 	now = append([]netip.Addr{}, now...) // not nil
 	slices.SortFunc(now, netip.Addr.Compare)
+	w.last.Store(&now)
 	if known != nil && slices.Equal(now, known) {
 		return known
 	}

@@ -61,9 +61,13 @@ func (d *Driver) dialable(ri *routerinfo.RouterInfo) (out []target) {
 	return out
 }
 
-// reaches reports whether we use the address's family: that of an address
-// that is listened on, or IPv4 where nothing is.
+// reaches reports whether we use the address's family: that of an address that is
+// listened on, or IPv4 where nothing is; the only one that the machine has; and
+// Yggdrasil where it is there.
 func (d *Driver) reaches(a netip.Addr) bool {
+	if transport.IsMesh(a) || d.host.Lacks(!a.Is4()) {
+		return true
+	}
 	for _, l := range d.cfg.Listen {
 		if l.Addr().Unmap().Is4() == a.Is4() {
 			return true

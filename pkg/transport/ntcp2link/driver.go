@@ -202,6 +202,7 @@ func (d *Driver) closeShaking(which func(net.Conn) bool) {
 // what other routers publish (RouterAddress, cost).
 const (
 	costPublished = 3
+	costMesh      = 10 // of Yggdrasil, which is laid over other networks: slower than any of them
 	costHidden    = 14
 )
 
@@ -221,7 +222,11 @@ func (d *Driver) Publish(hosts []netip.Addr) (addrs []routerinfo.Address) {
 		if d.cfg.Hybrid != kem.None {
 			options["pq"] = routerinfo.HybridOption(d.cfg.Hybrid)
 		}
-		addrs = append(addrs, address(costPublished, options))
+		cost := byte(costPublished)
+		if transport.IsMesh(h) {
+			cost = costMesh
+		}
+		addrs = append(addrs, address(cost, options))
 	}
 	return addrs
 }
