@@ -50,8 +50,7 @@ type finish struct {
 func (r *race) run(ctx context.Context) (s *Session, err error) {
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
-	timer := time.NewTimer(r.begin(ctx))
-	defer timer.Stop()
+	late := r.begin(ctx)
 	for r.active > 0 || r.next < len(r.offers) {
 		select {
 		case <-ctx.Done():
@@ -64,13 +63,13 @@ func (r *race) run(ctx context.Context) (s *Session, err error) {
 			}
 			err = f.err
 			r.failed[f.number] = true
-		case <-timer.C:
+		case <-late:
 		}
 		if r.peer.connected() {
 			return nil, errOvertaken
 		}
 		if r.next < len(r.offers) {
-			timer.Reset(r.begin(ctx))
+			late = r.begin(ctx)
 		}
 	}
 	r.table.mu.Lock()
@@ -90,8 +89,9 @@ func (r *race) missed(winner int) (lanes []lane) {
 	return lanes
 }
 
-// begin takes up the next offer, and tells how long it has before another is.
-func (r *race) begin(ctx context.Context) (patience time.Duration) {
+// begin takes up the next offer, and tells when the one after it is due; never, where
+// there is none.
+func (r *race) begin(ctx context.Context) (late <-chan time.Time) {
 	t, number := r.table, r.next
 	o := r.offers[number]
 	random := r.random
@@ -117,7 +117,10 @@ func (r *race) begin(ctx context.Context) (patience time.Duration) {
 	}()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.records.patience(r.peer.hash, o)
+	if r.next == len(r.offers) {
+		return nil
+	}
+	return time.After(t.records.patience(r.peer.hash, o))
 }
 
 // won makes a session of the first link.
