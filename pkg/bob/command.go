@@ -78,7 +78,7 @@ func (c *conversation) do(line string) []string {
 		if cmd.name == name {
 			lines, err := cmd.do(c, words[1:])
 			if err != nil {
-				return []string{"ERROR " + err.Error()}
+				return []string{"ERROR " + spoken(err)}
 			}
 			return lines
 		}
@@ -101,17 +101,28 @@ func help(args []string) []string {
 	return []string{all}
 }
 
+// spoken is an error in the words that programs compare: Java I2P's.
+func spoken(err error) string {
+	switch {
+	case errors.Is(err, errNoKeys):
+		return "keys not set."
+	case errors.Is(err, errNotFound):
+		return "Address Not found"
+	}
+	return err.Error()
+}
+
 var (
 	errNoNick     = errors.New("no nickname has been set")
 	errActive     = errors.New("tunnel is active")
 	errInactive   = errors.New("tunnel is inactive")
-	errNoKeys     = errors.New("keys not set.")
+	errNoKeys     = errors.New("keys not set")
 	errIncomplete = errors.New("tunnel settings incomplete")
 	errPort       = errors.New("port out of range")
 	errNumber     = errors.New("not a number")
 	errEnding     = errors.New("the router is stopping")
 	errFull       = errors.New("too many nicknames")
-	errNotFound   = errors.New("Address Not found")
+	errNotFound   = errors.New("address not found")
 )
 
 // change changes the current tunnel where it is not active.
