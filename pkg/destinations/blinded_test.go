@@ -65,11 +65,11 @@ func TestBlinded(t *testing.T) {
 		}},
 		"DH": {
 			options.Blinding{Own: true, Admission: leaseset.ByDH, Clients: key(pair.Public)}, options.Blinding{Key: key(private)},
-			map[string]options.Blinding{"a key is needed": {}, "not one of those": {Key: key(shared)}},
+			map[string]options.Blinding{"only clients with a key": {}, "not one of those": {Key: key(shared)}},
 		},
 		"PSK": {
 			options.Blinding{Own: true, Admission: leaseset.ByPSK, Clients: key(shared)}, options.Blinding{Key: key(shared)},
-			map[string]options.Blinding{"a key is needed": {}, "not one of those": {Key: key(private)}},
+			map[string]options.Blinding{"only clients with a key": {}, "not one of those": {Key: key(private)}},
 		},
 	} {
 		t.Run(what, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 // reached within a second of its lease set by one who had the old one, whenever that is.
 func TestReturn(t *testing.T) {
 	for _, after := range []time.Duration{1200 * time.Millisecond, 2600 * time.Millisecond, 4700 * time.Millisecond} {
-		inNetwork(t, 7, func(t *testing.T, n *network) {
+		inNetwork(t, 9, func(t *testing.T, n *network) {
 			service := open(t, n.halls[2], Request{Keys: newKeys(t, 1), Options: asked()})
 			user := open(t, n.halls[4], Request{Options: asked()})
 			killed := n.infos[2].Hash()
