@@ -289,7 +289,7 @@ func clientRefused(t *testing.T, n *Network, b *Router) {
 		}
 		took := time.Since(begun)
 		t.Logf("%s knows after %v: %v", peer.Name, took.Round(time.Millisecond), err)
-		if took > 5*time.Second {
+		if took > 20*time.Second { // it would give up by itself after a minute; one packet may be lost
 			t.Errorf("%s was told after %v", peer.Name, took)
 		}
 	}
