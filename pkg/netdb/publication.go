@@ -125,10 +125,11 @@ func (p *publication) pause(now time.Time) {
 	}
 }
 
-// confirm takes the confirmation of a store, which names the floodfill.
-func (p *publication) confirm() (floodfill i2p.Hash) {
+// confirm takes the confirmation of a store, which names the floodfill, and draws when it is to be verified.
+func (p *publication) confirm(now time.Time, rand *draw.Source) (floodfill i2p.Hash) {
 	floodfill = p.round.to.Hash()
 	p.round.confirmed = append(p.round.confirmed, floodfill)
+	p.at = now.Add(rand.Between(verifyAfter, verifyAfter+verifyJitter))
 	return floodfill
 }
 
@@ -147,11 +148,6 @@ func (p *publication) kept(now time.Time) bool {
 		}
 	}
 	return beside >= besideCrowd
-}
-
-// rest waits until the floodfills have passed it on.
-func (p *publication) rest(now time.Time, rand *draw.Source) {
-	p.state, p.at = resting, now.Add(rand.Between(verifyAfter, verifyAfter+verifyJitter))
 }
 
 // ask asks the floodfill that should have got the entry by now: close to the key,

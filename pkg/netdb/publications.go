@@ -82,7 +82,7 @@ func (ps *publications) confirmed(now time.Time, id uint32) Out {
 		if p.state != storing || p.round.token != id {
 			continue
 		}
-		h := p.confirm()
+		h := p.confirm(now, ps.rand)
 		ps.witness.queried(now, h, true)
 		out := Out{Published: []Published{{Key: p.entry.key, Floodfill: h, Confirmed: true}}}
 		switch {
@@ -94,7 +94,7 @@ func (ps *publications) confirmed(now time.Time, id uint32) Out {
 			// It is not verified, as nowhere since 0.9.7.1: the check shows who asks.
 			p.settle(now, ps.rand)
 		default:
-			p.rest(now, ps.rand)
+			p.state = resting
 		}
 		return out
 	}
