@@ -58,13 +58,10 @@ func (n *Node) newBridges() (*bridges, error) {
 	return b, nil
 }
 
-// run has them serve.
+// run does what there is beside the doors.
 func (b *bridges) run(in *parts) {
-	in.run("bob", b.bob.Run)
-	in.run("i2pcontrol", b.control.Run)
-	for _, d := range b.doors {
-		in.run("door of "+d.table, d.Run)
-	}
+	in.run("tunnels of BOB", b.bob.Run)
+	in.run("averages of I2PControl", b.control.Run)
 }
 
 // parts apply their settings when they change.
