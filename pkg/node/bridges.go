@@ -27,7 +27,6 @@ type bridges struct {
 // bridge is a door with what its settings are.
 type bridge struct {
 	*door.Door
-	table    string // of the settings
 	settings func(config.Config) door.Settings
 }
 
@@ -52,7 +51,7 @@ func (n *Node) newBridges() (*bridges, error) {
 		if err := d.Apply(of.settings(n.settings.Current())); err != nil {
 			return nil, err
 		}
-		b.doors = append(b.doors, &bridge{d, of.table, of.settings})
+		b.doors = append(b.doors, &bridge{d, of.settings})
 		n.doors = append(n.doors, d)
 	}
 	return b, nil
@@ -64,13 +63,10 @@ func (b *bridges) run(in *parts) {
 	in.run("averages of I2PControl", b.control.Run)
 }
 
-// parts apply their settings when they change.
-func (b *bridges) parts() (all []reload.Part) {
-	for _, d := range b.doors {
-		all = append(all, reload.Part{Keys: d.table + ".*", Prepare: func(_, to config.Config) (func(), error) {
-			s := d.settings(to)
-			return func() { d.Apply(s) }, s.Check()
-		}})
+// bridgeParts apply their settings when they change.
+func (n *Node) bridgeParts() (all []reload.Part) {
+	for _, d := range n.bridges.doors {
+		all = append(all, n.doorPart(d.Door, d.settings))
 	}
 	return all
 }

@@ -3,8 +3,22 @@ package node
 import (
 	"path/filepath"
 
+	"i2ptoolkit/pkg/config"
+	"i2ptoolkit/pkg/config/reload"
 	"i2ptoolkit/pkg/door"
 )
+
+// doorPart has a changed door be as its table of the settings says.
+func (n *Node) doorPart(d *door.Door, settings func(config.Config) door.Settings) reload.Part {
+	return reload.Part{Keys: d.Name() + ".*", Prepare: func(_, to config.Config) (func(), error) {
+		s := settings(to)
+		return func() {
+			if err := d.Apply(s); err != nil {
+				n.log.Error("a door is not as the settings say", "door", d.Name(), "error", err)
+			}
+		}, s.Check()
+	}}
+}
 
 // doorFiles keep what a door makes, as keys are kept.
 type doorFiles struct{ dir dataDir }

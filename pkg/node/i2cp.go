@@ -51,12 +51,5 @@ func (n *Node) openI2CP(ctx context.Context, to i2p.Destination, keeper client.K
 
 // i2cpPart has a changed door be as the settings say.
 func (n *Node) i2cpPart() reload.Part {
-	return reload.Part{Keys: "i2cp.*", Prepare: func(_, to config.Config) (func(), error) {
-		s := to.I2CP.Door()
-		return func() {
-			if err := n.i2cpDoor.Apply(s); err != nil {
-				n.log.Error("a door is not as the settings say", "error", err)
-			}
-		}, s.Check()
-	}}
+	return n.doorPart(n.i2cpDoor, func(c config.Config) door.Settings { return c.I2CP.Door() })
 }

@@ -24,7 +24,7 @@ func (n *Node) newReloader(policies reseedPolicies) *reload.Reloader {
 
 // parts are who has settings that can hold at once.
 func (n *Node) parts(policies reseedPolicies) []reload.Part {
-	return append(n.bridges.parts(), []reload.Part{
+	return append(n.bridgeParts(), []reload.Part{
 		n.logbook.part(),
 		n.announcer.hosts.part(),
 		reload.Always("hidden", func(config.Config) {}), // what is announced says it
