@@ -11,11 +11,11 @@ type BOB struct {
 	Listen  []string `toml:"listen" json:"listen"`
 }
 
-// Door is how it is open.
-func (b BOB) Door() door.Settings { return door.Settings{Enabled: b.Enabled, Listen: b.Listen} }
+// Settings are how it is open.
+func (b BOB) Settings() door.Settings { return door.Settings{Enabled: b.Enabled, Listen: b.Listen} }
 
 func (b BOB) check() error {
-	if err := b.Door().Check(); err != nil {
+	if err := b.Settings().Check(); err != nil {
 		return faultf("bob.listen", "%v", err)
 	}
 	return nil
@@ -30,8 +30,8 @@ type I2PControl struct {
 	Key         string   `toml:"key" json:"key"`
 }
 
-// Door is how it is open: always with TLS, and to one user.
-func (c I2PControl) Door() door.Settings {
+// Settings are how it is open: always with TLS, and to one user.
+func (c I2PControl) Settings() door.Settings {
 	s := door.Settings{Enabled: c.Enabled, Listen: c.Listen, TLS: true, Certificate: c.Certificate, Key: c.Key, Auth: true}
 	if c.Password != "" {
 		s.Users = []string{i2pcontrol.User + ":" + c.Password}
@@ -43,7 +43,7 @@ func (c I2PControl) check() error {
 	if c.Enabled && c.Password == "" {
 		return faultf("i2pcontrol.password", "the server is to be open, and there is no password (i2p-router hash-password makes what stands here)")
 	}
-	if err := c.Door().Check(); err != nil {
+	if err := c.Settings().Check(); err != nil {
 		return faultf("i2pcontrol", "%v", err)
 	}
 	return nil

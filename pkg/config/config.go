@@ -161,8 +161,8 @@ func Default() Config {
 		Exploratory: Tunnels{InLength: 2, OutLength: 2, InQuantity: 2, OutQuantity: 2},
 		Client:      Tunnels{InLength: 3, OutLength: 3, InQuantity: 3, OutQuantity: 3},
 		Names:       Names{Subscriptions: []string{}, Jump: knownJumps()},
-		I2CP:        defaultI2CP(),
-		SAM:         defaultSAM(),
+		I2CP:        I2CP{defaultDoor("7654")},
+		SAM:         SAM{Door: defaultDoor("7656"), UDP: "127.0.0.1:7655"},
 		BOB:         BOB{Listen: []string{"127.0.0.1:2827"}},
 		I2PControl:  I2PControl{Listen: []string{"127.0.0.1:7650"}},
 	}

@@ -137,10 +137,14 @@ func Settings() []Setting {
 // leaves calls each with every field that has no fields of its own.
 func leaves(v reflect.Value, table string, field []int, each func(key string, field []int, v reflect.Value)) {
 	for i := range v.NumField() {
-		key, at := table+v.Type().Field(i).Tag.Get("toml"), append(field, i)
-		if f := v.Field(i); f.Kind() == reflect.Struct {
+		f, of, at := v.Field(i), v.Type().Field(i), append(field, i)
+		key := table + of.Tag.Get("toml")
+		switch {
+		case of.Anonymous: // its fields stand in the same table
+			leaves(f, table, at, each)
+		case f.Kind() == reflect.Struct:
 			leaves(f, key+".", at, each)
-		} else {
+		default:
 			each(key, at, f)
 		}
 	}

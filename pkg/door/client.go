@@ -81,6 +81,9 @@ func (c *Client) Login(ctx context.Context, user, password string) bool {
 	return ok
 }
 
+// Users are those who may come in.
+func (c *Client) Users() *Users { return c.door.users }
+
 // User is whose password was said; empty: nobody's.
 func (c *Client) User() string {
 	c.door.mu.Lock()

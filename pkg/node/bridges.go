@@ -7,7 +7,6 @@ import (
 
 	"i2ptoolkit/pkg/bob"
 	"i2ptoolkit/pkg/config"
-	"i2ptoolkit/pkg/config/reload"
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/door"
 	"i2ptoolkit/pkg/i2p"
@@ -21,16 +20,9 @@ import (
 type bridges struct {
 	bob     *bob.Server
 	control *i2pcontrol.Server
-	doors   []*bridge
 }
 
-// bridge is a door with what its settings are.
-type bridge struct {
-	*door.Door
-	settings func(config.Config) door.Settings
-}
-
-// newBridges makes them as the settings say.
+// newBridges makes them and their doors.
 func (n *Node) newBridges() (*bridges, error) {
 	b := &bridges{
 		bob: bob.New(bob.Config{Open: n.openBridged, Known: n.known, Log: n.log}),
@@ -39,36 +31,17 @@ func (n *Node) newBridges() (*bridges, error) {
 			Groups: func() profile.Stats { return n.router.Numbers().Profiles },
 		}),
 	}
-	for _, of := range []struct {
-		table    string
-		serve    func(context.Context, *door.Client)
-		settings func(config.Config) door.Settings
-	}{
-		{"bob", b.bob.Serve, func(c config.Config) door.Settings { return c.BOB.Door() }},
-		{"i2pcontrol", b.control.Serve, func(c config.Config) door.Settings { return c.I2PControl.Door() }},
-	} {
-		d := door.New(door.Config{Name: of.table, Log: n.log, Now: n.cfg.Now, Serve: of.serve, Files: n.doorKeeper()})
-		if err := d.Apply(of.settings(n.settings.Current())); err != nil {
-			return nil, err
-		}
-		b.doors = append(b.doors, &bridge{d, of.settings})
-		n.doors = append(n.doors, d)
+	if _, err := n.newDoor("bob", b.bob.Serve, func(c config.Config) door.Settings { return c.BOB.Settings() }); err != nil {
+		return nil, err
 	}
-	return b, nil
+	_, err := n.newDoor("i2pcontrol", b.control.Serve, func(c config.Config) door.Settings { return c.I2PControl.Settings() })
+	return b, err
 }
 
 // run does what there is beside the doors.
 func (b *bridges) run(in *parts) {
 	in.run("tunnels of BOB", b.bob.Run)
 	in.run("averages of I2PControl", b.control.Run)
-}
-
-// bridgeParts apply their settings when they change.
-func (n *Node) bridgeParts() (all []reload.Part) {
-	for _, d := range n.bridges.doors {
-		all = append(all, n.doorPart(d.Door, d.settings))
-	}
-	return all
 }
 
 // controlSettings are what I2PControl tells of the settings.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"path/filepath"
 
 	"i2ptoolkit/pkg/config"
@@ -8,16 +9,23 @@ import (
 	"i2ptoolkit/pkg/door"
 )
 
-// doorPart has a changed door be as its table of the settings says.
-func (n *Node) doorPart(d *door.Door, settings func(config.Config) door.Settings) reload.Part {
-	return reload.Part{Keys: d.Name() + ".*", Prepare: func(_, to config.Config) (func(), error) {
+// newDoor makes the door of a server. It is open where its table of the settings says so, and changes with that; also is
+// called where the table has settings that are not the door's.
+func (n *Node) newDoor(table string, serve func(context.Context, *door.Client), settings func(config.Config) door.Settings, also ...func(to config.Config)) (*door.Door, error) {
+	d := door.New(door.Config{Name: table, Log: n.log, Now: n.cfg.Now, Serve: serve, Files: n.doorKeeper()})
+	n.doors = append(n.doors, d)
+	n.doorParts = append(n.doorParts, reload.Part{Keys: table + ".*", Prepare: func(_, to config.Config) (func(), error) {
 		s := settings(to)
 		return func() {
 			if err := d.Apply(s); err != nil {
-				n.log.Error("a door is not as the settings say", "door", d.Name(), "error", err)
+				n.log.Error("a door is not as the settings say", "door", table, "error", err)
+			}
+			for _, f := range also {
+				f(to)
 			}
 		}, s.Check()
-	}}
+	}})
+	return d, d.Apply(settings(n.settings.Current()))
 }
 
 // doorFiles keep what a door makes, as keys are kept.

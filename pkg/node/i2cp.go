@@ -5,7 +5,6 @@ import (
 
 	"i2ptoolkit/pkg/client"
 	"i2ptoolkit/pkg/config"
-	"i2ptoolkit/pkg/config/reload"
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/door"
 	"i2ptoolkit/pkg/env"
@@ -14,7 +13,7 @@ import (
 	"i2ptoolkit/pkg/options"
 )
 
-// newI2CP makes the door for programs that speak I2CP.
+// newI2CP makes the server for programs that speak I2CP, and its door.
 func (n *Node) newI2CP(e env.Env) error {
 	var d *door.Door
 	n.i2cp = i2cpserver.New(i2cpserver.Config{
@@ -31,13 +30,10 @@ func (n *Node) newI2CP(e env.Env) error {
 			return b.In, b.Out
 		},
 	})
-	d = door.New(door.Config{
-		Name: "i2cp", Log: e.Log, Now: e.Now, Files: n.doorKeeper(),
-		Serve: func(ctx context.Context, c *door.Client) { n.i2cp.Serve(ctx, c) },
-	})
-	n.doors = append(n.doors, d)
-	n.i2cpDoor = d
-	return d.Apply(n.settings.Current().I2CP.Door())
+	var err error
+	d, err = n.newDoor("i2cp", func(ctx context.Context, c *door.Client) { n.i2cp.Serve(ctx, c) },
+		func(c config.Config) door.Settings { return c.I2CP.Settings() })
+	return err
 }
 
 // openI2CP opens a destination of a client's, or without a keeper one that only looks things up.
@@ -47,9 +43,4 @@ func (n *Node) openI2CP(ctx context.Context, to i2p.Destination, keeper client.K
 		return nil, err // and no nil *Local, which would be a Local
 	}
 	return local, nil
-}
-
-// i2cpPart has a changed door be as the settings say.
-func (n *Node) i2cpPart() reload.Part {
-	return n.doorPart(n.i2cpDoor, func(c config.Config) door.Settings { return c.I2CP.Door() })
 }

@@ -15,7 +15,6 @@ import (
 	"i2ptoolkit/pkg/config/reload"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/answers"
-	"i2ptoolkit/pkg/door"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/forward"
 	"i2ptoolkit/pkg/i2cpserver"
@@ -70,7 +69,7 @@ type Node struct {
 	forwards  *forward.Manager
 	bridges   *bridges
 	i2cp      *i2cpserver.Server
-	i2cpDoor  *door.Door
+	doorParts []reload.Part // who applies changed settings of the doors and their servers
 	sam       *sam.Server
 	cfg       Config
 	hash      i2p.Hash

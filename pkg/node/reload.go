@@ -24,7 +24,7 @@ func (n *Node) newReloader(policies reseedPolicies) *reload.Reloader {
 
 // parts are who has settings that can hold at once.
 func (n *Node) parts(policies reseedPolicies) []reload.Part {
-	return append(n.bridgeParts(), []reload.Part{
+	return append(n.doorParts, []reload.Part{
 		n.logbook.part(),
 		n.announcer.hosts.part(),
 		reload.Always("hidden", func(config.Config) {}), // what is announced says it
@@ -33,8 +33,6 @@ func (n *Node) parts(policies reseedPolicies) []reload.Part {
 		reload.Always("exploratory.*", func(to config.Config) { n.router.Reshape(exploratory(to)) }),
 		reload.Always("bandwidth.*", func(to config.Config) { n.transport.SetBandwidth(to.Bandwidth.In<<10, to.Bandwidth.Out<<10) }),
 		reload.Always("ntcp2.max_sessions", func(to config.Config) { n.transport.SetSessions(to.NTCP2.MaxSessions) }),
-		n.i2cpPart(),
-		n.samPart(),
 		reload.Always("names.*", func(config.Config) {}), // they are asked for each time
 		{Keys: "bootstrap reseed.*", Prepare: func(from, to config.Config) (func(), error) {
 			policy, err := policies.of(to)

@@ -14,7 +14,7 @@ func (c *conn) auth(cmd Command) error {
 	if !allowed {
 		return refuse("I2P_ERROR", "the settings of the router do not allow AUTH (sam.auth_commands)")
 	}
-	users := c.server.door.Users()
+	users := c.client.Users()
 	user, password := cmd.Args.Get("USER"), cmd.Args.Get("PASSWORD")
 	switch cmd.Sub {
 	case "ENABLE":

@@ -26,8 +26,8 @@ type Config struct {
 	Defaults func() options.Options // of destinations that do not say otherwise
 	// Resolve finds the destination that a name stands for, by a local destination where the network is to be asked.
 	Resolve func(ctx context.Context, by naming.Resolver, name i2p.Name) (i2p.Destination, error)
-	Door    door.Config // Serve is the server's
-	Rand    io.Reader   // nil is crypto/rand
+	Log     *slog.Logger // nil: no log
+	Rand    io.Reader    // nil is crypto/rand
 	// Patience is how long sessions wait for their tunnels; default 5 minutes. Idle is how long a connection may say
 	// nothing after its HELLO; default 5 minutes.
 	Patience, Idle time.Duration
@@ -35,16 +35,14 @@ type Config struct {
 
 // Settings are what the owner of the router asks for.
 type Settings struct {
-	door.Settings
 	UDP          string // where datagrams are sent to; empty: nowhere
 	AuthCommands bool   // AUTH may change the users
 }
 
-// Server speaks SAM. New starts nothing; Run does.
+// Server speaks SAM. New starts nothing; Serve has each connection.
 type Server struct {
 	cfg     Config
 	log     *slog.Logger
-	door    *door.Door
 	udp     *udpServer
 	names   *lookups
 	changed chan struct{} // holds one: the settings of UDP are others
@@ -58,8 +56,8 @@ type Server struct {
 
 // New makes a Server.
 func New(cfg Config) *Server {
-	if cfg.Door.Log == nil {
-		cfg.Door.Log = slog.New(slog.DiscardHandler)
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Patience == 0 {
 		cfg.Patience = 5 * time.Minute
@@ -67,22 +65,14 @@ func New(cfg Config) *Server {
 	if cfg.Idle == 0 {
 		cfg.Idle = 5 * time.Minute
 	}
-	s := &Server{cfg: cfg, log: cfg.Door.Log, changed: make(chan struct{}, 1), sessions: make(map[string]*session)}
+	s := &Server{cfg: cfg, log: cfg.Log, changed: make(chan struct{}, 1), sessions: make(map[string]*session)}
 	s.names = &lookups{server: s}
 	s.udp = &udpServer{server: s}
-	s.cfg.Door.Serve = s.serve
-	s.door = door.New(s.cfg.Door)
 	return s
 }
 
-// Door takes the server's connections.
-func (s *Server) Door() *door.Door { return s.door }
-
 // Apply has other settings hold.
-func (s *Server) Apply(to Settings) error {
-	if err := s.door.Apply(to.Settings); err != nil {
-		return err
-	}
+func (s *Server) Apply(to Settings) {
 	s.mu.Lock()
 	s.settings = to
 	s.mu.Unlock()
@@ -90,10 +80,9 @@ func (s *Server) Apply(to Settings) error {
 	case s.changed <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
-// Run does what there is beside the door, which its owner runs, until ctx ends: datagrams by UDP.
+// Run does what there is beside the connections until ctx ends: datagrams by UDP.
 func (s *Server) Run(ctx context.Context) error {
 	s.udp.run(ctx)
 	s.names.close()
@@ -127,8 +116,8 @@ func (c *conn) say(r *reply) error { return c.write(r.line()) }
 // errDone ends a connection after its last word.
 var errDone = errors.New("sam: the connection has done its work")
 
-// serve is a connection from its beginning to its end.
-func (s *Server) serve(ctx context.Context, client *door.Client) {
+// Serve has a connection from its beginning to its end.
+func (s *Server) Serve(ctx context.Context, client *door.Client) {
 	c := &conn{server: s, client: client, in: &reader{conn: client}}
 	defer func() {
 		for _, end := range c.ends {

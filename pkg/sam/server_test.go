@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
-	"i2ptoolkit/pkg/door"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/options"
 )
@@ -90,8 +89,9 @@ func TestAuth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Settings{Settings: door.Settings{Auth: true, Users: []string{"alice:" + string(hash)}, TLS: true}, AuthCommands: true}
-	srv := newWorld().server(t, s)
+	srv := newWorld().server(t, Settings{AuthCommands: true}, func(s *setup) {
+		s.settings.Auth, s.settings.Users, s.settings.TLS = true, []string{"alice:" + string(hash)}, true
+	})
 	secure := func() *client {
 		c, err := tls.Dial("tcp", srv.addr(), &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
@@ -144,7 +144,7 @@ func (s *Server) has(id string) bool {
 func TestCreateGivenUp(t *testing.T) {
 	w := newWorld()
 	w.stuck = true
-	srv := w.server(t, Settings{}, func(c *Config) { c.Patience = 200 * time.Millisecond })
+	srv := w.server(t, Settings{}, func(c *setup) { c.Patience = 200 * time.Millisecond })
 	c := hello(t, srv.addr())
 	fmt.Fprintf(c, "SESSION CREATE STYLE=STREAM ID=a DESTINATION=TRANSIENT\n")
 	await(t, "the session", func() bool { return srv.has("a") })
@@ -179,11 +179,11 @@ func TestDestinationEnds(t *testing.T) {
 
 // TestSilence: who says nothing is told so, and is gone.
 func TestSilence(t *testing.T) {
-	srv := newWorld().server(t, Settings{}, func(c *Config) { c.Door.Silence = 50 * time.Millisecond })
+	srv := newWorld().server(t, Settings{}, func(c *setup) { c.door.Silence = 50 * time.Millisecond })
 	if b, err := io.ReadAll(dial(t, srv.addr())); err != nil || !strings.HasPrefix(string(b), "HELLO REPLY RESULT=I2P_ERROR MESSAGE=") {
 		t.Errorf("%q, %v", b, err)
 	}
-	idle := newWorld().server(t, Settings{}, func(c *Config) { c.Idle = 50 * time.Millisecond })
+	idle := newWorld().server(t, Settings{}, func(c *setup) { c.Idle = 50 * time.Millisecond })
 	if b, err := io.ReadAll(hello(t, idle.addr()).r); err != nil || !strings.HasPrefix(string(b), "SESSION STATUS RESULT=I2P_ERROR MESSAGE=") {
 		t.Errorf("%q, %v", b, err)
 	}
@@ -218,7 +218,7 @@ var crowd = flag.Int("crowd", 100, "how many connections TestCrowd has accept")
 // memory, and others are served.
 func TestCrowd(t *testing.T) {
 	n := *crowd
-	srv := newWorld().server(t, Settings{Settings: door.Settings{Connections: n + n/5}})
+	srv := newWorld().server(t, Settings{}, func(s *setup) { s.settings.Connections = n + n/5 })
 	before := inUse()
 	c := hello(t, srv.addr())
 	c.create("STREAM", "swarm")
@@ -287,7 +287,7 @@ func TestReconnecting(t *testing.T) {
 func TestOptions(t *testing.T) {
 	w := newWorld()
 	var asked options.Options
-	srv := w.server(t, Settings{}, func(c *Config) {
+	srv := w.server(t, Settings{}, func(c *setup) {
 		c.Open = func(ctx context.Context, keys *i2p.PrivateKeys, o options.Options) (Local, error) {
 			asked = o
 			return w.open(ctx, keys, o)

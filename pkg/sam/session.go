@@ -1,12 +1,10 @@
 package sam
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"strings"
 	"sync"
 
@@ -15,7 +13,6 @@ import (
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/options"
-	"i2ptoolkit/pkg/sign"
 )
 
 // The styles of sessions. MASTER is what PRIMARY was called before.
@@ -62,15 +59,6 @@ type session struct {
 	mu    sync.Mutex // a leaf
 	parts []*session
 	ends  []func()
-}
-
-// ports are the defaults of what is sent, and what is listened to.
-type ports struct {
-	from, to       uint16
-	protocol       byte // of RAW
-	listenPort     uint16
-	listenProtocol byte // of RAW; 0 is any
-	header         bool // datagrams that are forwarded say their ports and protocol
 }
 
 // refusal is a RESULT that is not OK.
@@ -129,9 +117,6 @@ func (c *conn) sessionCommand(ctx context.Context, cmd Command) error {
 	}
 	return c.status(head, err)
 }
-
-// forbidden are what a primary session has no use for (Creating a PRIMARY Session).
-var forbidden = []string{"PORT", "HOST", "FROM_PORT", "TO_PORT", "PROTOCOL", "LISTEN_PORT", "LISTEN_PROTOCOL", "HEADER"}
 
 // create is SESSION CREATE: the answer comes once peers can find the destination.
 func (c *conn) create(ctx context.Context, args Args) error {
@@ -281,182 +266,6 @@ func (s *Server) find(id, user string) *session {
 	return n
 }
 
-// keys are those that a client brings, or new ones.
-func (c *conn) keys(args Args, asked options.Options) (*i2p.PrivateKeys, error) {
-	text, there := args.Lookup("DESTINATION")
-	switch {
-	case !there || text == "":
-		return nil, refuse("I2P_ERROR", "DESTINATION is to be a private key or TRANSIENT")
-	case text != "TRANSIENT":
-		b, err := i2p.DecodeBase64(text)
-		if err != nil {
-			return nil, refuse("INVALID_KEY", "%v", err)
-		}
-		keys, rest, err := i2p.ParsePrivateKeys(b)
-		if err == nil && len(rest) > 0 {
-			err = fmt.Errorf("%d bytes after the keys", len(rest))
-		}
-		if err != nil {
-			return nil, refuse("INVALID_KEY", "%v", err)
-		}
-		return keys, nil
-	}
-	return c.generate(args, asked.Signature)
-}
-
-// generate makes a destination of the type that is asked for.
-func (c *conn) generate(args Args, t sign.Type) (*i2p.PrivateKeys, error) {
-	if name, there := args.Lookup("SIGNATURE_TYPE"); there && name != "" {
-		var err error
-		if t, err = sign.ParseType(name); err != nil || !t.CanSign() {
-			return nil, refuse("I2P_ERROR", "SIGNATURE_TYPE %s unsupported", name)
-		}
-	}
-	return i2p.GenerateDestination(t, i2p.CryptoElGamal, c.server.cfg.Rand)
-}
-
-// ours are the keys of a SESSION CREATE or ADD that are no options of the destination.
-var ours = map[string]bool{
-	"STYLE": true, "ID": true, "DESTINATION": true, "SIGNATURE_TYPE": true, "PORT": true, "HOST": true, "FROM_PORT": true, "TO_PORT": true,
-	"PROTOCOL": true, "LISTEN_PORT": true, "LISTEN_PROTOCOL": true, "HEADER": true, "SILENT": true,
-}
-
-// options are what is asked of the destination. What this router does not know it passes over, as others do.
-func (c *conn) options(args Args) (options.Options, error) {
-	named := make(map[string]string)
-	for _, a := range args {
-		if !ours[a.Key] {
-			named[a.Key] = a.Value
-		}
-	}
-	over := c.server.cfg.Defaults()
-	if over.Nickname == "" {
-		over.Nickname = args.Get("ID")
-	}
-	asked, problems := options.Parse(over, named)
-	if wrong := problems.But(options.Moot); len(wrong) > 0 {
-		c.server.counts.ignored.Add(uint64(len(wrong)))
-		c.server.log.Debug("SAM options passed over", "problems", wrong.Error())
-	}
-	return asked, nil
-}
-
-// configure reads what a style has beside the options.
-func (s *session) configure(args Args) error {
-	_, packets := protocols[s.style]
-	switch {
-	case s.style == "":
-		return refuse("I2P_ERROR", "no STYLE")
-	case s.style == stylePrimary:
-		for _, key := range forbidden {
-			if _, there := args.Lookup(key); there {
-				return refuse("I2P_ERROR", "%s has no place in a PRIMARY session", key)
-			}
-		}
-		return nil
-	case s.style != styleStream && !packets:
-		return refuse("I2P_ERROR", "there is no STYLE %.32s", s.style)
-	}
-	if err := s.readPorts(args); err != nil || !packets {
-		return err
-	}
-	return s.readForward(args)
-}
-
-// readPorts reads the ports and protocols.
-func (s *session) readPorts(args Args) error {
-	p := &s.ports
-	p.protocol = protocols[s.style]
-	raw := s.style == styleRaw
-	for _, f := range []struct {
-		key string
-		to  *uint16
-	}{{"FROM_PORT", &p.from}, {"TO_PORT", &p.to}} {
-		if err := readPort(args, f.key, f.to); err != nil {
-			return err
-		}
-	}
-	p.listenPort = p.from
-	if err := readPort(args, "LISTEN_PORT", &p.listenPort); err != nil {
-		return err
-	}
-	if s.style == styleStream && p.listenPort != p.from && p.listenPort != 0 {
-		return refuse("I2P_ERROR", "the LISTEN_PORT of a STREAM session is its FROM_PORT or 0")
-	}
-	if !raw {
-		p.listenProtocol = p.protocol
-		return nil
-	}
-	if err := readProtocol(args, "PROTOCOL", &p.protocol); err != nil {
-		return err
-	}
-	p.listenProtocol = p.protocol
-	if err := readProtocol(args, "LISTEN_PROTOCOL", &p.listenProtocol); err != nil {
-		return err
-	}
-	p.header = strings.EqualFold(args.Get("HEADER"), "true")
-	return nil
-}
-
-func readPort(args Args, key string, to *uint16) error {
-	text := args.Get(key)
-	if text == "" {
-		return nil
-	}
-	n, ok := number(text, 1<<16-1)
-	if !ok {
-		return refuse("I2P_ERROR", "%s is to be from 0 to 65535", key)
-	}
-	*to = uint16(n)
-	return nil
-}
-
-// readProtocol reads the protocol of raw datagrams, which is none that has a meaning of its own.
-func readProtocol(args Args, key string, to *byte) error {
-	text := args.Get(key)
-	if text == "" {
-		return nil
-	}
-	n, ok := number(text, 255)
-	switch {
-	case !ok:
-		return refuse("I2P_ERROR", "%s is to be from 0 to 255", key)
-	case n == datagram.Streaming || n == datagram.Repliable || n == datagram.Datagram2 || n == datagram.Datagram3:
-		return refuse("I2P_ERROR", "%s %d is not for raw datagrams", key, n)
-	}
-	*to = byte(n)
-	return nil
-}
-
-// readForward reads where datagrams are to go.
-func (s *session) readForward(args Args) error {
-	port, there := args.Lookup("PORT")
-	if !there || port == "" || port == "0" {
-		return nil
-	}
-	n, ok := number(port, 1<<16-1)
-	if !ok {
-		return refuse("I2P_ERROR", "PORT is to be from 1 to 65535")
-	}
-	addr, err := net.ResolveUDPAddr("udp", net.JoinHostPort(s.conn.host(args), fmt.Sprint(n)))
-	if err != nil {
-		return refuse("I2P_ERROR", "HOST: %v", err)
-	}
-	s.forward = addr
-	return nil
-}
-
-// host is where the client is to be reached: it says so, or it is where it is.
-func (c *conn) host(args Args) string {
-	var own string
-	if a, ok := c.client.RemoteAddr().(*net.TCPAddr); ok {
-		own = a.IP.String()
-	} else if a, err := netip.ParseAddrPort(c.client.RemoteAddr().String()); err == nil {
-		own = a.Addr().String()
-	}
-	return cmp.Or(args.Get("HOST"), own, "127.0.0.1")
-}
-
 // listen opens what a session of datagrams hears.
 func (s *session) listen() error {
 	var err error
@@ -474,84 +283,4 @@ func (s *session) listen() error {
 	}
 	s.atEnd(func() { s.packets.Close() })
 	return nil
-}
-
-// add is SESSION ADD.
-func (c *conn) add(args Args) (id string, err error) {
-	p := c.session
-	if p == nil || p.style != stylePrimary {
-		return "", refuse("I2P_ERROR", "this connection has no PRIMARY session")
-	}
-	if _, there := args.Lookup("DESTINATION"); there {
-		return "", refuse("I2P_ERROR", "DESTINATION has no place in a part of a session")
-	}
-	s := &session{server: c.server, conn: c, user: p.user, style: strings.ToUpper(args.Get("STYLE")), id: args.Get("ID"), primary: p, local: p.local, keys: p.keys}
-	if err := checkID(s.id); err != nil {
-		return "", err
-	}
-	if s.style == stylePrimary || s.style == styleMaster {
-		return "", refuse("I2P_ERROR", "a PRIMARY session is no part of another")
-	}
-	if err := s.configure(args); err != nil {
-		return "", err
-	}
-	if s.style != styleStream && s.forward == nil {
-		return "", refuse("I2P_ERROR", "PORT is required: the datagrams of a part are forwarded")
-	}
-	s.ctx, s.cancel = context.WithCancel(p.ctx)
-	if err := p.attach(s); err != nil {
-		s.cancel()
-		return "", err
-	}
-	if err := s.listen(); err != nil {
-		s.end()
-		return "", err
-	}
-	c.server.counts.subsessions.Add(1)
-	s.show()
-	s.begin()
-	return s.id, nil
-}
-
-// attach makes s a part, where no other hears the same.
-func (p *session) attach(s *session) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.parts) >= maxSubsessions {
-		return refuse("I2P_ERROR", "more than %d parts of a session", maxSubsessions)
-	}
-	for _, other := range p.parts {
-		if (other.style == styleStream) == (s.style == styleStream) && other.ports.listenProtocol == s.ports.listenProtocol && other.ports.listenPort == s.ports.listenPort {
-			return refuse("I2P_ERROR", "%s has the protocol and the port %d already", other.id, s.ports.listenPort)
-		}
-	}
-	if err := p.server.enter(s); err != nil {
-		return err
-	}
-	p.parts = append(p.parts, s)
-	return nil
-}
-
-// remove is SESSION REMOVE.
-func (c *conn) remove(args Args) (id string, err error) {
-	p := c.session
-	if p == nil || p.style != stylePrimary {
-		return "", refuse("I2P_ERROR", "this connection has no PRIMARY session")
-	}
-	id = args.Get("ID")
-	p.mu.Lock()
-	var found *session
-	for i, s := range p.parts {
-		if s.id == id {
-			found = s
-			p.parts = append(p.parts[:i:i], p.parts[i+1:]...)
-			break
-		}
-	}
-	p.mu.Unlock()
-	if found == nil {
-		return "", refuse("I2P_ERROR", "the session has no part %s", id)
-	}
-	found.end()
-	return id, nil
 }

@@ -25,10 +25,7 @@ func (u *udpServer) run(ctx context.Context) {
 	defer u.shut(true)
 	for {
 		u.server.mu.Lock()
-		want := ""
-		if u.server.settings.Enabled {
-			want = u.server.settings.UDP
-		}
+		want := u.server.settings.UDP
 		u.server.mu.Unlock()
 		var again <-chan time.Time
 		if err := u.arrange(ctx, want, &reading); err != nil {

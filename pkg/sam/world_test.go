@@ -6,7 +6,6 @@ import (
 	"net"
 	"sync"
 	"testing"
-	"time"
 
 	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/destinations"
@@ -31,19 +30,40 @@ func newWorld() *world {
 	return &world{all: make(map[i2p.Hash]*fake), names: make(map[string]i2p.Destination)}
 }
 
+// setup is what a server of a test is made of.
+type setup struct {
+	Config
+	door     door.Config
+	settings door.Settings
+}
+
+// open is a server with its door.
+type open struct {
+	*Server
+	door *door.Door
+	at   net.Addr
+}
+
 // server is one that runs until the test ends.
-func (w *world) server(t testing.TB, s Settings, change ...func(*Config)) *Server {
+func (w *world) server(t testing.TB, s Settings, change ...func(*setup)) open {
 	t.Helper()
-	cfg := Config{
-		Open: w.open, Defaults: options.Default, Resolve: w.resolve,
-		Door: door.Config{Name: "sam", Cost: 4},
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := setup{
+		Config:   Config{Open: w.open, Defaults: options.Default, Resolve: w.resolve},
+		door:     door.Config{Name: "sam", Cost: 4, Listen: func(string, string) (net.Listener, error) { return l, nil }},
+		settings: door.Settings{Enabled: true, Listen: []string{l.Addr().String()}},
 	}
 	for _, f := range change {
-		f(&cfg)
+		f(&with)
 	}
-	srv := New(cfg)
-	s.Enabled, s.Listen = true, []string{"127.0.0.1:0"}
-	if err := srv.Apply(s); err != nil {
+	srv := open{Server: New(with.Config), at: l.Addr()}
+	srv.Apply(s)
+	with.door.Serve = srv.Serve
+	srv.door = door.New(with.door)
+	if err := srv.door.Apply(with.settings); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -62,13 +82,13 @@ func (w *world) server(t testing.TB, s Settings, change ...func(*Config)) *Serve
 			t.Errorf("%d destinations are left", len(w.all))
 		}
 	})
-	for len(srv.door.Status().Listen) == 0 || s.UDP != "" && srv.udpAddr() == "" {
-		time.Sleep(time.Millisecond)
+	if s.UDP != "" {
+		await(t, "the socket for datagrams", func() bool { return srv.udpAddr() != "" })
 	}
 	return srv
 }
 
-func (s *Server) addr() string { return s.door.Status().Listen[0] }
+func (s open) addr() string { return s.at.String() }
 
 func (s *Server) udpAddr() string {
 	s.udp.mu.Lock()

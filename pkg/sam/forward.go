@@ -1,0 +1,99 @@
+package sam
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"i2ptoolkit/pkg/forward/splice"
+)
+
+// forwardTime is how long an application has to take a stream that is forwarded to it.
+const forwardTime = 3 * time.Second
+
+// forward is STREAM FORWARD. It lasts as long as the connection.
+func (c *conn) forward(s *session, args Args) error {
+	port, ok := number(args.Get("PORT"), 1<<16-1)
+	if !ok || port == 0 {
+		return refuse("I2P_ERROR", "PORT is to be from 1 to 65535")
+	}
+	if c.forwards {
+		return refuse("I2P_ERROR", "this connection forwards already")
+	}
+	l, done, err := s.streams.forwarder()
+	if err != nil {
+		return err
+	}
+	to := target{
+		at:      net.JoinHostPort(c.host(args), fmt.Sprint(port)),
+		secure:  strings.EqualFold(args.Get("SSL"), "true"),
+		silent:  strings.EqualFold(args.Get("SILENT"), "true"),
+		version: c.version,
+	}
+	c.forwards = true
+	c.client.Doing("stream forward")
+	ctx, cancel := context.WithCancel(s.ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer done()
+		s.forwardAll(ctx, l, to)
+		c.client.Close() // of a session that has ended
+	}()
+	c.ends = append(c.ends, func() {
+		cancel()
+		<-ended
+	})
+	return nil
+}
+
+// target is where streams are forwarded to.
+type target struct {
+	at             string
+	secure, silent bool
+	version        version
+}
+
+// forwardAll forwards streams until ctx ends, and those that it has forwarded until the session ends.
+func (s *session) forwardAll(ctx context.Context, l Listener, to target) {
+	for {
+		stream, err := l.Accept(ctx)
+		if err != nil {
+			return
+		}
+		go s.forwardOne(stream, to)
+	}
+}
+
+// forwardOne hands one stream to the application.
+func (s *session) forwardOne(stream net.Conn, to target) {
+	counts := &s.server.counts
+	ctx, cancel := context.WithTimeout(s.ctx, forwardTime)
+	local, err := to.dial(ctx)
+	cancel()
+	if err == nil && !to.silent {
+		if _, err = local.Write(to.version.peerLine(stream)); err != nil {
+			local.Close()
+		}
+	}
+	if err != nil {
+		counts.failed.Add(1)
+		s.server.log.Debug("a stream could not be forwarded", "error", err)
+		splice.Break(stream)
+		return
+	}
+	counts.forwarded.Add(1)
+	splice.Both(s.ctx, local, stream, &counts.streams)
+}
+
+// dial reaches the application. Its certificate is of its own making as a rule, and who named its address is itself.
+func (t target) dial(ctx context.Context) (net.Conn, error) {
+	var d net.Dialer
+	if !t.secure {
+		return d.DialContext(ctx, "tcp", t.at)
+	}
+	return (&tls.Dialer{NetDialer: &d, Config: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}}).DialContext(ctx, "tcp", t.at)
+}
