@@ -1,0 +1,78 @@
+//go:build linux
+
+package interop
+
+import (
+	"bytes"
+	"encoding/json"
+	mathrand "math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+
+	"i2ptoolkit/pkg/kem"
+	xk "i2ptoolkit/pkg/noise" // noise is random bytes here
+	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/ssu2"
+	"i2ptoolkit/pkg/vectors"
+)
+
+// renew begins another record, with an endpoint of its own that has a token for a target, and
+// speaks hybrids of a kind.
+func (r *ssu2Router) renew(hybrid kem.Kind, token ssu2.Token) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seed := xk.GenerateKey(nil).Private()
+	r.cfg.Rand, r.cfg.Hybrids = mathrand.NewChaCha8(seed), ssu2.Hybrids(hybrid, routerinfo.MaxSSU2MTU, r.at.Addr())
+	r.Endpoint = ssu2.NewEndpoint(r.cfg)
+	v := r.vector
+	r.vector = &vectors.SSU2{Seed: seed[:], NetID: NetID, Static: v.Static, Intro: v.Intro, RouterInfo: v.RouterInfo, Token: uint64(token)}
+	if hybrid != kem.None {
+		r.vector.Hybrid = hybrid.String()
+	}
+}
+
+// step records what the endpoint was told, and what it said, until there is a
+// session.
+func (r *ssu2Router) step(s vectors.SSU2Step, out ssu2.Result) {
+	if r.vector.Keys.LocalID != 0 {
+		return
+	}
+	for _, d := range out.Send {
+		s.Out = append(s.Out, d.Data)
+	}
+	r.vector.Steps = append(r.vector.Steps, s)
+	if e := out.Established; e != nil {
+		r.vector.Alice, r.vector.PeerInfo = e.Initiator, e.Peer.Info.Bytes()
+		r.vector.Keys = vectors.SSU2Keys{
+			LocalID: uint64(e.LocalID), RemoteID: uint64(e.RemoteID),
+			Send: bytes.Clone(e.Send.Data[:]), SendHeader: bytes.Clone(e.Send.Header.K2[:]),
+			Receive: bytes.Clone(e.Receive.Data[:]), ReceiveHeader: bytes.Clone(e.Receive.Header.K2[:]),
+		}
+	}
+}
+
+// frame records a packet of the first session, if it is one of the first.
+func (s *ssu2Session) frame(sent bool, plain, packet []byte) {
+	v := s.router.vector
+	if uint64(s.LocalID) == v.Keys.LocalID && len(v.Data) < 2*framesKept {
+		v.Data = append(v.Data, vectors.SSU2Frame{Sent: sent, Plain: bytes.Clone(plain), Bytes: bytes.Clone(packet)})
+	}
+}
+
+// save writes the record of a version, where records are kept.
+func (r *ssu2Router) save(t *testing.T, version, name string) {
+	if os.Getenv("UPDATE_VECTORS") != "1" || version == "" || t.Failed() {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.vector.About = "Recorded with a running " + version + ", which went on with the session."
+	b, err := json.MarshalIndent(r.vector, "", "  ")
+	if err == nil {
+		err = os.WriteFile("../../docs/vectors/ssu2/"+strings.ReplaceAll(version, " ", "-")+"-"+name+".json", append(b, '\n'), 0o644)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
