@@ -4,12 +4,14 @@ package interop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -55,6 +57,25 @@ func (r *I2PD) ConsolePage(ctx context.Context, path string) (string, error) {
 		return "", fmt.Errorf("interop: console of %s: %w", r.Name, err)
 	}
 	return string(b), nil
+}
+
+var consoleToken = regexp.MustCompile(`cmd=run_peer_test&token=([0-9]+)`)
+
+// command has the router do what a link of its console does.
+func (r *I2PD) command(ctx context.Context, name string) error {
+	page, err := r.ConsolePage(ctx, "/?page=commands")
+	if err != nil {
+		return err
+	}
+	token := consoleToken.FindStringSubmatch(page)
+	if token == nil {
+		return errors.New("interop: the console has no commands")
+	}
+	page, err = r.ConsolePage(ctx, "/?cmd="+name+"&token="+token[1])
+	if err == nil && !strings.Contains(page, "SUCCESS") {
+		err = fmt.Errorf("interop: %s says of %s: %.200q", r.Name, name, page)
+	}
+	return err
 }
 
 func parseConsole(page string) (Counters, error) {

@@ -16,6 +16,9 @@ import (
 	"i2ptoolkit/pkg/ssu2"
 )
 
+// versions are what scripts/peers installs of each release.
+var versions = map[Release]string{Sid: "i2pd 2.59", Trixie: "i2pd 2.56"}
+
 // TestSSU2 has SSU2 sessions with i2pd in both roles, by the engine alone: with
 // a Token Request, with a token of the session before, and as the one that is
 // dialled, over IPv4 and IPv6; RouterInfos and delivery statuses go through them.
@@ -24,7 +27,7 @@ func TestSSU2(t *testing.T) {
 	for _, release := range []Release{Sid, Trixie} {
 		t.Run(string(release), func(t *testing.T) {
 			n := network(t, ctx, NetworkConfig{Releases: []Release{release}, SSU2Only: true, Hops: 1, LogLevel: "debug"})
-			testSSU2(t, ctx, n, n.I2PD[0], map[Release]string{Sid: "i2pd 2.59", Trixie: "i2pd 2.56"}[release])
+			testSSU2(t, ctx, n, n.I2PD[0], versions[release])
 		})
 		t.Run(string(release)+" over IPv6", func(t *testing.T) {
 			n := network(t, ctx, NetworkConfig{Releases: []Release{release}, SSU2Only: true, IPv6: true, Hops: 1, LogLevel: "debug"})

@@ -41,7 +41,8 @@ type ssu2Router struct {
 	tests    *ssu2.PeerTests
 	charlie  i2p.Hash // whom we choose as Bob
 	vector   *vectors.SSU2
-	events   chan any // *ssu2Session, ssu2Arrival, ssu2.Failure, *ssu2.RelayRefusal, *ssu2.PeerTestOutcome
+	signed   []signedBlock
+	events   chan any // *ssu2Session, ssu2Arrival, *ssu2.Message of a test, ssu2.Failure, *ssu2.RelayRefusal, *ssu2.PeerTestOutcome
 	running  sync.WaitGroup
 }
 
@@ -195,6 +196,7 @@ func (r *ssu2Router) take(result ssu2.Result) {
 		r.relayed(r.relay.HandleHolePunch(time.Now(), m))
 	default:
 		r.tested(r.tests.HandleMessage(time.Now(), m))
+		r.events <- m
 	}
 	if e := result.Established; e != nil {
 		s := &ssu2Session{Established: e, router: r, next: e.NextPacket, parts: map[uint32]map[byte][]byte{}, last: map[uint32]byte{}}
@@ -230,6 +232,9 @@ func (r *ssu2Router) sendBlocks(blocks []ssu2.ToPeer) {
 		s := r.session(b.Peer)
 		if s == nil {
 			continue
+		}
+		if block, _, err := ssu2.ParseBlock(b.Block); err == nil {
+			r.note(s, true, block)
 		}
 		if b.Before != nil {
 			s.send(ssu2.CompressRouterInfo(b.Before.Bytes()).AppendTo(nil))

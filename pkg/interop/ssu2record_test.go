@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	mathrand "math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/kem"
 	xk "i2ptoolkit/pkg/noise" // noise is random bytes here
 	"i2ptoolkit/pkg/routerinfo"
@@ -75,4 +77,66 @@ func (r *ssu2Router) save(t *testing.T, version, name string) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// signedBlock is one that has a signature.
+type signedBlock struct {
+	sent bool
+	peer i2p.Hash
+	ssu2.Block
+}
+
+// note keeps a block if it is signed; tests end before there are many.
+func (r *ssu2Router) note(s *ssu2Session, sent bool, block ssu2.Block) {
+	switch block.Type {
+	case ssu2.BlockRelayRequest, ssu2.BlockRelayResponse, ssu2.BlockRelayIntro, ssu2.BlockPeerTest:
+		block.Data = bytes.Clone(block.Data)
+		r.signed = append(r.signed, signedBlock{sent, s.Peer.Info.Hash(), block})
+	}
+}
+
+// signed gives the last block of a kind that a router of ours and i2pd exchanged, as a vector.
+// Whoever got it has acted on it, which the caller has seen.
+func (c *ssu2Cast) signed(t *testing.T, r *ssu2Router, sent bool, kind ssu2.BlockType, by *ssu2Router, v vectors.Signed) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	hash := c.i2pd.Info.Hash()
+	for _, b := range slices.Backward(r.signed) {
+		if b.sent != sent || b.Type != kind || b.peer != hash {
+			continue
+		}
+		v.BlockType, v.Block = int(kind), b.Data
+		v.Signer, v.Verifier = c.version, "ours"
+		public := c.i2pd.Info.Identity().SigningKey()
+		if by != nil {
+			v.Signer, v.Verifier, v.Private, public = "ours", c.version, by.keys.Signing.Bytes(), by.info.Identity().SigningKey()
+		}
+		v.Public = public.Bytes()
+		if err := v.Compute(); err != nil {
+			t.Error(err)
+		}
+		c.file.Signed = append(c.file.Signed, &v)
+		return
+	}
+	t.Errorf("no block %d was exchanged with i2pd", kind)
+}
+
+// keep writes the signatures, where records are kept.
+func (c *ssu2Cast) keep() {
+	if os.Getenv("UPDATE_VECTORS") != "1" || c.t.Failed() {
+		return
+	}
+	c.file.About = "Recorded with a running " + c.version + ", which acted on what it verified. See README.md."
+	b, err := json.MarshalIndent(c.file, "", "  ")
+	if err == nil {
+		err = os.WriteFile("../../docs/vectors/signatures/"+strings.ReplaceAll(c.version, " ", "-")+".json", append(b, '\n'), 0o644)
+	}
+	c.must(err)
+}
+
+// bytesOf is a router's hash.
+func bytesOf(r *routerinfo.RouterInfo) vectors.Hex {
+	h := r.Hash()
+	return h[:]
 }

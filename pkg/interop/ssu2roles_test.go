@@ -11,6 +11,7 @@ import (
 
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/ssu2"
+	"i2ptoolkit/pkg/vectors"
 )
 
 // TestSSU2Roles has peer tests and introductions with i2pd in each role of
@@ -20,15 +21,17 @@ func TestSSU2Roles(t *testing.T) {
 	for _, release := range []Release{Sid, Trixie} {
 		t.Run(string(release), func(t *testing.T) {
 			n := network(t, ctx, NetworkConfig{Releases: []Release{release}, SSU2Only: true, Hops: 1, LogLevel: "debug"})
-			c := &ssu2Cast{t: t, ctx: ctx, n: n}
+			c := &ssu2Cast{t: t, ctx: ctx, n: n, version: versions[release]}
 			var err error
 			c.i2pd, err = targetOf(n.I2PD[0])
 			c.must(err)
+			t.Run("test, Alice", c.testByAlice) // while it knows one Bob alone
 			t.Run("test, Bob", c.testByBob)
 			t.Run("test, Charlie", c.testByCharlie)
 			t.Run("relay, Bob", c.relayByBob)
 			t.Run("relay, Charlie", c.relayByCharlie)
 			t.Run("relay, Alice", c.relayByAlice)
+			c.keep()
 		})
 	}
 }
@@ -39,6 +42,9 @@ type ssu2Cast struct {
 	ctx  context.Context
 	n    *Network
 	i2pd ssu2.Target
+
+	version string
+	file    vectors.Signatures
 }
 
 func (c *ssu2Cast) must(err error) {
@@ -85,6 +91,29 @@ func (c *ssu2Cast) reachable(t *testing.T, alice *ssu2Router, bob, charlie i2p.H
 	}
 }
 
+// testByAlice has i2pd's owner ask for a test, at its console. i2pd's message 6, from outside of
+// a session, says that it has verified what Charlie signed.
+func (c *ssu2Cast) testByAlice(t *testing.T) {
+	bob, charlie := c.router(t, nil), c.router(t, nil)
+	bob.charlie = charlie.info.Hash()
+	s := c.link(bob, c.i2pd)
+	c.link(charlie, targetOfOurs(bob))
+	s.message(storeOf(bob.info, 2000, bob.info.Hash()))
+	c.must(bob.awaitStatus(c.ctx, 2000))
+	c.must(c.n.I2PD[0].command(c.ctx, "run_peer_test"))
+	err := charlie.await(c.ctx, "message 6", func(e any) bool {
+		m, ok := e.(*ssu2.Message)
+		return ok && m.From.Addr() == c.i2pd.At.Addr()
+	})
+	if err != nil {
+		t.Fatalf("%v; %+v; %+v", err, bob.tests.Counts(), charlie.tests.Counts())
+	}
+	alice := bytesOf(c.i2pd.Info)
+	c.signed(t, bob, false, ssu2.BlockPeerTest, nil, vectors.Signed{Name: "peer test, request, message 1", Bob: bytesOf(bob.info), Alice: alice})
+	c.signed(t, bob, true, ssu2.BlockPeerTest, charlie, vectors.Signed{Name: "peer test, answer, message 4", Bob: bytesOf(bob.info), Alice: alice, Charlie: bytesOf(charlie.info)})
+	c.must(s.end(c.ctx))
+}
+
 func (c *ssu2Cast) testByBob(t *testing.T) {
 	alice, charlie := c.router(t, nil), c.router(t, nil)
 	s := c.link(charlie, c.i2pd)
@@ -99,6 +128,8 @@ func (c *ssu2Cast) testByCharlie(t *testing.T) {
 	c.link(bob, c.i2pd)
 	c.link(alice, targetOfOurs(bob))
 	c.reachable(t, alice, bob.info.Hash(), c.i2pd.Info.Hash())
+	c.signed(t, bob, true, ssu2.BlockPeerTest, alice, vectors.Signed{Name: "peer test, request, message 2", Bob: bytesOf(bob.info), Alice: bytesOf(alice.info)})
+	c.signed(t, bob, false, ssu2.BlockPeerTest, nil, vectors.Signed{Name: "peer test, answer, message 3", Bob: bytesOf(bob.info), Alice: bytesOf(alice.info), Charlie: bytesOf(c.i2pd.Info)})
 }
 
 // unreachable hides where a router is.
@@ -142,6 +173,8 @@ func (c *ssu2Cast) relayByCharlie(t *testing.T) {
 	if _, err := alice.awaitSession(c.ctx, true); err != nil {
 		t.Fatalf("%v; %+v; %+v", err, alice.relay.Counts(), bob.relay.Counts())
 	}
+	c.signed(t, bob, true, ssu2.BlockRelayIntro, alice, vectors.Signed{Name: "introduction, request as Charlie gets it", Bob: bytesOf(bob.info), Alice: bytesOf(alice.info), Charlie: bytesOf(c.i2pd.Info)})
+	c.signed(t, bob, false, ssu2.BlockRelayResponse, nil, vectors.Signed{Name: "introduction, response", Bob: bytesOf(bob.info)})
 }
 
 // relayByAlice has i2pd acknowledge a store to a router that only an
@@ -165,4 +198,6 @@ func (c *ssu2Cast) relayByAlice(t *testing.T) {
 	if _, err := charlie.awaitSession(c.ctx, false); err != nil {
 		t.Fatalf("%v; %+v; %+v", err, bob.relay.Counts(), charlie.relay.Counts())
 	}
+	c.signed(t, bob, false, ssu2.BlockRelayRequest, nil, vectors.Signed{Name: "introduction, request as Bob gets it", Bob: bytesOf(bob.info), Alice: bytesOf(c.i2pd.Info), Charlie: bytesOf(charlie.info)})
+	c.signed(t, bob, true, ssu2.BlockRelayResponse, charlie, vectors.Signed{Name: "introduction, response", Bob: bytesOf(bob.info)})
 }

@@ -108,6 +108,7 @@ func (s *ssu2Session) mark(n uint32) bool {
 }
 
 func (s *ssu2Session) block(block ssu2.Block) {
+	s.router.note(s, false, block)
 	switch block.Type {
 	case ssu2.BlockAck:
 		s.Confirmed = nil

@@ -32,6 +32,7 @@ type vectorRouter struct {
 	links   map[i2p.Hash]*vectorLink
 	arrived chan arrival
 	number  int
+	hybrids bool // it asks for what i2pd publishes
 }
 
 // arrival is an I2NP message from a router.
@@ -117,7 +118,11 @@ func (r *vectorRouter) link(ctx context.Context, hash i2p.Hash) (*vectorLink, er
 	}
 	static, _ := addrs[0].StaticKey()
 	iv, _ := addrs[0].IV()
-	receiver, rest, err := r.shake(l, ntcp2.Peer{Hash: hash, Static: static, IV: iv})
+	target := ntcp2.Peer{Hash: hash, Static: static, IV: iv}
+	if kinds := addrs[0].Hybrids(); r.hybrids && len(kinds) > 0 {
+		target.Hybrid = kinds[0]
+	}
+	receiver, rest, err := r.shake(l, target)
 	if err != nil {
 		l.conn.Close()
 		return nil, err

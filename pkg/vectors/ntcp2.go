@@ -13,7 +13,8 @@ import (
 type NTCP2 struct {
 	Name     string    `json:"name"`
 	Note     string    `json:"note,omitempty"`
-	Time     int64     `json:"time"` // seconds since 1970, of both clocks
+	Time     int64     `json:"time"`             // seconds since 1970, of both clocks
+	Hybrid   string    `json:"hybrid,omitempty"` // with ML-KEM: its size, as ML-KEM-768
 	Alice    NTCP2Side `json:"alice"`
 	Bob      NTCP2Side `json:"bob"`
 	Secrets  Secrets   `json:"secrets"`
@@ -34,13 +35,15 @@ type NTCP2Side struct {
 	StaticPublic     Hex `json:"static_public"`
 	EphemeralPrivate Hex `json:"ephemeral_private,omitempty"`
 	EphemeralPublic  Hex `json:"ephemeral_public"`
+	KEMSeed          Hex `json:"kem_seed,omitempty"` // Alice's: d and z, of which her encapsulation key is made
 }
 
-// Secrets are the X25519 secrets of Noise's XK.
+// Secrets are the X25519 secrets of Noise's XK, and that of ML-KEM.
 type Secrets struct {
-	ES Hex `json:"es"`
-	EE Hex `json:"ee"`
-	SE Hex `json:"se"`
+	ES  Hex `json:"es"`
+	EE  Hex `json:"ee"`
+	SE  Hex `json:"se"`
+	KEM Hex `json:"kem,omitempty"`
 }
 
 // Request is message 1, SessionRequest.
@@ -52,6 +55,8 @@ type Request struct {
 	Timestamp    uint32 `json:"timestamp"`
 	AESIV        Hex    `json:"aes_iv"`
 	ObfuscatedX  Hex    `json:"obfuscated_x"`
+	KEMPublic    Hex    `json:"encapsulation_key,omitempty"`
+	SealedKEM    Hex    `json:"sealed_encapsulation_key,omitempty"`
 	Options      Hex    `json:"options"`
 	Sealed       Hex    `json:"sealed_options"`
 	Padding      Hex    `json:"padding"`
@@ -65,6 +70,8 @@ type Created struct {
 	Timestamp   uint32 `json:"timestamp"`
 	AESIV       Hex    `json:"aes_iv"`
 	ObfuscatedY Hex    `json:"obfuscated_y"`
+	Ciphertext  Hex    `json:"kem_ciphertext,omitempty"`
+	SealedKEM   Hex    `json:"sealed_kem_ciphertext,omitempty"`
 	Options     Hex    `json:"options"`
 	Sealed      Hex    `json:"sealed_options"`
 	Padding     Hex    `json:"padding"`
@@ -114,10 +121,14 @@ type Frame struct {
 // Compute works through the handshake with Alice's private keys, fills in what
 // is not known yet from the messages' bytes, and fails where a byte differs.
 func (v *NTCP2) Compute() error {
-	s := start("Noise_XKaesobfse+hs2+hs3_25519_ChaChaPoly_SHA256")
 	if err := v.keys(); err != nil {
 		return err
 	}
+	name, err := v.protocolName()
+	if err != nil {
+		return err
+	}
+	s := start(name)
 	s.mixHash("MixHash(Bob's static key)", v.Bob.StaticPublic)
 	for _, f := range []func(*symmetric) error{v.request, v.created, v.confirmed, v.data} {
 		if err := f(s); err != nil {
@@ -159,14 +170,18 @@ func (v *NTCP2) request(s *symmetric) (err error) {
 	}
 	s.mixKey("MixKey(es)", v.Secrets.ES)
 	m.AESIV = v.Bob.IV
-	m.ObfuscatedX = cbc(v.Bob.RouterHash, m.AESIV, v.Alice.EphemeralPublic, true)
+	m.ObfuscatedX = cbc(v.Bob.RouterHash, m.AESIV, v.marked(), true)
 	if err := same("obfuscated X", m.ObfuscatedX, m.Bytes[:32]); err != nil {
 		return err
 	}
-	if m.Sealed, err = s.section("message 1 options", &m.Options, m.Bytes[32:64]); err != nil {
+	rest, err := v.offer(s, m.Bytes[32:])
+	if err != nil {
 		return err
 	}
-	m.Padding = m.Bytes[64:]
+	if m.Sealed, err = s.section("message 1 options", &m.Options, rest[:32]); err != nil {
+		return err
+	}
+	m.Padding = rest[32:]
 	if len(m.Padding) > 0 {
 		s.mixHash("MixHash(padding of message 1)", m.Padding)
 	}
@@ -196,10 +211,14 @@ func (v *NTCP2) created(s *symmetric) (err error) {
 		return err
 	}
 	s.mixKey("MixKey(ee)", v.Secrets.EE)
-	if m.Sealed, err = s.section("message 2 options", &m.Options, m.Bytes[32:64]); err != nil {
+	rest, err := v.encapsulated(s, m.Bytes[32:])
+	if err != nil {
 		return err
 	}
-	m.Padding = m.Bytes[64:]
+	if m.Sealed, err = s.section("message 2 options", &m.Options, rest[:32]); err != nil {
+		return err
+	}
+	m.Padding = rest[32:]
 	if len(m.Padding) > 0 {
 		s.mixHash("MixHash(padding of message 2)", m.Padding)
 	}

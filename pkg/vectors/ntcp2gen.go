@@ -9,6 +9,7 @@ import (
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/ntcp2"
 	"i2ptoolkit/pkg/routerinfo"
@@ -80,6 +81,10 @@ func (r *Router) NTCP2(name string, now time.Time, peer ntcp2.Peer, m1, m2, m3 [
 	v.Alice.RouterHash = hash[:]
 	v.Bob = NTCP2Side{RouterHash: peer.Hash[:], IV: peer.IV[:], StaticPublic: peer.Static[:]}
 	x := cbc(peer.Hash[:], peer.IV[:], m1[:32], false)
+	if peer.Hybrid != kem.None {
+		v.Hybrid, v.Alice.KEMSeed = peer.Hybrid.String(), r.Stream.last(64)
+		x[31] &^= 0x80
+	}
 	var err error
 	v.Alice.EphemeralPrivate, err = r.Stream.private(x)
 	v.Message1.Bytes, v.Message2.Bytes, v.Message3.Bytes = m1, m2, m3

@@ -13,6 +13,7 @@ import (
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/ntcp2"
 	"i2ptoolkit/pkg/ratchet"
@@ -109,6 +110,24 @@ func TestComputeNotices(t *testing.T) {
 	}
 }
 
+// TestComputeNoticesHybrid: the same of what ML-KEM adds.
+func TestComputeNoticesHybrid(t *testing.T) {
+	const name = "i2pd-2.59-hybrid.json"
+	for i, change := range []func(n *NTCP2){
+		func(n *NTCP2) { n.Message1.Bytes[0] ^= 1 },
+		func(n *NTCP2) { n.Message1.Bytes[100] ^= 1 },
+		func(n *NTCP2) { n.Message2.Bytes[100] ^= 1 },
+		func(n *NTCP2) { n.Alice.KEMSeed[4] ^= 1 },
+		func(n *NTCP2) { n.Hybrid = "ML-KEM-2048" },
+	} {
+		for j, v := range read(t, name)[name].NTCP2 {
+			if change(v); v.Compute() == nil {
+				t.Errorf("change %d of vector %d is not noticed", i, j)
+			}
+		}
+	}
+}
+
 // lot are the random bytes with which a length from 1 to most comes out as n: those in the
 // middle of them. For a length of 0 nothing is drawn.
 func lot(n, most int) []byte {
@@ -150,11 +169,15 @@ func replayAlice(t *testing.T, v *NTCP2) ntcp2.Result {
 	now := time.Unix(int64(v.Message1.Timestamp), 0)
 	draws := script{}
 	last := v.Message3.Blocks[len(v.Message3.Blocks)-1]
-	draws.add(v.Alice.EphemeralPrivate, lot(len(v.Message1.Padding), 223), v.Message1.Padding, lot(len(last.Data), 63))
+	draws.add(v.Alice.EphemeralPrivate, lot(len(v.Message1.Padding), 223), v.Message1.Padding, lot(len(last.Data), 63), v.Alice.KEMSeed)
+	hybrid := kem.None
+	if v.Hybrid != "" {
+		hybrid, _ = kem.ParseKind(v.Hybrid)
+	}
 	a := ntcp2.NewInitiator(ntcp2.Config{
 		Static: KeyPair(v.Alice.StaticPrivate), NetID: byte(v.Message1.NetID), Info: v.Alice.RouterInfo, Options: ntcp2.DefaultOptions, Rand: draws,
 		Unpadded: len(v.Message1.Padding) == 0,
-	}, ntcp2.Peer{Hash: i2p.Hash(v.Bob.RouterHash), Static: [32]byte(v.Bob.StaticPublic), IV: [16]byte(v.Bob.IV)})
+	}, ntcp2.Peer{Hash: i2p.Hash(v.Bob.RouterHash), Static: [32]byte(v.Bob.StaticPublic), IV: [16]byte(v.Bob.IV), Hybrid: hybrid})
 	m1, err := a.Start(now)
 	if err != nil || !bytes.Equal(m1, v.Message1.Bytes) {
 		t.Fatalf("%s: message 1: %x, %v", v.Name, m1, err)
@@ -162,6 +185,9 @@ func replayAlice(t *testing.T, v *NTCP2) ntcp2.Result {
 	m3, _, err := a.Handle(now, v.Message2.Bytes)
 	if err != nil || !bytes.Equal(m3, v.Message3.Bytes) || !a.Done() {
 		t.Fatalf("%s: message 3: %x, %v", v.Name, m3, err)
+	}
+	if a.Result().Hybrid != hybrid {
+		t.Errorf("%s: hybrid %v", v.Name, a.Result().Hybrid)
 	}
 	return a.Result()
 }

@@ -61,6 +61,16 @@ func (s *Stream) key() (k [32]byte) {
 	return k
 }
 
+// last is the last draw of so many bytes; nil is none.
+func (s *Stream) last(size int) Hex {
+	for _, d := range slices.Backward(s.draws) {
+		if len(d) == size {
+			return d
+		}
+	}
+	return nil
+}
+
 // private finds the private key, drawn before, of an X25519 public key.
 func (s *Stream) private(public []byte) (Hex, error) {
 	for _, d := range slices.Backward(s.draws) {
