@@ -22,9 +22,9 @@ const testsOnly = -1
 
 // layers are the packages of each layer. A package imports lower layers only, and edges.
 var layers = []struct{ what, names string }{
-	{"primitives", "aescbc bucket buf deadline draw env mailbox origin quota tally noise kem elligator sign"},
+	{"primitives", "aescbc bucket buf deadline draw env mailbox origin quota tally noise kem elgamal elligator sign"},
 	{"codecs", "i2p routerinfo leaseset i2np i2cp su3 datagram control hostrecord httpmsg family words options forward/plan forward/foreign"},
-	{"engines", "ntcp2 ssu2 ssu2/recovery ssu2/session ratchet tunnel netdb profile presence reach streaming vanity"},
+	{"engines", "ntcp2 ssu2 ssu2/recovery ssu2/session ratchet elgamalaes tunnel netdb profile presence reach streaming vanity"},
 	{"node", "atomicfile filelock sealed unixsocket geoip transport transport/ntcp2link transport/ssu2link portmap netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client naming"},
 	{"doors", "bob door i2cpserver i2pcontrol forward forward/access forward/splice httpproxy httpserver irc control/server sam socks udpforward"},
 	{"composition", "config config/reload control/answers doctor metrics node devnet cli cli/record processors"},
@@ -50,6 +50,7 @@ func table() map[string]int {
 // edges are the imports within a layer.
 func edges() map[string]string {
 	return map[string]string{
+		"elgamal":    "draw",
 		"elligator":  "draw noise",
 		"env":        "draw",
 		"kem":        "draw",

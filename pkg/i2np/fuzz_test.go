@@ -47,6 +47,32 @@ func FuzzClove(f *testing.F) {
 	})
 }
 
+func FuzzGarlic(f *testing.F) {
+	m := Message{Type: DataType, ID: 5, Expiration: 9000, Body: []byte("x")}
+	one := GarlicClove{Clove{DeliveryInstructions{Kind: DeliverTunnel, To: hash(1), Tunnel: 3}, m}, 7, 8000}
+	f.Add(Garlic{nil, 3, 4}.AppendTo(nil))
+	f.Add(Garlic{[]GarlicClove{one, {Clove: Clove{Message: m}}}, 3, 4}.AppendTo(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		const limit = 3
+		g, err := ParseGarlicCloves(b, limit)
+		if err != nil {
+			if g.Cloves != nil {
+				t.Fatal("cloves and an error")
+			}
+			return
+		}
+		out := g.AppendTo(nil)
+		if len(g.Cloves) > limit || g.Len() != len(b) || len(out) != len(b) {
+			t.Fatalf("%d cloves, %d and %d of %d bytes", len(g.Cloves), g.Len(), len(out), len(b))
+		}
+		again, err := ParseGarlicCloves(out, limit) // reserved bits and checksums are ignored
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, out, again.AppendTo(nil))
+	})
+}
+
 func FuzzDatabaseStore(f *testing.F) {
 	f.Add(DatabaseStore{Key: hash(1), Data: []byte("gzip")}.AppendTo(nil))
 	f.Add(DatabaseStore{Key: hash(1), Type: StoreLeaseSet2, ReplyToken: 1, ReplyTunnel: 2, ReplyGateway: hash(3), Data: []byte("ls")}.AppendTo(nil))

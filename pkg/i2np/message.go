@@ -147,8 +147,11 @@ func Expiration(now time.Time, life time.Duration, random uint64) i2p.Date {
 
 // CheckExpiration returns ErrExpired or ErrFuture for a message that must
 // not be handled any more, or not yet.
-func (m Message) CheckExpiration(now time.Time) error {
-	at, t := int64(m.Expiration), now.UnixMilli()
+func (m Message) CheckExpiration(now time.Time) error { return CheckExpiration(now, m.Expiration) }
+
+// CheckExpiration is that of a message, for what has an expiration of its own: a garlic clove.
+func CheckExpiration(now time.Time, expiration i2p.Date) error {
+	at, t := int64(expiration), now.UnixMilli()
 	switch {
 	case at < 0 || at > t+MaxAhead.Milliseconds():
 		return ErrFuture
