@@ -128,6 +128,7 @@ func (j *javaTest) open(t *testing.T, ctx context.Context, i int, keys string) *
 // serve answers the measuring protocol on the next streams that come to Java.
 func serveJava(t *testing.T, ctx context.Context, s *JavaStreams, streams int) (wait func()) {
 	served := make(chan error, 1)
+	ctx, cancel := context.WithCancel(ctx)
 	go func() {
 		var errs []error
 		for range streams {
@@ -143,6 +144,10 @@ func serveJava(t *testing.T, ctx context.Context, s *JavaStreams, streams int) (
 	}()
 	return func() {
 		t.Helper()
+		defer cancel()
+		if t.Failed() {
+			cancel() // who was to come may not come any more
+		}
 		if err := <-served; err != nil {
 			t.Error(err)
 		}

@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -105,10 +106,16 @@ func (r *Java) Streams(ctx context.Context, keys string, options map[string]stri
 	return s, nil
 }
 
-// Connect opens a stream from one port to another.
-func (s *JavaStreams) Connect(ctx context.Context, b32 string, to, from int) (*JavaStream, error) {
-	c, _, err := s.request(ctx, fmt.Sprintf("connect %s %d %d", b32, to, from))
-	return c, err
+// Connect opens a stream from one port to another. Java says at once that there is no destination
+// whose lease set has not come to the floodfill yet: then it is asked again.
+func (s *JavaStreams) Connect(ctx context.Context, b32 string, to, from int) (c *JavaStream, err error) {
+	late := Await(ctx, time.Minute, "Java finds "+b32, func(ctx context.Context) error {
+		if c, _, err = s.request(ctx, fmt.Sprintf("connect %s %d %d", b32, to, from)); err != nil && strings.Contains(err.Error(), "destination not found") {
+			return err
+		}
+		return nil
+	})
+	return c, cmp.Or(late, err)
 }
 
 // Accept waits for a stream.
