@@ -49,12 +49,14 @@ func Open(path string) (*Dir, error) {
 // Path is the directory.
 func (d *Dir) Path() string { return d.path }
 
-// folders are what the names of folders begin with, by the source that a router
-// comes from when it is read.
-var folders = []struct {
+type folder struct {
 	src  netdb.Source
 	name string
-}{{netdb.FromDisk, "r"}, {netdb.FromDiskTold, "t"}, {netdb.FromDiskSought, "s"}}
+}
+
+// folders are what the names of folders begin with, by the source that a router
+// comes from when it is read.
+var folders = []folder{{netdb.FromDisk, "r"}, {netdb.FromDiskTold, "t"}, {netdb.FromDiskSought, "s"}}
 
 // File is where a router's RouterInfo is kept, unless it is one of those that only
 // we know of.
@@ -134,7 +136,8 @@ func (d *Dir) Files() ([]string, error) {
 }
 
 // Load reads all that there is, and tells of each router which source it comes from. Some
-// come first: where a table has not room for all, others must not have taken theirs.
+// come first, then those that we came to know by ourselves, and then those that we were told of:
+// where a table has not room for all, others must not have taken theirs.
 func (d *Dir) Load(ctx context.Context, first map[i2p.Hash]struct{}, each func(*routerinfo.RouterInfo, netdb.Source)) (Loaded, error) {
 	all, err := list(d.path)
 	if err != nil {

@@ -146,27 +146,26 @@ func (s *Sealed) each(ctx context.Context, f func(kind byte, router i2p.Hash, in
 	return damaged, nil
 }
 
-// Load reads all that there is, as Dir does.
-func (s *Sealed) Load(ctx context.Context, first map[i2p.Hash]struct{}, each func(*routerinfo.RouterInfo, netdb.Source)) (Loaded, error) {
-	var total Loaded
-	for _, later := range [...]bool{false, true} {
-		for i, folder := range folders {
-			damaged, err := s.each(ctx, func(kind byte, router i2p.Hash, info []byte) error {
-				if _, soon := first[router]; soon == later || kind != folder.name[0] {
-					return nil
-				}
-				ri, counts, _ := parse(FileName(router), slices.Clone(info), false)
-				if total.add(counts); ri != nil {
-					each(ri, folder.src)
-				}
+// Load reads all that there is, in the order of Dir. The journals are unsealed once for those that
+// come first, and once for each source, rather than kept in memory together.
+func (s *Sealed) Load(ctx context.Context, first map[i2p.Hash]struct{}, each func(*routerinfo.RouterInfo, netdb.Source)) (total Loaded, err error) {
+	for pass := range 1 + len(folders) {
+		damaged, err := s.each(ctx, func(kind byte, router i2p.Hash, info []byte) error {
+			of := slices.IndexFunc(folders, func(f folder) bool { return f.name[0] == kind })
+			if _, soon := first[router]; of < 0 || soon != (pass == 0) || !soon && pass != 1+of {
 				return nil
-			})
-			if i == 0 && later {
-				total.Files, total.Junk = total.Files+damaged, total.Junk+damaged
 			}
-			if err != nil {
-				return total, err
+			ri, counts, _ := parse(FileName(router), slices.Clone(info), false)
+			if total.add(counts); ri != nil {
+				each(ri, folders[of].src)
 			}
+			return nil
+		})
+		if pass == 0 {
+			total.Files, total.Junk = total.Files+damaged, total.Junk+damaged
+		}
+		if err != nil {
+			return total, err
 		}
 	}
 	return total, nil

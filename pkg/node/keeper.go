@@ -24,7 +24,7 @@ const (
 	saveBatch        = 512 // RouterInfos written in one go
 	profilesInterval = 10  // times saveInterval
 
-	ahead = 8192 // RouterInfos that may wait for the core while more are read
+	ahead = 512 // RouterInfos that may wait for the core while more are read: it has other work by then
 
 	netDBDir     = "netDb"
 	profilesFile = "peer.profiles"
@@ -104,16 +104,28 @@ func (k *keeper) last(what router.Knowledge) {
 	k.saveProfiles(what)
 }
 
-// load reads the netDb of the last run, and what the bootstrap names, into what is known.
-func (k *keeper) load(ctx context.Context, what router.Knowledge, bootstrap []string) {
-	if k.dir != nil {
-		own, ok := k.read(ctx, what, k.dir.Path(), func(each taker) (netdbdir.Loaded, error) { return k.dir.Load(ctx, k.proven, each) })
-		if ok {
-			k.prune(what, own)
-		}
-	}
+// load reads what the bootstrap names, and the netDb of the last run, into what is known. First
+// come the routers that were of use, then those that we came to know by ourselves; begin is called once,
+// before those are read that we were only told of: anybody may have left a hundred thousand of them.
+func (k *keeper) load(ctx context.Context, what router.Knowledge, bootstrap []string, begin func()) {
+	begin = sync.OnceFunc(begin)
+	defer begin()
 	for _, path := range bootstrap {
 		k.loadFrom(ctx, what, path, netdb.FromReseed)
+	}
+	if k.dir == nil {
+		return
+	}
+	own, ok := k.read(ctx, what, k.dir.Path(), func(each taker) (netdbdir.Loaded, error) {
+		return k.dir.Load(ctx, k.proven, func(ri *routerinfo.RouterInfo, src netdb.Source) {
+			if _, proven := k.proven[ri.Hash()]; !proven && src != netdb.FromDisk {
+				begin()
+			}
+			each(ri, src)
+		})
+	})
+	if ok {
+		k.prune(what, own)
 	}
 }
 

@@ -128,15 +128,8 @@ func TestPrune(t *testing.T) {
 	})
 	t.Run("wrong network", func(t *testing.T) {
 		dir, good := fill(t, stranger(t, 1, 2, time.Now()), stranger(t, 2, 2, time.Now()))
-		s := settings(dir)
-		s.Bootstrap = []string{t.TempDir()} // is read once the netDb has been tidied
-		var log logBuffer
-		_, stop := start(t, Config{Settings: s, Log: log.logger()})
-		for deadline := time.Now().Add(time.Minute); !strings.Contains(log.String(), "path="+s.Bootstrap[0]); time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("the bootstrap is never read: %s", log.String())
-			}
-		}
+		n, stop := start(t, Config{Settings: settings(dir)})
+		<-n.loaded // and tidied
 		stop()
 		if got := names(t, filepath.Join(dir, "netDb")); !slices.Equal(got, good) {
 			t.Errorf("with the wrong --netid there are left %v of %v", got, good)
@@ -207,5 +200,36 @@ func TestDamagedProfiles(t *testing.T) {
 				t.Errorf("the log has %q, expected %q", got, c.says)
 			}
 		})
+	}
+}
+
+// TestToldLast: a router begins with those that it came to know by itself, and need not read before
+// what it was only told of.
+func TestToldLast(t *testing.T) {
+	dir := t.TempDir()
+	known := strangers(t, 3)
+	d, err := netdbdir.Open(filepath.Join(dir, netDBDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []netdb.File
+	for i, src := range []netdb.Source{netdb.FromDiskTold, netdb.FromDisk, netdb.FromDiskSought} {
+		files = append(files, netdb.File{Hash: known[i].Hash(), Bytes: known[i].Bytes(), Source: src})
+	}
+	if err := d.Save(files, nil); err != nil {
+		t.Fatal(err)
+	}
+	n, _ := start(t, Config{Settings: settings(t.TempDir())})
+	<-n.loaded
+	k := &keeper{dir: d, proven: map[i2p.Hash]struct{}{known[2].Hash(): {}}, log: slog.New(slog.DiscardHandler)}
+	begun := 0
+	k.load(t.Context(), n.router.Knowledge(), nil, func() {
+		begun++
+		if got := n.router.Numbers().DB.Routers; got != 2 {
+			t.Errorf("it begins with %d routers, expected the one that was of use and the one that it found itself", got)
+		}
+	})
+	if got := n.router.Numbers().DB.Routers; got != 3 || begun != 1 {
+		t.Errorf("%d routers are known, and it has begun %d times; expected 3, once", got, begun)
 	}
 }

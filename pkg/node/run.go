@@ -79,11 +79,24 @@ func (n *Node) start(ctx context.Context) error {
 		return errors.New("no RouterInfo")
 	}
 	close(n.listening)
-	n.keeper.load(ctx, n.router.Knowledge(), n.settings.Current().Bootstrap)
+	n.keeper.load(ctx, n.router.Knowledge(), n.settings.Current().Bootstrap, n.begin)
 	close(n.loaded)
 	n.router.Start()
 	n.keeper.run(ctx, n.router.Knowledge())
 	return nil
+}
+
+// begin has the router build tunnels while more of the netDb is read, if it knows enough others for
+// that: as many as it would not be without, or any in a private network.
+func (n *Node) begin() {
+	s := n.settings.Current()
+	least := s.Reseed.Threshold
+	if s.Testnet {
+		least = 1
+	}
+	if n.router.Numbers().DB.Routers >= least {
+		n.router.Start()
+	}
 }
 
 // keepPort keeps the port that is listened on where it was drawn.

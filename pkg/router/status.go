@@ -94,11 +94,13 @@ func (r *Router) tunnels() (out []TunnelInfo) {
 }
 
 // Start has the router begin to build tunnels and to publish itself. Before,
-// it only listens: the netDb is being loaded.
+// it only listens: the netDb is being loaded. Once it has begun that does nothing.
 func (r *Router) Start() {
 	r.in.Call(func() {
-		r.started, r.serves = true, true
-		r.mail.publishInfo()
+		if !r.started {
+			r.started, r.serves = true, true
+			r.mail.publishInfo()
+		}
 	})
 }
 
