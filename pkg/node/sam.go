@@ -10,7 +10,7 @@ import (
 // newSAM makes the server that speaks SAM, and its door.
 func (n *Node) newSAM(e env.Env) error {
 	n.sam = sam.New(sam.Config{
-		Open: sam.OpenIn(n.Hall.Destinations), Defaults: n.Hall.Defaults, Resolve: n.names.Resolve, Rand: e.Rand, Log: n.log,
+		Open: sam.OpenIn(n.Hall.Destinations), Defaults: n.Hall.Defaults, Resolve: n.names.Resolve, Rand: e.Rand, Now: n.cfg.Now, Log: n.log,
 	})
 	apply := func(to config.Config) { n.sam.Apply(samSettings(to)) }
 	apply(n.settings.Current())

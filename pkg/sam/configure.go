@@ -2,10 +2,12 @@ package sam
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 
 	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/i2p"
@@ -27,6 +29,9 @@ func (c *conn) keys(args Args, asked options.Options) (*i2p.PrivateKeys, error) 
 		keys, rest, err := i2p.ParsePrivateKeys(b)
 		if err == nil && len(rest) > 0 {
 			err = fmt.Errorf("%d bytes after the keys", len(rest))
+		}
+		if err == nil && keys.Offline != nil && !c.server.cfg.Now().Before(time.Unix(int64(keys.Offline.Expires), 0)) {
+			err = errors.New("the transient key has expired, and nobody would take what it signs")
 		}
 		if err != nil {
 			return nil, refuse("INVALID_KEY", "%v", err)

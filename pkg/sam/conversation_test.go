@@ -1,7 +1,12 @@
 package sam
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"flag"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -15,15 +20,8 @@ import (
 // gives it.
 func TestConversation(t *testing.T) {
 	w := newWorld()
-	keys, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.names["here.i2p"] = keys.Destination()
 	srv := w.server(t, Settings{UDP: "127.0.0.1:0"})
-	with := samtest.Server{TCP: srv.addr(), UDP: srv.udpAddr(), Vars: map[string]string{
-		"here": i2p.EncodeBase64(keys.Destination().Bytes()), "fill": strings.Repeat("x", 1980),
-	}}
+	with := samtest.Server{TCP: srv.addr(), UDP: srv.udpAddr(), Vars: variables(t, w), TLS: program(t)}
 	said := 0
 	for _, scene := range samtest.Scenes() {
 		for _, line := range scene.Lines {
@@ -43,6 +41,51 @@ func TestConversation(t *testing.T) {
 	t.Logf("%d scenes, %d lines in", len(samtest.Scenes()), said)
 }
 
+// variables are what the scenes speak of: a destination that the world knows by name, and keys with offline parts.
+func variables(t *testing.T, w *world) map[string]string {
+	t.Helper()
+	keys := func() *i2p.PrivateKeys {
+		k, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	here, offline := keys(), keys()
+	w.names["here.i2p"] = here.Destination()
+	until := func(k *i2p.PrivateKeys, end time.Time) []byte {
+		o, err := k.NewOfflineKeys(sign.EdDSA_SHA512_Ed25519, uint32(end.Unix()), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o.AppendTo(nil)
+	}
+	now := time.Now()
+	good := until(offline, now.Add(24*time.Hour))
+	forged := until(keys(), now.Add(24*time.Hour))
+	copy(forged, offline.Destination().Bytes())
+	return map[string]string{
+		"here": i2p.EncodeBase64(here.Destination().Bytes()), "fill": strings.Repeat("x", 1980),
+		"offline": i2p.EncodeBase64(good), "offlinepub": i2p.EncodeBase64(offline.Destination().Bytes()),
+		"expired": i2p.EncodeBase64(until(keys(), now.Add(-time.Hour))), "forged": i2p.EncodeBase64(forged),
+	}
+}
+
+// program is what an application speaks TLS with: a certificate of its own making.
+func program(t *testing.T) *tls.Config {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+}
+
 var (
 	otherTCP = flag.String("server", "", "have the conversation with the SAM server at this ADDRESS:PORT, and list what it answers otherwise")
 	otherUDP = flag.String("server-udp", "127.0.0.1:7655", "where that server takes datagrams")
@@ -53,13 +96,7 @@ func TestOtherServer(t *testing.T) {
 	if *otherTCP == "" {
 		t.Skip("no -server")
 	}
-	keys, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	with := samtest.Server{TCP: *otherTCP, UDP: *otherUDP, Patience: 20 * time.Second, Vars: map[string]string{
-		"here": i2p.EncodeBase64(keys.Destination().Bytes()), "fill": strings.Repeat("x", 1980),
-	}}
+	with := samtest.Server{TCP: *otherTCP, UDP: *otherUDP, Patience: 20 * time.Second, Vars: variables(t, newWorld()), TLS: program(t)}
 	for _, scene := range samtest.Scenes() {
 		with.Tell = func(line string, d samtest.Difference) { t.Logf("%s: %.70s: %.100s", scene.Name, line, d.Got) }
 		if err := with.Play(scene); err != nil {

@@ -26,8 +26,9 @@ type Config struct {
 	Defaults func() options.Options // of destinations that do not say otherwise
 	// Resolve finds the destination that a name stands for, by a local destination where the network is to be asked.
 	Resolve func(ctx context.Context, by naming.Resolver, name i2p.Name) (i2p.Destination, error)
-	Log     *slog.Logger // nil: no log
-	Rand    io.Reader    // nil is crypto/rand
+	Log     *slog.Logger     // nil: no log
+	Rand    io.Reader        // nil is crypto/rand
+	Now     func() time.Time // nil is time.Now
 	// Patience is how long sessions wait for their tunnels; default 5 minutes. Idle is how long a connection may say
 	// nothing after its HELLO; default 5 minutes.
 	Patience, Idle time.Duration
@@ -58,6 +59,9 @@ type Server struct {
 func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	if cfg.Patience == 0 {
 		cfg.Patience = 5 * time.Minute

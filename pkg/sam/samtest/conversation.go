@@ -5,6 +5,7 @@ package samtest
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ var conversation string
 //	u> TEXT   TEXT is sent by UDP, with its escapes
 //	u<| TEXT  a datagram comes to the port {udp}
 //	f< TEXT   a connection comes to the port {tcp}, and begins with this line
+//	s< TEXT   one with TLS comes to the port {tls}, and begins with this line
 //
 // {long} is a text of 60,000 bytes.
 type Scene struct {
@@ -62,6 +64,8 @@ type Server struct {
 	Patience time.Duration
 	// Vars are what {x} stands for from the start.
 	Vars map[string]string
+	// TLS is with what the program at {tls} speaks it.
+	TLS *tls.Config
 	// Tell is given each difference, and the scene goes on; nil: it ends with the first.
 	Tell func(line string, d Difference)
 }
@@ -79,7 +83,8 @@ type speaker struct {
 	open     map[string]net.Conn
 	udp      *net.UDPConn
 	forwards net.Listener
-	taken    net.Conn
+	secure   net.Listener // for TLS, whose certificate is nobody's
+	taken    []net.Conn
 }
 
 // Play has a scene. An error is the first difference, or what made it impossible to go on.
@@ -99,6 +104,10 @@ func (s Server) Play(scene Scene) error {
 	if p.forwards, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return err
 	}
+	if p.secure, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return err
+	}
+	p.vars["tls"] = fmt.Sprint(p.secure.Addr().(*net.TCPAddr).Port)
 	p.vars["udp"] = fmt.Sprint(p.udp.LocalAddr().(*net.UDPAddr).Port)
 	p.vars["tcp"] = fmt.Sprint(p.forwards.Addr().(*net.TCPAddr).Port)
 	for i, line := range scene.Lines {
@@ -116,7 +125,10 @@ func (p *speaker) close() {
 	for _, c := range p.open {
 		c.Close()
 	}
-	for _, c := range []io.Closer{p.udp, p.forwards, p.taken} {
+	for _, c := range p.taken {
+		c.Close()
+	}
+	for _, c := range []io.Closer{p.udp, p.forwards, p.secure} {
 		if c != io.Closer(nil) && c != io.Closer((*net.UDPConn)(nil)) {
 			c.Close()
 		}
@@ -137,7 +149,9 @@ func (p *speaker) step(line string) error {
 	case who == "u":
 		return p.receive(text)
 	case who == "f":
-		return p.forwarded(text)
+		return p.forwarded(p.forwards, text, func(c net.Conn) net.Conn { return c })
+	case who == "s":
+		return p.forwarded(p.secure, text, func(c net.Conn) net.Conn { return tls.Server(c, p.TLS) })
 	}
 	c, r, err := p.conn(who)
 	if err != nil {
@@ -243,15 +257,15 @@ func (p *speaker) receive(want string) error {
 	return p.match(want, strings.ReplaceAll(string(b[:n]), "\n", `\n`))
 }
 
-func (p *speaker) forwarded(want string) error {
-	p.forwards.(*net.TCPListener).SetDeadline(time.Now().Add(p.Patience))
-	c, err := p.forwards.Accept()
+func (p *speaker) forwarded(to net.Listener, want string, spoken func(net.Conn) net.Conn) error {
+	to.(*net.TCPListener).SetDeadline(time.Now().Add(p.Patience))
+	c, err := to.Accept()
 	if err != nil {
 		return Difference{want, err.Error()}
 	}
-	p.taken = c
+	p.taken = append(p.taken, c)
 	c.SetDeadline(time.Now().Add(p.Patience))
-	return p.told(bufio.NewReader(c), want)
+	return p.told(bufio.NewReader(spoken(c)), want)
 }
 
 var escape = regexp.MustCompile(`\\(n|r|t|x[0-9a-f]{2})`)
