@@ -104,8 +104,22 @@ func TestHybridChanged(t *testing.T) {
 	key[keyLen-1] &^= hybridMark
 	iv = p.peer.IV
 	plain := obfuscate(p.peer.Hash, &iv, key)
-	if _, _, err := p.bob.Handle(start, append(plain[:], m1[keyLen:]...)); !errors.Is(err, ErrAuthentication) {
-		t.Errorf("without its mark: %v", err)
+	for name, rest := range map[string][]byte{"mark": m1[keyLen:], "mark and section": m1[keyLen+section:]} {
+		bob := newHybrid(t, 3, kem.MLKEM768, kem.MLKEM768).bob
+		if m2, _, err := bob.Handle(start, append(plain[:], rest...)); !errors.Is(err, ErrAuthentication) || len(m2) > 0 {
+			t.Errorf("without its %s: %v, and %d bytes of an answer", name, err, len(m2))
+		}
+	}
+	// One that is put in: what it would ask for is not there.
+	p = newHybrid(t, 3, kem.None, kem.MLKEM768)
+	m1, _ = p.alice.Start(start)
+	iv = p.peer.IV
+	key = deobfuscate(p.peer.Hash, &iv, [32]byte(m1))
+	key[keyLen-1] |= hybridMark
+	iv = p.peer.IV
+	marked := obfuscate(p.peer.Hash, &iv, key)
+	if m2, _, err := p.bob.Handle(start, append(marked[:], append(m1[keyLen:], make([]byte, section)...)...)); !errors.Is(err, ErrAuthentication) || len(m2) > 0 {
+		t.Errorf("with a mark: %v, and %d bytes of an answer", err, len(m2))
 	}
 	// In message 2: Alice ends it.
 	for _, at := range []int{3, keyLen + 50, keyLen + kem.MLKEM768.CiphertextLen() + macLen + 3} {
