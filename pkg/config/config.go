@@ -93,6 +93,7 @@ type SSU2 struct {
 	Enabled bool   `toml:"enabled" json:"enabled"`
 	MTU     int    `toml:"mtu" json:"mtu"`
 	Hybrid  string `toml:"hybrid" json:"hybrid"`
+	Proxy   string `toml:"proxy" json:"proxy"`
 }
 
 // Bandwidth limits are hard limits, in KBps (1024 bytes a second); 0 is no limit.
@@ -222,12 +223,8 @@ func (c Config) Check() error {
 	if kind, ok := kem.ParseKind(c.SSU2.Hybrid); !ok || kind == kem.MLKEM1024 {
 		return faultf("ssu2.hybrid", "%q is none of ML-KEM-512, ML-KEM-768 and none", c.SSU2.Hybrid)
 	}
-	switch {
-	case c.NTCP2.Proxy == "":
-	case !isURL(c.NTCP2.Proxy, "socks5", "http") || c.ProxyURL().Port() == "":
-		return faultf("ntcp2.proxy", "it is no URL such as socks5://127.0.0.1:9050 or http://127.0.0.1:8080") // which may have a password
-	case c.SSU2.Enabled:
-		return faultf("ntcp2.proxy", "SSU2 reaches peers straight from this machine: with a proxy, ssu2.enabled must be false")
+	if err := c.checkProxies(); err != nil {
+		return err
 	}
 	if !c.NTCP2.Enabled && !c.SSU2.Enabled {
 		return faultf("ntcp2.enabled", "a router speaks NTCP2, SSU2 or both")
@@ -276,9 +273,33 @@ func isURL(text string, schemes ...string) bool {
 	return err == nil && slices.Contains(schemes, u.Scheme) && u.Hostname() != ""
 }
 
+// checkProxies: a transport that a proxy hides is no use beside one that reaches peers straight. What
+// is wrong may have a password in it.
+func (c Config) checkProxies() error {
+	switch {
+	case c.NTCP2.Proxy != "" && (!isURL(c.NTCP2.Proxy, "socks5", "http") || c.ProxyURL().Port() == ""):
+		return faultf("ntcp2.proxy", "it is no URL such as socks5://127.0.0.1:9050 or http://127.0.0.1:8080")
+	case c.SSU2.Proxy != "" && (!isURL(c.SSU2.Proxy, "socks5") || c.DatagramProxyURL().Port() == ""):
+		return faultf("ssu2.proxy", "it is no URL such as socks5://127.0.0.1:1080; only SOCKS5 relays datagrams")
+	case c.NTCP2.Proxy != "" && c.SSU2.Enabled && c.SSU2.Proxy == "":
+		return faultf("ntcp2.proxy", "SSU2 reaches peers straight from this machine: with a proxy, ssu2.enabled must be false, or ssu2.proxy say another")
+	case c.SSU2.Proxy != "" && c.NTCP2.Enabled && c.NTCP2.Proxy == "":
+		return faultf("ssu2.proxy", "NTCP2 reaches peers straight from this machine: with a proxy, ntcp2.enabled must be false, or ntcp2.proxy say another")
+	}
+	return nil
+}
+
+// Proxied tells whether peers are reached through a proxy.
+func (c Config) Proxied() bool { return c.NTCP2.Proxy != "" || c.SSU2.Proxy != "" }
+
 // ProxyURL is that of ntcp2.proxy; nil is none.
-func (c Config) ProxyURL() *url.URL {
-	if u, err := url.Parse(c.NTCP2.Proxy); err == nil && c.NTCP2.Proxy != "" {
+func (c Config) ProxyURL() *url.URL { return urlOf(c.NTCP2.Proxy) }
+
+// DatagramProxyURL is that of ssu2.proxy; nil is none.
+func (c Config) DatagramProxyURL() *url.URL { return urlOf(c.SSU2.Proxy) }
+
+func urlOf(text string) *url.URL {
+	if u, err := url.Parse(text); err == nil && text != "" {
 		return u
 	}
 	return nil
@@ -319,7 +340,7 @@ func (c Config) ListenAddrs() []netip.AddrPort {
 		}
 		out = append(out, netip.AddrPortFrom(h, uint16(c.Port)))
 	}
-	if len(out) == 0 && c.NTCP2.Proxy == "" {
+	if len(out) == 0 && !c.Proxied() {
 		out = append(out, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(c.Port)))
 	}
 	return uncovered(out)

@@ -88,6 +88,12 @@ func TestProxy(t *testing.T) {
 		"[ntcp2]\nproxy = \"socks5://127.0.0.1\"\n":                           "it is no URL",
 		"[ntcp2]\nproxy = \"socks5://me:secret@\"\n":                          "it is no URL",
 		"[ntcp2]\nproxy = \"socks5://127.0.0.1:1\"\n[ssu2]\nenabled = true\n": "SSU2 reaches peers straight",
+
+		"[ntcp2]\nproxy = \"http://127.0.0.1:1\"\n[ssu2]\nenabled = true\nproxy = \"socks5://a:b@p:1\"\n":    "",
+		"[ntcp2]\nproxy = \"http://127.0.0.1:1\"\n[ssu2]\nenabled = true\nproxy = \"socks5://a:secret@p\"\n": "it is no URL",
+		"[ntcp2]\nproxy = \"http://127.0.0.1:1\"\n[ssu2]\nenabled = true\nproxy = \"http://p:1\"\n":          "only SOCKS5 relays",
+		"[ssu2]\nenabled = true\nproxy = \"socks5://p:1\"\n":                                                 "NTCP2 reaches peers straight",
+		"[ntcp2]\nenabled = false\n[ssu2]\nenabled = true\nproxy = \"socks5://p:1\"\n":                       "",
 	} {
 		c, err := Parse([]byte(text))
 		if want != "" {
@@ -96,7 +102,7 @@ func TestProxy(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || c.ProxyURL() == nil || len(c.ListenAddrs()) != 0 {
+		if err != nil || c.ProxyURL() == nil && c.DatagramProxyURL() == nil || len(c.ListenAddrs()) != 0 || !c.Proxied() {
 			t.Errorf("%s: %v, listens on %v", text, err, c.ListenAddrs())
 		}
 		c.Hosts = []string{"93.184.216.34"}
@@ -104,7 +110,7 @@ func TestProxy(t *testing.T) {
 			t.Errorf("told a host, it listens on %v", c.ListenAddrs())
 		}
 	}
-	if Default().ProxyURL() != nil {
+	if Default().ProxyURL() != nil || Default().DatagramProxyURL() != nil {
 		t.Error("there is a proxy by itself")
 	}
 }

@@ -14,7 +14,7 @@ import (
 // newMapper makes what asks the gateway for our ports; nil is for a router that does not: of a
 // private network, a simulated one, or told not to.
 func (n *Node) newMapper(env *env.Whole) *portmap.Mapper {
-	if s := n.settings.Current(); !s.PortMapping || !s.Public() || s.NTCP2.Proxy != "" || n.cfg.Network != nil {
+	if s := n.settings.Current(); !s.PortMapping || !s.Public() || s.Proxied() || n.cfg.Network != nil {
 		return nil
 	}
 	return portmap.New(portmap.Config{Env: env.Part("portmap"), Ports: n.portsToMap, Changed: func(s portmap.State) {

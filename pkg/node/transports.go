@@ -33,6 +33,11 @@ func (n *Node) newTransport(env *env.Whole, signing sign.PrivateKey) (err error)
 			return err
 		}
 	}
+	if at := s.DatagramProxyURL(); at != nil {
+		if network, err = transport.ThroughSOCKS(network, at, n.log); err != nil {
+			return err
+		}
+	}
 	drivers, err := n.drivers(env, signing)
 	if err != nil {
 		return err
@@ -96,9 +101,15 @@ func (n *Node) ssu2(random io.Reader, signing sign.PrivateKey) (transport.Driver
 	s := n.settings.Current()
 	var listen []netip.AddrPort
 	for _, at := range s.ListenAddrs() {
+		if s.SSU2.Proxy != "" {
+			break // nobody gets in by it
+		}
 		if !slices.ContainsFunc(listen, func(l netip.AddrPort) bool { return l.Addr().Is4() == at.Addr().Is4() }) {
 			listen = append(listen, at)
 		}
+	}
+	if s.SSU2.Proxy != "" {
+		signing = sign.PrivateKey{} // where we are is nobody's business
 	}
 	hybrid, _ := kem.ParseKind(s.SSU2.Hybrid) // checked where settings are
 	tokens, err := n.dir.takeTokens()
