@@ -283,10 +283,26 @@ func (j *javaTest) throughput(t *testing.T, ctx context.Context) {
 	}
 	finish(t, ctx, c)
 	t.Logf("Java to Java: %v", m)
-	t.Logf("ours to Java: %v", ours)
+	t.Logf("ours to Java: %v; %s", ours, j.streams(t, ctx))
 	if ours.Up < 1.5*m.Up {
 		t.Errorf("ours to Java is %.2f times Java to Java, want 1.5", ours.Up/m.Up)
 	}
+}
+
+// streams is what our caller has counted of streams that are slow.
+func (j *javaTest) streams(t *testing.T, ctx context.Context) string {
+	t.Helper()
+	metrics, err := j.a.ask(ctx, "metrics")
+	if err != nil {
+		t.Error(err)
+	}
+	var lines []string
+	for line := range strings.Lines(string(metrics)) {
+		if strings.HasPrefix(line, "i2p_stream_") && !strings.Contains(line, "_bucket") && !strings.HasSuffix(line, " 0\n") {
+			lines = append(lines, strings.TrimSpace(strings.TrimPrefix(line, "i2p_stream_")))
+		}
+	}
+	return strings.Join(lines, ", ")
 }
 
 // renewal keeps streams each way for longer than any tunnel lives.
