@@ -18,6 +18,7 @@ const (
 	mostRanges    = 64
 	roomForRanges = 32
 	mostPadding   = 16
+	mostEvened    = 64 // bytes of padding, to be as long as the packet before
 )
 
 // say is what the session itself has to say, besides what path, mtu and life have.
@@ -30,6 +31,7 @@ type say struct {
 // draft is a packet in the making.
 type draft struct {
 	packet
+	at    time.Duration
 	out   []byte // header and payload so far
 	most  int    // its length
 	kind  recovery.Kind
@@ -46,7 +48,7 @@ func (s *Session) Next(now time.Time, out []byte) (datagram []byte, to netip.Add
 		return nil, to, false
 	}
 	s.expire(at)
-	d := draft{out: out[:ssu2.ShortHeaderLen:len(out)], most: ssu2.ShortHeaderLen + s.mtu.payload()}
+	d := draft{at: at, out: out[:ssu2.ShortHeaderLen:len(out)], most: ssu2.ShortHeaderLen + s.mtu.payload()}
 	to = s.path.remote
 	switch {
 	case s.life.gone:
@@ -219,13 +221,29 @@ func (s *Session) ack(at time.Duration, d *draft, most int) {
 // acknowledgements of two round trips.
 const leastMark = 200 * time.Millisecond
 
-// pad appends padding of a random length where there is room, and makes up the least size.
+// even is the length to which those packets of an instant are padded that come near to it: the
+// system sends many that are as long as each other with one call, and whoever looks on learns
+// less from a run of them.
+type even struct {
+	at     time.Duration
+	length int // of header and payload; 0 is none yet
+}
+
+// pad makes up the least size, and appends padding where there is room: of a random length for the
+// first packet of an instant, and up to the same length for others.
 func (s *Session) pad(d *draft) {
-	n := s.random.Below(mostPadding)
-	n = max(n, ssu2.ShortHeaderLen+ssu2.MinPayload-len(d.out)-ssu2.BlockHeaderLen)
-	if n = min(n, d.room()-ssu2.BlockHeaderLen); n >= 0 {
+	if s.even.at != d.at {
+		s.even = even{at: d.at}
+	}
+	n := s.even.length - len(d.out) - ssu2.BlockHeaderLen
+	if n < 0 || n > mostEvened {
+		n = s.random.Below(mostPadding)
+		n = max(n, ssu2.ShortHeaderLen+ssu2.MinPayload-len(d.out)-ssu2.BlockHeaderLen)
+	}
+	if n = min(n, d.room()-ssu2.BlockHeaderLen); n >= 0 && len(d.out) != s.even.length {
 		d.out = ssu2.AppendPadding(d.out, n)
 	}
+	s.even.length = len(d.out)
 }
 
 // farewell makes a packet with a Termination.

@@ -79,6 +79,7 @@ type Session struct {
 	outbox outbox
 	inbox  inbox
 	say    say
+	even   even
 	path   path
 	mtu    mtu
 	life   life

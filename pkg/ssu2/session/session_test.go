@@ -234,3 +234,38 @@ func TestConfirmedAgain(t *testing.T) {
 	}
 	w.end()
 }
+
+// TestEven: what is sent at once is of few sizes, so that the system can be given it at once, and
+// its sizes are others the next time.
+func TestEven(t *testing.T) {
+	w := newWorld(t, 1, scene{rate: 1e9, delay: ms, queue: 1e7}, nil)
+	sizes := make(map[time.Time][]int)
+	w.tap = func(from *node, _ netip.AddrPort, datagram []byte) bool {
+		if from == w.a {
+			sizes[w.now] = append(sizes[w.now], len(datagram))
+		}
+		return true
+	}
+	b := w.a.bulk(2e6, func() int { return 1028 })
+	if !w.run(time.Minute, b.arrived) {
+		t.Fatal("it does not arrive")
+	}
+	datagrams, runs, seen := 0, 0, make(map[int]bool)
+	for _, of := range sizes {
+		if len(of) < 4 {
+			continue
+		}
+		for i, n := range of {
+			if datagrams++; i == 0 || n != of[i-1] {
+				runs++
+			}
+			seen[n] = true
+		}
+	}
+	if datagrams < 1000 || datagrams < 4*runs {
+		t.Errorf("%d datagrams in %d runs of one size", datagrams, runs)
+	}
+	if len(seen) < 8 {
+		t.Errorf("%d different sizes", len(seen))
+	}
+}
