@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"flag"
 	"math/big"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,8 @@ func program(t *testing.T) *tls.Config {
 var (
 	otherTCP = flag.String("server", "", "have the conversation with the SAM server at this ADDRESS:PORT, and list what it answers otherwise")
 	otherUDP = flag.String("server-udp", "127.0.0.1:7655", "where that server takes datagrams")
+	scenes   = flag.String("scenes", "", "have those scenes with it alone whose names match `EXPRESSION`")
+	bounds   = flag.String("hello", "", "say `BOUNDS` in a HELLO without any, such as MIN=3.1 MAX=3.1, and take what version it says")
 )
 
 // TestOtherServer lists what another implementation says otherwise. It fails for none of it.
@@ -96,8 +99,21 @@ func TestOtherServer(t *testing.T) {
 	if *otherTCP == "" {
 		t.Skip("no -server")
 	}
-	with := samtest.Server{TCP: *otherTCP, UDP: *otherUDP, Patience: 20 * time.Second, Vars: variables(t, newWorld()), TLS: program(t)}
+	with := samtest.Server{TCP: *otherTCP, UDP: *otherUDP, Patience: 40 * time.Second, Vars: variables(t, newWorld()), TLS: program(t)}
+	chosen := regexp.MustCompile(*scenes)
 	for _, scene := range samtest.Scenes() {
+		if !chosen.MatchString(scene.Name) {
+			continue
+		}
+		if *bounds != "" && !strings.HasPrefix(scene.Name, "HELLO") {
+			for i, line := range scene.Lines {
+				line = strings.Replace(line, "HELLO VERSION", "HELLO VERSION "+*bounds, 1)
+				if before, _, is := strings.Cut(line, "HELLO REPLY RESULT=OK VERSION="); is {
+					line = before + "HELLO REPLY RESULT=OK VERSION=*"
+				}
+				scene.Lines[i] = line
+			}
+		}
 		with.Tell = func(line string, d samtest.Difference) { t.Logf("%s: %.70s: %.100s", scene.Name, line, d.Got) }
 		if err := with.Play(scene); err != nil {
 			t.Logf("%s: %.200s", scene.Name, err.Error())
