@@ -13,7 +13,7 @@ import (
 // runRouter runs a router until ctx ends or it is told to stop.
 func runRouter(ctx context.Context, cfg runConfig) error {
 	n, err := node.New(node.Config{
-		Settings: cfg.Settings, Passphrase: cfg.Passphrase, Log: cfg.Log, Level: cfg.Level, Reread: cfg.Reread, Ready: cfg.Ready,
+		Settings: cfg.Settings, Passphrase: cfg.Passphrase, Log: cfg.Log, Level: cfg.Level, Reread: cfg.Reread, Edit: cfg.Edit, Ready: cfg.Ready,
 	})
 	if err != nil {
 		return explainState(err)

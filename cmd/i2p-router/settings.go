@@ -9,6 +9,7 @@ import (
 
 	"i2ptoolkit/pkg/cli"
 	"i2ptoolkit/pkg/config"
+	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/node"
 )
 
@@ -97,6 +98,20 @@ func rereadSettings(c *cli.Context) (config.Config, error) {
 		return config.Config{}, errors.New("the configuration came from standard input, which cannot be read again")
 	}
 	return readSettings(c)
+}
+
+// editSettings sets keys in the file of a router that runs. What the command line says is not the file's to change.
+func editSettings(c *cli.Context, set map[string]any, apply func() error) error {
+	path, _ := cli.ConfigPath(c.String("config"))
+	if path == "-" {
+		return errors.New("the configuration came from standard input, which cannot be changed")
+	}
+	for _, s := range config.Settings() {
+		if _, is := set[s.Key]; is && s.Flag != "" && c.IsSet(s.Flag) {
+			return control.Errorf(control.BadRequest, "%s: --%s was said at the router's start, and lies over the file", s.Key, s.Flag)
+		}
+	}
+	return config.EditFile(path, set, apply)
 }
 
 // maxConfig bounds what is read as a configuration file.

@@ -56,6 +56,7 @@ func runCommand() *cli.Command {
 				Log:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 				Level:  level,
 				Reread: func() (config.Config, error) { return rereadSettings(c) },
+				Edit:   func(set map[string]any, apply func() error) error { return editSettings(c, set, apply) },
 				Ready:  told.ready,
 			})
 		},
@@ -140,6 +141,8 @@ type runConfig struct {
 	Level      *slog.LevelVar // of Log: what log-level changes
 	// Reread gives the settings as a reload finds them.
 	Reread func() (config.Config, error)
+	// Edit sets keys of the file for good, if apply is content with that.
+	Edit func(set map[string]any, apply func() error) error
 	// Ready is to be called once, when the router listens and its control socket answers.
 	Ready func() error
 }

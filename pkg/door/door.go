@@ -102,7 +102,7 @@ func New(cfg Config) *Door {
 func (d *Door) Users() *Users { return d.users }
 
 // Apply has other settings hold, soon. Connections stay, but for those that may not be there any more: all of them
-// when the door is shut or TLS is new, and of users who are none any longer.
+// when the door is shut or TLS is new, those of nobody when passwords are, and of users who are none any longer.
 func (d *Door) Apply(s Settings) error {
 	if err := s.Check(); err != nil {
 		return fmt.Errorf("%s: %w", d.cfg.Name, err)
@@ -115,7 +115,7 @@ func (d *Door) Apply(s Settings) error {
 	d.settings = s.clone()
 	var leave []*Client
 	for c := range d.clients {
-		if !s.Enabled || s.TLS && !had.TLS || s.Auth && c.user == "" && c.greeted || c.user != "" && !d.users.known(c.user) {
+		if !s.Enabled || s.TLS && !had.TLS || s.Auth && !had.Auth && c.user == "" && c.greeted || c.user != "" && !d.users.known(c.user) {
 			leave = append(leave, c)
 		}
 	}

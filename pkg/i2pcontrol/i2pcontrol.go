@@ -2,7 +2,7 @@
 // routers look at one and tell it to stop or to reseed.
 //
 // Its one user is asked for a password, which is kept as a hash, and gets a token that ends. What the specification
-// lets a program set of the router's settings is refused: they are in a file that is its owner's.
+// lets a program set of the router's settings goes into their file, as Java I2P has it.
 package i2pcontrol
 
 import (
@@ -30,19 +30,13 @@ type Router interface {
 	Reseed(ctx context.Context, sources []string) (control.Reseed, error)
 }
 
-// Settings are those that NetworkSetting speaks of.
-type Settings struct {
-	NTCPHost, SSUHost string // that are published; empty: none, or found out
-	NTCPPort, SSUPort int    // 0: there is none
-	In, Out           int    // KBps; 0: no limit
-	Share             int    // percent
-	UPnP              bool
-}
-
 // Config is what a Server is made of.
 type Config struct {
 	Router   Router
 	Settings func() Settings
+	// Set has changes hold and be kept, all of them or none. It tells whether some wait for the next start. An error
+	// that is control.BadData is about their values.
+	Set      func(Changes) (restart bool, err error)
 	Groups   func() profile.Stats
 	Now      func() time.Time // nil is time.Now
 	Log      *slog.Logger     // nil: no log

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/crypto/bcrypt"
+
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/door"
 	"i2ptoolkit/pkg/profile"
@@ -25,6 +28,7 @@ type router struct {
 	mu      sync.Mutex
 	traffic control.Traffic
 	told    []string
+	changed string // last
 }
 
 func (r *router) Status() control.Status {
@@ -49,12 +53,46 @@ func (r *router) Reseed(context.Context, []string) (control.Reseed, error) {
 	return control.Reseed{}, nil
 }
 
+// set takes what is set, but for 13 and 14 KBps.
+func (r *router) set(to Changes) (restart bool, err error) {
+	var all []string
+	tell := func(name string, is bool, value func() any) {
+		if is {
+			all = append(all, strings.TrimSpace(fmt.Sprint(name, " ", value())))
+		}
+	}
+	tell("in", to.In != nil, func() any { return *to.In })
+	tell("out", to.Out != nil, func() any { return *to.Out })
+	tell("share", to.Share != nil, func() any { return *to.Share })
+	tell("port", to.Port != nil, func() any { return *to.Port })
+	tell("hosts", to.Hosts != nil, func() any { return *to.Hosts })
+	tell("upnp", to.UPnP != nil, func() any { return *to.UPnP })
+	tell("listen", to.Listen != nil, func() any { return *to.Listen })
+	tell("password", to.Password != nil, func() any {
+		if bcrypt.CompareHashAndPassword([]byte(*to.Password), []byte("other")) != nil {
+			return "of something else"
+		}
+		return ""
+	})
+	if to.In != nil && *to.In == 13 {
+		return false, control.Errorf(control.BadData, "13")
+	}
+	if to.In != nil && *to.In == 14 {
+		return false, errors.New("14")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.changed = strings.Join(all, ", ")
+	return to.Port != nil, nil
+}
+
 func newServer(r *router) *Server {
 	return New(Config{
 		Router: r, TokenFor: 10 * time.Minute, Groups: func() profile.Stats { return profile.Stats{Fast: 3, HighCapacity: 4} },
 		Settings: func() Settings {
-			return Settings{NTCPHost: "192.0.2.1", NTCPPort: 12345, In: 100, Out: 50, Share: 80}
+			return Settings{NTCPHost: "192.0.2.1", NTCPPort: 12345, In: 100, Out: 50, Share: 80, Listen: []string{"unix:a:1", "127.0.0.1:7650"}}
 		},
+		Set: r.set,
 	})
 }
 
@@ -90,6 +128,10 @@ func TestConversation(t *testing.T) {
 				synctest.Wait()
 			case '!':
 				r.pass(t, rest)
+			case '=':
+				if r.changed != rest {
+					t.Errorf("line %d: %s was set, want %s", i+1, r.changed, rest)
+				}
 			case '<':
 				if got := tokenOf(answer); got != "" {
 					token = got
@@ -105,7 +147,7 @@ func TestConversation(t *testing.T) {
 		if got := strings.Join(r.told, ", "); got != "reseed, graceful stop, stop" {
 			t.Errorf("the router was told: %s", got)
 		}
-		if st := s.Stats(); st.Calls == 0 || st.Refused != 6 || st.Malformed != 5 {
+		if st := s.Stats(); st.Calls == 0 || st.Refused != 7 || st.Malformed != 5 {
 			t.Errorf("%+v", st)
 		}
 	})

@@ -237,46 +237,11 @@ func (s *Server) routerManager(_ context.Context, p params) (any, error) {
 	return got, nil
 }
 
-// networkSetting tells settings.
-func (s *Server) networkSetting(_ context.Context, p params) (any, error) {
-	set := s.cfg.Settings()
-	number := func(n int) any { return strconv.Itoa(n) }
-	all := map[string]any{
-		"i2p.router.net.ntcp.port": number(set.NTCPPort), "i2p.router.net.ntcp.hostname": set.NTCPHost,
-		"i2p.router.net.ntcp.autoip": strconv.FormatBool(set.NTCPHost == ""),
-		"i2p.router.net.ssu.port":    number(set.SSUPort), "i2p.router.net.ssu.hostname": set.SSUHost,
-		"i2p.router.net.ssu.autoip": strconv.FormatBool(set.SSUHost == ""), "i2p.router.net.ssu.detectedip": set.SSUHost,
-		"i2p.router.net.upnp": strconv.FormatBool(set.UPnP), "i2p.router.net.bw.share": number(set.Share),
-		"i2p.router.net.bw.in": number(set.In), "i2p.router.net.bw.out": number(set.Out),
-		"i2p.router.net.laptopmode": "false",
-	}
-	for name, raw := range p {
-		if _, is := all[name]; is && !isNull(raw) {
-			return nil, errSettings
-		}
-	}
-	got := asked(p, all)
-	got["SettingsSaved"], got["RestartNeeded"] = false, false
-	return got, nil
-}
-
-var errSettings = failed(codeInternal, "the settings of this router are in its file, and are changed there")
-
-// manage is of I2PControl itself.
-func (s *Server) manage(_ context.Context, p params) (any, error) {
-	for _, name := range []string{"i2pcontrol.address", "i2pcontrol.password", "i2pcontrol.port"} {
-		if _, is := p[name]; is {
-			return nil, errSettings
-		}
-	}
-	return map[string]any{"SettingsSaved": false, "RestartNeeded": false}, nil
-}
-
 // advancedSettings has none to tell: they are Java I2P's own.
 func (s *Server) advancedSettings(_ context.Context, p params) (any, error) {
 	for _, name := range []string{"Set", "set", "SetAll", "setAll"} {
 		if _, is := p[name]; is {
-			return nil, errSettings
+			return nil, failed(codeInternal, "this router has no advanced settings")
 		}
 	}
 	got := map[string]any{}

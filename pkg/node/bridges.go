@@ -7,6 +7,7 @@ import (
 
 	"i2ptoolkit/pkg/bob"
 	"i2ptoolkit/pkg/config"
+	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/door"
 	"i2ptoolkit/pkg/i2p"
@@ -27,7 +28,7 @@ func (n *Node) newBridges() (*bridges, error) {
 	b := &bridges{
 		bob: bob.New(bob.Config{Open: n.openBridged, Known: n.known, Log: n.log}),
 		control: i2pcontrol.New(i2pcontrol.Config{
-			Router: &n.api, Settings: n.controlSettings, Log: n.log, Now: n.cfg.Now,
+			Router: &n.api, Settings: n.controlSettings, Set: n.controlSet, Log: n.log, Now: n.cfg.Now,
 			Groups: func() profile.Stats { return n.router.Numbers().Profiles },
 		}),
 	}
@@ -47,7 +48,7 @@ func (b *bridges) run(in *parts) {
 // controlSettings are what I2PControl tells of the settings.
 func (n *Node) controlSettings() i2pcontrol.Settings {
 	s := n.settings.Current()
-	set := i2pcontrol.Settings{In: s.Bandwidth.In, Out: s.Bandwidth.Out, Share: s.Bandwidth.Share}
+	set := i2pcontrol.Settings{In: s.Bandwidth.In, Out: s.Bandwidth.Out, Share: s.Bandwidth.Share, UPnP: s.PortMapping, Listen: s.I2PControl.Listen}
 	if addrs := n.transport.Addrs(); len(addrs) > 0 {
 		set.NTCPPort = int(addrs[0].Port())
 	}
@@ -60,6 +61,36 @@ func (n *Node) controlSettings() i2pcontrol.Settings {
 		set.SSUHost, set.SSUPort = host, set.NTCPPort
 	}
 	return set
+}
+
+// controlSet writes what I2PControl sets into the file of the settings, and has it read again. Where it does not hold,
+// the file is as it was.
+func (n *Node) controlSet(to i2pcontrol.Changes) (restart bool, err error) {
+	if n.cfg.Edit == nil {
+		return false, control.Errorf(control.BadRequest, "this router has no file of settings")
+	}
+	set := make(map[string]any)
+	put(set, "port", to.Port)
+	put(set, "host", to.Hosts)
+	put(set, "port_mapping", to.UPnP)
+	put(set, "bandwidth.in", to.In)
+	put(set, "bandwidth.out", to.Out)
+	put(set, "bandwidth.share", to.Share)
+	put(set, "i2pcontrol.listen", to.Listen)
+	put(set, "i2pcontrol.password", to.Password)
+	err = n.cfg.Edit(set, func() error {
+		done, err := n.reloader.Reload()
+		restart = len(done.Keys(control.HoldsNextStart)) > 0
+		return err
+	})
+	return restart, err
+}
+
+// put is what is not nil.
+func put[T any](set map[string]any, key string, value *T) {
+	if value != nil {
+		set[key] = *value
+	}
 }
 
 // known finds a name in the address books alone.

@@ -54,6 +54,9 @@ type Config struct {
 	// Reread gives the settings as a reload finds them; nil where there is
 	// nothing to read again.
 	Reread func() (config.Config, error)
+	// Edit sets keys in the file that Reread reads, and calls apply; at an error of that the file is to be as it was.
+	// Nil: there is no file.
+	Edit func(set map[string]any, apply func() error) error
 	// Introduced is closed once the router was told of others by Learn, where
 	// it will be: before, it is no lack that it knows none. It may be nil.
 	Introduced <-chan struct{}
