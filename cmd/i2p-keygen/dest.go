@@ -20,7 +20,8 @@ func destCommand() *cli.Command {
 			"an encryption type whose key nobody uses: lease sets name another, derived from the file. Type 0, elgamal,\n" +
 			"is right for all, and Java I2P sends to no address of another; -e x25519 makes such an address nevertheless.\n" +
 			"A list or the name of a hybrid, as in -e mlkem768,x25519, leaves the certificate at 0: these types are for\n" +
-			"lease sets, and are said when the file is opened, with i2cp.leaseSetEncType.",
+			"lease sets, and are said when the file is opened, with i2cp.leaseSetEncType. So is 0 alone, of which the file\n" +
+			"has all that it takes, for a destination that old programs are to reach.",
 		Flags: []cli.Flag{
 			signatureTypeFlag("signature `TYPE`: ed25519, red25519, p256, p384, p521, or a number"),
 			cli.CommaList(cli.StringFlag{Name: "encryption", Aliases: []string{"e"}, Value: "elgamal", Usage: "encryption `TYPE` of the certificate, elgamal or x25519, or those of lease sets, separated by commas: mlkem512, mlkem768, mlkem1024, x25519"},

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
@@ -91,26 +92,27 @@ func (r *remote) resendAfter(now time.Time) time.Duration {
 	return min(pushResend<<min(r.pushes, 10), maxPushPause)
 }
 
-func (r *remote) announced(now time.Time, set leaseset.Set, id ratchet.MessageID) {
+// proof names a message that had our lease set, by what confirms it: the ratchet, or the id of a DeliveryStatus.
+type proof struct {
+	sealed ratchet.MessageID
+	status uint32
+}
+
+func (r *remote) announced(now time.Time, set leaseset.Set, id proof) {
 	if r.sentSet != set.Published() {
 		r.knowsSet, r.pushes = false, 0
 		r.sentIDs = r.sentIDs[:0]
 	}
-	if len(r.sentIDs) < maxAnnouncements {
+	if len(r.sentIDs) < maxAnnouncements && id != (proof{}) {
 		r.sentIDs = append(r.sentIDs, id)
 	}
 	r.sentSet, r.sentAt = set.Published(), now
 }
 
 // acknowledged looks for the confirmation of a message that had our lease set.
-func (r *remote) acknowledged(acks []ratchet.MessageID) {
-	for _, a := range acks {
-		for _, id := range r.sentIDs {
-			if a == id {
-				r.knowsSet, r.confirms = true, true
-				r.sentIDs = r.sentIDs[:0]
-				return
-			}
-		}
+func (r *remote) acknowledged(ack proof) {
+	if slices.Contains(r.sentIDs, ack) {
+		r.knowsSet, r.confirms = true, true
+		r.sentIDs = r.sentIDs[:0]
 	}
 }

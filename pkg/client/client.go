@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/deadline"
+	"i2ptoolkit/pkg/elgamalaes"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -97,7 +98,9 @@ type Stats struct {
 	Dropped                 uint64 // incoming that came too fast, and outgoing for want of a lease set or tunnels
 	LeaseSets               uint64 // made
 	Seeks, SeeksRefused     uint64 // lookups of those who say to have sent something, and those beyond the limit
+	SentBack                uint64 // confirmations of elders' messages
 	Sessions                ratchet.Stats
+	ElGamal                 elgamalaes.Stats
 	Streams                 sockets.Stats
 }
 
@@ -160,7 +163,7 @@ func New(cfg Config) (*Client, error) {
 		patience: cfg.Options.Streaming.ConnectTimeout,
 		loop: loop{
 			cfg: cfg, in: newInbox(cfg.Gather), gates: newGates(), lobby: newLobby(cfg.Rand),
-			dials: dials{}, others: newOthers(), voice: newVoice(cfg.Rand),
+			dials: dials{}, others: newOthers(), voice: newVoice(cfg.Rand, cfg.Options),
 		},
 	}
 	if cfg.Keys != nil {
@@ -178,8 +181,8 @@ func New(cfg Config) (*Client, error) {
 		if err := blindable(cfg); err != nil {
 			return nil, err
 		}
-		own := keeper{cfg.Keys, cfg.Keys.LeaseSetKey(), cfg.Rand}
-		c.cfg.Keeper = own
+		own := newKeeper(cfg.Keys, cfg.Rand)
+		c.cfg.Keeper, c.elders.keeper = own, &own
 		c.voice.use(cfg.Now(), own.encryption(cfg.Options.Encryption))
 	default:
 		return nil, errors.New("client: neither keys nor a keeper of lease sets")
@@ -292,6 +295,7 @@ func (l *loop) turn() time.Duration {
 	if l.former.Sessions != nil {
 		tally.AddTotals(&l.stats.Sessions, l.former.tick(now))
 	}
+	tally.AddTotals(&l.stats.ElGamal, l.elders.tick(now))
 	l.drop(l.forgetIdle(now))
 	l.admit()
 	return l.sleep(now)
@@ -307,7 +311,7 @@ func (l *loop) sleep(now time.Time) time.Duration {
 	next = deadline.Earliest(next, l.lookAt)
 	next = deadline.Earliest(next, l.life.next(now, l.cfg.Resumable))
 	if l.sessions != nil {
-		next = deadline.Earliest(next, l.sessions.Deadline())
+		next = l.elders.deadline(deadline.Earliest(next, l.sessions.Deadline()))
 	}
 	sleep := time.Minute
 	if !next.IsZero() {
@@ -352,6 +356,9 @@ func (l *loop) counts() Stats {
 	}
 	if l.former.Sessions != nil {
 		tally.Add(&s.Sessions, l.former.Stats())
+	}
+	for _, engine := range l.elders.engines() {
+		tally.Add(&s.ElGamal, engine.Stats())
 	}
 	if l.host != nil {
 		s.Streams = l.host.Stats()

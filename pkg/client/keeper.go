@@ -3,8 +3,10 @@ package client
 import (
 	"io"
 	"slices"
+	"sync"
 	"time"
 
+	"i2ptoolkit/pkg/elgamal"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/noise"
@@ -59,24 +61,43 @@ func (k Kept) published() leaseset.Record {
 	return k.Set
 }
 
-// EncryptionKey is a key pair of a lease set.
+// EncryptionKey is a key pair of a lease set: Pair, or ElGamal where it is of that type.
 type EncryptionKey struct {
-	Type i2p.EncryptionType
-	Pair noise.KeyPair
+	Type    i2p.EncryptionType
+	Pair    noise.KeyPair
+	ElGamal *elgamal.PrivateKey
+}
+
+// public is the key as the lease set has it.
+func (k EncryptionKey) public() leaseset.EncryptionKey {
+	if k.Type == i2p.CryptoElGamal {
+		public := k.ElGamal.Public().Bytes()
+		return leaseset.EncryptionKey{Type: k.Type, Key: public[:]}
+	}
+	return leaseset.EncryptionKey{Type: k.Type, Key: k.Pair.Public[:]}
 }
 
 // keeper is the one that has the keys.
 type keeper struct {
-	keys *i2p.PrivateKeys
-	pair noise.KeyPair
-	rand io.Reader
+	keys    *i2p.PrivateKeys
+	pair    noise.KeyPair
+	elgamal func() *elgamal.PrivateKey // derived when it is needed first
+	rand    io.Reader
 }
 
-// encryption are the keys of lease sets. One X25519 key serves all types: a
+func newKeeper(keys *i2p.PrivateKeys, rand io.Reader) keeper {
+	return keeper{keys, keys.LeaseSetKey(), sync.OnceValue(keys.LeaseSetElGamalKey), rand}
+}
+
+// encryption are the keys of lease sets. One X25519 key serves all types that have one: a
 // peer is then the same to us whichever it uses.
 func (k keeper) encryption(types []i2p.EncryptionType) (all []EncryptionKey) {
 	for _, t := range types {
-		all = append(all, EncryptionKey{t, k.pair})
+		if t == i2p.CryptoElGamal {
+			all = append(all, EncryptionKey{Type: t, ElGamal: k.elgamal()})
+		} else {
+			all = append(all, EncryptionKey{Type: t, Pair: k.pair})
+		}
 	}
 	return all
 }
@@ -85,7 +106,7 @@ func (k keeper) Keep(want Wanted, answer func(Kept)) {
 	kept := Kept{Keys: k.encryption(want.Encryption)}
 	var public []leaseset.EncryptionKey
 	for _, e := range kept.Keys {
-		public = append(public, leaseset.EncryptionKey{Type: e.Type, Key: e.Pair.Public[:]})
+		public = append(public, e.public())
 	}
 	set, err := leaseset.Build2(leaseset.Build2Config{
 		Keys: k.keys, EncryptionKeys: public, Leases: want.Leases,
@@ -105,6 +126,20 @@ func (k keeper) Keep(want Wanted, answer func(Kept)) {
 		kept.Set = set
 	}
 	answer(kept)
+}
+
+// with is a lease set that says the same as another, and has our ElGamal key as well. It is dated later, so that
+// whoever has both goes by this one.
+func (k keeper) with(set *leaseset.LeaseSet2) (*leaseset.LeaseSet2, error) {
+	services := make(map[string]string)
+	for _, o := range set.Options() {
+		services[o.Key] = o.Value
+	}
+	old := EncryptionKey{Type: i2p.CryptoElGamal, ElGamal: k.elgamal()}
+	return leaseset.Build2(leaseset.Build2Config{
+		Keys: k.keys, EncryptionKeys: append(slices.Clone(set.EncryptionKeys()), old.public()), Leases: set.Leases(),
+		Published: set.Published() + dateUnit, Unpublished: set.Unpublished(), Options: services, Blinded: set.Blinded(),
+	})
 }
 
 // metaLife is how long clients may keep a MetaLeaseSet, which is renewed with the destination's own: some

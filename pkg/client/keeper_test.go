@@ -44,7 +44,7 @@ func (s *signer) Keep(want Wanted, answer func(Kept)) {
 		spoil := s.spoil
 		s.wanted, s.spoil = append(s.wanted, want), nil
 		s.mu.Unlock()
-		kept := Kept{Keys: []EncryptionKey{{i2p.CryptoX25519, s.pair}}}
+		kept := Kept{Keys: []EncryptionKey{{Type: i2p.CryptoX25519, Pair: s.pair}}}
 		cfg := leaseset.Build2Config{
 			Keys: s.keys, EncryptionKeys: []leaseset.EncryptionKey{{Type: i2p.CryptoX25519, Key: s.pair.Public[:]}},
 			Leases: want.Leases, Published: want.Published, Unpublished: want.Unpublished,
@@ -205,10 +205,10 @@ func TestBadKept(t *testing.T) {
 
 // TestOtherTypes: a lease set may have keys of types that are not spoken beside one that is, and not instead of it.
 func TestOtherTypes(t *testing.T) {
-	elgamal := leaseset.EncryptionKey{Type: i2p.CryptoElGamal, Key: make([]byte, 256)}
+	other := leaseset.EncryptionKey{Type: i2p.CryptoP256, Key: make([]byte, 64)}
 	for name, spoil := range map[string]func(*leaseset.Build2Config, *Kept){
-		"beside":  func(b *leaseset.Build2Config, k *Kept) { b.EncryptionKeys = append(b.EncryptionKeys, elgamal) },
-		"instead": func(b *leaseset.Build2Config, k *Kept) { b.EncryptionKeys = []leaseset.EncryptionKey{elgamal} },
+		"beside":  func(b *leaseset.Build2Config, k *Kept) { b.EncryptionKeys = append(b.EncryptionKeys, other) },
+		"instead": func(b *leaseset.Build2Config, k *Kept) { b.EncryptionKeys = []leaseset.EncryptionKey{other} },
 	} {
 		withKept(t, func(s *signer) { s.spoil = spoil }, func(t *testing.T, e *ether, s *signer, c, _ *Client) {
 			begun := time.Now()

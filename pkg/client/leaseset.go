@@ -115,7 +115,9 @@ func (l *loop) kept(now time.Time, want Wanted, k Kept) {
 	}
 	o.take(k, !l.cfg.Options.Unpublished)
 	l.stats.LeaseSets++
-	tally.AddTotals(&l.stats.Sessions, l.voice.use(now, k.Keys))
+	gone, elder := l.voice.use(now, k.Keys)
+	tally.AddTotals(&l.stats.Sessions, gone)
+	tally.AddTotals(&l.stats.ElGamal, elder)
 	l.pushAt = now.Add(pushDelay)
 	for _, r := range l.remotes {
 		if r.stalled(now) { // it may be waiting for nothing else

@@ -271,13 +271,13 @@ func TestNoSet(t *testing.T) {
 	})
 }
 
-// TestElGamalOnly: a destination that none of our encryption types reaches is
-// an error at once.
-func TestElGamalOnly(t *testing.T) {
+// TestNothingInCommon: a destination that none of our encryption types reaches is
+// an error at once; so is one with an ElGamal key that is none.
+func TestNothingInCommon(t *testing.T) {
 	pair(t, func(t *testing.T, e *ether, a, b *Client) {
 		set, err := leaseset.Build2(leaseset.Build2Config{
 			Keys:           b.cfg.Keys,
-			EncryptionKeys: []leaseset.EncryptionKey{{Type: i2p.CryptoElGamal, Key: make([]byte, 256)}},
+			EncryptionKeys: []leaseset.EncryptionKey{{Type: i2p.CryptoP256, Key: make([]byte, 64)}, {Type: i2p.CryptoElGamal, Key: make([]byte, 256)}},
 			Leases:         oneTunnel(i2p.HashOf([]byte{2})).Leases,
 			Published:      i2p.DateOf(time.Now()),
 		})
@@ -289,7 +289,7 @@ func TestElGamalOnly(t *testing.T) {
 		e.mu.Unlock()
 		begun := time.Now()
 		_, err = a.Dial(t.Context(), b.Destination(), 7)
-		if !errors.Is(err, ErrEncryption) || !strings.Contains(err.Error(), " has ElGamal, and this destination speaks ") {
+		if !errors.Is(err, ErrEncryption) || !strings.Contains(err.Error(), " has P256, ElGamal, and this destination speaks ") {
 			t.Error(err)
 		}
 		if took := time.Since(begun); took > time.Second {

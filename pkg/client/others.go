@@ -13,7 +13,7 @@ import (
 // others are the destinations that a client knows of.
 type others struct {
 	remotes  map[i2p.Hash]*remote
-	byStatic map[[32]byte]*remote // by each of their keys
+	byStatic map[[32]byte]*remote // by the name of each of their keys
 	unlocked unlocked             // what was said of encrypted lease sets
 	held     bool                 // payloads may wait for a way to one
 	sweptAt  time.Time            // when the idle ones were last looked for
@@ -88,7 +88,7 @@ func (o *others) update(r *remote, set leaseset.Set, keys []leaseset.EncryptionK
 		r.key = keys[0]
 	}
 	for _, k := range keys {
-		o.byStatic[[32]byte(k.Key)] = r
+		o.byStatic[nameOf(k)] = r
 	}
 	return true
 }
@@ -172,8 +172,8 @@ func (o *others) forget(r *remote) {
 // unbind forgets the keys of a remote.
 func (o *others) unbind(r *remote) {
 	for _, k := range r.keys {
-		if o.byStatic[[32]byte(k.Key)] == r {
-			delete(o.byStatic, [32]byte(k.Key))
+		if o.byStatic[nameOf(k)] == r {
+			delete(o.byStatic, nameOf(k))
 		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
-	"i2ptoolkit/pkg/ratchet"
 )
 
 // ownSet is the lease set of the destination itself, and what is to become of it.
@@ -193,12 +192,12 @@ func (o *ownSet) check(now time.Time, want Wanted, kept Kept) error {
 	}
 	spoken := 0
 	for _, k := range set.EncryptionKeys() {
-		if !ratchet.Speaks(k.Type) {
+		if !speaks(k.Type) {
 			continue // who has no other type than such a one in common with us does not reach us
 		}
 		spoken++
 		if !slices.ContainsFunc(kept.Keys, func(e EncryptionKey) bool {
-			return e.Type == k.Type && string(e.Pair.Public[:]) == string(k.Key)
+			return e.Type == k.Type && bytes.Equal(e.public().Key, k.Key)
 		}) {
 			return fmt.Errorf("%w: type %d", errNoKeys, k.Type)
 		}

@@ -31,7 +31,7 @@ func made(t *testing.T, o *ownSet, now time.Time, leases []leaseset.Lease) (Want
 	}
 	want := Wanted{Leases: leases, Published: o.next(now), Encryption: []i2p.EncryptionType{i2p.CryptoX25519}}
 	var kept Kept
-	keeper{keys, keys.LeaseSetKey(), nil}.Keep(want, func(k Kept) { kept = k })
+	newKeeper(keys, nil).Keep(want, func(k Kept) { kept = k })
 	o.hash = keys.Destination().Hash()
 	return want, kept
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/tally"
 )
 
 // Rekey has the destination go on with other keys of its own: another transient one, in time before the one in
@@ -24,7 +25,9 @@ func (c *Client) Rekey(keys *i2p.PrivateKeys) (err error) {
 		if err = blindable(asked); err != nil {
 			return
 		}
-		c.cfg.Keys, c.cfg.Keeper = keys, keeper{keys, keys.LeaseSetKey(), c.cfg.Rand}
+		own := newKeeper(keys, c.cfg.Rand)
+		c.cfg.Keys, c.cfg.Keeper = keys, own
+		tally.AddTotals(&c.stats.ElGamal, c.elders.keepBy(c.now, &own))
 		c.host.Rekey(keys)
 		c.own.renew(true)
 	})

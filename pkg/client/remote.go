@@ -1,13 +1,14 @@
 package client
 
 import (
+	"crypto/sha256"
 	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
-	"i2ptoolkit/pkg/ratchet"
+	"i2ptoolkit/pkg/noise"
 )
 
 // Limits of what other destinations can make a client hold.
@@ -75,7 +76,8 @@ type way struct {
 type told struct {
 	sentSet  i2p.Date
 	sentAt   time.Time
-	sentIDs  []ratchet.MessageID
+	sentIDs  []proof
+	askedAt  time.Time // when it was last asked to confirm anything, of elders
 	knowsSet bool
 	confirms bool // it does tell
 	pushes   int  // messages for nothing but our lease set
@@ -91,7 +93,7 @@ type leaseKey struct {
 // spoke to us, as its sessions are with that one.
 func (r *remote) use(static [32]byte, t i2p.EncryptionType) bool {
 	for _, k := range r.keys {
-		if [32]byte(k.Key) == static && k.Type == t {
+		if nameOf(k) == static && k.Type == t {
 			r.key = k
 			return true
 		}
@@ -145,8 +147,15 @@ func (r *remote) lookupPause() time.Duration {
 	return min(minLookupPause<<min(max(r.lookups-quickLookups, 0), 10), maxLookupPause)
 }
 
-// static is the peer's X25519 key, the name of its ratchet session.
-func (r *remote) static() [32]byte { return [32]byte(r.key.Key) }
+// static is the peer's X25519 key, the name of its ratchet session; of an elder, who has none, the hash of its key.
+func (r *remote) static() [32]byte { return nameOf(r.key) }
+
+func nameOf(k leaseset.EncryptionKey) [32]byte {
+	if len(k.Key) != noise.KeyLen {
+		return sha256.Sum256(k.Key)
+	}
+	return [32]byte(k.Key)
+}
 
 // choose makes sure that the path is one that stands: it keeps the present
 // lease and tunnel while they last, and otherwise takes the lease that lasts

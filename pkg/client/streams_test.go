@@ -69,11 +69,11 @@ func TestEncryptionTypes(t *testing.T) {
 	}
 }
 
-// TestUnspokenTypes: what the options take, the ratchet speaks.
+// TestUnspokenTypes: what the options take, we speak.
 func TestUnspokenTypes(t *testing.T) {
 	for n := range 10 {
 		_, problems := options.Parse(options.Default(), map[string]string{"i2cp.leaseSetEncType": fmt.Sprint(n)})
-		if taken := len(problems) == 0; taken != ratchet.Speaks(i2p.EncryptionType(n)) {
+		if taken := len(problems) == 0; taken != speaks(i2p.EncryptionType(n)) {
 			t.Errorf("type %d: the options say %t, %v", n, taken, problems)
 		}
 	}

@@ -94,6 +94,7 @@ func (l *loop) stalled(hash i2p.Hash) {
 	r.abandon(now, l.state.Outbound, l.random.Below)
 	r.stall = now
 	l.sessions.Suspect(r.static())
+	l.elders.suspect(now, r)
 	r.sentSet, r.knowsSet = 0, false // perhaps they answer to leases that are gone
 	l.tunnels.Suspect()
 	l.lookUpdate(now, r)

@@ -9,9 +9,13 @@ import (
 
 	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/elgamal"
+	"i2ptoolkit/pkg/elgamalaes"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/noise"
+	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/ratchet"
 )
 
@@ -22,7 +26,9 @@ type voice struct {
 	life     time.Duration     // of its messages, at most: of all, so that their average tells no clock
 	keys     []EncryptionKey   // of our lease sets
 	sessions *ratchet.Sessions // nil until the keys are known
+	ratchets bool              // its keys are in our lease sets
 	former   former
+	elders   elders
 	bundle   [1]i2np.Clove // scratch: our lease set
 }
 
@@ -52,17 +58,27 @@ func (f *former) tick(now time.Time) (gone ratchet.Stats) {
 	return gone
 }
 
-func newVoice(random *draw.Source) voice {
-	return voice{random: random, life: random.Between(messageLife*3/4, messageLife)}
+func newVoice(random *draw.Source, o options.Options) voice {
+	return voice{
+		random: random, life: random.Between(messageLife*3/4, messageLife), elders: elders{random: random, tags: o.Tags},
+	}
 }
 
-// use has the ratchet use these keys. With others than before it begins
+// speaks reports whether there are sessions with keys of a type.
+func speaks(t i2p.EncryptionType) bool { return ratchet.Speaks(t) || t == i2p.CryptoElGamal }
+
+// use has the sessions use these keys. With others than before they begin
 // anew; what is sealed to the old ones is opened for as long as peers may not know of the new.
-func (v *voice) use(now time.Time, keys []EncryptionKey) (gone ratchet.Stats) {
+func (v *voice) use(now time.Time, keys []EncryptionKey) (gone ratchet.Stats, elder elgamalaes.Stats) {
+	for _, k := range keys {
+		if k.Type == i2p.CryptoElGamal {
+			elder = v.elders.use(now, k.ElGamal)
+		}
+	}
 	if v.sessions != nil && slices.EqualFunc(keys, v.keys, func(a, b EncryptionKey) bool {
 		return a.Type == b.Type && a.Pair.Public == b.Pair.Public
 	}) {
-		return gone
+		return gone, elder
 	}
 	cfg := ratchet.Config{Rand: v.random}
 	for _, k := range keys {
@@ -72,7 +88,11 @@ func (v *voice) use(now time.Time, keys []EncryptionKey) (gone ratchet.Stats) {
 			cfg.Hybrid, cfg.HybridStatic = k.Type, k.Pair
 		}
 	}
-	if cfg.Static.IsZero() { // nobody knows of it, and nobody uses it
+	v.ratchets = !cfg.Static.IsZero() || cfg.Hybrid != 0
+	switch { // nobody knows of it, and nobody uses it
+	case !v.ratchets:
+		cfg.Static = noise.GenerateKey(v.random)
+	case cfg.Static.IsZero():
 		cfg.Static = cfg.HybridStatic
 	}
 	if v.former.Sessions != nil {
@@ -80,27 +100,42 @@ func (v *voice) use(now time.Time, keys []EncryptionKey) (gone ratchet.Stats) {
 	}
 	v.former = former{v.sessions, now.Add(formerLife)}
 	v.keys, v.sessions = keys, ratchet.New(cfg)
-	return gone
+	return gone, elder
 }
 
-// spoken are the encryption types of our lease sets that the ratchet has.
+// spoken are the encryption types with which peers can be written to: those of our lease sets that the ratchet has,
+// and ElGamal where that is possible.
 func (v *voice) spoken() (types []i2p.EncryptionType) {
 	for _, k := range v.keys {
 		if ratchet.Speaks(k.Type) {
 			types = append(types, k.Type)
 		}
 	}
+	if v.elders.speaks() {
+		types = append(types, i2p.CryptoElGamal)
+	}
 	return types
 }
 
 // usable are the encryption keys of a lease set that we speak: the order is
-// the owner's preference (common structures, LeaseSet2).
+// the owner's preference (common structures, LeaseSet2). ElGamal is for those who have nothing else, whatever the
+// order: a session of it takes many times the work, and protects nothing of the past.
 func (v *voice) usable(set leaseset.Set) (keys []leaseset.EncryptionKey) {
 	spoken := v.spoken()
+	var old []leaseset.EncryptionKey
 	for _, k := range set.EncryptionKeys() {
-		if slices.Contains(spoken, k.Type) && len(k.Key) == 32 {
+		switch {
+		case !slices.Contains(spoken, k.Type):
+		case k.Type != i2p.CryptoElGamal && len(k.Key) == noise.KeyLen:
 			keys = append(keys, k)
+		case k.Type == i2p.CryptoElGamal:
+			if _, err := elgamal.NewPublicKey(k.Key); err == nil {
+				old = append(old, k)
+			}
 		}
+	}
+	if len(keys) == 0 {
+		keys = old
 	}
 	return keys
 }
@@ -140,14 +175,20 @@ const (
 // the message is where that has the room. Without a payload, the message says
 // what there is to say to a peer anyway. Our lease set goes along when the peer
 // does not have the newest yet: told reports it.
-func (v *voice) seal(now time.Time, r *remote, own *ownSet, p *buf.Buf) (m i2np.Message, told bool, err error) {
+func (v *voice) seal(now time.Time, r *remote, own *ownSet, leases []leaseset.Lease, p *buf.Buf) (m i2np.Message, told bool, err error) {
+	seal := v.sealCloves
+	if r.key.Type == i2p.CryptoElGamal {
+		seal = func(now time.Time, r *remote, own *ownSet, p *buf.Buf, cloves ...i2np.Clove) (i2np.Message, bool, error) {
+			return v.sealOld(now, r, own, leases, p, cloves...)
+		}
+	}
 	if p == nil {
-		return v.sealCloves(now, r, own, nil)
+		return seal(now, r, own, nil)
 	}
 	n := p.Len()
 	p = p.Room(dataHeader, 0)
 	binary.BigEndian.PutUint32(p.Prepend(dataHeader), uint32(n))
-	return v.sealCloves(now, r, own, p, i2np.Clove{
+	return seal(now, r, own, p, i2np.Clove{
 		Delivery: i2np.DeliveryInstructions{Kind: i2np.DeliverDestination, To: r.hash},
 		Message:  v.message(now, i2np.DataType, p.Bytes()),
 	})
@@ -178,13 +219,19 @@ func (v *voice) sealCloves(now time.Time, r *remote, own *ownSet, p *buf.Buf, cl
 	}
 	told = told || len(payload.Bundle) > 0 && sealed.Kind == ratchet.NewSession
 	if told {
-		r.announced(now, own.set, sealed.ID)
+		r.announced(now, own.set, proof{sealed: sealed.ID})
 	}
+	return v.garlic(now, p), told, nil
+}
+
+// garlic makes a message of a sealed body, which it owns.
+func (v *voice) garlic(now time.Time, p *buf.Buf) i2np.Message {
+	n := p.Len()
 	p = p.Room(garlicHeader, 0)
-	binary.BigEndian.PutUint32(p.Prepend(garlicHeader), uint32(len(sealed.Body)))
-	m = v.message(now, i2np.GarlicType, p.Bytes())
+	binary.BigEndian.PutUint32(p.Prepend(garlicHeader), uint32(n))
+	m := v.message(now, i2np.GarlicType, p.Bytes())
 	m.Owner = p
-	return m, told, nil
+	return m
 }
 
 func (v *voice) message(now time.Time, t i2np.Type, body []byte) i2np.Message {

@@ -6,6 +6,7 @@ import (
 
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/options"
 )
 
 // TestExpirationsTellNoClock: what is written at one moment does not expire at one, and what
@@ -15,7 +16,7 @@ func TestExpirationsTellNoClock(t *testing.T) {
 	const messages = 2000
 	var averages []time.Duration
 	for n := range byte(2) {
-		v := newVoice(draw.Seeded([32]byte{n}))
+		v := newVoice(draw.Seeded([32]byte{n}), options.Options{})
 		seen, sum := map[time.Duration]bool{}, time.Duration(0)
 		for range messages {
 			life := v.message(now, i2np.DataType, nil).Expiration.Time().Sub(now)

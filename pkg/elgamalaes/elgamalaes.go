@@ -140,6 +140,10 @@ func New(cfg Config) *Sessions {
 type Payload struct {
 	Cloves []i2np.Clove
 
+	// Bundle is put in front of Cloves in a new session message only, and its coming is to be
+	// confirmed. It should hold our lease set, which the peer needs to answer.
+	Bundle []i2np.Clove
+
 	// Status makes the clove that brings the confirmation with an id back. Where there is
 	// none, as it is nil or reports false, no tags are delivered.
 	Status func(id uint32) (clove i2np.Clove, ok bool)

@@ -291,6 +291,25 @@ func TestNoWayBack(t *testing.T) {
 	}
 }
 
+// TestBundle: what the peer needs to answer goes along until it has tags.
+func TestBundle(t *testing.T) {
+	alice, bob := newEnd(t, 1, Config{}), newEnd(t, 2, Config{})
+	var ids []uint32
+	for i, want := range []string{"set x", "set x", "x"} {
+		s, err := alice.Seal(start, bob.public(), Payload{
+			Cloves: []i2np.Clove{message(start, "x")}, Bundle: []i2np.Clove{message(start, "set ")}, Status: status(start),
+		})
+		if err != nil || (s.ID != 0) != s.New {
+			t.Fatalf("message %d: confirmed by %d, %v", i, s.ID, err)
+		}
+		ids = append(ids, bob.open(start, s, want))
+		if i == 1 {
+			alice.confirm(start, ids[1], bob) // that brought no tags
+			alice.confirm(start, ids[0], bob)
+		}
+	}
+}
+
 // TestConfirmOnly asks for a confirmation where no tags are needed: of our lease set.
 func TestConfirmOnly(t *testing.T) {
 	alice, bob := met(t, Config{})

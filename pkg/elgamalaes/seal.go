@@ -24,12 +24,16 @@ func (s *Sessions) Seal(now time.Time, to [elgamal.KeyLen]byte, p Payload) (Seal
 		return Sealed{}, err
 	}
 	s.sweep(now)
+	t, existing := n.take(now)
+	sealed := Sealed{New: !existing}
+	if sealed.New {
+		p.Cloves, p.Confirm = slices.Concat(p.Bundle, p.Cloves), p.Confirm || len(p.Bundle) > 0
+	}
 	garlic := i2np.Garlic{ID: s.random.Nonzero32()}
 	for _, c := range p.Cloves {
 		garlic.Cloves = append(garlic.Cloves, s.clove(c))
 	}
 	want := s.outgoing.wants(now, n)
-	var sealed Sealed
 	if (want > 0 || p.Confirm) && p.Status != nil {
 		sealed.ID = s.random.Nonzero32()
 		status, ok := p.Status(sealed.ID)
@@ -52,8 +56,6 @@ func (s *Sessions) Seal(now time.Time, to [elgamal.KeyLen]byte, p Payload) (Seal
 		s.outgoing.deliver(now, n, sealed.ID, tags)
 		s.stats.TagsSent += uint64(len(tags))
 	}
-	t, existing := n.take(now)
-	sealed.New = !existing
 	if existing {
 		s.stats.ExistingSealed++
 		sealed.Body = s.sealBlock(n, t[:], t, body)

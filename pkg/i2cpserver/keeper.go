@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/client"
+	"i2ptoolkit/pkg/elgamal"
 	"i2ptoolkit/pkg/i2cp"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
@@ -146,6 +147,12 @@ func (p *keeper) kept(set leaseset.Record, keys []i2cp.PrivateKey) (kept client.
 func encryptionKeys(keys []i2cp.PrivateKey) (all []client.EncryptionKey, err error) {
 	for _, k := range keys {
 		switch {
+		case k.Encryption == i2p.CryptoElGamal:
+			private, err := elgamal.NewPrivateKey(k.Key)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, client.EncryptionKey{Type: k.Encryption, ElGamal: private})
 		case !ratchet.Speaks(k.Encryption):
 		case len(k.Key) != 32:
 			return nil, fmt.Errorf("%w: %d bytes for type %v", errKeyLength, len(k.Key), k.Encryption)

@@ -1,16 +1,20 @@
 package i2p
 
 import (
+	"bytes"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"slices"
 
+	"i2ptoolkit/pkg/elgamal"
 	"i2ptoolkit/pkg/noise"
 )
 
-// leaseSetKeyInfo parts the key from others that may be derived alike. What
-// is derived must stay the same for ever.
-const leaseSetKeyInfo = "I2P lease set key, X25519"
+// What parts the keys from others that may be derived alike. What is derived must stay the same for ever.
+const (
+	leaseSetKeyInfo     = "I2P lease set key, X25519"
+	leaseSetElGamalInfo = "I2P lease set key, ElGamal"
+)
 
 // LeaseSetKey is the X25519 key pair that the destination's lease sets name.
 // The identity's own key is not used (common structures, PublicKey), so the
@@ -28,6 +32,21 @@ func (k *PrivateKeys) LeaseSetKey() noise.KeyPair {
 	if k.Identity.CryptoType() == CryptoX25519 && len(k.Crypto) == noise.KeyLen {
 		return noise.NewKeyPair([32]byte(k.Crypto))
 	}
+	key := k.derive(leaseSetKeyInfo)
+	defer clear(key[:])
+	return noise.NewKeyPair(key)
+}
+
+// LeaseSetElGamalKey is the ElGamal key of the destination's lease sets, where those have one. It is derived as
+// LeaseSetKey is; the bytes are those that a new key would be drawn from.
+func (k *PrivateKeys) LeaseSetElGamalKey() *elgamal.PrivateKey {
+	seed := k.derive(leaseSetElGamalInfo)
+	defer clear(seed[:])
+	return elgamal.GenerateKey(bytes.NewReader(seed[:]))
+}
+
+// derive makes a secret of those in the key file.
+func (k *PrivateKeys) derive(info string) [noise.KeyLen]byte {
 	signing := k.Signing
 	if k.Offline != nil {
 		signing = k.Offline.Private
@@ -35,10 +54,10 @@ func (k *PrivateKeys) LeaseSetKey() noise.KeyPair {
 	secret := slices.Concat(k.Crypto, signing.Bytes())
 	defer clear(secret)
 	hash := k.Identity.Hash()
-	key, err := hkdf.Key(sha256.New, secret, hash[:], leaseSetKeyInfo, noise.KeyLen)
+	key, err := hkdf.Key(sha256.New, secret, hash[:], info, noise.KeyLen)
 	if err != nil {
 		panic("i2p: " + err.Error()) // 32 bytes are never too many
 	}
 	defer clear(key)
-	return noise.NewKeyPair([32]byte(key))
+	return [noise.KeyLen]byte(key)
 }

@@ -43,6 +43,18 @@ func TestLeaseSetKeyStays(t *testing.T) {
 	}
 }
 
+// So is the ElGamal key.
+func TestLeaseSetElGamalKeyStays(t *testing.T) {
+	k, err := GenerateDestination(sign.EdDSA_SHA512_Ed25519, CryptoElGamal, rand.NewChaCha8([32]byte{1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := reread(t, k).LeaseSetElGamalKey().Public().Bytes()
+	if got, want := HashOf(public[:]).String(), "lqsvZQOBxadFH9KSwfbTgnp14iu1NluNr~oThi4OCWQ="; got != want {
+		t.Errorf("hash of the key %s, expected %s", got, want)
+	}
+}
+
 // Nothing that an observer sees gives the key, and no two files share one.
 func TestLeaseSetKeySecrets(t *testing.T) {
 	seen := make(map[[32]byte]string)

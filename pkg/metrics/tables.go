@@ -103,9 +103,25 @@ func garlicRows(name, field string) []row {
 	}
 }
 
+// elgamalRows tell of the sessions with destinations that have ElGamal only.
+func elgamalRows() []row {
+	return []row{
+		{"destination_elgamal_sessions", "Sessions of ours with destinations that have ElGamal only.", "", "ElGamal.Sessions"},
+		{"destination_elgamal_tags", "Session tags of such destinations, under which messages may come.", "", "ElGamal.Tags"},
+		{"destination_elgamal_sealed_total", "Messages that were sealed for them.", "kind", "new=ElGamal.NewSealed existing=ElGamal.ExistingSealed"},
+		{"destination_elgamal_opened_total", "Messages of theirs that were opened.", "kind", "new=ElGamal.NewOpened existing=ElGamal.ExistingOpened"},
+		{"destination_elgamal_refused_total", "Messages that were not: busy are those beyond what is decrypted in a second.", "reason", "undecryptable=ElGamal.Failed busy=ElGamal.Busy replayed=ElGamal.Replayed clock=ElGamal.BadClock malformed=ElGamal.Malformed"},
+		{"destination_elgamal_delivered_tags_total", "Session tags that were sent.", "result", "sent=ElGamal.TagsSent confirmed=ElGamal.TagsConfirmed"},
+		{"destination_elgamal_received_tags_total", "Session tags that came, and those of them that were given up.", "result", "received=ElGamal.TagsReceived evicted=ElGamal.TagsEvicted expired=ElGamal.TagsExpired"},
+		{"destination_elgamal_unconfirmed_total", "Confirmations that never came.", "", "ElGamal.Unconfirmed"},
+		{"destination_elgamal_restarts_total", "Sessions that were begun anew, as nothing seemed to get through.", "", "ElGamal.Restarts"},
+		{"destination_elgamal_sent_back_total", "Confirmations that were sent back to who had asked for them.", "", "SentBack"},
+	}
+}
+
 // destinationsTable tells of all destinations together, those that have ended included.
 func destinationsTable() []row {
-	return slices.Concat(garlicRows("destination_garlic", "Sessions"), streamRows(), []row{
+	return slices.Concat(garlicRows("destination_garlic", "Sessions"), elgamalRows(), streamRows(), []row{
 		{"destination_loops", "Destinations that run, those that only say farewell included.", "", "Destinations"},
 		{"destinations_opened_total", "Destinations that were opened.", "", "Opened"},
 		{"destination_messages_total", "Messages of destinations.", "direction", "in=Received out=Sent"},

@@ -36,6 +36,7 @@ type Options struct {
 	Nickname    string // for lists; peers do not see it
 	Unpublished bool   // the lease set is not in the netDb: peers get it with the first message
 	Encryption  []i2p.EncryptionType
+	Tags        Tags
 	Services    map[string]string // records in the lease set's options (proposal 167)
 	// Meta are the destinations that serve in this one's place: its lease set names them (proposal
 	// 123, Meta LS2). None: it has tunnels of its own.
@@ -45,6 +46,10 @@ type Options struct {
 	Blinding  Blinding
 	Streaming Streaming
 }
+
+// Tags say how many session tags of ElGamal sessions are delivered at a time, and below which number more are. 0
+// leaves it to the router.
+type Tags struct{ Send, Low int }
 
 // Tunnels say how many tunnels of which length a pool keeps.
 type Tunnels struct {
@@ -137,7 +142,7 @@ func (o Options) Equal(p Options) bool {
 // SameEngines tells whether a destination with the one options can go on with the others
 // without a new beginning: what lasts as long as its sessions and streams is the same.
 func (o Options) SameEngines(p Options) bool {
-	return slices.Equal(o.Encryption, p.Encryption) && o.Signature == p.Signature &&
+	return slices.Equal(o.Encryption, p.Encryption) && o.Tags == p.Tags && o.Signature == p.Signature &&
 		(len(o.Meta) > 0) == (len(p.Meta) > 0) && o.Blinding.Own == p.Blinding.Own && o.Blinding.Secret == p.Blinding.Secret && // a lease set that all can read is not taken back at once
 		o.Access.Rule == p.Access.Rule && slices.Equal(o.Access.Peers, p.Access.Peers) && o.Streaming == p.Streaming
 }

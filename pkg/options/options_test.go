@@ -123,8 +123,10 @@ func TestProblems(t *testing.T) {
 		{"i2cp.dontPublishLeaseSet", "yes", Invalid, `"yes" is neither true nor false`},
 		{"i2cp.leaseSetEncType", "ecies", Invalid, "no list of encryption types"},
 		{"i2cp.leaseSetEncType", "4,4", Invalid, "twice"},
-		{"i2cp.leaseSetEncType", "0", Unsupported, "ElGamal (0)"},
-		{"i2cp.leaseSetEncType", "4,0", Unsupported, "ElGamal (0)"},
+		{"i2cp.leaseSetEncType", "1", Unsupported, "P256 (1)"},
+		{"i2cp.leaseSetEncType", "4,1", Unsupported, "P256 (1)"},
+		{"i2cp.leaseSetEncType", "0,0", Invalid, "twice"},
+		{"crypto.tagsToSend", "200", Invalid, "from 1 to 128"},
 		{"i2cp.leaseSetEncType", "4,99", Unsupported, "speak 99: "},
 		{"i2cp.leaseSetEncType", "6,7,4", Unsupported, "more than one hybrid"},
 		{"i2cp.leaseSetOption.3", "smtp", Invalid, "no service record"},
@@ -179,7 +181,7 @@ func TestZeroHop(t *testing.T) {
 
 // TestSeveralProblems: all are told, those of a kind that the caller does not mind left out.
 func TestSeveralProblems(t *testing.T) {
-	o, problems := Parse(Default(), map[string]string{"i2cp.gzip": "true", "x": "1", "inbound.length": "9", "outbound.length": "1", "i2cp.leaseSetEncType": "6,0"})
+	o, problems := Parse(Default(), map[string]string{"i2cp.gzip": "true", "x": "1", "inbound.length": "9", "outbound.length": "1", "i2cp.leaseSetEncType": "6,1"})
 	var kinds []Kind
 	for _, p := range problems {
 		kinds = append(kinds, p.Kind)
@@ -188,7 +190,7 @@ func TestSeveralProblems(t *testing.T) {
 		t.Errorf("%v, %+v", problems, o)
 	}
 	if !slices.Equal(o.Encryption, []i2p.EncryptionType{6}) {
-		t.Errorf("what is spoken of 6,0: %v", o.Encryption)
+		t.Errorf("what is spoken of 6,1: %v", o.Encryption)
 	}
 	if rest := problems.But(Moot, Unsupported); len(rest) != 2 || rest.Error() != `inbound.length: "9" is not a number from 0 to 7; x is no option` {
 		t.Error(rest)

@@ -146,7 +146,11 @@ func destinationOptions() []Option {
 		}),
 		truth("i2cp.dontPublishLeaseSet", "Keep the lease set out of the netDb: peers get it with the first message to them, and nobody else finds the destination.", "false",
 			func(r *reading, yes bool) { r.Unpublished = yes }),
-		{Name: "i2cp.leaseSetEncType", Values: "4, 5, 6, 7, with commas between", Absent: "6,4", Doc: "The encryption types of the lease set, the preferred first: X25519 (4), and one of its hybrids with ML-KEM-512 (5), ML-KEM-768 (6) or ML-KEM-1024 (7).", read: readEncryption},
+		{Name: "i2cp.leaseSetEncType", Values: "0, 4, 5, 6, 7, with commas between", Absent: "6,4", Doc: "The encryption types of the lease set, the preferred first: X25519 (4), one of its hybrids with ML-KEM-512 (5), ML-KEM-768 (6) or ML-KEM-1024 (7), and ElGamal (0), for those who have nothing newer.", read: readEncryption},
+		number("crypto.tagsToSend", "The session tags that are delivered at a time to a destination that has ElGamal only; more where many are used.", "40", 1, maxTags,
+			func(r *reading) *int { return &r.Tags.Send }),
+		number("crypto.lowTagThreshold", "The number of session tags below which more are delivered.", "30", 1, maxTags,
+			func(r *reading) *int { return &r.Tags.Low }),
 		{Name: "i2cp.leaseSetOption.N", Values: "_SERVICE._PROTO=RECORD", Doc: "A service record for the lease set, by which others find a service of the destination: _smtp._tcp=0 86400 25, where it has the service itself (for 86400 seconds, at port 25), or _smtp._tcp=1 86400 0 0 25 NAME.b32.i2p, where another has it (with priority and weight before the port; further ones follow after commas). N begins with 0.", read: readService},
 		{Name: "i2cp.destination.sigType", Values: "the name or number of a type", Absent: "EdDSA_SHA512_Ed25519", Doc: "The signature type of a destination without a key file.", read: readSignature},
 		{Name: "i2cp.accessList", Values: "base64 hashes or b32 addresses, with commas or spaces between", Doc: "Destinations for the next two options.", read: readAccessList},
@@ -162,8 +166,11 @@ func nickname(name string, set func(*reading, string)) Option {
 	}}
 }
 
-// spoken are the encryption types that the ratchet has.
-var spoken = []i2p.EncryptionType{i2p.CryptoX25519, i2p.CryptoMLKEM512X25519, i2p.CryptoMLKEM768X25519, i2p.CryptoMLKEM1024X25519}
+// maxTags is the most session tags that Java's options of those names can say.
+const maxTags = 128
+
+// spoken are the encryption types that there are sessions of.
+var spoken = []i2p.EncryptionType{i2p.CryptoElGamal, i2p.CryptoX25519, i2p.CryptoMLKEM512X25519, i2p.CryptoMLKEM768X25519, i2p.CryptoMLKEM1024X25519}
 
 // readEncryption keeps what is spoken of a list even where it refuses the rest, for callers
 // to whom that is no error.
@@ -179,11 +186,11 @@ func readEncryption(r *reading, _, value string) *Problem {
 		switch {
 		case slices.Contains(types, t):
 			return invalid("%q names type %d twice", value, t)
-		case !slices.Contains(spoken, t), t != i2p.CryptoX25519 && hybrid:
+		case !slices.Contains(spoken, t), isHybrid(t) && hybrid:
 			left = append(left, t)
 		default:
 			types = append(types, t)
-			hybrid = hybrid || t != i2p.CryptoX25519
+			hybrid = hybrid || isHybrid(t)
 		}
 	}
 	if len(types) > 0 {
@@ -199,8 +206,10 @@ func readEncryption(r *reading, _, value string) *Problem {
 	if number := strconv.Itoa(int(left[0])); name != number {
 		name += " (" + number + ")"
 	}
-	return &Problem{Kind: Unsupported, Text: fmt.Sprintf("this router does not speak %s: 4, 6 and 7 are what there is", name)}
+	return &Problem{Kind: Unsupported, Text: fmt.Sprintf("this router does not speak %s: 0, 4, 5, 6 and 7 are what there is", name)}
 }
+
+func isHybrid(t i2p.EncryptionType) bool { return t > i2p.CryptoX25519 }
 
 func readService(r *reading, _, value string) *Problem {
 	key, record, found := strings.Cut(value, "=")
@@ -321,7 +330,6 @@ func leftOut() []Option {
 		encrypted  = "it is of the first kind of encrypted lease set, which is no more: i2cp.leaseSetType=5 is"
 		elsewhere  = "it belongs to the key file"
 		connection = "it says how an I2CP client reaches its router"
-		elgamal    = "it is about ElGamal sessions, which this router does not have"
 		idle       = "an idle destination stays as it is"
 	)
 	return []Option{
@@ -352,8 +360,6 @@ func leftOut() []Option {
 		unsupported("i2cp.password", connection),
 
 		moot("clientMessageTimeout", "it is unused"),
-		moot("crypto.lowTagThreshold", elgamal),
-		moot("crypto.tagsToSend", elgamal),
 		moot("i2cp.fastReceive", "messages are always handed over at once"),
 		moot("i2cp.messageReliability", "messages are always sent as best we can"),
 		moot("i2cp.gzip", "what a packet holds decides whether it is compressed"),
