@@ -155,6 +155,14 @@ func quote(value string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(clean) + `"`
 }
 
+// isKey tells whether a key can stand in a line as it is. A lease set has what its owner put there, who is a stranger:
+// with a space or the end of a line in it he would speak to the application in our name.
+func isKey(key string) bool {
+	return key != "" && utf8.ValidString(key) && !strings.ContainsFunc(key, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(`="\`, r)
+	})
+}
+
 // reply is a line of ours.
 type reply struct{ strings.Builder }
 

@@ -53,7 +53,9 @@ func (c *conn) namingCommand(ctx context.Context, cmd Command) error {
 	}
 	a := answer(head, "OK").with("NAME", text).with("VALUE", i2p.EncodeBase64(found.Bytes()))
 	for _, o := range more {
-		a.with("OPTION:"+o.Key, o.Value)
+		if isKey(o.Key) {
+			a.with("OPTION:"+o.Key, o.Value)
+		}
 	}
 	return c.say(a)
 }

@@ -2,6 +2,7 @@ package sam
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -33,6 +34,7 @@ func (c *conn) add(args Args) (id string, err error) {
 		return "", err
 	}
 	if err := s.listen(); err != nil {
+		p.detach(s)
 		s.end()
 		return "", err
 	}
@@ -61,6 +63,25 @@ func (p *session) attach(s *session) error {
 	return nil
 }
 
+// part finds one by its ID; nil: there is none.
+func (p *session) part(id string) *session {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.parts {
+		if s.id == id {
+			return s
+		}
+	}
+	return nil
+}
+
+// detach makes s a part no longer.
+func (p *session) detach(s *session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.parts = slices.DeleteFunc(p.parts, func(other *session) bool { return other == s })
+}
+
 // remove is SESSION REMOVE.
 func (c *conn) remove(args Args) (id string, err error) {
 	p := c.session
@@ -68,19 +89,11 @@ func (c *conn) remove(args Args) (id string, err error) {
 		return "", refuse("I2P_ERROR", "this connection has no PRIMARY session")
 	}
 	id = args.Get("ID")
-	p.mu.Lock()
-	var found *session
-	for i, s := range p.parts {
-		if s.id == id {
-			found = s
-			p.parts = append(p.parts[:i:i], p.parts[i+1:]...)
-			break
-		}
-	}
-	p.mu.Unlock()
+	found := p.part(id)
 	if found == nil {
 		return "", refuse("I2P_ERROR", "the session has no part %s", id)
 	}
+	p.detach(found)
 	found.end()
 	return id, nil
 }

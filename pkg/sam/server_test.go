@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/options"
 )
@@ -296,5 +297,52 @@ func TestOptions(t *testing.T) {
 	hello(t, srv.addr()).create("STREAM", "a", "inbound.length=1", "outbound.quantity=5", "inbound.nickname=\"my swarm\"", "no.such=1", "inbound.quantity=many")
 	if asked.Inbound.Length != 1 || asked.Outbound.Quantity != 5 || asked.Nickname != "my swarm" || srv.Stats().Ignored != 2 {
 		t.Errorf("%+v, %+v", asked, srv.Stats())
+	}
+}
+
+// TestHostileOptions: what a stranger puts into its lease set stays within the one line that tells of it.
+func TestHostileOptions(t *testing.T) {
+	w := newWorld()
+	srv := w.server(t, Settings{})
+	owner := hello(t, srv.addr())
+	to := owner.create("STREAM", "owner")
+	d, err := i2p.ParseDestinationBase64(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.find(d.Hash()).asked.Services = map[string]string{
+		"_a._tcp": "0 1\nVALUE", "x\nNAMING REPLY RESULT=OK NAME=b": "1", "y VALUE": "2", `z"`: "3", "=": "4", "\xff": "5", "": "6",
+	}
+	c := hello(t, srv.addr())
+	c.create("STREAM", "asker")
+	got := c.ask("NAMING LOOKUP OPTIONS=true NAME=%s", to)
+	if want := "NAMING REPLY RESULT=OK NAME=" + to + " VALUE=" + to + ` OPTION:_a._tcp="0 1 VALUE"`; got != want {
+		t.Errorf("%q", got)
+	}
+	if got := c.ask("PING next"); got != "PONG next" {
+		t.Errorf("behind it came %q", got)
+	}
+}
+
+// TestPartAgain: a part that could not be added leaves nothing behind.
+func TestPartAgain(t *testing.T) {
+	w := newWorld()
+	srv := w.server(t, Settings{})
+	c := hello(t, srv.addr())
+	d, err := i2p.ParseDestinationBase64(c.create("PRIMARY", "all"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := w.find(d.Hash()).Datagrams(datagram.Repliable, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := "SESSION ADD STYLE=DATAGRAM ID=part PORT=7 FROM_PORT=7"
+	if got := c.ask(add); !strings.Contains(got, "RESULT=I2P_ERROR") {
+		t.Error(got)
+	}
+	in.Close()
+	if got := c.ask(add); !strings.Contains(got, "RESULT=OK") {
+		t.Errorf("when the port is free: %s", got)
 	}
 }
