@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/i2cp"
@@ -30,8 +31,10 @@ type connection struct {
 
 	lookups sync.WaitGroup
 	asking  slots
-	asker   sync.Mutex // guards idle
+	told    atomic.Int64 // bytes of messages of which the client wants to know what becomes
+	asker   sync.Mutex // guards what follows
 	idle    Local      // asks for those who have no session; nil: nobody did yet
+	closed  bool       // nothing is opened any more
 }
 
 // Reasons for which a connection ends.
@@ -187,6 +190,7 @@ func (k *connection) close() {
 	}
 	k.asker.Lock()
 	defer k.asker.Unlock()
+	k.closed = true
 	if k.idle != nil {
 		k.idle.Close()
 	}

@@ -47,6 +47,9 @@ func (k *connection) askerOf(id i2cp.SessionID) Local {
 func (k *connection) idler() (Local, error) {
 	k.asker.Lock()
 	defer k.asker.Unlock()
+	if k.closed { // a lookup that was under way when the client left
+		return nil, destinations.ErrClosed
+	}
 	if k.idle == nil {
 		asked := k.server.cfg.Defaults()
 		asked.Unpublished = true

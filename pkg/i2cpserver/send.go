@@ -72,7 +72,6 @@ const tellPatience = time.Minute
 // sendTold sends a payload, and tells what became of it: as far as this router knows, which is whether there is a
 // way to its destination.
 func (k *connection) sendTold(s *session, m i2cp.SendMessage, id uint32, expires i2p.Date) error {
-	payload := append([]byte(nil), m.Payload...)
 	until := k.server.cfg.Now().Add(tellPatience)
 	if expires != 0 && expires.Time().Before(until) {
 		until = expires.Time()
@@ -80,8 +79,14 @@ func (k *connection) sendTold(s *session, m i2cp.SendMessage, id uint32, expires
 	if !k.asking.take() {
 		return k.status(s.id, id, m.Nonce, i2cp.OverflowFailure)
 	}
+	if !k.holdTold(len(m.Payload)) {
+		k.asking.give()
+		return k.status(s.id, id, m.Nonce, i2cp.OverflowFailure)
+	}
+	payload := append([]byte(nil), m.Payload...)
 	k.lookups.Go(func() {
 		defer k.asking.give()
+		defer k.releaseTold(len(payload))
 		ctx, cancel := context.WithDeadline(k.ctx, until)
 		defer cancel()
 		to := m.To.Hash()
@@ -96,6 +101,23 @@ func (k *connection) sendTold(s *session, m i2cp.SendMessage, id uint32, expires
 		k.status(s.id, id, m.Nonce, state)
 	})
 	return nil
+}
+
+// maxTold is how many bytes of such messages one connection may have under way: what it is to be told, and payloads for
+// it, have the rest of its memory.
+const maxTold = 1 << 20
+
+func (k *connection) holdTold(n int) bool {
+	if k.told.Add(int64(n)) <= maxTold && k.Hold(n) {
+		return true
+	}
+	k.told.Add(int64(-n))
+	return false
+}
+
+func (k *connection) releaseTold(n int) {
+	k.told.Add(int64(-n))
+	k.Release(n)
 }
 
 // failure is the word for what went wrong.

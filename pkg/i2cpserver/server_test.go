@@ -47,7 +47,8 @@ type local struct {
 	mu     sync.Mutex
 	handle client.Handler
 	sent   []string
-	busy   int // how often it is busy yet
+	busy   int           // how often it is busy yet
+	stuck  chan struct{} // until when a lookup takes; nil: no time
 	closed bool
 
 	unlocked []unlocked
@@ -132,6 +133,9 @@ func (l *local) Pass() {
 }
 
 func (l *local) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
+	if l.stuck != nil {
+		<-l.stuck
+	}
 	l.hall.mu.Lock()
 	keys := l.known[hash]
 	l.hall.mu.Unlock()
@@ -695,6 +699,45 @@ func TestUnread(t *testing.T) {
 		l.handle(datagram.Header{}, big, i2p.Hash{})
 		hears[i2cp.MessagePayload](p)
 	})
+}
+
+// TestTold: a client that wants to know what becomes of its messages has the server hold a bounded part of them.
+func TestTold(t *testing.T) {
+	inBubble(t, func(t *testing.T, h *hall) {
+		to := h.somebody()
+		p := h.connect()
+		id := p.session(nil)
+		h.last().stuck = make(chan struct{})
+		big := framed(string(make([]byte, 50<<10)))
+		refused := 0
+		for n := range uint32(60) {
+			p.say(i2cp.SendMessage{Session: id, To: to, Payload: big, Nonce: n + 1})
+			hears[i2cp.MessageStatus](p) // that it is accepted
+			synctest.Wait()
+			if most := int64(maxTold); p.end.held.Load() > most {
+				t.Fatalf("%d bytes are held after %d messages", p.end.held.Load(), n+1)
+			}
+		}
+		close(h.last().stuck)
+		for range 60 {
+			if hears[i2cp.MessageStatus](p).State == i2cp.OverflowFailure {
+				refused++
+			}
+		}
+		if refused == 0 {
+			t.Error("none was too much")
+		}
+	})
+}
+
+// TestLookupAtEnd: a lookup that was under way when its client left opens nothing that nobody would close.
+func TestLookupAtEnd(t *testing.T) {
+	h := newHall(t)
+	k := &connection{server: h.Server, ctx: t.Context()}
+	k.close()
+	if _, err := k.idler(); err == nil || len(h.locals) > 0 {
+		t.Errorf("%d destinations were opened, %v", len(h.locals), err)
+	}
 }
 
 // TestDates: two lease sets are never asked for within one second, which is all that their dates tell, and the
