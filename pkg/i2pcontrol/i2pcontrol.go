@@ -195,10 +195,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *door.Client) 
 		http.Error(w, "the request is too large, or did not come whole", http.StatusRequestEntityTooLarge)
 		return
 	}
-	if !c.Greeted() {
-		return
-	}
 	out := s.calls(r.Context(), c, body)
+	// Whoever is greeted may take its time, which is not meant for an answer that it does not read.
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bodyTime))
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Write(out)

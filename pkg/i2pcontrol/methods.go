@@ -16,7 +16,11 @@ import (
 // client is who asks (door.Client).
 type client interface {
 	Login(ctx context.Context, user, password string) bool
+	// Greeted says that it is welcome: until then it gives way to others.
+	Greeted() bool
 }
+
+var errGone = failed(codeInternal, "the connection has given way to others")
 
 // api is the version of the API.
 const api = 1
@@ -44,6 +48,9 @@ func (s *Server) call(ctx context.Context, c client, req request) (any, error) {
 		s.count(func(st *Stats) { st.Refused++ })
 		return nil, err
 	}
+	if !c.Greeted() {
+		return nil, errGone
+	}
 	return method(ctx, p)
 }
 
@@ -63,6 +70,9 @@ func (s *Server) authenticate(ctx context.Context, c client, p params) (any, err
 		case <-ctx.Done():
 		}
 		return nil, failed(codePassword, "that is not the password")
+	}
+	if !c.Greeted() {
+		return nil, errGone
 	}
 	return map[string]any{"API": api, "Token": s.newToken()}, nil
 }
