@@ -19,7 +19,8 @@ type Client struct {
 	since  time.Time
 	ctx    context.Context
 	cancel context.CancelFunc
-	place  *list.Element // in the door's queue of the silent; the door's lock guards it
+	leave  context.CancelFunc // the same, not waiting until it is closed: TLS says farewell, which may take long
+	place  *list.Element      // in the door's queue of the silent; the door's lock guards it
 
 	// The door's lock guards these.
 	user     string
@@ -35,7 +36,7 @@ func newClient(ctx context.Context, d *Door, conn net.Conn, host string) *Client
 	c := &Client{Conn: conn, door: d, host: host, since: d.cfg.Now()}
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	c.ctx = ctx
+	c.ctx, c.leave = ctx, cancel
 	c.cancel = func() {
 		cancel()
 		stop()

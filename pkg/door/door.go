@@ -283,7 +283,7 @@ func (d *Door) admit(ctx context.Context, conn net.Conn) *Client {
 		}
 		d.counts.Refused.Evicted++
 		d.forget(oldest)
-		oldest.cancel()
+		oldest.leave()
 	}
 	c := newClient(ctx, d, conn, host)
 	d.clients[c] = struct{}{}

@@ -265,6 +265,41 @@ func TestLimits(t *testing.T) {
 	})
 }
 
+// stubborn is a connection that takes long to close, as TLS does where the other end does not read.
+type stubborn struct {
+	net.Conn
+	until chan struct{}
+}
+
+func (s stubborn) Close() error {
+	<-s.until
+	return s.Conn.Close()
+}
+
+// TestStubborn: nobody waits for one that makes room.
+func TestStubborn(t *testing.T) {
+	doors(t, func(t *testing.T, n *network, d *Door) {
+		apply(t, d, Settings{Enabled: true, Listen: []string{here}, Connections: 1})
+		_, there := net.Pipe()
+		s := stubborn{there, make(chan struct{})}
+		n.open[here].come <- s
+		synctest.Wait()
+		next := n.dial(here, "127.0.0.1")
+		said := make(chan string, 1)
+		go func() { said <- say(t, next, "x") }()
+		time.Sleep(time.Second)
+		select {
+		case got := <-said:
+			if got != "hello" || d.Stats().Refused.Evicted != 1 {
+				t.Errorf("%q, %+v", got, d.Stats())
+			}
+		default:
+			t.Error("the next one waits for it")
+		}
+		close(s.until)
+	})
+}
+
 func TestSilence(t *testing.T) {
 	doors(t, func(t *testing.T, n *network, d *Door) {
 		apply(t, d, Settings{Enabled: true, Listen: []string{here}})
