@@ -2,9 +2,12 @@ package portmap
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"time"
@@ -21,6 +24,7 @@ type connection interface {
 	GetExternalIPAddressCtx(ctx context.Context) (string, error)
 	AddPortMappingCtx(ctx context.Context, remoteHost string, external uint16, protocol string, internal uint16, client string, enabled bool, description string, lease uint32) error
 	DeletePortMappingCtx(ctx context.Context, remoteHost string, external uint16, protocol string) error
+	GetServiceClient() *goupnp.ServiceClient
 }
 
 // upnp is a gateway that speaks UPnP IGD.
@@ -132,14 +136,11 @@ const (
 // upnpAt asks a device for its services. Only those of the local network are asked.
 func upnpAt(ctx context.Context, at *url.URL, local netip.Addr) (gateway, error) {
 	if !near(at) {
-		return nil, errors.New("UPnP: a device says that it is elsewhere")
+		return nil, errElsewhere
 	}
-	root, err := goupnp.DeviceByURLCtx(ctx, at)
+	root, err := describe(ctx, at)
 	if err != nil {
 		return nil, err
-	}
-	if !near(&root.URLBase) {
-		return nil, errors.New("UPnP: a device says that it is elsewhere")
 	}
 	var all []connection
 	if c, err := internetgateway2.NewWANIPConnection2ClientsFromRootDevice(root, at); err == nil {
@@ -153,6 +154,12 @@ func upnpAt(ctx context.Context, at *url.URL, local netip.Addr) (gateway, error)
 	}
 	err = errNone
 	for _, c := range all[:min(len(all), mostDevices)] {
+		client := c.GetServiceClient()
+		if u := client.Service.ControlURL.URL; u.Scheme != at.Scheme || u.Host != at.Host {
+			err = errElsewhere
+			continue
+		}
+		client.SOAPClient.HTTPClient = asking()
 		g := &upnp{connection: c, local: local}
 		var text string
 		if text, err = g.GetExternalIPAddressCtx(ctx); err != nil {
@@ -163,6 +170,66 @@ func upnpAt(ctx context.Context, at *url.URL, local netip.Addr) (gateway, error)
 		}
 	}
 	return nil, err
+}
+
+// errElsewhere means that somebody would have us ask a machine that is not his.
+var errElsewhere = errors.New("UPnP: a device says that it is elsewhere")
+
+// describe asks a device what it is.
+func describe(ctx context.Context, at *url.URL) (*goupnp.RootDevice, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	client := asking()
+	answer, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("UPnP: a device answers %.40q", answer.Status)
+	}
+	root := &goupnp.RootDevice{}
+	decoder := xml.NewDecoder(answer.Body)
+	decoder.DefaultSpace = goupnp.DeviceXMLNamespace
+	if err := decoder.Decode(root); err != nil {
+		return nil, err
+	}
+	base := at
+	if root.URLBaseStr != "" {
+		if base, err = url.Parse(root.URLBaseStr); err != nil {
+			return nil, err
+		}
+	}
+	root.SetURLBase(base)
+	return root, nil
+}
+
+// asking is how devices are asked, which may be anybody's: none sends us elsewhere, by no proxy, and none says more
+// than is read.
+func asking() http.Client {
+	return http.Client{
+		Transport:     modest{&http.Transport{DisableKeepAlives: true}},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return errElsewhere },
+	}
+}
+
+// maxDescription is more than any device has to say.
+const maxDescription = 256 << 10
+
+// modest reads so much of an answer.
+type modest struct{ http.RoundTripper }
+
+func (m modest) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := m.RoundTripper.RoundTrip(r)
+	if err == nil {
+		answer.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(answer.Body, maxDescription), answer.Body}
+	}
+	return answer, err
 }
 
 func appendConnections[C connection](all []connection, more []C) []connection {

@@ -97,12 +97,44 @@ func TestUPnPElsewhere(t *testing.T) {
 			t.Errorf("%s was asked", u)
 		}
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, strings.Replace(device, "<device>", "<URLBase>http://8.8.8.8/</URLBase><device>", 1))
+	asked := false
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	defer elsewhere.Close()
+	for name, f := range map[string]http.HandlerFunc{
+		"in its base": func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, strings.Replace(device, "<device>", "<URLBase>"+elsewhere.URL+"</URLBase><device>", 1))
+		},
+		"in a service": func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, strings.Replace(device, "/control<", elsewhere.URL+"/<", 1))
+		},
+		"by a redirection": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+		},
+		"by one of a service": func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+				return
+			}
+			io.WriteString(w, device)
+		},
+	} {
+		server := httptest.NewServer(f)
+		at, _ := url.Parse(server.URL)
+		_, err := upnpAt(context.Background(), at, netip.Addr{})
+		server.Close()
+		if err == nil || asked {
+			t.Errorf("a device that points elsewhere %s: %v, and that was asked: %t", name, err, asked)
+		}
+	}
+	endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "<root><device>")
+		for r.Context().Err() == nil {
+			io.WriteString(w, strings.Repeat("x", 1<<10))
+		}
 	}))
-	defer server.Close()
-	at, _ := url.Parse(server.URL)
-	if _, err := upnpAt(context.Background(), at, netip.Addr{}); err == nil || !strings.Contains(err.Error(), "elsewhere") {
-		t.Errorf("a device that points elsewhere: %v", err)
+	defer endless.Close()
+	at, _ := url.Parse(endless.URL)
+	if _, err := upnpAt(t.Context(), at, netip.Addr{}); err == nil {
+		t.Error("a description without an end was read")
 	}
 }
