@@ -32,9 +32,9 @@ type connection struct {
 	lookups sync.WaitGroup
 	asking  slots
 	told    atomic.Int64 // bytes of messages of which the client wants to know what becomes
-	asker   sync.Mutex // guards what follows
-	idle    Local      // asks for those who have no session; nil: nobody did yet
-	closed  bool       // nothing is opened any more
+	asker   sync.Mutex   // guards what follows
+	idle    Local        // asks for those who have no session; nil: nobody did yet
+	closed  bool         // nothing is opened any more
 }
 
 // Reasons for which a connection ends.
