@@ -82,7 +82,7 @@ func TestFloodfill(t *testing.T) {
 			c.Close()
 		}
 	}()
-	server, client, err := samSessions(ctx, f.I2PD[1], f.I2PD[2], TunnelOptions(1, 2))
+	server, client, err := samSessions(ctx, f.I2PD[1].samDoor(), f.I2PD[2].samDoor(), TunnelOptions(1, 2))
 	if err != nil {
 		t.Fatal(err)
 	}

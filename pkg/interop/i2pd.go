@@ -34,6 +34,7 @@ const (
 	portTransport = 17000
 	portConsole   = 7070
 	portSAM       = 7656
+	portI2CP      = 7654
 	portBOB       = 2827
 	portControl   = 7650
 )
@@ -83,6 +84,7 @@ type I2PDConfig struct {
 	ProxyKey  string // i2cp.leaseSetPrivKey of the proxy
 	Tunnels   string // further sections of tunnels.conf
 	Bridges   bool   // BOB and I2PControl are open
+	I2CP      bool
 	LogLevel  string // default warn
 	Reseed    Reseed // where it gets its first routers; the zero value: nowhere
 }
@@ -185,7 +187,9 @@ enabled = true
 address = {{.Doors}}
 port = {{.SAMPort}}
 [i2cp]
-enabled = false
+enabled = {{.I2CP}}
+address = {{.Doors}}
+port = {{.I2CPPort}}
 [bob]
 enabled = {{.Bridges}}
 address = {{.Doors}}
@@ -219,10 +223,10 @@ func newI2PD(ns *Namespace, dir, name string, cfg I2PDConfig) (*I2PD, error) {
 	}
 	values := struct {
 		I2PDConfig
-		Port, ConsolePort, SAMPort, BOBPort, ControlPort int
+		Port, ConsolePort, SAMPort, I2CPPort, BOBPort, ControlPort int
 
 		Bootstraps bool
-	}{cfg, portTransport, portConsole, portSAM, portBOB, portControl, cfg.Reseed.URLs+cfg.Reseed.File+cfg.Reseed.ZipFile != ""}
+	}{cfg, portTransport, portConsole, portSAM, portI2CP, portBOB, portControl, cfg.Reseed.URLs+cfg.Reseed.File+cfg.Reseed.ZipFile != ""}
 	for _, t := range []*template.Template{i2pdConf, i2pdTunnels} {
 		var b bytes.Buffer
 		if err := t.Execute(&b, values); err != nil {

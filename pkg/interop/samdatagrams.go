@@ -21,11 +21,15 @@ type SAMDatagrams struct {
 
 // SAMDatagrams opens a session of a style: DATAGRAM, DATAGRAM2, DATAGRAM3 or RAW.
 func (r *I2PD) SAMDatagrams(ctx context.Context, style string, options map[string]string) (*SAMDatagrams, error) {
-	c, err := dialSAM(ctx, r.ns, r.SAM())
+	return samDatagrams(ctx, r.ns, r.SAM(), style, options)
+}
+
+func samDatagrams(ctx context.Context, ns *Namespace, addr, style string, options map[string]string) (*SAMDatagrams, error) {
+	c, err := dialSAM(ctx, ns, addr)
 	if err != nil {
 		return nil, err
 	}
-	s := &SAMDatagrams{&SAMSession{ns: r.ns, addr: r.SAM(), id: fmt.Sprintf("s%d", samID.Add(1)), control: c}, style}
+	s := &SAMDatagrams{&SAMSession{ns: ns, addr: addr, id: fmt.Sprintf("s%d", samID.Add(1)), control: c}, style}
 	line := "SESSION CREATE STYLE=" + style + " ID=" + s.id + " DESTINATION=TRANSIENT SIGNATURE_TYPE=7"
 	for _, k := range slices.Sorted(maps.Keys(options)) {
 		line += " " + k + "=" + options[k]

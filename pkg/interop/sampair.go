@@ -12,6 +12,18 @@ import (
 // SAMPair opens a session at each of two routers and a stream from b to a,
 // whose end at a serves until the stream is closed.
 func SAMPair(ctx context.Context, a, b *I2PD, options map[string]string, serve func(Stream) error) (s *SAMConn, end func(), err error) {
+	return samPair(ctx, a.samDoor(), b.samDoor(), options, serve)
+}
+
+// samDoor is a SAM bridge of any router's.
+type samDoor struct {
+	ns   *Namespace
+	addr string
+}
+
+func (r *I2PD) samDoor() samDoor { return samDoor{r.ns, r.SAM()} }
+
+func samPair(ctx context.Context, a, b samDoor, options map[string]string, serve func(Stream) error) (s *SAMConn, end func(), err error) {
 	sa, sb, err := samSessions(ctx, a, b, options)
 	if err != nil {
 		return nil, nil, err
@@ -26,7 +38,7 @@ func SAMPair(ctx context.Context, a, b *I2PD, options map[string]string, serve f
 		stop()
 	}
 	if err == nil {
-		err = Await(ctx, time.Minute, b.Name+" connects to "+a.Name, func(ctx context.Context) error {
+		err = Await(ctx, time.Minute, b.addr+" connects to "+a.addr, func(ctx context.Context) error {
 			s, err = sb.Connect(ctx, sa.Destination)
 			return err
 		})
@@ -39,14 +51,14 @@ func SAMPair(ctx context.Context, a, b *I2PD, options map[string]string, serve f
 }
 
 // samSessions opens a session at each of two routers, side by side.
-func samSessions(ctx context.Context, a, b *I2PD, options map[string]string) (sa, sb *SAMSession, err error) {
+func samSessions(ctx context.Context, a, b samDoor, options map[string]string) (sa, sb *SAMSession, err error) {
 	first := make(chan error)
 	go func() {
 		var err error
-		sa, err = a.SAMSession(ctx, options)
+		sa, err = samSession(ctx, a.ns, a.addr, options)
 		first <- err
 	}()
-	sb, err = b.SAMSession(ctx, options)
+	sb, err = samSession(ctx, b.ns, b.addr, options)
 	if err = errors.Join(<-first, err); err == nil {
 		return sa, sb, nil
 	}

@@ -1,0 +1,275 @@
+//go:build linux
+
+package interop
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/processors"
+)
+
+// TestBenchDoors measures what programs get through SAM and I2CP, of i2pd and of ours in alternation, in one network
+// whose hops are i2pd's. Only scripts/bench-doors runs it.
+func TestBenchDoors(t *testing.T) {
+	if os.Getenv("I2P_BENCH_DOORS") == "" {
+		t.Skip("measures for minutes: use scripts/bench-doors")
+	}
+	rounds, err := strconv.Atoi(os.Getenv("I2P_BENCH_DOORS"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mb, err := strconv.ParseFloat(os.Getenv("I2P_BENCH_MB"), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := gate(t, time.Duration(rounds+1)*10*time.Minute)
+	defer processors.Follow()()
+	b := &doorBench{t: t, size: int(mb * 1e6)}
+	b.start(ctx)
+	names := []string{"i2pd", "ours"}
+	streams := []string{"i2pd's by i2pd's", "ours by ours", "ours by i2pd's", "i2pd's by ours"} // whose is opened, by whose
+	sam, doors := make([][]Measurement, 4), make([][]Measurement, 4)
+	sessions, datagrams := make([][]float64, 2), make([][]datagramFigures, 2)
+	kinds := os.Getenv("I2P_BENCH_DOORS_OF")
+	all := kinds == ""
+	for round := range rounds {
+		for i, ends := range [][2]int{{0, 0}, {1, 1}, {1, 0}, {0, 1}} {
+			if all || kinds == "sam" {
+				note(ctx, b, &sam[i], round, "SAM, "+streams[i], func(ctx context.Context) (Measurement, error) { return b.sam(ctx, ends[0], ends[1]) })
+			}
+			if all || kinds == "i2cp" {
+				note(ctx, b, &doors[i], round, "I2CP, "+streams[i], func(ctx context.Context) (Measurement, error) { return b.i2cp(ctx, ends[0], ends[1]) })
+			}
+		}
+		for i, name := range names {
+			if all || kinds == "sessions" {
+				note(ctx, b, &sessions[i], round, "sessions, "+name, func(ctx context.Context) (float64, error) { return b.sessions(ctx, i) })
+			}
+			if all || kinds == "datagrams" {
+				note(ctx, b, &datagrams[i], round, "datagrams, "+name, func(ctx context.Context) (datagramFigures, error) { return b.datagrams(ctx, i) })
+			}
+		}
+	}
+	fmt.Print("SAM streams: ", medians(streams, streams[0], benchColumns0, sam))
+	fmt.Print("I2CP streams: ", medians(streams, streams[0], benchColumns0, doors))
+	fmt.Print("SAM sessions: ", medians(names, names[0], []figure[float64]{{"a second", "%.1f", func(f float64) float64 { return f }}}, sessions))
+	fmt.Print("SAM datagrams: ", medians(names, names[0], datagramColumns, datagrams))
+}
+
+var benchColumns0 = []figure[Measurement]{
+	{"RTT ms", "%.2f", func(m Measurement) float64 { return m.RTT.Seconds() * 1000 }},
+	{"MB/s to", "%.2f", func(m Measurement) float64 { return m.Up }},
+	{"MB/s from", "%.2f", func(m Measurement) float64 { return m.Down }},
+	{"CPU ms/MB", "%.1f", func(m Measurement) float64 { return m.CPU }},
+}
+
+// note keeps a figure.
+func note[R any](ctx context.Context, b *doorBench, all *[]R, round int, what string, measure func(context.Context) (R, error)) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	r, err := measure(ctx)
+	if err != nil {
+		b.t.Errorf("round %d, %s: %v", round+1, what, err)
+		return
+	}
+	b.t.Logf("round %d, %s: %+v", round+1, what, r)
+	*all = append(*all, r)
+}
+
+// doorBench is the network of TestBenchDoors: four i2pd routers that are hops, and two ends of each kind.
+type doorBench struct {
+	t    *testing.T
+	size int
+	n    *Network
+	ends [2][2]doorEnd // i2pd's and ours: who is asked, and who asks
+}
+
+// doorEnd are the doors of one router.
+type doorEnd struct{ sam, i2cp string }
+
+const (
+	doorHops    = 2
+	doorTunnels = 2
+)
+
+func (b *doorBench) start(ctx context.Context) {
+	t := b.t
+	t.Helper()
+	b.n = network(t, ctx, NetworkConfig{Releases: sids(6), Floodfills: 3, Ends: 2, Each: func(i int, c *I2PDConfig) { c.I2CP = i >= 4 }})
+	if err := b.n.AwaitMesh(ctx, time.Minute, 4); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		of := b.n.I2PD[4+i]
+		b.ends[0][i] = doorEnd{of.SAM(), fmt.Sprintf("%s:%d", of.Doors, portI2CP)}
+		at := fmt.Sprintf("127.0.1.%d", i+1)
+		b.ends[1][i] = doorEnd{fmt.Sprintf("%s:%d", at, portSAM), fmt.Sprintf("%s:%d", at, portI2CP)}
+		startRouter(t, ctx, b.n, RouterConfig{Name: fmt.Sprintf("ours%d", i), NoTransit: true, LogLevel: os.Getenv("I2P_BENCH_LOG"), TOML: fmt.Sprintf(
+			"[sam]\nenabled = true\nlisten = [%q]\nudp = %q\n[i2cp]\nenabled = true\nlisten = [%q]\n", b.ends[1][i].sam, at+":7655", b.ends[1][i].i2cp)})
+	}
+}
+
+func (b *doorBench) sam(ctx context.Context, asked, by int) (m Measurement, err error) {
+	s, end, err := samPair(ctx, samDoor{b.n.Namespace, b.ends[asked][0].sam}, samDoor{b.n.Namespace, b.ends[by][1].sam}, TunnelOptions(doorHops, doorTunnels), Serve)
+	if err != nil {
+		return m, err
+	}
+	defer end()
+	return b.n.Measure(ctx, s, benchPings, b.size)
+}
+
+func (b *doorBench) i2cp(ctx context.Context, asked, by int) (m Measurement, err error) {
+	options := TunnelOptions(doorHops, doorTunnels)
+	options["i2cp.messageReliability"], options["i2cp.fastReceive"] = "none", "true"
+	s, end, err := i2cpPair(ctx, b.n.Namespace, b.ends[asked][0].i2cp, b.ends[by][1].i2cp, options, Serve)
+	if err != nil {
+		return m, err
+	}
+	defer end()
+	return b.n.Measure(ctx, s, benchPings, b.size)
+}
+
+const (
+	doorSessions = 40
+	doorAtOnce   = 8
+)
+
+// sessions is how many are created a second, until the answer that they are there: with tunnels of no hops, as hops
+// of i2pd's take no bursts of builds, so that it would be they that are measured.
+func (b *doorBench) sessions(ctx context.Context, kind int) (float64, error) {
+	var mu sync.Mutex
+	var open []*SAMSession
+	var errs []error
+	defer func() {
+		for _, s := range open {
+			s.Close()
+		}
+	}()
+	begun := time.Now()
+	var makers sync.WaitGroup
+	for range doorAtOnce {
+		makers.Go(func() {
+			for range doorSessions / doorAtOnce {
+				s, err := samSession(ctx, b.n.Namespace, b.ends[kind][0].sam, TunnelOptions(0, 1))
+				mu.Lock()
+				if err == nil {
+					open = append(open, s)
+				} else {
+					errs = append(errs, err)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	makers.Wait()
+	return float64(len(open)) / time.Since(begun).Seconds(), errors.Join(errs...)
+}
+
+// datagramFigures are of repliable datagrams that are sent as fast as the sender's router takes them, and of such that
+// are sent at a steady rate.
+type datagramFigures struct {
+	rate, lost float64 // that arrive a second, and share
+	steadyLost float64
+}
+
+var datagramColumns = []figure[datagramFigures]{
+	{"a second", "%.0f", func(f datagramFigures) float64 { return f.rate }},
+	{"lost %", "%.2f", func(f datagramFigures) float64 { return 100 * f.lost }},
+	{"lost % at 200 a second", "%.2f", func(f datagramFigures) float64 { return 100 * f.steadyLost }},
+}
+
+const (
+	doorDatagrams = 3000
+	datagramBytes = 1000
+	steadyPause   = 5 * time.Millisecond
+)
+
+func (b *doorBench) datagrams(ctx context.Context, kind int) (f datagramFigures, err error) {
+	options := TunnelOptions(doorHops, doorTunnels)
+	var ends [2]*SAMDatagrams
+	for i := range ends {
+		if ends[i], err = samDatagrams(ctx, b.n.Namespace, b.ends[kind][i].sam, "DATAGRAM", options); err != nil {
+			return f, err
+		}
+		defer ends[i].Close()
+	}
+	came := make(chan uint32, 2*doorDatagrams)
+	go func() {
+		defer close(came)
+		for {
+			_, text, err := ends[0].Receive(ctx)
+			if err != nil {
+				return
+			}
+			if len(text) == datagramBytes {
+				came <- binary.BigEndian.Uint32([]byte(text))
+			}
+		}
+	}()
+	defer ends[0].Close()
+	send := func(i uint32) error {
+		d := make([]byte, datagramBytes)
+		binary.BigEndian.PutUint32(d, i)
+		return ends[1].Send(ends[0].Destination, string(d))
+	}
+	err = Await(ctx, time.Minute, "a datagram arrives", func(context.Context) error {
+		if err := send(0); err != nil {
+			return err
+		}
+		select {
+		case <-came:
+			return nil
+		default:
+			return errors.New("none has")
+		}
+	})
+	if err != nil {
+		return f, err
+	}
+	first := uint32(1)
+	volley := func(count uint32, pause time.Duration) (rate, lost float64, err error) {
+		begun := time.Now()
+		sent := make(chan error, 1)
+		go func() {
+			for i := range count {
+				if err := send(first + i); err != nil {
+					sent <- err
+					return
+				}
+				time.Sleep(pause)
+			}
+			sent <- nil
+		}()
+		seen := map[uint32]bool{}
+		last := begun
+		for patience := time.NewTimer(5 * time.Second); uint32(len(seen)) < count; patience.Reset(5 * time.Second) {
+			select {
+			case i, open := <-came:
+				if !open {
+					return 0, 0, errors.New("the receiver's session has ended")
+				}
+				if i >= first {
+					seen[i], last = true, time.Now()
+				}
+				continue
+			case <-patience.C:
+			}
+			break
+		}
+		err = <-sent
+		first += count
+		return float64(len(seen)) / last.Sub(begun).Seconds(), 1 - float64(len(seen))/float64(count), err
+	}
+	if f.rate, f.lost, err = volley(doorDatagrams, 0); err == nil {
+		_, f.steadyLost, err = volley(doorDatagrams/3, steadyPause)
+	}
+	return f, err
+}
