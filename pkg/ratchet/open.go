@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/elligator"
 )
 
@@ -207,11 +208,15 @@ func (s *Sessions) openNewSession(now time.Time, body []byte) (*Opened, error) {
 	s.stats.NewOpened++
 	o.New = true
 	if h.peer != [32]byte{} {
+		waits := s.roster.waits(h.peer)
 		n := s.begin(now, &h, false)
 		o.Renewed = n.peer.stood(now)
 		answer := h.replyChain()
 		n.answer = &answer
 		s.debts.owe(now, n)
+		if !waits.IsZero() { // it has more to say, and begins with each message anew until it is answered
+			n.due = deadline.Earliest(waits, now.Add(hasteDelay))
+		}
 	}
 	return o, nil
 }

@@ -497,3 +497,25 @@ func TestLateUse(t *testing.T) {
 		t.Errorf("%d sessions, want 2", n)
 	}
 }
+
+// TestHaste: a peer that begins with message after message, as it has no answer yet, has one soon, however many of
+// its sessions make place for others meanwhile.
+func TestHaste(t *testing.T) {
+	a, b := newEnd(t, 1, Config{}), newEnd(t, 2, Config{})
+	now := start
+	b.open(now, a.seal(now, b, "first"))
+	for i := range 40 {
+		now = now.Add(time.Millisecond)
+		b.open(now, a.seal(now, b, "more"))
+		if due := b.Pending(now); len(due) > 0 {
+			t.Fatalf("due after %d", i)
+		}
+	}
+	if at := start.Add(hasteDelay + time.Millisecond); b.Deadline() != at || len(b.Pending(at)) != 1 {
+		t.Errorf("due at %v, want %v", b.Deadline().Sub(start), at.Sub(start))
+	}
+	a.open(now, b.sealPayload(now, a, Payload{}))
+	if m := a.seal(now, b, "the rest"); m.Kind != ExistingSession {
+		t.Errorf("sealed as %v", m.Kind)
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"slices"
 	"time"
+
+	"i2ptoolkit/pkg/deadline"
 )
 
 // roster has all sessions, by their peers and by how long they were idle, and
@@ -49,6 +51,20 @@ func (r *roster) add(now time.Time, h *handshake, initiator bool, arrived uint64
 	n.stage, n.elem = at, r.stages[at].PushBack(n)
 	r.limit(n)
 	return n
+}
+
+// waits is when the answer is due to the first message of a peer that has none yet; zero where there is none.
+func (r *roster) waits(static [32]byte) (due time.Time) {
+	p := r.peers[static]
+	if p == nil {
+		return due
+	}
+	for _, n := range p.sessions {
+		if n.owes && n.answer != nil {
+			due = deadline.Earliest(due, n.due)
+		}
+	}
+	return due
 }
 
 // used notes that a session has sent or received.

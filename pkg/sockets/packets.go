@@ -54,6 +54,8 @@ type packet struct {
 // PacketCounts count the datagrams of one PacketConn, or of several.
 type PacketCounts struct {
 	received, sent, dropped, malformed, badSignature, expired, unproven, misdirected atomic.Uint64
+
+	waiting atomic.Int64 // bytes, of all
 }
 
 // PacketStats are what they counted.
@@ -77,10 +79,13 @@ func (c *PacketCounts) Stats() PacketStats {
 
 var _ net.PacketConn = (*PacketConn)(nil)
 
-// Limits of what waits for a reader.
+// Limits of what waits for a reader: as much as a burst brings, but where those who share their counts have much
+// waiting together, less.
 const (
-	maxPackets     = 1024
-	maxPacketBytes = 1 << 20
+	maxPackets       = 4096
+	maxPacketBytes   = 4 << 20
+	sharePacketBytes = 1 << 20  // for each in any case
+	allPacketBytes   = 64 << 20 // beyond that, of all
 )
 
 // ErrProtocol means that there are no sockets for a protocol.
@@ -124,13 +129,27 @@ func (p *PacketConn) Deliver(_ datagram.Header, framed []byte, session i2p.Hash)
 	defer p.mu.Unlock()
 	switch {
 	case p.closed:
-	case len(p.queue) >= maxPackets || p.bytes+len(framed) > maxPacketBytes:
+	case len(p.queue) >= maxPackets || p.bytes+len(framed) > p.room():
 		p.count(func(c *PacketCounts) *atomic.Uint64 { return &c.dropped })
 	default:
 		p.queue = append(p.queue, packet{slices.Clone(framed), session})
-		p.bytes += len(framed)
+		p.holds(len(framed))
 		signal(&p.readable)
 	}
+}
+
+// room is how much may wait now.
+func (p *PacketConn) room() int {
+	if p.cfg.Counts.waiting.Load() > allPacketBytes {
+		return sharePacketBytes
+	}
+	return maxPacketBytes
+}
+
+// holds notes that so many bytes more wait, or less.
+func (p *PacketConn) holds(more int) {
+	p.bytes += more
+	p.cfg.Counts.waiting.Add(int64(more))
 }
 
 // ReadFrom waits for a datagram. What of it has no room in b is lost. The
@@ -210,7 +229,7 @@ func (p *PacketConn) take() (next packet, wait <-chan struct{}, err error) {
 	if p.queue = p.queue[1:]; len(p.queue) == 0 {
 		p.queue = nil
 	}
-	p.bytes -= len(next.framed)
+	p.holds(-len(next.framed))
 	return next, nil, nil
 }
 
@@ -291,7 +310,8 @@ func (p *PacketConn) End() bool {
 	for range p.queue {
 		p.count(func(c *PacketCounts) *atomic.Uint64 { return &c.dropped })
 	}
-	p.closed, p.queue, p.bytes = true, nil, 0
+	p.holds(-p.bytes)
+	p.closed, p.queue = true, nil
 	signal(&p.readable)
 	return true
 }

@@ -79,10 +79,10 @@ func TestPacketCounts(t *testing.T) {
 		t.Error(err)
 	}
 	at.SetReadDeadline(time.Time{})
-	for range 2000 {
+	for range 5000 {
 		deliver(make([]byte, 10), i2p.Hash{})
 	}
-	want := sockets.PacketStats{Received: 6, Dropped: 2000 - 1024, Malformed: 1, BadSignature: 2, Expired: 1, Unproven: 1, Misdirected: 1}
+	want := sockets.PacketStats{Received: 6, Dropped: 5000 - 4096, Malformed: 1, BadSignature: 2, Expired: 1, Unproven: 1, Misdirected: 1}
 	if n != 6 || at.Stats() != want || total.Stats() != want {
 		t.Errorf("%d came: %+v, and in all %+v, want %+v", n, at.Stats(), total.Stats(), want)
 	}
@@ -91,6 +91,38 @@ func TestPacketCounts(t *testing.T) {
 	}
 	if st := a.Stats(); st.Sent != 7 {
 		t.Errorf("%+v", st)
+	}
+}
+
+// TestPacketRoom: a burst has 4 MiB of room, and once much waits for all together a MiB; what is read makes room again.
+func TestPacketRoom(t *testing.T) {
+	total := new(sockets.PacketCounts)
+	held := func(p *sockets.PacketConn) (n int) {
+		before := p.Stats().Dropped
+		for p.Stats().Dropped == before {
+			p.Deliver(datagram.Header{}, make([]byte, 32<<10), i2p.Hash{})
+			n += 32 << 10
+		}
+		return n - 32<<10
+	}
+	var all []*sockets.PacketConn
+	for i := range 20 {
+		p, _ := packetConn(t, byte(1+i), sockets.PacketConfig{Counts: total})
+		all = append(all, p)
+		want := 4 << 20
+		if i > 16 {
+			want = 1 << 20
+		}
+		if n := held(p); n != want && i != 16 {
+			t.Errorf("socket %d holds %d bytes, want %d", i, n, want)
+		}
+	}
+	for _, p := range all {
+		p.End()
+	}
+	p, _ := packetConn(t, 99, sockets.PacketConfig{Counts: total})
+	if n := held(p); n != 4<<20 {
+		t.Errorf("after the others' end one holds %d bytes", n)
 	}
 }
 

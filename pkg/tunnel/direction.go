@@ -124,9 +124,27 @@ func (d *direction[T]) missing(now time.Time, lost time.Duration) (need int, urg
 	return min(need, d.cfg.MaxBuilding) - pending, lasting == 0 && !begun
 }
 
+// bare tells that its tunnels have no hops: to build them asks nothing of anybody, so that there is no pace to keep.
+func (q Quota) bare() bool { return q.Hops == 0 && q.Variance == 0 }
+
+// begins takes the place of a build, where there is one now.
+func (d *direction[T]) begins(now time.Time, urgent bool) bool {
+	if d.quota.bare() {
+		d.cfg.Limit.inFlight++
+		return true
+	}
+	return d.cfg.Limit.take(now, urgent)
+}
+
 // startAt is when the next build may start.
 func (d *direction[T]) startAt(now time.Time, urgent bool) time.Time {
 	start, l := d.resumeAt, d.cfg.Limit
+	if d.quota.bare() {
+		if start.IsZero() {
+			start = now
+		}
+		return start
+	}
 	if next := l.next(urgent); start.Before(next) {
 		start = next
 	}

@@ -103,3 +103,21 @@ func TestUrgentBuilds(t *testing.T) {
 		t.Errorf("without tunnels for %v of an hour", none)
 	}
 }
+
+// TestBareBuilds: tunnels without hops are built at once, however many pools there are, and take nothing of the pace.
+func TestBareBuilds(t *testing.T) {
+	limit := NewBuildLimit(0, 0)
+	builds := 0
+	for range 40 {
+		p := testPool(PoolConfig{Inbound: Quota{Tunnels: 1}, Outbound: Quota{Tunnels: 1}, Limit: limit, Rand: seeded(1)})
+		for _, a := range p.Tick(epoch) {
+			if a.Kind == ActionBuild {
+				builds++
+				p.Built(epoch, a.Tunnel)
+			}
+		}
+	}
+	if builds < 80 || limit.inFlight != 0 || limit.next(false).After(epoch) {
+		t.Errorf("%d builds, %d in flight, the next may begin at %v", builds, limit.inFlight, limit.next(false))
+	}
+}

@@ -61,7 +61,7 @@ func (p *Pool[T]) startBuilds(now time.Time, as []Action[T]) []Action[T] {
 	d := p.direction(p.direction(true).countUsable(now) < p.direction(false).countUsable(now))
 	for idle := 0; idle < 2; d = p.direction(!d.inbound) {
 		need, urgent := d.missing(now, lost)
-		if need <= 0 || now.Before(d.resumeAt) || !p.cfg.Limit.take(now, urgent) {
+		if need <= 0 || now.Before(d.resumeAt) || !d.begins(now, urgent) {
 			idle++
 			continue
 		}
