@@ -43,7 +43,7 @@ type Wanted struct {
 
 // Kept is a lease set, and what opens the messages that are sealed to it.
 type Kept struct {
-	Set    leaseset.Set                // a LeaseSet2, or a LeaseSet of the first kind
+	Set    leaseset.Set                // a LeaseSet2, or a LeaseSet of the first kind; nil: there is Meta alone
 	Sealed *leaseset.EncryptedLeaseSet // Set as it is published, where it is encrypted
 	Meta   *leaseset.MetaLeaseSet      // what is published in its place, where others serve
 	Keys   []EncryptionKey             // private ones, to the set's public ones

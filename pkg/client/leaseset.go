@@ -26,7 +26,7 @@ func (l *loop) askAt(now time.Time) time.Time {
 	if l.life.resting {
 		return time.Time{}
 	}
-	if l.cfg.Keys == nil && l.own.set == nil && !l.ways.stand() {
+	if l.cfg.Keys == nil && l.own.sealed == nil && !l.ways.stand() {
 		return time.Time{} // to be asked is a sign to the owner that there are tunnels both ways
 	}
 	return l.own.askAt(now, l.state.Leases)
@@ -101,7 +101,7 @@ func (l *loop) kept(now time.Time, want Wanted, k Kept) {
 		o.dirty = o.dirty || !want.Withdrawal // it is asked for again
 		return
 	}
-	o.dated = k.Set.Published()
+	o.dated = k.published().Published()
 	if want.Withdrawal {
 		if l.life.withdrawal == withdrawing {
 			l.tunnels.Withdraw(k.published())
@@ -115,9 +115,11 @@ func (l *loop) kept(now time.Time, want Wanted, k Kept) {
 	}
 	o.take(k, !l.cfg.Options.Unpublished)
 	l.stats.LeaseSets++
-	gone, elder := l.voice.use(now, k.Keys)
-	tally.AddTotals(&l.stats.Sessions, gone)
-	tally.AddTotals(&l.stats.ElGamal, elder)
+	if k.Set != nil {
+		gone, elder := l.voice.use(now, k.Keys)
+		tally.AddTotals(&l.stats.Sessions, gone)
+		tally.AddTotals(&l.stats.ElGamal, elder)
+	}
 	l.pushAt = now.Add(pushDelay)
 	for _, r := range l.remotes {
 		if r.stalled(now) { // it may be waiting for nothing else
@@ -125,7 +127,11 @@ func (l *loop) kept(now time.Time, want Wanted, k Kept) {
 		}
 	}
 	l.warn(now)
-	l.cfg.Log.Debug("lease set made", "leases", len(k.Set.Leases()))
+	if k.Set != nil {
+		l.cfg.Log.Debug("lease set made", "leases", len(k.Set.Leases()))
+	} else {
+		l.cfg.Log.Debug("lease set made, which names others", "others", len(k.Meta.MetaLeases()))
+	}
 	l.openGates()
 }
 
@@ -141,7 +147,7 @@ func (l *loop) confirmed() {
 
 // openGates opens the gates that can be.
 func (l *loop) openGates() {
-	if l.own.set == nil || !l.ways.stand() {
+	if l.own.sealed == nil || !l.ways.stand() {
 		return
 	}
 	l.gates.shut(l.gates.lost)

@@ -16,7 +16,7 @@ import (
 // ownSet is the lease set of the destination itself, and what is to become of it.
 type ownSet struct {
 	hash      i2p.Hash
-	set       leaseset.Set
+	set       leaseset.Set    // nil: there is none, or one that names others in its place
 	sealed    leaseset.Record // set as it is published
 	daily     bool            // that is encrypted, with a key of its day
 	dated     i2p.Date        // of the newest made
@@ -37,6 +37,10 @@ func (o *ownSet) stands(now time.Time) bool {
 	return o.set != nil && o.set.Expires() > i2p.DateOf(now)
 }
 
+// names reports that what its owner made names others, and nobody is to reach the destination itself: a
+// MetaLeaseSet has no leases and no keys (common structures, MetaLeaseSet).
+func (o *ownSet) names() bool { return o.set == nil && o.sealed != nil }
+
 // changed takes the leases that stand now.
 func (o *ownSet) changed(now time.Time, leases []leaseset.Lease) {
 	if o.dirty = o.missing || o.news(now, leases); o.dirty && o.changedAt.IsZero() {
@@ -56,7 +60,7 @@ func (o *ownSet) outlived(leases []leaseset.Lease) {
 // has run out needs none.
 func (o *ownSet) news(now time.Time, leases []leaseset.Lease) bool {
 	if o.set == nil {
-		return len(leases) > 0
+		return len(leases) > 0 && !o.names()
 	}
 	for _, l := range leases {
 		if !hasLease(o.set.Leases(), l) {
@@ -86,10 +90,23 @@ func (o *ownSet) askAt(now time.Time, leases []leaseset.Lease) (at time.Time) {
 		at = o.due(now, leases)
 	}
 	if o.daily {
-		at = deadline.Earliest(at, nextDay(o.set.Published()))
+		at = deadline.Earliest(at, nextDay(o.sealed.Published()))
+	}
+	if o.names() { // no change of tunnels has it made anew
+		at = deadline.Earliest(at, o.renewNames())
 	}
 	return at
 }
+
+// renewNames is when a set that names others is to be made again: well before its end, and not at once where
+// that is near.
+func (o *ownSet) renewNames() time.Time {
+	made, end := o.sealed.Published().Time(), o.sealed.Expires().Time()
+	return made.Add(max(end.Sub(made)/2, leastNames))
+}
+
+// leastNames is how long a set that names others stays, however short its life.
+const leastNames = time.Minute
 
 // nextDay is when the next key of an encrypted lease set holds (Blinding Calculations: each day, UTC).
 func nextDay(published i2p.Date) time.Time {
@@ -159,12 +176,13 @@ func (o *ownSet) outdone(by leaseset.Record) bool {
 
 // What is wrong with a lease set that somebody else has made.
 var (
-	errNotOurs   = errors.New("client: the lease set is another destination's")
-	errNoKeys    = errors.New("client: not every key of the lease set is known")
-	errOldSet    = errors.New("client: the lease set is no newer than the one before")
-	errNotSealed = errors.New("client: the lease set is to be published in encrypted form, and was not encrypted")
-	errNotMeta   = errors.New("client: a lease set is to be published that names others, and was not made")
-	errNotLeases = errors.New("client: the lease set has leases that are not this destination's")
+	errNotOurs     = errors.New("client: the lease set is another destination's")
+	errNoKeys      = errors.New("client: not every key of the lease set is known")
+	errOldSet      = errors.New("client: the lease set is no newer than the one before")
+	errNotSealed   = errors.New("client: the lease set is to be published in encrypted form, and was not encrypted")
+	errNotMeta     = errors.New("client: a lease set is to be published that names others, and was not made")
+	errNamesNobody = errors.New("client: the lease set names nobody who serves now")
+	errNotLeases   = errors.New("client: the lease set has leases that are not this destination's")
 )
 
 // check tells whether a lease set that was made elsewhere serves.
@@ -173,6 +191,8 @@ func (o *ownSet) check(now time.Time, want Wanted, kept Kept) error {
 	switch {
 	case kept.Err != nil:
 		return kept.Err
+	case set == nil && kept.Meta != nil:
+		return o.checkNames(now, want, kept)
 	case set == nil || set.Hash() != o.hash:
 		return errNotOurs
 	case set.Published() <= o.dated:
@@ -208,11 +228,29 @@ func (o *ownSet) check(now time.Time, want Wanted, kept Kept) error {
 	return set.Verify(now)
 }
 
+// checkNames is check for a set that names others, and none besides.
+func (o *ownSet) checkNames(now time.Time, want Wanted, kept Kept) error {
+	switch {
+	case kept.Meta.Hash() != o.hash:
+		return errNotOurs
+	case kept.published().Published() <= o.dated:
+		return errOldSet
+	case want.Blinding.Own && kept.Sealed == nil:
+		return errNotSealed
+	case len(kept.Meta.Usable(now)) == 0:
+		return errNamesNobody
+	}
+	return kept.Meta.Verify(now)
+}
+
 // take has another set from now on.
 func (o *ownSet) take(k Kept, publish bool) {
 	set := k.Set
 	o.set, o.sealed, o.daily = set, k.published(), k.Sealed != nil
 	o.toPublish, o.missing = publish, false
+	if o.stored = nil; set == nil {
+		return
+	}
 	o.stored = i2np.DatabaseStore{Key: o.hash, Type: set.StoreType(), Data: set.Bytes()}.AppendTo(nil)
 }
 
@@ -233,6 +271,9 @@ func (o *ownSet) renew(missing bool) {
 
 // ending are the set's leases as they are to be once it was taken back.
 func (o *ownSet) ending(now time.Time) []leaseset.Lease {
+	if o.set == nil {
+		return nil
+	}
 	end := i2p.DateOf(now.Add(withdrawnLife))
 	leases := slices.Clone(o.set.Leases())
 	for i := range leases {

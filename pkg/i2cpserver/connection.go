@@ -94,6 +94,12 @@ func (k *connection) handle(kind i2cp.Type, body []byte) error {
 		return nil
 	}
 	m, err := i2cp.Parse(kind, body)
+	if err != nil && k.greeted && (kind == i2cp.TypeCreateLeaseSet || kind == i2cp.TypeCreateLeaseSet2) {
+		// Java's library makes such a one for each subsession that has no key of type 0; the others go on.
+		k.server.count(func(s *Stats) { s.LeaseSetsBad++ })
+		k.server.cfg.Log.Info("lease set of an I2CP client not taken", "error", err)
+		return nil
+	}
 	if err != nil {
 		k.server.count(func(s *Stats) { s.Refused.Malformed++ })
 		return err

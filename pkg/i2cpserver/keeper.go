@@ -136,6 +136,9 @@ func (p *keeper) kept(set leaseset.Record, keys []i2cp.PrivateKey) (kept client.
 		}
 	}
 	var ok bool
+	if kept.Meta, ok = set.(*leaseset.MetaLeaseSet); ok { // it has no keys
+		return kept, nil
+	}
 	if kept.Set, ok = set.(leaseset.Set); !ok {
 		return kept, fmt.Errorf("%w: %d", errKind, set.StoreType())
 	}
