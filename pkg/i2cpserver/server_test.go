@@ -666,6 +666,7 @@ func TestRefusals(t *testing.T) {
 		if k := <-kept; !errors.Is(k.Err, errKeyLength) {
 			t.Error(k.Err)
 		}
+		synctest.Wait() // it is counted after that
 		s := h.Stats()
 		if s.LeaseSetsBad != 2 || s.Refused.Protocol != 1 || s.Refused.Malformed != 3 || s.Refused.Session != 4 {
 			t.Errorf("%+v", s)
