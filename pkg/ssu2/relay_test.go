@@ -126,6 +126,9 @@ func TestIntroductionRefused(t *testing.T) {
 		{RelayCharlieAddress, func(_ *yard, _, _, charlie *actor, _ *RelayTag) {
 			charlie.relay.self.Address = func(bool) netip.AddrPort { return netip.AddrPort{} }
 		}},
+		{RelayCharlieAddress, func(_ *yard, alice, _, _ *actor, _ *RelayTag) {
+			alice.relay.self.Address = func(bool) netip.AddrPort { return netip.MustParseAddrPort("192.0.2.53:53") }
+		}},
 		{RelayCharlieConnected, func(_ *yard, alice, _, charlie *actor, _ *RelayTag) { charlie.linked[alice.info.Hash()] = true }},
 		{RelayCharlieLimit, func(y *yard, _, bob, charlie *actor, _ *RelayTag) {
 			for i := range uint32(maxRelaysOf) {

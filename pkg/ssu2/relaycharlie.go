@@ -68,7 +68,7 @@ func (r *Relay) judge(now time.Time, bob i2p.Hash, q RelayIntro, info *routerinf
 		return intro, RelayCharlieSignature
 	case q.Version != Version || !fresh(q.Timestamp, now):
 		return intro, RelayCharlieRefuses
-	case !r.self.Address(v4).IsValid() || !usable(q.Alice):
+	case !r.self.Address(v4).IsValid() || !usable(q.Alice) || q.Alice.Port() < minAlicePort:
 		return intro, RelayCharlieAddress
 	case r.self.Connected(q.AliceHash):
 		return intro, RelayCharlieConnected

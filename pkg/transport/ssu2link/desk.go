@@ -224,7 +224,7 @@ func (k *desk) blockFrom(now time.Time, n note) {
 		k.tested(now, k.tests.Handle(now, peer, n.at, n.data))
 	case ssu2.BlockAddress:
 		if seen, err := ssu2.ParseAddress(n.data); err == nil {
-			k.seen(now, n.at.Addr(), seen)
+			k.seen(now, n.from, n.at.Addr(), seen)
 		}
 	case ssu2.BlockRelayTagRequest:
 		k.grant(n.from)
@@ -248,7 +248,7 @@ func (k *desk) enter(s *side) {
 	k.sides = append(k.sides, s)
 	k.heard(now, s.remote.Addr())
 	if s.said.Address.IsValid() {
-		k.seen(now, s.remote.Addr(), s.said.Address)
+		k.seen(now, s, s.remote.Addr(), s.said.Address)
 	}
 	if s.said.RelayTag != 0 {
 		k.tagged(s, s.said.RelayTag)

@@ -96,6 +96,19 @@ func TestTested(t *testing.T) {
 		if passed < 2 || answered < 2 {
 			t.Errorf("%d passed, %d answered", passed, answered)
 		}
+		us, elsewhere := a.info.Load().Hash(), netip.AddrPortFrom(w.host(99), 7000)
+		for _, n := range w.nodes[4:] {
+			w.greet(t, n, a)
+		}
+		for range 3 {
+			for _, n := range w.nodes[4:] {
+				n.driver.desk.box.Do(func() { n.driver.desk.give(n.driver.desk.side(us), nil, ssu2.AppendAddress(nil, elsewhere)) })
+			}
+			time.Sleep(time.Second)
+		}
+		if s := state(); s.State != reach.OK || s.Address.Addr() != w.host(0) || a.counter("addresses_doubted") < 9 {
+			t.Errorf("moved by those who came: %+v, %s", s, show(a))
+		}
 	})
 }
 

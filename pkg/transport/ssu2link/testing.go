@@ -101,11 +101,18 @@ func (k *desk) came(now time.Time, from netip.Addr) {
 	}
 }
 
-// seen takes where a peer sees us.
-func (k *desk) seen(now time.Time, by netip.Addr, us netip.AddrPort) {
-	if f := k.finds.at(by); f != nil && k.d.host.MayDial(us.Addr()) {
-		f.Said(now, by, us)
+// seen takes where a peer sees us. Who came by himself has found us where strangers reach us: his word for
+// another address proves nothing, and three such peers could have us publish any, or none.
+func (k *desk) seen(now time.Time, s *side, by netip.Addr, us netip.AddrPort) {
+	f := k.finds.at(by)
+	if f == nil || !k.d.host.MayDial(us.Addr()) {
+		return
 	}
+	if st := f.Status(now); s.inbound && st.State == reach.OK && st.Address.IsValid() && us.Addr() != st.Address.Addr() {
+		k.counts.doubted.Add(1)
+		return
+	}
+	f.Said(now, by, us)
 }
 
 // serves reports whether a router takes part in peer tests of a family, by what it publishes
