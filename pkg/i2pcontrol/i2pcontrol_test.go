@@ -308,7 +308,7 @@ func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "unix
 
 // TestStrangers: who has neither password nor token gives way to others, and nobody keeps a connection by not reading.
 func TestStrangers(t *testing.T) {
-	hash, err := door.Hash("right")
+	hash, err := bcrypt.GenerateFromPassword([]byte("right"), bcrypt.MinCost)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +316,7 @@ func TestStrangers(t *testing.T) {
 		s := newServer(&router{})
 		l := pipes{come: make(chan net.Conn), done: make(chan struct{})}
 		d := door.New(door.Config{Name: "i2pcontrol", Serve: s.Serve, Listen: func(string, string) (net.Listener, error) { return l, nil }})
-		if err := d.Apply(door.Settings{Enabled: true, Auth: true, Users: []string{User + ":" + hash}, Listen: []string{"127.0.0.1:1"}, Connections: 1}); err != nil {
+		if err := d.Apply(door.Settings{Enabled: true, Auth: true, Users: []string{User + ":" + string(hash)}, Listen: []string{"127.0.0.1:1"}, Connections: 1}); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
