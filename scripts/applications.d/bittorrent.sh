@@ -1,7 +1,7 @@
 # BitTorrent: two libtorrent sessions over SAM, with a tracker behind a server forward.
 
 app_bittorrent() {
-  # libtorrent 2.0.8, which Debian 12 has, fails at the answer to HELLO: 2.0.9 mended that.
+  # Debian 12's libtorrent, 2.0.8, fails at the answer to HELLO of any SAM server.
   local python=$work/torrent/bin/python tracker address serves asks
   if ! python3 -m venv "$work/torrent" || ! "$python" -m pip install -q libtorrent==2.0.11 >"$work/pip.log" 2>&1; then
     echo '!! SKIPPED: bittorrent: libtorrent cannot be installed' >&2
