@@ -106,8 +106,12 @@ func pair() (a, b net.Conn, err error) {
 func serve(t *testing.T, n *network, limits bob.Limits) (*bob.Server, string) {
 	t.Helper()
 	s := bob.New(bob.Config{Open: n.open, Known: n.find, Limits: limits})
-	d := door.New(door.Config{Name: "bob", Serve: s.Serve})
-	if err := d.Apply(door.Settings{Enabled: true, Listen: []string{"127.0.0.1:0"}}); err != nil {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := door.New(door.Config{Name: "bob", Serve: s.Serve, Listen: func(string, string) (net.Listener, error) { return l, nil }})
+	if err := d.Apply(door.Settings{Enabled: true, Listen: []string{l.Addr().String()}}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -116,12 +120,7 @@ func serve(t *testing.T, n *network, limits bob.Limits) (*bob.Server, string) {
 		go func() { run(ctx); ended <- struct{}{} }()
 	}
 	t.Cleanup(func() { cancel(); <-ended; <-ended })
-	for {
-		if at := d.Status().Listen; len(at) > 0 {
-			return s, at[0]
-		}
-		time.Sleep(time.Millisecond)
-	}
+	return s, l.Addr().String()
 }
 
 // talk is a command connection.

@@ -398,35 +398,39 @@ func TestTLS(t *testing.T) {
 	files := &memory{}
 	for range 2 {
 		ctx, cancel := context.WithCancel(t.Context())
-		d := New(Config{Name: "echo", Serve: echo, Files: files})
-		if err := d.Apply(Settings{Enabled: true, Listen: []string{"127.0.0.1:0"}, TLS: true}); err != nil {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := New(Config{Name: "echo", Serve: echo, Files: files, Listen: func(string, string) (net.Listener, error) { return l, nil }})
+		if err := d.Apply(Settings{Enabled: true, Listen: []string{l.Addr().String()}, TLS: true}); err != nil {
 			t.Fatal(err)
 		}
 		done := make(chan error)
 		go func() { done <- d.Run(ctx) }()
-		for len(d.Status().Listen) == 0 {
-			time.Sleep(time.Millisecond)
+		c, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{InsecureSkipVerify: true}) // it is verified once it is kept
+		if err != nil {
+			t.Fatal(err)
 		}
 		pem, err := files.Read("echo.pem")
 		roots := x509.NewCertPool()
 		if err != nil || !roots.AppendCertsFromPEM(pem) {
 			t.Fatal(err)
 		}
-		c, err := tls.Dial("tcp", d.Status().Listen[0], &tls.Config{RootCAs: roots})
-		if err != nil {
-			t.Fatal(err)
+		if _, err := c.ConnectionState().PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, DNSName: "127.0.0.1"}); err != nil {
+			t.Error(err)
 		}
 		if got := say(t, c, "x"); got != "hello" {
 			t.Error(got)
 		}
-		plain, err := net.Dial("tcp", d.Status().Listen[0])
+		plain, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		fmt.Fprint(plain, "HELLO\n")
 		io.ReadAll(plain)
-		for d.Stats().Refused.Handshake != 1 {
-			time.Sleep(time.Millisecond)
+		if n := d.Stats().Refused.Handshake; n != 1 {
+			t.Errorf("%d handshakes failed", n)
 		}
 		c.Close()
 		plain.Close()

@@ -30,6 +30,7 @@ type router struct {
 	traffic control.Traffic
 	told    []string
 	changed string // last
+	apply   func() // what is set; nil: nothing is to be done
 }
 
 func (r *router) Status() control.Status {
@@ -84,6 +85,9 @@ func (r *router) set(to Changes) (restart bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.changed = strings.Join(all, ", ")
+	if r.apply != nil {
+		r.apply()
+	}
 	return to.Port != nil, nil
 }
 
@@ -233,22 +237,28 @@ func TestDoor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newServer(&router{})
-	d := door.New(door.Config{Name: "i2pcontrol", Serve: s.Serve})
-	if err := d.Apply(door.Settings{Enabled: true, TLS: true, Auth: true, Users: []string{User + ":" + hash}, Listen: []string{"127.0.0.1:0"}}); err != nil {
+	r := &router{}
+	s := newServer(r)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		t.Fatal(err)
+	}
+	d := door.New(door.Config{Name: "i2pcontrol", Serve: s.Serve, Listen: func(string, string) (net.Listener, error) { return l, nil }})
+	settings := door.Settings{Enabled: true, TLS: true, Auth: true, Users: []string{User + ":" + hash}, Listen: []string{l.Addr().String()}}
+	if err := d.Apply(settings); err != nil {
+		t.Fatal(err)
+	}
+	r.apply = func() {
+		settings.PerAddress++
+		if err := d.Apply(settings); err != nil {
+			t.Error(err)
+		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- d.Run(ctx) }()
 	defer func() { cancel(); <-ended }()
-	var at string
-	for at == "" {
-		if l := d.Status().Listen; len(l) > 0 {
-			at = "https://" + l[0]
-		}
-		time.Sleep(time.Millisecond)
-	}
+	at := "https://" + l.Addr().String()
 	cl := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	defer cl.CloseIdleConnections()
 	post := func(body string) string {
@@ -272,6 +282,11 @@ func TestDoor(t *testing.T) {
 		t.Error(got)
 	}
 	if got := post(`{"jsonrpc":"2.0","id":2,"method":"Authenticate","params":{"API":1,"Password":"wrong"}}`); !strings.Contains(got, "-32001") {
+		t.Error(got)
+	}
+	// Who has said the password on another connection has the answer to what changes the door itself.
+	cl.CloseIdleConnections()
+	if got := post(`{"jsonrpc":"2.0","id":3,"method":"I2PControl","params":{"i2pcontrol.port":"7651","Token":"` + token + `"}}`); !strings.Contains(got, `"SettingsSaved":true`) {
 		t.Error(got)
 	}
 	post(strings.Repeat("x", maxBody+1))

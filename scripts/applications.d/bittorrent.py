@@ -2,6 +2,7 @@
 """Two libtorrent sessions over SAM, and a tracker.
 
 bittorrent.py tracker PORT              a tracker for peers in I2P: HTTP on 127.0.0.1
+bittorrent.py learn NETDB FILE…         puts router.info files where i2pd looks for those it knows
 bittorrent.py swarm DIR TRACKER SAM SAM [BYTES [PAUSE]]
     a session at each SAM port; each seeds a torrent that the other fetches. With PAUSE the file PAUSE is made once a
     tenth is there, and the swarm goes on with what comes after it.
@@ -98,7 +99,20 @@ def swarm(directory, announce, sams, size, pause):
     print("%d MB each way, whole, in %.0f s" % (size // 1000000, time.time() - began))
 
 
-if sys.argv[1] == "tracker":
+def learn(netdb, files):
+    for name in files:
+        with open(name, "rb") as f:
+            info = f.read()
+        identity = info[: 387 + int.from_bytes(info[385:387], "big")]
+        hash = base64.b64encode(hashlib.sha256(identity).digest(), b"-~").decode()
+        os.makedirs(os.path.join(netdb, "r" + hash[0]), exist_ok=True)
+        with open(os.path.join(netdb, "r" + hash[0], "routerInfo-" + hash + ".dat"), "wb") as f:
+            f.write(info)
+
+
+if sys.argv[1] == "learn":
+    learn(sys.argv[2], sys.argv[3:])
+elif sys.argv[1] == "tracker":
     tracker(int(sys.argv[2]))
 else:
     directory, announce, a, b = sys.argv[2:6]

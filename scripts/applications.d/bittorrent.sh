@@ -29,6 +29,61 @@ app_bittorrent() {
   try bittorrent 'the same, with kill -9 of one of their routers in the middle, and its restart' \
     "$python" "$helpers/bittorrent.py" swarm "$work/swarm2" "http://$address/announce" "$serves" "$asks" 50000000 "$work/pause"
   kill "$(cat "$work/two.pid")" 2>/dev/null || true # it is the subshell's
+  if i2pd_sam "$asks"; then
+    mkdir "$work/swarm3"
+    try bittorrent "the same between ours and i2pd's SAM" \
+      "$python" "$helpers/bittorrent.py" swarm "$work/swarm3" "http://$address/announce" "$serves" "$asks"
+  else
+    rows+=('bittorrent|i2pd is not there, which scripts/peers installs|SKIPPED')
+  fi
+}
+
+# i2pd_sam PORT runs the i2pd of scripts/peers in the network, with SAM at a port.
+i2pd_sam() {
+  local tree=${XDG_CACHE_HOME:-$HOME/.cache}/i2p-peers/sid loader transport
+  loader=$(compgen -G "$tree/usr/lib/*/ld-linux-*.so.*" | head -n 1) || return 1
+  transport=$(port)
+  mkdir -p "$work/i2pd"
+  : >"$work/i2pd/tunnels.conf"
+  cat >"$work/i2pd/i2pd.conf" <<CONF
+netid = 99
+host = 127.0.0.1
+address4 = 127.0.0.1
+ipv6 = false
+port = $transport
+nat = false
+reservedrange = false
+bandwidth = X
+log = stdout
+loglevel = error
+[ntcp2]
+published = true
+[ssu2]
+enabled = false
+[reseed]
+threshold = 0
+urls =
+yggurls =
+[addressbook]
+defaulturl =
+[http]
+enabled = false
+[httpproxy]
+enabled = false
+[socksproxy]
+enabled = false
+[i2cp]
+enabled = false
+[sam]
+enabled = true
+address = 127.0.0.1
+port = $1
+portudp = $(port)
+CONF
+  python3 "$helpers/bittorrent.py" learn "$work/i2pd/netDb" "$work"/net/*/router.info
+  start i2pd "$loader" --library-path "${loader%/*}" "$tree/usr/bin/i2pd" --datadir="$work/i2pd" --conf="$work/i2pd/i2pd.conf" \
+    --tunconf="$work/i2pd/tunnels.conf"
+  until_true 30 listens "$1"
 }
 
 # speak_sam NAME PORT [UDP] starts a router that speaks SAM.
