@@ -66,7 +66,7 @@ func edges() map[string]string {
 
 		"bob":          "door forward/splice",
 		"i2pcontrol":   "door",
-		"forward":      "forward/access forward/splice httpproxy httpserver irc socks udpforward",
+		"forward":      "door forward/access forward/splice httpproxy httpserver irc socks udpforward",
 		"forward/plan": "i2p options",
 
 		"forward/foreign": "forward/plan i2p options",

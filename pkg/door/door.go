@@ -12,13 +12,11 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
-
-	"i2ptoolkit/pkg/forward/plan"
-	"i2ptoolkit/pkg/unixsocket"
 )
 
 // Config is what a Door is made of.
@@ -76,9 +74,6 @@ func New(cfg Config) *Door {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
-	}
-	if cfg.Listen == nil {
-		cfg.Listen = net.Listen
 	}
 	if cfg.Silence == 0 {
 		cfg.Silence = time.Minute
@@ -202,35 +197,25 @@ func (d *Door) open(ctx context.Context, s Settings, at string, running *sync.Wa
 	if is {
 		return nil
 	}
-	network, address, err := plan.Local(at)
+	var secure *tls.Config
+	if s.TLS && !strings.HasPrefix(at, "unix:") {
+		var err error
+		if secure, err = d.certificate(s); err != nil {
+			return err
+		}
+	}
+	bound, where, err := Bind(at, d.cfg.Listen)
 	if err != nil {
 		return err
 	}
-	l := &listener{}
-	if network == "unix" {
-		l.Listener, err = unixsocket.Reclaim(address)
-		l.at = at
-	} else {
-		var secure *tls.Config
-		if s.TLS {
-			if secure, err = d.certificate(s); err != nil {
-				return err
-			}
-		}
-		if l.Listener, err = d.cfg.Listen(network, address); err == nil {
-			l.at = l.Addr().String()
-		}
-		if err == nil && secure != nil {
-			l.Listener = tls.NewListener(l.Listener, secure)
-		}
-	}
-	if err != nil {
-		return err
+	l := &listener{bound, where}
+	if secure != nil {
+		l.Listener = tls.NewListener(bound, secure)
 	}
 	d.mu.Lock()
 	d.listeners[at] = l
 	d.mu.Unlock()
-	d.cfg.Log.Info("a door is open", "door", d.cfg.Name, "at", l.at, "tls", s.TLS && network != "unix", "auth", s.Auth)
+	d.cfg.Log.Info("a door is open", "door", d.cfg.Name, "at", l.at, "tls", secure != nil, "auth", s.Auth)
 	running.Go(func() { d.accept(ctx, l, running) })
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/destinations"
+	"i2ptoolkit/pkg/door"
 	"i2ptoolkit/pkg/forward/plan"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/udpforward"
@@ -32,7 +33,7 @@ func (f *forward) near() (*net.UDPConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := net.ListenUDP(version("udp", f.plan().Listen), at)
+	c, err := net.ListenUDP(door.Version("udp", f.plan().Listen), at)
 	if err == nil {
 		f.listens(c.LocalAddr().String())
 	}
