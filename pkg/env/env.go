@@ -25,10 +25,21 @@ type Env struct {
 	// Gather is for simulations, nil elsewhere: the part's loop calls it once it has woken. It
 	// returns when the goroutines that may still give it something to do are at rest.
 	Gather func()
+	// Turn is for simulations, nil elsewhere: a goroutine that does one thing calls it before it
+	// does that, where it may have been woken beside others that do the like. It returns when
+	// all others are at rest, and of two with different numbers it is not chance who is first.
+	Turn func(n uint64)
 }
 
+// FirstTurn is what Config.Gather is given from, where it is no loop that gathers: there are
+// fewer loops.
+const (
+	FirstTurn = 1 << 16
+	turns     = 1 << 20
+)
+
 // Complete returns the Env with the system's own in the place of what is nil; but for Gather,
-// which mailbox.Box takes as it is.
+// which mailbox.Box takes as it is, and Turn.
 func (e Env) Complete() Env {
 	if e.Now == nil {
 		e.Now = time.Now
@@ -49,7 +60,7 @@ type Config struct {
 	Log  *slog.Logger     // nil says nothing
 	// Gather is for simulations, nil elsewhere: every loop calls it once it has woken, with its
 	// number. It returns when all other loops are at rest, so that what one finds to do does
-	// not depend on the scheduler.
+	// not depend on the scheduler. Turns come here too, with numbers from FirstTurn on.
 	Gather func(loop int)
 }
 
@@ -99,6 +110,7 @@ func (w *Whole) Part(name string) Env {
 	}
 	if w.cfg.Gather != nil {
 		e.Gather = func() { w.cfg.Gather(loop) }
+		e.Turn = func(n uint64) { w.cfg.Gather(FirstTurn + int(n%turns)) }
 	}
 	return e.Complete()
 }

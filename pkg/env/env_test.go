@@ -38,7 +38,7 @@ func TestSystem(t *testing.T) {
 	if since := time.Since(a.Now()); since < 0 || since > time.Hour {
 		t.Errorf("the clock is %v off", since)
 	}
-	if a.Gather != nil {
+	if a.Gather != nil || a.Turn != nil {
 		t.Error("a simulation's hook without a simulation")
 	}
 	a.Log.Info("nobody hears this")
@@ -51,8 +51,9 @@ func TestGather(t *testing.T) {
 	first, second := w.Part("a"), w.Part("a")
 	second.Gather()
 	first.Gather()
-	if !slices.Equal(got, []int{1, 0}) {
-		t.Errorf("the loops are %v, want 1 and 0", got)
+	second.Turn(7)
+	if !slices.Equal(got, []int{1, 0, FirstTurn + 7}) {
+		t.Errorf("the loops are %v, want 1 and 0, and a turn", got)
 	}
 }
 

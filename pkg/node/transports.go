@@ -43,7 +43,7 @@ func (n *Node) newTransport(env *env.Whole, signing sign.PrivateKey) (err error)
 		return err
 	}
 	n.transport, err = transport.New(transport.Config{
-		Env:  env.Part("transport"), // all links gather as one: they share nothing else
+		Env:  env.Part("transport"), // NTCP2's links gather as one: they share nothing else
 		Self: n.hash, NetID: byte(s.NetID), Drivers: drivers, Network: network,
 		Limits:      transport.Limits{Sessions: s.NTCP2.MaxSessions},
 		BandwidthIn: s.Bandwidth.In << 10, BandwidthOut: s.Bandwidth.Out << 10,
@@ -72,7 +72,7 @@ func (n *Node) drivers(env *env.Whole, signing sign.PrivateKey) (drivers []trans
 		drivers = append(drivers, ntcp2)
 	}
 	if s.SSU2.Enabled {
-		ssu2, err := n.ssu2(env.Part("ssu2").Rand, signing)
+		ssu2, err := n.ssu2(env, signing)
 		if err != nil {
 			return nil, err
 		}
@@ -93,7 +93,8 @@ func (n *Node) ntcp2(random io.Reader) (transport.Driver, error) {
 }
 
 // ssu2 is the transport over UDP, at the first address of each family that NTCP2 has.
-func (n *Node) ssu2(random io.Reader, signing sign.PrivateKey) (transport.Driver, error) {
+func (n *Node) ssu2(env *env.Whole, signing sign.PrivateKey) (transport.Driver, error) {
+	random := env.Part("ssu2").Rand
 	keys, err := n.dir.ssu2Keys(random)
 	if err != nil {
 		return nil, err
@@ -117,7 +118,7 @@ func (n *Node) ssu2(random io.Reader, signing sign.PrivateKey) (transport.Driver
 		n.log.Warn("tokens of SSU2 not read", "error", err)
 	}
 	return ssu2link.New(ssu2link.Config{
-		Keys: keys, Listen: listen, MTU: s.SSU2.MTU, Hybrid: hybrid, Rand: random, Tokens: tokens, Signing: signing,
+		Keys: keys, Listen: listen, MTU: s.SSU2.MTU, Hybrid: hybrid, Rand: random, Tokens: tokens, Signing: signing, Part: env.Part,
 		KeepTokens: func(file []byte) {
 			if err := n.dir.keep(ssu2TokensFile, file); err != nil {
 				n.log.Error("tokens of SSU2 not written", "error", err)

@@ -27,6 +27,27 @@ func overSSU2(routers int, seed uint64) worldConfig {
 	}
 }
 
+// TestSSU2Trace: of a seed two runs are the same, datagram for datagram.
+func TestSSU2Trace(t *testing.T) {
+	run := func() (log journal, trace [32]byte) {
+		cfg := overSSU2(24, 3)
+		cfg.observe = log.observe
+		simulate(t, cfg, func(t *testing.T, w *world) {
+			w.awaitTunnels(t, 3*time.Minute)
+			streamsAmong(t, w, 2, 2, 32<<10)
+			trace = w.net.Trace()
+		})
+		return log, trace
+	}
+	one, first := run()
+	other, second := run()
+	if first != second {
+		t.Errorf("%d deliveries with hash %x, and then %d with %x", len(one.lines), first[:4], len(other.lines), second[:4])
+		one.compare(t, &other)
+	}
+	t.Logf("%d deliveries, hash %x", len(one.lines), first[:4])
+}
+
 // streamsAmong has the last routers open so many streams, each to another.
 func streamsAmong(t *testing.T, w *world, pairs, hops, size int) {
 	t.Helper()

@@ -16,6 +16,7 @@ import (
 	"i2ptoolkit/pkg/buf/buftest"
 	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/node"
 	"i2ptoolkit/pkg/routerinfo"
@@ -122,10 +123,21 @@ func (w *world) add(t *testing.T, cfg worldConfig, i int) {
 // that a timer that one loop sets hardly ever fires in another's slot.
 const slots = 1009
 
+// mostLoops is how many of them are for loops.
+const mostLoops = 200
+
 // gather gives each loop of a router an instant of its own in every round. It
 // waits for that instant, and as the clock of a bubble stands still while
 // anybody works, all others are at rest when it returns.
+//
+// Who does one thing, and not again and again, has a turn of its own behind those of the loops,
+// in one round of many.
 func gather(loop int) {
+	if loop >= env.FirstTurn {
+		turn := loop - env.FirstTurn
+		loop = mostLoops + turn%(slots-1-mostLoops)
+		defer time.Sleep(time.Duration(turn/(slots-1-mostLoops)) * slots)
+	}
 	wait := (time.Duration(loop) - time.Duration(time.Now().UnixNano()%slots) + slots) % slots
 	if wait == 0 {
 		wait = slots

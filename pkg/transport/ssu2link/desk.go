@@ -37,7 +37,8 @@ type desk struct {
 	holes  map[netip.Addr]bool     // whether something had gone to their Charlies before
 	guides guides
 	looked time.Time
-	meets  int // dials of ours to routers that may help
+	meets  int    // dials of ours to routers that may help
+	met    uint64 // of these since the beginning
 
 	counts deskCounts
 
@@ -87,7 +88,7 @@ func newDesk(d *Driver) *desk {
 		asks: map[i2p.Hash]chan<- ssu2.Target{}, awaits: map[i2p.Hash][]chan<- *side{}, bobs: map[i2p.Hash]netip.Addr{}, holes: map[netip.Addr]bool{},
 	}
 	k.box = mailbox.New(mailbox.Config[note]{
-		Limit: mostNotes, Bytes: mostNoteBytes, Gather: d.host.Gather, Drop: func(n note) { n.done() },
+		Limit: mostNotes, Bytes: mostNoteBytes, Gather: d.loops[0].Gather, Drop: func(n note) { n.done() },
 		Size: func(n note) int {
 			switch {
 			case n.message != nil:

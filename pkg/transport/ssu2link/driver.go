@@ -9,6 +9,7 @@ package ssu2link
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,8 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/env"
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/kem"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/routerinfo"
@@ -43,6 +46,8 @@ type Config struct {
 	// no part in them.
 	Signing sign.PrivateKey
 	Limits  Limits
+	// Part gives the loops the hooks of simulations; nil elsewhere.
+	Part func(name string) env.Env
 }
 
 // Limits are the driver's own. A zero field is replaced by its default.
@@ -98,6 +103,7 @@ type Driver struct {
 	desk    *desk // nil without a signing key
 	counts  counts
 	open    atomic.Bool // we publish an address at which strangers reach us
+	loops   []env.Env   // the desk's, and each socket's
 }
 
 // New makes a driver.
@@ -106,7 +112,30 @@ func New(cfg Config) *Driver {
 	if cfg.MTU == 0 {
 		cfg.MTU = routerinfo.MaxSSU2MTU
 	}
-	return &Driver{cfg: cfg}
+	if cfg.Part == nil {
+		cfg.Part = func(string) env.Env { return env.Env{} }
+	}
+	d := &Driver{cfg: cfg, loops: []env.Env{cfg.Part("ssu2 desk")}}
+	for range max(1, len(cfg.Listen)) {
+		d.loops = append(d.loops, cfg.Part("ssu2 socket"))
+	}
+	return d
+}
+
+// turn is called by a goroutine of its own that has to do with a peer, once it has woken:
+// several may have been woken at once, and what one does shows in what the next finds.
+func (d *Driver) turn(peer i2p.Hash) {
+	if f := d.loops[0].Turn; f != nil {
+		f(binary.BigEndian.Uint64(peer[:]))
+	}
+}
+
+// atDesk has the desk's loop run f for a goroutine that has to do with a peer.
+func (d *Driver) atDesk(peer i2p.Hash, f func()) bool {
+	d.turn(peer)
+	ran := d.desk.box.Do(f)
+	d.turn(peer)
+	return ran
 }
 
 // Name is SSU2.
@@ -128,7 +157,7 @@ func (d *Driver) Listen(ctx context.Context, h *transport.Host) (bound []netip.A
 			d.sockets = nil
 			return nil, err
 		}
-		d.sockets = append(d.sockets, newSocket(d, conn))
+		d.sockets = append(d.sockets, newSocket(d, conn, d.loops[1+len(d.sockets)].Gather))
 		if len(d.cfg.Listen) > 0 {
 			bound = append(bound, transport.AddrOf(conn.LocalAddr()))
 		}

@@ -2,6 +2,7 @@ package ssu2link
 
 import (
 	"context"
+	"encoding/binary"
 	"slices"
 	"strconv"
 	"time"
@@ -155,8 +156,11 @@ func (k *desk) meetSome(ctx context.Context, v4 bool, capability string) {
 	}
 	k.meets++
 	random := k.random.Split()
+	k.met++
+	turn := i2p.HashOf(binary.BigEndian.AppendUint64(nil, k.met))
 	if !k.d.host.Go(func() {
 		defer k.box.Call(func() { k.meets-- })
+		k.d.turn(turn)
 		var far, other []*routerinfo.RouterInfo
 		for _, ri := range k.d.host.Others() {
 			at, ok := serves(ri, v4, capability)

@@ -27,8 +27,10 @@ type dialled struct {
 
 // dial shakes hands with a peer.
 func (s *socket) dial(ctx context.Context, t ssu2.Target, random *draw.Source) (*link, error) {
-	d := &dial{at: t.At, random: random, done: make(chan dialled, 1)}
+	d := &dial{at: t.At, random: random.Split(), done: make(chan dialled, 1)}
 	var id ssu2.ConnectionID
+	s.d.turn(t.Info.Hash())
+	defer s.d.turn(t.Info.Hash())
 	begun := s.box.Do(func() {
 		if s.shut {
 			d.done <- dialled{err: transport.ErrClosed}
@@ -155,7 +157,10 @@ func (s *socket) welcome(now time.Time, e *ssu2.Established) {
 		l.s.Close(now, reasonOf(refusal.Reason))
 		return
 	}
-	if !s.d.host.Go(func() { s.d.host.Serve(v, l, ri, e.Peer.Flood) }) {
+	if !s.d.host.Go(func() {
+		s.d.turn(ri.Hash())
+		s.d.host.Serve(v, l, ri, e.Peer.Flood)
+	}) {
 		v.Leave()
 		l.s.Close(now, ssu2.ReasonShutdown)
 		return
@@ -175,7 +180,7 @@ func (l *link) enter(e *ssu2.Established) {
 
 // newLink puts a session on the socket.
 func (s *socket) newLink(now time.Time, e *ssu2.Established, random *draw.Source) *link {
-	l := &link{sock: s, id: e.LocalID, hybrid: e.Hybrid, index: -1, done: make(chan struct{})}
+	l := &link{sock: s, id: e.LocalID, peer: e.Peer.Info.Hash(), hybrid: e.Hybrid, index: -1, done: make(chan struct{})}
 	host := s.d.host
 	l.s = session.New(now, session.Config{
 		Established: e, Sink: l, Rand: random, Limits: s.d.cfg.Limits.Session,

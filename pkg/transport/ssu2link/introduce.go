@@ -88,7 +88,7 @@ func (d *Driver) introduce(ctx context.Context, ri *routerinfo.RouterInfo, b beh
 	})
 	random.Shuffle(len(introducers), func(i, j int) { introducers[i], introducers[j] = introducers[j], introducers[i] })
 	var near map[i2p.Hash]bool
-	d.desk.box.Do(func() {
+	d.atDesk(ri.Hash(), func() {
 		near = map[i2p.Hash]bool{}
 		for _, s := range d.desk.sides {
 			near[s.hash] = true
@@ -125,7 +125,7 @@ func (d *Driver) introduceBy(ctx context.Context, ri *routerinfo.RouterInfo, b b
 	}
 	targets := make(chan ssu2.Target, 4)
 	var err error
-	if !d.desk.box.Do(func() { err = d.desk.ask(by, ri, b, targets) }) {
+	if !d.atDesk(ri.Hash(), func() { err = d.desk.ask(by, ri, b, targets) }) {
 		return nil, transport.ErrClosed
 	}
 	if err != nil {
@@ -226,11 +226,12 @@ func (k *desk) introduced(r ssu2.RelayResult) {
 // meetHash has a link with a router, which it looks up where it is not known.
 func (d *Driver) meetHash(ctx context.Context, h i2p.Hash, random *draw.Source) error {
 	there := false
-	d.desk.box.Do(func() { there = d.desk.side(h) != nil })
+	d.atDesk(h, func() { there = d.desk.side(h) != nil })
 	if there {
 		return nil
 	}
 	ri := d.host.Find(ctx, h)
+	d.turn(h)
 	if ri == nil {
 		return errNotIntroduced
 	}
@@ -241,7 +242,7 @@ func (d *Driver) meetHash(ctx context.Context, h i2p.Hash, random *draw.Source) 
 func (d *Driver) meet(ctx context.Context, ri *routerinfo.RouterInfo, random *draw.Source) error {
 	waiting := make(chan *side, 1)
 	there := false
-	if !d.desk.box.Do(func() {
+	if !d.atDesk(ri.Hash(), func() {
 		if there = d.desk.side(ri.Hash()) != nil; !there {
 			d.desk.awaits[ri.Hash()] = append(d.desk.awaits[ri.Hash()], waiting)
 		}
@@ -273,6 +274,7 @@ func (d *Driver) meet(ctx context.Context, ri *routerinfo.RouterInfo, random *dr
 			case <-ctx.Done():
 			}
 		}
+		d.turn(ri.Hash())
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -23,6 +23,7 @@ type link struct {
 	sock    *socket
 	s       *session.Session
 	id      ssu2.ConnectionID
+	peer    i2p.Hash
 	hybrid  kem.Kind
 	side    *side              // what the desk knows of it; nil where it knows nothing
 	table   *transport.Session // once Run was called
@@ -90,6 +91,7 @@ func (l *link) Run(s *transport.Session) {
 	l.mu.Unlock()
 	l.Wake()
 	<-l.done
+	l.sock.d.turn(l.peer)
 }
 
 // Close ends the link for a reason of the table's.

@@ -46,7 +46,7 @@ type socket struct {
 	woken []*link
 }
 
-func newSocket(d *Driver, conn transport.PacketConn) *socket {
+func newSocket(d *Driver, conn transport.PacketConn, gather func()) *socket {
 	s := &socket{
 		d: d, conn: conn, v4: transport.AddrOf(conn.LocalAddr()).Addr().Is4(),
 		links: map[ssu2.ConnectionID]*link{}, dials: map[ssu2.ConnectionID]*dial{},
@@ -54,7 +54,7 @@ func newSocket(d *Driver, conn transport.PacketConn) *socket {
 	}
 	s.box = mailbox.New(mailbox.Config[datagram]{
 		Limit: d.cfg.Limits.Datagrams, Bytes: 16 << 20, Size: func(g datagram) int { return g.Cap() },
-		Drop: func(g datagram) { g.Release() }, Gather: d.host.Gather,
+		Drop: func(g datagram) { g.Release() }, Gather: gather,
 	})
 	s.endpoint = ssu2.NewEndpoint(ssu2.Config{
 		Hash: d.host.Self, Hybrids: ssu2.Hybrids(d.cfg.Hybrid, d.cfg.MTU, transport.AddrOf(conn.LocalAddr()).Addr()),
