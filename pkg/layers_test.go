@@ -31,7 +31,7 @@ var layers = []struct{ what, names string }{
 }
 
 // forTests are the packages of the layer testsOnly.
-const forTests = "attack buf/buftest simnet simnet/mesh simtest simtest/botnet simtest/lookups simtest/swarm interop interop/netns interop/wan sam/samtest vectors cli/clitest control/controltest reseed/reseedtest transport/sockstest"
+const forTests = "attack buf/buftest simnet simnet/mesh simnet/nat simtest simtest/botnet simtest/lookups simtest/swarm interop interop/netns interop/wan sam/samtest vectors cli/clitest control/controltest reseed/reseedtest transport/sockstest"
 
 // table gives every package its layer.
 func table() map[string]int {

@@ -26,6 +26,8 @@ import (
 	"syscall"
 	"testing/synctest"
 	"time"
+
+	"i2ptoolkit/pkg/simnet/nat"
 )
 
 // Link describes the way from one host to another.
@@ -34,6 +36,8 @@ type Link struct {
 	Jitter    time.Duration // up to this much is added; streams stay in order, datagrams do not
 	Bandwidth int           // bytes per second of all flows between the two hosts in this direction; 0 is no limit
 	Loss      float64       // share of datagrams lost, 0 to 1; streams lose nothing
+	Reorder   float64       // share of datagrams held back by up to Lag, so that later ones overtake them
+	Lag       time.Duration
 }
 
 // Config describes a network. The zero value is one of perfect links without latency.
@@ -78,6 +82,8 @@ type Stats struct {
 	Lost       uint64 // datagrams lost on a link or to a partition
 	Overflowed uint64 // datagrams dropped as the socket's queue was full
 	Unclaimed  uint64 // datagrams to an address where nobody listens
+	Overtaken  uint64 // datagrams held back, see Link.Reorder
+	Filtered   uint64 // datagrams that a home's router let neither out nor in
 }
 
 // Net is a simulated network.
@@ -93,6 +99,7 @@ type Net struct {
 	closed   bool
 	lines
 	faults
+	homes
 	sockets
 	records
 }
@@ -157,6 +164,7 @@ func New(cfg Config) *Net {
 		faults: faults{
 			held: map[pair][]*event{}, cut: map[pair]bool{}, isolated: map[netip.Addr]bool{}, killed: map[netip.Addr]bool{},
 		},
+		homes: homes{byInner: map[netip.Addr]*nat.Box{}, byOuter: map[netip.Addr]*nat.Box{}},
 		sockets: sockets{
 			listeners: map[netip.AddrPort]*listener{}, packets: map[netip.AddrPort]*PacketConn{},
 			conns: map[*Conn]bool{}, ports: map[netip.Addr]uint16{},
@@ -274,6 +282,10 @@ func (n *Net) schedule(now time.Time) {
 
 // carry computes when an event arrives; false is a lost datagram.
 func (n *Net) carry(now time.Time, e *event) bool {
+	if e.kind == Datagram && !n.leave(now, e) {
+		n.stats.Filtered++
+		return false
+	}
 	link := n.cfg.Link(e.src.Addr(), e.dst.Addr())
 	if e.kind == Datagram && link.Loss > 0 && n.rand.Float64() < link.Loss {
 		n.stats.Lost++
@@ -289,6 +301,10 @@ func (n *Net) carry(now time.Time, e *event) bool {
 	at = at.Add(link.Latency)
 	if link.Jitter > 0 {
 		at = at.Add(time.Duration(n.rand.Int64N(int64(link.Jitter))))
+	}
+	if e.kind == Datagram && link.Reorder > 0 && n.rand.Float64() < link.Reorder {
+		n.stats.Overtaken++
+		at = at.Add(time.Duration(n.rand.Int64N(int64(link.Lag) + 1)))
 	}
 	if e.from != nil { // a stream stays in order
 		if at.Before(e.from.lastArrival) {
@@ -314,6 +330,10 @@ func occupy[K comparable](free map[K]time.Time, key K, at time.Time, size, rate 
 func (n *Net) deliver(now time.Time, e *event) {
 	if e.kind != Expired && n.parted(e.src.Addr(), e.dst.Addr()) {
 		n.hold(now, e)
+		return
+	}
+	if e.kind == Datagram && !n.enter(now, e) {
+		n.stats.Filtered++
 		return
 	}
 	n.record(now, e)

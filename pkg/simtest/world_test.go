@@ -21,6 +21,7 @@ import (
 	"i2ptoolkit/pkg/node"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/simnet"
+	"i2ptoolkit/pkg/simnet/nat"
 	"i2ptoolkit/pkg/transport"
 )
 
@@ -36,6 +37,7 @@ type worldConfig struct {
 	observe func(simnet.Delivery)
 	adjust  func(i int, s *config.Config)
 	drivers func(i int, host netip.Addr) []transport.Driver // beside NTCP2; nil: none
+	place   func(i int) (outer netip.Addr, home nat.Kind)   // nil: all in one network, and none at home
 }
 
 // world is a simulated network that runs.
@@ -90,7 +92,10 @@ func simulate(t *testing.T, cfg worldConfig, f func(t *testing.T, w *world)) {
 
 // add makes router i.
 func (w *world) add(t *testing.T, cfg worldConfig, i int) {
-	addr := netip.AddrFrom4([4]byte{10, 0, byte(i / 200), byte(1 + i%200)})
+	addr, home := netip.AddrFrom4([4]byte{10, 0, byte(i / 200), byte(1 + i%200)}), nat.Kind(0)
+	if cfg.place != nil {
+		addr, home = cfg.place(i)
+	}
 	s := config.Default()
 	s.NetID, s.Testnet, s.LogLevel = 99, true, "warn"
 	s.Hosts = []string{addr.String()}
@@ -98,6 +103,11 @@ func (w *world) add(t *testing.T, cfg worldConfig, i int) {
 	s.NTCP2.Hybrid = kem.None.String() // encapsulation draws from the system: two runs would differ
 	s.SSU2.Hybrid = s.NTCP2.Hybrid
 	s.Floodfill = i < max(3, cfg.routers/10)
+	inner := addr
+	if home != 0 {
+		inner = w.settle(i, addr, home)
+		s.Hosts, s.NTCP2.Listen = nil, []string{netip.AddrPortFrom(netip.IPv4Unspecified(), port).String()}
+	}
 	if cfg.adjust != nil {
 		cfg.adjust(i, &s)
 	}
@@ -109,7 +119,7 @@ func (w *world) add(t *testing.T, cfg worldConfig, i int) {
 		drivers = cfg.drivers(i, addr)
 	}
 	n, err := node.New(node.Config{
-		Settings: s, Network: w.net.Host(addr), Drivers: drivers, Rand: rand.NewChaCha8(seed), Gather: gather,
+		Settings: s, Network: w.net.Host(inner), Drivers: drivers, Rand: rand.NewChaCha8(seed), Gather: gather,
 	})
 	if err != nil {
 		t.Fatalf("router %d: %v", i, err)
@@ -117,6 +127,16 @@ func (w *world) add(t *testing.T, cfg worldConfig, i int) {
 	w.nodes = append(w.nodes, n)
 	w.addrs = append(w.addrs, addr)
 	w.ended = append(w.ended, make(chan struct{}))
+}
+
+// settle puts the host of router i behind a box, and gives its address there.
+func (w *world) settle(i int, outer netip.Addr, home nat.Kind) netip.Addr {
+	inner := netip.AddrFrom4([4]byte{192, 168, byte(i / 200), byte(1 + i%200)})
+	if home == nat.Firewall {
+		inner = outer
+	}
+	w.net.Behind(inner, nat.New(nat.Config{Kind: home, Outer: outer}))
+	return inner
 }
 
 // slots is how many nanoseconds a round of the loops takes. It is prime, so
