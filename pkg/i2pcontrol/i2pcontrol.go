@@ -58,10 +58,11 @@ const (
 type Server struct {
 	cfg Config
 
-	mu     sync.Mutex // a leaf
-	tokens map[string]time.Time
-	rates  rates
-	counts Stats
+	mu       sync.Mutex // a leaf
+	tokens   map[string]time.Time
+	password string // its hash
+	rates    rates
+	counts   Stats
 
 	reseeds chan struct{} // holds one: somebody wants it
 }
@@ -71,6 +72,16 @@ type Stats struct {
 	Calls     uint64
 	Refused   uint64 // that had no token, or not a good one
 	Malformed uint64
+}
+
+// Password tells which password holds, by its hash. Tokens that were given for another end, whoever has changed it.
+func (s *Server) Password(hash string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if hash != s.password {
+		clear(s.tokens)
+	}
+	s.password = hash
 }
 
 // Stats returns the counts.

@@ -303,6 +303,40 @@ func TestDoor(t *testing.T) {
 	}
 }
 
+// TestPassword: a token is no good once the password is another.
+func TestPassword(t *testing.T) {
+	s := newServer(&router{})
+	s.Password("one")
+	call := func(token string) string {
+		return string(s.calls(t.Context(), knows{}, []byte(`{"jsonrpc":"2.0","id":1,"method":"Echo","params":{"Echo":"a","Token":"`+token+`"}}`)))
+	}
+	token := s.newToken()
+	s.Password("one")
+	if got := call(token); !strings.Contains(got, `"Result":"a"`) {
+		t.Error(got)
+	}
+	s.Password("two")
+	if got := call(token); !strings.Contains(got, "-32003") {
+		t.Error(got)
+	}
+}
+
+// TestNetStatus: who is introduced to others is not told that all is well.
+func TestNetStatus(t *testing.T) {
+	for want, states := range map[int][]control.ReachState{
+		netOK: {control.ReachFirewalled, control.ReachOK}, netTesting: {control.ReachNoAddress, control.ReachUnknown},
+		netFirewalled: {control.ReachFirewalled, control.ReachNoAddress}, netSymmetric: {control.ReachSymmetricNAT}, netNobody: {control.ReachDisconnected},
+	} {
+		st := control.Status{Addresses: []string{"SSU2 by 3 introducers"}}
+		for _, s := range states {
+			st.Reach = append(st.Reach, control.Reach{State: s})
+		}
+		if got := netStatus(st); got != want {
+			t.Errorf("%v: %d, expected %d", states, got, want)
+		}
+	}
+}
+
 // pipes is a listener in memory.
 type pipes struct {
 	net.Listener // of which the address alone is asked

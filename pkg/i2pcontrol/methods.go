@@ -205,13 +205,28 @@ const (
 	netTesting    = 1
 	netFirewalled = 2
 	netHidden     = 3
+	netSymmetric  = 11
+	netNobody     = 13
 )
 
+// netStatus is the best that the router has found out of any family. A router that is introduced publishes an address
+// as well: where nothing finds out how others reach it, that it does is all that is known.
 func netStatus(st control.Status) int {
-	switch {
-	case st.Hidden:
+	if st.Hidden {
 		return netHidden
-	case len(st.Addresses) > 0:
+	}
+	for _, s := range []struct {
+		is   control.ReachState
+		says int
+	}{
+		{control.ReachOK, netOK}, {control.ReachUnknown, netTesting}, {control.ReachFirewalled, netFirewalled},
+		{control.ReachSymmetricNAT, netSymmetric}, {control.ReachDisconnected, netNobody},
+	} {
+		if slices.ContainsFunc(st.Reach, func(r control.Reach) bool { return r.State == s.is }) {
+			return s.says
+		}
+	}
+	if len(st.Addresses) > 0 {
 		return netOK
 	}
 	return netTesting

@@ -186,9 +186,7 @@ func (s *Server) manage(_ context.Context, p params) (any, error) {
 	}
 	answer, err := s.save(got, some, to)
 	if err == nil && to.Password != nil {
-		s.mu.Lock()
-		clear(s.tokens) // "all Authentication tokens will be revoked"
-		s.mu.Unlock()
+		s.Password(*to.Password) // "all Authentication tokens will be revoked"
 	}
 	return answer, err
 }

@@ -35,7 +35,9 @@ func (n *Node) newBridges() (*bridges, error) {
 	if _, err := n.newDoor("bob", b.bob.Serve, func(c config.Config) door.Settings { return c.BOB.Settings() }); err != nil {
 		return nil, err
 	}
-	_, err := n.newDoor("i2pcontrol", b.control.Serve, func(c config.Config) door.Settings { return c.I2PControl.Settings() })
+	_, err := n.newDoor("i2pcontrol", b.control.Serve, func(c config.Config) door.Settings { return c.I2PControl.Settings() },
+		func(to config.Config) { b.control.Password(to.I2PControl.Password) })
+	b.control.Password(n.settings.Current().I2PControl.Password)
 	return b, err
 }
 
