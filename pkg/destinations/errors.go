@@ -17,6 +17,7 @@ import (
 // their own for each. A stream that is refused (ErrRefused) is one that the peer broke off.
 var (
 	ErrInUse       = errors.New("in use on this router already")
+	ErrKeys        = errors.New("keys that this router cannot sign with")
 	ErrStopped     = errors.New("the router is stopping")
 	ErrClosed      = errors.New("the destination has ended")
 	ErrNoTunnels   = errors.New("no tunnels in time")

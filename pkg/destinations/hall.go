@@ -245,6 +245,9 @@ func (h *Hall) newResident(r Request) (*resident, error) {
 			return nil, fmt.Errorf("destinations: %w", err)
 		}
 	}
+	if keys != nil && !keys.SigningType().CanSign() {
+		return nil, fmt.Errorf("%w: they are of type %v", ErrKeys, keys.SigningType())
+	}
 	l.keys.Store(keys)
 	l.client, err = client.New(client.Config{
 		Env: surroundings, Keys: keys, Destination: r.Destination, Keeper: r.Keeper,

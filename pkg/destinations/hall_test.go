@@ -353,3 +353,19 @@ func TestLeave(t *testing.T) {
 		}
 	})
 }
+
+// TestKeysThatCannotSign: of a type that is read and verified alone, they are refused at once: no lease set of theirs
+// would ever come.
+func TestKeysThatCannotSign(t *testing.T) {
+	inNetwork(t, 1, func(t *testing.T, n *network) {
+		raw := make([]byte, 256+128+3+256+20) // a destination of the first kind, DSA_SHA1
+		raw[len(raw)-1] = 1
+		keys, _, err := i2p.ParsePrivateKeys(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, err := n.halls[0].Open(t.Context(), Request{Keys: keys, Options: asked()}); !errors.Is(err, ErrKeys) {
+			t.Errorf("%v, %v", d, err)
+		}
+	})
+}

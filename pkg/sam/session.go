@@ -193,6 +193,9 @@ func (s *session) open(ctx context.Context, asked options.Options) error {
 		if errors.Is(err, destinations.ErrInUse) {
 			return refuse("DUPLICATED_DEST", "")
 		}
+		if errors.Is(err, destinations.ErrKeys) {
+			return refuse("INVALID_KEY", "%v", err)
+		}
 		return err
 	}
 	s.atEnd(func() { s.local.Close() })

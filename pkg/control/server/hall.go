@@ -37,6 +37,7 @@ func (h Hall) OpenDestination(ctx context.Context, cfg DestinationConfig) (Desti
 // codes are those of the hall's errors, which the tools turn into exit statuses.
 var codes = control.Codes{
 	{destinations.ErrInUse, control.InUse},
+	{destinations.ErrKeys, control.Unsupported},
 	{destinations.ErrStopped, control.Stopping},
 	{destinations.ErrClosed, control.Stopping},
 	{destinations.ErrNoTunnels, control.NoTunnels},
