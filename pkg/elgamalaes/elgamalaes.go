@@ -55,8 +55,8 @@ const (
 
 // Limits bound what strangers can make a Sessions keep and compute. A zero field means its default.
 type Limits struct {
-	Tags        int // that peers have delivered; 1 << 16
-	SessionTags int // of these in one session; 2048
+	Tags        int // that peers have delivered; 1 << 17
+	SessionTags int // of these in one session; 1 << 15: i2pd delivers 40 in each message of a window until some are confirmed
 	Peers       int // sessions of ours; 1024
 	PerSecond   int // new session messages that are decrypted; 50
 	Replays     int // such messages remembered; 1 << 14
@@ -68,7 +68,7 @@ func (l Limits) withDefaults() Limits {
 		p *int
 		n int
 	}{
-		{&l.Tags, 1 << 16}, {&l.SessionTags, 2048}, {&l.Peers, 1024},
+		{&l.Tags, 1 << 17}, {&l.SessionTags, 1 << 15}, {&l.Peers, 1024},
 		{&l.PerSecond, 50}, {&l.Replays, 1 << 14}, {&l.Cloves, 64},
 	} {
 		if *f.p <= 0 {

@@ -185,6 +185,45 @@ func TestVolley(t *testing.T) {
 	}
 }
 
+// TestGenerous: i2pd delivers tags in every message of a window until the first are confirmed, and uses all of them,
+// in the order in which they were.
+func TestGenerous(t *testing.T) {
+	alice, bob := met(t, Config{})
+	const window = 512
+	var ids []uint32
+	for range window {
+		s := sealRaw(alice, bob, generous(alice, bob, &ids))
+		if _, err := bob.Open(start, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range ids {
+		alice.confirm(start, id, bob)
+	}
+	for i := range window * (DefaultTags - 1) { // a tag each has gone into those messages
+		if _, err := bob.Open(start, sealRaw(alice, bob, block{payload: i2np.Garlic{Expiration: i2p.DateOf(start)}.AppendTo(nil)}.appendTo(nil))); err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+	}
+}
+
+// generous is a block with tags, of which alice notes that they were delivered. There is always one to seal it with.
+func generous(alice, bob *end, ids *[]uint32) []byte {
+	n := alice.outgoing.peers[bob.public()]
+	if len(n.sets) == 0 || len(n.sets[0].tags) == 0 {
+		alice.confirm(start, (*ids)[0], bob)
+		*ids = (*ids)[1:]
+	}
+	tags := alice.newTags(DefaultTags)
+	*ids = append(*ids, alice.random.Nonzero32())
+	alice.outgoing.deliver(start, n, (*ids)[len(*ids)-1], tags)
+	b := block{payload: i2np.Garlic{Expiration: i2p.DateOf(start)}.AppendTo(nil)}
+	for i := range tags {
+		b.tags = append(b.tags, tags[i][:]...)
+	}
+	return b.appendTo(nil)
+}
+
 func TestLostConfirmation(t *testing.T) {
 	alice, bob := newEnd(t, 1, Config{}), newEnd(t, 2, Config{})
 	first := alice.seal(start, bob, "lost")

@@ -20,6 +20,8 @@ users = [\"alice:$(printf sesame | i2p-router hash-password)\"]"
   try i2cp 'the same: pings, datagrams, message status, lookups' i2cp_asks ping datagrams status lookups limits
   java_serves "$one" i2cp.leaseSetType=5 "i2cp.leaseSetSecret=$(printf sesame | base64)"
   try i2cp 'an encrypted lease set with a secret' i2cp_asks transfer "i2cp.leaseSetSecret=$(printf sesame | base64)"
+  java_serves "$one" i2cp.leaseSetEncType=0
+  try i2cp 'ElGamal with session tags' i2cp_asks transfer i2cp.leaseSetEncType=0
   i2p-keygen dest -q -o "$work/own.dat"
   i2p-keygen offline -q -o "$work/transient.dat" "$work/own.dat"
   java_serves "$one" "keys=$work/transient.dat"
