@@ -313,11 +313,15 @@ func (d *Door) serve(c *Client) {
 	d.cfg.Serve(c.ctx, c)
 }
 
-// hostOf is the other machine that a connection is from; empty: it is this one.
+// hostOf is the other machine that a connection is from; empty: it is this one. A machine has all of an IPv6 /64.
 func hostOf(a net.Addr) string {
 	t, ok := a.(*net.TCPAddr)
 	if !ok || t.IP.IsLoopback() {
 		return ""
 	}
-	return t.IP.String()
+	ip := t.AddrPort().Addr().Unmap()
+	if mine, err := ip.Prefix(64); err == nil && ip.Is6() {
+		return mine.String()
+	}
+	return ip.String()
 }

@@ -244,6 +244,12 @@ func TestLimits(t *testing.T) {
 		if got := say(t, second, "x"); got != "hello" {
 			t.Fatal(got)
 		}
+		for from, same := range map[string]bool{"2001:db8::1": true, "2001:db8::2:0:0:2": true, "2001:db8:0:1::1": false} {
+			a := &net.TCPAddr{IP: net.ParseIP(from)}
+			if got := hostOf(a) == hostOf(&net.TCPAddr{IP: net.ParseIP("2001:db8::3")}); got != same {
+				t.Errorf("%s is counted as %s", from, hostOf(a))
+			}
+		}
 		third, fourth := n.dial(here, "127.0.0.1"), n.dial(here, "127.0.0.1")
 		synctest.Wait()
 		if !gone(first) || gone(third) || gone(fourth) {
