@@ -190,6 +190,7 @@ func (l *one) Addr() net.Addr { return l.conn.LocalAddr() }
 
 // answer takes a request of HTTP, which has one call or several.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *door.Client) {
+	w.Header()["Date"] = nil // strangers who reach the port need not know this machine's clock
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, "I2PControl is JSON-RPC 2.0 by POST", http.StatusMethodNotAllowed)
