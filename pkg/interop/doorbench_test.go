@@ -73,7 +73,7 @@ var benchColumns0 = []figure[Measurement]{
 
 // note keeps a figure.
 func note[R any](ctx context.Context, b *doorBench, all *[]R, round int, what string, measure func(context.Context) (R, error)) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	r, err := measure(ctx)
 	if err != nil {
@@ -118,7 +118,7 @@ func (b *doorBench) start(ctx context.Context) {
 }
 
 func (b *doorBench) sam(ctx context.Context, asked, by int) (m Measurement, err error) {
-	s, end, err := samPair(ctx, samDoor{b.n.Namespace, b.ends[asked][0].sam}, samDoor{b.n.Namespace, b.ends[by][1].sam}, TunnelOptions(doorHops, doorTunnels), Serve)
+	s, end, err := samPair(ctx, doorAt{b.n.Namespace, b.ends[asked][0].sam}, doorAt{b.n.Namespace, b.ends[by][1].sam}, TunnelOptions(doorHops, doorTunnels), Serve)
 	if err != nil {
 		return m, err
 	}
@@ -129,7 +129,7 @@ func (b *doorBench) sam(ctx context.Context, asked, by int) (m Measurement, err 
 func (b *doorBench) i2cp(ctx context.Context, asked, by int) (m Measurement, err error) {
 	options := TunnelOptions(doorHops, doorTunnels)
 	options["i2cp.messageReliability"], options["i2cp.fastReceive"] = "none", "true"
-	s, end, err := i2cpPair(ctx, b.n.Namespace, b.ends[asked][0].i2cp, b.ends[by][1].i2cp, options, Serve)
+	s, end, err := i2cpPair(ctx, doorAt{b.n.Namespace, b.ends[asked][0].i2cp}, doorAt{b.n.Namespace, b.ends[by][1].i2cp}, options, Serve)
 	if err != nil {
 		return m, err
 	}

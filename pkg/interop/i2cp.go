@@ -216,7 +216,7 @@ func (s *I2CPSession) Close() {
 }
 
 // i2cpPair opens a session at each of two routers, and a stream from b to a, whose end at a serves until it is closed.
-func i2cpPair(ctx context.Context, ns *Namespace, a, b string, options map[string]string, serve func(Stream) error) (stream Stream, end func(), err error) {
+func i2cpPair(ctx context.Context, a, b doorAt, options map[string]string, serve func(Stream) error) (stream Stream, end func(), err error) {
 	var sessions []*I2CPSession
 	var serving sync.WaitGroup
 	end = func() {
@@ -225,11 +225,11 @@ func i2cpPair(ctx context.Context, ns *Namespace, a, b string, options map[strin
 		}
 		serving.Wait()
 	}
-	for _, addr := range []string{a, b} {
-		s, err := i2cpSession(ctx, ns, addr, options)
+	for _, at := range []doorAt{a, b} {
+		s, err := i2cpSession(ctx, at.ns, at.addr, options)
 		if err != nil {
 			end()
-			return nil, nil, fmt.Errorf("%s: %w", addr, err)
+			return nil, nil, fmt.Errorf("%s: %w", at.addr, err)
 		}
 		sessions = append(sessions, s)
 	}
@@ -250,7 +250,7 @@ func i2cpPair(ctx context.Context, ns *Namespace, a, b string, options map[strin
 			})
 		}
 	})
-	err = Await(ctx, 90*time.Second, b+" connects to "+a, func(ctx context.Context) error {
+	err = Await(ctx, 90*time.Second, b.addr+" connects to "+a.addr, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 		defer cancel()
 		c, err := sessions[1].Connect(ctx, sessions[0].keys.Destination())

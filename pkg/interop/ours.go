@@ -28,6 +28,7 @@ type Router struct {
 	DataDir string
 	Socket  string
 
+	ns       *Namespace
 	programs *programs // that use it
 	start    func() (*Process, error)
 }
@@ -55,7 +56,7 @@ func (n *Network) StartRouter(cfg RouterConfig) (*Router, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Router{Name: cfg.Name, Addr: place.addr, Host: place.host, DataDir: filepath.Join(n.Dir, cfg.Name), programs: n.programs}
+	r := &Router{Name: cfg.Name, Addr: place.addr, Host: place.host, DataDir: filepath.Join(n.Dir, cfg.Name), ns: place.ns, programs: n.programs}
 	r.Socket = filepath.Join(r.DataDir, "router.sock")
 	hops := cmp.Or(cfg.Hops, 2)
 	toml := fmt.Sprintf("[exploratory]\nin_length = %d\nout_length = %d\n", hops, hops)

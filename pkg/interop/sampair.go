@@ -15,15 +15,15 @@ func SAMPair(ctx context.Context, a, b *I2PD, options map[string]string, serve f
 	return samPair(ctx, a.samDoor(), b.samDoor(), options, serve)
 }
 
-// samDoor is a SAM bridge of any router's.
-type samDoor struct {
+// doorAt is where a door for programs is, of any router.
+type doorAt struct {
 	ns   *Namespace
 	addr string
 }
 
-func (r *I2PD) samDoor() samDoor { return samDoor{r.ns, r.SAM()} }
+func (r *I2PD) samDoor() doorAt { return doorAt{r.ns, r.SAM()} }
 
-func samPair(ctx context.Context, a, b samDoor, options map[string]string, serve func(Stream) error) (s *SAMConn, end func(), err error) {
+func samPair(ctx context.Context, a, b doorAt, options map[string]string, serve func(Stream) error) (s *SAMConn, end func(), err error) {
 	sa, sb, err := samSessions(ctx, a, b, options)
 	if err != nil {
 		return nil, nil, err
@@ -51,7 +51,7 @@ func samPair(ctx context.Context, a, b samDoor, options map[string]string, serve
 }
 
 // samSessions opens a session at each of two routers, side by side.
-func samSessions(ctx context.Context, a, b samDoor, options map[string]string) (sa, sb *SAMSession, err error) {
+func samSessions(ctx context.Context, a, b doorAt, options map[string]string) (sa, sb *SAMSession, err error) {
 	first := make(chan error)
 	go func() {
 		var err error

@@ -26,6 +26,8 @@ users = [\"alice:$(printf sesame | i2p-router hash-password)\"]"
   i2p-keygen offline -q -o "$work/transient.dat" "$work/own.dat"
   java_serves "$one" "keys=$work/transient.dat"
   try i2cp 'a transient key, the own one being offline' i2cp_asks transfer
+  java_serves "$one" i2cp.leaseSetEncType=0
+  try i2cp 'a second session of one connection, with ElGamal' i2cp_asks subsession i2cp.leaseSetEncType=0
   end "$java_pid"
 }
 
