@@ -74,8 +74,8 @@ const (
 	replyTimeout    = 3 * time.Minute  // a handshake's, and that of a replaced tag set
 	maxPast         = 5 * time.Minute  // of a DateTime
 	maxFuture       = 2 * time.Minute
-	responseDelay   = time.Second            // before an empty response is due
-	hasteDelay      = 100 * time.Millisecond // the same, to a peer that has begun more than one session meanwhile
+	responseDelay   = time.Second           // before an empty response is due
+	hasteDelay      = 20 * time.Millisecond // the same, to a peer that has begun more than one session meanwhile
 	responseTries   = 3
 	sweepInterval   = 15 * time.Second
 	ackInterval     = 10 * time.Second // between ack requests while the peer is silent

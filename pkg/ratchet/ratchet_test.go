@@ -505,13 +505,13 @@ func TestHaste(t *testing.T) {
 	now := start
 	b.open(now, a.seal(now, b, "first"))
 	for i := range 40 {
-		now = now.Add(time.Millisecond)
+		now = now.Add(hasteDelay / 100)
 		b.open(now, a.seal(now, b, "more"))
 		if due := b.Pending(now); len(due) > 0 {
 			t.Fatalf("due after %d", i)
 		}
 	}
-	if at := start.Add(hasteDelay + time.Millisecond); b.Deadline() != at || len(b.Pending(at)) != 1 {
+	if at := start.Add(hasteDelay + hasteDelay/100); b.Deadline() != at || len(b.Pending(at)) != 1 {
 		t.Errorf("due at %v, want %v", b.Deadline().Sub(start), at.Sub(start))
 	}
 	a.open(now, b.sealPayload(now, a, Payload{}))
