@@ -106,6 +106,14 @@ func TestTested(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
+		a.driver.desk.box.Do(func() {
+			for range 20 {
+				if bob := a.driver.desk.chooseBob(a.driver.desk.finds.of(true)); bob != nil && bob.inbound {
+					t.Error("one who came is asked for a test, where others are")
+					return
+				}
+			}
+		})
 		if s := state(); s.State != reach.OK || s.Address.Addr() != w.host(0) || a.counter("addresses_doubted") < 9 {
 			t.Errorf("moved by those who came: %+v, %s", s, show(a))
 		}

@@ -172,8 +172,9 @@ func (k *desk) test(ctx context.Context, now time.Time) {
 }
 
 // chooseBob finds the link with a router for a test of ours: one of another network than the
-// last, and none that has one of ours under way.
-func (k *desk) chooseBob(f *family) *side {
+// last, and none that has one of ours under way. Whom we have dialled goes first: who comes by himself may come in
+// numbers, to say what is not so.
+func (k *desk) chooseBob(f *family) (bob *side) {
 	if len(k.sides) == 0 {
 		return nil
 	}
@@ -181,11 +182,17 @@ func (k *desk) chooseBob(f *family) *side {
 	for i := range k.sides {
 		s := k.sides[(first+i)%len(k.sides)]
 		_, busy := k.bobs[s.hash]
-		if _, ok := serves(s.info, f.v4, testsPeers); ok && !busy && s.remote.Addr().Is4() == f.v4 && f.Fits(s.remote.Addr()) {
+		if _, ok := serves(s.info, f.v4, testsPeers); !ok || busy || s.remote.Addr().Is4() != f.v4 || !f.Fits(s.remote.Addr()) {
+			continue
+		}
+		if !s.inbound {
 			return s
 		}
+		if bob == nil {
+			bob = s
+		}
 	}
-	return nil
+	return bob
 }
 
 // tested does what follows from a test.
