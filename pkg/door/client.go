@@ -35,15 +35,23 @@ type Client struct {
 func newClient(ctx context.Context, d *Door, conn net.Conn, host string) *Client {
 	c := &Client{Conn: conn, door: d, host: host, since: d.cfg.Now()}
 	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	hangUp := func() {
+		// TLS says farewell, and waits with it for whoever writes just now; that may be to somebody who does not read.
+		conn.SetWriteDeadline(time.Now().Add(farewell))
+		conn.Close()
+	}
+	stop := context.AfterFunc(ctx, hangUp)
 	c.ctx, c.leave = ctx, cancel
 	c.cancel = func() {
 		cancel()
 		stop()
-		conn.Close()
+		hangUp()
 	}
 	return c
 }
+
+// farewell is how long a connection may take to close.
+const farewell = time.Second
 
 // Greeted says that the first request is whole and welcome: from now on the connection may be silent. It is told
 // whether the connection is still there; one that was pushed out by others is not.

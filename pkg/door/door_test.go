@@ -271,14 +271,21 @@ func TestLimits(t *testing.T) {
 	})
 }
 
-// stubborn is a connection that takes long to close, as TLS does where the other end does not read.
+// stubborn is a connection that does not close before a write of it has ended, as with TLS, which lasts until its
+// deadline where the other end does not read.
 type stubborn struct {
 	net.Conn
-	until chan struct{}
+	written chan struct{}
+	once    *sync.Once
+}
+
+func (s stubborn) SetWriteDeadline(at time.Time) error {
+	time.AfterFunc(time.Until(at), func() { s.once.Do(func() { close(s.written) }) })
+	return nil
 }
 
 func (s stubborn) Close() error {
-	<-s.until
+	<-s.written
 	return s.Conn.Close()
 }
 
@@ -287,13 +294,13 @@ func TestStubborn(t *testing.T) {
 	doors(t, func(t *testing.T, n *network, d *Door) {
 		apply(t, d, Settings{Enabled: true, Listen: []string{here}, Connections: 1})
 		_, there := net.Pipe()
-		s := stubborn{there, make(chan struct{})}
+		s := stubborn{there, make(chan struct{}), &sync.Once{}}
 		n.open[here].come <- s
 		synctest.Wait()
 		next := n.dial(here, "127.0.0.1")
 		said := make(chan string, 1)
 		go func() { said <- say(t, next, "x") }()
-		time.Sleep(time.Second)
+		time.Sleep(farewell / 2)
 		select {
 		case got := <-said:
 			if got != "hello" || d.Stats().Refused.Evicted != 1 {
@@ -302,7 +309,13 @@ func TestStubborn(t *testing.T) {
 		default:
 			t.Error("the next one waits for it")
 		}
-		close(s.until)
+		time.Sleep(farewell)
+		select {
+		case <-s.written:
+		default:
+			t.Error("it stays open")
+			s.SetWriteDeadline(time.Now())
+		}
 	})
 }
 
