@@ -64,6 +64,7 @@ func streamsAmong(t *testing.T, w *world, pairs, hops, size int) {
 		ready(t, to[i], time.Minute)
 		ready(t, from[i], time.Minute)
 	}
+	step()
 	errs := make([]error, pairs)
 	var wg sync.WaitGroup
 	for i := range pairs {
