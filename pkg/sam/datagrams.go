@@ -31,11 +31,19 @@ func (c *conn) datagramCommand(ctx context.Context, cmd Command) error {
 		err = s.send(ctx, cmd.Args.Get("DESTINATION"), cmd.Args, payload)
 	}
 	if err == nil {
+		if c.unpassed += size; c.unpassed >= passEvery {
+			c.unpassed = 0
+			s.local.Pass()
+		}
 		return nil
 	}
 	c.server.counts.datagramsRefused.Add(1)
 	return c.status(head, err)
 }
+
+// passEvery is after how much an application waits until what it sent has been passed on: it does not get ahead of
+// the destination then, which would send all that by what it knew before.
+const passEvery = 16 << 10
 
 // datagramSession is that of an ID, or else the connection's own.
 func (c *conn) datagramSession(cmd Command) (*session, error) {

@@ -29,6 +29,8 @@ type Local interface {
 	Datagrams(protocol byte, port uint16) (Datagrams, error)
 	// Raw is Datagrams for payloads of any protocol, 0 being any. It calls lost for each that nobody reads in time.
 	Raw(protocol byte, port uint16, lost func()) (Datagrams, error)
+	// Pass waits until the datagrams that were written have been passed on.
+	Pass()
 	// Lookup finds the lease set of a destination.
 	Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error)
 	// Done is closed when the destination has ended.

@@ -102,6 +102,7 @@ type conn struct {
 	session *session // that lasts as long as this connection
 
 	forwards bool     // STREAM FORWARD
+	unpassed int      // bytes of datagrams, since they were last known to be passed on
 	ends     []func() // what else ends with it
 
 	mu sync.Mutex // guards writing

@@ -195,7 +195,8 @@ func TestSilence(t *testing.T) {
 
 // TestUnread: a client that does not read what comes for it stops nobody else, and itself only as far as it must.
 func TestUnread(t *testing.T) {
-	srv := newWorld().server(t, Settings{})
+	w := newWorld()
+	srv := w.server(t, Settings{})
 	deaf, sender := hello(t, srv.addr()), hello(t, srv.addr())
 	to := deaf.create("DATAGRAM", "deaf")
 	sender.create("DATAGRAM", "sender")
@@ -205,6 +206,9 @@ func TestUnread(t *testing.T) {
 	}
 	if got := sender.ask("PING there"); got != "PONG there" {
 		t.Error(got)
+	}
+	if n := w.passed.Load(); n != 1500 {
+		t.Errorf("the sender waited %d times until its datagrams were passed on, want once for two of them", n)
 	}
 	if got := hello(t, srv.addr()).ask("PING there"); got != "PONG there" {
 		t.Error(got)

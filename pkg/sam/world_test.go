@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"i2ptoolkit/pkg/datagram"
@@ -20,10 +21,11 @@ import (
 
 // world is I2P in memory: destinations that reach each other at once.
 type world struct {
-	mu    sync.Mutex
-	all   map[i2p.Hash]*fake
-	names map[string]i2p.Destination
-	stuck bool // no destination gets ready
+	passed atomic.Int64 // how often somebody waited for datagrams to be passed on
+	mu     sync.Mutex
+	all    map[i2p.Hash]*fake
+	names  map[string]i2p.Destination
+	stuck  bool // no destination gets ready
 }
 
 func newWorld() *world {
@@ -160,6 +162,7 @@ type fakePort struct {
 func (f *fake) Destination() i2p.Destination { return f.id }
 func (f *fake) Address() string              { return f.id.B32() }
 func (f *fake) Done() <-chan struct{}        { return f.done }
+func (f *fake) Pass()                        { f.world.passed.Add(1) }
 
 func (f *fake) Ready(ctx context.Context) error {
 	if f.world.stuck {
