@@ -166,7 +166,7 @@ func (n *Network) startI2PD(ctx context.Context) error {
 // startKnowing starts the router with the router.info of others, and waits until its doors are open.
 func (r *I2PD) startKnowing(ctx context.Context, others ...router) error {
 	for _, o := range others {
-		info, err := o.RouterInfo()
+		info, err := wholeInfo(ctx, o)
 		if err == nil {
 			err = r.Learn(info)
 		}
@@ -208,13 +208,10 @@ func (n *Network) StartI2PD(ctx context.Context, name string, cfg I2PDConfig) (*
 		if !o.process().Running() {
 			continue
 		}
-		err := Await(ctx, 5*time.Second, "a whole router.info", func(context.Context) error { // it may be writing it
-			info, err := o.RouterInfo()
-			if err == nil {
-				err = r.Learn(info)
-			}
-			return err
-		})
+		info, err := wholeInfo(ctx, o)
+		if err == nil {
+			err = r.Learn(info)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -252,6 +249,17 @@ type router interface {
 	process() *Process // nil before its start
 }
 
+// wholeInfo reads a router's router.info. i2pd empties the file before it writes it anew.
+func wholeInfo(ctx context.Context, r router) (info []byte, err error) {
+	err = Await(ctx, 5*time.Second, "a whole router.info", func(context.Context) (err error) {
+		if info, err = r.RouterInfo(); err == nil {
+			_, err = identHash(info)
+		}
+		return err
+	})
+	return info, err
+}
+
 // all are the routers of every kind.
 func (n *Network) all() (rs []router) {
 	for _, r := range n.I2PD {
@@ -282,10 +290,10 @@ func (n *Network) bootstrap(only int) (string, error) {
 		if !r.process().Running() || only > 0 && i >= only {
 			continue
 		}
-		info, err := r.RouterInfo()
-		if errors.Is(err, os.ErrNotExist) { // it has just started
+		if _, err := r.RouterInfo(); errors.Is(err, os.ErrNotExist) { // it has just started
 			continue
 		}
+		info, err := wholeInfo(context.Background(), r)
 		if err != nil {
 			return "", err
 		}
