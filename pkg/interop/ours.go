@@ -169,6 +169,22 @@ func (r *Router) Tunnels(ctx context.Context) (ts []control.Tunnel, err error) {
 	return ts, nil
 }
 
+// Peers asks with i2p-router peers --json for the sessions that stand.
+func (r *Router) Peers(ctx context.Context) (ps []control.Peer, err error) {
+	b, err := r.ask(ctx, "peers", "--json")
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(b)) {
+		var p control.Peer
+		if err := json.Unmarshal([]byte(line), &p); err != nil {
+			return nil, fmt.Errorf("interop: %s: peers: %w", r.Name, err)
+		}
+		ps = append(ps, p)
+	}
+	return ps, nil
+}
+
 // Transit gives the number of transit tunnels and the bytes that the standing ones have carried.
 func (r *Router) Transit(ctx context.Context) (count int, bytes uint64, err error) {
 	ts, err := r.Tunnels(ctx)

@@ -3,11 +3,11 @@
 package interop
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -35,6 +35,14 @@ var reachKinds = []struct {
 // a router know as it starts, so that there are strangers.
 const guidesOfReach, knownGuides = 10, 4
 
+// missingNAT says what TestReach and TestNAT need and this machine lacks.
+func missingNAT() error {
+	if _, err := exec.LookPath("nft"); err != nil {
+		return err
+	}
+	return wan.Missing()
+}
+
 // reachSite is a wide-area network of public routers, and of routers behind what there is.
 type reachSite struct {
 	*Network
@@ -43,7 +51,7 @@ type reachSite struct {
 }
 
 // newReachSite starts the public routers: ours, or i2pd's.
-func newReachSite(t *testing.T, ctx context.Context, ours bool) *reachSite {
+func newReachSite(t *testing.T, ctx context.Context, ours bool, guides int) *reachSite {
 	t.Helper()
 	w, err := wan.New(wan.Config{Seed: 1})
 	if err != nil {
@@ -60,7 +68,7 @@ func newReachSite(t *testing.T, ctx context.Context, ours bool) *reachSite {
 		WAN: w, First: 1, Up: line, Down: line, NAT: func(int) wan.NAT { return s.next },
 	}}
 	if !ours {
-		cfg.Releases = sids(guidesOfReach)
+		cfg.Releases = sids(guides)
 	}
 	if s.Network, err = NewNetwork(ctx, cfg); err != nil {
 		t.Fatal(err)
@@ -70,12 +78,12 @@ func newReachSite(t *testing.T, ctx context.Context, ours bool) *reachSite {
 			t.Error(err)
 		}
 	})
-	for i := range guidesOfReach {
+	for i := range guides {
 		if ours {
 			s.router(t, ctx, RouterConfig{Name: fmt.Sprintf("guide%d", i), Floodfill: true, TOML: ssu2Alone})
 		}
 	}
-	if err := s.AwaitMesh(ctx, time.Minute, guidesOfReach-2); err != nil {
+	if err := s.AwaitMesh(ctx, time.Minute, guides-2); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range s.all() {
@@ -144,11 +152,11 @@ func TestReach(t *testing.T) {
 	if guides == "" {
 		t.Skip("takes minutes: use scripts/reach")
 	}
-	if err := wan.Missing(); err != nil {
+	if err := missingNAT(); err != nil {
 		t.Fatal(err)
 	}
 	ctx := gate(t, 15*time.Minute)
-	s := newReachSite(t, ctx, guides == "ours")
+	s := newReachSite(t, ctx, guides == "ours", guidesOfReach)
 	type peer struct {
 		name  string
 		r     router
@@ -201,7 +209,7 @@ func TestReach(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { log.Close() })
-		d := newDialler(t, at, log, s.guides)
+		d := newDialler(t, at, log, s.guides, false)
 		all.Go(func() { rows[i] = reachRow(t, ctx, d, k.name, k.state, routers) })
 	}
 	all.Wait()
@@ -215,6 +223,44 @@ func TestReach(t *testing.T) {
 	fmt.Println(out.String())
 }
 
+// TestNAT: behind a NAT of each kind ours finds out how it is reached, and strangers are introduced to
+// it, wherever that is possible.
+func TestNAT(t *testing.T) {
+	gate(t, time.Minute)
+	if err := missingNAT(); err != nil {
+		t.Skip("SKIPPED: no network with NAT: ", err)
+	}
+	t.Parallel()
+	ctx := gate(t, 4*time.Minute)
+	s := newReachSite(t, ctx, true, 6)
+	var behind []router
+	for _, k := range reachKinds[1:3] {
+		s.next = k.nat
+		r := s.router(t, ctx, RouterConfig{Name: k.name, Finds: true, Knows: knownGuides, TOML: ssu2Alone})
+		t.Logf("%s: %s after %.1f s", k.name, k.state, s.found(t, ctx, r, k.state).Seconds())
+		behind = append(behind, r)
+	}
+	for _, k := range reachKinds[:2] {
+		s.next = k.nat
+		at, err := s.place()
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := newDialler(t, at, io.Discard, s.guides, false)
+		reached := behind
+		if k.nat != wan.Open {
+			reached = behind[:1] // another NAT before who dials lets in no port that it has not sent to
+		}
+		for i, r := range reached {
+			how, took, err := d.reachRouter(ctx, r, 30*time.Second)
+			if err != nil || how != "introduced" {
+				t.Errorf("%s to %s: %s, %v", k.name, reachKinds[1+i].name, how, err)
+			}
+			t.Logf("%s to %s: %s in %d ms", k.name, reachKinds[1+i].name, how, took.Milliseconds())
+		}
+	}
+}
+
 // comers tells which i2pd routers have sessions with ours that they opened themselves.
 func (s *reachSite) comers(t *testing.T, ctx context.Context) (text string) {
 	names := map[string]string{}
@@ -224,17 +270,14 @@ func (s *reachSite) comers(t *testing.T, ctx context.Context) (text string) {
 		}
 	}
 	for _, r := range s.Routers {
-		b, err := r.ask(ctx, "peers", "--json")
+		peers, err := r.Peers(ctx)
 		if err != nil {
 			t.Error(err)
 			continue
 		}
 		var came []string
-		for line := range bytes.Lines(b) {
-			var p control.Peer
-			if err := json.Unmarshal(line, &p); err != nil {
-				t.Error(err)
-			} else if n := names[p.Router]; n != "" && p.Direction == control.Inbound {
+		for _, p := range peers {
+			if n := names[p.Router]; n != "" && p.Direction == control.Inbound {
 				came = append(came, n)
 			}
 		}
@@ -258,7 +301,7 @@ func reachRow(t *testing.T, ctx context.Context, d *dialler, name string, state 
 	}
 	row := fmt.Sprintf("| ours, %s |", name)
 	for i, r := range peers {
-		how, took, err := d.reachRouter(ctx, r)
+		how, took, err := d.reachRouter(ctx, r, 5*time.Second)
 		if err != nil {
 			t.Logf("%s to %d: %v", name, i, err)
 			row += " no |"
@@ -269,10 +312,10 @@ func reachRow(t *testing.T, ctx context.Context, d *dialler, name string, state 
 	return row + "\n"
 }
 
-// reachRouter dials a router by what it publishes now.
-func (d *dialler) reachRouter(ctx context.Context, r router) (how string, took time.Duration, err error) {
+// reachRouter dials a router by what it publishes, within a limit from now on.
+func (d *dialler) reachRouter(ctx context.Context, r router, limit time.Duration) (how string, took time.Duration, err error) {
 	var ri *routerinfo.RouterInfo
-	err = Await(ctx, 5*time.Second, "a whole RouterInfo", func(context.Context) (err error) {
+	err = Await(ctx, limit, "a way to it", func(context.Context) (err error) {
 		if ri, err = infoOf(r); err == nil {
 			how, err = howReached(ri)
 		}

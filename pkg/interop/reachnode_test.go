@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -19,6 +20,7 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/transport"
+	"i2ptoolkit/pkg/transport/ntcp2link"
 	"i2ptoolkit/pkg/transport/ssu2link"
 )
 
@@ -37,9 +39,13 @@ func (h host) ListenPacket(_ context.Context, at netip.AddrPort) (transport.Pack
 	return conn.(transport.PacketConn), nil
 }
 
+func (h host) DialContext(ctx context.Context, at netip.AddrPort) (net.Conn, error) {
+	return h.ns.DialContext(ctx, "tcp", at.String())
+}
+
 func (h host) Addrs() ([]netip.Addr, error) { return []netip.Addr{h.addr}, nil }
 
-// dialler is a table of peers with SSU2, of which a test asks to reach a router: what an
+// dialler is a table of peers with one transport, of which a test asks to reach a router: what an
 // i2p-router has below its core.
 type dialler struct {
 	*transport.Transport
@@ -52,7 +58,7 @@ type dialler struct {
 	fail map[i2p.Hash]error
 }
 
-func newDialler(t *testing.T, at place, log io.Writer, others []*routerinfo.RouterInfo) *dialler {
+func newDialler(t *testing.T, at place, log io.Writer, others []*routerinfo.RouterInfo, ntcp2 bool) *dialler {
 	t.Helper()
 	keys, err := i2p.GenerateRouter(nil)
 	if err != nil {
@@ -63,9 +69,16 @@ func newDialler(t *testing.T, at place, log io.Writer, others []*routerinfo.Rout
 		t.Fatal(err)
 	}
 	d := &dialler{keys: keys, others: others, up: map[i2p.Hash]time.Time{}, fail: map[i2p.Hash]error{}}
-	driver := ssu2link.New(ssu2link.Config{
+	var driver transport.Driver = ssu2link.New(ssu2link.Config{
 		Keys: own, Listen: []netip.AddrPort{netip.AddrPortFrom(netip.IPv4Unspecified(), portTransport)}, Signing: keys.Signing,
 	})
+	if ntcp2 {
+		own, err := ntcp2link.ParseKeys(ntcp2link.NewKeys(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		driver = ntcp2link.New(ntcp2link.Config{Keys: own})
+	}
 	known := func(h i2p.Hash) *routerinfo.RouterInfo {
 		if i := slices.IndexFunc(others, func(ri *routerinfo.RouterInfo) bool { return ri.Hash() == h }); i >= 0 {
 			return others[i]
