@@ -42,7 +42,7 @@ func TestReadiness(t *testing.T) {
 		c := client.New(filepath.Join(dir, "router.sock"))
 		defer c.Close()
 		st, err := c.Status(t.Context())
-		if err != nil || len(st.Addresses) != 1 {
+		if err != nil || len(st.Addresses) != 2 {
 			t.Fatalf("%s was told, and %+v, %v", who, st, err)
 		}
 		conn, err := net.Dial("tcp", strings.TrimPrefix(st.Addresses[0], "NTCP2 "))

@@ -38,7 +38,7 @@ func settingFlags() []cli.Flag {
 		&cli.StringFlag{Name: "reseed-proxy", EnvVars: []string{"I2P_RESEED_PROXY"}, Usage: "reach reseed servers through the proxy at `URL`: socks5://, http:// or https://"},
 		&cli.BoolFlag{Name: "no-reseed", Usage: "ask no reseed server unless told to"},
 		&cli.BoolFlag{Name: "floodfill", Usage: "keep and serve a part of the netDb"},
-		&cli.BoolFlag{Name: "ssu2", Usage: "speak SSU2, over UDP, beside NTCP2"},
+		&cli.BoolFlag{Name: "no-ssu2", Usage: "speak NTCP2 alone, and nothing over UDP"},
 		&cli.BoolFlag{Name: "floodfill-auto", Usage: "be a floodfill while the router is reachable and has what it needs to spare"},
 		&cli.BoolFlag{Name: "hidden", Usage: "publish no address"},
 		number("bandwidth-in", "limit what comes in to `KBPS`; 0: no limit"),
@@ -141,7 +141,7 @@ func overlay(c *cli.Context, s *config.Config) {
 		"port": &s.Port, "netid": &s.NetID, "bandwidth-in": &s.Bandwidth.In,
 		"bandwidth-out": &s.Bandwidth.Out, "share": &s.Bandwidth.Share, "transit": &s.Transit.MaxTunnels,
 	}
-	switches := map[string]*bool{"testnet": &s.Testnet, "floodfill": &s.Floodfill, "floodfill-auto": &s.FloodfillAuto, "ssu2": &s.SSU2.Enabled, "hidden": &s.Hidden, "ephemeral": &s.Ephemeral}
+	switches := map[string]*bool{"testnet": &s.Testnet, "floodfill": &s.Floodfill, "floodfill-auto": &s.FloodfillAuto, "hidden": &s.Hidden, "ephemeral": &s.Ephemeral}
 	lists := map[string]*[]string{"host": &s.Hosts, "listen": &s.NTCP2.Listen, "bootstrap": &s.Bootstrap}
 	for name, p := range text {
 		if v := c.String(name); v != "" { // an empty environment variable names nothing
@@ -168,6 +168,9 @@ func overlay(c *cli.Context, s *config.Config) {
 	}
 	if c.Bool("no-port-mapping") {
 		s.PortMapping = false
+	}
+	if c.Bool("no-ssu2") {
+		s.SSU2.Enabled = false
 	}
 	if c.Bool("no-reseed") {
 		s.Reseed.Enabled = false

@@ -156,7 +156,7 @@ func Default() Config {
 		PortMapping: true,
 		Reseed:      Reseed{Enabled: true, URLs: []string{}, Sources: []string{}, Threshold: 25, Certs: []string{}, Pins: []string{}},
 		NTCP2:       NTCP2{Enabled: true, Listen: []string{}, MaxSessions: 1000, Hybrid: "ML-KEM-768"},
-		SSU2:        SSU2{MTU: routerinfo.MaxSSU2MTU, Hybrid: "ML-KEM-768"},
+		SSU2:        SSU2{Enabled: true, MTU: routerinfo.MaxSSU2MTU, Hybrid: "ML-KEM-768"},
 		Bandwidth:   Bandwidth{Share: 80},
 		Transit:     Transit{MaxTunnels: 5000},
 		Exploratory: Tunnels{InLength: 2, OutLength: 2, InQuantity: 2, OutQuantity: 2},
@@ -315,11 +315,11 @@ func public(a netip.Addr) bool {
 	return a.IsGlobalUnicast() && !a.IsPrivate()
 }
 
-// ListenAddrs are the addresses for NTCP2 to bind: those named, else one for each
-// published address: the address itself on loopback (a test network on one machine),
-// else every address of its family, as the machine's may change. What another of them
-// covers is left out: nothing can be bound twice. A router behind a proxy that is told
-// neither binds nothing.
+// ListenAddrs are the addresses to bind: those named, else all of the machine, of both
+// families, for they may change; on loopback (a test network on one machine) the
+// published ones alone. What another of them covers is left out: nothing can be bound
+// twice. A router behind a proxy that is told neither binds nothing, and one that is told
+// what to publish that family alone.
 func (c Config) ListenAddrs() []netip.AddrPort {
 	var out []netip.AddrPort
 	for _, l := range c.NTCP2.Listen {
@@ -340,8 +340,11 @@ func (c Config) ListenAddrs() []netip.AddrPort {
 		}
 		out = append(out, netip.AddrPortFrom(h, uint16(c.Port)))
 	}
-	if len(out) == 0 && !c.Proxied() {
-		out = append(out, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(c.Port)))
+	onLoopback := slices.ContainsFunc(out, func(ap netip.AddrPort) bool { return ap.Addr().IsLoopback() })
+	if !c.Proxied() && !onLoopback {
+		for _, every := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
+			out = append(out, netip.AddrPortFrom(every, uint16(c.Port)))
+		}
 	}
 	return uncovered(out)
 }

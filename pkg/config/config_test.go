@@ -41,25 +41,25 @@ func TestWrongValueNamesItsLine(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	for text, want := range map[string]string{
-		"port = 65536":                    "port",
-		"netid = -1":                      "netid",
-		"log_level = 'loud'":              "log_level",
-		"host = ['example.org']":          "host",
-		"host = ['10.0.0.1']":             "reserved",
-		"hidden = true\nfloodfill = true": "hidden",
-		"ntcp2.listen = ['1.2.3.4']":      "ntcp2.listen",
-		"ntcp2.enabled = false":           "ntcp2.enabled",
-		"exploratory.in_length = 8":       "exploratory.in_length",
-		"client.out_quantity = 0":         "client.out_quantity",
-		"bandwidth.share = 101":           "bandwidth.share",
-		"reseed.urls = ['a.example']":     "reseed.urls",
-		"reseed.urls = ['ftp://a/']":      "reseed.urls",
-		"reseed.sources = ['https://a/']": "reseed.sources",
-		"reseed.sources = ['-']":          "reseed.sources",
-		"reseed.proxy = '127.0.0.1:9050'": "reseed.proxy",
-		"reseed.proxy = 'ftp://a'":        "reseed.proxy",
-		"reseed.pins = ['a']":             "reseed.pins",
-		"reseed.threshold = -1":           "reseed.threshold",
+		"port = 65536":                                "port",
+		"netid = -1":                                  "netid",
+		"log_level = 'loud'":                          "log_level",
+		"host = ['example.org']":                      "host",
+		"host = ['10.0.0.1']":                         "reserved",
+		"hidden = true\nfloodfill = true":             "hidden",
+		"ntcp2.listen = ['1.2.3.4']":                  "ntcp2.listen",
+		"ntcp2.enabled = false\nssu2.enabled = false": "ntcp2.enabled",
+		"exploratory.in_length = 8":                   "exploratory.in_length",
+		"client.out_quantity = 0":                     "client.out_quantity",
+		"bandwidth.share = 101":                       "bandwidth.share",
+		"reseed.urls = ['a.example']":                 "reseed.urls",
+		"reseed.urls = ['ftp://a/']":                  "reseed.urls",
+		"reseed.sources = ['https://a/']":             "reseed.sources",
+		"reseed.sources = ['-']":                      "reseed.sources",
+		"reseed.proxy = '127.0.0.1:9050'":             "reseed.proxy",
+		"reseed.proxy = 'ftp://a'":                    "reseed.proxy",
+		"reseed.pins = ['a']":                         "reseed.pins",
+		"reseed.threshold = -1":                       "reseed.threshold",
 	} {
 		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v does not name %q", text, err, want)
@@ -82,12 +82,12 @@ func TestWhatIsShownParsesBack(t *testing.T) {
 // TestProxy: what goes through a proxy listens on nothing by itself, and has no other way out.
 func TestProxy(t *testing.T) {
 	for text, want := range map[string]string{
-		"[ntcp2]\nproxy = \"socks5://127.0.0.1:9050\"\n":                      "",
-		"[ntcp2]\nproxy = \"http://me:pw@[::1]:8080\"\n":                      "",
-		"[ntcp2]\nproxy = \"ftp://127.0.0.1:1\"\n":                            "it is no URL",
-		"[ntcp2]\nproxy = \"socks5://127.0.0.1\"\n":                           "it is no URL",
-		"[ntcp2]\nproxy = \"socks5://me:secret@\"\n":                          "it is no URL",
-		"[ntcp2]\nproxy = \"socks5://127.0.0.1:1\"\n[ssu2]\nenabled = true\n": "SSU2 reaches peers straight",
+		"[ntcp2]\nproxy = \"socks5://127.0.0.1:9050\"\n[ssu2]\nenabled = false\n": "",
+		"[ntcp2]\nproxy = \"http://me:pw@[::1]:8080\"\n[ssu2]\nenabled = false\n": "",
+		"[ntcp2]\nproxy = \"ftp://127.0.0.1:1\"\n":                                "it is no URL",
+		"[ntcp2]\nproxy = \"socks5://127.0.0.1\"\n":                               "it is no URL",
+		"[ntcp2]\nproxy = \"socks5://me:secret@\"\n":                              "it is no URL",
+		"[ntcp2]\nproxy = \"socks5://127.0.0.1:1\"\n":                             "SSU2 reaches peers straight",
 
 		"[ntcp2]\nproxy = \"http://127.0.0.1:1\"\n[ssu2]\nenabled = true\nproxy = \"socks5://a:b@p:1\"\n":    "",
 		"[ntcp2]\nproxy = \"http://127.0.0.1:1\"\n[ssu2]\nenabled = true\nproxy = \"socks5://a:secret@p\"\n": "it is no URL",
@@ -120,10 +120,11 @@ func TestListenAddrs(t *testing.T) {
 		text string
 		want []string
 	}{
-		{"port = 5", []string{"0.0.0.0:5"}},
+		{"port = 5", []string{"0.0.0.0:5", "[::]:5"}},
 		{"port = 5\nhost = ['192.5.5.241', '2001:500:2f::f', '192.5.5.242']", []string{"0.0.0.0:5", "[::]:5"}},
 		{"port = 5\ntestnet = true\nhost = ['127.0.0.7']", []string{"127.0.0.7:5"}},
-		{"port = 5\ntestnet = true\nhost = ['10.1.0.1']", []string{"0.0.0.0:5"}},
+		{"port = 5\ntestnet = true\nhost = ['10.1.0.1']", []string{"0.0.0.0:5", "[::]:5"}},
+		{"port = 5\nhost = ['2001:500:2f::f']", []string{"[::]:5", "0.0.0.0:5"}},
 		{"port = 5\nntcp2.listen = ['127.0.0.1:9']", []string{"127.0.0.1:9"}},
 		{"port = 5\ntestnet = true\nhost = ['127.0.0.1', '8.8.8.8']", []string{"0.0.0.0:5"}},
 		{"port = 5\ntestnet = true\nhost = ['8.8.8.8', '::1', '127.0.0.1', '127.0.0.2']", []string{"0.0.0.0:5", "[::1]:5"}},

@@ -83,7 +83,7 @@ func TestLeftovers(t *testing.T) {
 		return err == nil
 	})
 	stop()
-	want := append(keep, routerKeysFile, ntcp2KeysFile, routerInfoFile, portFile, profilesFile)
+	want := append(keep, routerKeysFile, ntcp2KeysFile, ssu2KeysFile, ssu2TokensFile, routerInfoFile, portFile, profilesFile)
 	slices.Sort(want)
 	if got := names(t, dir); !slices.Equal(got, want) {
 		t.Errorf("the directory holds %v, expected %v", got, want)
@@ -215,7 +215,7 @@ func TestLooseModes(t *testing.T) {
 	}
 	n.Close()
 	keys := []string{routerKeysFile, ntcp2KeysFile, ssu2KeysFile, ssu2TokensFile, forwardsFile, filepath.Join(keysDir, "a.dat")}
-	for _, name := range keys[2:] {
+	for _, name := range keys[3:] {
 		if err := (dataDir{root: dir}).keep(name, nil); err != nil {
 			t.Fatal(err)
 		}

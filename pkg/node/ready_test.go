@@ -81,7 +81,7 @@ func TestReady(t *testing.T) {
 	}
 	b.bind <- nil
 	<-ready
-	if st := <-waited; len(st.Addresses) != 1 || !strings.HasPrefix(st.Addresses[0], "NTCP2 127.0.0.1:") || st.Caps == "" {
+	if st := <-waited; len(st.Addresses) != 2 || !strings.HasPrefix(st.Addresses[0], "NTCP2 127.0.0.1:") || st.Caps == "" {
 		t.Errorf("ready, but %+v", st)
 	}
 	if err := c.StopNow(t.Context()); err != nil {

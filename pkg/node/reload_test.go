@@ -114,14 +114,16 @@ func TestReloadPublishes(t *testing.T) {
 	r := startReloads(t, s)
 	check := func(caps string, hosts ...string) {
 		t.Helper()
-		var got []string
+		got := map[string][]string{}
 		for _, a := range r.announcer.presence.Current().Addresses() {
 			if ap := a.AddrPort(); ap.IsValid() {
-				got = append(got, ap.Addr().String())
+				got[a.Style] = append(got[a.Style], ap.Addr().String())
 			}
 		}
-		if c := r.announcer.presence.Current().Caps().Text; c != caps || !slices.Equal(got, hosts) {
-			t.Errorf("published are %s at %v, expected %s at %v", c, got, caps, hosts)
+		for _, style := range []string{routerinfo.StyleNTCP2, routerinfo.StyleSSU2} {
+			if c := r.announcer.presence.Current().Caps().Text; c != caps || !slices.Equal(got[style], hosts) {
+				t.Errorf("published are %s at %s %v, expected %s at %v", c, style, got[style], caps, hosts)
+			}
 		}
 		if c := r.Status().Caps; c != caps {
 			t.Errorf("the status says %s", c)
@@ -143,7 +145,7 @@ func TestReloadPublishes(t *testing.T) {
 	check("LHU")
 	r.to("hidden=now transit.max_tunnels=now", func(s *config.Config) { s.Hidden, s.Transit.MaxTunnels = false, 0 })
 	check("LRG", "127.0.0.9", "127.0.0.1")
-	if st := r.Status(); st.Floodfill || st.Hidden || len(st.Addresses) != 2 {
+	if st := r.Status(); st.Floodfill || st.Hidden || len(st.Addresses) != 4 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -155,7 +157,7 @@ func TestReloadHostsToBind(t *testing.T) {
 	s.NTCP2.Listen = nil // what is bound follows from the addresses
 	r := startReloads(t, s)
 	r.to("host=next_start", func(s *config.Config) { s.Hosts = []string{"127.0.0.2"} })
-	if got := r.Status().Addresses; len(got) != 1 || !strings.HasPrefix(got[0], "NTCP2 127.0.0.1:") {
+	if got := r.Status().Addresses; len(got) != 2 || !strings.HasPrefix(got[0], "NTCP2 127.0.0.1:") || !strings.HasPrefix(got[1], "SSU2 127.0.0.1:") {
 		t.Errorf("%v are published", got)
 	}
 }

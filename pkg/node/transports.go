@@ -38,7 +38,7 @@ func (n *Node) newTransport(env *env.Whole, signing sign.PrivateKey) (err error)
 			return err
 		}
 	}
-	drivers, err := n.drivers(env, signing)
+	drivers, err := n.drivers(env, signing, n.listens(network))
 	if err != nil {
 		return err
 	}
@@ -62,17 +62,17 @@ func (n *Node) newTransport(env *env.Whole, signing sign.PrivateKey) (err error)
 // drivers are the transports that the router speaks. Here, and in the settings and
 // the files that they come from, they have names; the rest of a router asks the
 // table.
-func (n *Node) drivers(env *env.Whole, signing sign.PrivateKey) (drivers []transport.Driver, err error) {
+func (n *Node) drivers(env *env.Whole, signing sign.PrivateKey, listen []netip.AddrPort) (drivers []transport.Driver, err error) {
 	s := n.settings.Current()
 	if s.NTCP2.Enabled {
-		ntcp2, err := n.ntcp2(env.Part("ntcp2").Rand)
+		ntcp2, err := n.ntcp2(env.Part("ntcp2").Rand, listen)
 		if err != nil {
 			return nil, err
 		}
 		drivers = append(drivers, ntcp2)
 	}
 	if s.SSU2.Enabled {
-		ssu2, err := n.ssu2(env, signing)
+		ssu2, err := n.ssu2(env, signing, listen)
 		if err != nil {
 			return nil, err
 		}
@@ -81,19 +81,41 @@ func (n *Node) drivers(env *env.Whole, signing sign.PrivateKey) (drivers []trans
 	return append(drivers, n.cfg.Drivers...), nil
 }
 
+// listens are the addresses to bind. A family of which the machine has no sockets is left out,
+// unless the settings name an address of it.
+func (n *Node) listens(network transport.Network) []netip.AddrPort {
+	s := n.settings.Current()
+	all := s.ListenAddrs()
+	if len(s.NTCP2.Listen) > 0 {
+		return all
+	}
+	return slices.DeleteFunc(all, func(at netip.AddrPort) bool {
+		if slices.ContainsFunc(s.PublishedHosts(), func(h netip.Addr) bool { return h.Is4() == at.Addr().Is4() }) {
+			return false
+		}
+		conn, err := network.ListenPacket(context.Background(), netip.AddrPortFrom(at.Addr(), 0))
+		if err != nil {
+			n.log.Info("not listened on", "address", at.Addr(), "error", err)
+			return true
+		}
+		conn.Close()
+		return false
+	})
+}
+
 // ntcp2 is the transport over TCP.
-func (n *Node) ntcp2(random io.Reader) (transport.Driver, error) {
+func (n *Node) ntcp2(random io.Reader, listen []netip.AddrPort) (transport.Driver, error) {
 	keys, err := n.dir.ntcp2Keys(random)
 	if err != nil {
 		return nil, err
 	}
 	s := n.settings.Current()
 	hybrid, _ := kem.ParseKind(s.NTCP2.Hybrid) // checked where settings are
-	return ntcp2link.New(ntcp2link.Config{Keys: keys, Listen: s.ListenAddrs(), Port: s.Port, Hybrid: hybrid}), nil
+	return ntcp2link.New(ntcp2link.Config{Keys: keys, Listen: listen, Port: s.Port, Hybrid: hybrid}), nil
 }
 
 // ssu2 is the transport over UDP, at the first address of each family that NTCP2 has.
-func (n *Node) ssu2(env *env.Whole, signing sign.PrivateKey) (transport.Driver, error) {
+func (n *Node) ssu2(env *env.Whole, signing sign.PrivateKey, all []netip.AddrPort) (transport.Driver, error) {
 	random := env.Part("ssu2").Rand
 	keys, err := n.dir.ssu2Keys(random)
 	if err != nil {
@@ -101,7 +123,7 @@ func (n *Node) ssu2(env *env.Whole, signing sign.PrivateKey) (transport.Driver, 
 	}
 	s := n.settings.Current()
 	var listen []netip.AddrPort
-	for _, at := range s.ListenAddrs() {
+	for _, at := range all {
 		if s.SSU2.Proxy != "" {
 			break // nobody gets in by it
 		}

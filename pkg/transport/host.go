@@ -31,6 +31,17 @@ type Host struct {
 	way   *way
 }
 
+// Alike has an address bound that may have any port: first with the port that this driver, or one
+// before it, has bound already. So one rule of a firewall does for all transports and families.
+func (h *Host) Alike(at netip.AddrPort, bound []netip.AddrPort, bind func(netip.AddrPort) error) error {
+	if all := append(h.t.addrs(), bound...); at.Port() == 0 && len(all) > 0 {
+		if bind(netip.AddrPortFrom(at.Addr(), all[0].Port())) == nil {
+			return nil
+		}
+	}
+	return bind(at)
+}
+
 // OurInfo is our RouterInfo for handshakes; nil where there is none yet.
 func (h *Host) OurInfo() *routerinfo.RouterInfo { return h.t.cfg.OurInfo() }
 

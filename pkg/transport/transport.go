@@ -161,7 +161,9 @@ func (t *Transport) SetBandwidth(in, out int) {
 func (t *Transport) Ready() <-chan struct{} { return t.ready }
 
 // Addrs are the addresses that are listened on, once Ready is closed.
-func (t *Transport) Addrs() (addrs []netip.AddrPort) {
+func (t *Transport) Addrs() []netip.AddrPort { return t.addrs() }
+
+func (t *table) addrs() (addrs []netip.AddrPort) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, w := range t.ways {

@@ -125,7 +125,11 @@ func (d *Driver) Listen(ctx context.Context, h *transport.Host) ([]netip.AddrPor
 	d.host = h
 	d.connects, d.stopConnects = context.WithCancel(context.WithoutCancel(ctx))
 	for _, addr := range d.cfg.Listen {
-		l, err := h.Network.Listen(ctx, addr)
+		var l net.Listener
+		err := h.Alike(addr, d.bound, func(at netip.AddrPort) (err error) {
+			l, err = h.Network.Listen(ctx, at)
+			return err
+		})
 		if err != nil {
 			for _, l := range d.listeners {
 				l.Close()

@@ -149,7 +149,11 @@ func (d *Driver) Listen(ctx context.Context, h *transport.Host) (bound []netip.A
 		listen = []netip.AddrPort{netip.AddrPortFrom(netip.IPv4Unspecified(), 0)}
 	}
 	for _, at := range listen {
-		conn, err := h.Network.ListenPacket(ctx, at)
+		var conn transport.PacketConn
+		err := h.Alike(at, bound, func(at netip.AddrPort) (err error) {
+			conn, err = h.Network.ListenPacket(ctx, at)
+			return err
+		})
 		if err != nil {
 			for _, s := range d.sockets {
 				s.conn.Close()
