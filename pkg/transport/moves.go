@@ -8,8 +8,17 @@ import (
 	"time"
 )
 
-// addrsEvery is how often the machine's addresses are looked at.
-const addrsEvery = 2 * time.Second
+// addrsEvery is how often the machine's addresses are looked at, and addrsSettle how long
+// after the system has told of a change: mostly there are several.
+const (
+	addrsEvery  = 2 * time.Second
+	addrsSettle = 50 * time.Millisecond
+)
+
+// notifier is a Network that tells of changes of its addresses, until ctx ends.
+type notifier interface {
+	Changes(ctx context.Context, tell func()) error
+}
 
 // watch follows the machine's addresses.
 type watch struct {
@@ -58,6 +67,13 @@ func leads(a netip.Addr, v4 bool) bool {
 }
 
 func (w *watch) run(ctx context.Context, known []netip.Addr) {
+	if n, ok := w.t.cfg.Network.(notifier); ok {
+		w.t.spawn(func() {
+			if err := n.Changes(ctx, func() { time.Sleep(addrsSettle); w.now() }); err != nil {
+				w.t.cfg.Log.Debug("the system tells of no changes of addresses", "error", err)
+			}
+		})
+	}
 	tick := time.NewTicker(addrsEvery)
 	defer tick.Stop()
 	for {
