@@ -42,7 +42,7 @@ func TestBench(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var kind benchKind
+	kind := benchKind{settings: ntcp2Alone}
 	if os.Getenv("I2P_BENCH_SSU2") != "" {
 		kind = benchKind{ssu2: true, settings: ssu2Alone}
 	}
@@ -117,8 +117,11 @@ type benchKind struct {
 	settings string // of ours
 }
 
-// ssu2Alone are settings of ours.
-const ssu2Alone = "[ntcp2]\nenabled = false\n[ssu2]\nenabled = true\n"
+// Settings of ours, with one transport.
+const (
+	ssu2Alone  = "[ntcp2]\nenabled = false\n"
+	ntcp2Alone = "[ssu2]\nenabled = false\n"
+)
 
 func (k benchKind) i2pd(ctx context.Context, t *testing.T, size int) (benchResult, error) {
 	return withNetwork(ctx, t, NetworkConfig{Releases: sids(6), Floodfills: 3, SSU2Only: k.ssu2}, func(n *Network) (r benchResult, err error) {

@@ -87,10 +87,10 @@ var farKinds = []struct {
 		return farI2PD(ctx, NetworkConfig{Releases: sids(farHosts), Floodfills: 3, Ends: 2, Far: far, SSU2Only: true})
 	}},
 	{"mixed", "ours between i2pd's hops", func(ctx context.Context, far *Far) (*Network, opener, error) {
-		return farOurs(ctx, NetworkConfig{Releases: sids(farHosts - 2), Floodfills: 3, Far: far}, 2, 0, "")
+		return farOurs(ctx, NetworkConfig{Releases: sids(farHosts - 2), Floodfills: 3, Far: far}, 2, 0, ntcp2Alone)
 	}},
 	{"ours", "ours", func(ctx context.Context, far *Far) (*Network, opener, error) {
-		return farOurs(ctx, NetworkConfig{Far: far}, farHosts, 3, "")
+		return farOurs(ctx, NetworkConfig{Far: far}, farHosts, 3, ntcp2Alone)
 	}},
 	{"ourssu2", "ours, SSU2", func(ctx context.Context, far *Far) (*Network, opener, error) {
 		return farOurs(ctx, NetworkConfig{Far: far}, farHosts, 3, ssu2Alone)

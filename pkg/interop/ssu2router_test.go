@@ -15,9 +15,8 @@ func TestSSU2Router(t *testing.T) {
 	if err := n.AwaitMesh(ctx, time.Minute, 2); err != nil {
 		t.Fatal(err)
 	}
-	const enabled = "[ssu2]\nenabled = true\n"
-	a := startRouter(t, ctx, n, RouterConfig{Name: "a", TOML: enabled})
-	b := startRouter(t, ctx, n, RouterConfig{Name: "b", TOML: enabled})
+	a := startRouter(t, ctx, n, RouterConfig{Name: "a", TOML: ssu2Alone})
+	b := startRouter(t, ctx, n, RouterConfig{Name: "b", TOML: ssu2Alone})
 	connect, end := joined(t, ctx, a, b)
 	exchange(t, ctx, n, connect)
 	end()
