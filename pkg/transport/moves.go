@@ -138,7 +138,7 @@ func (t *table) move(gone []netip.Addr) {
 				continue
 			}
 			if i == 0 {
-				t.redial(p)
+				t.redial(p, true)
 			}
 			s.close(ReasonMoved)
 			ended++
@@ -147,9 +147,9 @@ func (t *table) move(gone []netip.Addr) {
 	t.cfg.Log.Info("the machine's address has changed", "sessions", ended)
 }
 
-// redial opens the session with a peer anew. Until that has succeeded or
-// failed, nobody is told that the old one is down.
-func (t *table) redial(p *peer) {
+// redial opens the session with a peer anew. Where the machine has moved nobody is told
+// that the old one is down, until that has succeeded or failed.
+func (t *table) redial(p *peer, moving bool) {
 	p.mu.Lock()
 	ri := p.info
 	p.mu.Unlock()
@@ -164,6 +164,6 @@ func (t *table) redial(p *peer) {
 	if len(offers) == 0 || t.closed || t.held.dials >= t.cfg.Limits.Dials || p.dialling || p.dead || p.spare != nil {
 		return
 	}
-	p.dialling, p.moving = true, true
+	p.dialling, p.moving = true, moving
 	t.startDial(p, ri, offers)
 }

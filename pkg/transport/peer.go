@@ -94,6 +94,13 @@ func (p *peer) connected() bool {
 	return p.current != nil && p.current.why == nil
 }
 
+// serves is connected with a peer that acknowledges something.
+func (p *peer) serves() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.current != nil && p.current.why == nil && !p.current.stalled
+}
+
 // sessionsNow returns the sessions, the current one first.
 func (p *peer) sessionsNow() (out []*Session) {
 	p.mu.Lock()

@@ -65,7 +65,7 @@ func (r *race) run(ctx context.Context) (s *Session, err error) {
 			r.failed[f.number] = true
 		case <-late:
 		}
-		if r.peer.connected() {
+		if r.peer.serves() {
 			return nil, errOvertaken
 		}
 		if r.next < len(r.offers) {
@@ -126,7 +126,7 @@ func (r *race) begin(ctx context.Context) (late <-chan time.Time) {
 // won makes a session of the first link.
 func (r *race) won(f finish) (*Session, error) {
 	t, o := r.table, r.offers[f.number]
-	if r.peer.connected() { // it would be a second session
+	if r.peer.serves() { // it would be a second session
 		f.link.Abort()
 		return nil, errOvertaken
 	}

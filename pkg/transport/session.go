@@ -266,13 +266,19 @@ func (s *Session) PeerInfo(info []byte, flood bool) {
 	tell(ri, s.meeting(), flood)
 }
 
+// settledAfter is how long a session has to have stood for its peer to be dialled anew when it
+// stalls: one that shakes hands and reads nothing would have us shake hands again and again.
+const settledAfter = 30 * time.Second
+
 // Stall notes that the peer acknowledges nothing, or does again. What waits for
-// it may find another way: bulk is dropped, and refused until it goes on.
+// it may find another way: bulk is dropped, and refused until it goes on. The peer is
+// dialled anew, unless that has just been: it may have been started again, and know of no session.
 func (s *Session) Stall(stalled bool) {
 	p, dropped := s.peer, 0
 	p.mu.Lock()
 	s.stalled = stalled
-	if stalled && p.current == s {
+	current := p.current == s
+	if stalled && current {
 		dropped = p.queue.dropBulk()
 		p.dropped += uint64(dropped)
 	}
@@ -283,6 +289,9 @@ func (s *Session) Stall(stalled bool) {
 	}
 	s.way.counters.dropped.Add(uint64(dropped))
 	s.way.counters.stalls.Add(1)
+	if current && time.Since(s.since) >= settledAfter {
+		s.t.redial(p, false)
+	}
 	if s.t.cfg.Events.Stalled != nil {
 		s.t.events.add(func() { s.t.cfg.Events.Stalled(p.hash) })
 		s.t.events.run()
