@@ -107,7 +107,7 @@ func (s *Sender[T]) ackRange(now time.Duration, r Range, largest, before uint32,
 				out.bytes += int(p.size)
 			}
 			out.sentLast = max(out.sentLast, p.sent)
-			if n == largest && trip > 0 {
+			if n == largest && trip > 0 && p.sent >= s.restarted {
 				out.rtt = trip
 			}
 			out.round = out.round || int32(n-s.control.roundEnd) >= 0

@@ -65,6 +65,8 @@ type Sender[T any] struct {
 	control control
 	pacer   pacer
 	probing probing
+
+	restarted time.Duration // since then all goes over the path that is
 }
 
 // NewSender makes a sender.
@@ -181,11 +183,14 @@ func (s *Sender[T]) SetDatagram(size int) {
 }
 
 // Restart forgets what was learnt of the path: it is another one now. What is in
-// flight is neither lost nor acknowledged by that.
-func (s *Sender[T]) Restart() {
+// flight is neither lost nor acknowledged by that; what becomes of it says nothing of the
+// path that is (RFC 9000, section 9.4).
+func (s *Sender[T]) Restart(now time.Duration) {
+	s.restarted = now
 	s.rtt = newRTT(0)
 	s.loss = newDetector()
 	s.control = newControl(s.cfg)
+	s.control.since = now
 	s.pacer, s.probing = pacer{}, probing{at: s.probing.at}
 }
 

@@ -93,7 +93,7 @@ func (s *Session) block(now time.Time, b ssu2.Block, from netip.AddrPort) error 
 	case ssu2.BlockPathChallenge:
 		s.path.challenged(s, b.Data, from)
 	case ssu2.BlockPathResponse:
-		s.path.answered(s, b.Data)
+		s.path.answered(s, at, b.Data)
 	case ssu2.BlockDateTime:
 		return s.dated(now, b.Data)
 	case ssu2.BlockCongestion:

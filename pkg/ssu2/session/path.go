@@ -97,7 +97,7 @@ func (p *path) challenged(s *Session, data []byte, from netip.AddrPort) {
 }
 
 // answered takes a response: the peer is where it was challenged.
-func (p *path) answered(s *Session, data []byte) {
+func (p *path) answered(s *Session, at time.Duration, data []byte) {
 	c := p.proof
 	if !c.of.IsValid() || string(data) != string(c.data[:]) {
 		return // a ping's, or an old one
@@ -106,7 +106,7 @@ func (p *path) answered(s *Session, data []byte) {
 	p.remote, p.proof = c.of, proof{}
 	s.counts.Moved++
 	if before.Addr() != c.of.Addr() { // else it is a NAT that has forgotten us
-		s.snd.Restart()
+		s.snd.Restart(at)
 	}
 	s.mtu.reset(s)
 	s.snd.Probe()
@@ -114,8 +114,8 @@ func (p *path) answered(s *Session, data []byte) {
 
 // Migrate tells that our own address is another one: the path is learnt anew, and the
 // peer hears of it at once.
-func (s *Session) Migrate() {
-	s.snd.Restart()
+func (s *Session) Migrate(now time.Time) {
+	s.snd.Restart(s.at(now))
 	s.mtu.reset(s)
 	s.snd.Probe()
 	s.say.ping = true

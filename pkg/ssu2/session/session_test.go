@@ -74,6 +74,7 @@ func TestRebinding(t *testing.T) {
 				b := w.a.bulk(total, fixed(1028))
 				w.run(after, nil)
 				w.b.pause = 0
+				moved := w.now
 				n := w.a
 				if who == "receiver" {
 					n = w.b
@@ -86,9 +87,13 @@ func TestRebinding(t *testing.T) {
 				if !w.run(20*time.Second, b.arrived) {
 					t.Fatalf("%d of %d bytes", w.b.bytes, b.bytes)
 				}
-				t.Logf("pause %v", w.b.pause)
+				t.Logf("pause %v, all after %v", w.b.pause, w.now.Sub(moved))
 				if w.b.pause > 2*time.Second || b.sum != w.b.sum {
 					t.Errorf("a pause of %v", w.b.pause)
+				}
+				// What was lost with the old address is no congestion of the new path.
+				if took := w.now.Sub(moved); took > 8*time.Second {
+					t.Errorf("the rest of 20 MB at 6 MB/s took %v", took)
 				}
 				if got := n.peer.s.State(w.now).Remote; got != n.at {
 					t.Errorf("the peer believes it at %v", got)

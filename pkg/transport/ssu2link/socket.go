@@ -263,8 +263,9 @@ func (s *socket) forget(l *link) {
 
 // migrate has all sessions tell their peers from where they come now.
 func (s *socket) migrate() {
+	now := time.Now()
 	for _, l := range s.links {
-		l.s.Migrate()
+		l.s.Migrate(now)
 		s.touch(l)
 	}
 }
