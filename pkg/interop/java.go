@@ -30,6 +30,7 @@ type JavaConfig struct {
 	// Limits leaves on what Java limits for each neighbour: 7 build requests in
 	// 110 s, 4 tunnels in 220 s. So few routers run into that at once.
 	Limits bool
+	SSU2   bool // and no NTCP2
 }
 
 // Java is a Java I2P router.
@@ -41,7 +42,8 @@ type Java struct {
 	ns       *Namespace
 	dir      string
 	programs *programs // that use it
-	info     []byte    // the router.info of its first start
+	ssu2     bool
+	info     []byte // the router.info of its first start
 }
 
 // classpath is that of the jars.
@@ -89,7 +91,7 @@ func (n *Network) newJava(name string, cfg JavaConfig) (*Java, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Java{Name: name, Addr: place.addr, ns: place.ns, dir: filepath.Join(n.Dir, name), programs: n.programs}
+	r := &Java{Name: name, Addr: place.addr, ns: place.ns, dir: filepath.Join(n.Dir, name), programs: n.programs, ssu2: cfg.SSU2}
 	if err := os.MkdirAll(r.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("interop: %w", err)
 	}
@@ -97,8 +99,8 @@ func (n *Network) newJava(name string, cfg JavaConfig) (*Java, error) {
 	if err := javaConf.Execute(&b, struct {
 		NetID, Port int
 		Addr        netip.Addr
-		Limits      bool
-	}{NetID, portTransport, place.addr, cfg.Limits}); err != nil {
+		JavaConfig
+	}{NetID, portTransport, place.addr, cfg}); err != nil {
 		return nil, fmt.Errorf("interop: %w", err)
 	}
 	for file, content := range map[string]string{
@@ -135,6 +137,10 @@ func (n *Network) startJava(ctx context.Context) error {
 			return err
 		}
 		err := Await(ctx, time.Minute, r.Name+" opens its port", func(ctx context.Context) error {
+			if r.ssu2 { // over UDP nothing answers
+				_, err := r.RouterInfo()
+				return err
+			}
 			c, err := r.ns.DialContext(ctx, "tcp", netip.AddrPortFrom(r.Addr, portTransport).String())
 			if err == nil {
 				c.Close()
@@ -208,12 +214,20 @@ func (r *Java) makeIdentity(ctx context.Context) error {
 		}
 		settled := bytes.Equal(b, last)
 		last = b
-		if !settled || !bytes.Contains(b, []byte("NTCP2")) {
+		if !settled || !bytes.Contains(b, []byte(r.style())) {
 			return errors.New("it is not complete")
 		}
 		r.info = b
 		return nil
 	})
+}
+
+// style is that of the addresses which the router publishes.
+func (r *Java) style() string {
+	if r.ssu2 {
+		return "SSU2"
+	}
+	return "NTCP2"
 }
 
 // RouterInfo reads the router's own router.info; while it is being written, it
@@ -310,9 +324,15 @@ i2np.ntcp.autoip=false
 i2np.ntcp.autoport=false
 i2np.ntcp.ipv6=false
 i2np.udp.ipv6=false
-i2np.udp.enable=false
+{{if .SSU2}}i2np.ntcp.enable=false
+i2np.udp.enable=true
+i2np.udp.host={{.Addr}}
+i2np.udp.port={{.Port}}
+i2np.udp.internalPort={{.Port}}
 i2np.udp.addressSources=hidden
-i2np.upnp.enable=false
+{{else}}i2np.udp.enable=false
+i2np.udp.addressSources=hidden
+{{end}}i2np.upnp.enable=false
 i2cp.hostname=127.0.0.1
 i2cp.port=7654
 time.disabled=true

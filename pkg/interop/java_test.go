@@ -24,13 +24,13 @@ type javaTest struct {
 }
 
 // javaNetwork starts Java routers, which serve after two minutes.
-func javaNetwork(t *testing.T, limits bool) *Network {
+func javaNetwork(t *testing.T, cfg JavaConfig) *Network {
 	t.Helper()
 	ctx := gate(t, 3*time.Minute)
 	if os.Getenv("I2P_JAVA") != "1" {
 		t.Skip("SKIPPED: no Java I2P here: scripts/java fetches it, with Maven and a JDK")
 	}
-	n, err := NewJavaNetwork(ctx, JavaConfig{Routers: 4, Limits: limits})
+	n, err := NewJavaNetwork(ctx, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func javaNetwork(t *testing.T, limits bool) *Network {
 // moves 20 MB each way, over up to three hops, compares the throughput with
 // Java's own, and keeps a stream through the renewal of all tunnels.
 func TestJava(t *testing.T) {
-	n := javaNetwork(t, false)
+	n := javaNetwork(t, JavaConfig{Routers: 4})
 	t.Parallel() // until Java serves, there are other tests to run
 	long := os.Getenv("I2P_JAVA_LONG") == "1"
 	limit := 6 * time.Minute
@@ -78,11 +78,27 @@ func TestJava(t *testing.T) {
 	}
 }
 
+// TestJavaSSU2 has streams both ways between ours and Java routers that speak SSU2 alone.
+func TestJavaSSU2(t *testing.T) {
+	n := javaNetwork(t, JavaConfig{Routers: 4, SSU2: true})
+	ctx := gate(t, 8*time.Minute)
+	j := &javaTest{Network: n, size: 2e6, hops: []int{1, 2}}
+	if err := n.AwaitServing(ctx); err != nil {
+		t.Fatal(err)
+	}
+	j.b = startRouter(t, ctx, n, RouterConfig{Name: "b", Floodfill: true, TOML: ssu2Alone})
+	j.a = startRouter(t, ctx, n, RouterConfig{Name: "a", TOML: ssu2Alone})
+	j.server = j.open(t, ctx, 0, "")
+	t.Run("ours to Java", func(t *testing.T) { j.toJava(t, ctx) })
+	t.Run("Java to ours", func(t *testing.T) { j.toOurs(t, ctx) })
+	j.complaints(t, ctx)
+}
+
 // TestJavaLimits leaves on what Java limits for each neighbour: few builds and few
 // tunnels in some minutes, beyond which it says nothing. A router and a
 // destination of ours still have tunnels within two minutes.
 func TestJavaLimits(t *testing.T) {
-	n := javaNetwork(t, true)
+	n := javaNetwork(t, JavaConfig{Routers: 4, Limits: true})
 	ctx := gate(t, 8*time.Minute)
 	if err := n.AwaitServing(ctx); err != nil {
 		t.Fatal(err)

@@ -247,6 +247,15 @@ func TestNAT(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := newDialler(t, at, io.Discard, s.guides, false)
+		err = Await(ctx, time.Minute, k.name+" finds out where it is", func(context.Context) error {
+			if r := d.Reach()[0]; r.State.String() != string(k.state) {
+				return fmt.Errorf("%v, %v", r.State, r.Why)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		reached := behind
 		if k.nat != wan.Open {
 			reached = behind[:1] // another NAT before who dials lets in no port that it has not sent to
