@@ -91,7 +91,7 @@ func TestElGamal(t *testing.T) {
 
 // TestElGamalJava is the same with Java I2P.
 func TestElGamalJava(t *testing.T) {
-	n := javaNetwork(t, false)
+	n := javaNetwork(t, JavaConfig{Routers: 4})
 	ctx := gate(t, 12*time.Minute)
 	if err := n.AwaitServing(ctx); err != nil {
 		t.Fatal(err)
