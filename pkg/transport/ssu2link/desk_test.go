@@ -106,6 +106,21 @@ func TestTested(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
+		var dialled *link // one peer, and packets of it with sources of its choice
+		a.driver.desk.box.Do(func() {
+			for _, s := range a.driver.desk.sides {
+				if !s.inbound {
+					dialled = s.link
+				}
+			}
+		})
+		for i := range 5 {
+			dialled.sock.box.Do(func() {
+				word := ssu2.Block{Type: ssu2.BlockAddress, Data: ssu2.AppendAddress(nil, elsewhere)[ssu2.BlockHeaderLen:]}
+				dialled.Block(word, netip.AddrPortFrom(w.host(50+i), 7000))
+			})
+			time.Sleep(time.Second)
+		}
 		a.driver.desk.box.Do(func() {
 			for range 20 {
 				if bob := a.driver.desk.chooseBob(a.driver.desk.finds.of(true)); bob != nil && bob.inbound {
@@ -115,7 +130,7 @@ func TestTested(t *testing.T) {
 			}
 		})
 		if s := state(); s.State != reach.OK || s.Address.Addr() != w.host(0) || a.counter("addresses_doubted") < 9 {
-			t.Errorf("moved by those who came: %+v, %s", s, show(a))
+			t.Errorf("moved: %+v, %s", s, show(a))
 		}
 	})
 }

@@ -332,7 +332,13 @@ func (l *link) offerToken(now time.Time, at netip.AddrPort) {
 
 // Block takes what the data phase has no use for: a token for the next time, and what is the
 // desk's.
+//
+// What it says of addresses counts as said from where it is proved to be: a packet of its own may bear any source, and
+// one peer would be as many witnesses as it likes, or be tested at somebody else's address.
 func (l *link) Block(b ssu2.Block, from netip.AddrPort) {
+	if l.s != nil { // else it is Session Confirmed, which came from there
+		from = l.s.State(time.Now()).Remote
+	}
 	if b.Type == ssu2.BlockNewToken {
 		if token, err := ssu2.ParseNewToken(b.Data); err == nil {
 			l.sock.endpoint.Tokens().Keep(l.sock.d.host.Now(), from, token)
