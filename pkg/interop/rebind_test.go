@@ -19,7 +19,7 @@ import (
 )
 
 // TestRebind gives the hosts of both ends of a stream other addresses in the middle of 20 MB, 200 ms
-// apart: the stream goes on in less than two seconds. The old addresses are dead: within 30 s
+// apart: over SSU2 alone the stream goes on in less than two seconds. The old addresses are dead: within 30 s
 // floodfills have the new ones, and strangers reach the routers there.
 func TestRebind(t *testing.T) {
 	if err := wan.Missing(); err != nil {
@@ -99,7 +99,11 @@ func rebindEnds(t *testing.T, ctx context.Context, site *farSite, both bool) {
 		}
 		_, pause, _ := f.state()
 		t.Logf("the %s's address changes: nothing comes for %v", m.name, pause.Round(time.Millisecond))
-		if pause > 2*time.Second {
+		limit := 2 * time.Second
+		if both { // what a connection of NTCP2 had taken is lost with it: the stream has to send it again
+			limit = 10 * time.Second
+		}
+		if pause > limit {
 			t.Errorf("a pause of %v", pause)
 		}
 		published(t, ctx, site, m.host, old, moved, both)
