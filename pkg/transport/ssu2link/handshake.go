@@ -136,7 +136,7 @@ func (s *socket) reached(now time.Time, e *ssu2.Established) {
 		l.s.Close(now, ssu2.ReasonNormal)
 		return
 	}
-	l.enter(e)
+	l.enter(now, e)
 	d.done <- dialled{link: l}
 }
 
@@ -165,11 +165,12 @@ func (s *socket) welcome(now time.Time, e *ssu2.Established) {
 		l.s.Close(now, ssu2.ReasonShutdown)
 		return
 	}
-	l.enter(e)
+	l.enter(now, e)
 }
 
-// enter tells the desk of a link that stands.
-func (l *link) enter(e *ssu2.Established) {
+// enter tells the desk of a link that stands, and gives the peer a token for the next time.
+func (l *link) enter(now time.Time, e *ssu2.Established) {
+	l.offerToken(now, e.Path.Remote)
 	if k := l.sock.d.desk; k != nil {
 		l.side = &side{
 			link: l, hash: e.Peer.Info.Hash(), info: e.Peer.Info, inbound: !e.Initiator, remote: e.Path.Remote, said: e.Said,
@@ -188,7 +189,6 @@ func (s *socket) newLink(now time.Time, e *ssu2.Established, random *draw.Source
 		MayMove: func(to netip.AddrPort) bool { return host.MayDial(to.Addr()) && to.Port() >= leastPort },
 	})
 	l.keep(now)
-	l.offerToken(now, e.Path.Remote)
 	s.links[l.id] = l
 	s.touch(l)
 	return l

@@ -323,8 +323,7 @@ func (l *link) Info(info []byte, flood bool) {
 	}
 }
 
-// offerToken gives the peer a token with which it comes again, where it is not about to be
-// refused.
+// offerToken gives the peer a token with which it comes again.
 func (l *link) offerToken(now time.Time, at netip.AddrPort) {
 	n := l.sock.endpoint.Tokens().Issue(l.sock.d.host.Now(), at)
 	l.s.SendBlock(now, ssu2.Block{Type: ssu2.BlockNewToken, Data: n.AppendTo(nil)[ssu2.BlockHeaderLen:]})
