@@ -240,13 +240,16 @@ func (d *Driver) meetHash(ctx context.Context, h i2p.Hash, random *draw.Source) 
 
 // meet has a link with a router that can be dialled, and gives it to the table.
 func (d *Driver) meet(ctx context.Context, ri *routerinfo.RouterInfo, random *draw.Source) error {
+	if d.host.OurInfo() == nil { // nothing to shake hands with yet
+		return transport.ErrClosed
+	}
 	waiting := make(chan *side, 1)
 	there := false
 	if !d.atDesk(ri.Hash(), func() {
 		if there = d.desk.side(ri.Hash()) != nil; !there {
 			d.desk.awaits[ri.Hash()] = append(d.desk.awaits[ri.Hash()], waiting)
 		}
-	}) || d.host.OurInfo() == nil {
+	}) {
 		return transport.ErrClosed
 	}
 	if there {
