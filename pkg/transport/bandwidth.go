@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -39,6 +40,16 @@ func (b *Bandwidth) Chunk() int {
 		return l.Burst()
 	}
 	return maxChunk
+}
+
+// Reserve takes n bytes' tokens, Chunk at most, and tells how long they are not there yet. It
+// is for who must not wait.
+func (b *Bandwidth) Reserve(now time.Time, n int) time.Duration {
+	l := b.limiter.Load()
+	if l == nil {
+		return 0
+	}
+	return l.ReserveN(now, min(n, l.Burst())).DelayFrom(now)
 }
 
 // Wait takes n bytes' tokens, in chunks, and fails when ctx ends.

@@ -30,6 +30,7 @@ type link struct {
 	early   [][]byte           // datagrams from before that
 	batch   []i2np.Message
 	times   times
+	grant   grant
 	counted session.Counts
 	told    bool // the table knows that it has ended
 	touched bool
@@ -179,9 +180,12 @@ func (l *link) take(now time.Time) {
 	l.times.more = false
 	for {
 		room := l.s.Room(now)
-		if room == 0 {
+		if room == 0 || !l.sock.may(l, now) {
 			l.times.more = true
 			return
+		}
+		if l.sock.d.host.Out.Limited() {
+			room = min(room, l.grant.bytes)
 		}
 		work := l.table.Take(l.batch, room)
 		l.batch = work.Messages
@@ -232,14 +236,16 @@ func (l *link) sendInfo(now time.Time, ri *routerinfo.RouterInfo) {
 	}
 }
 
-// send writes the datagrams that there are.
+// send writes the datagrams that there are, as far as the limit of bandwidth lets it.
 func (l *link) send(now time.Time) {
 	w := l.sock.writer
-	for {
+	for l.sock.may(l, now) {
 		b, to, ok := l.s.Next(now, w.room(l.sock))
 		if !ok {
+			l.sock.giveBack(l)
 			return
 		}
+		l.sock.spent(l, len(b))
 		if l.table != nil {
 			l.table.Wrote(len(b))
 		}
@@ -249,6 +255,9 @@ func (l *link) send(now time.Time) {
 
 // next is when the link is to be looked at again.
 func (l *link) next(now time.Time) time.Time {
+	if l.grant.reserved > 0 { // whatever is due waits for that
+		return l.grant.at
+	}
 	due := l.s.Deadline()
 	if l.s.Ended() != nil {
 		return due

@@ -39,6 +39,7 @@ type socket struct {
 	touched  []*link // that have something to do in this turn
 	dials    map[ssu2.ConnectionID]*dial
 	writer   *writer
+	spare    int // bytes of grants that their links had no use for
 	shut     bool
 	counted  atomic.Pointer[ssu2.Counts] // the endpoint's, as they were last
 

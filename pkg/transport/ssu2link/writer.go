@@ -1,7 +1,6 @@
 package ssu2link
 
 import (
-	"context"
 	"net/netip"
 
 	"i2ptoolkit/pkg/ssu2/session"
@@ -70,16 +69,13 @@ func (w *writer) add(s *socket, b []byte, to netip.AddrPort) {
 	}
 }
 
-// flush writes what has gathered, within the limit of bandwidth.
+// flush writes what has gathered.
 func (w *writer) flush(s *socket) {
 	if w.used == 0 {
 		return
 	}
 	b := w.buffer[:w.used]
 	w.used, w.closing = 0, false
-	if s.d.host.Out.Limited() {
-		s.d.host.Out.Wait(context.Background(), len(b))
-	}
 	if w.out.segments(b, w.size, w.to) != nil {
 		s.d.counts.writeErrors.Add(1)
 	}
