@@ -68,6 +68,7 @@ func (s *Sender[T]) Acked(now time.Duration, ranges []Range) error {
 		s.ackRange(now, r, largest, before, &n)
 	}
 	s.loss.acked = true
+	s.newest = max(s.newest, n.sentLast)
 	if n.rtt > 0 {
 		s.rtt.sample(n.rtt)
 	}

@@ -57,8 +57,9 @@ type Sender[T any] struct {
 	cfg     Config
 	outcome Outcome[T]
 	log     sentLog[T]
-	flying  int // bytes that count, in the packets that are flying
-	count   int // packets flying, trials among them
+	flying  int           // bytes that count, in the packets that are flying
+	newest  time.Duration // when the newest of what has arrived was sent
+	count   int           // packets flying, trials among them
 
 	rtt     rtt
 	loss    detector
@@ -201,6 +202,9 @@ func (s *Sender[T]) Probe() {
 	}
 }
 
-// Marked tells that the path has marked packets as through a congested queue, which
-// is as good as a loss.
-func (s *Sender[T]) Marked(now time.Duration) { s.control.congestion(now, now) }
+// Marked tells that the path has marked packets as through a congested queue, which is as good
+// as a loss of the newest that has arrived (RFC 9002, section 7.1): once for what was in flight.
+func (s *Sender[T]) Marked(now time.Duration) {
+	s.control.congestion(now, s.newest)
+	s.control.undo = undo{} // losses beside it need not have been any
+}

@@ -43,14 +43,14 @@ func (p *pair) step() {
 		if !ok {
 			break
 		}
-		p.b.Handle(p.now, d, fromA)
+		p.b.Handle(p.now, d, fromA, false)
 	}
 	for {
 		d, _, ok := p.b.Next(p.now, p.out)
 		if !ok {
 			break
 		}
-		p.a.Handle(p.now, d, fromB)
+		p.a.Handle(p.now, d, fromB, false)
 	}
 }
 

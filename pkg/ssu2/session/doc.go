@@ -16,6 +16,13 @@
 // waits goes in this order: what the session itself has to say, urgent messages, bulk;
 // of each, what was lost comes first.
 //
+// What a congested path has marked (ECN) is told to the peer in a Congestion block, with the
+// acknowledgement; of what the peer tells so, each round trip is answered once as a loss is (RFC
+// 9002, section 7.1). Nothing is sent as capable of ECN all the same: SSU2's ACK block has no
+// counts, and a peer does not say whether it reads marks at all (SSU2, Congestion), so that
+// who sends could neither know that marks come back nor validate the path, as RFC 9000,
+// section 13.4.2 asks. Routers that would mark drop instead, which is seen.
+//
 // Whatever a stranger can send fails to open, and changes nothing. What a peer can send
 // is bounded: fragments of messages by number, bytes and time, path responses by one
 // that waits, addresses by one that is being proved, with no more than three times the

@@ -8,9 +8,10 @@ import (
 	"i2ptoolkit/pkg/ssu2/recovery"
 )
 
-// Handle works in a datagram with this session's connection id, which it opens in place.
-// It reports whether it is the peer's.
-func (s *Session) Handle(now time.Time, datagram []byte, from netip.AddrPort) bool {
+// Handle works in a datagram with this session's connection id, which it opens in place, and
+// tells whether it came with the mark of a congested path (ECN). It reports whether it is
+// the peer's.
+func (s *Session) Handle(now time.Time, datagram []byte, from netip.AddrPort, marked bool) bool {
 	if s.life.gone {
 		return false
 	}
@@ -40,7 +41,14 @@ func (s *Session) Handle(now time.Time, datagram []byte, from netip.AddrPort) bo
 		return true
 	}
 	s.path.arrived(s, at, from, h.Number, size)
-	elicits := s.blocks(now, payload, from)
+	elicits, carries := s.blocks(now, payload, from)
+	if marked {
+		s.counts.Marked++
+		// An answer must not be answered: two paths that mark all would never be silent.
+		if carries {
+			s.say.marked, s.say.atOnce = true, true
+		}
+	}
 	if elicits || h.Flags[0]&ssu2.FlagImmediateAck != 0 {
 		s.rcv.Elicited(at, h.Number, h.Flags[0]&ssu2.FlagImmediateAck != 0 || s.say.atOnce, s.snd.RTT())
 		s.say.atOnce = false
@@ -49,20 +57,22 @@ func (s *Session) Handle(now time.Time, datagram []byte, from netip.AddrPort) bo
 }
 
 // blocks works in the blocks of a payload, and reports whether they elicit an
-// acknowledgement. What does not parse ends the packet, and not the session.
-func (s *Session) blocks(now time.Time, payload []byte, from netip.AddrPort) (elicits bool) {
+// acknowledgement, and carry more than marks. What does not parse ends the packet, and not the
+// session.
+func (s *Session) blocks(now time.Time, payload []byte, from netip.AddrPort) (elicits, carries bool) {
 	for bs := (ssu2.Blocks{Payload: payload}); ; {
 		b, ok, err := bs.Next()
 		if err == nil && ok {
 			elicits = elicits || b.Type.ElicitsAck()
+			carries = carries || b.Type.ElicitsAck() && b.Type != ssu2.BlockCongestion
 			err = s.block(now, b, from)
 		}
 		if err != nil {
 			s.counts.Malformed++
-			return elicits
+			return elicits, carries
 		}
 		if !ok || s.life.over() {
-			return elicits
+			return elicits, carries
 		}
 	}
 }
@@ -140,6 +150,7 @@ func (s *Session) Acked(p packet, late bool) {
 
 // Lost has what was in a packet sent again.
 func (s *Session) Lost(p packet) {
+	s.say.marked = s.say.marked || p.marks
 	if p.trial > 0 {
 		s.mtu.failed(int(p.trial))
 	}
@@ -184,6 +195,7 @@ func (s *Session) congestion(at time.Duration, data []byte) error {
 		s.say.atOnce = true
 	}
 	if c.Flags&ssu2.CongestionECN != 0 {
+		s.counts.MarksTold++
 		s.snd.Marked(at)
 	}
 	return nil

@@ -20,7 +20,7 @@ func (n *node) speak(payload []byte, from netip.AddrPort) bool {
 	if p.snd.Sent(p.at(n.w.now), len(out), 0, packet{}) != nil {
 		return false
 	}
-	return n.s.Handle(n.w.now, p.out.seal(out, number, 0), from)
+	return n.s.Handle(n.w.now, p.out.seal(out, number, 0), from, false)
 }
 
 // TestJunk: what a stranger sends changes nothing and is not answered; a million datagrams.
@@ -42,7 +42,7 @@ func TestJunk(t *testing.T) {
 			}
 		}
 		d[0] = byte(i)
-		if w.a.s.Handle(w.now, d[:random.IntN(len(d))], netip.MustParseAddrPort("1.2.3.4:5")) {
+		if w.a.s.Handle(w.now, d[:random.IntN(len(d))], netip.MustParseAddrPort("1.2.3.4:5"), false) {
 			t.Fatal("junk is taken for the peer's")
 		}
 	}
@@ -68,7 +68,7 @@ func TestReplay(t *testing.T) {
 	w.run(5*time.Second, nil)
 	sent, got := w.b.datagram, len(w.b.got)
 	for _, d := range all {
-		if w.b.s.Handle(w.now, d, netip.MustParseAddrPort("1.2.3.4:5")) {
+		if w.b.s.Handle(w.now, d, netip.MustParseAddrPort("1.2.3.4:5"), false) {
 			t.Fatal("a replayed packet is taken")
 		}
 	}

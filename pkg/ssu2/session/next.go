@@ -180,16 +180,22 @@ func (s *Session) acknowledgement(now time.Time, at time.Duration, d *draft) boo
 
 // besides appends what goes with any packet: what has come, the date, padding.
 func (s *Session) besides(now time.Time, at time.Duration, d *draft) {
-	if s.say.marked && d.room() >= ssu2.BlockHeaderLen+1 {
-		s.say.marked = false
-		d.out = ssu2.Congestion{Flags: ssu2.CongestionECN}.AppendTo(d.out)
-	}
 	if s.rcv.News() {
 		s.ack(at, d, mostRanges)
 	}
 	if at-s.life.dated >= dateEvery && d.room() >= ssu2.BlockHeaderLen+4 {
 		s.life.dated = at
 		d.out = ssu2.AppendDateTime(d.out, s.date(now))
+	}
+	// Behind the acknowledgement, so that the peer knows which of its packets have come by then; and
+	// in a packet that is acknowledged itself, so that it is said again where it is lost.
+	if s.say.marked && d.room() >= ssu2.BlockHeaderLen+1 {
+		s.say.marked = false
+		d.marks = true
+		d.out = ssu2.Congestion{Flags: ssu2.CongestionECN}.AppendTo(d.out)
+		if d.kind == recovery.Quiet {
+			d.kind = recovery.Counted
+		}
 	}
 	s.pad(d)
 }

@@ -66,6 +66,8 @@ type Counts struct {
 	Moved        uint64 // changes of the peer's address
 	NotMoved     uint64 // addresses that did not prove to be the peer's
 	Unanswered   uint64 // path challenges that were not answered
+	Marked       uint64 // packets that came with the mark of a congested path (ECN)
+	MarksTold    uint64 // packets in which the peer told of such marks
 }
 
 // Session is the data phase of a session. One goroutine owns it.
@@ -100,6 +102,7 @@ type packet struct {
 	refs    [mostBlocks]ref
 	n       byte
 	acks    bool // up to through
+	marks   bool // it tells of marked packets
 	through uint32
 	trial   uint16 // of this MTU
 }
@@ -178,9 +181,6 @@ func (s *Session) SendBlock(now time.Time, b ssu2.Block) error {
 
 // Ping has something sent that is acknowledged.
 func (s *Session) Ping() { s.say.ping = true }
-
-// Marked tells that a datagram came with the mark of a congested path (ECN).
-func (s *Session) Marked() { s.say.marked = true }
 
 // Room is how many bytes of messages may be sent now.
 func (s *Session) Room(now time.Time) int {

@@ -119,7 +119,7 @@ func TestRedirection(t *testing.T) {
 		if n++; from == w.a && n%20 == 0 { // it arrives before the genuine one
 			in += len(d)
 			c := append([]byte(nil), d...)
-			w.push(w.now.Add(15*ms), func() { w.b.arrive(c, elsewhere, w.b.at) })
+			w.push(w.now.Add(15*ms), func() { w.b.arrive(c, elsewhere, w.b.at, false) })
 		}
 		return true
 	}
@@ -225,15 +225,15 @@ func TestConfirmedAgain(t *testing.T) {
 	w.run(time.Second, nil)
 	before := w.b.datagram
 	for range 100 {
-		w.b.arrive(make([]byte, 800), w.a.at, w.b.at)
-		w.b.arrive(make([]byte, 80), w.a.at, w.b.at)
+		w.b.arrive(make([]byte, 800), w.a.at, w.b.at, false)
+		w.b.arrive(make([]byte, 80), w.a.at, w.b.at, false)
 	}
 	if n := w.b.datagram - before; n != 1 {
 		t.Errorf("%d answers", n)
 	}
 	w.run(20*time.Second, nil)
 	before = w.b.datagram
-	w.b.arrive(make([]byte, 800), w.a.at, w.b.at)
+	w.b.arrive(make([]byte, 800), w.a.at, w.b.at, false)
 	if n := w.b.datagram - before; n != 0 {
 		t.Errorf("%d answers long after", n)
 	}

@@ -61,6 +61,8 @@ type scene struct {
 	lag     time.Duration
 	mtu     int // of the path; what is larger vanishes
 	forge   float64
+	mark    float64 // bytes of a queue beyond which it marks datagrams; 0 is none
+	markAll bool
 }
 
 // node is a session and what its router would do.
@@ -215,12 +217,13 @@ func (n *node) pass(d []byte, to netip.AddrPort) {
 	if len(d)+28 > sc.mtu && sc.mtu > 0 {
 		return
 	}
-	at := w.now
+	at, marked := w.now, sc.markAll
 	if sc.rate > 0 {
 		wait := max(n.free.Sub(w.now), 0)
 		if wait.Seconds()*sc.rate > sc.queue {
 			return
 		}
+		marked = marked || sc.mark > 0 && wait.Seconds()*sc.rate > sc.mark
 		n.free = w.now.Add(wait + time.Duration(float64(len(d)+28)/sc.rate*1e9))
 		at = n.free
 	}
@@ -241,18 +244,18 @@ func (n *node) pass(d []byte, to netip.AddrPort) {
 		if w.random.Float64() < sc.forge {
 			f := append([]byte(nil), d...)
 			f[w.random.IntN(len(f))] ^= byte(1 + w.random.IntN(255))
-			w.push(there, func() { n.peer.arrive(f, from, to) })
+			w.push(there, func() { n.peer.arrive(f, from, to, marked) })
 		}
-		w.push(there, func() { n.peer.arrive(c, from, to) })
+		w.push(there, func() { n.peer.arrive(c, from, to, marked) })
 	}
 }
 
-func (n *node) arrive(d []byte, from, to netip.AddrPort) {
+func (n *node) arrive(d []byte, from, to netip.AddrPort, marked bool) {
 	if to != n.at {
 		return
 	}
 	n.froms[from]++
-	n.s.Handle(n.w.now, d, from)
+	n.s.Handle(n.w.now, d, from, marked)
 	n.flush()
 }
 

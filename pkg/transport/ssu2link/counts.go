@@ -12,7 +12,7 @@ import (
 // counts are what SSU2 counts besides the table.
 type counts struct {
 	junk, skewed, handshakes, readErrors, writeErrors, overfull atomic.Uint64
-	sessions                                                    [11]atomic.Uint64 // of sessions, in the order of names
+	sessions                                                    [13]atomic.Uint64 // of sessions, in the order of names
 }
 
 // failed counts a handshake that came to nothing.
@@ -40,6 +40,8 @@ var names = [...]struct {
 	{"moved", "Peers that have changed their address.", func(c *session.Counts) *uint64 { return &c.Moved }},
 	{"not_moved", "Addresses that did not prove to be a peer's.", func(c *session.Counts) *uint64 { return &c.NotMoved }},
 	{"unanswered", "Path challenges that were not answered.", func(c *session.Counts) *uint64 { return &c.Unanswered }},
+	{"marked_in", "Packets that came with the mark of a congested path (ECN).", func(c *session.Counts) *uint64 { return &c.Marked }},
+	{"marked_out", "Packets in which peers told of such marks on what we sent.", func(c *session.Counts) *uint64 { return &c.MarksTold }},
 }
 
 // wireNames are what is counted of the datagrams of handshakes, and how it is said.

@@ -97,7 +97,7 @@ func (s *socket) result(now time.Time, r ssu2.Result) {
 		}
 		if l := s.links[e.LocalID]; l != nil {
 			for _, early := range r.Early {
-				l.arrived(now, early, e.Path.Remote)
+				l.arrived(now, early, e.Path.Remote, false)
 			}
 			s.touch(l)
 		}

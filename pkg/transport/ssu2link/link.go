@@ -121,7 +121,7 @@ func (l *link) asked(now time.Time) {
 	if l.table == nil && running != nil {
 		l.table = running
 		for _, b := range l.early {
-			l.arrived(now, b, l.s.State(now).Remote)
+			l.arrived(now, b, l.s.State(now).Remote, false)
 		}
 		l.early = nil
 	}
@@ -137,7 +137,7 @@ func (l *link) asked(now time.Time) {
 }
 
 // arrived works in a datagram, which it borrows.
-func (l *link) arrived(now time.Time, b []byte, from netip.AddrPort) {
+func (l *link) arrived(now time.Time, b []byte, from netip.AddrPort, marked bool) {
 	if l.table == nil && l.s.Ended() == nil {
 		if len(l.early) < mostEarly {
 			l.early = append(l.early, append([]byte(nil), b...))
@@ -147,7 +147,7 @@ func (l *link) arrived(now time.Time, b []byte, from netip.AddrPort) {
 	if l.table != nil {
 		l.table.Read(len(b))
 	}
-	l.s.Handle(now, b, from)
+	l.s.Handle(now, b, from, marked)
 }
 
 // turn does all that there is to do now.

@@ -74,7 +74,7 @@ func (o *offload) segments(b []byte, size int, to netip.AddrPort) error {
 	return failed
 }
 
-// joined is a socket that gives datagrams of one sender put together.
+// joined is a socket that gives datagrams of one sender put together, and their marks.
 type joined struct {
 	conn    *net.UDPConn
 	control []byte
@@ -97,6 +97,8 @@ func newReceiver(conn transport.PacketConn) receiver {
 		unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
 		unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE)
 		on = unix.SetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_GRO, 1) == nil
+		on = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVTOS, 1) == nil || on
+		on = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVTCLASS, 1) == nil || on
 	})
 	if !on {
 		return single{conn}
@@ -104,28 +106,42 @@ func newReceiver(conn transport.PacketConn) receiver {
 	return &joined{conn: u, control: make([]byte, 64)}
 }
 
-func (j *joined) receive(b []byte) (n, size int, from netip.AddrPort, err error) {
-	n, control, _, from, err := j.conn.ReadMsgUDPAddrPort(b, j.control)
+func (j *joined) receive(b []byte) (n, size int, from source, err error) {
+	n, control, _, at, err := j.conn.ReadMsgUDPAddrPort(b, j.control)
 	if err != nil {
 		return 0, 0, from, err
 	}
-	return n, segmentSize(j.control[:control], n), from, nil
+	size, marked := controls(j.control[:control])
+	if size == 0 {
+		size = n
+	}
+	return n, size, source{at, marked}, nil
 }
 
-// segmentSize finds in control messages how long each datagram is; n is what was read.
-func segmentSize(control []byte, n int) int {
+const (
+	ecnMask = 3 // of the type of service, or the traffic class (RFC 3168, section 5)
+	ecnCE   = 3
+)
+
+// controls finds in control messages how long each datagram is, 0 where there is one, and whether
+// they are marked by a congested path. The system joins none of different marks.
+func controls(control []byte) (size int, marked bool) {
 	for len(control) >= unix.SizeofCmsghdr {
 		length := int(binary.NativeEndian.Uint64(control))
 		level, kind := binary.NativeEndian.Uint32(control[8:]), binary.NativeEndian.Uint32(control[12:])
 		if length < unix.SizeofCmsghdr || length > len(control) {
 			break
 		}
-		if level == unix.IPPROTO_UDP && kind == unix.UDP_GRO && length >= unix.SizeofCmsghdr+2 {
-			if size := int(binary.NativeEndian.Uint16(control[unix.SizeofCmsghdr:])); size > 0 {
-				return size
-			}
+		data := control[unix.SizeofCmsghdr:length]
+		switch {
+		case level == unix.IPPROTO_UDP && kind == unix.UDP_GRO && len(data) >= 2:
+			size = int(binary.NativeEndian.Uint16(data))
+		case level == unix.IPPROTO_IP && kind == unix.IP_TOS && len(data) >= 1: // one byte
+			marked = data[0]&ecnMask == ecnCE
+		case level == unix.IPPROTO_IPV6 && kind == unix.IPV6_TCLASS && len(data) >= 4: // an int
+			marked = binary.NativeEndian.Uint32(data)&ecnMask == ecnCE
 		}
-		control = control[min(unix.CmsgSpace(length-unix.SizeofCmsghdr), len(control)):]
+		control = control[min(unix.CmsgSpace(len(data)), len(control)):]
 	}
-	return n
+	return size, marked
 }

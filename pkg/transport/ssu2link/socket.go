@@ -19,10 +19,16 @@ import (
 	"i2ptoolkit/pkg/transport"
 )
 
+// source is where a datagram comes from, and whether a congested path has marked it (ECN).
+type source struct {
+	from   netip.AddrPort
+	marked bool
+}
+
 // datagram is one that was read.
 type datagram struct {
 	*buf.Buf
-	from netip.AddrPort
+	source
 }
 
 // socket is one UDP socket and what lives on it. Its loop owns all but the mailbox and
@@ -75,7 +81,7 @@ func (s *socket) read(ctx context.Context) {
 	r := newReader(s.conn)
 	pause := time.Duration(0)
 	for {
-		size, err := r.read(func(b []byte, from netip.AddrPort) {
+		size, err := r.read(func(b []byte, from source) {
 			s.box.Post(datagram{buf.Copy(b), from})
 		})
 		switch {
@@ -195,7 +201,7 @@ func (s *socket) handle(now time.Time, g datagram) {
 		return
 	}
 	if l := s.links[ssu2.DestOf(&s.d.cfg.Keys.Intro, b)]; l != nil {
-		l.arrived(now, b, g.from)
+		l.arrived(now, b, g.from, g.marked)
 		s.touch(l)
 		return
 	}

@@ -90,11 +90,11 @@ type reader struct {
 
 // receiver is a socket. The size is that of each datagram in b but the last.
 type receiver interface {
-	receive(b []byte) (n, size int, from netip.AddrPort, err error)
+	receive(b []byte) (n, size int, from source, err error)
 }
 
-func (s single) receive(b []byte) (n, size int, from netip.AddrPort, err error) {
-	n, from, err = s.conn.ReadFromUDPAddrPort(b)
+func (s single) receive(b []byte) (n, size int, from source, err error) {
+	n, from.from, err = s.conn.ReadFromUDPAddrPort(b)
 	return n, n, from, err
 }
 
@@ -103,12 +103,12 @@ func newReader(conn transport.PacketConn) *reader {
 }
 
 // read reads once, and gives each datagram, which is lent.
-func (r *reader) read(each func(b []byte, from netip.AddrPort)) (bytes int, err error) {
+func (r *reader) read(each func(b []byte, from source)) (bytes int, err error) {
 	n, size, from, err := r.in.receive(r.buffer)
 	if err != nil {
 		return 0, err
 	}
-	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	from.from = netip.AddrPortFrom(from.from.Addr().Unmap(), from.from.Port())
 	for b := r.buffer[:n]; len(b) > 0; {
 		k := min(size, len(b))
 		each(b[:k], from)
