@@ -16,8 +16,13 @@ type grant struct {
 	chunk    int       // what is reserved next
 }
 
-// mostGrant is what a link with much to send reserves at once, in datagrams.
-const mostGrant = 8
+// A link with much to send reserves more at once, in bytes; but as little as one of NTCP2's writes
+// where the line is so long that it waits for slowGrant: all who wait get equal parts then.
+const (
+	leastGrant = 4 << 10
+	mostGrant  = 12 << 10
+	slowGrant  = 40 * time.Millisecond
+)
 
 // may reports whether a link may send a datagram now.
 func (s *socket) may(l *link, now time.Time) bool {
@@ -40,8 +45,12 @@ func (s *socket) may(l *link, now time.Time) bool {
 			continue
 		}
 		g.reserved = min(max(g.chunk, session.MaxDatagram), out.Chunk())
-		g.chunk = min(2*g.reserved, mostGrant*session.MaxDatagram)
-		g.at = now.Add(out.Reserve(now, g.reserved))
+		wait := out.Reserve(now, g.reserved)
+		g.at = now.Add(wait)
+		g.chunk = min(2*g.reserved, mostGrant)
+		if wait >= slowGrant {
+			g.chunk = max(g.reserved/2, leastGrant)
+		}
 	}
 	return true
 }
@@ -57,7 +66,7 @@ func (s *socket) spent(l *link, n int) {
 // it is no burst.
 func (s *socket) giveBack(l *link) {
 	if g := &l.grant; s.d.host.Out.Limited() && g.reserved == 0 {
-		s.spare = min(s.spare+g.bytes, mostGrant*session.MaxDatagram)
+		s.spare = min(s.spare+g.bytes, mostGrant)
 		*g = grant{}
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"i2ptoolkit/pkg/transport"
 )
 
-// node is a Transport that speaks SSU2 alone, with what a router would give it.
+// node is a Transport that speaks SSU2, mostly alone, with what a router would give it.
 type node struct {
 	*transport.Transport
 	driver *Driver
@@ -40,7 +40,7 @@ type node struct {
 	infos  int
 }
 
-func newNode(t testing.TB, seed byte, network transport.Network, at netip.AddrPort, change func(*Config)) *node {
+func newNode(t testing.TB, seed byte, network transport.Network, at netip.AddrPort, change func(*Config), others ...transport.Driver) *node {
 	t.Helper()
 	random := draw.Seeded([32]byte{seed})
 	keys, err := i2p.GenerateRouter(random)
@@ -59,7 +59,7 @@ func newNode(t testing.TB, seed byte, network transport.Network, at netip.AddrPo
 	n.driver = New(cfg)
 	n.Transport, err = transport.New(transport.Config{
 		Self: keys.Router().Hash(), NetID: 99, Network: network, Env: env.Env{Rand: random.Split()},
-		Drivers: []transport.Driver{n.driver}, LocalAllowed: true,
+		Drivers: append([]transport.Driver{n.driver}, others...), LocalAllowed: true,
 		OurInfo: func() *routerinfo.RouterInfo { return n.info.Load() },
 		Others:  transport.Others{Known: n.known, Find: func(_ context.Context, h i2p.Hash) *routerinfo.RouterInfo { return n.known(h) }, All: n.all},
 		Events: transport.Events{
@@ -140,8 +140,13 @@ func (n *node) start(t testing.TB, hosts ...netip.Addr) *node {
 
 func (n *node) publish(t testing.TB, hosts ...netip.Addr) {
 	t.Helper()
+	n.publishAs(t, n.Publish(hosts))
+}
+
+func (n *node) publishAs(t testing.TB, addresses []routerinfo.Address) {
+	t.Helper()
 	ri, err := routerinfo.Build(routerinfo.BuildConfig{
-		Keys: n.keys, Published: i2p.DateOf(time.Now()), Addresses: n.Publish(hosts),
+		Keys: n.keys, Published: i2p.DateOf(time.Now()), Addresses: addresses,
 		Options: map[string]string{"netId": "99", "router.version": "0.9.68", "caps": "LR"},
 	})
 	if err != nil {
