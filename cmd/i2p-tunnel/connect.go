@@ -118,8 +118,16 @@ func (d *dialer) dial(ctx context.Context) (*client.Stream, error) {
 		}
 		return nil, noStream(err, d.name, d.req.Port)
 	}
-	cli.Verbosef(d.c, "connected")
+	cli.Verbosef(d.c, "connected%s", encrypted(stream))
 	return stream, nil
+}
+
+// encrypted says how a stream is, where that is known.
+func encrypted(stream *client.Stream) string {
+	if stream.Encryption == "" {
+		return ""
+	}
+	return ", encrypted by " + stream.Encryption
 }
 
 func (d *dialer) open(ctx context.Context) (*client.Session, error) {

@@ -235,7 +235,7 @@ func (l *listening) accept(ctx context.Context) (*client.Stream, error) {
 		return nil, timedOut(err, "no stream came")
 	}
 	l.served = true
-	cli.Verbosef(l.c, "stream from %s", peerName(stream))
+	cli.Verbosef(l.c, "stream from %s%s", peerName(stream), encrypted(stream))
 	return stream, nil
 }
 

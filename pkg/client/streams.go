@@ -21,7 +21,7 @@ func (c *Client) streams() sockets.Config {
 	s, l := o.Streaming, o.Streaming.Limits
 	sc := sockets.Config{
 		Env: c.cfg.Env, Keys: c.cfg.Keys, Loop: c.in, Send: c.send, Stalled: c.stalled,
-		Quiet: func() { c.tunnels.Suspect() }, WriteBuffer: s.WriteBuffer, Allows: o.Access.Allows,
+		Quiet: func() { c.tunnels.Suspect() }, WriteBuffer: s.WriteBuffer, Allows: o.Access.Allows, Encryption: c.encryption,
 	}
 	sc.Engine = streaming.Config{
 		PathRTT: c.pathRTT, InitialRTO: s.InitialRTO, MTU: s.MTU, MaxWindow: s.MaxWindow, NoPong: s.Silent,
@@ -39,6 +39,15 @@ func (c *Client) streams() sockets.Config {
 		sc.Engine.KeepAlive = s.InactivityTimeout
 	}
 	return sc
+}
+
+// encryption names the type of key that is used with another destination.
+func (l *loop) encryption(peer i2p.Hash) string {
+	r := l.remotes[peer]
+	if r == nil || len(r.key.Key) == 0 {
+		return ""
+	}
+	return r.key.Type.String()
 }
 
 // pathRTT guesses the round trip to another destination: twice our own, as each

@@ -51,6 +51,24 @@ func TestEncryptionTypes(t *testing.T) {
 					return
 				}
 				echo(t, a, b, 20000)
+				l, err := b.Listen(8)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer l.Close()
+				dialled, err := a.Dial(t.Context(), b.Destination(), 8)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer dialled.Close()
+				accepted, err := l.AcceptStream(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer accepted.Close()
+				if want := tt.used.String(); dialled.Encryption() != want || accepted.Encryption() != want {
+					t.Errorf("streams say %q and %q, not %q", dialled.Encryption(), accepted.Encryption(), want)
+				}
 				for _, c := range []struct{ at, of *Client }{{a, b}, {b, a}} {
 					var used i2p.EncryptionType
 					var spoken ratchet.Stats

@@ -83,4 +83,5 @@ const (
 	HeaderStream      = "I2P-Stream"      // SessionEvent.Stream of this stream
 	HeaderDestination = "I2P-Destination" // the peer's destination, I2P base64
 	HeaderHalfCloses  = "I2P-Half-Closes" // "true": a peer that was dialled is known to go on sending after our end
+	HeaderEncryption  = "I2P-Encryption"  // the type of key by which the stream is encrypted, such as MLKEM768_X25519; empty: not known
 )

@@ -19,6 +19,7 @@ type Conn struct {
 
 	established chan struct{}
 	halfCloses  bool          // before established is closed
+	encryption  string        // likewise
 	ended       chan struct{} // closed when the engine has done with it
 	deadlines
 
@@ -285,6 +286,17 @@ func (c *Conn) HalfCloses() bool {
 		return c.halfCloses
 	default:
 		return false
+	}
+}
+
+// Encryption names how the stream was encrypted when it was established: the type of the peer's key
+// (common structures, PublicKey). It is "" where that is not known.
+func (c *Conn) Encryption() string {
+	select {
+	case <-c.established:
+		return c.encryption
+	default:
+		return ""
 	}
 }
 

@@ -29,6 +29,7 @@ func (e events) Accept(ec *streaming.Conn) streaming.Answer {
 		return streaming.Refuse
 	}
 	c := h.conn(ec)
+	c.encryption = h.encryption(ec)
 	close(c.established)
 	l.queue <- c
 	select {
@@ -45,8 +46,15 @@ const settling = time.Second
 
 func (e events) Established(ec *streaming.Conn) {
 	c := ec.Tag.(*Conn)
-	c.halfCloses = ec.HalfCloses()
+	c.halfCloses, c.encryption = ec.HalfCloses(), e.h.encryption(ec)
 	close(c.established)
+}
+
+func (h *Host) encryption(ec *streaming.Conn) string {
+	if h.cfg.Encryption == nil {
+		return ""
+	}
+	return h.cfg.Encryption(ec.Remote().Hash())
 }
 
 func (e events) Receive(ec *streaming.Conn, data []byte) {

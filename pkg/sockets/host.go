@@ -38,6 +38,9 @@ type Config struct {
 	Quiet func()
 	// Allows tells whose streams are taken; nil takes all.
 	Allows func(peer i2p.Hash) bool
+	// Encryption names what is sealed to a peer at the moment, for who looks at a stream;
+	// nil, or "", is not known.
+	Encryption func(peer i2p.Hash) string
 	// Engine tunes the engine; its Keys, Rand and Events are filled in.
 	Engine streaming.Config
 

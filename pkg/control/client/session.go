@@ -224,8 +224,8 @@ func (s *Session) stream(ctx context.Context, verb string, body any) (*Stream, e
 	}
 	return &Stream{
 		UnixConn: up.conn, Remote: up.header.Get(control.HeaderDestination),
-		HalfCloses: up.header.Get(control.HeaderHalfCloses) == "true",
-		early:      up.early, id: id, session: s,
+		HalfCloses: up.header.Get(control.HeaderHalfCloses) == "true", Encryption: up.header.Get(control.HeaderEncryption),
+		early: up.early, id: id, session: s,
 	}, nil
 }
 
@@ -286,6 +286,7 @@ type Stream struct {
 	// HalfCloses tells that the peer, which was dialled, is known to go on sending after a
 	// CloseWrite. Others may end both directions then.
 	HalfCloses bool
+	Encryption string // the type of key by which it is encrypted; empty: not known
 
 	told    bool          // Result knew
 	early   *bufio.Reader // what came together with the answer's header

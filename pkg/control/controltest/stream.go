@@ -42,6 +42,7 @@ type stream struct {
 func (s *stream) Write(b []byte) (int, error) { return s.w.Write(b) }
 func (s *stream) Remote() i2p.Destination     { return s.remote }
 func (s *stream) HalfCloses() bool            { return s.halfCloses }
+func (s *stream) Encryption() string          { return i2p.CryptoMLKEM768X25519.String() }
 
 func (s *stream) CloseWrite() error {
 	if s.closing != nil {

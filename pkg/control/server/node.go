@@ -138,4 +138,6 @@ type Stream interface {
 	// HalfCloses tells whether the peer, if it was dialled, is known to go on sending
 	// after a CloseWrite: others end both directions.
 	HalfCloses() bool
+	// Encryption names the type of key by which the stream is encrypted; "" is not known.
+	Encryption() string
 }

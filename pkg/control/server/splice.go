@@ -89,11 +89,12 @@ func (s *Server) carry(sess *session, stream Stream, tool *net.UnixConn, early [
 // switchProtocols answers the request whose connection becomes a stream.
 func switchProtocols(tool *net.UnixConn, id uint64, stream Stream) error {
 	remote := stream.Remote()
-	_, err := fmt.Fprintf(tool, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n%s: %s\r\n%s: %s\r\n%s: %t\r\n\r\n",
+	_, err := fmt.Fprintf(tool, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n%s: %s\r\n%s: %s\r\n%s: %t\r\n%s: %s\r\n\r\n",
 		control.UpgradeProtocol,
 		control.HeaderStream, strconv.FormatUint(id, 10),
 		control.HeaderDestination, remote.Base64(),
-		control.HeaderHalfCloses, stream.HalfCloses())
+		control.HeaderHalfCloses, stream.HalfCloses(),
+		control.HeaderEncryption, stream.Encryption())
 	return err
 }
 
