@@ -225,8 +225,10 @@ func TestDeskLooks(t *testing.T) {
 			if ri := k.find(c.Hash()); ri == nil || !bytes.Equal(ri.Bytes(), c.Bytes()) {
 				t.Error("what a peer has told of is not found")
 			}
-			if k.find(d.Hash()) != nil || k.find(d.Hash()) != nil {
-				t.Error("what nobody has told of is found at once")
+			for range 2 {
+				if k.find(d.Hash()) != nil {
+					t.Error("what nobody has told of is found at once")
+				}
 			}
 		})
 		if n := len(looked); n != 1 {
