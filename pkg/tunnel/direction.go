@@ -114,7 +114,7 @@ func (d *direction[T]) missing(now time.Time, lost time.Duration) (need int, urg
 		}
 	}
 	switch {
-	case need <= 0:
+	case need <= 0, d.quota.bare(): // a build without hops does not fail
 	case d.failed > 3 && usable < d.quota.Tunnels: // builds seldom succeed: try many
 		need = d.cfg.MaxBuilding
 	case !working: // two attempts at the first tunnel; the slow ones are most likely lost

@@ -117,7 +117,7 @@ func TestBareBuilds(t *testing.T) {
 			}
 		}
 	}
-	if builds < 80 || limit.inFlight != 0 || limit.next(false).After(epoch) {
+	if builds != 80 || limit.inFlight != 0 || limit.next(false).After(epoch) {
 		t.Errorf("%d builds, %d in flight, the next may begin at %v", builds, limit.inFlight, limit.next(false))
 	}
 }
