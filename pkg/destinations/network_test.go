@@ -65,7 +65,6 @@ func (w wire) SendTo(to i2p.Hash, m i2np.Message) bool {
 func (wire) Connected(i2p.Hash) bool { return true }
 
 func (wire) Dials(*routerinfo.RouterInfo) bool { return true }
-func (wire) Dial(*routerinfo.RouterInfo)       {}
 
 func (wire) Congested(i2p.Hash) bool { return false }
 

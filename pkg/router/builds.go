@@ -5,7 +5,6 @@ import (
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
-	"i2ptoolkit/pkg/profile"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/tunnel"
 )
@@ -70,9 +69,7 @@ func (bs *builds) start(t *ownTunnel) bool {
 	// of an outbound one sends its reply into the tunnel that we named.
 	b := &build{Build: made, tunnel: t, reply: awaited{made.ReplyID(), way{tunnel: carrier}}}
 	if d.inbound {
-		last := infos[len(infos)-1]
-		b.reply.way = way{peer: last.Hash()}
-		bs.meet(last)
+		b.reply.way = way{peer: infos[len(infos)-1].Hash()}
 	}
 	if key, ok := made.ReplyGarlic(); ok {
 		carrier.party.expected.seal(bs.now, key.Tag, key.Key, carrier, i2p.Hash{})
@@ -85,15 +82,6 @@ func (bs *builds) start(t *ownTunnel) bool {
 	b.asks = bs.paths.asked.note(bs.now, bs.paths.asked.pairs(infos, d.inbound))
 	bs.parties.fates(t).Asked++
 	return true
-}
-
-// meet dials the hop that is to send to us, where we publish no address at which it could dial us: it
-// has a session when the request comes to it.
-func (bs *builds) meet(last *routerinfo.RouterInfo) {
-	own := bs.db.Router(bs.cfg.Hash)
-	if own == nil || profile.Summarize(own).Flags&profile.Addressed == 0 {
-		bs.cfg.Transport.Dial(last)
-	}
 }
 
 // needsLong reports whether a hop is too old for short records (0.9.51).

@@ -75,8 +75,6 @@ func (t meshTransport) Connected(peer i2p.Hash) bool { return !t.m.parted[peer] 
 
 func (t meshTransport) Dials(*routerinfo.RouterInfo) bool { return true }
 
-func (t meshTransport) Dial(*routerinfo.RouterInfo) {}
-
 func (t meshTransport) Congested(peer i2p.Hash) bool { return t.m.congested[peer] }
 
 // meshStart is within the life of the RouterInfos that newMesh makes.

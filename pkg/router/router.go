@@ -51,8 +51,6 @@ type Transport interface {
 	Connected(peer i2p.Hash) bool
 	// Dials reports whether a router can be dialled from here.
 	Dials(ri *routerinfo.RouterInfo) bool
-	// Dial has a session stand soon, if one can.
-	Dial(ri *routerinfo.RouterInfo)
 	// Congested reports whether the peer takes less than is sent to it.
 	Congested(peer i2p.Hash) bool
 }

@@ -266,13 +266,6 @@ func (t *Transport) Connected(hash i2p.Hash) bool {
 // Dials reports whether one of the drivers can reach a router from here.
 func (t *Transport) Dials(ri *routerinfo.RouterInfo) bool { return len(t.bids(ri)) > 0 }
 
-// Dial has a session with a router stand soon, if one can. It never blocks.
-func (t *Transport) Dial(ri *routerinfo.RouterInfo) {
-	if t.peer(ri.Hash()) == nil {
-		t.start(ri, i2np.Message{})
-	}
-}
-
 // InfoChanged sends our RouterInfo, which has changed, to all peers.
 func (t *Transport) InfoChanged() {
 	for _, p := range t.everyone() {

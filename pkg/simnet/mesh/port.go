@@ -160,10 +160,7 @@ func (p *Port) SendTo(peer i2p.Hash, m i2np.Message) bool {
 }
 
 // Dial opens a session, unless there is one.
-func (p *Port) Dial(ri *routerinfo.RouterInfo) { p.Visit(ri.Hash()) }
-
-// Visit is Dial of who has no RouterInfo at hand.
-func (p *Port) Visit(peer i2p.Hash) { p.out = append(p.out, parcel{to: peer, dial: true}) }
+func (p *Port) Dial(peer i2p.Hash) { p.out = append(p.out, parcel{to: peer, dial: true}) }
 
 // Wake has the node take a turn in this tick, or the next where its turns are over: for
 // who has given it something to do between two ticks.

@@ -179,7 +179,7 @@ func (f *Fake) Turn() time.Duration {
 
 func (f *Fake) call(c call) {
 	if !c.publish {
-		f.port.Visit(c.to)
+		f.port.Dial(c.to)
 		return
 	}
 	h := f.info.Hash()
