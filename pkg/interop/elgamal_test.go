@@ -66,17 +66,7 @@ func TestElGamal(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer session.Close()
-				var s *SAMConn
-				err = Await(ctx, 90*time.Second, "i2pd connects to "+b32, func(ctx context.Context) error {
-					dest, err := session.Lookup(ctx, b32)
-					if err == nil {
-						s, err = session.Connect(ctx, dest)
-					}
-					return err
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
+				s := connectSAM(t, ctx, session, b32)
 				defer s.Close()
 				elgamalExchange(t, ctx, n, r, s)
 				s.Close()

@@ -236,17 +236,7 @@ func clientToListen(t *testing.T, n *Network, b *Router, options map[string]stri
 		t.Fatal(err)
 	}
 	defer session.Close()
-	var s *SAMConn
-	err = Await(ctx, 90*time.Second, "i2pd connects to "+b32, func(ctx context.Context) error {
-		dest, err := session.Lookup(ctx, b32)
-		if err == nil {
-			s, err = session.Connect(ctx, dest)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := connectSAM(t, ctx, session, b32)
 	defer s.Close()
 	exchange(t, ctx, n, s)
 	s.Close()
@@ -388,4 +378,20 @@ func firstByte(t *testing.T, n *Network, b *Router) {
 	t.Logf("start to first byte of a stream: median %v (less than 10s is wanted) of %v", Median(cold), cold)
 	t.Logf("further i2p-tunnel connect to its first byte: median %v of %v", Median(further), further)
 	t.Logf("and two seconds later: median %v of %v", Median(rested), rested)
+}
+
+// connectSAM opens a stream of an i2pd client's, which finds a lease set that is new after a while.
+func connectSAM(t *testing.T, ctx context.Context, session *SAMSession, b32 string) (s *SAMConn) {
+	t.Helper()
+	err := Await(ctx, 90*time.Second, "i2pd connects to "+b32, func(ctx context.Context) error {
+		dest, err := session.Lookup(ctx, b32)
+		if err == nil {
+			s, err = session.Connect(ctx, dest)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
