@@ -105,11 +105,11 @@ func (k *keeper) last(what router.Knowledge) {
 }
 
 // load reads what the bootstrap names, and the netDb of the last run, into what is known. First
-// come the routers that were of use, then those that we came to know by ourselves; begin is called once,
-// before those are read that we were only told of: anybody may have left a hundred thousand of them.
+// come the routers that were of use, then those that we came to know by ourselves; begin is called once
+// before those are read that we were only told of, if there are any: anybody may have left a hundred
+// thousand of them.
 func (k *keeper) load(ctx context.Context, what router.Knowledge, bootstrap []string, begin func()) {
 	begin = sync.OnceFunc(begin)
-	defer begin()
 	for _, path := range bootstrap {
 		k.loadFrom(ctx, what, path, netdb.FromReseed)
 	}
