@@ -75,24 +75,25 @@ func (g *farGroup) half() []int { return []int{g.first, g.first + 1, g.initiator
 // farTunnels is how many each end has each way.
 const farTunnels = 2
 
-// farKinds are the networks that are compared, by name.
+// farKinds are the networks that are compared, by name; base is the one to
+// whose figures those of another are a ratio.
 var farKinds = []struct {
-	name, title string
-	start       func(context.Context, *Far) (*Network, opener, error)
+	name, title, base string
+	start             func(context.Context, *Far) (*Network, opener, error)
 }{
-	{"i2pd", "i2pd", func(ctx context.Context, far *Far) (*Network, opener, error) {
+	{"i2pd", "i2pd", "", func(ctx context.Context, far *Far) (*Network, opener, error) {
 		return farI2PD(ctx, NetworkConfig{Releases: sids(farHosts), Floodfills: 3, Ends: 2, Far: far})
 	}},
-	{"ssu2", "i2pd, SSU2", func(ctx context.Context, far *Far) (*Network, opener, error) {
+	{"ssu2", "i2pd, SSU2", "i2pd", func(ctx context.Context, far *Far) (*Network, opener, error) {
 		return farI2PD(ctx, NetworkConfig{Releases: sids(farHosts), Floodfills: 3, Ends: 2, Far: far, SSU2Only: true})
 	}},
-	{"mixed", "ours between i2pd's hops", func(ctx context.Context, far *Far) (*Network, opener, error) {
+	{"mixed", "ours between i2pd's hops", "i2pd", func(ctx context.Context, far *Far) (*Network, opener, error) {
 		return farOurs(ctx, NetworkConfig{Releases: sids(farHosts - 2), Floodfills: 3, Far: far}, 2, 0, ntcp2Alone)
 	}},
-	{"ours", "ours", func(ctx context.Context, far *Far) (*Network, opener, error) {
+	{"ours", "ours", "i2pd", func(ctx context.Context, far *Far) (*Network, opener, error) {
 		return farOurs(ctx, NetworkConfig{Far: far}, farHosts, 3, ntcp2Alone)
 	}},
-	{"ourssu2", "ours, SSU2", func(ctx context.Context, far *Far) (*Network, opener, error) {
+	{"ourssu2", "ours, SSU2", "ssu2", func(ctx context.Context, far *Far) (*Network, opener, error) {
 		return farOurs(ctx, NetworkConfig{Far: far}, farHosts, 3, ssu2Alone)
 	}},
 }
