@@ -27,6 +27,7 @@ func transportTable() []row {
 		{"transport_dial_seconds", "How long it took to open a session, from the first message for the peer on.", "", "DialTime"},
 		{"transport_accept_seconds", "How long it took a peer to open a session, from its coming on.", "", "AcceptTime"},
 		{"transport_stalls_total", "Sessions whose peer acknowledged nothing for a while.", "", "Stalls"},
+		{"transport_returned_messages_total", "Messages that went over another session with the peer, which may not have had them.", "", "Returned"},
 	}
 }
 

@@ -203,6 +203,9 @@ func (l *toyLink) Wake() {
 	}
 }
 
+// Yield has nothing to give back: what was sent is gone.
+func (l *toyLink) Yield() {}
+
 func (l *toyLink) Close(transport.Reason) {
 	l.once.Do(func() { l.d.send(l.to, toyBye, nil); close(l.closed) })
 }

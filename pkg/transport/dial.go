@@ -57,14 +57,15 @@ func (t *table) start(ri *routerinfo.RouterInfo, m i2np.Message) (there *peer, e
 		return nil, ErrQueueFull
 	}
 	t.peers[hash] = p
-	t.startDial(p, ri, offers)
+	t.startDial(p, ri, offers, false)
 	return nil, nil
 }
 
-// startDial dials a peer. The caller holds mu.
-func (t *table) startDial(p *peer, ri *routerinfo.RouterInfo, offers []offer) {
+// startDial dials a peer, anew where a session may be left that is not the one wanted. The
+// caller holds mu.
+func (t *table) startDial(p *peer, ri *routerinfo.RouterInfo, offers []offer, anew bool) {
 	t.held.dials++
-	r := race{table: t, peer: p, ri: ri, offers: offers, begun: time.Now(), done: make(chan finish)}
+	r := race{table: t, peer: p, ri: ri, offers: offers, anew: anew, begun: time.Now(), done: make(chan finish)}
 	r.random, r.own = t.connRand()
 	ctx := t.ctx
 	t.wg.Add(1)

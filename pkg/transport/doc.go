@@ -31,6 +31,13 @@
 // Local. A driver that learns how it is reached from outside, or that it is not,
 // says Readdressed, and is asked what to Publish.
 //
+// # Who carries on
+//
+// Where a peer comes again, or is dialled again because this machine has moved or the
+// session has stalled, the older session is told to Yield: the messages that it has taken, and of which
+// it does not know that they have arrived, go over the newer one (SSU2, Multiple
+// Sessions). Some arrive twice then: each of them is known by its numbers where that matters.
+//
 // Package ntcp2link is the driver of NTCP2, and ssu2link that of SSU2. The one in
 // simtest's tests is a toy over datagrams, the least that a driver has to do.
 //

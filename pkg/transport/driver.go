@@ -60,6 +60,10 @@ type Link interface {
 	Run(s *Session)
 	// Wake says that there is something to Take. It never blocks.
 	Wake()
+	// Yield has the link give back by Session.Return what of its messages the peer may not
+	// have: another session carries on, as this one's peer seems to be elsewhere, or to have been
+	// started anew. It goes on to read. It never blocks, and may come before Run.
+	Yield()
 	// Close has the link take leave of its peer and end. It never blocks, may
 	// come before Run, and counts the first time only.
 	Close(why Reason)

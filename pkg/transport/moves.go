@@ -147,8 +147,9 @@ func (t *table) move(gone []netip.Addr) {
 	t.cfg.Log.Info("the machine's address has changed", "sessions", ended)
 }
 
-// redial opens the session with a peer anew. Where the machine has moved nobody is told
-// that the old one is down, until that has succeeded or failed.
+// redial opens the session with a peer anew, whatever other there is: the peer does not know
+// that this one has ended, and would go on to send over it. Where the machine has moved nobody is
+// told that the old one is down, until that has succeeded or failed.
 func (t *table) redial(p *peer, moving bool) {
 	p.mu.Lock()
 	ri := p.info
@@ -161,9 +162,9 @@ func (t *table) redial(p *peer, moving bool) {
 	defer t.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(offers) == 0 || t.closed || t.held.dials >= t.cfg.Limits.Dials || p.dialling || p.dead || p.spare != nil {
+	if len(offers) == 0 || t.closed || t.held.dials >= t.cfg.Limits.Dials || p.dialling || p.dead {
 		return
 	}
 	p.dialling, p.moving = true, moving
-	t.startDial(p, ri, offers)
+	t.startDial(p, ri, offers, true)
 }

@@ -94,13 +94,6 @@ func (p *peer) connected() bool {
 	return p.current != nil && p.current.why == nil
 }
 
-// serves is connected with a peer that acknowledges something.
-func (p *peer) serves() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.current != nil && p.current.why == nil && !p.current.stalled
-}
-
 // sessionsNow returns the sessions, the current one first.
 func (p *peer) sessionsNow() (out []*Session) {
 	p.mu.Lock()
@@ -142,30 +135,50 @@ func (p *peer) kill() {
 	p.way.Load().counters.dropped.Add(uint64(n))
 }
 
-// admit decides which session sends from now on, and returns one that must
-// end. Of two sessions of opposite directions that came up together, the one
-// whose initiator has the smaller hash stays, as the other side also finds;
-// otherwise the newer one does, because the peer has probably lost the older.
+// admit decides which session sends from now on. Of two sessions of opposite
+// directions that came up together, the one whose initiator has the smaller hash
+// stays, as the other side also finds; otherwise the newer one does, because the peer
+// has probably lost the older, which yields. Where there are two already one must end:
+// the spare, or what has yielded if it is of the newer one's transport. For who opens
+// another has lost that, and the spare may have followed where it could not.
 // The caller holds the peer's mutex.
-func (p *peer) admit(s *Session) (evicted *Session) {
+func (p *peer) admit(s *Session) (yields, evicted *Session) {
 	old := p.current
 	if old == nil {
 		p.current = s
-		return nil
+		return nil, nil
 	}
 	evicted = p.spare
-	keepOld := false
-	if old.why == nil && old.inbound != s.inbound && s.since.Sub(old.since) < simultaneous {
-		oursIsSmaller := p.t.cfg.Self.Compare(p.hash) < 0
-		keepOld = old.inbound != oursIsSmaller
-	}
-	if keepOld {
+	together := old.why == nil && old.inbound != s.inbound && s.since.Sub(old.since) < simultaneous
+	oursIsSmaller := p.t.cfg.Self.Compare(p.hash) < 0
+	switch {
+	case together && old.inbound != oursIsSmaller:
 		p.spare = s
-	} else {
+	case together:
+		p.current, p.spare = s, old
+	default:
+		yields = old
+		if evicted != nil && old.way == s.way {
+			old, evicted = evicted, old
+		}
 		p.current, p.spare = s, old
 	}
 	p.spare.spareSince = s.since
-	return evicted
+	return yields, evicted
+}
+
+// swap has the spare send in place of a session that stalls, if it can. The caller holds the
+// peer's mutex.
+func (p *peer) swap(stalled *Session) bool {
+	h := p.spare
+	if p.current != stalled || h == nil || h.why != nil || h.stalled {
+		return false
+	}
+	p.current, p.spare = h, stalled
+	h.spareSince, stalled.spareSince = time.Time{}, time.Now()
+	p.maxMessage = h.maxMessage
+	p.way.Store(h.way)
+	return true
 }
 
 // lose takes an ended session out of the peer. It returns the one that takes

@@ -19,6 +19,7 @@ const maxWait = 3 * time.Second
 // behind one that sends much, and what is too much is dropped from the latter.
 // The peer's mutex guards it.
 type queue struct {
+	returned   fifo // by a session that another has taken over from
 	urgent     fifo
 	flows      map[uint32]*flow // by the tunnel's id at the peer
 	fresh, old flowList         // those with their first turn, and the others
@@ -81,7 +82,7 @@ func tunnelOf(m i2np.Message) uint32 {
 	return binary.BigEndian.Uint32(m.Body)
 }
 
-func (q *queue) len() int { return q.urgent.size + q.bulk }
+func (q *queue) len() int { return q.returned.size + q.urgent.size + q.bulk }
 
 // put takes ownership of m and reports true, or leaves it and reports false.
 // A full queue makes room for bulk at the expense of the tunnel that has most
@@ -122,6 +123,17 @@ func (q *queue) put(m i2np.Message, now time.Duration, l *Limits) (dropped int, 
 	return dropped, true
 }
 
+// giveBack is put for a message that was taken before; it goes before all others, and has
+// the room that urgent ones have.
+func (q *queue) giveBack(m i2np.Message, l *Limits) bool {
+	if q.full(m, l.QueueMessages, l.QueueBytes) {
+		return false
+	}
+	q.bytes += len(m.Body)
+	q.returned.push(m, 0)
+	return true
+}
+
 func (q *queue) full(m i2np.Message, count, bytes int) bool {
 	return q.len() >= count || q.bytes+len(m.Body) > bytes && q.len() > 0
 }
@@ -143,16 +155,18 @@ type taken struct{ expired, late int }
 func (q *queue) take(batch []i2np.Message, now i2p.Date, since time.Duration, limit int) ([]i2np.Message, taken) {
 	var t taken
 	size := 0
-	for size < limit && q.urgent.size > 0 {
-		m, _ := q.urgent.pop()
-		q.bytes -= len(m.Body)
-		if m.Expiration < now {
-			m.Release()
-			t.expired++
-			continue
+	for _, l := range [...]*fifo{&q.returned, &q.urgent} {
+		for size < limit && l.size > 0 {
+			m, _ := l.pop()
+			q.bytes -= len(m.Body)
+			if m.Expiration < now {
+				m.Release()
+				t.expired++
+				continue
+			}
+			size += len(m.Body)
+			batch = append(batch, m)
 		}
-		size += len(m.Body)
-		batch = append(batch, m)
 	}
 	sent := 0
 	for size < limit {
@@ -194,10 +208,12 @@ func (q *queue) restart(now time.Duration) {
 
 // drop releases all, and returns how many they were.
 func (q *queue) drop() (n int) {
-	for ; q.urgent.size > 0; n++ {
-		m, _ := q.urgent.pop()
-		q.bytes -= len(m.Body)
-		m.Release()
+	for _, l := range [...]*fifo{&q.returned, &q.urgent} {
+		for ; l.size > 0; n++ {
+			m, _ := l.pop()
+			q.bytes -= len(m.Body)
+			m.Release()
+		}
 	}
 	return n + q.dropBulk()
 }

@@ -29,6 +29,7 @@ type race struct {
 	peer        *peer
 	ri          *routerinfo.RouterInfo
 	offers      []offer
+	anew        bool         // sessions that stood before do not do
 	random, own *draw.Source // of the link, and of the session
 	begun       time.Time
 	done        chan finish
@@ -65,7 +66,7 @@ func (r *race) run(ctx context.Context) (s *Session, err error) {
 			r.failed[f.number] = true
 		case <-late:
 		}
-		if r.peer.serves() {
+		if r.overtaken() {
 			return nil, errOvertaken
 		}
 		if r.next < len(r.offers) {
@@ -76,6 +77,14 @@ func (r *race) run(ctx context.Context) (s *Session, err error) {
 	defer r.table.mu.Unlock()
 	r.table.records.failed(r.peer.hash, r.missed(len(r.offers)), time.Now())
 	return nil, err
+}
+
+// overtaken reports whether there is a session meanwhile, of which the peer acknowledges something.
+func (r *race) overtaken() bool {
+	r.peer.mu.Lock()
+	defer r.peer.mu.Unlock()
+	s := r.peer.current
+	return s != nil && s.why == nil && !s.stalled && !(r.anew && s.since.Before(r.begun))
 }
 
 // missed are the lanes of the offers that failed, or were slower than one after them.
@@ -126,7 +135,7 @@ func (r *race) begin(ctx context.Context) (late <-chan time.Time) {
 // won makes a session of the first link.
 func (r *race) won(f finish) (*Session, error) {
 	t, o := r.table, r.offers[f.number]
-	if r.peer.serves() { // it would be a second session
+	if r.overtaken() { // it would be a second session
 		f.link.Abort()
 		return nil, errOvertaken
 	}

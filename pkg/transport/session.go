@@ -271,18 +271,25 @@ func (s *Session) PeerInfo(info []byte, flood bool) {
 const settledAfter = 30 * time.Second
 
 // Stall notes that the peer acknowledges nothing, or does again. What waits for
-// it may find another way: bulk is dropped, and refused until it goes on. The peer is
+// it may find another way: the spare's, if there is one; else bulk is dropped, and refused until it
+// goes on. The peer is
 // dialled anew, unless that has just been: it may have been started again, and know of no session.
 func (s *Session) Stall(stalled bool) {
 	p, dropped := s.peer, 0
 	p.mu.Lock()
 	s.stalled = stalled
 	current := p.current == s
-	if stalled && current {
+	swapped := stalled && p.swap(s)
+	if stalled && current && !swapped {
 		dropped = p.queue.dropBulk()
 		p.dropped += uint64(dropped)
 	}
+	heir := p.current
 	p.mu.Unlock()
+	if swapped {
+		s.link.Yield()
+		heir.link.Wake()
+	}
 	s.log("session stalls, or no more", "stalled", stalled, "dropped", dropped)
 	if !stalled {
 		return
@@ -295,6 +302,31 @@ func (s *Session) Stall(stalled bool) {
 	if s.t.cfg.Events.Stalled != nil {
 		s.t.events.add(func() { s.t.cfg.Events.Stalled(p.hash) })
 		s.t.events.run()
+	}
+}
+
+// Return takes back messages that were Taken, and which the peer may not have, for the
+// session that carries on: they go before all others. Where there is none they are lost with the
+// peer; and bulk of a session that has stalled was sent again long ago.
+func (s *Session) Return(messages []i2np.Message) {
+	if len(messages) == 0 {
+		return
+	}
+	p, dropped := s.peer, uint64(0)
+	p.mu.Lock()
+	for _, m := range messages {
+		if p.dead || s.stalled && isBulk(m.Type) || !p.queue.giveBack(m, &s.t.cfg.Limits) {
+			m.Release()
+			dropped++
+		}
+	}
+	p.dropped += dropped
+	current := p.current
+	p.mu.Unlock()
+	s.way.counters.dropped.Add(dropped)
+	s.way.counters.returned.Add(uint64(len(messages)) - dropped)
+	if current != nil && current != s {
+		current.link.Wake()
 	}
 }
 

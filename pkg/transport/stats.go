@@ -18,7 +18,7 @@ type counters struct {
 	accepted, dialed                   atomic.Uint64
 	dialsFailed, missed                atomic.Uint64
 	refused, refusedPeers, stalls      atomic.Uint64
-	evicted, pushedOut                 atomic.Uint64
+	evicted, pushedOut, returned       atomic.Uint64
 }
 
 // Traffic is what went over a session, a transport, or all of them.
@@ -44,6 +44,7 @@ type Stats struct {
 	Evicted      uint64 // sessions that gave way to others
 	PushedOut    uint64 // incoming handshakes that gave way to others
 	Stalls       uint64 // sessions whose peer acknowledged nothing for a while
+	Returned     uint64 // messages that went over another session, as the peer may not have had them
 	Times
 }
 
@@ -59,7 +60,7 @@ func (c *counters) stats() Stats {
 		Dropped: c.dropped.Load(), Late: c.late.Load(), Expired: c.expired.Load(), Malformed: c.malformed.Load(),
 		Accepted: c.accepted.Load(), Dialed: c.dialed.Load(), DialsFailed: c.dialsFailed.Load(), DialsMissed: c.missed.Load(),
 		Refused: c.refused.Load(), RefusedPeers: c.refusedPeers.Load(),
-		Evicted: c.evicted.Load(), PushedOut: c.pushedOut.Load(), Stalls: c.stalls.Load(),
+		Evicted: c.evicted.Load(), PushedOut: c.pushedOut.Load(), Stalls: c.stalls.Load(), Returned: c.returned.Load(),
 	}
 }
 

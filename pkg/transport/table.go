@@ -140,7 +140,7 @@ func (t *table) establish(s *Session, hash i2p.Hash) error {
 		p.info = s.known.info
 	}
 	p.queue.restart(t.since())
-	evicted := p.admit(s)
+	yields, evicted := p.admit(s)
 	p.way.Store(p.current.way)
 	p.maxMessage = p.current.maxMessage
 	spare := p.spare
@@ -157,6 +157,9 @@ func (t *table) establish(s *Session, hash i2p.Hash) error {
 	t.events.run()
 	if victim != nil {
 		victim.Close(ReasonCrowded)
+	}
+	if yields != nil {
+		yields.link.Yield()
 	}
 	if spare != nil {
 		spare.link.Wake() // its timer is another one now

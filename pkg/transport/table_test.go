@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +30,7 @@ type fakeDriver struct {
 	local netip.Addr    // of its links
 	far   netip.Addr    // of those that it dials
 	ends  error         // of its links, once they have sent something
+	holds bool          // what its links have taken never arrives
 	host  *Host
 
 	mu    sync.Mutex
@@ -98,6 +100,8 @@ type fakeLink struct {
 	ids     []uint32
 	aborted bool
 	remote  netip.AddrPort
+	yields  atomic.Bool
+	held    []i2np.Message
 }
 
 func (l *fakeLink) Wake() {
@@ -107,20 +111,33 @@ func (l *fakeLink) Wake() {
 	}
 }
 func (l *fakeLink) Close(why Reason) { l.closed <- why }
-func (l *fakeLink) Abort()           { l.aborted = true }
+func (l *fakeLink) Yield() {
+	l.yields.Store(true)
+	l.Wake()
+}
+func (l *fakeLink) Abort() { l.aborted = true }
 func (l *fakeLink) State() LinkState {
 	return LinkState{Remote: l.remote, Local: l.d.local, RTT: l.d.rtt, MaxMessage: l.d.bid.MaxMessage}
 }
 
 func (l *fakeLink) Run(s *Session) {
+	defer func() { s.Return(l.held) }()
 	for {
 		work := s.Take(nil, 1<<20)
 		l.d.mu.Lock()
 		for _, m := range work.Messages {
 			l.ids = append(l.ids, m.ID)
-			m.Release()
+			if l.d.holds {
+				l.held = append(l.held, m)
+			} else {
+				m.Release()
+			}
 		}
 		l.d.mu.Unlock()
+		if l.yields.Swap(false) {
+			s.Return(l.held)
+			l.held = nil
+		}
 		if l.d.ends != nil && len(work.Messages) > 0 {
 			s.End(l.d.ends)
 			return

@@ -75,7 +75,7 @@ func (a *Answers) Transports() []control.Transport {
 			Counters: map[string]uint64{
 				"dropped": d.Dropped, "expired": d.Expired, "malformed": d.Malformed, "late": d.Late,
 				"accepted": d.Accepted, "dialed": d.Dialed, "dials_failed": d.DialsFailed, "dials_missed": d.DialsMissed, "refused": d.Refused,
-				"refused_peers": d.RefusedPeers, "stalls": d.Stalls,
+				"refused_peers": d.RefusedPeers, "stalls": d.Stalls, "returned": d.Returned,
 			},
 		}
 		for _, r := range d.Reach {

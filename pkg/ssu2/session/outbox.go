@@ -29,6 +29,7 @@ type outgoing struct {
 	number  byte // of the next fragment
 	left    int  // chunks that have not arrived
 	gone    bool // given up
+	taken   bool // back
 	next    *outgoing
 }
 

@@ -32,6 +32,7 @@ type link struct {
 	wake    chan struct{}
 	frames  atomic.Uint64 // valid ones that came
 	stopped atomic.Bool
+	yielded atomic.Bool
 	mu      sync.Mutex
 	word
 }
@@ -87,6 +88,14 @@ func (l *link) Abort() {
 	abort(l.conn)
 }
 
+// Yield has the writer give back what may not have arrived, even where it is stuck in a write:
+// what follows that would be no frame, so that it never writes again.
+func (l *link) Yield() {
+	l.yielded.Store(true)
+	l.conn.SetWriteDeadline(time.Now())
+	l.Wake()
+}
+
 // Close ends the link for a reason of the table's.
 func (l *link) Close(why transport.Reason) {
 	if why == transport.ReasonMoved {
@@ -113,7 +122,7 @@ func (l *link) end(why *ntcp2.TerminationError) {
 		session.End(ended(why))
 	}
 	l.cancel()
-	if silent(why) {
+	if silent(why) || l.yielded.Load() {
 		l.conn.Close()
 	} else {
 		l.conn.SetWriteDeadline(time.Now().Add(farewell))

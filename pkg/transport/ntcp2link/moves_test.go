@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -133,5 +134,77 @@ func TestInternetAddrs(t *testing.T) {
 	_, err = transport.Internet{Source: func(netip.Addr) netip.Addr { return source }}.DialContext(t.Context(), netip.MustParseAddrPort("127.0.0.1:9"))
 	if !errors.Is(err, syscall.EADDRNOTAVAIL) {
 		t.Fatalf("dialled from %v: %v", source, err)
+	}
+}
+
+// deadConn is a cutConn of which the writing end does not learn that the other has gone.
+type deadConn struct {
+	*cutConn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (c *deadConn) Read(b []byte) (int, error) {
+	n, err := c.cutConn.Read(b)
+	if err != nil && c.cut.Load() {
+		<-c.closed
+	}
+	return n, err
+}
+
+func (c *deadConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.cutConn.Close()
+}
+
+// TestMoveLosesNothing: a machine moves while messages go over its connections. What a connection had
+// taken, and what it takes until the next one stands, arrives over that, at both ends.
+func TestMoveLosesNothing(t *testing.T) {
+	for name, away := range map[string]bool{"from who moves": true, "to who moves": false} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				pipes := &pipes{}
+				var cuts []*atomic.Bool
+				fragile := func(c *settings) {
+					h := c.Network.(host)
+					h.wrap = func(conn net.Conn) net.Conn {
+						cut := new(atomic.Bool)
+						cuts = append(cuts, cut)
+						return &deadConn{cutConn: &cutConn{Conn: conn, cut: cut}, closed: make(chan struct{})}
+					}
+					c.Network = h
+				}
+				mover, stays := moving(t, pipes, 1, fragile).start(t), newNode(t, pipes, 2, fragile).start(t)
+				from, to := mover, stays
+				if !away {
+					from, to = stays, mover
+				}
+				id := uint32(0)
+				send := func(n int) {
+					for range n {
+						id++
+						from.Send(to.info.Load(), message(i2np.DataType, id, 10))
+						time.Sleep(20 * time.Millisecond)
+					}
+				}
+				send(1)
+				time.Sleep(time.Minute)
+				cuts[0].Store(true)
+				send(20)
+				pipes.move(netip.MustParseAddr("23.0.0.1"), netip.MustParseAddr("23.0.1.1"))
+				send(200)
+				time.Sleep(time.Second)
+				got := map[uint32]bool{}
+				for _, m := range to.received() {
+					got[m.ID] = true
+				}
+				if len(got) != int(id) {
+					t.Errorf("%d of %d messages came; %+v", len(got), id, from.Stats())
+				}
+				if n := from.Stats().Returned; n < 20 {
+					t.Errorf("%d messages were returned", n)
+				}
+			})
+		})
 	}
 }

@@ -16,8 +16,9 @@ const progressEvery = time.Second
 // write succeeds says nothing about the peer: the system has taken the bytes.
 type progress struct {
 	conn  net.Conn
-	known bool // the connection can tell what got through
-	owed  bool // bytes were written of which no acknowledgement is known
+	known bool   // the connection can tell what got through
+	owed  bool   // bytes were written of which no acknowledgement is known
+	base  uint64 // acknowledged before the first was written
 	acked uint64
 	since time.Time // of the last sign that bytes get through, while some are owed
 	next  time.Time // when to look again
@@ -32,7 +33,21 @@ type acknowledged interface {
 func newProgress(conn net.Conn) progress {
 	p := progress{conn: conn}
 	p.acked, _, p.known = p.ask()
+	p.base = p.acked
 	return p
+}
+
+// through is how many of the bytes that were written have arrived, as far as is known. Of the handshake
+// something may be counted that was on its way when it ended.
+func (p *progress) through() uint64 {
+	if !p.known {
+		return 0
+	}
+	acked, _, known := p.ask()
+	if !known { // a connection that is closed knows nothing
+		return 0
+	}
+	return acked - p.base
 }
 
 func (p *progress) ask() (bytes uint64, all, known bool) {

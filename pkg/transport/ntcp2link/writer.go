@@ -41,6 +41,7 @@ type writer struct {
 	target   int // how much is taken out of the queue at once
 	ceiling  ceiling
 	unjudged int // bytes written since the ceiling was looked at
+	flight   flight
 }
 
 // write is the link's writer. It sends what is queued at once, never waits for
@@ -51,6 +52,7 @@ func (l *link) write(first []byte) {
 		link: l, first: first, progress: newProgress(l.conn), timer: time.NewTimer(deadline.Rest(0)), fires: time.Now(), target: batchTarget,
 	}
 	defer w.timer.Stop()
+	defer func() { l.session.Return(w.flight.takeBack()) }()
 	for {
 		l.d.host.Gather()
 		select { // what this says is seen now
@@ -70,14 +72,16 @@ func (l *link) write(first []byte) {
 		now := time.Now()
 		switch why := w.look(now); {
 		case why != nil:
-			release(todo.Messages)
+			l.session.Return(todo.Messages)
 			l.end(why)
+		case l.yielded.Load():
+			w.yield(now, todo)
 		case !todo.Idle() || len(w.first) > 0:
 			err := w.writeBatch(todo)
 			took := time.Since(now)
 			w.adapt(took)
 			w.bound(now.Add(took))
-			if err != nil { // a frame may be cut: nothing can follow it
+			if err != nil && !errors.Is(err, errYielded) { // a frame may be cut: nothing can follow it
 				l.end(lost(err))
 			}
 		default:
@@ -96,12 +100,19 @@ func (l *link) told() (*ntcp2.TerminationError, *ntcp2.Options) {
 	return l.stop, options
 }
 
-// release lets go of messages that are not sent.
-func release(batch []i2np.Message) {
-	for i, m := range batch {
-		m.Release()
-		batch[i] = i2np.Message{}
+// errYielded is the end of a link that should send again after it has yielded.
+var errYielded = errors.New("ntcp2: what was written is not all there any more")
+
+// yield gives back what may not have arrived, and waits.
+func (w *writer) yield(now time.Time, todo transport.Work) {
+	w.session.Return(w.flight.takeBack())
+	w.progress.owed, w.stalls = false, false
+	if len(todo.Messages) > 0 {
+		w.session.Return(todo.Messages)
+		w.end(lost(errYielded))
+		return
 	}
+	w.sleep(now, todo.Due)
 }
 
 // adapt has less taken out of the queue at once while that takes long to be
@@ -148,6 +159,7 @@ func (w *writer) look(now time.Time) *ntcp2.TerminationError {
 		return nil
 	}
 	silence := w.progress.silence(now)
+	w.flight.arrived(w.progress.through())
 	if silence >= w.d.limits.DeadAfter {
 		return lost(errUnanswered)
 	}
@@ -173,7 +185,11 @@ func (w *writer) writeBatch(todo transport.Work) error {
 	}
 	out = w.sealMessages(out, todo.Messages)
 	w.unjudged += len(out)
+	w.flight.add(todo.Messages, len(out), w.progress.known)
 	err := w.writeAll(out)
+	if w.flight.memory >= askFlight {
+		w.flight.arrived(w.progress.through())
+	}
 	if cap(out) <= keptBuffer {
 		*lent = out[:0]
 		outBuffers.Put(lent)
@@ -181,10 +197,10 @@ func (w *writer) writeBatch(todo transport.Work) error {
 	return err
 }
 
-// sealMessages appends the batch's frames to out, and releases the messages.
+// sealMessages appends the batch's frames to out.
 func (l *link) sealMessages(out []byte, batch []i2np.Message) []byte {
 	at := -1
-	for i, m := range batch {
+	for _, m := range batch {
 		if at >= 0 && len(out)-at+m.ShortLen() > frameTarget {
 			out = l.send.Seal(out, at)
 			at = -1
@@ -195,8 +211,6 @@ func (l *link) sealMessages(out []byte, batch []i2np.Message) []byte {
 		}
 		block := len(out)
 		out = ntcp2.EndI2NP(m.AppendShort(ntcp2.BeginI2NP(out)), block)
-		m.Release()
-		batch[i] = i2np.Message{}
 	}
 	if at >= 0 {
 		out = l.send.Seal(out, at)
@@ -241,6 +255,9 @@ func (w *writer) writeChunk(b []byte) error {
 			if w.stopped.Load() { // end may have set its own before ours
 				w.conn.SetWriteDeadline(now.Add(farewell))
 			}
+			if w.yielded.Load() { // and so may Yield
+				return errYielded
+			}
 		}
 		n, err := w.conn.Write(b)
 		w.session.Wrote(n)
@@ -253,6 +270,9 @@ func (w *writer) writeChunk(b []byte) error {
 		}
 		if len(b) == 0 {
 			return nil
+		}
+		if w.yielded.Load() {
+			return errYielded
 		}
 		if why := w.look(time.Now()); why != nil {
 			return why.Err

@@ -49,6 +49,7 @@ type said struct {
 	running *transport.Session
 	why     transport.Reason // to end for; 0 is not
 	abort   bool
+	yield   bool
 	kept    bool // whether or not it is idle
 	state   transport.LinkState
 }
@@ -95,6 +96,14 @@ func (l *link) Run(s *transport.Session) {
 	l.sock.d.turn(l.peer)
 }
 
+// Yield has the loop give back what has not arrived.
+func (l *link) Yield() {
+	l.mu.Lock()
+	l.yield = true
+	l.mu.Unlock()
+	l.Wake()
+}
+
 // Close ends the link for a reason of the table's.
 func (l *link) Close(why transport.Reason) {
 	l.mu.Lock()
@@ -116,7 +125,8 @@ func (l *link) Abort() {
 // asked does what others have asked for.
 func (l *link) asked(now time.Time) {
 	l.mu.Lock()
-	running, why, abort, kept := l.running, l.why, l.abort, l.kept
+	running, why, abort, kept, yield := l.running, l.why, l.abort, l.kept, l.yield
+	l.yield = yield && running == nil
 	l.mu.Unlock()
 	if l.table == nil && running != nil {
 		l.table = running
@@ -127,6 +137,9 @@ func (l *link) asked(now time.Time) {
 	}
 	if l.table != nil {
 		l.table.Keep(kept)
+	}
+	if yield && l.table != nil {
+		l.table.Return(l.s.TakeBack())
 	}
 	switch {
 	case abort:
