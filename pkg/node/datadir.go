@@ -211,8 +211,8 @@ func (d dataDir) ssu2Keys(random io.Reader) (ssu2link.Keys, error) {
 	return transportKeys(d, ssu2KeysFile, func() []byte { return ssu2link.NewKeys(random) }, ssu2link.ParseKeys)
 }
 
-// takeTokens reads SSU2's tokens of the run before, and leaves none: should this run end without
-// keeping its own, it would not be known which of them were used, and none may be good twice.
+// takeTokens reads SSU2's tokens of the run before, and leaves none: should this run end before
+// it has kept its own, it would not be known which of them were used.
 func (d dataDir) takeTokens() ([]byte, error) {
 	b, err := d.read(ssu2TokensFile)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -14,6 +14,8 @@ import (
 
 // How long tokens are good for, and how many are kept (SSU2, Tokens).
 const (
+	// TokenRenew is when the peer of a session that lasts is to be given another one (SSU2, Tokens).
+	TokenRenew   = 30 * time.Minute
 	retrySlot    = 10 * time.Second // a token of a Retry lives for one to two of them
 	tokenLife    = time.Hour        // of a New Token block
 	tokenMargin  = 10 * time.Second // a token that ends so soon is not used any more
@@ -37,6 +39,8 @@ type Tokens struct {
 	issued tokenTable
 	kept   tokenTable
 	used   *once[Token]
+
+	changes uint64 // of issued and kept
 }
 
 // NewTokens makes a store without tokens.
@@ -55,7 +59,7 @@ func (t *Tokens) retry(now time.Time, to netip.AddrPort) Token {
 }
 
 // ForAlice is a token for somebody who is introduced to us and will dial from there, as one of
-// a Retry. Any goroutine may ask for it, but beside Forget.
+// a Retry. Any goroutine may ask for it.
 func (t *Tokens) ForAlice(now time.Time, from netip.AddrPort) Token { return t.retry(now, from) }
 
 func (t *Tokens) mac(slot int64, to netip.AddrPort) Token {
@@ -83,6 +87,7 @@ func (t *Tokens) valid(now time.Time, from netip.AddrPort, token Token) bool {
 func (t *Tokens) spend(now time.Time, from netip.AddrPort, token Token) {
 	if e := t.issued.get(from); e != nil && e.token == token {
 		t.issued.remove(from)
+		t.changes++
 	}
 	t.used.add(now, token, maxTries)
 }
@@ -101,6 +106,7 @@ func (t *Tokens) Issue(now time.Time, to netip.AddrPort) NewToken {
 	}
 	expires := now.Add(tokenLife).Truncate(time.Second)
 	t.issued.put(now, to, token, expires)
+	t.changes++
 	return NewToken{uint32(expires.Unix()), token}
 }
 
@@ -109,6 +115,7 @@ func (t *Tokens) Keep(now time.Time, of netip.AddrPort, n NewToken) {
 	life := min(SkewOf(n.Expires, now), maxTokenLife)
 	if n.Token != 0 && life > tokenMargin {
 		t.kept.put(now, of, n.Token, now.Add(life))
+		t.changes++
 	}
 }
 
@@ -119,18 +126,29 @@ func (t *Tokens) Take(now time.Time, of netip.AddrPort) Token {
 		return 0
 	}
 	t.kept.remove(of)
+	t.changes++
 	if !now.Add(tokenMargin).Before(e.expires) {
 		return 0
 	}
 	return e.token
 }
 
-// Forget drops all tokens: our address has changed, and they were good for
-// the old one.
+// Forget drops all tokens of New Token blocks: our address has changed, and they were good for
+// the old one (SSU2, Tokens). Those of a Retry prove where a peer is, and end by themselves.
 func (t *Tokens) Forget() {
 	t.issued, t.kept = newTokenTable(), newTokenTable()
-	t.k1, t.k2 = t.random.Uint64(), t.random.Uint64()
+	t.changes++
 }
+
+// Left drops the tokens of a peer's address, which it has no more.
+func (t *Tokens) Left(peer netip.AddrPort) {
+	t.issued.remove(peer)
+	t.kept.remove(peer)
+	t.changes++
+}
+
+// Changes grows whenever TokensFile would be another one.
+func (t *Tokens) Changes() uint64 { return t.changes }
 
 // The file of the tokens (SSU2, Tokens: they may be kept across restarts):
 //
@@ -143,17 +161,23 @@ const (
 )
 
 // TokensFile is the file of the tokens of New Token blocks, which may be read
-// again after a restart. Those of a Retry, and who used what, are not in it:
-// a file is to be read once.
+// again after a restart. Those of a Retry, and who used what, are not in it: a file is to be
+// read once. One that was written while the router ran may have tokens that were used since. What
+// is good for that is a request that somebody has recorded, for as long as its date is good: it is
+// answered once, and comes to no session.
 func TokensFile(stores ...*Tokens) []byte {
 	out := []byte(tokenMagic)
 	for _, t := range stores {
-		out = t.appendEntries(out)
+		out = t.AppendFile(out)
 	}
 	return out
 }
 
-func (t *Tokens) appendEntries(out []byte) []byte {
+// AppendFile appends a store to what it has appended of others; out is empty at first.
+func (t *Tokens) AppendFile(out []byte) []byte {
+	if len(out) == 0 {
+		out = append(out, tokenMagic...)
+	}
 	for kind, table := range []*tokenTable{&t.issued, &t.kept} {
 		for l := table.order.Front(); l != nil; l = l.Next() {
 			e := l.Value.(*tokenEntry)

@@ -43,10 +43,25 @@ func TestRetryTokens(t *testing.T) {
 	if tokens.valid(now, peerAt(1), token) || tokens.valid(now.Add(retrySlot), peerAt(1), token) {
 		t.Error("good twice")
 	}
-	other := tokens.retry(now, peerAt(3))
+}
+
+// TestTokensOfOtherAddresses: who moves, we or a peer, has no tokens of where it was.
+func TestTokensOfOtherAddresses(t *testing.T) {
+	tokens, now := NewTokens(draw.Seeded([32]byte{1})), start
+	issued := func(i int) bool { return tokens.issued.get(peerAt(i)) != nil }
+	kept := func(i int) bool { return tokens.kept.get(peerAt(i)) != nil }
+	for i := range 3 {
+		tokens.Issue(now, peerAt(i))
+		tokens.Keep(now, peerAt(i), NewToken{uint32(now.Add(time.Hour).Unix()), 1})
+	}
+	before := tokens.Changes()
+	tokens.Left(peerAt(1))
+	if issued(1) || kept(1) || !issued(2) || !kept(2) || tokens.Changes() == before {
+		t.Error("tokens of a peer that has moved, or none of another")
+	}
 	tokens.Forget()
-	if tokens.valid(now, peerAt(3), other) {
-		t.Error("good for another address of ours")
+	if issued(0) || kept(2) {
+		t.Error("tokens of an address that was ours")
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -39,7 +40,7 @@ type Config struct {
 	// asked for one.
 	Hybrid kem.Kind
 	// Tokens are those of the run before, as KeepTokens had them: with them a
-	// handshake takes one round trip less. KeepTokens, if any, gets them as Run ends.
+	// handshake takes one round trip less. KeepTokens, if any, gets them now and then, and as Run ends.
 	Tokens     []byte
 	KeepTokens func(file []byte)
 	// Signing is the router's key, for introductions and peer tests. A driver without one takes
@@ -189,22 +190,13 @@ func (d *Driver) Run(ctx context.Context) {
 			s.conn.Close()
 		}
 	}
+	if d.cfg.KeepTokens != nil && d.host.Go(func() { d.keepTokens(ctx); done <- struct{}{} }) {
+		running++
+	}
 	for range running {
 		<-done
 	}
-	d.keepTokens()
-}
-
-// keepTokens hands out what the sockets have, whose loops have ended.
-func (d *Driver) keepTokens() {
-	if d.cfg.KeepTokens == nil {
-		return
-	}
-	var stores []*ssu2.Tokens
-	for _, s := range d.sockets {
-		stores = append(stores, s.endpoint.Tokens())
-	}
-	d.cfg.KeepTokens(ssu2.TokensFile(stores...))
+	d.keepLast()
 }
 
 // socketFor is the socket of an address's family; nil is none.
@@ -277,6 +269,8 @@ func (d *Driver) Moved(gone []netip.Addr) {
 		d.desk.box.Call(func() { d.desk.moved(gone) })
 	}
 	for _, s := range d.sockets {
-		s.box.Call(s.migrate)
+		if slices.ContainsFunc(gone, func(a netip.Addr) bool { return a.Is4() == s.v4 }) {
+			s.box.Call(s.migrate)
+		}
 	}
 }

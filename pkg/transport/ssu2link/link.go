@@ -24,6 +24,7 @@ type link struct {
 	s       *session.Session
 	id      ssu2.ConnectionID
 	peer    i2p.Hash
+	at      netip.AddrPort // for which the peer's token is
 	hybrid  kem.Kind
 	side    *side              // what the desk knows of it; nil where it knows nothing
 	table   *transport.Session // once Run was called
@@ -59,6 +60,7 @@ type times struct {
 	take    time.Time // what the table has
 	more    bool      // it has more than could be taken
 	stalled bool
+	token   time.Time // when the peer is to be given another one
 }
 
 // mostEarly is how many datagrams are kept until the table runs the link.
@@ -174,6 +176,7 @@ func (l *link) turn(now time.Time) {
 		l.finish(why)
 	} else if l.table != nil {
 		l.stall(now)
+		l.tokens(now)
 	}
 	if c := l.s.Counts(); c != l.counted { // add's arguments are allocated
 		l.sock.d.counts.add(c, l.counted)
@@ -345,8 +348,22 @@ func (l *link) Info(info []byte, flood bool) {
 	}
 }
 
+// tokens gives the peer of a session that lasts another token in time, or one that has moved.
+func (l *link) tokens(now time.Time) {
+	at := l.s.State(now).Remote
+	switch {
+	case at != l.at:
+		l.sock.endpoint.Tokens().Left(l.at)
+	case now.Before(l.times.token):
+		return
+	}
+	l.offerToken(now, at)
+	l.sock.touch(l)
+}
+
 // offerToken gives the peer a token with which it comes again.
 func (l *link) offerToken(now time.Time, at netip.AddrPort) {
+	l.at, l.times.token = at, now.Add(ssu2.TokenRenew)
 	n := l.sock.endpoint.Tokens().Issue(l.sock.d.host.Now(), at)
 	l.s.SendBlock(now, ssu2.Block{Type: ssu2.BlockNewToken, Data: n.AppendTo(nil)[ssu2.BlockHeaderLen:]})
 }

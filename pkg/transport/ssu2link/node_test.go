@@ -21,12 +21,13 @@ import (
 // node is a Transport that speaks SSU2, mostly alone, with what a router would give it.
 type node struct {
 	*transport.Transport
-	driver *Driver
-	keys   *i2p.PrivateKeys
-	info   atomic.Pointer[routerinfo.RouterInfo]
-	others atomic.Pointer[func() []*routerinfo.RouterInfo] // that it knows; nil is none
-	stop   context.CancelFunc
-	done   chan error
+	driver      *Driver
+	keys        *i2p.PrivateKeys
+	info        atomic.Pointer[routerinfo.RouterInfo]
+	others      atomic.Pointer[func() []*routerinfo.RouterInfo] // that it knows; nil is none
+	readdressed atomic.Pointer[func()]
+	stop        context.CancelFunc
+	done        chan error
 
 	sink func(i2np.Message) // takes what is delivered, instead of the node
 
@@ -67,6 +68,11 @@ func newNode(t testing.TB, seed byte, network transport.Network, at netip.AddrPo
 			Up:      func(i2p.Hash, transport.Meeting) { n.count(func() { n.up++ }) },
 			Down:    func(_ i2p.Hash, _ string, why error) { n.count(func() { n.downs = append(n.downs, why) }) },
 			Failed:  func(_ i2p.Hash, why error) { n.count(func() { n.failed = append(n.failed, why) }) },
+			Readdressed: func() {
+				if f := n.readdressed.Load(); f != nil {
+					(*f)()
+				}
+			},
 			PeerInfo: func(*routerinfo.RouterInfo, transport.Meeting, bool) {
 				n.count(func() { n.infos++ })
 			},

@@ -4,8 +4,10 @@ import (
 	"container/heap"
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -268,11 +270,16 @@ func (s *socket) forget(l *link) {
 	l.s.Release()
 }
 
-// migrate has all sessions tell their peers from where they come now.
+// migrate has all sessions tell their peers from where they come now. Tokens are for where we were.
 func (s *socket) migrate() {
 	now := time.Now()
-	for _, l := range s.links {
+	s.endpoint.Tokens().Forget()
+	for _, id := range slices.Sorted(maps.Keys(s.links)) { // the same order each time: tokens are drawn
+		l := s.links[id]
 		l.s.Migrate(now)
+		if l.s.Ended() == nil && l.table != nil {
+			l.offerToken(now, l.s.State(now).Remote)
+		}
 		s.touch(l)
 	}
 }

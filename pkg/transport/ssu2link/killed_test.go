@@ -1,0 +1,148 @@
+package ssu2link
+
+import (
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"i2ptoolkit/pkg/draw"
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/simnet"
+)
+
+// pair are two nodes that a test kills and starts again, with the tokens that they have kept.
+type pair struct {
+	t     *testing.T
+	net   *simnet.Net
+	hosts [2]netip.Addr
+	nodes [2]*node
+	disks [2]*disk
+	dead  []*node
+}
+
+// disk is where a node keeps its tokens, until it is killed.
+type disk struct {
+	mu     sync.Mutex
+	tokens []byte
+	gone   bool
+}
+
+func (d *disk) keep(file []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.gone {
+		d.tokens = file
+	}
+}
+
+func inPair(t *testing.T, f func(t *testing.T, p *pair)) {
+	simulate(t, simnet.Link{Latency: 100 * time.Millisecond}, func(t *testing.T, net *simnet.Net, hosts [2]netip.Addr) {
+		p := &pair{t: t, net: net, hosts: hosts}
+		p.start(0, nil)
+		p.start(1, nil)
+		f(t, p)
+		for _, n := range append(p.dead, p.nodes[:]...) {
+			n.halt(t)
+		}
+	})
+}
+
+func (p *pair) start(i int, tokens []byte) {
+	d := &disk{tokens: tokens}
+	p.disks[i] = d
+	p.nodes[i] = newNode(p.t, byte(41+i), p.net.Host(p.hosts[i]), netip.AddrPortFrom(p.hosts[i], 7000), func(c *Config) {
+		c.Tokens, c.KeepTokens = tokens, d.keep
+		c.Rand = draw.Seeded([32]byte{byte(i), byte(len(p.dead))}) // no run draws what another has drawn
+	}).start(p.t, p.hosts[i])
+}
+
+// kill ends a node without a word, and starts it anew.
+func (p *pair) kill(i int) {
+	p.net.Crash(p.hosts[i])
+	p.dead = append(p.dead, p.nodes[i])
+	d := p.disks[i]
+	d.mu.Lock()
+	d.gone = true
+	d.mu.Unlock()
+	p.start(i, d.tokens)
+}
+
+// talk has node 0 send something to node 1 every so often.
+func (p *pair) talk(every, while time.Duration) {
+	for end := time.Now().Add(while); time.Now().Before(end); time.Sleep(every) {
+		p.nodes[0].Send(p.nodes[1].info.Load(), message(i2np.DatabaseSearchReplyType, uint32(time.Now().UnixMilli()), 500))
+	}
+}
+
+// untilHeard is how long it takes until node 1 has something of node 0, which goes on to talk.
+func (p *pair) untilHeard() time.Duration {
+	begun, before := time.Now(), p.nodes[1].has()
+	for p.nodes[1].has() == before {
+		if time.Since(begun) > time.Minute {
+			p.t.Fatalf("nothing comes: %s", show(p.nodes[0]))
+		}
+		p.talk(100*time.Millisecond, 100*time.Millisecond)
+	}
+	return time.Since(begun)
+}
+
+func (p *pair) retries(i int) uint64 { return p.nodes[i].driver.sockets[0].endpoint.Counts().Retries }
+
+// TestKilledPeer: a peer is killed, and comes back without any session. Who talks to it dials it
+// anew as soon as the session stalls, with the token that it has of it, and what it has not got goes over
+// the new session.
+func TestKilledPeer(t *testing.T) {
+	inPair(t, func(t *testing.T, p *pair) {
+		p.talk(time.Second, 2*time.Minute)
+		p.kill(1)
+		from := p.nodes[0]
+		took := p.untilHeard()
+		if limit := from.driver.cfg.Limits.StallAfter + 1500*time.Millisecond; took > limit {
+			t.Errorf("heard after %v, expected %v: %s", took, limit, show(from))
+		}
+		if n := p.retries(1); n != 0 {
+			t.Errorf("the handshake took %d retries", n)
+		}
+		p.talk(time.Second, 10*time.Second)
+		sent, came := from.Stats().MessagesOut, uint64(len(p.nodes[1].got))
+		if s := from.Stats(); s.Returned == 0 || came+s.Returned < 14 {
+			t.Errorf("%d of %d messages came, %d were returned", came, sent, s.Returned)
+		}
+	})
+}
+
+// TestKilledDialler: who was killed comes back with a token, and its peer takes the new session
+// for the old one at once.
+func TestKilledDialler(t *testing.T) {
+	inPair(t, func(t *testing.T, p *pair) {
+		p.talk(time.Second, 2*time.Minute)
+		p.kill(0)
+		if took := p.untilHeard(); took > 600*time.Millisecond {
+			t.Errorf("heard after %v: %s", took, show(p.nodes[0]))
+		}
+		if n := p.retries(1); n != 1 { // the very first
+			t.Errorf("%d retries", n)
+		}
+		var back int
+		for ; p.nodes[0].has() == 0 && back < 20; back++ {
+			p.nodes[1].Send(p.nodes[0].info.Load(), message(i2np.DatabaseSearchReplyType, uint32(back+1), 500))
+			time.Sleep(100 * time.Millisecond)
+		}
+		if back > 2 {
+			t.Errorf("the way back took %d messages", back)
+		}
+	})
+}
+
+// TestTokensOfLongSessions: a session lasts longer than a token; its end finds another one.
+func TestTokensOfLongSessions(t *testing.T) {
+	inPair(t, func(t *testing.T, p *pair) {
+		p.talk(30*time.Second, 150*time.Minute)
+		p.kill(0)
+		p.untilHeard()
+		if n := p.retries(1); n != 1 { // the very first
+			t.Errorf("%d retries", n)
+		}
+	})
+}
