@@ -26,7 +26,7 @@ type ground struct {
 	*Namespace
 	bridge *netns.Bridge // nil: there is none
 	far    *Far          // nil: they are near
-	v6     bool          // routers on loopback have addresses of IPv6
+	v6     bool          // routers have addresses of IPv6; not on a bridge
 	nextIP byte
 	hosts  int // that it has on the wide-area network
 }
@@ -99,7 +99,10 @@ func (g *ground) place() (place, error) {
 	if err != nil {
 		return place{}, fmt.Errorf("interop: %w", err)
 	}
-	addr, _ := g.far.WAN.Addrs(id)
+	addr, v6 := g.far.WAN.Addrs(id)
+	if g.v6 {
+		addr = v6
+	}
 	return place{ns: &Namespace{host.Namespace}, addr: addr, doors: netip.AddrFrom4([4]byte{127, 0, 0, 1}), host: id}, nil
 }
 

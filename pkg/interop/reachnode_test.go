@@ -32,7 +32,11 @@ type host struct {
 }
 
 func (h host) ListenPacket(_ context.Context, at netip.AddrPort) (transport.PacketConn, error) {
-	conn, err := h.ns.ListenPacket("udp4", at.String())
+	network := "udp4"
+	if at.Addr().Is6() {
+		network = "udp6"
+	}
+	conn, err := h.ns.ListenPacket(network, at.String())
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +73,12 @@ func newDialler(t *testing.T, at place, log io.Writer, others []*routerinfo.Rout
 		t.Fatal(err)
 	}
 	d := &dialler{keys: keys, others: others, up: map[i2p.Hash]time.Time{}, fail: map[i2p.Hash]error{}}
+	from := netip.IPv4Unspecified()
+	if at.addr.Is6() {
+		from = netip.IPv6Unspecified()
+	}
 	var driver transport.Driver = ssu2link.New(ssu2link.Config{
-		Keys: own, Listen: []netip.AddrPort{netip.AddrPortFrom(netip.IPv4Unspecified(), portTransport)}, Signing: keys.Signing,
+		Keys: own, Listen: []netip.AddrPort{netip.AddrPortFrom(from, portTransport)}, Signing: keys.Signing,
 	})
 	if ntcp2 {
 		own, err := ntcp2link.ParseKeys(ntcp2link.NewKeys(nil))

@@ -35,6 +35,7 @@ type ssu2Router struct {
 	conn net.PacketConn
 
 	mu       sync.Mutex
+	ahead    time.Duration // of its clock
 	sessions map[ssu2.ConnectionID]*ssu2Session
 	known    map[i2p.Hash]*routerinfo.RouterInfo
 	relay    *ssu2.Relay
@@ -145,8 +146,8 @@ func (r *ssu2Router) read() {
 func (r *ssu2Router) tick() {
 	for r.conn.SetWriteDeadline(time.Time{}) == nil {
 		time.Sleep(20 * time.Millisecond)
-		now := time.Now()
 		r.mu.Lock()
+		now := r.now()
 		out := r.Tick(now)
 		if len(out.Send) > 0 {
 			r.step(vectors.SSU2Step{Time: now.UnixNano(), Tick: true}, out)
@@ -177,7 +178,7 @@ func (r *ssu2Router) handle(from netip.AddrPort, packet []byte) {
 			return
 		}
 	}
-	now := time.Now()
+	now := r.now()
 	out := r.Handle(now, from, packet)
 	r.step(vectors.SSU2Step{Time: now.UnixNano(), From: from.String(), In: bytes.Clone(packet)}, out)
 	r.take(out)
@@ -193,9 +194,9 @@ func (r *ssu2Router) take(result ssu2.Result) {
 	switch m := result.Message; {
 	case m == nil:
 	case m.Header.Type == ssu2.TypeHolePunch:
-		r.relayed(r.relay.HandleHolePunch(time.Now(), m))
+		r.relayed(r.relay.HandleHolePunch(r.now(), m))
 	default:
-		r.tested(r.tests.HandleMessage(time.Now(), m))
+		r.tested(r.tests.HandleMessage(r.now(), m))
 		r.events <- m
 	}
 	if e := result.Established; e != nil {
@@ -252,7 +253,7 @@ func (r *ssu2Router) relayed(result ssu2.RelayResult) {
 		r.events <- result.Refused
 	}
 	if result.Dial != nil {
-		if _, dialled, err := r.Dial(time.Now(), *result.Dial); err == nil {
+		if _, dialled, err := r.Dial(r.now(), *result.Dial); err == nil {
 			r.take(dialled)
 		}
 	}
@@ -272,7 +273,7 @@ func (r *ssu2Router) tested(result ssu2.PeerTestResult) {
 func (r *ssu2Router) test(bob i2p.Hash) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out, err := r.tests.Begin(time.Now(), bob, true)
+	out, err := r.tests.Begin(r.now(), bob, true)
 	r.tested(out)
 	return err
 }
@@ -281,16 +282,20 @@ func (r *ssu2Router) test(bob i2p.Hash) error {
 func (r *ssu2Router) ask(bob i2p.Hash, charlie *routerinfo.RouterInfo, tag ssu2.RelayTag) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out, err := r.relay.Ask(time.Now(), bob, charlie, charlie.SSU2()[0], tag, true)
+	out, err := r.relay.Ask(r.now(), bob, charlie, charlie.SSU2()[0], tag, true)
 	r.relayed(out)
 	return err
 }
+
+// now is the time by this router's clock: all that it does goes by that, its timeouts too.
+func (r *ssu2Router) now() time.Time { return time.Now().Add(r.ahead) }
 
 // dial begins a handshake; ahead is how far our clock is.
 func (r *ssu2Router) dial(target ssu2.Target, ahead time.Duration) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now().Add(ahead)
+	r.ahead = ahead
+	now := r.now()
 	_, result, err := r.Dial(now, target)
 	r.step(vectors.SSU2Step{Time: now.UnixNano()}, result)
 	r.take(result)
