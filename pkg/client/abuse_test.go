@@ -193,12 +193,12 @@ func TestRemoteFlood(t *testing.T) {
 		t.Fatal("the destination that we write to was forgotten")
 	}
 	for range 10 * maxWaiting {
-		c.drop(r.hold([]*buf.Buf{buf.Get(1)}))
+		c.drop(r.hold([]*buf.Buf{buf.Get(1)}, Hints{}))
 	}
 	if len(r.waiting) > maxWaiting {
 		t.Errorf("%d payloads wait, at most %d", len(r.waiting), maxWaiting)
 	}
-	release(r.waiting)
+	release(contents(r.waiting))
 }
 
 // newSet is the lease set of a new destination.

@@ -45,7 +45,7 @@ func (l *loop) push(now time.Time, r *remote) (unheard bool) {
 	via, lease, ok := r.detour(now, l.state.Outbound)
 	var m i2np.Message
 	if ok {
-		m, ok = l.seal(now, r, nil)
+		m, ok = l.seal(now, r, nil, Hints{})
 	}
 	if !ok {
 		l.pushBy(now.Add(leaseSetResend))
@@ -65,7 +65,7 @@ func (l *loop) push(now time.Time, r *remote) (unheard bool) {
 // pushAt is when our lease set should be sent by itself; zero for never.
 func (r *remote) pushAt(now time.Time, set leaseset.Set) time.Time {
 	switch {
-	case r.set == nil || !r.written || now.Sub(r.used) > conversation:
+	case r.set == nil || !r.tells || now.Sub(r.used) > conversation:
 		return time.Time{}
 	case r.sentSet != set.Published():
 		return now

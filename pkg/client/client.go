@@ -238,7 +238,7 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 	c.tunnels.Close()
 	for _, r := range c.remotes {
-		release(r.waiting)
+		release(contents(r.waiting))
 	}
 	c.lobby.clear()
 	c.stats = c.counts()

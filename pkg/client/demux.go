@@ -9,6 +9,7 @@ import (
 	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/options"
 )
 
 // Handler takes the I2CP payloads of a protocol and port, framed as they came
@@ -131,9 +132,19 @@ const MaxSend = datagram.MaxFramed
 // maxSending bounds what Send has taken and the loop not yet sent, in bytes.
 const maxSending = 1 << 20
 
+// Hints are what a program says of how one message of its is to be sent.
+type Hints struct {
+	NoLeaseSet bool         // ours does not go along: the peer has it, or is not to have it
+	Tags       options.Tags // of ElGamal sessions; 0: as the destination has them
+	Expires    i2p.Date     // there is no use in sending it later; 0: whenever there is a way
+}
+
 // Send sends an I2CP payload, framed by package datagram, once there is a way
 // to its destination; as all datagrams it may get lost. It does not block.
-func (c *Client) Send(to i2p.Hash, framed []byte) error {
+func (c *Client) Send(to i2p.Hash, framed []byte) error { return c.SendHinted(to, framed, Hints{}) }
+
+// SendHinted is Send in a way that the program has asked for.
+func (c *Client) SendHinted(to i2p.Hash, framed []byte, h Hints) error {
 	if len(framed) > MaxSend {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLong, len(framed), MaxSend)
 	}
@@ -149,7 +160,7 @@ func (c *Client) Send(to i2p.Hash, framed []byte) error {
 			p.Release()
 			return
 		}
-		c.send(to, []*buf.Buf{p})
+		c.sendHinted(to, []*buf.Buf{p}, h)
 	}) {
 		p.Release()
 		return ErrClosed

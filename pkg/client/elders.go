@@ -145,7 +145,7 @@ func (e *elders) ours(own *ownSet) []byte {
 }
 
 // sealOld is sealCloves for an elder: what it makes has a buffer of its own, and p is released.
-func (v *voice) sealOld(now time.Time, r *remote, own *ownSet, leases []leaseset.Lease, p *buf.Buf, cloves ...i2np.Clove) (m i2np.Message, told bool, err error) {
+func (v *voice) sealOld(now time.Time, r *remote, own *ownSet, leases []leaseset.Lease, h Hints, p *buf.Buf, cloves ...i2np.Clove) (m i2np.Message, told bool, err error) {
 	if p != nil {
 		defer p.Release()
 	}
@@ -153,8 +153,10 @@ func (v *voice) sealOld(now time.Time, r *remote, own *ownSet, leases []leaseset
 	if e.engine == nil {
 		e.use(now, e.keeper.elgamal())
 	}
-	payload := elgamalaes.Payload{Cloves: cloves, Status: v.wayBack(now, leases), Confirm: now.Sub(r.askedAt) >= confirmEvery}
-	if own.stands(now) {
+	payload := elgamalaes.Payload{
+		Cloves: cloves, Status: v.wayBack(now, leases), Confirm: now.Sub(r.askedAt) >= confirmEvery, Tags: h.Tags.Send, Low: h.Tags.Low,
+	}
+	if own.stands(now) && !h.NoLeaseSet {
 		ours := []i2np.Clove{{Message: v.message(now, i2np.DatabaseStoreType, e.ours(own))}}
 		if told = r.needsOurSet(now, own.set); told {
 			payload.Cloves, payload.Confirm = append(ours, cloves...), true

@@ -13,21 +13,23 @@ import (
 )
 
 // send passes payloads to one destination, in order, and owns them.
-func (l *loop) send(hash i2p.Hash, payloads []*buf.Buf) {
+func (l *loop) send(hash i2p.Hash, payloads []*buf.Buf) { l.sendHinted(hash, payloads, Hints{}) }
+
+func (l *loop) sendHinted(hash i2p.Hash, payloads []*buf.Buf, h Hints) {
 	now := l.cfg.Now()
 	r := l.remote(now, l.behind(now, hash))
 	if r == nil || l.sessions == nil {
 		l.drop(payloads)
 		return
 	}
-	r.used, r.written = now, true
+	r.used, r.written, r.tells = now, true, r.tells || !h.NoLeaseSet
 	if !r.choose(now, l.state.Outbound, l.random.Below) {
-		l.drop(r.hold(payloads))
+		l.drop(r.hold(payloads, h))
 		l.held = true
 		l.lookUpdate(now, r)
 		return
 	}
-	l.pass(r, l.sealAll(now, r, payloads))
+	l.pass(r, l.sealAll(now, r, payloads, h))
 	l.watch(now, r)
 	if r.lasts(now) < leaseRefresh {
 		l.lookUpdate(now, r)
@@ -54,10 +56,10 @@ func release(payloads []*buf.Buf) {
 }
 
 // sealAll makes one garlic message of each payload.
-func (l *loop) sealAll(now time.Time, r *remote, payloads []*buf.Buf) []i2np.Message {
+func (l *loop) sealAll(now time.Time, r *remote, payloads []*buf.Buf, h Hints) []i2np.Message {
 	out := make([]i2np.Message, 0, len(payloads))
 	for _, p := range payloads {
-		if m, ok := l.seal(now, r, p); ok {
+		if m, ok := l.seal(now, r, p, h); ok {
 			out = append(out, m)
 		}
 	}
@@ -65,8 +67,8 @@ func (l *loop) sealAll(now time.Time, r *remote, payloads []*buf.Buf) []i2np.Mes
 }
 
 // seal makes a garlic message of a payload, which it owns, or of none.
-func (l *loop) seal(now time.Time, r *remote, p *buf.Buf) (i2np.Message, bool) {
-	m, told, err := l.voice.seal(now, r, &l.own, l.state.Leases, p)
+func (l *loop) seal(now time.Time, r *remote, p *buf.Buf, h Hints) (i2np.Message, bool) {
+	m, told, err := l.voice.seal(now, r, &l.own, l.state.Leases, p, h)
 	if err != nil {
 		l.stats.Dropped++
 		l.cfg.Log.Debug("message not sealed", "error", err)
@@ -267,5 +269,13 @@ func (l *loop) flush(now time.Time, r *remote) {
 	}
 	waiting := r.waiting
 	r.waiting = nil
-	l.pass(r, l.sealAll(now, r, waiting))
+	var out []i2np.Message
+	for _, w := range waiting {
+		if w.Expires != 0 && w.Expires <= i2p.DateOf(now) {
+			l.drop([]*buf.Buf{w.Buf})
+		} else if m, ok := l.seal(now, r, w.Buf, w.Hints); ok {
+			out = append(out, m)
+		}
+	}
+	l.pass(r, out)
 }

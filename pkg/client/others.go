@@ -123,7 +123,7 @@ func (o *others) forgetIdle(now time.Time) (waiting []*buf.Buf) {
 	o.sweptAt = now
 	for _, r := range o.remotes {
 		if now.Sub(r.used) > remoteIdleAfter && r.lasts(now) <= 0 && !r.stands(now) {
-			waiting = append(waiting, r.waiting...)
+			waiting = append(waiting, contents(r.waiting)...)
 			o.forget(r)
 		}
 	}

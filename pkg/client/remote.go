@@ -49,12 +49,13 @@ type remote struct {
 	reader   *leaseset.Reader         // of its encrypted lease set; nil where that is not known to be encrypted
 	keys     []leaseset.EncryptionKey // of set, those that we speak
 	key      leaseset.EncryptionKey   // of keys, the one in use
-	waiting  []*buf.Buf               // payloads that came before the lease set did
+	waiting  []parcel                 // what came before the lease set did
 	lookup   bool                     // one is under way
 	lookedUp time.Time
 	lookups  int // in a row that brought nothing new
 	used     time.Time
 	written  bool      // we sent it something
+	tells    bool      // with which our lease set may go
 	stall    time.Time // when the streams last said that nothing gets through
 	heard    time.Time // when the last message came from it
 
@@ -119,15 +120,30 @@ func (r *remote) unpublished() bool {
 	return ok && (set.Unpublished() || set.Blinded() && r.reader == nil)
 }
 
+// parcel is a payload that waits for a way.
+type parcel struct {
+	*buf.Buf
+	Hints
+}
+
 // hold keeps payloads until there is a way to send them. It returns the oldest
 // where there are too many: a stream sends them again.
-func (r *remote) hold(payloads []*buf.Buf) (over []*buf.Buf) {
-	r.waiting = append(r.waiting, payloads...)
+func (r *remote) hold(payloads []*buf.Buf, h Hints) (over []*buf.Buf) {
+	for _, p := range payloads {
+		r.waiting = append(r.waiting, parcel{p, h})
+	}
 	if n := len(r.waiting) - maxWaiting; n > 0 {
-		over = slices.Clone(r.waiting[:n])
+		over = contents(r.waiting[:n])
 		r.waiting = slices.Delete(r.waiting, 0, n)
 	}
 	return over
+}
+
+func contents(parcels []parcel) (payloads []*buf.Buf) {
+	for _, p := range parcels {
+		payloads = append(payloads, p.Buf)
+	}
+	return payloads
 }
 
 // wantLookup reports whether a lookup of the lease set should begin now, and

@@ -3,6 +3,7 @@ package client
 import (
 	"time"
 
+	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
@@ -46,7 +47,7 @@ func (l *loop) replyEmpty(now time.Time) {
 		if r == nil || r.set == nil || r.static() != p.Static || !r.choose(now, l.state.Outbound, l.random.Below) {
 			continue
 		}
-		if m, ok := l.seal(now, r, nil); ok {
+		if m, ok := l.seal(now, r, nil, Hints{NoLeaseSet: r.written && !r.tells}); ok {
 			l.pass(r, []i2np.Message{m})
 		}
 	}
@@ -76,7 +77,9 @@ func (l *loop) lookThen(now time.Time, r *remote, done func()) bool {
 		} else if r != nil && set.Hash() != hash && len(r.waiting) > 0 {
 			waiting := r.waiting
 			r.waiting = nil
-			l.send(hash, waiting) // to who serves in its place
+			for _, w := range waiting { // to who serves in its place
+				l.sendHinted(hash, []*buf.Buf{w.Buf}, w.Hints)
+			}
 		}
 		done()
 	})

@@ -174,30 +174,30 @@ const (
 // seal makes a garlic message of a payload, which it owns and in whose buffer
 // the message is where that has the room. Without a payload, the message says
 // what there is to say to a peer anyway. Our lease set goes along when the peer
-// does not have the newest yet: told reports it.
-func (v *voice) seal(now time.Time, r *remote, own *ownSet, leases []leaseset.Lease, p *buf.Buf) (m i2np.Message, told bool, err error) {
+// does not have the newest yet, unless that is forbidden: told reports it.
+func (v *voice) seal(now time.Time, r *remote, own *ownSet, leases []leaseset.Lease, p *buf.Buf, h Hints) (m i2np.Message, told bool, err error) {
 	seal := v.sealCloves
 	if r.key.Type == i2p.CryptoElGamal {
-		seal = func(now time.Time, r *remote, own *ownSet, p *buf.Buf, cloves ...i2np.Clove) (i2np.Message, bool, error) {
-			return v.sealOld(now, r, own, leases, p, cloves...)
+		seal = func(now time.Time, r *remote, own *ownSet, h Hints, p *buf.Buf, cloves ...i2np.Clove) (i2np.Message, bool, error) {
+			return v.sealOld(now, r, own, leases, h, p, cloves...)
 		}
 	}
 	if p == nil {
-		return seal(now, r, own, nil)
+		return seal(now, r, own, h, nil)
 	}
 	n := p.Len()
 	p = p.Room(dataHeader, 0)
 	binary.BigEndian.PutUint32(p.Prepend(dataHeader), uint32(n))
-	return seal(now, r, own, p, i2np.Clove{
+	return seal(now, r, own, h, p, i2np.Clove{
 		Delivery: i2np.DeliveryInstructions{Kind: i2np.DeliverDestination, To: r.hash},
 		Message:  v.message(now, i2np.DataType, p.Bytes()),
 	})
 }
 
 // sealCloves seals cloves, of which p, if it is not nil, holds the body of the last.
-func (v *voice) sealCloves(now time.Time, r *remote, own *ownSet, p *buf.Buf, cloves ...i2np.Clove) (m i2np.Message, told bool, err error) {
+func (v *voice) sealCloves(now time.Time, r *remote, own *ownSet, h Hints, p *buf.Buf, cloves ...i2np.Clove) (m i2np.Message, told bool, err error) {
 	payload := ratchet.Payload{Cloves: cloves}
-	if own.stands(now) {
+	if own.stands(now) && !h.NoLeaseSet {
 		ours := i2np.Clove{Message: v.message(now, i2np.DatabaseStoreType, own.stored)}
 		if told = r.needsOurSet(now, own.set); told {
 			payload.Cloves = append([]i2np.Clove{ours}, cloves...)

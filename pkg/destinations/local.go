@@ -142,6 +142,11 @@ func (d *Local) Send(to i2p.Hash, framed []byte) error {
 	return failure(d, d.client.Send(to, framed))
 }
 
+// SendHinted is Send in a way that the program has asked for.
+func (d *Local) SendHinted(to i2p.Hash, framed []byte, h client.Hints) error {
+	return failure(d, d.client.SendHinted(to, framed, h))
+}
+
 // Pass waits until what Send took before has been passed on, or waits for a way to its destination.
 func (d *Local) Pass() { d.client.Pass() }
 

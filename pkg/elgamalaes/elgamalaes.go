@@ -150,6 +150,9 @@ type Payload struct {
 
 	// Confirm asks for a confirmation even where no tags are delivered.
 	Confirm bool
+
+	// Tags and Low are those of Config for this payload. 0 are those of Config.
+	Tags, Low int
 }
 
 // Sealed is a sealed message: the garlic body without its length field.

@@ -1,6 +1,7 @@
 package elgamalaes
 
 import (
+	"cmp"
 	"time"
 
 	"i2ptoolkit/pkg/aescbc"
@@ -158,12 +159,13 @@ func (n *session) left(now time.Time) (count int) {
 }
 
 // wants is how many tags the next message is to deliver: some for the messages of the time that it takes until
-// they are confirmed.
-func (o *outgoing) wants(now time.Time, n *session) int {
-	if o.low == 0 || n.left(now) >= max(o.low, n.most()) {
+// they are confirmed. What is asked for with the message is advice, and not to be followed where more go than that.
+func (o *outgoing) wants(now time.Time, n *session, p Payload) int {
+	tags, low := cmp.Or(min(p.Tags, maxTags), o.tags), cmp.Or(p.Low, o.low)
+	if o.low == 0 || n.left(now) >= max(low, n.most()) {
 		return 0
 	}
-	return max(o.tags, min(n.most()/2, mostTags))
+	return max(tags, min(n.most()/2, mostTags))
 }
 
 // deliver notes that a message with tags, or none, is to be confirmed by an id.

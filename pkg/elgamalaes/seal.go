@@ -33,7 +33,7 @@ func (s *Sessions) Seal(now time.Time, to [elgamal.KeyLen]byte, p Payload) (Seal
 	for _, c := range p.Cloves {
 		garlic.Cloves = append(garlic.Cloves, s.clove(c))
 	}
-	want := s.outgoing.wants(now, n)
+	want := s.outgoing.wants(now, n, p)
 	if (want > 0 || p.Confirm) && p.Status != nil {
 		sealed.ID = s.random.Nonzero32()
 		status, ok := p.Status(sealed.ID)
@@ -49,7 +49,7 @@ func (s *Sessions) Seal(now time.Time, to [elgamal.KeyLen]byte, p Payload) (Seal
 	}
 	body := block{payload: garlic.AppendTo(make([]byte, 0, garlic.Len()))}
 	if sealed.ID != 0 {
-		tags := s.newTags(want)
+		tags := s.newTags(min(want, (maxPayload-garlic.Len())/tagLen+mostTags))
 		for i := range tags {
 			body.tags = append(body.tags, tags[i][:]...)
 		}

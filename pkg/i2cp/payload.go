@@ -29,20 +29,34 @@ func (m SendMessage) AppendTo(b []byte) []byte {
 	return binary.BigEndian.AppendUint32(b, m.Nonce)
 }
 
-// Flags of a SendMessageExpires. The others are hints for session tags.
-const FlagNoLeaseSet uint16 = 1 << 8
+// SendFlags say how the router is to send a message (SendMessageExpiresMessage, Flags Field).
+//
+//	bits 15-11 unused | 10-9 unused | 8 no lease set | 7-4 low tag threshold | 3-0 tags to send
+type SendFlags uint16
+
+// FlagNoLeaseSet keeps the sender's lease set out of the message.
+const FlagNoLeaseSet SendFlags = 1 << 8
+
+// The numbers of session tags that the flags have codes of; that of code 0 is for the router to say.
+var (
+	tagThresholds = [16]int{0, 2, 3, 6, 9, 14, 20, 27, 35, 45, 57, 72, 92, 117, 147, 192}
+	tagsToSend    = [16]int{0, 2, 4, 6, 8, 12, 16, 24, 32, 40, 51, 64, 80, 100, 125, 160}
+)
+
+// Tags are how many session tags are to be delivered where there are fewer than low; 0: as the session has it.
+func (f SendFlags) Tags() (send, low int) { return tagsToSend[f&15], tagThresholds[f>>4&15] }
 
 // SendMessageExpires is SendMessage with flags, and a time after which there is no use in it.
 //
 //	SendMessage | flags 2 | expiration 6 (ms since 1970)
 type SendMessageExpires struct {
 	SendMessage
-	Flags   uint16
+	Flags   SendFlags
 	Expires i2p.Date // 0: none
 }
 
 func parseSendMessageExpires(r *reader) Message {
-	return SendMessageExpires{r.send(), uint16(r.number(2)), i2p.Date(r.number(6))}
+	return SendMessageExpires{r.send(), SendFlags(r.number(2)), i2p.Date(r.number(6))}
 }
 
 // Type is TypeSendMessageExpires.

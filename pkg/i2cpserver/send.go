@@ -10,12 +10,13 @@ import (
 	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/i2cp"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/options"
 )
 
 var errSession = errors.New("no such session")
 
 // sendMessage sends a payload of the client's.
-func (k *connection) sendMessage(m i2cp.SendMessage, flags uint16, expires i2p.Date) error {
+func (k *connection) sendMessage(m i2cp.SendMessage, flags i2cp.SendFlags, expires i2p.Date) error {
 	k.server.messagesIn.Add(1)
 	k.server.bytesIn.Add(uint64(len(m.Payload)))
 	s := k.sessions[m.Session]
@@ -27,14 +28,21 @@ func (k *connection) sendMessage(m i2cp.SendMessage, flags uint16, expires i2p.D
 		return k.status(s.id, id, m.Nonce, state)
 	}
 	if m.Nonce == 0 {
-		return k.pass(s, m.To.Hash(), m.Payload)
+		return k.pass(s, m.To.Hash(), m.Payload, hints(flags, expires))
 	}
 	if !s.mute {
 		if err := k.status(s.id, id, m.Nonce, i2cp.Accepted); err != nil {
 			return err
 		}
 	}
-	return k.sendTold(s, m, id, expires)
+	return k.sendTold(s, m, id, hints(flags, expires))
+}
+
+// hints are what a client says of a message. What bits 9 and 10 say of reliability is said by the nonce: they are
+// unused.
+func hints(flags i2cp.SendFlags, expires i2p.Date) client.Hints {
+	send, low := flags.Tags()
+	return client.Hints{NoLeaseSet: flags&i2cp.FlagNoLeaseSet != 0, Tags: options.Tags{Send: send, Low: low}, Expires: expires}
 }
 
 // refusal is why a message cannot be sent; Accepted: it can.
@@ -52,9 +60,9 @@ func (k *connection) refusal(s *session, m i2cp.SendMessage, expires i2p.Date) i
 }
 
 // pass has the destination send a payload. Where that has too much to send, it waits, and the client with it.
-func (k *connection) pass(s *session, to i2p.Hash, payload []byte) error {
+func (k *connection) pass(s *session, to i2p.Hash, payload []byte, h client.Hints) error {
 	for {
-		err := s.local.Send(to, payload)
+		err := s.local.SendHinted(to, payload, h)
 		switch {
 		case errors.Is(err, destinations.ErrBusy):
 			s.local.Pass()
@@ -71,10 +79,10 @@ const tellPatience = time.Minute
 
 // sendTold sends a payload, and tells what became of it: as far as this router knows, which is whether there is a
 // way to its destination.
-func (k *connection) sendTold(s *session, m i2cp.SendMessage, id uint32, expires i2p.Date) error {
+func (k *connection) sendTold(s *session, m i2cp.SendMessage, id uint32, h client.Hints) error {
 	until := k.server.cfg.Now().Add(tellPatience)
-	if expires != 0 && expires.Time().Before(until) {
-		until = expires.Time()
+	if h.Expires != 0 && h.Expires.Time().Before(until) {
+		until = h.Expires.Time()
 	}
 	if !k.asking.take() {
 		return k.status(s.id, id, m.Nonce, i2cp.OverflowFailure)
@@ -93,7 +101,7 @@ func (k *connection) sendTold(s *session, m i2cp.SendMessage, id uint32, expires
 		state := i2cp.GuaranteedSuccess
 		_, err := s.local.Lookup(ctx, to)
 		if err == nil {
-			err = s.local.Send(to, payload)
+			err = s.local.SendHinted(to, payload, h)
 		}
 		if err != nil {
 			state = failure(err)

@@ -42,7 +42,7 @@ type Config struct {
 // Local is a destination of the hall.
 type Local interface {
 	Handle(protocol byte, port uint16, h client.Handler, gone func()) (stop func(), err error)
-	Send(to i2p.Hash, framed []byte) error
+	SendHinted(to i2p.Hash, framed []byte, h client.Hints) error
 	Pass()
 	Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error)
 	Unlock(by leaseset.Reader, hash i2p.Hash)

@@ -47,6 +47,7 @@ type local struct {
 	mu     sync.Mutex
 	handle client.Handler
 	sent   []string
+	hinted client.Hints  // with the last
 	busy   int           // how often it is busy yet
 	stuck  chan struct{} // until when a lookup takes; nil: no time
 	closed bool
@@ -115,14 +116,14 @@ func (l *local) Handle(protocol byte, port uint16, h client.Handler, gone func()
 	return func() {}, nil
 }
 
-func (l *local) Send(to i2p.Hash, framed []byte) error {
+func (l *local) SendHinted(to i2p.Hash, framed []byte, h client.Hints) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.busy > 0 {
 		return destinations.ErrBusy
 	}
 	_, body, _ := datagram.Decode(framed, 0)
-	l.sent = append(l.sent, string(body))
+	l.sent, l.hinted = append(l.sent, string(body)), h
 	return nil
 }
 
@@ -361,13 +362,17 @@ func TestConversation(t *testing.T) {
 
 		// What it sends, and what is sent to it.
 		p.say(i2cp.SendMessage{Session: id, To: to, Payload: framed("hello")})
-		p.say(i2cp.SendMessageExpires{SendMessage: i2cp.SendMessage{Session: id, To: to, Payload: framed("again")}, Expires: i2p.DateOf(time.Now().Add(time.Second))})
+		soon := i2p.DateOf(time.Now().Add(time.Second))
+		p.say(i2cp.SendMessageExpires{SendMessage: i2cp.SendMessage{Session: id, To: to, Payload: framed("again")}, Flags: i2cp.FlagNoLeaseSet | 0x83, Expires: soon})
 		p.say(i2cp.GetBandwidthLimits{})
 		if b := hears[i2cp.BandwidthLimits](p); b.In != 700 || b.ClientIn != 400 || b.Out != noLimit {
 			t.Errorf("limits %+v", b)
 		}
 		if got := l.got(); len(got) != 2 || got[0] != "hello" || got[1] != "again" {
 			t.Errorf("sent %q", got)
+		}
+		if want := (client.Hints{NoLeaseSet: true, Tags: options.Tags{Send: 6, Low: 35}, Expires: soon}); l.hinted != want {
+			t.Errorf("hints %+v, want %+v", l.hinted, want)
 		}
 		l.handle(datagram.Header{}, framed("welcome"), i2p.Hash{})
 		if m := hears[i2cp.MessagePayload](p); m.Session != id || string(m.Payload) != string(framed("welcome")) {
