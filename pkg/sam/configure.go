@@ -52,6 +52,15 @@ func (c *conn) generate(args Args, t sign.Type) (*i2p.PrivateKeys, error) {
 	return i2p.GenerateDestination(t, i2p.CryptoElGamal, c.server.cfg.Rand)
 }
 
+// canSign refuses the datagrams that nobody could check: those of the first kind have no place for a transient key
+// (SAM V3, Repliable Datagrams: Datagram2).
+func (s *session) canSign() error {
+	if s.style == styleDatagram && s.keys.Offline != nil {
+		return refuse("I2P_ERROR", "keys with an offline part cannot sign what STYLE=DATAGRAM sends: STYLE=DATAGRAM2 can")
+	}
+	return nil
+}
+
 // forbidden are what a primary session has no use for (Creating a PRIMARY Session).
 var forbidden = []string{"PORT", "HOST", "FROM_PORT", "TO_PORT", "PROTOCOL", "LISTEN_PORT", "LISTEN_PROTOCOL", "HEADER"}
 

@@ -25,6 +25,9 @@ func (c *conn) add(args Args) (id string, err error) {
 	if err := s.configure(args); err != nil {
 		return "", err
 	}
+	if err := s.canSign(); err != nil {
+		return "", err
+	}
 	if s.style != styleStream && s.forward == nil {
 		return "", refuse("I2P_ERROR", "PORT is required: the datagrams of a part are forwarded")
 	}

@@ -137,7 +137,10 @@ func (c *conn) create(ctx context.Context, args Args) error {
 	if err != nil {
 		return err
 	}
-	if s.keys, err = c.keys(args, asked); err != nil {
+	if s.keys, err = c.keys(args, asked); err == nil {
+		err = s.canSign()
+	}
+	if err != nil {
 		return err
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
