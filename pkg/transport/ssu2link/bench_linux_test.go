@@ -79,6 +79,64 @@ func BenchmarkSession(b *testing.B) {
 	}
 }
 
+// BenchmarkCrossing is what a message costs that a router passes on from one of its peers to
+// another, each of which has a few of them under way. All are in this process: cpu-ns/op is sending it
+// and receiving it twice.
+func BenchmarkCrossing(b *testing.B) {
+	for _, peers := range []int{4, 16} {
+		b.Run(fmt.Sprintf("peers%d", peers), func(b *testing.B) {
+			at := netip.AddrPortFrom(loopback4, 0)
+			hub := newNode(b, 100, transport.Internet{}, at, nil)
+			all := make([]*node, peers)
+			slots := make(chan struct{}, 4*peers)
+			hub.sink = func(m i2np.Message) {
+				if to := int(m.ID); to >= peers || hub.Send(all[to].info.Load(), m) != nil {
+					<-slots
+					m.Release()
+				}
+			}
+			hub.start(b, loopback4)
+			b.Cleanup(func() { hub.halt(b) })
+			for i := range all {
+				all[i] = newNode(b, byte(101+i), transport.Internet{}, at, nil)
+				all[i].sink = func(m i2np.Message) {
+					m.Release()
+					select {
+					case <-slots:
+					default: // it has come twice
+					}
+				}
+				all[i].start(b, loopback4)
+				b.Cleanup(func() { all[i].halt(b) })
+			}
+			expires := i2p.DateOf(time.Now().Add(time.Hour))
+			send := func(n int) {
+				for i := range n {
+					slots <- struct{}{}
+					o := buf.Get(1024)
+					m := i2np.Message{
+						Type: i2np.TunnelDataType, ID: uint32((i + 1) % peers), Expiration: expires, Body: o.Bytes(), Owner: o,
+					}
+					if err := all[i%peers].Send(hub.info.Load(), m); err != nil {
+						b.Fatal(err)
+					}
+				}
+				for end := time.Now().Add(20 * time.Second); len(slots) > 0; wait(20 * time.Microsecond) {
+					if time.Now().After(end) {
+						b.Fatalf("%d are missing: %s", len(slots), show(hub))
+					}
+				}
+			}
+			send(2 * peers)
+			b.ReportAllocs()
+			b.ResetTimer()
+			before := cpuTime()
+			send(b.N)
+			b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
+		})
+	}
+}
+
 // TestAllocations: over the system's sockets too, messages cost none.
 func TestAllocations(t *testing.T) {
 	if raceEnabled {

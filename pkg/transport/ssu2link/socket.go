@@ -80,12 +80,11 @@ func newSocket(d *Driver, conn transport.PacketConn, gather func()) *socket {
 
 // read hands datagrams to the loop until the socket is closed.
 func (s *socket) read(ctx context.Context) {
-	r := newReader(s.conn)
+	r := newReceiver(s.conn)
 	pause := time.Duration(0)
+	post := func(b []byte, from source) { s.box.Post(datagram{buf.Copy(b), from}) }
 	for {
-		size, err := r.read(func(b []byte, from source) {
-			s.box.Post(datagram{buf.Copy(b), from})
-		})
+		size, err := r.receive(post)
 		switch {
 		case err == nil:
 			pause = 0
@@ -284,12 +283,11 @@ func (s *socket) migrate() {
 	}
 }
 
-// write sends a datagram of a handshake.
+// write sends a datagram of a handshake, with what else there is in this turn.
 func (s *socket) write(d ssu2.Datagram) {
 	s.d.host.Handshake(0, len(d.Data))
-	if _, err := s.conn.WriteToUDPAddrPort(d.Data, d.To); err != nil {
-		s.d.counts.writeErrors.Add(1)
-	}
+	room := s.writer.room(s)
+	s.writer.add(s, room[:copy(room, d.Data)], d.To)
 }
 
 // timers are the links by what is due first.

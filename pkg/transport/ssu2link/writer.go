@@ -7,32 +7,60 @@ import (
 	"i2ptoolkit/pkg/transport"
 )
 
-// writer gathers the datagrams that go to one place, for one system call where the system
-// can cut them apart again (UDP segmentation offload).
+// writer gathers the datagrams of a turn, for one system call where the system takes many:
+// those that go to one place as one piece, which the system cuts apart again (UDP
+// segmentation offload), and the pieces for all places together.
 type writer struct {
-	out     sender
-	buffer  []byte
-	used    int
-	size    int // of each but the last, which may be smaller
-	to      netip.AddrPort
-	closing bool // the last was smaller: nothing may follow it
+	out    sender
+	buffer []byte
+	runs   []run
 }
 
-// sender is a socket. Segments sends b as datagrams of size bytes each; the last may be
-// smaller.
+// run is datagrams to one place that lie behind each other.
+type run struct {
+	lo, hi int // in the writer's buffer
+	size   int // of each but the last, which may be smaller
+	to     netip.AddrPort
+}
+
+// count is how many there are.
+func (r *run) count() int { return (r.hi - r.lo + r.size - 1) / r.size }
+
+// takes reports whether another of so many bytes may follow. Nothing may follow a smaller one.
+func (r *run) takes(n int, to netip.AddrPort, most int) bool {
+	return to == r.to && n <= r.size && (r.hi-r.lo)%r.size == 0 && r.count() < most && r.hi-r.lo+n <= mostGathered
+}
+
+// sender is a socket. Send tells how many of the runs in b were not sent whole.
 type sender interface {
-	segments(b []byte, size int, to netip.AddrPort) error
-	most() int // segments at once
+	send(b []byte, runs []run) (failed int)
+	most() (runs, each int) // at once, and datagrams of each run
 }
 
 // single sends one datagram with each call.
-type single struct{ conn transport.PacketConn }
+type single struct {
+	conn   transport.PacketConn
+	buffer []byte // that is read into
+}
 
-func (s single) most() int { return 1 }
+func (*single) most() (runs, each int) { return 1, 1 }
 
-func (s single) segments(b []byte, _ int, to netip.AddrPort) error {
-	_, err := s.conn.WriteToUDPAddrPort(b, to)
-	return err
+func (s *single) send(b []byte, runs []run) (failed int) {
+	for i := range runs {
+		if s.sendRun(b, &runs[i]) != nil {
+			failed++
+		}
+	}
+	return failed
+}
+
+func (s *single) sendRun(b []byte, r *run) (failed error) {
+	for lo := r.lo; lo < r.hi; lo += r.size {
+		if _, err := s.conn.WriteToUDPAddrPort(b[lo:min(lo+r.size, r.hi)], r.to); err != nil {
+			failed = err
+		}
+	}
+	return failed
 }
 
 // mostGathered is what a UDP datagram may have at all, in bytes.
@@ -40,79 +68,77 @@ const mostGathered = 63 << 10
 
 func newWriter(conn transport.PacketConn) *writer {
 	w := &writer{out: newSender(conn)}
-	w.buffer = make([]byte, min(mostGathered, w.out.most()*session.MaxDatagram)+session.MaxDatagram)
+	runs, each := w.out.most()
+	w.runs = make([]run, 0, runs)
+	w.buffer = make([]byte, min(mostGathered, runs*each*session.MaxDatagram)+session.MaxDatagram)
 	return w
+}
+
+// used is how much of the buffer is.
+func (w *writer) used() int {
+	if n := len(w.runs); n > 0 {
+		return w.runs[n-1].hi
+	}
+	return 0
 }
 
 // room is where the next datagram is to be written.
 func (w *writer) room(s *socket) []byte {
-	if len(w.buffer)-w.used < session.MaxDatagram {
+	at := w.used()
+	if len(w.buffer)-at < session.MaxDatagram {
 		w.flush(s)
+		at = 0
 	}
-	return w.buffer[w.used : w.used+session.MaxDatagram]
+	return w.buffer[at : at+session.MaxDatagram]
 }
 
 // add takes the datagram that lies in room.
 func (w *writer) add(s *socket, b []byte, to netip.AddrPort) {
-	at := w.used
-	if at > 0 && (to != w.to || w.closing || len(b) > w.size || at/w.size >= w.out.most() || at+len(b) > mostGathered) {
-		w.flush(s)
-		copy(w.buffer, b)
+	most, each := w.out.most()
+	last := len(w.runs) - 1
+	if last >= 0 && w.runs[last].takes(len(b), to, each) {
+		w.runs[last].hi += len(b)
+	} else {
+		if len(w.runs) == most {
+			w.flush(s)
+			copy(w.buffer, b)
+		}
+		lo := w.used()
+		w.runs = append(w.runs, run{lo, lo + len(b), len(b), to})
+		last = len(w.runs) - 1
 	}
-	if w.used == 0 {
-		w.to, w.size = to, len(b)
-	}
-	w.closing = len(b) < w.size
-	w.used += len(b)
-	if w.used/w.size >= w.out.most() {
+	if last == most-1 && w.runs[last].count() == each { // nothing may follow
 		w.flush(s)
 	}
 }
 
 // flush writes what has gathered.
 func (w *writer) flush(s *socket) {
-	if w.used == 0 {
+	if len(w.runs) == 0 {
 		return
 	}
-	b := w.buffer[:w.used]
-	w.used, w.closing = 0, false
-	if w.out.segments(b, w.size, w.to) != nil {
-		s.d.counts.writeErrors.Add(1)
+	if failed := w.out.send(w.buffer[:w.used()], w.runs); failed > 0 {
+		s.d.counts.writeErrors.Add(uint64(failed))
 	}
+	w.runs = w.runs[:0]
 }
 
-// reader reads datagrams, several at once where the system has put them together (UDP
-// receive offload).
-type reader struct {
-	in     receiver
-	buffer []byte
-}
-
-// receiver is a socket. The size is that of each datagram in b but the last.
+// receiver is a socket. Receive waits for datagrams, and gives each, which is lent.
 type receiver interface {
-	receive(b []byte) (n, size int, from source, err error)
+	receive(each func(b []byte, from source)) (bytes int, err error)
 }
 
-func (s single) receive(b []byte) (n, size int, from source, err error) {
-	n, from.from, err = s.conn.ReadFromUDPAddrPort(b)
-	return n, n, from, err
-}
-
-func newReader(conn transport.PacketConn) *reader {
-	return &reader{in: newReceiver(conn), buffer: make([]byte, 64<<10)}
-}
-
-// read reads once, and gives each datagram, which is lent.
-func (r *reader) read(each func(b []byte, from source)) (bytes int, err error) {
-	n, size, from, err := r.in.receive(r.buffer)
+func (s *single) receive(each func(b []byte, from source)) (bytes int, err error) {
+	if s.buffer == nil {
+		s.buffer = make([]byte, mostReceived)
+	}
+	n, from, err := s.conn.ReadFromUDPAddrPort(s.buffer)
 	if err != nil {
 		return 0, err
 	}
-	from.from = netip.AddrPortFrom(from.from.Addr().Unmap(), from.from.Port())
-	for b := r.buffer[:n]; len(b) > 0; {
-		k := min(size, len(b))
-		each(b[:k], from)
-		b = b[k:]
-	}
+	each(s.buffer[:n], source{from: netip.AddrPortFrom(from.Addr().Unmap(), from.Port())})
 	return n, nil
 }
+
+// mostReceived is the largest that a system gives in one piece.
+const mostReceived = 64 << 10
