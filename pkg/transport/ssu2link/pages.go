@@ -9,7 +9,8 @@ import (
 )
 
 // pages are RouterInfos that came with introductions and tests, for as long as these take. They
-// are verified when they are asked for: who sends many has no more work done than by asking.
+// are verified when they are asked for, or where two of one router's have come: who sends many has no
+// more work done than by asking.
 type pages struct{ by map[i2p.Hash]*page }
 
 type page struct {
@@ -49,16 +50,25 @@ func (p *pages) room(by i2p.Hash) {
 	delete(p.by, first)
 }
 
-// put keeps a RouterInfo that a peer has sent, in place of one of its own only: another's may be
-// forged.
+// put keeps a RouterInfo that a peer has sent. In place of another's it has to verify and be newer, or
+// the other's not to verify: whoever comes first with what is forged, or old, is in nobody's way.
 func (p *pages) put(now time.Time, by i2p.Hash, ri *routerinfo.RouterInfo) {
 	h := ri.Hash()
-	if e := p.by[h]; e != nil && e.info != nil && now.Before(e.until) && (e.verified || e.by != by) {
-		return
+	kept := &page{by: by, info: ri, until: now.Add(pageLife)}
+	if e := p.by[h]; e != nil && e.info != nil && now.Before(e.until) && (e.verified || e.by != by) && e.verify() {
+		if ri.Published() <= e.info.Published() || !kept.verify() {
+			return
+		}
 	}
 	delete(p.by, h)
 	p.room(by)
-	p.by[h] = &page{by: by, info: ri, until: now.Add(pageLife)}
+	p.by[h] = kept
+}
+
+// verify reports whether the RouterInfo is signed by its router.
+func (e *page) verify() bool {
+	e.verified = e.verified || e.info.Verify() == nil
+	return e.verified
 }
 
 // ask notes that one is being looked for.
@@ -72,14 +82,13 @@ func (p *pages) ask(now time.Time, h i2p.Hash) {
 // get gives a RouterInfo that verifies, or says that it is being looked for.
 func (p *pages) get(now time.Time, h i2p.Hash) (ri *routerinfo.RouterInfo, asked bool) {
 	e := p.by[h]
-	if e != nil && (!now.Before(e.until) || e.info != nil && !e.verified && e.info.Verify() != nil) {
+	if e != nil && (!now.Before(e.until) || e.info != nil && !e.verify()) {
 		delete(p.by, h)
 		e = nil
 	}
 	if e == nil {
 		return nil, false
 	}
-	e.verified = e.info != nil
 	return e.info, e.info == nil
 }
 
