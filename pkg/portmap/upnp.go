@@ -35,8 +35,10 @@ type upnp struct {
 
 func (*upnp) name() string { return "UPnP IGD" }
 
-// description is what the gateway's pages show.
-const description = "I2P"
+// description is what the gateway's pages show, to whoever may read them, and some gateways tell a provider. It
+// is what the library says by which most programs speak UPnP, where they say nothing: others' mappings
+// look the same.
+const description = "libminiupnpc"
 
 // The errors of gateways (WANIPConnection:1, AddPortMapping).
 const (
