@@ -139,6 +139,37 @@ func TestRepeatedRequest(t *testing.T) {
 	}
 }
 
+// TestForgedSource: who overhears a handshake, and sends its datagrams from elsewhere before they
+// arrive, has nothing sent to anybody, and ends nothing; and what he makes up is not kept.
+func TestForgedSource(t *testing.T) {
+	alice, bob, w := newPair(t, 15)
+	target := bob.target
+	target.Token = bob.Tokens().Issue(w.now, alice4).Token
+	_, r, _ := alice.Dial(w.now, target)
+	request := r.Send[0].Data
+	created := bob.Handle(w.now, alice4, bytes.Clone(request)).Send[0].Data
+	confirmed := alice.Handle(w.now, bob4, bytes.Clone(created)).Send
+	elsewhere := netip.MustParseAddrPort("203.0.113.9:4567")
+	made := bytes.Clone(confirmed[0].Data)
+	made[len(made)-30] ^= 1 // before what the header's masks are made of
+	for _, d := range [][]byte{request, confirmed[0].Data, made} {
+		for range 10 {
+			r := bob.Handle(w.now, elsewhere, bytes.Clone(d))
+			if len(r.Send) > 0 || r.Established != nil || len(r.Failed) > 0 {
+				t.Fatalf("%+v", r)
+			}
+		}
+	}
+	if bob.Endpoint.early > 0 {
+		t.Errorf("%d packets are kept", bob.Endpoint.early)
+	}
+	for i, d := range confirmed {
+		if r := bob.Handle(w.now, alice4, bytes.Clone(d.Data)); (r.Established != nil) != (i == len(confirmed)-1) {
+			t.Errorf("after %d of %d packets of Alice's: %v", i+1, len(confirmed), r.Established)
+		}
+	}
+}
+
 // TestTriesOfToken bounds the exchanges that one token costs.
 func TestTriesOfToken(t *testing.T) {
 	alice, bob, w := newPair(t, 10)
