@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/ssu2"
 )
 
 // TestTransfer: 20 MB over a path that does everything that paths do arrive, whole and in
@@ -129,6 +130,33 @@ func TestRedirection(t *testing.T) {
 	}
 	if c := w.b.s.Counts(); c.Moved != 0 || c.NotMoved == 0 || out == 0 || out > 3*in {
 		t.Errorf("%d bytes in, %d out; %+v", in, out, c)
+	}
+	w.end()
+}
+
+// TestSmallRedirection: one small packet from elsewhere, and none from the peer's address any more,
+// is answered there with three times its bytes at most, however long nothing else comes.
+func TestSmallRedirection(t *testing.T) {
+	w := newWorld(t, 12, scene{delay: 10 * ms}, nil)
+	w.run(time.Second, nil)
+	elsewhere, out := netip.MustParseAddrPort("23.0.0.77:7"), 0
+	w.tap = func(from *node, to netip.AddrPort, d []byte) bool {
+		if to == elsewhere {
+			out += len(d)
+		}
+		return from == w.b && to != elsewhere // of Alice's nothing arrives
+	}
+	payload := ssu2.AppendPadding(nil, 21)
+	if !w.b.speak(payload, elsewhere) {
+		t.Fatal("the packet is not taken")
+	}
+	w.b.flush()
+	w.run(10*time.Second, nil)
+	if in := overhead + len(payload); out == 0 || out > 3*in {
+		t.Errorf("%d bytes for %d", out, in)
+	}
+	if c := w.b.s.Counts(); c.Moved != 0 || c.NotMoved != 1 {
+		t.Errorf("%+v", c)
 	}
 	w.end()
 }
