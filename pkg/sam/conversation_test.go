@@ -67,6 +67,7 @@ func variables(t *testing.T, w *world) map[string]string {
 	copy(forged, offline.Destination().Bytes())
 	return map[string]string{
 		"here": i2p.EncodeBase64(here.Destination().Bytes()), "fill": strings.Repeat("x", 1980),
+		"another": i2p.EncodeBase64(until(keys(), now.Add(24*time.Hour))),
 		"offline": i2p.EncodeBase64(good), "offlinepub": i2p.EncodeBase64(offline.Destination().Bytes()),
 		"expired": i2p.EncodeBase64(until(keys(), now.Add(-time.Hour))), "forged": i2p.EncodeBase64(forged),
 	}

@@ -78,7 +78,7 @@ func (s *session) send(ctx context.Context, to string, args Args, payload []byte
 			return err
 		}
 	}
-	name, err := i2p.ParseName(to)
+	name, err := parseName(to)
 	if err != nil {
 		return refuse("INVALID_KEY", "%v", err)
 	}

@@ -12,9 +12,28 @@ import (
 	"i2ptoolkit/pkg/naming"
 )
 
+// parseName is i2p.ParseName, and takes a destination with private keys behind it for the destination: there are
+// programs that know one by what SESSION STATUS says of it, and other routers read no further than they must.
+func parseName(text string) (i2p.Name, error) {
+	name, err := i2p.ParseName(text)
+	if err == nil {
+		return name, nil
+	}
+	b, decodeErr := i2p.DecodeBase64(text)
+	if decodeErr != nil {
+		return name, err
+	}
+	keys, rest, parseErr := i2p.ParsePrivateKeys(b)
+	if parseErr != nil || len(rest) > 0 {
+		return name, err
+	}
+	d := keys.Destination()
+	return i2p.Name{Kind: i2p.NameDestination, Destination: d, Hash: d.Hash()}, nil
+}
+
 // peer is the destination that a client names: by its key, or by any name of it.
 func (s *Server) peer(ctx context.Context, by *session, text string) (i2p.Destination, error) {
-	name, err := i2p.ParseName(text)
+	name, err := parseName(text)
 	if err != nil {
 		return i2p.Destination{}, refuse("INVALID_KEY", "%v", err)
 	}
@@ -69,7 +88,7 @@ func (c *conn) lookup(ctx context.Context, text string, wanted bool) (found i2p.
 		}
 		found, by = c.session.local.Destination(), c.session.local
 	} else {
-		name, err := i2p.ParseName(text)
+		name, err := parseName(text)
 		if err != nil {
 			return found, nil, refuse("INVALID_KEY", "%v", err)
 		}
