@@ -398,6 +398,35 @@ func TestUsersKept(t *testing.T) {
 	}
 }
 
+// watched tells of each file that is kept before it is.
+type watched struct {
+	memory
+	keeping func()
+}
+
+func (w *watched) Keep(name string, b []byte) error {
+	w.keeping()
+	return w.memory.Keep(name, b)
+}
+
+// TestUsersBesideTheDisk: who says a password does not wait for a file that is written.
+func TestUsersBesideTheDisk(t *testing.T) {
+	files := &watched{}
+	u := newUsers("sam", files, bcrypt.MinCost)
+	kept := 0
+	files.keeping = func() {
+		kept++
+		if !u.mu.TryLock() {
+			t.Error("the lock that every connection needs is held while a file is written")
+			return
+		}
+		u.mu.Unlock()
+	}
+	if err := errors.Join(u.Add("bob", "secret"), u.Require(true), u.Require(false), u.Remove("bob")); err != nil || kept != 4 {
+		t.Error(kept, err)
+	}
+}
+
 // TestMemory: what one connection has the server hold is bounded.
 func TestMemory(t *testing.T) {
 	d := New(Config{Memory: 10})

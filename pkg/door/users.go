@@ -63,6 +63,7 @@ type Users struct {
 	files Files
 	cost  int           // of the hashes
 	slots chan struct{} // bounds the passwords that are looked at together
+	turn  chan struct{} // who changes what is kept has it: those who only look do not wait for the disk
 	key   [32]byte      // of proven
 	// unknown is looked at in place of the hash of a user that there is not, which takes as long.
 	unknown func() string
@@ -70,15 +71,20 @@ type Users struct {
 	mu       sync.Mutex // a leaf
 	required bool       // by the settings
 	settled  map[string]string
-	added    map[string]string
-	asked    bool                         // AUTH ENABLE: it is required though the settings do not say so
-	proven   map[string][sha256.Size]byte // what was right before: applications say it for every connection
+	kept
+	proven map[string][sha256.Size]byte // what was right before: applications say it for every connection
+}
+
+// kept is what a door is told while it runs.
+type kept struct {
+	added map[string]string // users with the hashes of their passwords
+	asked bool              // AUTH ENABLE: a user is required though the settings do not say so
 }
 
 func newUsers(name string, files Files, cost int) *Users {
 	u := &Users{
-		file: name + ".users", files: files, cost: cost, slots: make(chan struct{}, 2),
-		settled: make(map[string]string), added: make(map[string]string), proven: make(map[string][sha256.Size]byte),
+		file: name + ".users", files: files, cost: cost, slots: make(chan struct{}, 2), turn: make(chan struct{}, 1),
+		settled: make(map[string]string), kept: kept{added: make(map[string]string)}, proven: make(map[string][sha256.Size]byte),
 	}
 	rand.Read(u.key[:])
 	u.unknown = sync.OnceValue(func() string {
@@ -98,35 +104,37 @@ func (u *Users) set(required bool, users []string) error {
 		}
 		settled[name] = hash
 	}
-	added, asked, err := u.read()
+	u.turn <- struct{}{}
+	defer func() { <-u.turn }()
+	was, err := u.read()
 	if err != nil {
 		return err
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.required, u.settled, u.added, u.asked = required, settled, added, asked
+	u.required, u.settled, u.kept = required, settled, was
 	clear(u.proven)
 	return nil
 }
 
 // read reads the file of those who were added: NAME:HASH, a line each, and "required" on a line of its own.
-func (u *Users) read() (added map[string]string, asked bool, err error) {
-	added = make(map[string]string)
+func (u *Users) read() (was kept, err error) {
+	was.added = make(map[string]string)
 	b, err := u.files.Read(u.file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return added, false, nil
+		return was, nil
 	}
 	for line := range strings.Lines(string(b)) {
 		line = strings.TrimSpace(line)
 		if line == "required" {
-			asked = true
+			was.asked = true
 		} else if name, hash, bad := parseUser(line); bad == nil {
-			added[name] = hash
+			was.added[name] = hash
 		} else {
 			err = errors.Join(err, fmt.Errorf("%s: %w", u.file, bad))
 		}
 	}
-	return added, asked, err
+	return was, err
 }
 
 // Required tells whether a name and a password are to be said.
@@ -201,66 +209,75 @@ func (u *Users) Add(name, password string) error {
 	if err != nil {
 		return err
 	}
-	return u.change(func() error {
+	return u.change(func(to *kept) error {
 		if _, is := u.hash(name); is {
 			return fmt.Errorf("there is a user %s already", name)
 		}
-		if len(u.added) >= maxUsers {
+		if len(to.added) >= maxUsers {
 			return fmt.Errorf("more than %d users", maxUsers)
 		}
-		u.added[name] = hash
+		to.added[name] = hash
 		return nil
 	})
 }
 
 // Remove takes a user away who was added.
 func (u *Users) Remove(name string) error {
-	return u.change(func() error {
+	return u.change(func(to *kept) error {
 		if _, is := u.settled[name]; is {
 			return errors.New("it is one of the settings, which are changed in their file")
 		}
-		if _, is := u.added[name]; !is {
+		if _, is := to.added[name]; !is {
 			return errors.New("there is no such user")
 		}
-		delete(u.added, name)
-		delete(u.proven, name)
+		delete(to.added, name)
 		return nil
 	})
 }
 
 // Require says whether connections from now on need a user. What the settings require stays.
 func (u *Users) Require(on bool) error {
-	return u.change(func() error {
+	return u.change(func(to *kept) error {
 		if !on && u.required {
 			return errors.New("the settings require it")
 		}
-		if on && len(u.settled)+len(u.added) == 0 {
+		if on && len(u.settled)+len(to.added) == 0 {
 			return errors.New("there is no user yet")
 		}
-		u.asked = on
+		to.asked = on
 		return nil
 	})
 }
 
-// change changes what is kept, and keeps it.
-func (u *Users) change(f func() error) error {
+// change has f change a copy of what is kept, keeps that, and has it hold. The lock is not held while files are written:
+// every connection's password needs it.
+func (u *Users) change(f func(to *kept) error) error {
+	u.turn <- struct{}{}
+	defer func() { <-u.turn }()
 	u.mu.Lock()
-	defer u.mu.Unlock()
-	before, asked := maps.Clone(u.added), u.asked
-	if err := f(); err != nil {
+	to := kept{maps.Clone(u.added), u.asked}
+	err := f(&to)
+	u.mu.Unlock()
+	if err != nil {
 		return err
 	}
 	var b strings.Builder
-	if u.asked {
+	if to.asked {
 		b.WriteString("required\n")
 	}
-	for _, name := range slices.Sorted(maps.Keys(u.added)) {
-		fmt.Fprintf(&b, "%s:%s\n", name, u.added[name])
+	for _, name := range slices.Sorted(maps.Keys(to.added)) {
+		fmt.Fprintf(&b, "%s:%s\n", name, to.added[name])
 	}
 	if err := u.files.Keep(u.file, []byte(b.String())); err != nil {
-		u.added, u.asked = before, asked
 		return err
 	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.kept = to
+	maps.DeleteFunc(u.proven, func(name string, _ [sha256.Size]byte) bool {
+		_, is := u.hash(name)
+		return !is
+	})
 	return nil
 }
 
