@@ -8,8 +8,6 @@
 package bob
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -109,15 +107,18 @@ func (s *Server) Run(ctx context.Context) error {
 
 // Serve has a command connection from its beginning to its end.
 func (s *Server) Serve(ctx context.Context, c *door.Client) {
-	in := bufio.NewReaderSize(c, maxLine)
+	in := door.NewReader(c, maxLine)
 	conv := &conversation{s: s, ctx: ctx, client: c, shown: make(map[string]func())}
 	if !conv.say("BOB "+Version, "OK") {
 		return
 	}
 	for first := true; !conv.over; first = false {
-		line, err := in.ReadSlice('\n')
+		line, err := in.Line()
+		if errors.Is(err, io.EOF) {
+			line = string(in.Rest()) // the last one may have no end
+		}
 		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, door.ErrLong):
 			s.count(func(st *Stats) { st.Refused.Lines++ })
 			conv.say("ERROR line too long")
 			return
@@ -127,7 +128,7 @@ func (s *Server) Serve(ctx context.Context, c *door.Client) {
 		case err != nil && !(errors.Is(err, io.EOF) && len(line) > 0):
 			return
 		}
-		text := string(bytes.TrimRight(line, "\r\n"))
+		text := strings.TrimRight(line, "\r")
 		if first && isHTTP(text) {
 			s.count(func(st *Stats) { st.Refused.HTTP++ })
 			return

@@ -22,7 +22,7 @@ func (c *conn) datagramCommand(ctx context.Context, cmd Command) error {
 		c.say(answer(head, "I2P_ERROR").saying("expected SEND with a SIZE from 1 to %d", maxSend))
 		return errDone // where the next line begins is not known
 	}
-	payload, err := c.in.bytes(size)
+	payload, err := c.in.Bytes(size)
 	if err != nil {
 		return err
 	}

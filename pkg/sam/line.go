@@ -8,6 +8,9 @@ import (
 	"unicode/utf8"
 )
 
+// maxLine is the longest line, its end included.
+const maxLine = 64 << 10
+
 // Command is a line of a client (SAM V3, Encoding and Escaping).
 //
 //	COMMAND SUBCOMMAND [key=value] [key="long value"] ...

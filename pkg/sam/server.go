@@ -97,7 +97,7 @@ func (s *Server) Run(ctx context.Context) error {
 type conn struct {
 	server  *Server
 	client  *door.Client
-	in      *reader
+	in      *door.Reader
 	version version
 	session *session // that lasts as long as this connection
 
@@ -123,7 +123,7 @@ var errDone = errors.New("sam: the connection has done its work")
 
 // Serve has a connection from its beginning to its end.
 func (s *Server) Serve(ctx context.Context, client *door.Client) {
-	c := &conn{server: s, client: client, in: &reader{conn: client}}
+	c := &conn{server: s, client: client, in: door.NewReader(client, maxLine)}
 	defer func() {
 		for _, end := range c.ends {
 			end()
@@ -164,7 +164,7 @@ const (
 // greet is the handshake (SAM Connection Handshake). Whoever begins otherwise, such as a browser that some page has
 // sent here, is not answered.
 func (c *conn) greet(ctx context.Context) error {
-	line, err := c.in.line()
+	line, err := c.in.Line()
 	if err != nil {
 		c.client.Silent()
 		if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
@@ -207,7 +207,7 @@ func isHTTP(line string) bool {
 
 // next does what the next line says. An error is the end of the connection.
 func (c *conn) next(ctx context.Context) error {
-	line, err := c.in.line()
+	line, err := c.in.Line()
 	if err != nil {
 		return c.unread(err)
 	}
@@ -237,10 +237,10 @@ func (c *conn) unread(err error) error {
 		c.client.SetWriteDeadline(time.Now().Add(farewellTime))
 		c.say(answer("SESSION STATUS", "I2P_ERROR").saying("no command in time"))
 	}
-	if errors.Is(err, errLong) {
+	if errors.Is(err, door.ErrLong) {
 		c.server.counts.malformed.Add(1)
 		c.client.SetWriteDeadline(time.Now().Add(farewellTime))
-		c.say(answer("SESSION STATUS", "I2P_ERROR").saying("%v", err))
+		c.say(answer("SESSION STATUS", "I2P_ERROR").saying("the line is longer than %d KiB", maxLine>>10))
 	}
 	return err
 }
@@ -273,7 +273,7 @@ func (c *conn) quit(_ context.Context, cmd Command) error {
 func (c *conn) during(ctx context.Context, f func(ctx context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stop := c.in.watch(cancel)
+	stop := c.in.Watch(cancel)
 	defer stop()
 	return f(ctx)
 }

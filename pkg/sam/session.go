@@ -112,7 +112,7 @@ func (c *conn) sessionCommand(ctx context.Context, cmd Command) error {
 	default:
 		err = refuse("I2P_ERROR", "expected SESSION CREATE, ADD or REMOVE")
 	}
-	if ctx.Err() != nil || c.in.err != nil {
+	if ctx.Err() != nil || c.in.Err() != nil {
 		return errDone
 	}
 	return c.status(head, err)

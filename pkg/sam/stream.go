@@ -107,7 +107,7 @@ func (c *conn) connect(ctx context.Context, s *session, args Args, silent bool) 
 
 // carry makes the connection one end of a stream.
 func (c *conn) carry(s *session, stream net.Conn) error {
-	splice.Both(s.ctx, &carried{Conn: c.client.Conn, early: c.in.rest()}, stream, &c.server.counts.streams)
+	splice.Both(s.ctx, &carried{Conn: c.client.Conn, early: c.in.Rest()}, stream, &c.server.counts.streams)
 	return errDone
 }
 

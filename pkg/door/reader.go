@@ -1,4 +1,4 @@
-package sam
+package door
 
 import (
 	"bytes"
@@ -9,31 +9,37 @@ import (
 	"time"
 )
 
-// The longest line, its end included, and what a connection's buffer has at first.
-const (
-	maxLine   = 64 << 10
-	firstRoom = 1 << 10
-)
+// firstRoom is what the buffer of a connection has at first, and as long as nothing longer comes.
+const firstRoom = 1 << 10
 
-var errLong = errors.New("the line is longer than 64 KiB")
+// ErrLong means that a line has no end where it is to have one.
+var ErrLong = errors.New("the line is too long")
 
-// reader reads lines and what follows them. One goroutine uses it at a time.
-type reader struct {
+// Reader reads lines and what follows them. It has no more memory than twice what waits in it. One goroutine uses it at
+// a time.
+type Reader struct {
 	conn net.Conn
+	most int    // of a line, its end included
 	buf  []byte // what was read and not taken
 	err  error  // the end
 }
 
+// NewReader is one for lines of at most so many bytes.
+func NewReader(conn net.Conn, most int) *Reader { return &Reader{conn: conn, most: most} }
+
+// Err is what ended the connection, as far as it has been read; nil: nothing yet.
+func (r *Reader) Err() error { return r.err }
+
 // full tells whether no more is read before something is taken.
-func (r *reader) full() bool { return len(r.buf) >= maxLine }
+func (r *Reader) full() bool { return len(r.buf) >= r.most }
 
 // fill reads what there is, once. Its error is the deadline's, or the end, which stays.
-func (r *reader) fill() error {
+func (r *Reader) fill() error {
 	if r.err != nil {
 		return r.err
 	}
 	if len(r.buf) == cap(r.buf) {
-		r.buf = append(make([]byte, 0, min(max(firstRoom, 2*cap(r.buf)), maxLine)), r.buf...)
+		r.buf = append(make([]byte, 0, min(max(firstRoom, 2*cap(r.buf)), r.most)), r.buf...)
 	}
 	n, err := r.conn.Read(r.buf[len(r.buf):cap(r.buf)])
 	r.buf = r.buf[:len(r.buf)+n]
@@ -43,8 +49,8 @@ func (r *reader) fill() error {
 	return err
 }
 
-// line takes the next line, without its end.
-func (r *reader) line() (string, error) {
+// Line takes the next line, without its end.
+func (r *Reader) Line() (string, error) {
 	for looked := 0; ; {
 		if i := bytes.IndexByte(r.buf[looked:], '\n'); i >= 0 {
 			line := string(r.buf[:looked+i])
@@ -52,7 +58,7 @@ func (r *reader) line() (string, error) {
 			return line, nil
 		}
 		if looked = len(r.buf); r.full() {
-			return "", errLong
+			return "", ErrLong
 		}
 		if err := r.fill(); err != nil {
 			return "", err
@@ -61,7 +67,7 @@ func (r *reader) line() (string, error) {
 }
 
 // take gives the buffer back that is not needed.
-func (r *reader) take(n int) {
+func (r *Reader) take(n int) {
 	left := r.buf[n:]
 	if cap(r.buf) > firstRoom && len(left) <= firstRoom {
 		r.buf = append(make([]byte, 0, firstRoom), left...)
@@ -70,8 +76,8 @@ func (r *reader) take(n int) {
 	r.buf = r.buf[:copy(r.buf, left)]
 }
 
-// bytes takes the next n bytes.
-func (r *reader) bytes(n int) ([]byte, error) {
+// Bytes takes the next n bytes.
+func (r *Reader) Bytes(n int) ([]byte, error) {
 	b := make([]byte, n)
 	got := copy(b, r.buf)
 	r.take(got)
@@ -82,16 +88,16 @@ func (r *reader) bytes(n int) ([]byte, error) {
 	return b, err
 }
 
-// rest takes all that was read: what follows is read of the connection itself.
-func (r *reader) rest() []byte {
+// Rest takes all that was read: what follows is read of the connection itself.
+func (r *Reader) Rest() []byte {
 	b := r.buf
 	r.buf = nil
 	return b
 }
 
-// watch reads ahead until stop is called, and calls gone where the connection ends before. What comes stays for those
+// Watch reads ahead until stop is called, and calls gone where the connection ends before. What comes stays for those
 // who read later; where there is too much of it, the end is not seen before some of it was taken.
-func (r *reader) watch(gone func()) (stop func()) {
+func (r *Reader) Watch(gone func()) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
