@@ -64,7 +64,10 @@ func (s *session) forwardAll(ctx context.Context, l Listener, to target) {
 		if err != nil {
 			return
 		}
-		go s.forwardOne(stream, to)
+		if !s.run(func() { s.forwardOne(stream, to) }) {
+			splice.Break(stream)
+			return
+		}
 	}
 }
 

@@ -132,6 +132,12 @@ func (s *Server) Serve(ctx context.Context, client *door.Client) {
 			c.session.end()
 		}
 		part(client)
+		if c.session != nil {
+			// What still writes to a client that does not read ends with the connection.
+			client.SetWriteDeadline(time.Now().Add(farewellTime))
+			client.Close()
+			c.session.running.Wait()
+		}
 	}()
 	if err := c.greet(ctx); err != nil {
 		s.log.Debug("no SAM client", "error", err)

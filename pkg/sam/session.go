@@ -56,6 +56,8 @@ type session struct {
 
 	live bool // under the server's lock: it is whole, and others may use it
 
+	running sync.WaitGroup // of one that is no part: what it and its parts do beside their connection
+
 	mu    sync.Mutex // a leaf
 	parts []*session
 	ends  []func()
@@ -169,11 +171,26 @@ func (s *session) show() {
 // begin hands on what comes for a session, once its client knows of it.
 func (s *session) begin() {
 	if s.packets != nil {
-		go s.receive()
+		s.run(s.receive)
 	}
 	if s.primary == nil {
-		go s.follow()
+		s.run(s.follow)
 	}
+}
+
+// run has f run beside the connection, which waits for it at its end. It does not where the session has ended.
+func (s *session) run(f func()) bool {
+	whole := s
+	if s.primary != nil {
+		whole = s.primary
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return false
+	}
+	whole.running.Go(f)
+	return true
 }
 
 // atEnd has f called when the session ends, or at once where it has.
