@@ -57,5 +57,6 @@ func samTable() []row {
 		{"sam_datagrams_total", "Datagrams of applications.", "way", "in=DatagramsIn out=DatagramsOut refused=DatagramsRefused lost=DatagramsLost"},
 		{"sam_lookups_total", "Names that applications looked for.", "", "Lookups"},
 		{"sam_failed_lookups_total", "Of these, those that were not found.", "", "LookupsFailed"},
+		{"sam_refused_hosts_total", "Names of machines to forward to that were not looked for, or not found.", "", "RefusedHosts"},
 	}
 }

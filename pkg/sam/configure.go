@@ -1,7 +1,7 @@
 package sam
 
 import (
-	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -100,7 +100,7 @@ func (c *conn) options(args Args) (options.Options, error) {
 }
 
 // configure reads what a style has beside the options.
-func (s *session) configure(args Args) error {
+func (s *session) configure(ctx context.Context, args Args) error {
 	_, packets := protocols[s.style]
 	switch {
 	case s.style == "":
@@ -118,7 +118,7 @@ func (s *session) configure(args Args) error {
 	if err := s.readPorts(args); err != nil || !packets {
 		return err
 	}
-	return s.readForward(args)
+	return s.readForward(ctx, args)
 }
 
 // readPorts reads the ports and protocols.
@@ -187,7 +187,7 @@ func readProtocol(args Args, key string, to *byte) error {
 }
 
 // readForward reads where datagrams are to go.
-func (s *session) readForward(args Args) error {
+func (s *session) readForward(ctx context.Context, args Args) error {
 	port, there := args.Lookup("PORT")
 	if !there || port == "" || port == "0" {
 		return nil
@@ -196,21 +196,10 @@ func (s *session) readForward(args Args) error {
 	if !ok {
 		return refuse("I2P_ERROR", "PORT is to be from 1 to 65535")
 	}
-	addr, err := net.ResolveUDPAddr("udp", net.JoinHostPort(s.conn.host(args), fmt.Sprint(n)))
+	hosts, err := s.conn.hosts(ctx, args)
 	if err != nil {
-		return refuse("I2P_ERROR", "HOST: %v", err)
+		return err
 	}
-	s.forward = addr
+	s.forward = net.UDPAddrFromAddrPort(netip.AddrPortFrom(hosts[0], uint16(n)))
 	return nil
-}
-
-// host is where the client is to be reached: it says so, or it is where it is.
-func (c *conn) host(args Args) string {
-	var own string
-	if a, ok := c.client.RemoteAddr().(*net.TCPAddr); ok {
-		own = a.IP.String()
-	} else if a, err := netip.ParseAddrPort(c.client.RemoteAddr().String()); err == nil {
-		own = a.Addr().String()
-	}
-	return cmp.Or(args.Get("HOST"), own, "127.0.0.1")
 }

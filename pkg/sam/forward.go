@@ -3,8 +3,8 @@ package sam
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -15,7 +15,7 @@ import (
 const forwardTime = 3 * time.Second
 
 // forward is STREAM FORWARD. It lasts as long as the connection.
-func (c *conn) forward(s *session, args Args) error {
+func (c *conn) forward(ctx context.Context, s *session, args Args) error {
 	port, ok := number(args.Get("PORT"), 1<<16-1)
 	if !ok || port == 0 {
 		return refuse("I2P_ERROR", "PORT is to be from 1 to 65535")
@@ -23,24 +23,28 @@ func (c *conn) forward(s *session, args Args) error {
 	if c.forwards {
 		return refuse("I2P_ERROR", "this connection forwards already")
 	}
+	hosts, err := c.hosts(ctx, args)
+	if err != nil {
+		return err
+	}
 	l, done, err := s.streams.forwarder()
 	if err != nil {
 		return err
 	}
 	to := target{
-		at:      net.JoinHostPort(c.host(args), fmt.Sprint(port)),
+		hosts: hosts, port: uint16(port), name: args.Get("HOST"),
 		secure:  strings.EqualFold(args.Get("SSL"), "true"),
 		silent:  strings.EqualFold(args.Get("SILENT"), "true"),
 		version: c.version,
 	}
 	c.forwards = true
 	c.client.Doing("stream forward")
-	ctx, cancel := context.WithCancel(s.ctx)
+	lasting, cancel := context.WithCancel(s.ctx)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		defer done()
-		s.forwardAll(ctx, l, to)
+		s.forwardAll(lasting, l, to)
 		c.client.Close() // of a session that has ended
 	}()
 	c.ends = append(c.ends, func() {
@@ -52,7 +56,9 @@ func (c *conn) forward(s *session, args Args) error {
 
 // target is where streams are forwarded to.
 type target struct {
-	at             string
+	hosts          []netip.Addr
+	port           uint16
+	name           string // that the application gave the host; empty: none
 	secure, silent bool
 	version        version
 }
@@ -74,9 +80,7 @@ func (s *session) forwardAll(ctx context.Context, l Listener, to target) {
 // forwardOne hands one stream to the application.
 func (s *session) forwardOne(stream net.Conn, to target) {
 	counts := &s.server.counts
-	ctx, cancel := context.WithTimeout(s.ctx, forwardTime)
-	local, err := to.dial(ctx)
-	cancel()
+	local, err := to.dial(s.ctx)
 	if err == nil && !to.silent {
 		if _, err = local.Write(to.version.peerLine(stream)); err != nil {
 			local.Close()
@@ -92,11 +96,20 @@ func (s *session) forwardOne(stream net.Conn, to target) {
 	splice.Both(s.ctx, local, stream, &counts.streams)
 }
 
-// dial reaches the application. Its certificate is of its own making as a rule, and who named its address is itself.
-func (t target) dial(ctx context.Context) (net.Conn, error) {
-	var d net.Dialer
-	if !t.secure {
-		return d.DialContext(ctx, "tcp", t.at)
+// dial reaches the application, at the first of its addresses where somebody listens. Its certificate is of its own
+// making as a rule, and who named its address is itself.
+func (t target) dial(ctx context.Context) (c net.Conn, err error) {
+	dial := (&net.Dialer{}).DialContext
+	if t.secure {
+		dial = (&tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true, ServerName: t.name}}).DialContext
 	}
-	return (&tls.Dialer{NetDialer: &d, Config: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}}).DialContext(ctx, "tcp", t.at)
+	for _, host := range t.hosts {
+		ctx, cancel := context.WithTimeout(ctx, forwardTime/time.Duration(len(t.hosts)))
+		c, err = dial(ctx, "tcp", netip.AddrPortFrom(host, t.port).String())
+		cancel()
+		if err == nil {
+			return c, nil
+		}
+	}
+	return nil, err
 }

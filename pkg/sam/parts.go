@@ -7,7 +7,7 @@ import (
 )
 
 // add is SESSION ADD.
-func (c *conn) add(args Args) (id string, err error) {
+func (c *conn) add(ctx context.Context, args Args) (id string, err error) {
 	p := c.session
 	if p == nil || p.style != stylePrimary {
 		return "", refuse("I2P_ERROR", "this connection has no PRIMARY session")
@@ -22,7 +22,7 @@ func (c *conn) add(args Args) (id string, err error) {
 	if s.style == stylePrimary || s.style == styleMaster {
 		return "", refuse("I2P_ERROR", "a PRIMARY session is no part of another")
 	}
-	if err := s.configure(args); err != nil {
+	if err := s.configure(ctx, args); err != nil {
 		return "", err
 	}
 	if err := s.canSign(); err != nil {

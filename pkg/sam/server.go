@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -26,9 +27,11 @@ type Config struct {
 	Defaults func() options.Options // of destinations that do not say otherwise
 	// Resolve finds the destination that a name stands for, by a local destination where the network is to be asked.
 	Resolve func(ctx context.Context, by naming.Resolver, name i2p.Name) (i2p.Destination, error)
-	Log     *slog.Logger     // nil: no log
-	Rand    io.Reader        // nil is crypto/rand
-	Now     func() time.Time // nil is time.Now
+	// LookupHost finds the addresses of a machine that HOST names; nil is the system's resolver.
+	LookupHost func(ctx context.Context, name string) ([]netip.Addr, error)
+	Log        *slog.Logger     // nil: no log
+	Rand       io.Reader        // nil is crypto/rand
+	Now        func() time.Time // nil is time.Now
 	// Patience is how long sessions wait for their tunnels; default 5 minutes. Idle is how long a connection may say
 	// nothing after its HELLO; default 5 minutes.
 	Patience, Idle time.Duration
@@ -42,11 +45,12 @@ type Settings struct {
 
 // Server speaks SAM. New starts nothing; Serve has each connection.
 type Server struct {
-	cfg     Config
-	log     *slog.Logger
-	udp     *udpServer
-	names   *lookups
-	changed chan struct{} // holds one: the settings of UDP are others
+	cfg       Config
+	log       *slog.Logger
+	udp       *udpServer
+	names     *lookups
+	changed   chan struct{} // holds one: the settings of UDP are others
+	resolving chan struct{} // one for each name of a machine that is looked for
 
 	mu       sync.Mutex // a leaf
 	settings Settings
@@ -69,7 +73,12 @@ func New(cfg Config) *Server {
 	if cfg.Idle == 0 {
 		cfg.Idle = 5 * time.Minute
 	}
-	s := &Server{cfg: cfg, log: cfg.Log, changed: make(chan struct{}, 1), sessions: make(map[string]*session)}
+	if cfg.LookupHost == nil {
+		cfg.LookupHost = systemHosts
+	}
+	s := &Server{
+		cfg: cfg, log: cfg.Log, changed: make(chan struct{}, 1), resolving: make(chan struct{}, maxResolving), sessions: make(map[string]*session),
+	}
 	s.names = &lookups{server: s}
 	s.udp = &udpServer{server: s}
 	return s

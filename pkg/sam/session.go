@@ -102,7 +102,7 @@ func (c *conn) sessionCommand(ctx context.Context, cmd Command) error {
 		c.server.counts.refusedSession.Add(1)
 	case "ADD":
 		var id string
-		if id, err = c.add(cmd.Args); err == nil {
+		if id, err = c.add(ctx, cmd.Args); err == nil {
 			return c.say(answer(head, "OK").with("ID", id).saying("ADD %s", id))
 		}
 		c.server.counts.refusedSession.Add(1)
@@ -132,7 +132,7 @@ func (c *conn) create(ctx context.Context, args Args) error {
 	if err := checkID(s.id); err != nil {
 		return err
 	}
-	if err := s.configure(args); err != nil {
+	if err := s.configure(ctx, args); err != nil {
 		return err
 	}
 	asked, err := c.options(args)

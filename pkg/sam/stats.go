@@ -29,6 +29,7 @@ type Stats struct {
 
 	Lookups       uint64
 	LookupsFailed uint64
+	RefusedHosts  uint64 // names of machines to forward to that were not looked for, or not found
 }
 
 // counts are the Stats as they grow.
@@ -38,7 +39,7 @@ type counts struct {
 	created, subsessions, refusedSession                       atomic.Uint64
 	connected, accepted, forwarded, failed                     atomic.Uint64
 	datagramsIn, datagramsOut, datagramsRefused, datagramsLost atomic.Uint64
-	lookups, lookupsFailed                                     atomic.Uint64
+	lookups, lookupsFailed, refusedHosts                       atomic.Uint64
 }
 
 // Stats returns the counts.
@@ -50,6 +51,6 @@ func (s *Server) Stats() Stats {
 		Connected: c.connected.Load(), Accepted: c.accepted.Load(), Forwarded: c.forwarded.Load(), Failed: c.failed.Load(),
 		In: c.streams.In.Load(), Out: c.streams.Out.Load(),
 		DatagramsIn: c.datagramsIn.Load(), DatagramsOut: c.datagramsOut.Load(), DatagramsRefused: c.datagramsRefused.Load(), DatagramsLost: c.datagramsLost.Load(),
-		Lookups: c.lookups.Load(), LookupsFailed: c.lookupsFailed.Load(),
+		Lookups: c.lookups.Load(), LookupsFailed: c.lookupsFailed.Load(), RefusedHosts: c.refusedHosts.Load(),
 	}
 }

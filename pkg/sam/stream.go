@@ -29,7 +29,7 @@ func (c *conn) streamCommand(ctx context.Context, cmd Command) error {
 			err = c.accept(ctx, s, silent)
 		case "FORWARD":
 			silent = false // of FORWARD it is for what is forwarded
-			if err = c.forward(s, cmd.Args); err == nil {
+			if err = c.forward(ctx, s, cmd.Args); err == nil {
 				return c.say(answer(streamStatus, "OK"))
 			}
 		default:
