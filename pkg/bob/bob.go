@@ -108,7 +108,7 @@ func (s *Server) Run(ctx context.Context) error {
 // Serve has a command connection from its beginning to its end.
 func (s *Server) Serve(ctx context.Context, c *door.Client) {
 	in := door.NewReader(c, maxLine)
-	conv := &conversation{s: s, ctx: ctx, client: c, shown: make(map[string]func())}
+	conv := &conversation{s: s, ctx: ctx, client: c, work: c.Work, shown: make(map[string]func())}
 	if !conv.say("BOB "+Version, "OK") {
 		return
 	}

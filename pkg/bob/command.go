@@ -20,6 +20,7 @@ type conversation struct {
 	s      *Server
 	ctx    context.Context
 	client *door.Client
+	work   func(f func()) // has f run when it is the connection's turn
 	t      *tunnel // of the nickname that was set last; nil: none
 	over   bool
 	shown  map[string]func() // what takes the tunnels that were started here off the door's list
@@ -29,37 +30,38 @@ type conversation struct {
 type command struct {
 	name, help string
 	do         func(c *conversation, args []string) ([]string, error)
+	waits      bool // for the network
 }
 
 // commands are in the order of the list that help gives.
 func commands() []command {
 	return []command{
-		{"clear", "clear * Forget the current nickname, which must not be active.", (*conversation).clear},
-		{"getdest", "getdest * Give the destination of the current nickname.", (*conversation).getDest},
-		{"getkeys", "getkeys * Give the keys of the current nickname.", (*conversation).getKeys},
-		{"getnick", "getnick tunnelname * Go on with a nickname that is there.", (*conversation).getNick},
-		{"inhost", "inhost hostname | IP * Set where the inbound port is: an address of this machine.", (*conversation).inHost},
-		{"inport", "inport port_number * Set the port at which programs say whom they want.", (*conversation).inPort},
-		{"list", "list * List all tunnels.", (*conversation).list},
-		{"lookup", "lookup address * Give the destination of a name or a b32 address.", (*conversation).lookup},
-		{"lookuplocal", "lookuplocal name * Give the destination that the address books of this router have for a name.", (*conversation).lookupLocal},
-		{"newkeys", "newkeys [signature_type] * Make keys for the current nickname.", (*conversation).newKeys},
-		{"option", "option name=value ... * Set options of I2CP and streaming, without spaces.", (*conversation).option},
-		{"outhost", "outhost hostname | IP * Set where the server is that peers are joined to.", (*conversation).outHost},
-		{"outport", "outport port_number * Set the port of that server.", (*conversation).outPort},
-		{"ping", "ping address * Measure a round trip.", (*conversation).ping},
-		{"quiet", "quiet [true | false] * Do not tell the server first who the peer is.", (*conversation).quiet},
-		{"quit", "quit * End this connection. Tunnels stay.", (*conversation).quit},
-		{"setkeys", "setkeys BASE64_keys * Set the keys of the current nickname.", (*conversation).setKeys},
-		{"setnick", "setnick nickname * Make a nickname, or begin one anew.", (*conversation).setNick},
-		{"show", "show * Show the current nickname.", (*conversation).show},
-		{"showprops", "showprops * Show the options of the current nickname.", (*conversation).showProps},
-		{"start", "start * Start the tunnel of the current nickname.", (*conversation).start},
-		{"status", "status nickname * Show a nickname.", (*conversation).status},
-		{"stop", "stop * Stop the tunnel of the current nickname.", (*conversation).stop},
-		{"verify", "verify BASE64_key * Tell whether a destination is well formed.", (*conversation).verify},
-		{"visit", "visit * Nothing, here.", func(*conversation, []string) ([]string, error) { return []string{"OK"}, nil }},
-		{"zap", "zap * End this connection. The router's owner stops the bridge.", (*conversation).zap},
+		{"clear", "clear * Forget the current nickname, which must not be active.", (*conversation).clear, false},
+		{"getdest", "getdest * Give the destination of the current nickname.", (*conversation).getDest, false},
+		{"getkeys", "getkeys * Give the keys of the current nickname.", (*conversation).getKeys, false},
+		{"getnick", "getnick tunnelname * Go on with a nickname that is there.", (*conversation).getNick, false},
+		{"inhost", "inhost hostname | IP * Set where the inbound port is: an address of this machine.", (*conversation).inHost, false},
+		{"inport", "inport port_number * Set the port at which programs say whom they want.", (*conversation).inPort, false},
+		{"list", "list * List all tunnels.", (*conversation).list, false},
+		{"lookup", "lookup address * Give the destination of a name or a b32 address.", (*conversation).lookup, true},
+		{"lookuplocal", "lookuplocal name * Give the destination that the address books of this router have for a name.", (*conversation).lookupLocal, false},
+		{"newkeys", "newkeys [signature_type] * Make keys for the current nickname.", (*conversation).newKeys, false},
+		{"option", "option name=value ... * Set options of I2CP and streaming, without spaces.", (*conversation).option, false},
+		{"outhost", "outhost hostname | IP * Set where the server is that peers are joined to.", (*conversation).outHost, false},
+		{"outport", "outport port_number * Set the port of that server.", (*conversation).outPort, false},
+		{"ping", "ping address * Measure a round trip.", (*conversation).ping, true},
+		{"quiet", "quiet [true | false] * Do not tell the server first who the peer is.", (*conversation).quiet, false},
+		{"quit", "quit * End this connection. Tunnels stay.", (*conversation).quit, false},
+		{"setkeys", "setkeys BASE64_keys * Set the keys of the current nickname.", (*conversation).setKeys, false},
+		{"setnick", "setnick nickname * Make a nickname, or begin one anew.", (*conversation).setNick, false},
+		{"show", "show * Show the current nickname.", (*conversation).show, false},
+		{"showprops", "showprops * Show the options of the current nickname.", (*conversation).showProps, false},
+		{"start", "start * Start the tunnel of the current nickname.", (*conversation).start, true},
+		{"status", "status nickname * Show a nickname.", (*conversation).status, false},
+		{"stop", "stop * Stop the tunnel of the current nickname.", (*conversation).stop, false},
+		{"verify", "verify BASE64_key * Tell whether a destination is well formed.", (*conversation).verify, false},
+		{"visit", "visit * Nothing, here.", func(*conversation, []string) ([]string, error) { return []string{"OK"}, nil }, false},
+		{"zap", "zap * End this connection. The router's owner stops the bridge.", (*conversation).zap, false},
 	}
 }
 
@@ -75,7 +77,7 @@ func (c *conversation) do(line string) []string {
 	}
 	for _, cmd := range commands() {
 		if cmd.name == name {
-			lines, err := cmd.do(c, words[1:])
+			lines, err := c.carryOut(cmd, words[1:])
 			if err != nil {
 				return []string{"ERROR " + spoken(err)}
 			}
@@ -83,6 +85,16 @@ func (c *conversation) do(line string) []string {
 		}
 	}
 	return []string{"ERROR UNKNOWN COMMAND! Try help"}
+}
+
+// carryOut does a command when it is the connection's turn.
+func (c *conversation) carryOut(cmd command, args []string) (lines []string, err error) {
+	if cmd.waits {
+		c.work(func() {})
+		return cmd.do(c, args)
+	}
+	c.work(func() { lines, err = cmd.do(c, args) })
+	return lines, err
 }
 
 // help gives the list, one command's line, or, for what there is not, nothing: it is for people.
@@ -199,11 +211,11 @@ func (c *conversation) newKeys(args []string) ([]string, error) {
 			return nil, fmt.Errorf("generating keys: %w", err)
 		}
 	}
+	keys, err := i2p.GenerateDestination(kind, i2p.CryptoElGamal, nil)
+	if err != nil {
+		return nil, fmt.Errorf("generating keys: %w", err)
+	}
 	return c.change(func(t *tunnel) (string, error) {
-		keys, err := i2p.GenerateDestination(kind, i2p.CryptoElGamal, nil)
-		if err != nil {
-			return "", fmt.Errorf("generating keys: %w", err)
-		}
 		t.keys = keys
 		return keys.Destination().Base64(), nil
 	})

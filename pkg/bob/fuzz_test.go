@@ -35,7 +35,7 @@ func FuzzCommands(f *testing.F) {
 			},
 			Known: func(string) (i2p.Destination, error) { return i2p.Destination{}, none },
 		})
-		c := &conversation{s: s, ctx: t.Context()}
+		c := &conversation{s: s, ctx: t.Context(), work: func(f func()) { f() }}
 		for line := range strings.Lines(text) {
 			line = strings.TrimRight(line, "\r\n")
 			answer := c.do(line)

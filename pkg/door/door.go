@@ -37,6 +37,8 @@ type Config struct {
 	Memory int
 	// Cost is of the hashes of passwords (bcrypt); default 10.
 	Cost int
+	// Turns are the router's (Client.Work); nil: the door has its own.
+	Turns Turns
 }
 
 // Files are small files by name. An error that is fs.ErrNotExist says that there is none.
@@ -86,6 +88,9 @@ func New(cfg Config) *Door {
 	}
 	if cfg.Files == nil {
 		cfg.Files = &memory{}
+	}
+	if cfg.Turns == nil {
+		cfg.Turns = NewTurns()
 	}
 	return &Door{
 		cfg: cfg, users: newUsers(cfg.Name, cfg.Files, cfg.Cost), changed: make(chan struct{}, 1),

@@ -76,7 +76,9 @@ func (k *connection) run() error {
 			}
 			return err
 		}
-		buf = body[:0]
+		if len(k.sessions) == 0 {
+			k.Work(func() {}) // what is asked for beside payloads is cheap for who asks
+		}
 		if err := k.handle(kind, body); err != nil {
 			return err
 		}

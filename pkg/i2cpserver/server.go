@@ -57,6 +57,8 @@ type Conn interface {
 	Greeted() bool
 	Login(ctx context.Context, user, password string) bool
 	Doing(what string)
+	// Work has f run when it is the connection's turn. f waits for nothing.
+	Work(f func())
 	Session(s control.DoorSession) (end func())
 	// Hold takes memory that the connection may have the server hold, and Release gives it back.
 	Hold(n int) bool

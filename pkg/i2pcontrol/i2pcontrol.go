@@ -207,7 +207,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *door.Client) 
 		http.Error(w, "the request is too large, or did not come whole", http.StatusRequestEntityTooLarge)
 		return
 	}
-	out := s.calls(r.Context(), c, body)
+	c.Work(func() {})
+	asks := &caller{Client: c}
+	out := s.calls(r.Context(), asks, body)
 	// Whoever is greeted may take its time, which is not meant for an answer that it does not read.
 	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bodyTime))
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")

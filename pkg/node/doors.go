@@ -12,7 +12,10 @@ import (
 // newDoor makes the door of a server. It is open where its table of the settings says so, and changes with that; also is
 // called where the table has settings that are not the door's.
 func (n *Node) newDoor(table string, serve func(context.Context, *door.Client), settings func(config.Config) door.Settings, also ...func(to config.Config)) (*door.Door, error) {
-	d := door.New(door.Config{Name: table, Log: n.log, Now: n.cfg.Now, Serve: serve, Files: n.doorKeeper()})
+	if n.turns == nil {
+		n.turns = door.NewTurns()
+	}
+	d := door.New(door.Config{Name: table, Log: n.log, Now: n.cfg.Now, Serve: serve, Files: n.doorKeeper(), Turns: n.turns})
 	n.doors = append(n.doors, d)
 	n.doorParts = append(n.doorParts, reload.Part{Keys: table + ".*", Prepare: func(_, to config.Config) (func(), error) {
 		s := settings(to)

@@ -15,6 +15,7 @@ import (
 	"i2ptoolkit/pkg/config/reload"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/answers"
+	"i2ptoolkit/pkg/door"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/forward"
 	"i2ptoolkit/pkg/i2cpserver"
@@ -73,6 +74,7 @@ type Node struct {
 	bridges   *bridges
 	i2cp      *i2cpserver.Server
 	doorParts []reload.Part // who applies changed settings of the doors and their servers
+	turns     door.Turns    // that the doors share
 	sam       *sam.Server
 	cfg       Config
 	hash      i2p.Hash

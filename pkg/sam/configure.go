@@ -42,14 +42,14 @@ func (c *conn) keys(args Args, asked options.Options) (*i2p.PrivateKeys, error) 
 }
 
 // generate makes a destination of the type that is asked for.
-func (c *conn) generate(args Args, t sign.Type) (*i2p.PrivateKeys, error) {
+func (c *conn) generate(args Args, t sign.Type) (keys *i2p.PrivateKeys, err error) {
 	if name, there := args.Lookup("SIGNATURE_TYPE"); there && name != "" {
-		var err error
 		if t, err = sign.ParseType(name); err != nil || !t.CanSign() {
 			return nil, refuse("I2P_ERROR", "SIGNATURE_TYPE %s unsupported", name)
 		}
 	}
-	return i2p.GenerateDestination(t, i2p.CryptoElGamal, c.server.cfg.Rand)
+	c.client.Work(func() { keys, err = i2p.GenerateDestination(t, i2p.CryptoElGamal, c.server.cfg.Rand) })
+	return keys, err
 }
 
 // canSign refuses the datagrams that nobody could check: those of the first kind have no place for a transient key

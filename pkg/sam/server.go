@@ -227,7 +227,8 @@ func (c *conn) next(ctx context.Context) error {
 		return c.unread(err)
 	}
 	c.client.SetReadDeadline(time.Time{})
-	cmd, err := ParseCommand(line)
+	var cmd Command
+	c.client.Work(func() { cmd, err = ParseCommand(line) })
 	if err != nil {
 		c.server.counts.malformed.Add(1)
 		c.say(answer("SESSION STATUS", "I2P_ERROR").saying("%v", err))
