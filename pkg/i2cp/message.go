@@ -71,7 +71,8 @@ type Message interface {
 }
 
 const (
-	headerLen = 5
+	// HeaderLen is that of a message's header.
+	HeaderLen = 5
 	// MaxBody is the longest body that is read: "about 64 KB", and what stands around a payload.
 	MaxBody = 64<<10 + 4<<10
 )
@@ -85,19 +86,19 @@ var ErrTooLong = errors.New("i2cp: the message is too long")
 func Append(b []byte, m Message) []byte {
 	at := len(b)
 	b = m.AppendTo(append(b, 0, 0, 0, 0, byte(m.Type())))
-	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-headerLen))
+	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-HeaderLen))
 	return b
 }
 
 // Read reads the type and body of the next message. The body is in buf where that has the room.
 func Read(r io.Reader, buf []byte) (Type, []byte, error) {
-	var h [headerLen]byte
+	var h [HeaderLen]byte
 	if _, err := io.ReadFull(r, h[:]); err != nil {
 		return 0, nil, err
 	}
-	n := binary.BigEndian.Uint32(h[:])
+	kind, n := ParseHeader(h)
 	if n > MaxBody {
-		return 0, nil, fmt.Errorf("%w: %v of %d bytes, at most %d", ErrTooLong, Type(h[4]), n, MaxBody)
+		return 0, nil, fmt.Errorf("%w: %v of %d bytes, at most %d", ErrTooLong, kind, n, MaxBody)
 	}
 	if int(n) > cap(buf) {
 		buf = make([]byte, n)
@@ -109,7 +110,12 @@ func Read(r io.Reader, buf []byte) (Type, []byte, error) {
 		}
 		return 0, nil, err
 	}
-	return Type(h[4]), buf, nil
+	return kind, buf, nil
+}
+
+// ParseHeader takes the type of a message and the length of its body, which may be any, from its header.
+func ParseHeader(h [HeaderLen]byte) (Type, uint32) {
+	return Type(h[4]), binary.BigEndian.Uint32(h[:])
 }
 
 // ErrType means that a type is none of those in use.

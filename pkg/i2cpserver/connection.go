@@ -1,7 +1,6 @@
 package i2cpserver
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +22,7 @@ type connection struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	out    *outbox
+	begin  func() // has the outbox written beside the reading, once there is a client
 
 	greeted  bool
 	welcome  bool // a name and a password were said, or are not needed
@@ -60,16 +60,19 @@ func reason(err error) string {
 // run reads until the connection ends.
 func (k *connection) run() error {
 	k.welcome = !k.server.cfg.Required()
-	in := bufio.NewReaderSize(k.Conn, 32<<10)
-	if first, err := in.ReadByte(); err != nil {
+	in := &reader{from: k.Conn, room: firstRoom}
+	if first, err := in.first(); err != nil {
 		return err
 	} else if first != i2cp.ProtocolByte {
 		k.server.count(func(s *Stats) { s.Refused.Protocol++ })
 		return errProtocol
 	}
-	var buf []byte
 	for {
-		kind, body, err := i2cp.Read(in, buf)
+		most := i2cp.MaxBody
+		if !k.greeted {
+			most = maxGreeting
+		}
+		kind, body, err := in.next(most)
 		if err != nil {
 			if errors.Is(err, i2cp.ErrTooLong) {
 				k.server.count(func(s *Stats) { s.Refused.Malformed++ })
@@ -81,6 +84,9 @@ func (k *connection) run() error {
 		}
 		if err := k.handle(kind, body); err != nil {
 			return err
+		}
+		if in.room = firstRoom; len(k.sessions) > 0 {
+			in.room = sessionRoom
 		}
 		if k.ctx.Err() != nil {
 			return context.Cause(k.ctx)
@@ -115,6 +121,7 @@ func (k *connection) handle(kind i2cp.Type, body []byte) error {
 			return errUnauthorized
 		}
 		k.greeted = true
+		k.begin()
 		k.Doing("sessions")
 		if !k.Greeted() {
 			return errEvicted

@@ -163,7 +163,8 @@ func (s *Server) Serve(ctx context.Context, c Conn) {
 	ctx, cancel := context.WithCancel(ctx)
 	k := &connection{server: s, Conn: c, ctx: ctx, cancel: cancel, out: newOutbox(c), sessions: make(map[i2cp.SessionID]*session)}
 	var writing sync.WaitGroup
-	writing.Go(func() { k.out.run(ctx, c, cancel) })
+	var begun sync.Once
+	k.begin = func() { begun.Do(func() { writing.Go(func() { k.out.run(ctx, c, cancel) }) }) }
 	if err := k.run(); err != nil {
 		s.cfg.Log.Debug("I2CP connection ended", "error", err)
 		k.send(i2cp.Disconnect{Reason: reason(err)})
@@ -171,6 +172,7 @@ func (s *Server) Serve(ctx context.Context, c Conn) {
 	k.close()
 	c.SetWriteDeadline(time.Now().Add(lastWords))
 	k.out.finish()
+	begun.Do(func() { k.out.run(ctx, c, cancel) })
 	writing.Wait()
 	cancel()
 	k.lookups.Wait()
