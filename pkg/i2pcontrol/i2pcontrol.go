@@ -215,4 +215,17 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *door.Client) 
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Write(out)
+	http.NewResponseController(w).Flush()
+	for _, f := range asks.after {
+		f()
+	}
 }
+
+// caller is who has sent a request.
+type caller struct {
+	*door.Client
+	after []func()
+}
+
+// After is client's.
+func (c *caller) After(f func()) { c.after = append(c.after, f) }

@@ -107,7 +107,8 @@ type knows struct{}
 func (knows) Login(_ context.Context, user, password string) bool {
 	return user == User && password == "right"
 }
-func (knows) Greeted() bool { return true }
+func (knows) Greeted() bool  { return true }
+func (knows) After(f func()) { f() }
 
 // TestConversation has every call of a conversation answered.
 func TestConversation(t *testing.T) {

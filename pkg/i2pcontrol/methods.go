@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"i2ptoolkit/pkg/control"
@@ -18,6 +19,8 @@ type client interface {
 	Login(ctx context.Context, user, password string) bool
 	// Greeted says that it is welcome: until then it gives way to others.
 	Greeted() bool
+	// After has f called once the answer has gone.
+	After(f func())
 }
 
 var errGone = failed(codeInternal, "the connection has given way to others")
@@ -35,7 +38,8 @@ func (s *Server) call(ctx context.Context, c client, req request) (any, error) {
 	}
 	methods := map[string]func(context.Context, params) (any, error){
 		"Echo": s.echo, "GetRate": s.getRate, "I2PControl": s.manage, "RouterInfo": s.routerInfo,
-		"RouterManager": s.routerManager, "NetworkSetting": s.networkSetting, "AdvancedSettings": s.advancedSettings,
+		"RouterManager":  func(ctx context.Context, p params) (any, error) { return s.routerManager(ctx, c, p) },
+		"NetworkSetting": s.networkSetting, "AdvancedSettings": s.advancedSettings,
 	}
 	if req.Method == "Authenticate" {
 		return s.authenticate(ctx, c, p)
@@ -232,47 +236,64 @@ func netStatus(st control.Status) int {
 	return netTesting
 }
 
-func (s *Server) routerManager(_ context.Context, p params) (any, error) {
+// updates is why nothing is known of newer versions.
+const updates = "this router comes from packages, and is brought up to date by what installed it"
+
+// routerManager does what a call asks for, all of it or nothing. What stops the router begins once the answer has gone.
+func (s *Server) routerManager(_ context.Context, c client, p params) (any, error) {
 	got := map[string]any{}
+	reseed, stop := false, func() {}
 	for _, name := range slices.Sorted(maps.Keys(p)) {
 		switch name {
 		case "Reseed":
-			select { // it goes on after the answer, which says that it has begun
-			case s.reseeds <- struct{}{}:
-			default:
-			}
-			got[name] = nil
-		case "Shutdown":
-			defer s.cfg.Router.Stop()
-			got[name] = nil
+			reseed = true
 		case "ShutdownGraceful":
-			defer s.cfg.Router.StopGracefully()
-			got[name] = nil
-		case "FindUpdates":
-			got[name] = false
-		case "Update":
-			got[name] = "this router comes from packages, and is brought up to date by what installed it"
+			stop = s.cfg.Router.StopGracefully
+		case "Shutdown":
+			stop = s.cfg.Router.Stop
+		case "FindUpdates", "Update":
+			return nil, failed(codeInternal, updates)
 		case "Restart", "RestartGraceful":
 			return nil, failed(codeInternal, "this router is started again by what started it: the service manager")
 		case "Token":
+			continue
 		default:
 			return nil, failed(codeParams, "there is no "+strconv.Quote(name)+" of a router")
 		}
+		got[name] = nil
 	}
+	if _, is := p["Shutdown"]; is { // which of both is sooner
+		stop = s.cfg.Router.Stop
+	}
+	if reseed { // it goes on after the answer, which says that it has begun
+		select {
+		case s.reseeds <- struct{}{}:
+		default:
+		}
+	}
+	c.After(stop)
 	return got, nil
 }
 
-// advancedSettings has none to tell: they are Java I2P's own.
+// advancedSettings has none to tell, and takes none: they are Java I2P's own, in whose AdvancedSettingsHandler the words
+// are.
 func (s *Server) advancedSettings(_ context.Context, p params) (any, error) {
-	for _, name := range []string{"Set", "set", "SetAll", "setAll"} {
-		if _, is := p[name]; is {
-			return nil, failed(codeInternal, "this router has no advanced settings")
-		}
-	}
 	got := map[string]any{}
-	for _, name := range []string{"Get", "get", "GetAll", "getAll"} {
-		if _, is := p[name]; is {
-			got[name] = map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(p)) {
+		switch strings.ToLower(name) {
+		case "set", "setall":
+			return nil, failed(codeInternal, "this router has no advanced settings: its own are in its file, and NetworkSetting sets some")
+		case "getall":
+			got[name] = map[string]any{}
+		case "get":
+			key, is := p.text(name)
+			if !is {
+				return nil, failed(codeParams, strconv.Quote(name)+" names a setting")
+			}
+			got[name] = map[string]any{key: nil}
+		case "token":
+		default:
+			return nil, failed(codeParams, "there is no "+strconv.Quote(name)+" of advanced settings")
 		}
 	}
 	return got, nil
