@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"regexp"
@@ -24,6 +25,36 @@ import (
 type network struct {
 	known    i2p.Destination
 	accepted chan net.Conn // streams that lead to whom is served
+	told     told          // what becomes of tunnels
+}
+
+// told are the lines of a log, as "NICKNAME: MESSAGE".
+type told chan string
+
+func (told) Enabled(context.Context, slog.Level) bool { return true }
+func (c told) WithAttrs([]slog.Attr) slog.Handler     { return c }
+func (c told) WithGroup(string) slog.Handler          { return c }
+func (c told) Handle(_ context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		c <- a.Value.String() + ": " + r.Message
+		return true
+	})
+	return nil
+}
+
+// await waits until a line has been said.
+func (c told) await(t *testing.T, want string) {
+	t.Helper()
+	for patience := time.After(time.Minute); ; {
+		select {
+		case got := <-c:
+			if got == want {
+				return
+			}
+		case <-patience:
+			t.Fatalf("%s: not within a minute", want)
+		}
+	}
 }
 
 func newNetwork(t *testing.T) *network {
@@ -32,7 +63,7 @@ func newNetwork(t *testing.T) *network {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &network{known: keys.Destination(), accepted: make(chan net.Conn)}
+	return &network{known: keys.Destination(), accepted: make(chan net.Conn), told: make(told, 100)}
 }
 
 var errUnknown = errors.New("nobody has that name")
@@ -105,7 +136,7 @@ func pair() (a, b net.Conn, err error) {
 // serve opens a bridge, and returns it with its address.
 func serve(t *testing.T, n *network, limits bob.Limits) (*bob.Server, string) {
 	t.Helper()
-	s := bob.New(bob.Config{Open: n.open, Known: n.find, Limits: limits})
+	s := bob.New(bob.Config{Open: n.open, Known: n.find, Limits: limits, Log: slog.New(n.told)})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -175,14 +206,6 @@ func free(t *testing.T) string {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
-// await waits until a tunnel's line has a text.
-func (c *talk) await(nick, has string) {
-	c.t.Helper()
-	for !strings.Contains(c.ask("status "+nick), has) {
-		time.Sleep(time.Millisecond)
-	}
-}
-
 // TestConversation has the bridge answer every line of a conversation.
 func TestConversation(t *testing.T) {
 	n := newNetwork(t)
@@ -191,9 +214,7 @@ func TestConversation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, watch := dial(t, at), dial(t, at)
-	watch.hear()
-	watch.hear()
+	c := dial(t, at)
 	last := map[string]string{"{port}": free(t)}
 	said := ""
 	for i, line := range strings.Split(string(text), "\n") {
@@ -206,7 +227,7 @@ func TestConversation(t *testing.T) {
 			}
 			c.say(rest)
 		case "!":
-			watch.await("mouth", map[string]string{"running": "RUNNING: true STOPPING: false", "stopped": "RUNNING: false"}[rest])
+			n.told.await(t, "mouth: "+map[string]string{"running": "a tunnel of BOB runs", "stopped": "a tunnel of BOB has stopped"}[rest])
 		case "<":
 			got := c.hear()
 			if pattern, is := strings.CutPrefix(rest, "/"); is {
@@ -326,9 +347,6 @@ func TestBounds(t *testing.T) {
 		t.Error(got)
 	}
 	for _, what := range []string{"", strings.Repeat("a", 5000)} { // who says nothing, and who says no line
-		for s.Stats().Streams > 0 { // the place of the one before is free soon
-			time.Sleep(time.Millisecond)
-		}
 		user := dial(t, ear)
 		io.WriteString(user, what)
 		if _, err := io.ReadAll(user.in); err != nil && !strings.Contains(err.Error(), "reset") {

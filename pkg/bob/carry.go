@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"i2ptoolkit/pkg/forward/splice"
@@ -52,15 +53,14 @@ func (r *run) inbound(ctx context.Context) {
 			splice.Break(c)
 			continue
 		}
-		r.all.Go(func() {
-			defer leave()
-			r.join(ctx, c)
-		})
+		r.all.Go(func() { r.join(ctx, c, leave) })
 	}
 }
 
-// join connects a program with whom it names on its first line.
-func (r *run) join(ctx context.Context, c net.Conn) {
+// join connects a program with whom it names on its first line. Its place is free before it sees the end.
+func (r *run) join(ctx context.Context, c net.Conn, leave func()) {
+	leave = sync.OnceFunc(leave)
+	defer leave()
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	c.SetDeadline(time.Now().Add(r.s.cfg.Limits.Say))
 	host, err := firstLine(c)
@@ -68,6 +68,7 @@ func (r *run) join(ctx context.Context, c net.Conn) {
 	if err != nil {
 		r.s.count(func(st *Stats) { st.Refused.Addresses++ })
 		stop()
+		leave()
 		c.Close()
 		return
 	}
@@ -82,6 +83,7 @@ func (r *run) join(ctx context.Context, c net.Conn) {
 		r.s.count(func(st *Stats) { st.Failed++ })
 		c.SetDeadline(time.Now().Add(dialTime))
 		c.Write([]byte("ERROR " + err.Error() + "\n"))
+		leave()
 		c.Close()
 		return
 	}

@@ -21,7 +21,7 @@ type conversation struct {
 	ctx    context.Context
 	client *door.Client
 	work   func(f func()) // has f run when it is the connection's turn
-	t      *tunnel // of the nickname that was set last; nil: none
+	t      *tunnel        // of the nickname that was set last; nil: none
 	over   bool
 	shown  map[string]func() // what takes the tunnels that were started here off the door's list
 }

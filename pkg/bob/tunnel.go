@@ -138,6 +138,7 @@ func (s *Server) start(ctx context.Context, t *tunnel) (string, error) {
 		s.mu.Lock()
 		t.state, t.local, t.end = stopped, nil, nil
 		s.mu.Unlock()
+		s.cfg.Log.Debug("a tunnel of BOB has stopped", "nickname", t.name)
 	}()
 	return r.local.Address(), nil
 }
@@ -145,9 +146,13 @@ func (s *Server) start(ctx context.Context, t *tunnel) (string, error) {
 // ready says that peers find a tunnel that was starting.
 func (s *Server) ready(t *tunnel) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t.state == starting {
+	was := t.state
+	if was == starting {
 		t.state = running
+	}
+	s.mu.Unlock()
+	if was == starting {
+		s.cfg.Log.Debug("a tunnel of BOB runs", "nickname", t.name)
 	}
 }
 
