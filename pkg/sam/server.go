@@ -180,6 +180,10 @@ const (
 // sent here, is not answered.
 func (c *conn) greet(ctx context.Context) error {
 	line, err := c.in.Line()
+	if errors.Is(err, door.ErrLong) {
+		c.server.counts.malformed.Add(1)
+		return err
+	}
 	if err != nil {
 		c.client.Silent()
 		if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {

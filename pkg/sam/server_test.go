@@ -272,6 +272,9 @@ func TestEndless(t *testing.T) {
 	}()
 	io.Copy(io.Discard, c.r)
 	await(t, "its end", func() bool { return srv.door.Stats().Connections == 0 })
+	if malformed, silent := srv.Stats().Malformed, srv.door.Stats().Refused.Silent; malformed != 1 || silent != 0 {
+		t.Errorf("%d malformed lines, %d silent connections", malformed, silent)
+	}
 }
 
 // TestReconnecting: whoever comes back in a loop gets his session again, with his keys.
