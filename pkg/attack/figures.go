@@ -22,8 +22,20 @@ const (
 	Transit   Kind = "transit"   // and is given a tunnel
 )
 
-// Kinds are all of them, in the order of the table.
+// Kinds are what is done to any router, in the order of the table.
 var Kinds = []Kind{Outgoing, Visits, Bulk, Lookups, Openings, Newcomers, Transit}
+
+// What those want who use the doors and mean well, each over a connection of its own.
+const (
+	AskSAM     Kind = "SAM"         // HELLO, and keys made
+	SAMStreams Kind = "SAM streams" // a stream to a destination elsewhere, and a round trip over it
+	AskI2CP    Kind = "I2CP"        // the date, and the limits of bandwidth
+	AskBOB     Kind = "BOB"         // the list of tunnels
+	AskControl Kind = "I2PControl"  // a handshake of TLS, a token by the password, and an echo
+)
+
+// DoorKinds are all of those.
+var DoorKinds = []Kind{AskSAM, SAMStreams, AskI2CP, AskBOB, AskControl}
 
 // Figure is how one thing went.
 type Figure struct {
@@ -31,6 +43,9 @@ type Figure struct {
 	Took       []time.Duration // of those that went well
 	Why        map[string]int  // of those that did not
 }
+
+// none tells whether there is nothing to tell.
+func (f *Figure) none() bool { return f.OK+f.Failed == 0 }
 
 // Rate is the share that went well.
 func (f *Figure) Rate() float64 {
@@ -102,9 +117,9 @@ func (fs *Figures) Of(kinds ...Kind) *Figure {
 	return sum
 }
 
-// missing are the kinds of which none has gone well.
-func (fs *Figures) missing() (out []string) {
-	for _, k := range Kinds {
+// missing are those of some kinds of which none has gone well.
+func (fs *Figures) missing(kinds []Kind) (out []string) {
+	for _, k := range kinds {
 		if fs.Of(k).OK == 0 {
 			out = append(out, string(k))
 		}
@@ -114,7 +129,7 @@ func (fs *Figures) missing() (out []string) {
 
 // cell is one figure in the table: the share that went well, of how many, and in what time.
 func cell(f *Figure) string {
-	if f.OK+f.Failed == 0 {
+	if f.none() {
 		return "-"
 	}
 	s := fmt.Sprintf("%.0f%% of %d", 100*f.Rate(), f.OK+f.Failed)
@@ -138,6 +153,7 @@ type Row struct {
 	Back                  time.Duration     // after its end until all went well; negative: never
 	Restarted             time.Duration     // likewise, after a restart in its midst; 0: there was none
 	Counts                map[string]uint64 // of the attack
+	MaxMemory             int64             // that is allowed; 0: what is of any attack
 }
 
 // well says how long something took, which a negative time never did.
@@ -161,8 +177,10 @@ func Table(rows []Row) string {
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", name, what, before, during, after)
 			name = ""
 		}
-		for _, k := range Kinds {
-			line(string(k), cell(r.Before.Of(k)), cell(r.During.Of(k)), cell(r.After.Of(k)))
+		for _, k := range slices.Concat(Kinds, DoorKinds) {
+			if before, during, after := r.Before.Of(k), r.During.Of(k), r.After.Of(k); !before.none() || !during.none() || !after.none() {
+				line(string(k), cell(before), cell(during), cell(after))
+			}
 		}
 		builds := func(f *Figures) string { return fmt.Sprintf("%d of %d", f.Builds[0], f.Builds[1]) }
 		line("tunnels built", builds(r.Before), builds(r.During), builds(r.After))

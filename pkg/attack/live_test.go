@@ -3,6 +3,7 @@
 package attack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,8 +49,9 @@ type live struct {
 	floodfill *Floodfill
 }
 
-// newLive starts one, which ends with the test; the victim is given further arguments.
-func newLive(t *testing.T, program string, more ...string) *live {
+// newLive starts one, which ends with the test; the victim has a file of settings, unless it is empty, and is given
+// further arguments.
+func newLive(t *testing.T, program, settings string, more ...string) *live {
 	t.Helper()
 	g, err := newGround()
 	if err != nil {
@@ -70,7 +72,7 @@ func newLive(t *testing.T, program string, more ...string) *live {
 		}
 	})
 	l.Scene, err = NewScene(t.Context(), g, SceneConfig{
-		Program: program, Dir: t.TempDir(), Honest: 8, Floodfills: 4, Known: []*routerinfo.RouterInfo{l.floodfill.Info},
+		Program: program, Dir: t.TempDir(), Honest: 8, Floodfills: 4, Known: []*routerinfo.RouterInfo{l.floodfill.Info}, Settings: settings,
 	})
 	t.Cleanup(l.Scene.Close)
 	if err == nil {
@@ -188,11 +190,15 @@ func TestAttacks(t *testing.T) {
 	var rows []Row
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
+			if name == doors {
+				rows = append(rows, attackDoors(t, path, lasts)...)
+				return
+			}
 			var more []string
 			if name == stores || name == questions {
 				more = append(more, "--floodfill")
 			}
-			row := newLive(t, path, more...).attack(name, lasts)
+			row := newLive(t, path, "", more...).attack(name, lasts)
 			rows = append(rows, row)
 			row.checkReplies(t, lasts)
 			row.checkRates(t, 0.05)
@@ -238,7 +244,7 @@ const maxMemory = 256 << 20
 // want are the kinds of which a router's owner has to see nothing of an attack, and others
 // those that are to go well most of the time.
 var (
-	want   = map[string][]Kind{"own streams": {Outgoing, Visits, Bulk}, "lookups": {Lookups}}
+	want   = map[string][]Kind{"own streams": {Outgoing, Visits, Bulk}, "lookups": {Lookups}, "doors": DoorKinds}
 	others = map[string][]Kind{"openings": {Openings}, "newcomers": {Newcomers, Transit}}
 )
 
@@ -262,7 +268,7 @@ func (r Row) checkRates(t *testing.T, share float64) {
 	if n := r.Counts[foundBehind]; n > 0 {
 		t.Errorf("%s: the router behind a destination was found %d times", r.Name, n)
 	}
-	if r.During.RSS > maxMemory {
+	if r.During.RSS > cmp.Or(r.MaxMemory, maxMemory) {
 		t.Errorf("%s: %d MB", r.Name, r.During.RSS>>20)
 	}
 }
@@ -303,7 +309,7 @@ func TestBriefly(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: attacks take a minute")
 	}
-	l := newLive(t, program(t))
+	l := newLive(t, program(t), "")
 	before := l.Measure(t.Context(), briefly, nil)
 	var rows []Row
 	for _, a := range attacks {

@@ -84,6 +84,7 @@ type stage struct {
 	Lookups string // control socket of a router that looks things up
 	Own     string // control socket of the attacker's
 	Service string
+	Door    Door // that is attacked, on the victim's machine; empty: the router is
 
 	victim *routerinfo.RouterInfo
 	others map[i2p.Hash]*routerinfo.RouterInfo
@@ -118,15 +119,26 @@ func attackOutside() error {
 		}
 		s.others[ri.Hash()] = ri
 	}
+	if err != nil {
+		return err
+	}
+	running := Start(context.Background(), s.attack())
+	io.Copy(io.Discard, os.Stdin)
+	running.Stop()
+	return json.NewEncoder(os.Stdout).Encode(running.Counts())
+}
+
+// attack is the one that the stage names.
+func (s *stage) attack() Attack {
+	if s.Door != "" {
+		return doorAttacks[s.Name](s.Door)
+	}
 	for _, a := range attacks {
-		if err == nil && a.name == s.Name && a.make != nil {
-			running := Start(context.Background(), a.make(s))
-			io.Copy(io.Discard, os.Stdin)
-			running.Stop()
-			err = json.NewEncoder(os.Stdout).Encode(running.Counts())
+		if a.name == s.Name && a.make != nil {
+			return a.make(s)
 		}
 	}
-	return err
+	panic("no attack is called " + s.Name)
 }
 
 func readInfo(file string) (*routerinfo.RouterInfo, error) {
@@ -185,6 +197,7 @@ func (s *stage) streams(n int, write bool) Attack {
 type outside struct {
 	l    *live
 	name string
+	door Door // empty: the router itself is attacked, from elsewhere
 
 	mu     sync.Mutex
 	counts map[string]uint64 // once it has ended
@@ -211,11 +224,15 @@ func (o *outside) Run(ctx context.Context) {
 func (o *outside) run(ctx context.Context) (counts map[string]uint64, err error) {
 	s := stage{
 		Name: o.name, Info: filepath.Join(o.l.Victim.dir, "router.info"), Known: o.l.known(),
-		Lookups: o.l.Honest[0].Path(), Service: o.l.Service,
+		Lookups: o.l.Honest[0].Path(), Service: o.l.Service, Door: o.door,
+	}
+	host := o.l.hostile
+	if o.door != "" {
+		host = o.l.Victim.host
 	}
 	if o.name == "unread" || o.name == "idle" {
 		// Streams come of a router that is the attacker's own.
-		r, err := o.l.start(ctx, "hostile-"+o.name, o.l.hostile, "--bootstrap", o.l.known(), "--port", strconv.Itoa(20000+len(o.name)))
+		r, err := o.l.start(ctx, "hostile-"+o.name, o.l.hostile, "--config", os.DevNull, "--bootstrap", o.l.known(), "--port", strconv.Itoa(20000+len(o.name)))
 		if err != nil {
 			return nil, err
 		}
@@ -234,7 +251,7 @@ func (o *outside) run(ctx context.Context) (counts map[string]uint64, err error)
 	if err != nil {
 		return nil, err
 	}
-	if err := o.l.hostile.Start(cmd); err != nil {
+	if err := host.Start(cmd); err != nil {
 		return nil, err
 	}
 	<-ctx.Done()

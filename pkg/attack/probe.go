@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,7 @@ type Prober struct {
 	keys      []byte // of it
 	friend    *client.Session
 	newcomers atomic.Uint32
+	users     *Guest // of the doors; nil: nobody uses them
 
 	mu      sync.Mutex
 	service *client.Session
@@ -61,6 +63,17 @@ func (p *Prober) Close() {
 	p.service.Close()
 	p.own.Close()
 	p.friend.Close()
+	if p.users != nil {
+		p.users.Close()
+	}
+}
+
+// kinds are those of what it does.
+func (p *Prober) kinds() []Kind {
+	if p.users == nil {
+		return Kinds
+	}
+	return slices.Concat(Kinds, DoorKinds)
 }
 
 // Reopen opens the victim's destinations, also after a restart.
@@ -128,13 +141,13 @@ func (p *Prober) Well(ctx context.Context, limit time.Duration) (time.Duration, 
 	var took time.Duration
 	go func() {
 		defer close(enough)
-		for len(figures.missing()) > 0 && time.Since(start) < limit && ctx.Err() == nil {
+		for len(figures.missing(p.kinds())) > 0 && time.Since(start) < limit && ctx.Err() == nil {
 			time.Sleep(50 * time.Millisecond)
 		}
 		took = time.Since(start)
 	}()
 	p.until(ctx, enough, figures)
-	missing := figures.missing()
+	missing := figures.missing(p.kinds())
 	if len(missing) > 0 {
 		return -1, missing
 	}
@@ -157,6 +170,11 @@ func (p *Prober) until(ctx context.Context, over <-chan time.Time, figures *Figu
 	loop(2*time.Second, func(ctx context.Context) { timed(ctx, figures, Bulk, p.bulk) })
 	loop(3*time.Second, func(ctx context.Context) { timed(ctx, figures, Openings, p.opening) })
 	loop(time.Second, func(ctx context.Context) { p.newcomer(ctx, figures) })
+	if p.users != nil {
+		for k, ask := range p.users.asks() {
+			loop(500*time.Millisecond, func(ctx context.Context) { timed(ctx, figures, k, ask) })
+		}
+	}
 	wg.Go(func() {
 		again(begin, 200*time.Millisecond, func() { figures.RSS = max(figures.RSS, p.scene.Victim.RSS()) })
 	})

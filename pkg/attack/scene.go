@@ -4,6 +4,7 @@ package attack
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,8 @@ type SceneConfig struct {
 	Floodfills int
 	// Known are further routers that all know from the start.
 	Known []*routerinfo.RouterInfo
+	// Settings is the file of the victim's; empty: it has none.
+	Settings string
 }
 
 // Scene is a network with a victim in it.
@@ -70,7 +73,7 @@ func NewScene(ctx context.Context, g *ground, cfg SceneConfig) (s *Scene, err er
 		if i < cfg.Floodfills {
 			more = append(more, "--floodfill")
 		}
-		r, err := s.start(ctx, fmt.Sprintf("honest%d", i), h, more...)
+		r, err := s.start(ctx, fmt.Sprintf("honest%d", i), h, append(more, "--config", os.DevNull)...)
 		if err != nil {
 			return s, err
 		}
@@ -133,7 +136,8 @@ func (s *Scene) NewVictim(ctx context.Context, more ...string) error {
 	}
 	name := fmt.Sprintf("victim%d", s.victims)
 	s.victims++
-	s.Victim, err = s.start(ctx, name, h, append([]string{"--bootstrap", s.known(), "--host", h.V6.String()}, more...)...)
+	more = append([]string{"--config", cmp.Or(s.cfg.Settings, os.DevNull), "--bootstrap", s.known(), "--host", h.V6.String()}, more...)
+	s.Victim, err = s.start(ctx, name, h, more...)
 	if err != nil {
 		return err
 	}
@@ -147,7 +151,7 @@ func (s *Scene) start(ctx context.Context, name string, h *Host, more ...string)
 	socket := filepath.Join(r.dir, "router.sock")
 	r.Client = client.New(socket)
 	r.args = append([]string{
-		"run", "--config", os.DevNull, "--dir", r.dir, "--socket", socket, "--netid", fmt.Sprint(NetID), "--log-level", "warn",
+		"run", "--dir", r.dir, "--socket", socket, "--netid", fmt.Sprint(NetID), "--log-level", "warn",
 		"--host", h.V4.String(), "--port", fmt.Sprint(transportPort),
 	}, more...)
 	if err := s.run(ctx, r); err != nil {
