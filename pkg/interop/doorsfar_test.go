@@ -15,10 +15,10 @@ import (
 	"i2ptoolkit/pkg/interop/wan"
 )
 
-// farDoors are SAM and I2CP at every router's own machine.
-const farDoors = "[sam]\nenabled = true\n[i2cp]\nenabled = true\n"
+// farDoors are SAM, I2CP and BOB at every router's own machine.
+const farDoors = "[sam]\nenabled = true\n[i2cp]\nenabled = true\n[bob]\nenabled = true\n"
 
-// TestDoorsFar: programs that speak SAM and I2CP have streams over hosts that are 200 ms away from each other; beside
+// TestDoorsFar: programs that speak SAM, I2CP and BOB have streams over hosts that are 200 ms away from each other; beside
 // clients who say nothing, never end a line or do not read; and again after kill -9 of the router of who is asked, where
 // they come back in a loop. It is one of the long list: I2P_DOORS_FAR=1 scripts/interop -run TestDoorsFar
 func TestDoorsFar(t *testing.T) {
@@ -38,6 +38,7 @@ func TestDoorsFar(t *testing.T) {
 	}
 	asked, asks := n.Routers[3], n.Routers[4]
 	at := func(r *Router, port int) doorAt { return doorAt{r.ns, fmt.Sprintf("127.0.0.1:%d", port)} }
+	keys := "" // of the tunnel of BOB that is asked: a program sets them again after a restart
 	speak := func(when string) {
 		for _, way := range []struct {
 			name string
@@ -48,6 +49,16 @@ func TestDoorsFar(t *testing.T) {
 			}},
 			{"I2CP", func(ctx context.Context) (Stream, func(), error) {
 				return i2cpPair(ctx, at(asked, portI2CP), at(asks, portI2CP), TunnelOptions(1, 2), Serve)
+			}},
+			{"BOB", func(ctx context.Context) (s Stream, end func(), err error) {
+				had := keys
+				s, keys, end, err = bobPair(ctx, at(asked, portBOB), at(asks, portBOB), had, bobOptions(1, 2), Serve)
+				if err != nil {
+					keys = had
+				} else if had != "" && keys != had {
+					t.Error("BOB has other keys than were set")
+				}
+				return s, end, err
 			}},
 		} {
 			var s Stream
@@ -80,7 +91,7 @@ func TestDoorsFar(t *testing.T) {
 	var hostile sync.WaitGroup
 	var open []net.Conn
 	for i := range 300 {
-		for _, port := range []int{portSAM, portI2CP} {
+		for _, port := range []int{portSAM, portI2CP, portBOB} {
 			d := at(asked, port)
 			c, err := d.ns.DialContext(ctx, "tcp", d.addr)
 			if err != nil {
