@@ -60,7 +60,7 @@ func (r *Reader) Line() (string, error) {
 		if looked = len(r.buf); r.full() {
 			return "", ErrLong
 		}
-		if err := r.fill(); err != nil {
+		if err := r.fill(); err != nil && len(r.buf) == looked { // what came with the end is looked at first
 			return "", err
 		}
 	}

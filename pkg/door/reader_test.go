@@ -24,6 +24,7 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte("no end"), uint8(0), uint8(1))
 	f.Add([]byte(strings.Repeat("x", 5000)), uint8(9), uint8(2))
 	f.Add([]byte("a\n\n\nb\r\n"+strings.Repeat("long ", 700)+"\n"), uint8(200), uint8(0))
+	f.Add([]byte("\n"), uint8(200), uint8(2))
 	const most = 4 << 10
 	f.Fuzz(func(t *testing.T, said []byte, n, cut uint8) {
 		var from io.Reader = bytes.NewReader(said)
