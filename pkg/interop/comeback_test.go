@@ -14,50 +14,59 @@ import (
 	"i2ptoolkit/pkg/interop/wan"
 )
 
-// TestComeback: over SSU2 alone nothing tells a router that a peer was killed, or that all was silent too long.
-// On loopback and over 200 ms, with hops of i2pd's and of ours, a stream goes on soon after the hop that carries
-// it was killed and started again, and after five minutes in which nothing was said; and a router that was
-// killed is reached again soon after its start.
+// TestSilence: over SSU2 alone, after five minutes in which nothing was said over a stream, what is said then
+// is answered at once.
+func TestSilence(t *testing.T) {
+	overSSU2(t, afterSilence)
+}
+
+// TestComeback: over SSU2 alone nothing tells a router that a peer was killed. A stream goes on soon
+// after the hop that carries it was killed and started again; and a router that was killed itself is reached soon
+// after its start.
 func TestComeback(t *testing.T) {
+	overSSU2(t, func(t *testing.T, ctx context.Context, g *farGroup) {
+		ours := g.net.Routers[len(g.net.Routers)-2:]
+		afterKill(t, ctx, g, ours[0])
+		afterOurKill(t, ctx, ours[0], ours[1])
+	})
+}
+
+// overSSU2 runs f in networks that speak SSU2 alone: on loopback and over 200 ms, with hops of i2pd's and of ours.
+func overSSU2(t *testing.T, f func(*testing.T, context.Context, *farGroup)) {
+	t.Helper()
 	if os.Getenv("I2P_SSU2_LONG") != "1" {
-		t.Skip("takes eight minutes: I2P_SSU2_LONG=1")
+		t.Skip("takes up to a quarter of an hour: I2P_SSU2_LONG=1")
 	}
 	if err := wan.Missing(); err != nil {
 		t.Skip("SKIPPED: no wide-area network: ", err)
 	}
-	ctx := gate(t, 20*time.Minute)
+	ctx := gate(t, 25*time.Minute)
 	for _, far := range []bool{false, true} {
 		for _, i2pd := range []bool{true, false} {
 			name := map[bool]string{true: "hops of i2pd", false: "hops of ours"}[i2pd] + map[bool]string{true: ", 200 ms", false: ", loopback"}[far]
 			t.Run(name, func(t *testing.T) {
-				t.Parallel() // most of it is silence
-				comeback(t, ctx, far, i2pd)
+				t.Parallel() // most of it is waiting
+				cfg, ours, floodfills := NetworkConfig{}, farHosts, 3
+				if i2pd {
+					cfg, ours, floodfills = NetworkConfig{Releases: sids(farHosts - 2), Floodfills: 3, SSU2Only: true}, 2, 0
+				}
+				site := startSite(t, ctx)
+				if far {
+					line := wan.Distance(site.delay)
+					cfg.Far = &Far{WAN: site.wan, First: 1, Up: line, Down: line}
+				}
+				n, open, err := farOurs(ctx, cfg, ours, floodfills, ssu2Alone)
+				g := &farGroup{kind: "SSU2", first: 1, net: n, open: open}
+				if n != nil {
+					site.groups = append(site.groups, g)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				f(t, ctx, g)
 			})
 		}
 	}
-}
-
-func comeback(t *testing.T, ctx context.Context, far, i2pd bool) {
-	cfg, ours, floodfills := NetworkConfig{}, farHosts, 3
-	if i2pd {
-		cfg, ours, floodfills = NetworkConfig{Releases: sids(farHosts - 2), Floodfills: 3, SSU2Only: true}, 2, 0
-	}
-	site := startSite(t, ctx)
-	if far {
-		line := wan.Distance(site.delay)
-		cfg.Far = &Far{WAN: site.wan, First: 1, Up: line, Down: line}
-	}
-	n, open, err := farOurs(ctx, cfg, ours, floodfills, ssu2Alone)
-	g := &farGroup{kind: "SSU2", first: 1, net: n, open: open}
-	if n != nil {
-		site.groups = append(site.groups, g)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	afterSilence(t, ctx, g)
-	afterKill(t, ctx, g, n.Routers[ours-2])
-	afterOurKill(t, ctx, n.Routers[ours-2], n.Routers[ours-1])
 }
 
 // afterSilence says nothing over a stream for five minutes.

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"encoding/binary"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -313,6 +314,9 @@ func (s *Session) Return(messages []i2np.Message) {
 		return
 	}
 	p, dropped := s.peer, uint64(0)
+	if f := s.t.cfg.Turn; f != nil { // the link that carries on may be taking at the same instant
+		f(binary.BigEndian.Uint64(p.hash[:]))
+	}
 	p.mu.Lock()
 	for _, m := range messages {
 		if p.dead || s.stalled && isBulk(m.Type) || !p.queue.giveBack(m, &s.t.cfg.Limits) {
