@@ -10,6 +10,7 @@ import (
 	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -106,7 +107,9 @@ func newSSU2Router(t *testing.T, n *Network, extra int, change func(options map[
 		Address:   func(bool) netip.AddrPort { return r.at },
 	}
 	r.relay = ssu2.NewRelay(self, r.Tokens().ForAlice)
-	r.tests = ssu2.NewPeerTests(self, func(bool, i2p.Hash) (i2p.Hash, bool) { return r.charlie, r.charlie != i2p.Hash{} })
+	r.tests = ssu2.NewPeerTests(self, func(_ bool, not []i2p.Hash) (i2p.Hash, bool) {
+		return r.charlie, !r.charlie.IsZero() && !slices.Contains(not, r.charlie)
+	})
 	r.conn, err = place.ns.ListenPacket("udp", r.at.String())
 	must(err)
 	r.running.Go(r.read)

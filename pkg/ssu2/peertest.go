@@ -82,7 +82,7 @@ type PeerTestCounts struct {
 // it; it is handed the Peer Test blocks of all sessions.
 type PeerTests struct {
 	self   Self
-	choose func(v4 bool, alice i2p.Hash) (charlie i2p.Hash, ok bool)
+	choose func(v4 bool, not []i2p.Hash) (charlie i2p.Hash, ok bool)
 	ours   map[uint32]*ourTest
 	passed map[uint32]*passedTest
 	theirs map[uint32]*theirTest
@@ -91,8 +91,8 @@ type PeerTests struct {
 }
 
 // NewPeerTests takes part in tests. As Bob choose gives it, at once, a router
-// with a session and the capability for tests over IPv4 or IPv6.
-func NewPeerTests(self Self, choose func(v4 bool, alice i2p.Hash) (charlie i2p.Hash, ok bool)) *PeerTests {
+// with a session and the capability for tests over IPv4 or IPv6, that is none of some.
+func NewPeerTests(self Self, choose func(v4 bool, not []i2p.Hash) (charlie i2p.Hash, ok bool)) *PeerTests {
 	return &PeerTests{
 		self: self, choose: choose,
 		ours: map[uint32]*ourTest{}, passed: map[uint32]*passedTest{}, theirs: map[uint32]*theirTest{},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -128,7 +129,7 @@ func TestPeerTestRefused(t *testing.T) {
 		}},
 		{PeerTestBobLimit, func(y *yard, alice, bob, charlie *actor) {
 			for i := range uint32(maxTestsOf) {
-				bob.tests.passed[i] = &passedTest{alice.info.Hash(), charlie.info.Hash(), y.now.Add(testLife)}
+				bob.tests.passed[i] = &passedTest{alice: alice.info.Hash(), expires: y.now.Add(testLife)}
 			}
 		}},
 		{PeerTestCharlieAliceUnknown, func(y *yard, _, _, charlie *actor) {
@@ -160,6 +161,33 @@ func TestPeerTestRefused(t *testing.T) {
 				t.Fatalf("outcome %+v, Charlie has sent %d packets", got, y.packets[charlie4])
 			}
 		})
+	}
+}
+
+// TestAnotherCharlie: Bob asks another where the first has a session with Alice, but not for ever.
+func TestAnotherCharlie(t *testing.T) {
+	for connected := range mostCharlies + 1 {
+		y, alice, bob, charlie := trio(t, firewall, public)
+		charlies := []*actor{charlie}
+		for i := range mostCharlies {
+			c := y.add(byte(10+i), netip.MustParseAddrPort(fmt.Sprintf("198.51.%d.1:4567", 100+i)), public)
+			y.link(bob, c)
+			charlies = append(charlies, c)
+		}
+		slices.SortFunc(charlies, func(a, b *actor) int { return a.info.Hash().Compare(b.info.Hash()) }) // as Bob chooses
+		for _, c := range charlies[:connected] {
+			c.linked[alice.info.Hash()] = true
+		}
+		got := y.test(alice, bob)
+		if connected < mostCharlies && (got.Verdict != VerdictFirewalled || got.Charlie != charlies[connected].info.Hash()) {
+			t.Errorf("%d are connected: %+v", connected, got)
+		}
+		if connected == mostCharlies && got.Code != PeerTestCharlieConnected {
+			t.Errorf("all who may be asked are connected: %+v", got)
+		}
+		if c := bob.tests.Counts(); c.Passed != 1 || len(bob.tests.passed) != 0 {
+			t.Errorf("%d are connected: counts %+v", connected, c)
+		}
 	}
 }
 

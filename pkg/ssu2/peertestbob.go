@@ -2,15 +2,21 @@ package ssu2
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
 )
 
+// mostCharlies are asked for one test, one after the other.
+const mostCharlies = 3
+
 // passedTest is a test between two peers of ours.
 type passedTest struct {
-	alice, charlie i2p.Hash
-	expires        time.Time
+	alice   i2p.Hash
+	request PeerTest   // as she has signed it
+	asked   []i2p.Hash // Charlies; the last has not answered
+	expires time.Time
 }
 
 // handle1 chooses a Charlie for Alice.
@@ -20,7 +26,8 @@ func (p *PeerTests) handle1(now time.Time, alice i2p.Hash, at netip.AddrPort, m 
 		return
 	}
 	info := p.self.Find(alice)
-	var charlie i2p.Hash
+	t := &passedTest{alice: alice, request: m, expires: now.Add(testLife)}
+	t.request.Signature = slices.Clone(m.Signature)
 	code := PeerTestAccept
 	switch {
 	case info == nil || !m.VerifyRequest(keyOf(info), p.self.Hash):
@@ -32,11 +39,8 @@ func (p *PeerTests) handle1(now time.Time, alice i2p.Hash, at netip.AddrPort, m 
 		code = PeerTestBobAddress
 	case len(p.passed) >= maxTests || p.passedFor(alice) >= maxTestsOf:
 		code = PeerTestBobLimit
-	default:
-		var ok bool
-		if charlie, ok = p.choose(m.Alice.Addr().Is4(), alice); !ok || charlie == alice {
-			code = PeerTestBobNoCharlie
-		}
+	case !p.ask(t, out):
+		code = PeerTestBobNoCharlie
 	}
 	if code != PeerTestAccept {
 		// Alice's own signed part goes back to her.
@@ -46,9 +50,24 @@ func (p *PeerTests) handle1(now time.Time, alice i2p.Hash, at netip.AddrPort, m 
 		return
 	}
 	p.counts.Passed++
-	p.passed[m.Nonce] = &passedTest{alice, charlie, now.Add(testLife)}
-	m.Message, m.Hash = 2, alice
+	p.passed[m.Nonce] = t
+}
+
+// ask passes Alice's request on to a Charlie who has not been asked yet. It reports false where there is none.
+func (p *PeerTests) ask(t *passedTest, out *PeerTestResult) bool {
+	info := p.self.Find(t.alice)
+	if info == nil || len(t.asked) == mostCharlies {
+		return false
+	}
+	charlie, ok := p.choose(t.request.Alice.Addr().Is4(), append([]i2p.Hash{t.alice}, t.asked...))
+	if !ok {
+		return false
+	}
+	t.asked = append(t.asked, charlie)
+	m := t.request
+	m.Message, m.Hash = 2, t.alice
 	out.Blocks = append(out.Blocks, ToPeer{charlie, info, m.AppendTo(nil)})
+	return true
 }
 
 func (p *PeerTests) passedFor(alice i2p.Hash) (n int) {
@@ -60,11 +79,15 @@ func (p *PeerTests) passedFor(alice i2p.Hash) (n int) {
 	return n
 }
 
-// handle3 passes Charlie's answer on.
+// handle3 passes Charlie's answer on. Where he refuses, mostly as Alice has a session with him of which we
+// cannot know, another is asked (SSU2, Peer Test Process, "Bob could try another Charlie here").
 func (p *PeerTests) handle3(charlie i2p.Hash, m PeerTest, out *PeerTestResult) {
 	t := p.passed[m.Nonce]
-	if t == nil || t.charlie != charlie {
+	if t == nil || t.asked[len(t.asked)-1] != charlie {
 		p.counts.Unexpected++
+		return
+	}
+	if m.Code != PeerTestAccept && m.Code != PeerTestCharlieSignature && p.ask(t, out) {
 		return
 	}
 	delete(p.passed, m.Nonce)

@@ -81,9 +81,9 @@ func (y *yard) add(seed byte, at netip.AddrPort, n nat) *actor {
 		},
 	}
 	a.relay = NewRelay(self, a.Tokens().ForAlice)
-	a.tests = NewPeerTests(self, func(v4 bool, alice i2p.Hash) (i2p.Hash, bool) {
+	a.tests = NewPeerTests(self, func(v4 bool, not []i2p.Hash) (i2p.Hash, bool) {
 		for _, h := range slices.SortedFunc(maps.Keys(a.linked), func(x, y i2p.Hash) int { return slices.Compare(x[:], y[:]) }) {
-			if h != alice && y.byHash[h].nat == public {
+			if !slices.Contains(not, h) && y.byHash[h].nat == public {
 				return h, true
 			}
 		}

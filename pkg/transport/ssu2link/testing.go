@@ -3,6 +3,7 @@ package ssu2link
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -132,15 +133,15 @@ const (
 	introduces = "C"
 )
 
-// chooseCharlie gives us as Bob a router for a test of Alice's.
-func (k *desk) chooseCharlie(v4 bool, alice i2p.Hash) (charlie i2p.Hash, ok bool) {
+// chooseCharlie gives us as Bob a router for a test of Alice's: none of some.
+func (k *desk) chooseCharlie(v4 bool, not []i2p.Hash) (charlie i2p.Hash, ok bool) {
 	if len(k.sides) == 0 {
 		return charlie, false
 	}
 	first := k.random.Below(len(k.sides))
 	for i := range k.sides {
 		s := k.sides[(first+i)%len(k.sides)]
-		if _, ok := serves(s.info, v4, testsPeers); ok && s.hash != alice {
+		if _, ok := serves(s.info, v4, testsPeers); ok && !slices.Contains(not, s.hash) {
 			return s.hash, true
 		}
 	}
