@@ -20,6 +20,7 @@ type Signs struct {
 	Versions   []string        // of peers
 	Hosts      []netip.Addr    // that the settings have published
 	Local      []netip.Addr    // of the machine
+	From       netip.Addr      // that of these from which it sends over IPv4; the zero value where that is not known
 	Enough     int             // routers, that reseeding is not needed
 }
 
@@ -180,8 +181,14 @@ func (s Signs) ports() string {
 	return strings.Join(ports, " and ")
 }
 
-// public reports whether the machine has an address of the family that others can reach.
+// public reports whether the machine itself has the address of the family at which others see it; where they
+// have not said, whether it has one that others can reach.
 func (s Signs) public(v4 bool) bool {
+	for _, r := range s.Status.Reach {
+		if at, err := netip.ParseAddrPort(r.Seen); err == nil && at.Addr().Is4() == v4 {
+			return slices.Contains(s.Local, at.Addr())
+		}
+	}
 	return slices.ContainsFunc(s.Local, func(a netip.Addr) bool {
 		return a.Is4() == v4 && a.IsGlobalUnicast() && !a.IsPrivate() && !carrierNAT.Contains(a)
 	})
@@ -254,6 +261,9 @@ func (s Signs) forward(v4 bool) string {
 }
 
 func (s Signs) private() string {
+	if s.From.IsValid() {
+		return s.From.String()
+	}
 	for _, a := range s.Local {
 		if a.Is4() && a.IsGlobalUnicast() {
 			return a.String()

@@ -61,6 +61,18 @@ func TestIll(t *testing.T) {
 			},
 			control.FindingProblem, "reachability", "IPv4: others do not reach", "let the firewall of this machine and of its gateway pass TCP port 9000",
 		},
+		"behind a firewall of a private network": {
+			func(s *Signs) { s.Status.Reach[0] = firewalled; s.Status.Reach[0].Seen = "192.168.1.2:9000" },
+			control.FindingProblem, "reachability", "IPv4: others do not reach", "let the firewall of this machine and of its gateway pass TCP port 9000",
+		},
+		"behind a NAT, with other networks": {
+			func(s *Signs) {
+				s.Status.Reach[0], s.From = firewalled, netip.MustParseAddr("10.1.2.3")
+				s.Status.Reach[0].Seen, s.Local = "93.184.216.34:1", append(s.Local, s.From, netip.MustParseAddr("93.184.216.35"))
+			},
+			control.FindingProblem, "reachability", "IPv4: others do not reach",
+			"forward TCP port 9000 and UDP port 9000 at the gateway to this machine (its private address is 10.1.2.3), or switch on UPnP",
+		},
 		"behind a symmetric NAT": {
 			func(s *Signs) { s.Status.Reach[0].State = control.ReachSymmetricNAT },
 			control.FindingProblem, "reachability", "IPv4: the gateway gives the router another port for each peer", "forward",

@@ -47,6 +47,13 @@ func (h host) DialContext(ctx context.Context, at netip.AddrPort) (net.Conn, err
 	return h.ns.DialContext(ctx, "tcp", at.String())
 }
 
+func (h host) Leaves(v4 bool) netip.Addr {
+	if v4 == h.addr.Is4() {
+		return h.addr
+	}
+	return netip.Addr{}
+}
+
 func (h host) Addrs() ([]netip.Addr, error) { return []netip.Addr{h.addr}, nil }
 
 // dialler is a table of peers with one transport, of which a test asks to reach a router: what an

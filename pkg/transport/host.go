@@ -116,6 +116,22 @@ func (h *Host) Handshake(in, out int) {
 	h.way.counters.bytesOut.Add(uint64(out))
 }
 
+// leaver is a Network that knows from which of its addresses it sends to the Internet.
+type leaver interface {
+	Leaves(v4 bool) netip.Addr
+}
+
+// Leaves is the address from which the machine sends to the Internet over a family; the zero value
+// where there is no way, or it is not known.
+func (h *Host) Leaves(v4 bool) (from netip.Addr) { return h.t.leaves(v4) }
+
+func (t *table) leaves(v4 bool) (from netip.Addr) {
+	if n, ok := t.cfg.Network.(leaver); ok {
+		from = n.Leaves(v4)
+	}
+	return from
+}
+
 // MayDial reports whether this is an address to dial: one of the public network,
 // or, where local ones are allowed, of any; and one that the machine can reach from
 // an address of its own.

@@ -76,6 +76,20 @@ func (Internet) Addrs() ([]netip.Addr, error) {
 	return out, nil
 }
 
+// documented are addresses that nobody has (RFC 5737, RFC 3849): the way to them is the way to most others.
+var documented = map[bool]netip.Addr{true: netip.MustParseAddr("192.0.2.1"), false: netip.MustParseAddr("2001:db8::1")}
+
+// Leaves is the address from which the system sends to the Internet over a family; the zero value
+// where it has no way there. Nothing is sent.
+func (Internet) Leaves(v4 bool) netip.Addr {
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(documented[v4], 9)))
+	if err != nil {
+		return netip.Addr{}
+	}
+	defer conn.Close()
+	return AddrOf(conn.LocalAddr()).Addr()
+}
+
 // family is what the names of Go's networks end in.
 func family(a netip.Addr) string {
 	if a.Is4() {

@@ -266,6 +266,10 @@ func (t *Transport) Connected(hash i2p.Hash) bool {
 // Dials reports whether one of the drivers can reach a router from here.
 func (t *Transport) Dials(ri *routerinfo.RouterInfo) bool { return len(t.bids(ri)) > 0 }
 
+// Leaves is the address from which the machine sends to the Internet over a family; the zero value
+// where there is no way, or it is not known.
+func (t *Transport) Leaves(v4 bool) netip.Addr { return t.leaves(v4) }
+
 // InfoChanged sends our RouterInfo, which has changed, to all peers.
 func (t *Transport) InfoChanged() {
 	for _, p := range t.everyone() {

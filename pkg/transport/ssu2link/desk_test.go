@@ -135,6 +135,41 @@ func TestTested(t *testing.T) {
 	})
 }
 
+// TestElsewhere: a router that sends from another address finds out anew how it is reached, with those whom it
+// had sent to from the one before. That it loses an address from which it sends nothing changes nothing.
+func TestElsewhere(t *testing.T) {
+	inTown(t, 7, func(t *testing.T, w *town) {
+		a := w.nodes[0]
+		for i := 1; i < 4; i++ {
+			w.greet(t, w.nodes[i], w.nodes[i+3])
+		}
+		bobs := w.infos()[1:4]
+		a.knows(func() []*routerinfo.RouterInfo { return bobs })
+		ok := func() bool { return a.Reach()[0].State == reach.OK }
+		await(t, "the state", ok)
+		desk, other := a.driver.desk, []netip.Addr{netip.MustParseAddr("172.17.0.1")}
+		desk.box.Do(func() {
+			desk.finds[0].from = w.host(0)
+			desk.moved(other)
+		})
+		time.Sleep(2 * deskTick)
+		if !ok() {
+			t.Errorf("%+v", a.Reach())
+		}
+		desk.box.Do(func() {
+			desk.finds[0].from = netip.Addr{} // who does not know from where takes any for that
+			desk.moved(other)
+			if f := desk.finds[0]; f.Status(desk.d.host.Now()).State != reach.Unknown {
+				t.Errorf("not anew: %+v", f.Status(desk.d.host.Now()))
+			}
+		})
+		await(t, "the state again", ok)
+		if n := a.counter("tests_ended"); n < 4 {
+			t.Errorf("%d tests", n)
+		}
+	})
+}
+
 // TestIntroduced: a router that publishes introducers only is reached over one of them, whom
 // the dialler knows or not.
 func TestIntroduced(t *testing.T) {

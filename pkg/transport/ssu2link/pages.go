@@ -121,6 +121,15 @@ func (r *recent) add(now time.Time, a netip.Addr) {
 	r.at[a] = now
 }
 
+// forget forgets those of a family.
+func (r *recent) forget(v4 bool) {
+	for a := range r.at {
+		if a.Is4() == v4 {
+			delete(r.at, a)
+		}
+	}
+}
+
 func (r *recent) has(now time.Time, a netip.Addr) bool {
 	at, has := r.at[a]
 	return has && now.Sub(at) < holeLife || now.Before(r.blind)

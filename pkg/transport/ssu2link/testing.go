@@ -21,7 +21,8 @@ type families []*family
 type family struct {
 	*reach.Family
 	v4   bool
-	meet time.Time // when another Bob may be dialled
+	from netip.Addr // from which we send; the zero value where that is not known
+	meet time.Time  // when another Bob may be dialled
 }
 
 func (f *families) begin(d *Driver, random *draw.Source) {
@@ -50,18 +51,27 @@ func (k *desk) address(v4 bool) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// moved notes that the machine has lost addresses.
+// moved notes that the machine has lost addresses. It may have many from which it sends nothing to peers, as
+// those of networks of containers, which come and go.
 func (k *desk) moved(gone []netip.Addr) {
 	now := k.d.host.Now()
 	k.looked = time.Time{}
 	for _, f := range k.finds {
-		for _, a := range gone {
-			if a.Is4() == f.v4 {
-				f.Local(now, true, true)
-			}
+		if !f.from.IsValid() && slices.ContainsFunc(gone, func(a netip.Addr) bool { return a.Is4() == f.v4 && a.IsGlobalUnicast() }) {
+			k.elsewhere(now, f)
 		}
 	}
 	k.look(now)
+}
+
+// elsewhere has all found out anew: we send from another address. What went from the one before has opened no
+// NAT that is before us now.
+func (k *desk) elsewhere(now time.Time, f *family) {
+	f.Local(now, true, true)
+	k.recent.forget(f.v4)
+	for _, s := range k.sides {
+		k.recent.add(now, s.remote.Addr())
+	}
 }
 
 // lookEvery is how often the machine's addresses are looked at.
@@ -82,11 +92,18 @@ func (k *desk) look(now time.Time) {
 	k.looked = now
 	for _, f := range k.finds {
 		s := k.d.socketFor(map[bool]netip.Addr{true: netip.IPv4Unspecified(), false: netip.IPv6Unspecified()}[f.v4])
-		has := transport.AddrOf(s.conn.LocalAddr()).Addr().IsLoopback()
+		local := transport.AddrOf(s.conn.LocalAddr()).Addr()
+		has := local.IsLoopback()
 		for _, a := range addrs {
 			has = has || a.Is4() == f.v4 && a.IsGlobalUnicast()
 		}
 		f.Local(now, has, false)
+		if from := k.d.host.Leaves(f.v4); from.IsValid() && local.IsUnspecified() {
+			if f.from.IsValid() && f.from != from {
+				k.elsewhere(now, f)
+			}
+			f.from = from
+		}
 	}
 }
 
