@@ -66,6 +66,10 @@ func (wire) Connected(i2p.Hash) bool { return true }
 
 func (wire) Dials(*routerinfo.RouterInfo) bool { return true }
 
+func (wire) Dial(*routerinfo.RouterInfo) error { return nil }
+
+func (wire) Testing() bool { return false }
+
 func (wire) Congested(i2p.Hash) bool { return false }
 
 // inNetwork runs f in a bubble with routers that know each other.

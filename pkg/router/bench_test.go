@@ -19,6 +19,8 @@ func (nowhere) Send(_ *routerinfo.RouterInfo, m i2np.Message) error { m.Release(
 func (nowhere) SendTo(_ i2p.Hash, m i2np.Message) bool              { m.Release(); return true }
 func (nowhere) Connected(i2p.Hash) bool                             { return true }
 func (nowhere) Dials(*routerinfo.RouterInfo) bool                   { return true }
+func (nowhere) Dial(*routerinfo.RouterInfo) error                   { return nil }
+func (nowhere) Testing() bool                                       { return false }
 func (nowhere) Congested(i2p.Hash) bool                             { return false }
 
 // BenchmarkTransit prints what one message of somebody's tunnel costs a router

@@ -2,6 +2,7 @@ package router
 
 import (
 	"errors"
+	"slices"
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -23,7 +24,9 @@ type build struct {
 	*tunnel.Build
 	tunnel *ownTunnel
 	reply  awaited
-	asks   []*ask // of each pair of neighbours
+	infos  []*routerinfo.RouterInfo // of the hops
+	asks   []*ask                   // of each pair of neighbours
+	held   bool                     // it is not asked for yet: the last hop has to be met
 }
 
 func newBuilds(c *core, parties *parties, paths *paths, ends *ends) *builds {
@@ -41,7 +44,8 @@ func (bs *builds) start(t *ownTunnel) bool {
 		bs.counts.BuildsHeld++
 		return false
 	}
-	infos := bs.paths.choose(d, t.Hops())
+	answers := d.inbound || carrier.zeroHop()
+	infos := bs.paths.choose(d, t.Hops(), answers)
 	if len(infos) < t.Hops() {
 		return false
 	}
@@ -67,21 +71,54 @@ func (bs *builds) start(t *ownTunnel) bool {
 	}
 	// The last hop of an inbound tunnel takes us for the next one. The endpoint
 	// of an outbound one sends its reply into the tunnel that we named.
-	b := &build{Build: made, tunnel: t, reply: awaited{made.ReplyID(), way{tunnel: carrier}}}
+	b := &build{Build: made, tunnel: t, reply: awaited{made.ReplyID(), way{tunnel: carrier}}, infos: infos}
 	if d.inbound {
-		b.reply.way = way{peer: infos[len(infos)-1].Hash()}
+		b.reply.way = way{peer: b.last().Hash()}
 	}
 	if key, ok := made.ReplyGarlic(); ok {
 		carrier.party.expected.seal(bs.now, key.Tag, key.Key, carrier, i2p.Hash{})
 	}
 	t.build, bs.waiting[b.reply] = b, b
-	if !bs.send(b, infos[0], carrier) {
+	if b.held = answers && bs.paths.shuns(b.last()); b.held {
+		err = bs.cfg.Transport.Dial(b.last())
+	}
+	if err != nil || !b.held && !bs.ask(b, carrier) {
 		bs.forget(t)
 		return false
 	}
-	b.asks = bs.paths.asked.note(bs.now, bs.paths.asked.pairs(infos, d.inbound))
-	bs.parties.fates(t).Asked++
 	return true
+}
+
+func (b *build) last() *routerinfo.RouterInfo { return b.infos[len(b.infos)-1] }
+
+// ask sends the request.
+func (bs *builds) ask(b *build, carrier *ownTunnel) bool {
+	if !bs.send(b, b.infos[0], carrier) {
+		return false
+	}
+	b.asks = bs.paths.asked.note(bs.now, bs.paths.asked.pairs(b.infos, b.Inbound()))
+	bs.parties.fates(b.tunnel).Asked++
+	return true
+}
+
+// met asks for the tunnels whose last hop, who is to send us the reply, had no way to us: there is a session now.
+func (bs *builds) met(peer i2p.Hash) {
+	for _, p := range bs.parties.list {
+		for _, t := range slices.Concat(p.pool.Builds(true), p.pool.Builds(false)) {
+			b := t.build
+			if b == nil || !b.held || b.last().Hash() != peer {
+				continue
+			}
+			carrier := bs.paths.carrier(t.direction()) // an outbound tunnel's is named in its request, and not used now
+			if carrier == nil {
+				bs.unsent(b)
+				continue
+			}
+			if b.held = false; !bs.ask(b, carrier) {
+				bs.unsent(b)
+			}
+		}
+	}
 }
 
 // needsLong reports whether a hop is too old for short records (0.9.51).
@@ -123,6 +160,9 @@ func (bs *builds) forget(t *ownTunnel) *build {
 	if b != nil {
 		t.build = nil
 		delete(bs.waiting, b.reply)
+		if b.held {
+			b.Message().Release()
+		}
 	}
 	return b
 }
@@ -136,11 +176,13 @@ func (bs *builds) unsent(b *build) {
 	}
 }
 
-// unreachable gives up on builds whose first hop cannot be reached.
+// unreachable gives up on builds for which a router is wanted that cannot be reached.
 func (bs *builds) unreachable(peer i2p.Hash) {
 	for _, p := range bs.parties.list {
-		for _, t := range p.pool.Builds(false) {
-			if b := t.build; b != nil && b.FirstHop().Router == peer {
+		for _, t := range slices.Concat(p.pool.Builds(false), p.pool.Builds(true)) {
+			switch b := t.build; {
+			case b == nil:
+			case b.held && b.last().Hash() == peer, !b.Inbound() && b.FirstHop().Router == peer:
 				bs.unsent(b)
 			}
 		}
@@ -221,6 +263,10 @@ func (bs *builds) finish(b *build) (err error) {
 func (bs *builds) overdue(t *ownTunnel) {
 	b := t.build
 	if b == nil {
+		return
+	}
+	if b.held {
+		bs.unsent(b)
 		return
 	}
 	bs.counts.BuildsExpired++

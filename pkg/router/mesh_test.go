@@ -22,6 +22,7 @@ type mesh struct {
 	t       testing.TB
 	now     time.Time
 	routers []*Router
+	keys    []*i2p.PrivateKeys
 	infos   []*routerinfo.RouterInfo
 	byHash  map[i2p.Hash]*Router
 	wire    []parcel                                     // for the next round
@@ -31,7 +32,9 @@ type mesh struct {
 	rand    *rand.ChaCha8
 
 	congested map[i2p.Hash]bool
-	parted    map[i2p.Hash]bool // with whom nobody has a session
+	parted    map[i2p.Hash]bool       // with whom nobody has a session
+	dialled   map[i2p.Hash][]i2p.Hash // by whom, without a message
+	testing   bool                    // nobody knows how he is reached
 }
 
 type parcel struct {
@@ -75,6 +78,13 @@ func (t meshTransport) Connected(peer i2p.Hash) bool { return !t.m.parted[peer] 
 
 func (t meshTransport) Dials(*routerinfo.RouterInfo) bool { return true }
 
+func (t meshTransport) Dial(ri *routerinfo.RouterInfo) error {
+	t.m.dialled[t.from] = append(t.m.dialled[t.from], ri.Hash())
+	return nil
+}
+
+func (t meshTransport) Testing() bool { return t.m.testing }
+
 func (t meshTransport) Congested(peer i2p.Hash) bool { return t.m.congested[peer] }
 
 // meshStart is within the life of the RouterInfos that newMesh makes.
@@ -87,7 +97,7 @@ func newMesh(t testing.TB, n int, adjust func(i int, c *Config, db *netdb.Config
 
 func newSeededMesh(t testing.TB, seed byte, n int, adjust func(i int, c *Config, db *netdb.Config)) *mesh {
 	buftest.NoLeak(t)
-	m := &mesh{t: t, now: meshStart, byHash: map[i2p.Hash]*Router{}, seed: seed, rand: rand.NewChaCha8([32]byte{seed})}
+	m := &mesh{t: t, now: meshStart, byHash: map[i2p.Hash]*Router{}, dialled: map[i2p.Hash][]i2p.Hash{}, seed: seed, rand: rand.NewChaCha8([32]byte{seed})}
 	for i := range n {
 		m.add(i, adjust)
 	}
@@ -122,19 +132,13 @@ func (m *mesh) add(i int, adjust func(i int, c *Config, db *netdb.Config)) {
 	if db.Floodfill {
 		caps = "XfR"
 	}
-	ri, err := routerinfo.Build(routerinfo.BuildConfig{
-		Keys: keys, Published: i2p.DateOf(m.now),
-		Addresses: []routerinfo.Address{m.address(i)},
-		Options:   map[string]string{"caps": caps, "netId": "2", "router.version": "0.9.67"},
-	})
-	if err != nil {
-		m.t.Fatal(err)
-	}
+	ri := m.info(keys, caps, m.address(i))
+	m.keys, m.infos = append(m.keys, keys), append(m.infos, ri)
 	seed := [32]byte{31: m.seed}
 	binary.BigEndian.PutUint32(seed[:], uint32(i+1))
 	random := rand.NewChaCha8(seed)
 	profiles := profile.New(profile.Config{Rand: random})
-	own := func() *routerinfo.RouterInfo { return ri }
+	own := func() *routerinfo.RouterInfo { return m.infos[i] }
 	db.Self, db.NetID, db.Profiles, db.Rand, db.SamePrefix, db.Own = ri.Hash(), 2, profiles, random, true, own
 	cfg.Hash, cfg.Static, cfg.Transport = ri.Hash(), noise.NewKeyPair([32]byte(keys.Crypto)), meshTransport{m, ri.Hash()}
 	cfg.Profiles, cfg.Rand, cfg.Now, cfg.Testnet = profiles, draw.From(random), func() time.Time { return m.now }, true
@@ -144,8 +148,18 @@ func (m *mesh) add(i int, adjust func(i int, c *Config, db *netdb.Config)) {
 	cfg.Info, cfg.DB = func(int, int) *routerinfo.RouterInfo { return own() }, netdb.New(db, m.now)
 	r := New(cfg)
 	m.routers = append(m.routers, r)
-	m.infos = append(m.infos, ri)
 	m.byHash[ri.Hash()] = r
+}
+
+func (m *mesh) info(keys *i2p.PrivateKeys, caps string, addresses ...routerinfo.Address) *routerinfo.RouterInfo {
+	ri, err := routerinfo.Build(routerinfo.BuildConfig{
+		Keys: keys, Published: i2p.DateOf(m.now), Addresses: addresses,
+		Options: map[string]string{"caps": caps, "netId": "2", "router.version": "0.9.67"},
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return ri
 }
 
 func (m *mesh) address(i int) routerinfo.Address {

@@ -39,13 +39,14 @@ const (
 // choose draws hops for a tunnel, in the order of message flow, whose
 // neighbours have been asked for the least of late. It returns none where all
 // have had their share and drop what exceeds it: then the pool waits, and tries
-// it now and then, more often where it has no tunnel that lasts.
-func (pt *paths) choose(d *direction, n int) (best []*routerinfo.RouterInfo) {
+// it now and then, more often where it has no tunnel that lasts. answers tells that the last of them sends the
+// reply to us, and into no tunnel.
+func (pt *paths) choose(d *direction, n int, answers bool) (best []*routerinfo.RouterInfo) {
 	var least strain
 	doubtful, _ := pt.doubts.above(pt.now, 0)
 	avoid := make(map[i2p.Hash]struct{})
 	for i := range pathDraws {
-		hops := pt.hops(d, n, avoid)
+		hops := pt.hops(d, n, answers, avoid)
 		if len(hops) < n {
 			return hops
 		}
@@ -76,10 +77,26 @@ func (pt *paths) choose(d *direction, n int) (best []*routerinfo.RouterInfo) {
 	return best
 }
 
+// shuns reports whether a router has no way to us but a session that stands: there is none, and we publish no
+// address of a family in which it has one.
+func (pt *paths) shuns(ri *routerinfo.RouterInfo) bool {
+	own := pt.own()
+	return own.Flags&profile.Summarize(ri).Flags&(profile.IPv4|profile.IPv6) == 0 && !pt.cfg.Transport.Connected(ri.Hash())
+}
+
+// own is what others know of us.
+func (pt *paths) own() (s profile.Summary) {
+	if ri := pt.db.Router(pt.cfg.Hash); ri != nil {
+		s = profile.Summarize(ri)
+	}
+	return s
+}
+
 // hops selects routers for a tunnel, in the order of message flow. The hop
-// next to us is one that we can dial. Those to avoid are taken only for want
-// of others.
-func (pt *paths) hops(d *direction, n int, avoid map[i2p.Hash]struct{}) []*routerinfo.RouterInfo {
+// next to us is one that we can dial. As long as it is being found out how others reach us, who answers us is one
+// to whom there is a session, if any is: peer tests need routers that have none. Those to avoid are taken only for
+// want of others.
+func (pt *paths) hops(d *direction, n int, answers bool, avoid map[i2p.Hash]struct{}) []*routerinfo.RouterInfo {
 	c := profile.Constraints{
 		Use:        profile.Client,
 		Exclude:    map[i2p.Hash]struct{}{pt.cfg.Hash: {}},
@@ -87,16 +104,25 @@ func (pt *paths) hops(d *direction, n int, avoid map[i2p.Hash]struct{}) []*route
 		SamePrefix: pt.cfg.Testnet,
 		Next:       pt.cfg.Transport.Dials,
 	}
-	if own := pt.db.Router(pt.cfg.Hash); own != nil { // who watches our network would watch such a hop too
-		c.Self = profile.Summarize(own)
-	}
+	c.Self = pt.own() // who watches our network would watch such a hop too
 	if d.party == pt.parties.self {
 		c.Use = profile.Exploratory
 	}
-	hops := pt.leastDoubtful(n, c)
+	last := d.inbound // the hop next to us: the same routers are it in both directions
+	var hops []*routerinfo.RouterInfo
+	if answers && c.Self.Flags&profile.Addressed == 0 && pt.cfg.Transport.Testing() {
+		met := c
+		met.Next = func(ri *routerinfo.RouterInfo) bool { return pt.cfg.Transport.Connected(ri.Hash()) }
+		if hops = pt.leastDoubtful(n, met); len(hops) == n {
+			c, last = met, true
+		}
+	}
+	if len(hops) < n {
+		hops = pt.leastDoubtful(n, c)
+	}
 	profile.Order(d.party.order, hops, c.Next)
-	if d.inbound {
-		slices.Reverse(hops) // the same routers are next to us in both directions
+	if last {
+		slices.Reverse(hops)
 	}
 	return hops
 }

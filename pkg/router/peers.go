@@ -55,6 +55,7 @@ func (ps Peers) Up(by netdb.Sender) {
 		if s := r.db.Find(by.Peer); s != nil && s.At(by.Host) {
 			r.peers.Returned(r.now, by.Peer)
 		}
+		r.pools.builds.met(by.Peer)
 	})
 }
 

@@ -51,6 +51,12 @@ type Transport interface {
 	Connected(peer i2p.Hash) bool
 	// Dials reports whether a router can be dialled from here.
 	Dials(ri *routerinfo.RouterInfo) bool
+	// Dial has a session with a router opened, unless there is one: it tells Peers when that
+	// stands, or cannot be had.
+	Dial(ri *routerinfo.RouterInfo) error
+	// Testing reports whether it is being found out how others reach us: with routers to
+	// whom there is no session.
+	Testing() bool
 	// Congested reports whether the peer takes less than is sent to it.
 	Congested(peer i2p.Hash) bool
 }

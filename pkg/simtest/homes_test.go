@@ -109,8 +109,8 @@ func TestSSU2Homes(t *testing.T) {
 				if tell {
 					t.Logf("%-15s in the first minute %+v, then %d of %d tunnels built", kind, before[kind], accepted, all)
 				}
-				if 2*accepted < all {
-					t.Errorf("%v: %d of %d tunnels were built", kind, accepted, all)
+				if first := before[kind]; first.Accepted < 10*(first.Expired+first.Refused) || 10*accepted < 9*all {
+					t.Errorf("%v: in the first minute %+v, then %d of %d tunnels were built", kind, first, accepted, all)
 				}
 			}
 			if tell {

@@ -25,8 +25,8 @@ func (t *table) running() bool {
 }
 
 // start dials a peer that is not in the table, with m as its first message, of
-// which it takes ownership unless it fails. It returns the peer that is in the
-// table after all, if there is one.
+// which it takes ownership unless it fails; one without a type is none. It returns
+// the peer that is in the table after all, if there is one.
 func (t *table) start(ri *routerinfo.RouterInfo, m i2np.Message) (there *peer, err error) {
 	hash := ri.Hash()
 	all := t.bids(ri)
@@ -53,8 +53,10 @@ func (t *table) start(ri *routerinfo.RouterInfo, m i2np.Message) (there *peer, e
 	delete(t.retryAt, hash)
 	p := t.newPeer(hash, offers[0].way, offers[0].MaxMessage)
 	p.dialling, p.info = true, ri
-	if _, ok := p.queue.put(m, t.since(), &t.cfg.Limits); !ok {
-		return nil, ErrQueueFull
+	if m.Type != 0 {
+		if _, ok := p.queue.put(m, t.since(), &t.cfg.Limits); !ok {
+			return nil, ErrQueueFull
+		}
 	}
 	t.peers[hash] = p
 	t.startDial(p, ri, offers, false)

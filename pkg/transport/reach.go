@@ -2,6 +2,8 @@ package transport
 
 import (
 	"net/netip"
+	"slices"
+	"time"
 
 	"i2ptoolkit/pkg/reach"
 )
@@ -26,6 +28,19 @@ func (t *Transport) Reach() (all []Reach) {
 		}
 	}
 	return all
+}
+
+// testLife is for how long strangers are left for tests: others than those come to no result either.
+const testLife = time.Minute
+
+// Testing reports whether a driver is finding out how others reach us, which takes routers to whom there
+// is no session.
+func (t *Transport) Testing() bool {
+	if t.cfg.Hidden != nil && t.cfg.Hidden() {
+		return false
+	}
+	now := t.cfg.Now()
+	return slices.ContainsFunc(t.Reach(), func(r Reach) bool { return r.State == reach.Unknown && now.Sub(r.Since) < testLife })
 }
 
 // Found are the addresses at which strangers have reached us, whatever the settings say.

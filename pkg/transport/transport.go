@@ -266,6 +266,16 @@ func (t *Transport) Connected(hash i2p.Hash) bool {
 // Dials reports whether one of the drivers can reach a router from here.
 func (t *Transport) Dials(ri *routerinfo.RouterInfo) bool { return len(t.bids(ri)) > 0 }
 
+// Dial has a session with a router opened, unless there is one or will be. It never blocks: Events.Up and
+// Events.Failed tell how it goes.
+func (t *Transport) Dial(ri *routerinfo.RouterInfo) error {
+	if t.peer(ri.Hash()) != nil {
+		return nil
+	}
+	_, err := t.start(ri, i2np.Message{})
+	return err
+}
+
 // Leaves is the address from which the machine sends to the Internet over a family; the zero value
 // where there is no way, or it is not known.
 func (t *Transport) Leaves(v4 bool) netip.Addr { return t.leaves(v4) }

@@ -160,7 +160,16 @@ func (p *Port) SendTo(peer i2p.Hash, m i2np.Message) bool {
 }
 
 // Dial opens a session, unless there is one.
-func (p *Port) Dial(peer i2p.Hash) { p.out = append(p.out, parcel{to: peer, dial: true}) }
+func (p *Port) Dial(ri *routerinfo.RouterInfo) error {
+	p.Visit(ri.Hash())
+	return nil
+}
+
+// Visit is Dial of who has no RouterInfo at hand.
+func (p *Port) Visit(peer i2p.Hash) { p.out = append(p.out, parcel{to: peer, dial: true}) }
+
+// Testing is never: everybody is told where he is.
+func (p *Port) Testing() bool { return false }
 
 // Wake has the node take a turn in this tick, or the next where its turns are over: for
 // who has given it something to do between two ticks.

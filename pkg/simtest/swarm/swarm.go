@@ -179,7 +179,7 @@ func (f *Fake) Turn() time.Duration {
 
 func (f *Fake) call(c call) {
 	if !c.publish {
-		f.port.Dial(c.to)
+		f.port.Visit(c.to)
 		return
 	}
 	h := f.info.Hash()
