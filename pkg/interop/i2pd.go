@@ -74,11 +74,12 @@ type I2PDConfig struct {
 	NoTransit bool
 	SSU2      bool // besides NTCP2
 	NoNTCP2   bool
-	Finds     bool   // it is not told its address
-	Hides     bool   // and takes itself for firewalled from the start
-	NTCP2     int    // its version: 3, 4 and 5 are hybrids with ML-KEM-512, 768 and 1024; 0 is what i2pd does by itself
-	Hops      int    // length of exploratory tunnels
-	WebPort   uint16 // a server tunnel of 2 hops to this local port; 0 is none
+	Finds     bool     // it is not told its address
+	Hides     bool     // and takes itself for firewalled from the start
+	Known     []router // where it joins others: of whom it knows; nil: all that run
+	NTCP2     int      // its version: 3, 4 and 5 are hybrids with ML-KEM-512, 768 and 1024; 0 is what i2pd does by itself
+	Hops      int      // length of exploratory tunnels
+	WebPort   uint16   // a server tunnel of 2 hops to this local port; 0 is none
 	WebHops   int
 	ProxyPort uint16 // an HTTP proxy of WebHops hops at Doors; 0 is none
 	ProxyKey  string // i2cp.leaseSetPrivKey of the proxy

@@ -189,7 +189,7 @@ func (r *I2PD) startKnowing(ctx context.Context, others ...router) error {
 	})
 }
 
-// StartI2PD starts a further i2pd router, which knows those that run so far.
+// StartI2PD starts a further i2pd router, which knows those that run so far, or some of them.
 func (n *Network) StartI2PD(ctx context.Context, name string, cfg I2PDConfig) (*I2PD, error) {
 	place, err := n.place()
 	if err != nil {
@@ -204,7 +204,11 @@ func (n *Network) StartI2PD(ctx context.Context, name string, cfg I2PDConfig) (*
 	if err := r.makeIdentity(ctx); err != nil {
 		return nil, err
 	}
-	for _, o := range n.all() {
+	known := cfg.Known
+	if known == nil {
+		known = n.all()
+	}
+	for _, o := range known {
 		if !o.process().Running() {
 			continue
 		}

@@ -48,6 +48,7 @@ type reachSite struct {
 	*Network
 	next   wan.NAT
 	guides []*routerinfo.RouterInfo
+	known  []router // of these, who is known to a router as it starts
 }
 
 // newReachSite starts the public routers: ours, or i2pd's.
@@ -86,6 +87,7 @@ func newReachSite(t *testing.T, ctx context.Context, ours bool, guides int) *rea
 	if err := s.AwaitMesh(ctx, time.Minute, guides-2); err != nil {
 		t.Fatal(err)
 	}
+	s.known = s.all()[:knownGuides]
 	for _, r := range s.all() {
 		err := Await(ctx, 5*time.Second, "a whole RouterInfo", func(context.Context) error {
 			ri, err := infoOf(r)
@@ -172,6 +174,7 @@ func TestReach(t *testing.T) {
 		s.next = k.nat
 		r, err := s.StartI2PD(ctx, "i2pd-"+k.name, I2PDConfig{
 			Release: Sid, SSU2: true, NoNTCP2: true, Finds: k.nat != wan.Open, Hides: k.nat != wan.Open, Hops: 1, LogLevel: os.Getenv("I2P_REACH_LOG"),
+			Known: s.known,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -223,8 +226,8 @@ func TestReach(t *testing.T) {
 	fmt.Println(out.String())
 }
 
-// TestNAT: behind a NAT of each kind ours finds out how it is reached, and strangers are introduced to
-// it, wherever that is possible.
+// TestNAT: behind a NAT of each kind ours finds out how it is reached, has tunnels, and strangers are
+// introduced to it, wherever that is possible.
 func TestNAT(t *testing.T) {
 	gate(t, time.Minute)
 	if err := missingNAT(); err != nil {
@@ -233,39 +236,46 @@ func TestNAT(t *testing.T) {
 	t.Parallel()
 	ctx := gate(t, 4*time.Minute)
 	s := newReachSite(t, ctx, true, 6)
-	var behind []router
+	var behind []*Router
 	for _, k := range reachKinds[1:3] {
 		s.next = k.nat
-		r := s.router(t, ctx, RouterConfig{Name: k.name, Finds: true, Knows: knownGuides, TOML: ssu2Alone})
-		t.Logf("%s: %s after %.1f s", k.name, k.state, s.found(t, ctx, r, k.state).Seconds())
-		behind = append(behind, r)
+		behind = append(behind, s.router(t, ctx, RouterConfig{Name: k.name, Finds: true, Knows: knownGuides, TOML: ssu2Alone}))
 	}
+	var diallers []*dialler
 	for _, k := range reachKinds[:2] {
 		s.next = k.nat
 		at, err := s.place()
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := newDialler(t, at, io.Discard, s.guides, false)
-		err = Await(ctx, time.Minute, k.name+" finds out where it is", func(context.Context) error {
-			if r := d.Reach()[0]; r.State.String() != string(k.state) {
-				return fmt.Errorf("%v, %v", r.State, r.Why)
+		diallers = append(diallers, newDialler(t, at, io.Discard, s.guides, false))
+	}
+	var all sync.WaitGroup
+	for i, r := range behind {
+		all.Go(func() {
+			k := reachKinds[1+i]
+			t.Logf("%s: %s after %.1f s", k.name, k.state, s.found(t, ctx, r, k.state).Seconds())
+			if err := r.AwaitTunnels(ctx, time.Minute); err != nil {
+				t.Errorf("%s: %v", k.name, err)
 			}
-			return nil
+			t.Logf("%s: tunnels after %.1f s", k.name, time.Since(r.Started).Seconds())
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
+	}
+	for i, d := range diallers {
+		all.Go(func() { d.finds(t, ctx, reachKinds[i].name, reachKinds[i].state) })
+	}
+	all.Wait()
+	for i, d := range diallers {
 		reached := behind
-		if k.nat != wan.Open {
+		if reachKinds[i].nat != wan.Open {
 			reached = behind[:1] // another NAT before who dials lets in no port that it has not sent to
 		}
-		for i, r := range reached {
+		for j, r := range reached {
 			how, took, err := d.reachRouter(ctx, r, 30*time.Second)
 			if err != nil || how != "introduced" {
-				t.Errorf("%s to %s: %s, %v", k.name, reachKinds[1+i].name, how, err)
+				t.Errorf("%s to %s: %s, %v", reachKinds[i].name, reachKinds[1+j].name, how, err)
 			}
-			t.Logf("%s to %s: %s in %d ms", k.name, reachKinds[1+i].name, how, took.Milliseconds())
+			t.Logf("%s to %s: %s in %d ms", reachKinds[i].name, reachKinds[1+j].name, how, took.Milliseconds())
 		}
 	}
 }
@@ -299,15 +309,7 @@ func (s *reachSite) comers(t *testing.T, ctx context.Context) (text string) {
 
 // reachRow has one of ours dial all peers, once it knows how it is reached itself.
 func reachRow(t *testing.T, ctx context.Context, d *dialler, name string, state control.ReachState, peers []router) string {
-	err := Await(ctx, time.Minute, name+" finds out", func(context.Context) error {
-		if r := d.Reach()[0]; r.State.String() != string(state) {
-			return fmt.Errorf("%v, %v", r.State, r.Why)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
-	}
+	d.finds(t, ctx, name, state)
 	row := fmt.Sprintf("| ours, %s |", name)
 	for i, r := range peers {
 		how, took, err := d.reachRouter(ctx, r, 5*time.Second)
@@ -319,6 +321,20 @@ func reachRow(t *testing.T, ctx context.Context, d *dialler, name string, state 
 		row += fmt.Sprintf(" %s, %d ms |", how, took.Milliseconds())
 	}
 	return row + "\n"
+}
+
+// finds waits until who dials knows how it is reached itself.
+func (d *dialler) finds(t *testing.T, ctx context.Context, name string, state control.ReachState) {
+	t.Helper()
+	err := Await(ctx, time.Minute, name+" finds out", func(context.Context) error {
+		if r := d.Reach()[0]; r.State.String() != string(state) {
+			return fmt.Errorf("%v, %v", r.State, r.Why)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // reachRouter dials a router by what it publishes, within a limit from now on.
