@@ -96,6 +96,7 @@ func (s *Sessions) openData(now time.Time, ref tagRef, tag uint64, body []byte) 
 		o.New = true
 		o.Acks = append(o.Acks, MessageID{Session: n.serial, Kind: NewSessionReply, N: br.n})
 		s.establish(now, n, br.out, in)
+		n.peer.settle()
 	}
 	n.active, n.peer.lastData = now, s.received
 	n.peer.heard()
@@ -167,6 +168,8 @@ func (s *Sessions) openReply(now time.Time, ref tagRef, tag uint64, body []byte)
 		s.tags.listen(data)
 		n.peer.lastData = s.received // what the peer began before is settled
 		s.debts.owe(now, n)          // Bob waits for the first message on this session
+	} else if n.owes { // it has more to say, and replies with each message anew
+		n.due = deadline.Earliest(n.due, n.peer.hastens(now))
 	}
 	s.roster.shrink(n)
 	return o, nil
@@ -215,7 +218,7 @@ func (s *Sessions) openNewSession(now time.Time, body []byte) (*Opened, error) {
 		n.answer = &answer
 		s.debts.owe(now, n)
 		if !waits.IsZero() { // it has more to say, and begins with each message anew until it is answered
-			n.due = deadline.Earliest(waits, now.Add(hasteDelay))
+			n.due = deadline.Earliest(waits, n.peer.hastens(now))
 		}
 	}
 	return o, nil

@@ -16,6 +16,8 @@ type peer struct {
 
 	lastData uint64 // the count of opened messages at the last Existing Session message
 	lastNew  time.Time
+	greeted  time.Time // the first New Session message of ours since none was unanswered
+	replied  time.Time // the last New Session Reply of ours
 	silence
 }
 
@@ -62,8 +64,17 @@ func (p *peer) owing(now time.Time) *session {
 	return nil
 }
 
+// greets notes that a New Session message to the peer was sealed.
+func (p *peer) greets(now time.Time) {
+	if p.unanswered() == 1 {
+		p.greeted = now
+	}
+	p.lastNew = now
+}
+
 // answered notes that one answer serves all that the peer has asked for.
-func (p *peer) answered() {
+func (p *peer) answered(now time.Time) {
+	p.replied = now
 	for _, n := range p.sessions {
 		if n.answer != nil {
 			n.owes = false
@@ -76,6 +87,15 @@ func (p *peer) answered() {
 func (p *peer) acquit(of *session) {
 	for _, n := range p.sessions {
 		if n.stage == established && n.since.Before(of.created) {
+			n.owes = false
+		}
+	}
+}
+
+// settle notes that the peer, which has a session now, waits for no answer to what it began before.
+func (p *peer) settle() {
+	for _, n := range p.sessions {
+		if n.stage == halfOpen {
 			n.owes = false
 		}
 	}
@@ -112,6 +132,14 @@ func (p *peer) choose() {
 			p.current = o
 		}
 	}
+}
+
+// hastens is when the peer is to be answered that says more while it waits: at once, but not with each message.
+func (p *peer) hastens(now time.Time) time.Time {
+	if at := p.replied.Add(hasteDelay); at.After(now) {
+		return at
+	}
+	return now
 }
 
 // silence is what there was of messages to a peer since it was heard last.

@@ -75,7 +75,7 @@ const (
 	maxPast         = 5 * time.Minute  // of a DateTime
 	maxFuture       = 2 * time.Minute
 	responseDelay   = time.Second           // before an empty response is due
-	hasteDelay      = 20 * time.Millisecond // the same, to a peer that has begun more than one session meanwhile
+	hasteDelay      = 20 * time.Millisecond // between two to a peer that begins more than one session meanwhile
 	responseTries   = 3
 	sweepInterval   = 15 * time.Second
 	ackInterval     = 10 * time.Second // between ack requests while the peer is silent

@@ -107,7 +107,7 @@ func (s *Sessions) sealNewSession(now time.Time, to Peer, p Payload) (Sealed, er
 	sealed := Sealed{Body: body, Kind: NewSession}
 	if !p.Anonymous {
 		n := s.begin(now, &h, true)
-		n.peer.lastNew = now
+		n.peer.greets(now)
 		n.replies = &inbound{session: n, replies: true, highest: -1, chain: h.replyChain()}
 		s.tags.listen(n.replies)
 		s.roster.shrink(n)
@@ -124,7 +124,7 @@ func (s *Sessions) sealReply(now time.Time, n *session, p Payload) (Sealed, erro
 	}
 	in := n.reply(now, &tr)
 	s.tags.listen(in)
-	n.peer.answered()
+	n.peer.answered(now)
 	s.roster.shrink(n)
 	s.stats.RepliesSealed++
 	return Sealed{Body: body, Kind: NewSessionReply, ID: MessageID{Session: n.serial, Kind: NewSessionReply, N: in.branch.n}}, nil

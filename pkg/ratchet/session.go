@@ -52,6 +52,7 @@ type greeting struct {
 	replies  *inbound  // Alice: the tags of the replies
 	answer   *chain    // Bob: likewise
 	branches []*branch // Bob: the replies sent
+	greeted  time.Time // Bob: when the first of them was
 }
 
 // usable reports whether data can still be sent on the session.
@@ -63,6 +64,9 @@ func (n *session) usable(now time.Time) bool {
 func (n *session) reply(now time.Time, tr *transport) *inbound {
 	br := &branch{n: uint16(len(n.branches)), out: outbound{chain: tr.ba}}
 	in := &inbound{session: n, branch: br, highest: -1, chain: tr.ab}
+	if len(n.branches) == 0 {
+		n.greeted = now
+	}
 	n.branches, n.in, n.active = append(n.branches, br), append(n.in, in), now
 	return in
 }
