@@ -193,7 +193,7 @@ func TestRemoteFlood(t *testing.T) {
 		t.Fatal("the destination that we write to was forgotten")
 	}
 	for range 10 * maxWaiting {
-		c.drop(r.hold([]*buf.Buf{buf.Get(1)}, Hints{}))
+		c.drop(r.hold([]parcel{{Buf: buf.Get(1)}}))
 	}
 	if len(r.waiting) > maxWaiting {
 		t.Errorf("%d payloads wait, at most %d", len(r.waiting), maxWaiting)

@@ -35,6 +35,9 @@ type Tunnels interface {
 	// other where that one has gone, to a tunnel of somebody's. It takes
 	// ownership of the messages.
 	Send(via uint32, gateway i2p.Hash, tunnel uint32, messages []i2np.Message)
+	// SendPaced is Send for who has more to send, and has passed called, from any goroutine, once the next hop
+	// has room for that.
+	SendPaced(via uint32, gateway i2p.Hash, tunnel uint32, messages []i2np.Message, passed func())
 	// LookupLeaseSet asks the netDb through these tunnels, for a lease set
 	// that was published later than the date where it is not zero; where there is
 	// none, it gives an older one.
@@ -109,7 +112,6 @@ type Stats struct {
 type Client struct {
 	dest     i2p.Destination
 	ended    chan struct{} // closed by Run
-	sending  atomic.Int64  // bytes of payloads that Send has taken
 	patience time.Duration // of Dial; 0: its caller's
 
 	loop
@@ -135,7 +137,9 @@ type loop struct {
 	over  bool      // it has ended
 	stats Stats
 
-	seeking int // lookups of seek
+	seeking int          // lookups of seek
+	sending atomic.Int64 // bytes of payloads that Send has taken and that have not been passed on
+	outbox  outbox
 
 	own   ownSet
 	life  life
@@ -241,6 +245,7 @@ func (c *Client) Run(ctx context.Context) error {
 		release(contents(r.waiting))
 	}
 	c.lobby.clear()
+	c.outbox.clear()
 	c.stats = c.counts()
 	c.over = true
 	c.in.Close()
@@ -283,6 +288,7 @@ func (l *loop) turn() time.Duration {
 	l.tendSet(now)
 	l.tryNewWay(now)
 	l.flushAll(now)
+	l.sendOut(now)
 	if l.host != nil {
 		l.host.Flush(now)
 	}
@@ -309,6 +315,7 @@ func (l *loop) sleep(now time.Time) time.Duration {
 	next := l.askAt(now)
 	next = deadline.Earliest(next, l.pushAt)
 	next = deadline.Earliest(next, l.lookAt)
+	next = deadline.Earliest(next, l.outbox.next)
 	next = deadline.Earliest(next, l.life.next(now, l.cfg.Resumable))
 	if l.sessions != nil {
 		next = l.elders.deadline(deadline.Earliest(next, l.sessions.Deadline()))

@@ -151,16 +151,20 @@ func (c *Client) SendHinted(to i2p.Hash, framed []byte, h Hints) error {
 	n := int64(len(framed))
 	if c.sending.Add(n) > maxSending {
 		c.sending.Add(-n)
-		return ErrBusy
+		select {
+		case <-c.ended:
+			return ErrClosed
+		default:
+			return ErrBusy
+		}
 	}
 	p := buf.Copy(framed)
 	if !c.in.Call(func() {
-		c.sending.Add(-n)
 		if c.over {
 			p.Release()
 			return
 		}
-		c.sendHinted(to, []*buf.Buf{p}, h)
+		c.outbox.put(to, parcel{p, h})
 	}) {
 		p.Release()
 		return ErrClosed

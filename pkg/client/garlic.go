@@ -13,27 +13,54 @@ import (
 )
 
 // send passes payloads to one destination, in order, and owns them.
-func (l *loop) send(hash i2p.Hash, payloads []*buf.Buf) { l.sendHinted(hash, payloads, Hints{}) }
+func (l *loop) send(hash i2p.Hash, payloads []*buf.Buf) {
+	parcels := make([]parcel, len(payloads))
+	for i, p := range payloads {
+		parcels[i].Buf = p
+	}
+	l.sendPaced(hash, parcels, nil)
+}
 
-func (l *loop) sendHinted(hash i2p.Hash, payloads []*buf.Buf, h Hints) {
+// sendPaced is send, and has passed called, unless it is nil, once there is room for more.
+func (l *loop) sendPaced(hash i2p.Hash, parcels []parcel, passed func()) {
 	now := l.cfg.Now()
 	r := l.remote(now, l.behind(now, hash))
-	if r == nil || l.sessions == nil {
-		l.drop(payloads)
+	messages := l.sealFor(now, r, parcels)
+	switch {
+	case len(messages) == 0:
+		if passed != nil {
+			passed()
+		}
 		return
+	case passed != nil:
+		l.tunnels.SendPaced(r.via, r.lease.Gateway, r.lease.TunnelID, messages, passed)
+	default:
+		l.pass(r, messages)
 	}
-	r.used, r.written, r.tells = now, true, r.tells || !h.NoLeaseSet
-	if !r.choose(now, l.state.Outbound, l.random.Below) {
-		l.drop(r.hold(payloads, h))
-		l.held = true
-		l.lookUpdate(now, r)
-		return
-	}
-	l.pass(r, l.sealAll(now, r, payloads, h))
 	l.watch(now, r)
 	if r.lasts(now) < leaseRefresh {
 		l.lookUpdate(now, r)
 	}
+}
+
+// sealFor makes messages of payloads, which it owns, where there is a way to the destination now. Where there
+// is none they are dropped, or wait for it.
+func (l *loop) sealFor(now time.Time, r *remote, parcels []parcel) []i2np.Message {
+	if r == nil || l.sessions == nil {
+		l.drop(contents(parcels))
+		return nil
+	}
+	r.used, r.written = now, true
+	for _, p := range parcels {
+		r.tells = r.tells || !p.NoLeaseSet
+	}
+	if !r.choose(now, l.state.Outbound, l.random.Below) {
+		l.drop(r.hold(parcels))
+		l.held = true
+		l.lookUpdate(now, r)
+		return nil
+	}
+	return l.sealAll(now, r, parcels)
 }
 
 // pass sends messages the way that was chosen for a remote.
@@ -55,11 +82,13 @@ func release(payloads []*buf.Buf) {
 	}
 }
 
-// sealAll makes one garlic message of each payload.
-func (l *loop) sealAll(now time.Time, r *remote, payloads []*buf.Buf, h Hints) []i2np.Message {
-	out := make([]i2np.Message, 0, len(payloads))
-	for _, p := range payloads {
-		if m, ok := l.seal(now, r, p, h); ok {
+// sealAll makes one garlic message of each payload that there is use in sending yet.
+func (l *loop) sealAll(now time.Time, r *remote, parcels []parcel) []i2np.Message {
+	out := make([]i2np.Message, 0, len(parcels))
+	for _, p := range parcels {
+		if p.Expires != 0 && p.Expires <= i2p.DateOf(now) {
+			l.drop([]*buf.Buf{p.Buf})
+		} else if m, ok := l.seal(now, r, p.Buf, p.Hints); ok {
 			out = append(out, m)
 		}
 	}
@@ -269,13 +298,11 @@ func (l *loop) flush(now time.Time, r *remote) {
 	}
 	waiting := r.waiting
 	r.waiting = nil
-	var out []i2np.Message
-	for _, w := range waiting {
-		if w.Expires != 0 && w.Expires <= i2p.DateOf(now) {
-			l.drop([]*buf.Buf{w.Buf})
-		} else if m, ok := l.seal(now, r, w.Buf, w.Hints); ok {
-			out = append(out, m)
-		}
+	n, _ := l.allows(now, r.hash)
+	n = min(n, len(waiting))
+	l.pass(r, l.sealAll(now, r, waiting[:n]))
+	for _, p := range waiting[n:] {
+		l.sending.Add(int64(p.Len()))
+		l.outbox.put(r.hash, p)
 	}
-	l.pass(r, out)
 }

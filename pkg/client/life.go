@@ -176,7 +176,7 @@ func (l *life) toWithdraw(now time.Time, resumable bool) bool {
 
 // leaves reports whether the destination ends by itself now. One that is in haste does not linger.
 func (l *loop) leaves(now time.Time) bool {
-	toTell := l.own.offered && l.life.withdrawal != withdrawn
+	toTell := l.own.offered && l.life.withdrawal != withdrawn || len(l.outbox.order) > 0
 	if l.host != nil {
 		toTell = toTell || l.host.Live() > 0 || !l.life.leaving && l.host.Len() > 0
 	}

@@ -126,6 +126,11 @@ func (t etherTunnels) Send(_ uint32, gateway i2p.Hash, _ uint32, messages []i2np
 	}
 }
 
+func (t etherTunnels) SendPaced(via uint32, gateway i2p.Hash, tunnel uint32, messages []i2np.Message, passed func()) {
+	t.Send(via, gateway, tunnel, messages)
+	passed()
+}
+
 func (t etherTunnels) LookupLeaseSet(hash i2p.Hash, _ i2p.Date, done func(leaseset.Record, error)) {
 	t.e.mu.Lock()
 	set := t.e.sets[hash]

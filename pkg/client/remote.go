@@ -128,10 +128,8 @@ type parcel struct {
 
 // hold keeps payloads until there is a way to send them. It returns the oldest
 // where there are too many: a stream sends them again.
-func (r *remote) hold(payloads []*buf.Buf, h Hints) (over []*buf.Buf) {
-	for _, p := range payloads {
-		r.waiting = append(r.waiting, parcel{p, h})
-	}
+func (r *remote) hold(parcels []parcel) (over []*buf.Buf) {
+	r.waiting = append(r.waiting, parcels...)
 	if n := len(r.waiting) - maxWaiting; n > 0 {
 		over = contents(r.waiting[:n])
 		r.waiting = slices.Delete(r.waiting, 0, n)

@@ -26,6 +26,11 @@ func (o outlets) Send(via uint32, _ i2p.Hash, _ uint32, messages []i2np.Message)
 	}
 }
 
+func (o outlets) SendPaced(via uint32, gateway i2p.Hash, tunnel uint32, messages []i2np.Message, passed func()) {
+	o.Send(via, gateway, tunnel, messages)
+	passed()
+}
+
 func (o outlets) LookupLeaseSet(i2p.Hash, i2p.Date, func(leaseset.Record, error)) {}
 
 // TestEveryTunnel: all outbound tunnels are used, for as many peers each.

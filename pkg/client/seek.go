@@ -28,6 +28,3 @@ func (l *loop) seek(now time.Time, hash i2p.Hash) {
 		l.stats.Seeks++
 	}
 }
-
-// Pass waits until what Send took before has been passed on, or waits for a way to its destination.
-func (c *Client) Pass() { c.call(func(time.Time) {}) }

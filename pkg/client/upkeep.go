@@ -3,7 +3,6 @@ package client
 import (
 	"time"
 
-	"i2ptoolkit/pkg/buf"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
@@ -77,9 +76,7 @@ func (l *loop) lookThen(now time.Time, r *remote, done func()) bool {
 		} else if r != nil && set.Hash() != hash && len(r.waiting) > 0 {
 			waiting := r.waiting
 			r.waiting = nil
-			for _, w := range waiting { // to who serves in its place
-				l.sendHinted(hash, []*buf.Buf{w.Buf}, w.Hints)
-			}
+			l.sendPaced(hash, waiting, nil) // to who serves in its place
 		}
 		done()
 	})

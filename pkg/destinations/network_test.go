@@ -72,6 +72,8 @@ func (wire) Testing() bool { return false }
 
 func (wire) Congested(i2p.Hash) bool { return false }
 
+func (wire) Waiting(i2p.Hash) int { return 0 }
+
 // inNetwork runs f in a bubble with routers that know each other.
 func inNetwork(t *testing.T, routers int, f func(t *testing.T, n *network)) {
 	inNetworkAt(t, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), routers, f)

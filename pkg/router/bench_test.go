@@ -23,6 +23,8 @@ func (nowhere) Dial(*routerinfo.RouterInfo) error                   { return nil
 func (nowhere) Testing() bool                                       { return false }
 func (nowhere) Congested(i2p.Hash) bool                             { return false }
 
+func (nowhere) Waiting(i2p.Hash) int { return 0 }
+
 // BenchmarkTransit prints what one message of somebody's tunnel costs a router
 // that is a hop of it, from its inbox to its transport.
 func BenchmarkTransit(b *testing.B) {

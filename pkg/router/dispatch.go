@@ -21,6 +21,7 @@ type dispatcher struct {
 	pools   *pools
 	garlic  *opener
 	mail    *mail
+	paced   paced
 	looped  []i2np.Message // sent to ourselves
 	spare   []outgoing     // an empty tray
 
@@ -34,7 +35,7 @@ func newDispatcher(cfg Config) *dispatcher {
 		cfg: cfg, rand: cfg.Rand, now: cfg.Now(), db: cfg.DB, peers: cfg.Profiles,
 		senders: make(map[i2p.Hash]netdb.Sender),
 	}
-	d := &dispatcher{core: c, parties: newParties(c)}
+	d := &dispatcher{core: c, parties: newParties(c), paced: paced{waiting: func(peer i2p.Hash) int { return cfg.Transport.Waiting(peer) }}}
 	budget := tunnel.NewBudget(0)
 	d.transit = newTransit(c, budget, func(id uint32) bool { return d.ends.owns(id) })
 	d.ends = newEnds(c, budget, d.transit.carries)
@@ -57,10 +58,16 @@ func (d *dispatcher) take(from i2p.Hash, m i2np.Message) {
 // far more often: all tunnels and what is asked for are gone through.
 const tickEvery = 5 * time.Millisecond
 
+// pacedEvery is how often it is looked at whether there is room for those who have more to send.
+const pacedEvery = 2 * time.Millisecond
+
 // rest does what remains of a turn: it sends what has gathered, and does what
 // time asks for. It returns how long the loop may sleep.
-func (d *dispatcher) rest() time.Duration {
+func (d *dispatcher) rest() (sleep time.Duration) {
 	d.sendAll() // before tick closes tunnels
+	if d.paced.look() {
+		defer func() { sleep = min(sleep, pacedEvery) }()
+	}
 	if wait := tickEvery - d.now.Sub(d.ticked); wait > 0 {
 		return min(wait, tickEvery)
 	}
@@ -107,6 +114,7 @@ func (d *dispatcher) end() {
 	}
 	d.transit.close()
 	d.sendAll()
+	d.paced.end()
 	d.mail.end()
 }
 

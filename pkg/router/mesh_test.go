@@ -87,6 +87,8 @@ func (t meshTransport) Testing() bool { return t.m.testing }
 
 func (t meshTransport) Congested(peer i2p.Hash) bool { return t.m.congested[peer] }
 
+func (t meshTransport) Waiting(i2p.Hash) int { return 0 }
+
 // meshStart is within the life of the RouterInfos that newMesh makes.
 var meshStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 

@@ -59,6 +59,8 @@ type Transport interface {
 	Testing() bool
 	// Congested reports whether the peer takes less than is sent to it.
 	Congested(peer i2p.Hash) bool
+	// Waiting is how many messages of tunnels wait for the peer to take them.
+	Waiting(peer i2p.Hash) int
 }
 
 // Limits bound what others may use of the router. A zero field means its

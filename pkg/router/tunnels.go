@@ -33,13 +33,30 @@ func (t *Tunnels) Send(via uint32, gateway i2p.Hash, id uint32, messages []i2np.
 	}
 }
 
+// SendPaced is Send, and has passed called, from the loop or at the end of it, once the next hop has room for
+// more.
+func (t *Tunnels) SendPaced(via uint32, gateway i2p.Hash, id uint32, messages []i2np.Message, passed func()) {
+	ok := t.r.in.Call(func() {
+		if next, sent := t.send(via, gateway, id, messages); sent {
+			t.r.paced.await(next, passed)
+		} else {
+			passed()
+		}
+	})
+	if !ok {
+		release(messages)
+		passed()
+	}
+}
+
 func release(messages []i2np.Message) {
 	for _, m := range messages {
 		m.Release()
 	}
 }
 
-func (t *Tunnels) send(via uint32, gateway i2p.Hash, id uint32, messages []i2np.Message) {
+// send sends, and tells to whom the messages go first.
+func (t *Tunnels) send(via uint32, gateway i2p.Hash, id uint32, messages []i2np.Message) (next i2p.Hash, sent bool) {
 	var use *ownTunnel
 	if !t.p.closed {
 		for _, o := range t.p.out.tunnels() {
@@ -53,13 +70,17 @@ func (t *Tunnels) send(via uint32, gateway i2p.Hash, id uint32, messages []i2np.
 	}
 	if use == nil {
 		release(messages)
-		return
+		return next, false
 	}
 	ds := make([]tunnel.Delivery, len(messages))
 	for i, m := range messages {
 		ds[i] = toTunnel(gateway, id, m)
 	}
 	t.r.ends.enter(use, ds...)
+	if next, sent = use.neighbour(); !sent { // it has no hops
+		next = gateway
+	}
+	return next, true
 }
 
 // LookupLeaseSet asks the netDb through these tunnels, for a lease set that was

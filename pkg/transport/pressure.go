@@ -16,6 +16,17 @@ func (t *Transport) Congested(hash i2p.Hash) bool {
 	return congested
 }
 
+// Waiting is how many messages of tunnels wait for a peer to take them.
+func (t *Transport) Waiting(hash i2p.Hash) int {
+	p := t.peer(hash)
+	if p == nil {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.queue.bulk
+}
+
 // Pressure tells how many peers had much to take of late, and of these, how
 // many took less than was sent to them.
 func (t *Transport) Pressure() (busy, congested int) {

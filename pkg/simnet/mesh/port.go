@@ -133,6 +133,8 @@ func (p *Port) Dials(ri *routerinfo.RouterInfo) bool { return len(ri.NTCP2()) > 
 // Congested is never: there is no bandwidth here.
 func (p *Port) Congested(i2p.Hash) bool { return false }
 
+func (p *Port) Waiting(i2p.Hash) int { return 0 }
+
 // Send sends a message over a session, or opens one. It takes ownership.
 func (p *Port) Send(to *routerinfo.RouterInfo, m i2np.Message) error {
 	return p.SendAnyway(to.Hash(), m)
