@@ -124,7 +124,17 @@ func (m Message) AppendFrom(b []byte, from *i2p.PrivateKeys, own i2p.Hash) ([]by
 	if err != nil {
 		return b, err
 	}
-	return Header{Protocol: m.Protocol, From: m.Port, To: m.PeerPort}.AppendDeflated(b, body), nil
+	return m.header().AppendDeflated(b, body), nil
+}
+
+func (m Message) header() Header { return Header{Protocol: m.Protocol, From: m.Port, To: m.PeerPort} }
+
+// AppendPlain appends the payload alone, framed, by whatever protocol. What is too long is a SizeError.
+func (m Message) AppendPlain(b []byte) ([]byte, error) {
+	if len(m.Payload) > maxBody {
+		return b, SizeError{m.Protocol, len(m.Payload), maxBody}
+	}
+	return m.header().AppendDeflated(b, m.Payload), nil
 }
 
 // Receiver is what is known where a datagram came.

@@ -75,7 +75,13 @@ func (d *Local) Listen(port uint16) (*sockets.Listener, error) {
 // ListenPacket sends from a port, and takes what comes for it by one protocol of
 // datagrams (package datagram). With port 0 it takes what no other port does.
 func (d *Local) ListenPacket(protocol byte, port uint16) (*sockets.PacketConn, error) {
-	return d.listenPacket(protocol, port, protocol)
+	return d.listenPacket(sockets.PacketConfig{Protocol: protocol}, port, protocol)
+}
+
+// ListenPlain sends from a port, and takes what comes for it, as ListenPacket, but of any protocol, 0 being all but
+// that of streams, and leaves what is in it as it is.
+func (d *Local) ListenPlain(protocol byte, port uint16) (*sockets.PacketConn, error) {
+	return d.listenPacket(sockets.PacketConfig{Protocol: datagram.Raw, Plain: true}, port, protocol)
 }
 
 // ListenDatagrams is ListenPacket for what comes by some protocols of datagrams, or by any.
@@ -84,7 +90,7 @@ func (d *Local) ListenDatagrams(port uint16, protocols ...byte) (*sockets.Packet
 	if len(protocols) == 0 {
 		protocols = datagram.Protocols[:]
 	}
-	return d.listenPacket(datagram.Repliable, port, protocols...)
+	return d.listenPacket(sockets.PacketConfig{Protocol: datagram.Repliable}, port, protocols...)
 }
 
 // portTries is how often a port is drawn before all are taken to be in use.
@@ -102,17 +108,16 @@ func (d *Local) ListenFree(protocols ...byte) (p *sockets.PacketConn, err error)
 	return p, err
 }
 
-func (d *Local) listenPacket(by byte, port uint16, protocols ...byte) (*sockets.PacketConn, error) {
+func (d *Local) listenPacket(cfg sockets.PacketConfig, port uint16, protocols ...byte) (*sockets.PacketConn, error) {
 	var stops []func()
 	stop := func() {
 		for _, f := range stops {
 			f()
 		}
 	}
-	p, err := sockets.NewPacketConn(sockets.PacketConfig{
-		Keys: d.keys.Load(), KeysNow: d.keys.Load, Local: sockets.Addr{Destination: d.Destination(), Port: port}, Protocol: by,
-		Send: d.Send, Seek: d.client.Seek, Closed: func() { stop() }, Counts: &d.hall.packets, Now: d.now,
-	})
+	cfg.Keys, cfg.KeysNow, cfg.Local = d.keys.Load(), d.keys.Load, sockets.Addr{Destination: d.Destination(), Port: port}
+	cfg.Send, cfg.Seek, cfg.Closed, cfg.Counts, cfg.Now = d.Send, d.client.Seek, func() { stop() }, &d.hall.packets, d.now
+	p, err := sockets.NewPacketConn(cfg)
 	if err != nil {
 		return nil, err
 	}

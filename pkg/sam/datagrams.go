@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"i2ptoolkit/pkg/datagram"
+	"i2ptoolkit/pkg/destinations"
 	"i2ptoolkit/pkg/i2p"
 )
 
@@ -29,6 +30,10 @@ func (c *conn) datagramCommand(ctx context.Context, cmd Command) error {
 	s, err := c.datagramSession(cmd)
 	if err == nil {
 		err = s.send(ctx, cmd.Args.Get("DESTINATION"), cmd.Args, payload)
+		for errors.Is(err, destinations.ErrBusy) && s.ctx.Err() == nil {
+			s.local.Pass()
+			err = s.send(ctx, cmd.Args.Get("DESTINATION"), cmd.Args, payload)
+		}
 	}
 	if err == nil {
 		if c.unpassed += size; c.unpassed >= passEvery {
@@ -41,9 +46,9 @@ func (c *conn) datagramCommand(ctx context.Context, cmd Command) error {
 	return c.status(head, err)
 }
 
-// passEvery is after how much an application waits until what it sent has been passed on: it does not get ahead of
-// the destination then, which would send all that by what it knew before.
-const passEvery = 16 << 10
+// passEvery is after how much an application waits until what it sent has been passed on: it goes as fast as the
+// destination does then, and nothing of a burst has to be dropped.
+const passEvery = 64 << 10
 
 // datagramSession is that of an ID, or else the connection's own.
 func (c *conn) datagramSession(cmd Command) (*session, error) {
@@ -78,11 +83,8 @@ func (s *session) send(ctx context.Context, to string, args Args, payload []byte
 			return err
 		}
 	}
-	name, err := parseName(to)
-	if err != nil {
-		return refuse("INVALID_KEY", "%v", err)
-	}
-	if m.Peer, err = s.hashOf(ctx, name); err != nil {
+	var err error
+	if m.Peer, err = s.hashOf(ctx, to); err != nil {
 		return refuse("INVALID_KEY", "%v", err)
 	}
 	err = s.packets.WriteMessage(m)
@@ -92,33 +94,65 @@ func (s *session) send(ctx context.Context, to string, args Args, payload []byte
 	return err
 }
 
+// known is a destination as it was written last, and its hash: most applications write to one many times.
+type known struct {
+	text string
+	hash i2p.Hash
+}
+
 // hashOf is where a datagram goes: most names say it by themselves.
-func (s *session) hashOf(ctx context.Context, name i2p.Name) (i2p.Hash, error) {
-	switch name.Kind {
-	case i2p.NameDestination, i2p.NameAddress, i2p.NameHash:
-		return name.Hash, nil
+func (s *session) hashOf(ctx context.Context, to string) (i2p.Hash, error) {
+	if last := s.written.Load(); last != nil && last.text == to {
+		return last.hash, nil
 	}
-	to, err := s.server.cfg.Resolve(ctx, s.local, name)
+	name, err := parseName(to)
 	if err != nil {
 		return i2p.Hash{}, err
 	}
-	return to.Hash(), nil
+	switch name.Kind {
+	case i2p.NameDestination, i2p.NameAddress, i2p.NameHash:
+		s.written.Store(&known{to, name.Hash})
+		return name.Hash, nil
+	}
+	found, err := s.server.cfg.Resolve(ctx, s.local, name)
+	if err != nil {
+		return i2p.Hash{}, err
+	}
+	return found.Hash(), nil
 }
+
+// readBatch bounds what is written to an application at once.
+const readBatch = 64 << 10
 
 // receive hands on what comes, until the session ends.
 func (s *session) receive() {
+	var from known
+	var out []byte
 	for {
 		m, err := s.packets.ReadMessage()
 		if err != nil {
 			return
 		}
 		s.server.counts.datagramsIn.Add(1)
-		if s.forward == nil {
-			if s.conn.write(s.received(m)) != nil {
-				return
+		if s.style != styleRaw && (m.Peer != from.hash || from.text == "") {
+			from = known{sender(m), m.Peer}
+		}
+		if s.forward != nil {
+			out = s.appendForwarded(out[:0], from.text, m)
+			if err := s.server.udp.send(out, s.forward); err != nil {
+				s.server.counts.datagramsLost.Add(1)
 			}
-		} else if err := s.server.udp.send(s.forwarded(m), s.forward); err != nil {
-			s.server.counts.datagramsLost.Add(1)
+			continue
+		}
+		out = s.appendReceived(out, from.text, m)
+		if len(out) < readBatch && s.packets.Waiting() > 0 {
+			continue
+		}
+		if s.conn.write(out) != nil {
+			return
+		}
+		if out = out[:0]; cap(out) > 2*readBatch {
+			out = nil
 		}
 	}
 }
@@ -131,38 +165,35 @@ func sender(m datagram.Message) string {
 	return i2p.EncodeBase64(m.From.Bytes())
 }
 
-// received is a datagram as the connection gets it (Receiving a Datagram).
-func (s *session) received(m datagram.Message) []byte {
-	var b strings.Builder
+// appendReceived appends a datagram as the connection gets it (Receiving a Datagram).
+func (s *session) appendReceived(b []byte, from string, m datagram.Message) []byte {
 	if s.style == styleRaw {
-		fmt.Fprintf(&b, "RAW RECEIVED SIZE=%d", len(m.Payload))
+		b = fmt.Appendf(b, "RAW RECEIVED SIZE=%d", len(m.Payload))
 	} else {
-		fmt.Fprintf(&b, "DATAGRAM RECEIVED DESTINATION=%s SIZE=%d", sender(m), len(m.Payload))
+		b = fmt.Appendf(b, "DATAGRAM RECEIVED DESTINATION=%s SIZE=%d", from, len(m.Payload))
 	}
 	if s.conn.version >= withPorts {
-		fmt.Fprintf(&b, " FROM_PORT=%d TO_PORT=%d", m.PeerPort, m.Port)
+		b = fmt.Appendf(b, " FROM_PORT=%d TO_PORT=%d", m.PeerPort, m.Port)
 		if s.style == styleRaw {
-			fmt.Fprintf(&b, " PROTOCOL=%d", m.Protocol)
+			b = fmt.Appendf(b, " PROTOCOL=%d", m.Protocol)
 		}
 	}
-	b.WriteByte('\n')
-	return append([]byte(b.String()), m.Payload...)
+	return append(append(b, '\n'), m.Payload...)
 }
 
-// forwarded is a datagram as it is forwarded (Forwarding Raw or Repliable Datagrams).
-func (s *session) forwarded(m datagram.Message) []byte {
-	var b strings.Builder
+// appendForwarded appends a datagram as it is forwarded (Forwarding Raw or Repliable Datagrams).
+func (s *session) appendForwarded(b []byte, from string, m datagram.Message) []byte {
 	switch {
 	case s.style != styleRaw:
-		b.WriteString(sender(m))
+		b = append(b, from...)
 		if s.conn.version >= withPorts {
-			fmt.Fprintf(&b, " FROM_PORT=%d TO_PORT=%d", m.PeerPort, m.Port)
+			b = fmt.Appendf(b, " FROM_PORT=%d TO_PORT=%d", m.PeerPort, m.Port)
 		}
-		b.WriteByte('\n')
+		b = append(b, '\n')
 	case s.ports.header:
-		fmt.Fprintf(&b, "FROM_PORT=%d TO_PORT=%d PROTOCOL=%d\n", m.PeerPort, m.Port, m.Protocol)
+		b = fmt.Appendf(b, "FROM_PORT=%d TO_PORT=%d PROTOCOL=%d\n", m.PeerPort, m.Port, m.Protocol)
 	}
-	return append([]byte(b.String()), m.Payload...)
+	return append(b, m.Payload...)
 }
 
 // Packet is a datagram that an application sends by UDP: a line, and the payload.

@@ -3,7 +3,6 @@ package sam
 import (
 	"context"
 	"net"
-	"sync"
 
 	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/destinations"
@@ -27,8 +26,8 @@ type Local interface {
 	Listen(port uint16) (Listener, error)
 	// Datagrams sends and takes those of a kind (package datagram) and a port, with 0 as in Listen.
 	Datagrams(protocol byte, port uint16) (Datagrams, error)
-	// Raw is Datagrams for payloads of any protocol, 0 being any. It calls lost for each that nobody reads in time.
-	Raw(protocol byte, port uint16, lost func()) (Datagrams, error)
+	// Raw is Datagrams for payloads of any protocol, 0 being any.
+	Raw(protocol byte, port uint16) (Datagrams, error)
 	// Pass waits until the datagrams that were written have been passed on.
 	Pass()
 	// Lookup finds the lease set of a destination.
@@ -47,6 +46,8 @@ type Listener interface {
 // Datagrams are those of one port.
 type Datagrams interface {
 	ReadMessage() (datagram.Message, error)
+	// Waiting is how many have come and were not read.
+	Waiting() int
 	WriteMessage(datagram.Message) error
 	Close() error
 }
@@ -92,10 +93,9 @@ func (l local) Datagrams(protocol byte, port uint16) (Datagrams, error) {
 	return p, nil
 }
 
-func (l local) Raw(protocol byte, port uint16, lost func()) (Datagrams, error) {
-	p := &rawPort{local: l.Local, lost: lost, queue: make(chan datagram.Message, maxRaw), done: make(chan struct{})}
-	var err error
-	if p.stop, err = l.Handle(protocol, port, p.deliver, p.end); err != nil {
+func (l local) Raw(protocol byte, port uint16) (Datagrams, error) {
+	p, err := l.ListenPlain(protocol, port)
+	if err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -109,59 +109,4 @@ func (l listener) Accept(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	return c, nil
-}
-
-// Limits of the raw payloads that wait for a reader: with those of the most bytes, a megabyte.
-const maxRaw = 16
-
-// rawPort takes payloads of protocols that package datagram does not know as well.
-type rawPort struct {
-	local *destinations.Local
-	stop  func()
-	lost  func()
-	queue chan datagram.Message
-	done  chan struct{}
-	once  sync.Once
-}
-
-// deliver takes what came, unless too much waits.
-func (p *rawPort) deliver(h datagram.Header, framed []byte, _ i2p.Hash) {
-	if h.Protocol == datagram.Streaming {
-		return
-	}
-	_, body, err := datagram.Decode(framed, 0)
-	if err != nil {
-		p.lost()
-		return
-	}
-	select {
-	case p.queue <- datagram.Message{Protocol: h.Protocol, Port: h.To, PeerPort: h.From, Payload: body}:
-	default:
-		p.lost()
-	}
-}
-
-func (p *rawPort) end() { p.once.Do(func() { close(p.done) }) }
-
-func (p *rawPort) ReadMessage() (datagram.Message, error) {
-	select {
-	case m := <-p.queue:
-		return m, nil
-	case <-p.done:
-		return datagram.Message{}, net.ErrClosed
-	}
-}
-
-func (p *rawPort) WriteMessage(m datagram.Message) error {
-	if most := (datagram.Message{Protocol: datagram.Raw}).MaxPayload(nil); len(m.Payload) > most {
-		return datagram.SizeError{Protocol: m.Protocol, Len: len(m.Payload), Max: most}
-	}
-	h := datagram.Header{Protocol: m.Protocol, From: m.Port, To: m.PeerPort}
-	return p.local.Send(m.Peer, h.AppendDeflated(nil, m.Payload))
-}
-
-func (p *rawPort) Close() error {
-	p.stop()
-	p.end()
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/datagram"
@@ -52,6 +53,7 @@ type session struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	packets Datagrams
+	written atomic.Pointer[known] // whom a datagram was sent to last
 	streams intake
 
 	live bool // under the server's lock: it is whole, and others may use it
@@ -297,7 +299,7 @@ func (s *session) listen() error {
 		s.streams.session = s
 		return nil
 	case styleRaw:
-		s.packets, err = s.local.Raw(s.ports.listenProtocol, s.ports.listenPort, func() { s.server.counts.datagramsLost.Add(1) })
+		s.packets, err = s.local.Raw(s.ports.listenProtocol, s.ports.listenPort)
 	default:
 		s.packets, err = s.local.Datagrams(s.ports.protocol, s.ports.listenPort)
 	}

@@ -288,10 +288,10 @@ type fakeDatagrams struct {
 }
 
 func (f *fake) Datagrams(protocol byte, port uint16) (Datagrams, error) {
-	return f.Raw(protocol, port, func() {})
+	return f.Raw(protocol, port)
 }
 
-func (f *fake) Raw(protocol byte, port uint16, _ func()) (Datagrams, error) {
+func (f *fake) Raw(protocol byte, port uint16) (Datagrams, error) {
 	f.world.mu.Lock()
 	defer f.world.mu.Unlock()
 	at := fakePort{protocol, port}
@@ -311,6 +311,8 @@ func (d *fakeDatagrams) ReadMessage() (datagram.Message, error) {
 		return datagram.Message{}, net.ErrClosed
 	}
 }
+
+func (d *fakeDatagrams) Waiting() int { return len(d.queue) }
 
 var errTooLong = errors.New("too long")
 

@@ -21,6 +21,8 @@ type PacketConfig struct {
 	KeysNow  func() *i2p.PrivateKeys
 	Local    Addr
 	Protocol byte // by which WriteTo sends (package datagram)
+	// Plain has messages be the payloads of any protocol but that of streams, and what is in them left as it is.
+	Plain bool
 	// Send passes a framed payload on, and owns it.
 	Send func(to i2p.Hash, framed []byte) error
 	// Seek is told who says to have sent something, where nothing proves it; nil: nobody is.
@@ -124,11 +126,11 @@ func (p *PacketConn) count(of func(*PacketCounts) *atomic.Uint64) {
 
 // Deliver takes a framed payload that came for the port, and whose session it
 // came in, or zero. It copies it and does not block.
-func (p *PacketConn) Deliver(_ datagram.Header, framed []byte, session i2p.Hash) {
+func (p *PacketConn) Deliver(h datagram.Header, framed []byte, session i2p.Hash) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.closed:
+	case p.closed || p.cfg.Plain && h.Protocol == datagram.Streaming:
 	case len(p.queue) >= maxPackets || p.bytes+len(framed) > p.room():
 		p.count(func(c *PacketCounts) *atomic.Uint64 { return &c.dropped })
 	default:
@@ -180,7 +182,7 @@ func (p *PacketConn) ReadMessage() (datagram.Message, error) {
 			}
 			continue
 		}
-		m, err := datagram.Receiver{Own: p.cfg.Local.Destination.Hash(), Now: p.cfg.Now(), Session: next.session}.Parse(next.framed)
+		m, err := p.parse(next)
 		if err == nil {
 			p.took(m)
 			return m, nil
@@ -197,13 +199,28 @@ func (p *PacketConn) ReadMessage() (datagram.Message, error) {
 	}
 }
 
+// Waiting is how many datagrams have come and were not read.
+func (p *PacketConn) Waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.queue)
+}
+
+func (p *PacketConn) parse(next packet) (datagram.Message, error) {
+	if !p.cfg.Plain {
+		return datagram.Receiver{Own: p.cfg.Local.Destination.Hash(), Now: p.cfg.Now(), Session: next.session}.Parse(next.framed)
+	}
+	h, body, err := datagram.Decode(next.framed, 0)
+	return datagram.Message{Protocol: h.Protocol, Port: h.To, PeerPort: h.From, Payload: body}, err
+}
+
 // took counts a datagram that is read, and has its sender looked up where that may prove the next.
 func (p *PacketConn) took(m datagram.Message) {
 	p.count(func(c *PacketCounts) *atomic.Uint64 { return &c.received })
 	if m.Misdirected {
 		p.count(func(c *PacketCounts) *atomic.Uint64 { return &c.misdirected })
 	}
-	if m.Protocol != datagram.Raw && !m.Proven {
+	if m.Protocol != datagram.Raw && !p.cfg.Plain && !m.Proven {
 		p.count(func(c *PacketCounts) *atomic.Uint64 { return &c.unproven })
 		p.cfg.Seek(m.Peer)
 	}
@@ -269,17 +286,10 @@ func (p *PacketConn) WriteMessage(m datagram.Message) error {
 	if closed {
 		return net.ErrClosed
 	}
-	if m.Signed() && p.cfg.Keys == nil {
-		return errUnsigned
-	}
 	if m.Port == 0 {
 		m.Port = p.cfg.Local.Port
 	}
-	keys := p.cfg.Keys
-	if p.cfg.KeysNow != nil {
-		keys = p.cfg.KeysNow()
-	}
-	framed, err := m.AppendFrom(nil, keys, p.cfg.Local.Destination.Hash())
+	framed, err := p.frame(m)
 	if err != nil {
 		return err
 	}
@@ -288,6 +298,20 @@ func (p *PacketConn) WriteMessage(m datagram.Message) error {
 	}
 	p.count(func(c *PacketCounts) *atomic.Uint64 { return &c.sent })
 	return nil
+}
+
+func (p *PacketConn) frame(m datagram.Message) ([]byte, error) {
+	if p.cfg.Plain {
+		return m.AppendPlain(nil)
+	}
+	if m.Signed() && p.cfg.Keys == nil {
+		return nil, errUnsigned
+	}
+	keys := p.cfg.Keys
+	if p.cfg.KeysNow != nil {
+		keys = p.cfg.KeysNow()
+	}
+	return m.AppendFrom(nil, keys, p.cfg.Local.Destination.Hash())
 }
 
 // Close ends the PacketConn, and whoever waits for a datagram.
