@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"sync"
@@ -37,7 +38,7 @@ func TestBenchDoors(t *testing.T) {
 	names := []string{"i2pd", "ours"}
 	streams := []string{"i2pd's by i2pd's", "ours by ours", "ours by i2pd's", "i2pd's by ours"} // whose is opened, by whose
 	sam, doors := make([][]Measurement, 4), make([][]Measurement, 4)
-	sessions, datagrams := make([][]float64, 2), make([][]datagramFigures, 2)
+	sessions, hopSessions, datagrams := make([][]float64, 2), make([][]float64, 2), make([][]datagramFigures, 2)
 	kinds := os.Getenv("I2P_BENCH_DOORS_OF")
 	all := kinds == ""
 	for round := range rounds {
@@ -51,7 +52,10 @@ func TestBenchDoors(t *testing.T) {
 		}
 		for i, name := range names {
 			if all || kinds == "sessions" {
-				note(ctx, b, &sessions[i], round, "sessions, "+name, func(ctx context.Context) (float64, error) { return b.sessions(ctx, i) })
+				note(ctx, b, &sessions[i], round, "sessions, "+name, func(ctx context.Context) (float64, error) { return b.sessions(ctx, i, 0, doorSessions) })
+			}
+			if all || kinds == "sessions" || kinds == "hopsessions" {
+				note(ctx, b, &hopSessions[i], round, "sessions of a hop, "+name, func(ctx context.Context) (float64, error) { return b.sessions(ctx, i, 1, doorHopSessions) })
 			}
 			if all || kinds == "datagrams" {
 				note(ctx, b, &datagrams[i], round, "datagrams, "+name, func(ctx context.Context) (datagramFigures, error) { return b.datagrams(ctx, i) })
@@ -61,6 +65,7 @@ func TestBenchDoors(t *testing.T) {
 	fmt.Print("SAM streams: ", medians(streams, streams[0], benchColumns0, sam))
 	fmt.Print("I2CP streams: ", medians(streams, streams[0], benchColumns0, doors))
 	fmt.Print("SAM sessions: ", medians(names, names[0], []figure[float64]{{"a second", "%.1f", func(f float64) float64 { return f }}}, sessions))
+	fmt.Print("SAM sessions of one hop each way: ", medians(names, names[0], []figure[float64]{{"a second", "%.1f", func(f float64) float64 { return f }}}, hopSessions))
 	fmt.Print("SAM datagrams: ", medians(names, names[0], datagramColumns, datagrams))
 }
 
@@ -138,13 +143,14 @@ func (b *doorBench) i2cp(ctx context.Context, asked, by int) (m Measurement, err
 }
 
 const (
-	doorSessions = 40
-	doorAtOnce   = 8
+	doorSessions    = 40
+	doorHopSessions = 24
+	doorAtOnce      = 8
 )
 
-// sessions is how many are created a second, until the answer that they are there: with tunnels of no hops, as hops
-// of i2pd's take no bursts of builds, so that it would be they that are measured.
-func (b *doorBench) sessions(ctx context.Context, kind int) (float64, error) {
+// sessions is how many are created a second, until the answer that they are there: with tunnels of no hops what the door
+// and the router take, and with hops how soon their builds are answered.
+func (b *doorBench) sessions(ctx context.Context, kind, hops, count int) (float64, error) {
 	var mu sync.Mutex
 	var open []*SAMSession
 	var errs []error
@@ -157,8 +163,8 @@ func (b *doorBench) sessions(ctx context.Context, kind int) (float64, error) {
 	var makers sync.WaitGroup
 	for range doorAtOnce {
 		makers.Go(func() {
-			for range doorSessions / doorAtOnce {
-				s, err := samSession(ctx, b.n.Namespace, b.ends[kind][0].sam, TunnelOptions(0, 1))
+			for range count / doorAtOnce {
+				s, err := samSession(ctx, b.n.Namespace, b.ends[kind][0].sam, TunnelOptions(hops, 1))
 				mu.Lock()
 				if err == nil {
 					open = append(open, s)
@@ -177,12 +183,14 @@ func (b *doorBench) sessions(ctx context.Context, kind int) (float64, error) {
 // are sent at a steady rate.
 type datagramFigures struct {
 	rate, lost float64 // that arrive a second, and share
+	cpu        float64 // ms of all routers for 1000
 	steadyLost float64
 }
 
 var datagramColumns = []figure[datagramFigures]{
 	{"a second", "%.0f", func(f datagramFigures) float64 { return f.rate }},
 	{"lost %", "%.2f", func(f datagramFigures) float64 { return 100 * f.lost }},
+	{"CPU ms/1000", "%.0f", func(f datagramFigures) float64 { return f.cpu }},
 	{"lost % at 200 a second", "%.2f", func(f datagramFigures) float64 { return 100 * f.steadyLost }},
 }
 
@@ -190,6 +198,9 @@ const (
 	doorDatagrams = 3000
 	datagramBytes = 1000
 	steadyPause   = 5 * time.Millisecond
+
+	volleyPatience = 5 * time.Second        // for the next one
+	volleyLook     = 200 * time.Millisecond // at the processor time
 )
 
 func (b *doorBench) datagrams(ctx context.Context, kind int) (f datagramFigures, err error) {
@@ -215,8 +226,10 @@ func (b *doorBench) datagrams(ctx context.Context, kind int) (f datagramFigures,
 		}
 	}()
 	defer ends[0].Close()
+	noise := rand.NewChaCha8([32]byte{1}) // which does not compress
 	send := func(i uint32) error {
 		d := make([]byte, datagramBytes)
+		noise.Read(d)
 		binary.BigEndian.PutUint32(d, i)
 		return ends[1].Send(ends[0].Destination, string(d))
 	}
@@ -235,8 +248,8 @@ func (b *doorBench) datagrams(ctx context.Context, kind int) (f datagramFigures,
 		return f, err
 	}
 	first := uint32(1)
-	volley := func(count uint32, pause time.Duration) (rate, lost float64, err error) {
-		begun := time.Now()
+	volley := func(count uint32, pause time.Duration) (rate, lost, cpu float64, err error) {
+		begun, spent := time.Now(), b.n.CPU()
 		sent := make(chan error, 1)
 		go func() {
 			for i := range count {
@@ -250,26 +263,32 @@ func (b *doorBench) datagrams(ctx context.Context, kind int) (f datagramFigures,
 		}()
 		seen := map[uint32]bool{}
 		last := begun
-		for patience := time.NewTimer(5 * time.Second); uint32(len(seen)) < count; patience.Reset(5 * time.Second) {
+		quiet := time.NewTicker(volleyLook)
+		defer quiet.Stop()
+		for uint32(len(seen)) < count && time.Since(last) < volleyPatience {
 			select {
 			case i, open := <-came:
 				if !open {
-					return 0, 0, errors.New("the receiver's session has ended")
+					return 0, 0, 0, errors.New("the receiver's session has ended")
 				}
 				if i >= first {
 					seen[i], last = true, time.Now()
 				}
-				continue
-			case <-patience.C:
+			case <-quiet.C:
+				if since := time.Since(last); since < 2*volleyLook { // later they do something else
+					cpu = float64((b.n.CPU() - spent).Milliseconds())
+				}
 			}
-			break
+		}
+		if uint32(len(seen)) == count {
+			cpu = float64((b.n.CPU() - spent).Milliseconds())
 		}
 		err = <-sent
 		first += count
-		return float64(len(seen)) / last.Sub(begun).Seconds(), 1 - float64(len(seen))/float64(count), err
+		return float64(len(seen)) / last.Sub(begun).Seconds(), 1 - float64(len(seen))/float64(count), 1000 * cpu / float64(max(1, len(seen))), err
 	}
-	if f.rate, f.lost, err = volley(doorDatagrams, 0); err == nil {
-		_, f.steadyLost, err = volley(doorDatagrams/3, steadyPause)
+	if f.rate, f.lost, f.cpu, err = volley(doorDatagrams, 0); err == nil {
+		_, f.steadyLost, _, err = volley(doorDatagrams/3, steadyPause)
 	}
 	return f, err
 }
