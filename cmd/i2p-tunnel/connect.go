@@ -35,7 +35,7 @@ func connectCommand() *cli.Command {
 		Flags: append(datagramFlags("send by PROTOCOL, datagram2 without it"), tunnelFlags(cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "give up with status 5 when there is no stream after `DURATION`"},
 			cli.Seconds(0, cli.Forever, cli.DurationFlag{Name: "q", Usage: "hold the end of stdin back until the peer has ended, but for `SECONDS` at most; 0: not at all. With -u: wait for answers until none has come for so long", DefaultText: "as the peer needs it; with -u 10s"}),
 			cli.Int(1, math.MaxInt32, cli.IntFlag{Name: "count", Usage: "with -u: end once `NUMBER` answers have come, and with status 5 where fewer do", DefaultText: "as many as come"}),
-			cli.Seconds(0, cli.Forever, cli.DurationFlag{Name: "interval", Aliases: []string{"i"}, Usage: "with -u: wait `SECONDS` between two datagrams; 0: send them as fast as the router takes them, which loses most", DefaultText: "1ms"}),
+			cli.Seconds(0, cli.Forever, cli.DurationFlag{Name: "interval", Aliases: []string{"i"}, Usage: "with -u: wait `SECONDS` between two datagrams, and not only until the router has room", DefaultText: "none"}),
 			commandFlag(), idleFlag(),
 			&cli.BoolFlag{Name: "reconnect", Usage: "try again when there is no router or no stream, for as long as stdin lasts; also when the stream breaks that has carried nothing yet"},
 			cli.Duration(0, cli.Forever, cli.DurationFlag{Name: "exit-idle", Usage: "with socket activation: end when there was no connection for `DURATION`", DefaultText: "never"}),

@@ -16,10 +16,6 @@ import (
 // answerTime is how long an answer is waited for once stdin has ended and nothing comes any more.
 const answerTime = 10 * time.Second
 
-// defaultPace is the time between two datagrams. Nothing else holds a sender back: what comes faster than
-// the router's first hops take it is lost there.
-const defaultPace = time.Millisecond
-
 // datagrams sends what stdin says, and prints what the peer answers.
 func (d *dialer) datagrams(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -82,10 +78,7 @@ func (x *exchange) touch() {
 // feed sends what stdin says, and ends once it has and no answer comes any more. What goes wrong
 // ends all.
 func (x *exchange) feed(ctx context.Context, port uint16, fail context.CancelCauseFunc) {
-	protocol, pace := protocolOf(x.c), defaultPace
-	if x.c.IsSet("interval") {
-		pace = x.c.Duration("interval")
-	}
+	protocol, pace := protocolOf(x.c), x.c.Duration("interval")
 	for first := true; ; first = false {
 		m, err := x.form.read()
 		if errors.Is(err, io.EOF) {

@@ -20,7 +20,7 @@ import (
 //	go test -run '^$' -bench Datagrams -benchtime 10000x ./pkg/devnet
 //
 // In an exchange, the peer has answered before, so that a session stands, and so it has where they are
-// paced: a millisecond apart, as i2p-tunnel sends them. A blind sender has heard nothing of the peer
+// paced: a millisecond apart. A blind sender has heard nothing of the peer
 // when it begins.
 func BenchmarkDatagrams(b *testing.B) {
 	for _, way := range []string{"exchange", "paced", "blind"} {
