@@ -201,6 +201,7 @@ func TestAttacks(t *testing.T) {
 			row := newLive(t, path, "", more...).attack(name, lasts)
 			rows = append(rows, row)
 			row.checkReplies(t, lasts)
+			row.checkDatagrams(t)
 			row.checkRates(t, 0.05)
 			row.checkTimes(t)
 		})
@@ -287,6 +288,20 @@ func (r Row) checkReplies(t *testing.T, lasts time.Duration) {
 	}
 }
 
+// checkDatagrams fails where junk was answered, or anything with more than three times its bytes.
+func (r Row) checkDatagrams(t *testing.T) {
+	t.Helper()
+	if r.Name != datagrams && r.Name != halfOpen {
+		return
+	}
+	if n := r.Counts[junkAnswers]; n > 0 {
+		t.Errorf("%s: %d bytes in answer to junk", r.Name, n)
+	}
+	if in, out := r.Counts[bytesIn], r.Counts[bytesOut]; out == 0 || in == 0 || in > 3*out {
+		t.Errorf("%s: %d bytes for %d", r.Name, in, out)
+	}
+}
+
 // checkTimes fails where something takes more than twice the time that it took before.
 func (r Row) checkTimes(t *testing.T) {
 	t.Helper()
@@ -330,6 +345,7 @@ func TestBriefly(t *testing.T) {
 		t.Log(a.name, ": ", running)
 		row.Counts = running.Counts()
 		row.checkRates(t, 0.2)
+		row.checkDatagrams(t)
 		rows = append(rows, row)
 	}
 	rows[len(rows)-1].Back = l.well("after all of them")

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -17,7 +18,11 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"i2ptoolkit/pkg/control/client"
 	"i2ptoolkit/pkg/i2p"
@@ -57,6 +62,25 @@ var attacks = []struct {
 	{"hoard1000", true, true, func(s *stage) Attack { return &Hoard{Victim: s.victim, Dials: v4(20), Rate: 1000} }},
 	{"unread", true, true, func(s *stage) Attack { return s.streams(70, true) }},
 	{"idle", true, true, func(s *stage) Attack { return s.streams(2000, false) }},
+	{datagrams, true, true, func(s *stage) Attack {
+		d := &Datagrams{Victim: s.victim, Bind: bind, Junk: v4Ports(64, 10), Replay: v4Ports(64, 11), Rate: 10_000}
+		for _, ri := range s.others { // the victim has sessions with them
+			if t, err := targetOf(ri); err == nil {
+				d.As = append(d.As, t.At)
+			}
+		}
+		return d
+	}},
+	{halfOpen, true, true, func(s *stage) Attack {
+		one, n := netip.MustParseAddr("45.9.1.1"), uint32(0)
+		return Together{
+			&HalfOpen{Victim: s.victim, Bind: bind, Rate: 50, From: func() netip.Addr { return one }},
+			&HalfOpen{Victim: s.victim, Bind: bind, Rate: 300, From: func() netip.Addr {
+				i := atomic.AddUint32(&n, 1)
+				return netip.AddrFrom4([4]byte{45, 12 + byte(i>>16), byte(i >> 8), byte(i)})
+			}},
+		}
+	}},
 	{stores, false, false, func(s *stage) Attack {
 		return &Records{Victim: s.victim, Dial: from(netip.MustParseAddr("45.1.2.1")), Rate: 1000, Name: stores, Next: ForgedStore}
 	}},
@@ -70,6 +94,12 @@ const (
 	stores    = "stores"
 	questions = "questions"
 	onDisk    = 100_000
+)
+
+// The attacks over UDP.
+const (
+	datagrams = "datagrams"
+	halfOpen  = "halfopen"
 )
 
 // stageVariable has the stage of a program that is to attack.
@@ -163,6 +193,26 @@ func v4(n int) (out []dialFunc) {
 		out = append(out, from(netip.AddrFrom4([4]byte{45, byte(4 + i%4), 7, byte(1 + i)})))
 	}
 	return out
+}
+
+// v4Ports are n addresses with a port, each of a range of 256.
+func v4Ports(n int, second byte) (out []netip.AddrPort) {
+	for i := range n {
+		out = append(out, netip.AddrPortFrom(netip.AddrFrom4([4]byte{45, second, byte(i), 1}), 5000))
+	}
+	return out
+}
+
+// bind binds a socket to an address of this host, or of another one, in whose name it speaks.
+func bind(ctx context.Context, at netip.AddrPort) (*net.UDPConn, error) {
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		return errors.Join(c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TRANSPARENT, 1) }), err)
+	}}
+	conn, err := lc.ListenPacket(ctx, "udp4", at.String())
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.UDPConn), nil
 }
 
 // v6 are n of the /64s of one /56.
