@@ -1,6 +1,7 @@
 package ratchet
 
 import (
+	"bytes"
 	"testing"
 	"time"
 )
@@ -140,5 +141,35 @@ func TestRenew(t *testing.T) {
 	a.restart(8)
 	if o := b.open(now.Add(time.Second), a.seal(now.Add(time.Second), b, "here I am")); !o.Renewed {
 		t.Errorf("%+v", o)
+	}
+}
+
+// TestFloodLost: where more of a flood gets lost than the peer listens ahead for, it is heard again after some seconds,
+// though it says nothing by itself; and one that hears all is asked now and then, and no session is begun.
+func TestFloodLost(t *testing.T) {
+	for _, lost := range []int{0, 10, 2 * maxAhead} {
+		a, b := connected(t, Config{})
+		now, begun, opened := start.Add(time.Second), 0, 0
+		for i := range lost + 4000 {
+			m := a.seal(now, b, text("flood", i))
+			if m.Kind == NewSession {
+				begun++
+			}
+			if i >= lost {
+				now = now.Add(5 * time.Millisecond)
+				if _, err := b.Open(now, bytes.Clone(m.Body)); err == nil {
+					opened++
+				}
+			}
+			if len(b.Pending(now)) > 0 {
+				a.open(now, b.sealPayload(now, a, Payload{}))
+			}
+		}
+		switch {
+		case lost < maxAhead && (begun > 0 || opened != 4000):
+			t.Errorf("%d lost: %d sessions begun, %d opened", lost, begun, opened)
+		case lost > maxAhead && (begun > 3 || opened < 4000-1200):
+			t.Errorf("%d lost: %d sessions begun, %d opened", lost, begun, opened)
+		}
 	}
 }

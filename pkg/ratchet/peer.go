@@ -169,5 +169,6 @@ func (s *silence) heard() { s.count, s.span, s.suspect = 0, 0, false }
 // begins a new session; the others still go to the old one.
 func (s *silence) lost(now time.Time) bool {
 	return s.suspect ||
-		s.count > silenceCount && s.span >= silenceSpan && now.Sub(s.first) >= silenceTimeout
+		s.count > silenceCount && s.span >= silenceSpan && now.Sub(s.first) >= silenceTimeout ||
+		s.count > floodCount && now.Sub(s.first) >= floodTimeout
 }

@@ -148,7 +148,9 @@ func (n *session) appendFront(b []byte, now time.Time, m *numbered, ackRequest b
 	b = n.receiving.appendTo(b, now, n.owes)
 	b = n.sending.appendTo(b, now, false)
 	// Now and then a peer that is silent is asked, to learn whether it is still there.
-	ask := ackRequest || now.Sub(n.peer.first) >= ackInterval && now.Sub(n.lastRequest) >= ackInterval
+	// So is one to which much is sent: of that, more may get lost than it listens ahead for.
+	ask := ackRequest || now.Sub(n.peer.first) >= ackInterval && now.Sub(n.lastRequest) >= ackInterval ||
+		n.peer.count >= floodAsks && now.Sub(n.lastRequest) >= floodAsk
 	return n.receipts.appendTo(b, now, ask, m.id)
 }
 
