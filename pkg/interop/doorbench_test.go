@@ -203,11 +203,16 @@ const (
 	volleyLook     = 200 * time.Millisecond // at the processor time
 )
 
-func (b *doorBench) datagrams(ctx context.Context, kind int) (f datagramFigures, err error) {
-	options := TunnelOptions(doorHops, doorTunnels)
+func (b *doorBench) datagrams(ctx context.Context, kind int) (datagramFigures, error) {
+	at := func(i int) doorAt { return doorAt{b.n.Namespace, b.ends[kind][i].sam} }
+	return b.n.measureDatagrams(ctx, at(1), at(0), "DATAGRAM", TunnelOptions(doorHops, doorTunnels))
+}
+
+// measureDatagrams sends datagrams of a style over the control connections of SAM.
+func (n *Network) measureDatagrams(ctx context.Context, from, to doorAt, style string, options map[string]string) (f datagramFigures, err error) {
 	var ends [2]*SAMDatagrams
-	for i := range ends {
-		if ends[i], err = samDatagrams(ctx, b.n.Namespace, b.ends[kind][i].sam, "DATAGRAM", options); err != nil {
+	for i, at := range []doorAt{to, from} {
+		if ends[i], err = samDatagrams(ctx, at.ns, at.addr, style, options); err != nil {
 			return f, err
 		}
 		defer ends[i].Close()
@@ -249,7 +254,7 @@ func (b *doorBench) datagrams(ctx context.Context, kind int) (f datagramFigures,
 	}
 	first := uint32(1)
 	volley := func(count uint32, pause time.Duration) (rate, lost, cpu float64, err error) {
-		begun, spent := time.Now(), b.n.CPU()
+		begun, spent := time.Now(), n.CPU()
 		sent := make(chan error, 1)
 		go func() {
 			for i := range count {
@@ -276,12 +281,12 @@ func (b *doorBench) datagrams(ctx context.Context, kind int) (f datagramFigures,
 				}
 			case <-quiet.C:
 				if since := time.Since(last); since < 2*volleyLook { // later they do something else
-					cpu = float64((b.n.CPU() - spent).Milliseconds())
+					cpu = float64((n.CPU() - spent).Milliseconds())
 				}
 			}
 		}
 		if uint32(len(seen)) == count {
-			cpu = float64((b.n.CPU() - spent).Milliseconds())
+			cpu = float64((n.CPU() - spent).Milliseconds())
 		}
 		err = <-sent
 		first += count
