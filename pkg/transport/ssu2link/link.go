@@ -25,6 +25,7 @@ type link struct {
 	id      ssu2.ConnectionID
 	peer    i2p.Hash
 	at      netip.AddrPort // for which the peer's token is
+	ahead   ssu2.NewToken  // the peer's, from where it is not proved to be yet
 	hybrid  kem.Kind
 	side    *side              // what the desk knows of it; nil where it knows nothing
 	table   *transport.Session // once Run was called
@@ -354,6 +355,8 @@ func (l *link) tokens(now time.Time) {
 	switch {
 	case at != l.at:
 		l.sock.endpoint.Tokens().Left(l.at)
+		l.sock.endpoint.Tokens().Keep(l.sock.d.host.Now(), at, l.ahead) // where there is one
+		l.ahead = ssu2.NewToken{}
 	case now.Before(l.times.token):
 		return
 	}
@@ -374,15 +377,20 @@ func (l *link) offerToken(now time.Time, at netip.AddrPort) {
 // What it says of addresses counts as said from where it is proved to be: a packet of its own may bear any source, and
 // one peer would be as many witnesses as it likes, or be tested at somebody else's address.
 func (l *link) Block(b ssu2.Block, from netip.AddrPort) {
+	proved := from
 	if l.s != nil { // else it is Session Confirmed, which came from there
-		from = l.s.State(time.Now()).Remote
+		proved = l.s.State(time.Now()).Remote
 	}
 	if b.Type == ssu2.BlockNewToken {
-		if token, err := ssu2.ParseNewToken(b.Data); err == nil {
-			l.sock.endpoint.Tokens().Keep(l.sock.d.host.Now(), from, token)
+		if token, err := ssu2.ParseNewToken(b.Data); err == nil && from != proved {
+			l.ahead = token
+			return
+		} else if err == nil {
+			l.sock.endpoint.Tokens().Keep(l.sock.d.host.Now(), proved, token)
 			return
 		}
 	}
+	from = proved
 	if k := l.sock.d.desk; k != nil && k.blocked(l.side, b, from) {
 		return
 	}
