@@ -91,7 +91,13 @@ func testSSU2(t *testing.T, ctx context.Context, n *Network, peer *I2PD, version
 	must(err)
 	s.message(storeOf(alice.info, 1003, alice.info.Hash()))
 	must(alice.awaitStatus(ctx, 1003))
-	if retried := len(alice.vector.Steps) > 2; retried {
+	answered := 0
+	for _, step := range alice.vector.Steps { // among which there may be what i2pd had still to say of the session before
+		if len(step.Out) > 0 {
+			answered++
+		}
+	}
+	if answered > 2 {
 		t.Error("the token was not taken")
 	}
 	alice.save(t, version, "bob-token")
