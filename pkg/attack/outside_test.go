@@ -280,7 +280,7 @@ func (o *outside) run(ctx context.Context) (counts map[string]uint64, err error)
 	if o.door != "" {
 		host = o.l.Victim.host
 	}
-	if o.name == "unread" || o.name == "idle" {
+	if o.door == "" && (o.name == "unread" || o.name == "idle") {
 		// Streams come of a router that is the attacker's own.
 		r, err := o.l.start(ctx, "hostile-"+o.name, o.l.hostile, "--config", os.DevNull, "--bootstrap", o.l.known(), "--port", strconv.Itoa(20000+len(o.name)))
 		if err != nil {
