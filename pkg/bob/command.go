@@ -66,14 +66,15 @@ func commands() []command {
 }
 
 // do carries out a line, and returns the lines of the answer. An empty line has none.
-func (c *conversation) do(line string) []string {
+func (c *conversation) do(line string) (lines []string) {
 	words := strings.Fields(line)
 	if len(words) == 0 {
 		return nil
 	}
 	name := strings.ToLower(words[0])
 	if name == "help" {
-		return help(words[1:])
+		c.work(func() { lines = help(words[1:]) })
+		return lines
 	}
 	for _, cmd := range commands() {
 		if cmd.name == name {
@@ -84,6 +85,7 @@ func (c *conversation) do(line string) []string {
 			return lines
 		}
 	}
+	c.work(func() {})
 	return []string{"ERROR UNKNOWN COMMAND! Try help"}
 }
 

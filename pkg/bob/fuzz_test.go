@@ -35,12 +35,16 @@ func FuzzCommands(f *testing.F) {
 			},
 			Known: func(string) (i2p.Destination, error) { return i2p.Destination{}, none },
 		})
-		c := &conversation{s: s, ctx: t.Context(), work: func(f func()) { f() }}
+		turns := 0
+		c := &conversation{s: s, ctx: t.Context(), work: func(f func()) { turns++; f() }}
 		for line := range strings.Lines(text) {
 			line = strings.TrimRight(line, "\r\n")
+			before := turns
 			answer := c.do(line)
 			words := strings.Fields(line)
 			switch {
+			case len(words) > 0 && turns != before+1:
+				t.Fatalf("%q has %d turns", line, turns-before)
 			case len(words) == 0 && answer != nil:
 				t.Fatalf("%q: %q", line, answer)
 			case len(words) > 0 && answer == nil && !strings.EqualFold(words[0], "help") && !strings.EqualFold(words[0], "zap"):

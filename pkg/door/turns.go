@@ -13,9 +13,9 @@ func NewTurns() Turns { return make(Turns, 1) }
 
 // Work has f run when it is the connection's turn. f computes, and waits for nothing.
 func (c *Client) Work(f func()) {
+	runtime.Gosched() // who waits for nothing now goes first; the turn is not held meanwhile
 	turns := c.door.cfg.Turns
 	turns <- struct{}{}
 	defer func() { <-turns }()
-	runtime.Gosched() // who waits for nothing now goes first
 	f()
 }
