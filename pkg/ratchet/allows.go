@@ -14,8 +14,18 @@ const (
 	greetPatience = 3 * time.Second
 )
 
-// anyNumber is how many messages may be sealed on a session.
+// anyNumber is how many messages may go to a peer that does not answer.
 const anyNumber = math.MaxInt
+
+// What is sent on a session has nothing that holds it back but this: so many messages go, of which the peer is asked
+// for a sign that they come. As many of a kilobyte are what one hop may hold on the way, for routers are known that
+// end a session with the next one where 500 tunnel messages wait for it. To who gives no sign, so many go in a while.
+const (
+	floodWindow   = 200
+	floodPatience = time.Second
+	floodEvery    = 100 * time.Millisecond
+	floodBlind    = 128
+)
 
 // Allows tells how many messages may well be sealed to a peer now, and when that is more by itself; zero for never.
 // To seal more is no error.
@@ -28,9 +38,23 @@ func (s *Sessions) Allows(now time.Time, to Peer) (n int, next time.Time) {
 		return allowed(now, s.limits.PerPeer-len(n.branches), n.greeted, n.active)
 	}
 	if p.current != nil && p.current.usable(now) {
-		return anyNumber, next
+		return p.window(now)
 	}
 	return allowed(now, s.limits.PerPeer-p.unanswered(), p.greeted, p.lastNew)
+}
+
+// window is Allows on a session.
+func (p *peer) window(now time.Time) (n int, next time.Time) {
+	patience, pause := p.first.Add(floodPatience), p.last.Add(floodEvery)
+	switch {
+	case p.count < floodWindow:
+		return floodWindow - p.count, next
+	case now.Before(patience):
+		return 0, patience
+	case !now.Before(pause):
+		return floodBlind, next
+	}
+	return 0, pause
 }
 
 // allowed goes by how many are left of those that may be unanswered, and when the first and the last were sealed.

@@ -99,6 +99,7 @@ func (s *Sessions) openData(now time.Time, ref tagRef, tag uint64, body []byte) 
 		n.peer.settle()
 	}
 	n.active, n.peer.lastData = now, s.received
+	n.got++
 	n.peer.heard()
 	s.roster.used(n)
 	s.tags.listen(in)
@@ -129,6 +130,9 @@ func (s *Sessions) control(now time.Time, n *session, ref tagRef, p *payload, o 
 	if p.ackRequest && len(n.acks) < maxAcks {
 		n.acks = append(n.acks, ackID{in.id, uint16(ref.n)})
 		s.debts.owe(now, n)
+		if n.got >= floodAsks/2 { // it waits for that, perhaps
+			n.due = deadline.Earliest(n.due, n.peer.replied.Add(floodAsk))
+		}
 	}
 	if p.pn >= 0 {
 		if old := n.before(in); old != nil { // the peer will not use more of it (Message Numbers)

@@ -17,7 +17,7 @@ type peer struct {
 	lastData uint64 // the count of opened messages at the last Existing Session message
 	lastNew  time.Time
 	greeted  time.Time // the first New Session message of ours since none was unanswered
-	replied  time.Time // the last New Session Reply of ours
+	replied  time.Time // the last that it waited for
 	silence
 }
 

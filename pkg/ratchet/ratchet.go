@@ -82,10 +82,10 @@ const (
 	silenceTimeout  = 30 * time.Second // after which a silent peer gets a new session message
 	silenceSpan     = 15 * time.Second // over which at least silenceCount messages went unanswered
 	silenceCount    = 3
-	floodCount      = 512                    // messages that went unanswered: more than peers listen ahead for may be lost at once,
-	floodTimeout    = 4 * time.Second        // and after this a session may be one in which nothing can be opened any more
-	floodAsk        = 500 * time.Millisecond // between ack requests among so many, of which floodAsks went before
-	floodAsks       = 64
+	floodCount      = 512                  // messages that went unanswered: more than peers listen ahead for may be lost at once,
+	floodTimeout    = 4 * time.Second      // and after this a session may be one in which nothing can be opened any more
+	floodAsk        = 5 * time.Millisecond // between ack requests among so many, of which floodAsks went before
+	floodAsks       = 32
 	restartInterval = time.Second // between new session messages to a silent peer
 )
 

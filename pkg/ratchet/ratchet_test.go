@@ -582,6 +582,18 @@ func TestAllows(t *testing.T) {
 	wants(b, a, now.Add(greetPatience), anyNumber, never)
 
 	c, d := connected(t, Config{})
-	wants(c, d, start, anyNumber, never)
-	wants(d, c, start, anyNumber, never)
+	wants(c, d, start, floodWindow, never)
+	for range floodWindow {
+		d.open(start, c.seal(start, d, "much"))
+	}
+	wants(c, d, start, 0, start.Add(floodPatience))
+	blind := start.Add(floodPatience)
+	wants(c, d, blind, floodBlind, never)
+	c.seal(blind, d, "to the blind")
+	wants(c, d, blind, 0, blind.Add(floodEvery))
+	if due := d.Pending(start.Add(floodAsk)); len(due) != 1 {
+		t.Error("who waits for a sign is not answered at once")
+	}
+	c.open(blind, d.sealPayload(blind, c, Payload{}))
+	wants(c, d, blind, floodWindow, never)
 }

@@ -171,7 +171,10 @@ func appendEnd(b []byte, pad byte, p Payload) []byte {
 
 // sealed notes that a session has sent a message.
 func (s *Sessions) sealed(now time.Time, n *session, p Payload) {
-	n.owes, n.active = false, now
+	if n.owes {
+		n.peer.replied = now
+	}
+	n.owes, n.got, n.active = false, 0, now
 	s.roster.used(n)
 	if p.Terminate {
 		n.terminate(now)

@@ -27,6 +27,7 @@ type session struct {
 	sending, receiving keyRatchet
 	receipts
 	debt
+	got int // messages, since one was sent
 }
 
 // stage is how far a session has come.
