@@ -39,8 +39,19 @@ func TestBenchDoors(t *testing.T) {
 	streams := []string{"i2pd's by i2pd's", "ours by ours", "ours by i2pd's", "i2pd's by ours"} // whose is opened, by whose
 	sam, doors := make([][]Measurement, 4), make([][]Measurement, 4)
 	sessions, hopSessions, datagrams := make([][]float64, 2), make([][]float64, 2), make([][]datagramFigures, 2)
+	var styles [3][2][]datagramFigures
 	kinds := os.Getenv("I2P_BENCH_DOORS_OF")
 	all := kinds == ""
+	if kinds == "cross" {
+		at := func(kind, i int) doorAt { return doorAt{b.n.Namespace, b.ends[kind][i].sam} }
+		for _, style := range []string{"DATAGRAM", "RAW"} {
+			f, err := b.n.measureDatagrams(ctx, at(1, 1), at(0, 0), style, TunnelOptions(doorHops, doorTunnels))
+			t.Logf("%s from ours to i2pd's: %+v, %v", style, f, err)
+			f, err = b.n.measureDatagrams(ctx, at(0, 1), at(1, 0), style, TunnelOptions(doorHops, doorTunnels))
+			t.Logf("%s from i2pd's to ours: %+v, %v", style, f, err)
+		}
+		return
+	}
 	for round := range rounds {
 		for i, ends := range [][2]int{{0, 0}, {1, 1}, {1, 0}, {0, 1}} {
 			if all || kinds == "sam" {
@@ -58,7 +69,12 @@ func TestBenchDoors(t *testing.T) {
 				note(ctx, b, &hopSessions[i], round, "sessions of a hop, "+name, func(ctx context.Context) (float64, error) { return b.sessions(ctx, i, 1, doorHopSessions) })
 			}
 			if all || kinds == "datagrams" {
-				note(ctx, b, &datagrams[i], round, "datagrams, "+name, func(ctx context.Context) (datagramFigures, error) { return b.datagrams(ctx, i) })
+				note(ctx, b, &datagrams[i], round, "datagrams, "+name, func(ctx context.Context) (datagramFigures, error) { return b.datagrams(ctx, i, "DATAGRAM") })
+			}
+			for j, style := range otherStyles {
+				if kinds == "styles" {
+					note(ctx, b, &styles[j][i], round, style+", "+name, func(ctx context.Context) (datagramFigures, error) { return b.datagrams(ctx, i, style) })
+				}
 			}
 		}
 	}
@@ -67,7 +83,13 @@ func TestBenchDoors(t *testing.T) {
 	fmt.Print("SAM sessions: ", medians(names, names[0], []figure[float64]{{"a second", "%.1f", func(f float64) float64 { return f }}}, sessions))
 	fmt.Print("SAM sessions of one hop each way: ", medians(names, names[0], []figure[float64]{{"a second", "%.1f", func(f float64) float64 { return f }}}, hopSessions))
 	fmt.Print("SAM datagrams: ", medians(names, names[0], datagramColumns, datagrams))
+	for j, style := range otherStyles {
+		fmt.Print("SAM, ", style, ": ", medians(names, names[0], datagramColumns, styles[j][:]))
+	}
 }
+
+// otherStyles are those of datagrams beside the one that all programs know.
+var otherStyles = [...]string{"RAW", "DATAGRAM2", "DATAGRAM3"}
 
 var benchColumns0 = []figure[Measurement]{
 	{"RTT ms", "%.2f", func(m Measurement) float64 { return m.RTT.Seconds() * 1000 }},
@@ -203,9 +225,9 @@ const (
 	volleyLook     = 200 * time.Millisecond // at the processor time
 )
 
-func (b *doorBench) datagrams(ctx context.Context, kind int) (datagramFigures, error) {
+func (b *doorBench) datagrams(ctx context.Context, kind int, style string) (datagramFigures, error) {
 	at := func(i int) doorAt { return doorAt{b.n.Namespace, b.ends[kind][i].sam} }
-	return b.n.measureDatagrams(ctx, at(1), at(0), "DATAGRAM", TunnelOptions(doorHops, doorTunnels))
+	return b.n.measureDatagrams(ctx, at(1), at(0), style, TunnelOptions(doorHops, doorTunnels))
 }
 
 // measureDatagrams sends datagrams of a style over the control connections of SAM.
