@@ -597,3 +597,17 @@ func TestAllows(t *testing.T) {
 	c.open(blind, d.sealPayload(blind, c, Payload{}))
 	wants(c, d, blind, floodWindow, never)
 }
+
+// TestFirstIsKept: of many New Session messages the first can still be answered, and the last.
+func TestFirstIsKept(t *testing.T) {
+	for _, at := range []int{0, 1, 39} {
+		a, b := newEnd(t, 1, Config{}), newEnd(t, 2, Config{})
+		for i := range 40 {
+			if m := a.seal(start, b, "more"); i == at {
+				b.open(start, m)
+			}
+		}
+		a.open(start, b.seal(start, a, "answer"))
+		say(start, a, b, "ready", ExistingSession)
+	}
+}

@@ -85,19 +85,20 @@ func (r *roster) limit(n *session) {
 	if l := &r.stages[n.stage]; l.Len() > most[n.stage] {
 		r.evict(l.Front().Value.(*session))
 	}
-	var oldest *session
-	count := 0
+	var others []*session
 	for _, o := range n.peer.sessions {
-		if o.stage == n.stage {
-			if oldest == nil && o != n {
-				oldest = o
-			}
-			count++
+		if o.stage == n.stage && o != n {
+			others = append(others, o)
 		}
 	}
-	if count > r.limits.PerPeer && oldest != nil {
-		r.evict(oldest)
+	if len(others) < r.limits.PerPeer {
+		return
 	}
+	victim := others[0]
+	if n.stage == unanswered { // of these the first may be the one that is answered: i2pd takes no other for two minutes
+		victim = others[r.limits.PerPeer/2]
+	}
+	r.evict(victim)
 }
 
 // shrink keeps the tags and keys within their limit by dropping the sessions
