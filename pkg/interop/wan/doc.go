@@ -4,7 +4,7 @@
 // of the lines it passes. It needs no sch_netem of the kernel, and can do what
 // netem cannot: NAT of several kinds, partitions, changes of address.
 //
-// Host 3 has 10.3.0.1 and fd00:3:0::1. All its traffic meets an up line (out of
+// Host 3 has 10.3.0.1 and 2a0b:3:0::1, as public ones look: i2pd publishes no others. All its traffic meets an up line (out of
 // the host) and a down line (into it), so that hosts with a delay of 50 ms on each are
 // 200 ms of round trip apart. Nothing leaves the namespaces: there is no route from
 // them to the machine or its network.

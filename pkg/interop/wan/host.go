@@ -40,9 +40,9 @@ type Host struct {
 	renamed int              // how often they have changed
 }
 
-// address is the nth one that a host has: 10.3.0.1 and fd00:3:0::1, then 10.3.1.1 and fd00:3:1::1.
+// address is the nth one that a host has: 10.3.0.1 and 2a0b:3:0::1, then 10.3.1.1 and 2a0b:3:1::1.
 func address(id, nth int) (v4, v6 netip.Addr) {
-	return netip.AddrFrom4([4]byte{10, byte(id), byte(nth), 1}), netip.MustParseAddr(fmt.Sprintf("fd00:%d:%d::1", id, nth))
+	return netip.AddrFrom4([4]byte{10, byte(id), byte(nth), 1}), netip.MustParseAddr(fmt.Sprintf("2a0b:%d:%d::1", id, nth))
 }
 
 // masks says whether the host has a private address; behind IPv4 NAT there is no IPv6.

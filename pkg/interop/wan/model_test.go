@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// testModel has hosts 1 to 3, each with lines of 50 ms; host n is 10.n.0.1 and fd00:n::1.
+// testModel has hosts 1 to 3, each with lines of 50 ms; host n is 10.n.0.1 and 2a0b:n::1.
 func testModel() *model {
 	m := newModel()
 	for id := 1; id <= 3; id++ {

@@ -102,7 +102,7 @@ func at(address string) netip.AddrPort {
 func TestRoundTrips(t *testing.T) {
 	n := testNetwork(t, Open, Open)
 	a, b := n.peer(t, 1), n.peer(t, 2)
-	for _, address := range []string{"10.2.0.1", "fd00:2:0::1"} {
+	for _, address := range []string{"10.2.0.1", "2a0b:2:0::1"} {
 		for range 5 {
 			start := time.Now()
 			a.send(at(address), "there")
@@ -221,7 +221,7 @@ func TestSymmetricNAT(t *testing.T) {
 func TestFirewall(t *testing.T) {
 	n := testNetwork(t, Firewall, Open)
 	inside, outside := n.peer(t, 1), n.peer(t, 2)
-	for _, address := range [][2]string{{"10.1.0.1", "10.2.0.1"}, {"fd00:1:0::1", "fd00:2:0::1"}} {
+	for _, address := range [][2]string{{"10.1.0.1", "10.2.0.1"}, {"2a0b:1:0::1", "2a0b:2:0::1"}} {
 		outside.send(at(address[0]), "unsolicited")
 		inside.nothing()
 		inside.send(at(address[1]), "hello")
@@ -271,7 +271,7 @@ func TestMTU(t *testing.T) {
 	s.MTU = 1300
 	n.Set(s, s, 2)
 	a, b := n.peer(t, 1), n.peer(t, 2)
-	for _, address := range []string{"10.2.0.1", "fd00:2:0::1"} {
+	for _, address := range []string{"10.2.0.1", "2a0b:2:0::1"} {
 		long := fmt.Sprintf("%1400d", 0)
 		a.send(at(address), long)
 		b.nothing() // Linux now knows the path's MTU, and fragments
