@@ -170,6 +170,29 @@ func TestElsewhere(t *testing.T) {
 	})
 }
 
+// TestSameCharlie: of two tests with one Charlie the second says nothing where he reaches us: the first has sent
+// him something.
+func TestSameCharlie(t *testing.T) {
+	inTown(t, 4, func(t *testing.T, w *town) {
+		a, infos := w.nodes[0], w.infos()
+		charlie := infos[3]
+		a.driver.desk.box.Do(func() {
+			k := a.driver.desk
+			now := k.d.host.Now()
+			k.pages.put(now, i2p.Hash{}, charlie)
+			for i, want := range []reach.Verdict{reach.Reached, reach.Nothing} {
+				bob := infos[1+i].Hash()
+				k.bobs[bob] = w.host(1 + i)
+				k.tested(now, ssu2.PeerTestResult{Send: []ssu2.Datagram{{To: netip.AddrPortFrom(w.host(3), 7000), Data: make([]byte, 100)}}})
+				o := k.outcome(now, &ssu2.PeerTestOutcome{Verdict: ssu2.VerdictReachable, Bob: bob, Charlie: charlie.Hash(), V4: true})
+				if o.Verdict != want {
+					t.Errorf("test %d: %v", i, o.Verdict)
+				}
+			}
+		})
+	})
+}
+
 // TestIntroduced: a router that publishes introducers only is reached over one of them, whom
 // the dialler knows or not.
 func TestIntroduced(t *testing.T) {

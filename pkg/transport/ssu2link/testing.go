@@ -213,11 +213,12 @@ func (k *desk) chooseBob(f *family) (bob *side) {
 	return bob
 }
 
-// tested does what follows from a test.
+// tested does what follows from a test. Two at a time may have the same Charlie: what one sends him opens the way
+// for what he sends to the other, which says nothing then.
 func (k *desk) tested(now time.Time, r ssu2.PeerTestResult) {
 	for _, g := range r.Send {
-		if _, noted := k.holes[g.To.Addr()]; !noted && len(k.bobs) > 0 {
-			k.holes[g.To.Addr()] = k.recent.has(now, g.To.Addr())
+		if len(k.bobs) > 0 && k.recent.has(now, g.To.Addr()) {
+			k.holes[g.To.Addr()] = true
 		}
 	}
 	o := r.Outcome
