@@ -234,6 +234,12 @@ func (s Signs) reachOf(fs *findings, r control.Reach) {
 	case control.ReachSymmetricNAT:
 		fs.problem(check, fmt.Sprintf("%s: the gateway gives the router another port for each peer (a symmetric NAT)%s: few others can reach it", r.Family, seen), s.forward(v4))
 	case control.ReachDisconnected:
+		if i := slices.IndexFunc(s.Status.Reach, func(o control.Reach) bool {
+			return o.State != control.ReachDisconnected && o.State != control.ReachNoAddress
+		}); i >= 0 {
+			fs.note(check, fmt.Sprintf("%s: no peer is heard, while some are over %s", r.Family, s.Status.Reach[i].Family), "nothing, unless the machine is meant to reach others over it")
+			return
+		}
 		fs.problem(check, r.Family+": no peer is heard", "see whether the machine has a network, and whether a firewall lets UDP out")
 	case control.ReachNoAddress:
 		fs.note(check, r.Family+": the machine has no address, or nothing is listened on", "")

@@ -81,6 +81,12 @@ func TestIll(t *testing.T) {
 			func(s *Signs) { s.Status.Reach[0].State = control.ReachDisconnected },
 			control.FindingProblem, "reachability", "IPv4: no peer is heard", "see whether the machine has a network",
 		},
+		"IPv6 leads nowhere": {
+			func(s *Signs) {
+				s.Status.Reach = append(s.Status.Reach, control.Reach{Family: "IPv6", State: control.ReachDisconnected})
+			},
+			control.FindingNote, "reachability", "IPv6: no peer is heard, while some are over IPv4", "nothing, unless",
+		},
 		"IPv6 alone is blocked": {
 			func(s *Signs) {
 				s.Status.Reach = append(s.Status.Reach, control.Reach{Family: "IPv6", State: control.ReachFirewalled})
