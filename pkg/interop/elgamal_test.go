@@ -4,7 +4,8 @@ package interop
 
 import (
 	"context"
-	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -79,7 +80,7 @@ func TestElGamal(t *testing.T) {
 	}
 }
 
-// TestElGamalJava is the same with Java I2P.
+// TestElGamalJava is the same with Java I2P. I2P_JAVA_LONG=1 measures Java to Java beside it.
 func TestElGamalJava(t *testing.T) {
 	n := javaNetwork(t, JavaConfig{Routers: 4})
 	ctx := gate(t, 12*time.Minute)
@@ -103,6 +104,28 @@ func TestElGamalJava(t *testing.T) {
 		elgamalExchange(t, ctx, n, r, c)
 		finish(t, ctx, c)
 	})
+	if os.Getenv("I2P_JAVA_LONG") == "1" {
+		t.Run("Java to Java", func(t *testing.T) {
+			server, err := n.Java[0].Streams(ctx, "", old)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Kill()
+			defer serveJava(t, ctx, server, 1)()
+			client, err := n.Java[1].Streams(ctx, "", old)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Kill()
+			c := connectJava(t, ctx, client, server.B32)
+			defer c.Close()
+			m, err := n.Measure(ctx, c, 5, elgamalBulk/5)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Log(m)
+		})
+	}
 	for _, types := range []string{"0", "4,0"} {
 		t.Run("Java to ours with "+types, func(t *testing.T) {
 			client, err := n.Java[1].Streams(ctx, "", old)
@@ -116,14 +139,7 @@ func TestElGamalJava(t *testing.T) {
 			}
 			defer listen.Close()
 			served := serveTunnel(listen)
-			var c *JavaStream
-			err = Await(ctx, 2*time.Minute, "Java connects to "+b32, func(ctx context.Context) (err error) {
-				c, err = client.Connect(ctx, b32, 0, 0)
-				return err
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
+			c := connectJava(t, ctx, client, b32)
 			defer c.Close()
 			elgamalExchange(t, ctx, n, r, c)
 			c.CloseWrite()
@@ -133,6 +149,19 @@ func TestElGamalJava(t *testing.T) {
 			}
 		})
 	}
+}
+
+// connectJava has Java connect once it finds the lease set.
+func connectJava(t *testing.T, ctx context.Context, from *JavaStreams, b32 string) (c *JavaStream) {
+	t.Helper()
+	err := Await(ctx, 2*time.Minute, "Java connects to "+b32, func(ctx context.Context) (err error) {
+		c, err = from.Connect(ctx, b32, 0, 0)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // elgamalExchange moves bytes both ways, and checks that most messages were of ElGamal sessions that stand.
@@ -145,12 +174,14 @@ func elgamalExchange(t *testing.T, ctx context.Context, n *Network, r *Router, s
 	}
 	after := elgamalCounts(t, ctx, r)
 	for name := range after {
-		after[name] -= before[name]
+		if after[name] -= before[name]; after[name] == 0 {
+			delete(after, name)
+		}
 	}
 	t.Logf("%v; %v", m, after)
 	const least = elgamalBulk / 2000
 	for _, way := range []string{"sealed", "opened"} {
-		existing, fresh := after[way+" existing"], after[way+" new"]
+		existing, fresh := after[way+`_total{kind="existing"}`], after[way+`_total{kind="new"}`]
 		if existing < least || fresh > existing/4 {
 			t.Errorf("%s: %.0f messages of sessions that stand, %.0f of others", way, existing, fresh)
 		}
@@ -166,12 +197,10 @@ func elgamalCounts(t *testing.T, ctx context.Context, r *Router) map[string]floa
 	}
 	counts := map[string]float64{}
 	for line := range strings.Lines(string(out)) {
-		for _, way := range []string{"sealed", "opened"} {
-			for _, kind := range []string{"new", "existing"} {
-				var n float64
-				if _, err := fmt.Sscanf(line, "i2p_destination_elgamal_"+way+"_total{kind=\""+kind+"\"} %g", &n); err == nil {
-					counts[way+" "+kind] = n
-				}
+		for _, of := range []string{"i2p_destination_elgamal_", "i2p_destination_lost_"} {
+			name, n, _ := strings.Cut(strings.TrimSpace(line), " ")
+			if rest, is := strings.CutPrefix(name, of); is {
+				counts[rest], _ = strconv.ParseFloat(n, 64)
 			}
 		}
 	}
