@@ -58,17 +58,22 @@ func (d *Datagrams) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	open := func(at []netip.AddrPort, m mouth, answers string) {
 		for _, a := range at {
-			if m.UDPConn, err = d.Bind(ctx, a); err != nil {
+			conn, err := d.Bind(ctx, a)
+			if err != nil {
 				d.outcome("sockets", err)
 				continue
 			}
+			m.UDPConn = conn
 			mouths = append(mouths, m)
-			wg.Go(func() { d.listen(m.UDPConn, answers) })
+			wg.Go(func() { d.listen(conn, answers) })
 		}
 	}
 	open(d.Junk, mouth{junk: true}, junkAnswers)
 	open(d.Replay, mouth{replay: true}, bytesIn)
 	open(d.As, mouth{junk: true, replay: true, as: true}, "bytes that came here for others")
+	if len(mouths) == 0 {
+		return
+	}
 	pace(ctx, d.Rate/datagramBatch, 4, func() { d.batch(mouths[mathrand.IntN(len(mouths))], s.sent, at.At) })
 	for _, m := range mouths {
 		m.Close()

@@ -164,12 +164,15 @@ func TestMoveLosesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				pipes := &pipes{}
-				var cuts []*atomic.Bool
+				var mu sync.Mutex
+				var cuts []*atomic.Bool // each end of a connection has one
 				fragile := func(c *settings) {
 					h := c.Network.(host)
 					h.wrap = func(conn net.Conn) net.Conn {
 						cut := new(atomic.Bool)
+						mu.Lock()
 						cuts = append(cuts, cut)
+						mu.Unlock()
 						return &deadConn{cutConn: &cutConn{Conn: conn, cut: cut}, closed: make(chan struct{})}
 					}
 					c.Network = h
@@ -189,7 +192,9 @@ func TestMoveLosesNothing(t *testing.T) {
 				}
 				send(1)
 				time.Sleep(time.Minute)
+				mu.Lock()
 				cuts[0].Store(true)
+				mu.Unlock()
 				send(20)
 				pipes.move(netip.MustParseAddr("23.0.0.1"), netip.MustParseAddr("23.0.1.1"))
 				send(200)
