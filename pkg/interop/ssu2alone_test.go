@@ -4,7 +4,6 @@ package interop
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -67,17 +66,7 @@ func throughOurs(t *testing.T, ctx context.Context, n *Network) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = Await(ctx, time.Minute, "every i2pd knows our router", func(ctx context.Context) error {
-		for _, r := range n.I2PD {
-			if cs, err := r.Counters(ctx); err != nil || cs.Routers <= len(n.I2PD) {
-				return fmt.Errorf("%s knows %d routers: %v", r.Name, cs.Routers, err)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	awaitKnown(t, ctx, n)
 	hop := func(i int) string {
 		h, err := n.I2PD[i].Hash()
 		if err != nil {

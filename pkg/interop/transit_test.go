@@ -22,17 +22,7 @@ func TestTransit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = Await(ctx, time.Minute, "every i2pd knows our router", func(ctx context.Context) error {
-		for _, r := range n.I2PD {
-			if cs, err := r.Counters(ctx); err != nil || cs.Routers <= len(n.I2PD) {
-				return fmt.Errorf("%s knows %d routers: %v", r.Name, cs.Routers, err)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	awaitKnown(t, ctx, n)
 	_, before, err := c.Transit(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -123,4 +113,20 @@ func killBusiestHop(t *testing.T, ctx context.Context, n *Network, r *Router, di
 	t.Logf("killing %s, hop of a tunnel that has carried %d bytes", victim.Name, busiest.Bytes)
 	victim.Kill()
 	return nil
+}
+
+// awaitKnown waits until every i2pd knows all others and one router of ours.
+func awaitKnown(t *testing.T, ctx context.Context, n *Network) {
+	t.Helper()
+	err := Await(ctx, time.Minute, "every i2pd knows our router", func(ctx context.Context) error {
+		for _, r := range n.I2PD {
+			if cs, err := r.Counters(ctx); err != nil || cs.Routers <= len(n.I2PD) {
+				return fmt.Errorf("%s knows %d routers: %v", r.Name, cs.Routers, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
