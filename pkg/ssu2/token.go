@@ -40,7 +40,80 @@ type Tokens struct {
 	kept   tokenTable
 	used   *once[Token]
 
-	changes uint64 // of issued and kept
+	where   Where
+	waiting *waiting // of the run before, until it is clear where we are
+	changes uint64   // of issued, kept and where
+}
+
+// Where is where we are, as tokens see it: they are bound to both ends of a path (SSU2, Tokens).
+type Where struct {
+	From netip.AddrPort // the machine's own, from which we send; its address is not valid where it is not known
+	Seen netip.AddrPort // at which others see us, which a NAT may have chosen; not valid where not enough of them agree. The port is 0 where each sees another.
+}
+
+// outside is where we come from for others: where nobody says, there is no NAT before a public address.
+func (w Where) outside() netip.AddrPort {
+	if a := w.From.Addr(); !w.Seen.IsValid() && a.IsGlobalUnicast() && !a.IsPrivate() && !carriers.Contains(a) {
+		return w.From
+	}
+	return w.Seen
+}
+
+var carriers = netip.MustParsePrefix("100.64.0.0/10") // a provider's, behind its NAT (RFC 6598)
+
+// left reports whether who is there now was elsewhere before.
+func (w Where) left(before Where) bool {
+	moved := func(a, b netip.AddrPort) bool {
+		return a.IsValid() && b.IsValid() && (a.Addr() != b.Addr() || a.Port() != b.Port() && a.Port() != 0 && b.Port() != 0)
+	}
+	return moved(w.From, before.From) || moved(w.Seen, before.Seen)
+}
+
+// waiting are tokens for where others saw us in the run before.
+type waiting struct {
+	issued, kept tokenTable
+	seen         netip.AddrPort
+}
+
+// Here tells where we are. Who is elsewhere than before forgets all tokens, which were for that; those of
+// the run before are good once it is clear that we still are where we were (SSU2, Tokens: they may
+// be persisted, if it is ensured that the IP and port have not changed since).
+func (t *Tokens) Here(w Where) {
+	if !w.From.IsValid() {
+		w.From = t.where.From
+	}
+	left := w.left(t.where)
+	if !left && !w.Seen.IsValid() {
+		w.Seen = t.where.Seen // nobody says anything else
+	}
+	if w == t.where {
+		return
+	}
+	if left {
+		t.Forget()
+	}
+	t.where = w
+	t.changes++
+	t.settle()
+}
+
+// settle takes the tokens of the run before, or drops them, where that is clear.
+func (t *Tokens) settle() {
+	if t.waiting == nil {
+		return
+	}
+	at := t.where.outside()
+	if !at.IsValid() && t.waiting.seen == t.where.From {
+		at = t.where.From // there was no NAT, and we send from there as before
+	}
+	if !at.IsValid() {
+		return
+	}
+	if t.waiting.seen == at {
+		t.issued.add(t.waiting.issued)
+		t.kept.add(t.waiting.kept)
+	}
+	t.waiting = nil
 }
 
 // NewTokens makes a store without tokens.
@@ -136,7 +209,7 @@ func (t *Tokens) Take(now time.Time, of netip.AddrPort) Token {
 // Forget drops all tokens of New Token blocks: our address has changed, and they were good for
 // the old one (SSU2, Tokens). Those of a Retry prove where a peer is, and end by themselves.
 func (t *Tokens) Forget() {
-	t.issued, t.kept = newTokenTable(), newTokenTable()
+	t.issued, t.kept, t.waiting = newTokenTable(), newTokenTable(), nil
 	t.changes++
 }
 
@@ -152,12 +225,16 @@ func (t *Tokens) Changes() uint64 { return t.changes }
 
 // The file of the tokens (SSU2, Tokens: they may be kept across restarts):
 //
-//	0  8 bytes  "SSU2tok1"
-//	8  entries of 35 bytes: kind, 0 issued or 1 kept, IP as IPv6, port, token,
-//	   seconds since 1970 at which it expires (8 bytes); big-endian
+//	0  8 bytes  "SSU2tok2"
+//	8  entries of 35 bytes: kind, IP as IPv6, port, token, seconds since 1970 at which it
+//	   expires (8 bytes); big-endian. Kinds are 0 issued, 1 kept; and 2 from where we sent
+//	   and 3 where others saw us, which have no token and do not expire. What holds for a family stands
+//	   before its tokens.
 const (
-	tokenMagic    = "SSU2tok1"
+	tokenMagic    = "SSU2tok2"
 	tokenEntryLen = 1 + 16 + 2 + 8 + 8
+
+	kindIssued, kindKept, kindFrom, kindSeen = 0, 1, 2, 3
 )
 
 // TokensFile is the file of the tokens of New Token blocks, which may be read
@@ -178,35 +255,55 @@ func (t *Tokens) AppendFile(out []byte) []byte {
 	if len(out) == 0 {
 		out = append(out, tokenMagic...)
 	}
+	entry := func(kind byte, at netip.AddrPort, token Token, expires uint64) {
+		ip := at.Addr().As16()
+		out = append(append(out, kind), ip[:]...)
+		out = binary.BigEndian.AppendUint16(out, at.Port())
+		out = binary.BigEndian.AppendUint64(out, uint64(token))
+		out = binary.BigEndian.AppendUint64(out, expires)
+	}
+	for i, at := range []netip.AddrPort{t.where.From, t.where.outside()} {
+		if !at.IsValid() {
+			return out // nobody could tell afterwards whether we are there still
+		}
+		entry(kindFrom+byte(i), at, 0, 0)
+	}
 	for kind, table := range []*tokenTable{&t.issued, &t.kept} {
 		for l := table.order.Front(); l != nil; l = l.Next() {
 			e := l.Value.(*tokenEntry)
-			ip := e.peer.Addr().As16()
-			out = append(append(out, byte(kind)), ip[:]...)
-			out = binary.BigEndian.AppendUint16(out, e.peer.Port())
-			out = binary.BigEndian.AppendUint64(out, uint64(e.token))
-			out = binary.BigEndian.AppendUint64(out, uint64(e.expires.Unix()))
+			entry(byte(kind), e.peer, e.token, uint64(e.expires.Unix()))
 		}
 	}
 	return out
 }
 
 // Load adds what TokensFile wrote for addresses of a family, but for what has
-// expired since. Of a file that is not one nothing is taken.
+// expired since, and for what was good from another address than Here has told. Of a file that is not one nothing is taken.
 func (t *Tokens) Load(now time.Time, b []byte, v4 bool) error {
 	if len(b) < len(tokenMagic) || string(b[:len(tokenMagic)]) != tokenMagic || (len(b)-len(tokenMagic))%tokenEntryLen != 0 {
 		return fmt.Errorf("ssu2: %d bytes are no file of tokens", len(b))
 	}
+	w := &waiting{issued: newTokenTable(), kept: newTokenTable()}
+	here := false
+	tables := map[byte]*tokenTable{kindIssued: &w.issued, kindKept: &w.kept}
 	for b = b[len(tokenMagic):]; len(b) > 0; b = b[tokenEntryLen:] {
-		table := &t.issued
-		if b[0] != 0 {
-			table = &t.kept
-		}
-		peer := netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[1:17])).Unmap(), binary.BigEndian.Uint16(b[17:]))
+		at := netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[1:17])).Unmap(), binary.BigEndian.Uint16(b[17:]))
 		token, expires := Token(binary.BigEndian.Uint64(b[19:])), time.Unix(int64(binary.BigEndian.Uint64(b[27:])), 0)
-		if token != 0 && peer.Addr().Is4() == v4 && expires.After(now) && expires.Sub(now) <= maxTokenLife {
-			table.put(now, peer, token, expires)
+		if at.Addr().Is4() != v4 {
+			continue
 		}
+		switch kind := b[0]; {
+		case kind == kindFrom:
+			here = at == t.where.From
+		case kind == kindSeen:
+			w.seen = at
+		case tables[kind] != nil && token != 0 && expires.After(now) && expires.Sub(now) <= maxTokenLife:
+			tables[kind].put(now, at, token, expires)
+		}
+	}
+	if here && w.seen.Port() != 0 {
+		t.waiting = w
+		t.settle()
 	}
 	return nil
 }
@@ -232,6 +329,16 @@ func (t *tokenTable) get(peer netip.AddrPort) *tokenEntry {
 		return l.Value.(*tokenEntry)
 	}
 	return nil
+}
+
+// add puts in what there is of another, but for peers whose tokens are newer.
+func (t *tokenTable) add(o tokenTable) {
+	for l := o.order.Front(); l != nil; l = l.Next() {
+		e := l.Value.(*tokenEntry)
+		if t.get(e.peer) == nil && len(t.byPeer) < maxTokens {
+			t.byPeer[e.peer] = t.order.PushBack(e)
+		}
+	}
 }
 
 func (t *tokenTable) remove(peer netip.AddrPort) {

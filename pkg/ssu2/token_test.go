@@ -129,13 +129,26 @@ func TestTokensAreBounded(t *testing.T) {
 	}
 }
 
+// homeOf is where a router is that is seen as it is.
+func homeOf(v4 bool) Where {
+	if v4 {
+		return Where{From: netip.MustParseAddrPort("23.1.0.1:7000")}
+	}
+	return Where{From: netip.MustParseAddrPort("[2a0b::1]:7000")}
+}
+
 func TestTokensFile(t *testing.T) {
-	tokens, now := NewTokens(draw.Seeded([32]byte{1})), start
+	now := start
+	var stores, again [2]*Tokens
+	for i, v4 := range []bool{false, true} {
+		stores[i], again[i] = NewTokens(draw.Seeded([32]byte{1})), NewTokens(draw.Seeded([32]byte{2}))
+		stores[i].Here(homeOf(v4))
+		again[i].Here(homeOf(v4))
+	}
 	v6 := netip.MustParseAddrPort("[2001:db8::1]:5")
-	mine := tokens.Issue(now, v6)
-	tokens.Keep(now, peerAt(1), NewToken{uint32(now.Add(2 * time.Hour).Unix()), 77})
-	file := TokensFile(tokens)
-	again := [2]*Tokens{NewTokens(draw.Seeded([32]byte{2})), NewTokens(draw.Seeded([32]byte{3}))}
+	mine := stores[0].Issue(now, v6)
+	stores[1].Keep(now, peerAt(1), NewToken{uint32(now.Add(2 * time.Hour).Unix()), 77})
+	file := TokensFile(stores[:]...)
 	for i, v4 := range []bool{false, true} {
 		if err := again[i].Load(now.Add(time.Minute), file, v4); err != nil {
 			t.Fatal(err)
@@ -150,29 +163,143 @@ func TestTokensFile(t *testing.T) {
 	if again[0].kept.order.Len()+again[1].issued.order.Len() != 0 {
 		t.Error("tokens of the other family were taken")
 	}
-	late := NewTokens(draw.Seeded([32]byte{2}))
-	for _, v4 := range []bool{false, true} {
+	for i, v4 := range []bool{false, true} {
+		late := NewTokens(draw.Seeded([32]byte{2}))
+		late.Here(homeOf(v4))
 		if err := late.Load(now.Add(90*time.Minute), file, v4); err != nil {
 			t.Fatal(err)
 		}
+		if i == 0 && late.valid(now.Add(90*time.Minute), v6, mine.Token) || i == 1 && late.Take(now.Add(90*time.Minute), peerAt(1)) != 77 {
+			t.Error("expired ones are there, or others are not")
+		}
 	}
-	if late.valid(now.Add(90*time.Minute), v6, mine.Token) || late.Take(now.Add(90*time.Minute), peerAt(1)) != 77 {
-		t.Error("expired ones are there, or others are not")
-	}
-	for _, bad := range [][]byte{nil, file[:20], []byte("SSU2tok2"), file[:len(file)-1]} {
-		if err := late.Load(now, bad, true); err == nil {
+	for _, bad := range [][]byte{nil, file[:20], []byte("SSU2tok1"), file[:len(file)-1]} {
+		if err := again[1].Load(now, bad, true); err == nil {
 			t.Errorf("%d bytes were read", len(bad))
 		}
 	}
 }
 
+// TestTokensElsewhere: tokens of the run before are good where we are the same for peers as then, as soon as
+// that is clear, and nowhere else (SSU2, Tokens).
+func TestTokensElsewhere(t *testing.T) {
+	at := netip.MustParseAddrPort
+	private, public := at("192.168.0.2:7000"), at("23.1.0.1:7000")
+	for _, c := range []struct {
+		name         string
+		before, then Where
+		said         netip.AddrPort // what others say after the restart
+		first, last  bool           // the tokens are good at once, and in the end
+	}{
+		{"a public address", Where{From: public}, Where{From: public}, netip.AddrPort{}, true, true},
+		{"and others see it", Where{public, public}, Where{From: public}, public, true, true},
+		{"another public address", Where{From: public}, Where{From: at("23.1.0.2:7000")}, netip.AddrPort{}, false, false},
+		{"another port", Where{From: public}, Where{From: at("23.1.0.1:7001")}, netip.AddrPort{}, false, false},
+		{"it is not known from where we send", Where{From: public}, Where{}, public, false, false},
+		{"nor was it known", Where{Seen: public}, Where{From: public}, public, false, false},
+		{"behind a NAT, as before", Where{private, public}, Where{From: private}, public, false, true},
+		{"behind a NAT, whose address has changed", Where{private, public}, Where{From: private}, at("23.9.0.1:7000"), false, false},
+		{"behind a NAT, with another port", Where{private, public}, Where{From: private}, at("23.1.0.1:7001"), false, false},
+		{"behind a NAT, and nobody says where", Where{private, public}, Where{From: private}, netip.AddrPort{}, false, false},
+		{"behind a NAT, and nobody had said where", Where{From: private}, Where{From: private}, public, false, false},
+		{"behind a provider's, and nobody had said where", Where{From: at("100.64.0.2:7000")}, Where{From: at("100.64.0.2:7000")}, public, false, false},
+		{"behind a NAT with a port for each peer", Where{private, netip.AddrPortFrom(public.Addr(), 0)}, Where{From: private}, netip.AddrPortFrom(public.Addr(), 0), false, false},
+		{"in another home with the same addresses", Where{private, public}, Where{From: private}, at("23.7.0.1:7000"), false, false},
+		{"a private network without a NAT", Where{private, private}, Where{From: private}, netip.AddrPort{}, true, true},
+		{"public, and then behind a NAT", Where{From: public}, Where{From: private}, public, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tokens := NewTokens(draw.Seeded([32]byte{1}))
+			tokens.Here(c.before)
+			mine := tokens.Issue(start, peerAt(2)).Token
+			tokens.Keep(start, peerAt(1), NewToken{uint32(start.Add(time.Hour).Unix()), 77})
+			again := NewTokens(draw.Seeded([32]byte{2}))
+			again.Here(c.then)
+			if err := again.Load(start, TokensFile(tokens), true); err != nil {
+				t.Fatal(err)
+			}
+			for i, want := range []bool{c.first, c.last} {
+				if got := again.valid(start, peerAt(2), mine); got != want {
+					t.Errorf("step %d: a token that we gave is good: %v, expected %v", i, got, want)
+				}
+				if got := again.kept.get(peerAt(1)) != nil; got != want {
+					t.Errorf("step %d: a token that we got is there: %v, expected %v", i, got, want)
+				}
+				again.Here(Where{From: c.then.From, Seen: c.said})
+			}
+		})
+	}
+}
+
+// TestTokensOfAMove: who is elsewhere while it runs has no tokens, neither of this run nor of the one before; who
+// only hears nothing about it keeps them.
+func TestTokensOfAMove(t *testing.T) {
+	at := netip.MustParseAddrPort
+	private, public := at("192.168.0.2:7000"), at("23.1.0.1:7000")
+	was := Where{private, public}
+	for _, c := range []struct {
+		name string
+		now  Where
+		keep bool
+	}{
+		{"the machine has another address", Where{at("192.168.0.3:7000"), public}, false},
+		{"the NAT has another address", Where{private, at("23.9.0.1:7000")}, false},
+		{"the NAT has another port", Where{private, at("23.1.0.1:7009")}, false},
+		{"nobody says where", Where{From: private}, true},
+		{"each sees another port", Where{private, netip.AddrPortFrom(public.Addr(), 0)}, true},
+		{"the system does not say from where", Where{netip.AddrPortFrom(netip.Addr{}, 7000), public}, true},
+	} {
+		tokens := NewTokens(draw.Seeded([32]byte{1}))
+		tokens.Here(was)
+		tokens.Keep(start, peerAt(1), NewToken{uint32(start.Add(time.Hour).Unix()), 77})
+		tokens.Here(c.now)
+		if got := tokens.Take(start, peerAt(1)) == 77; got != c.keep {
+			t.Errorf("%s: the token is there: %v, expected %v", c.name, got, c.keep)
+		}
+	}
+	file := NewTokens(draw.Seeded([32]byte{1}))
+	file.Here(was)
+	file.Keep(start, peerAt(1), NewToken{uint32(start.Add(time.Hour).Unix()), 77})
+	again := NewTokens(draw.Seeded([32]byte{2}))
+	again.Here(Where{From: private})
+	if err := again.Load(start, TokensFile(file), true); err != nil {
+		t.Fatal(err)
+	}
+	again.Here(Where{From: at("192.168.0.3:7000")})
+	again.Here(Where{private, public})
+	if again.Take(start, peerAt(1)) != 0 {
+		t.Error("tokens that waited are good after a move")
+	}
+	// What waited is no newer than what a peer has given meanwhile.
+	again.Here(was)
+	if err := again.Load(start, TokensFile(file), true); err != nil {
+		t.Fatal(err)
+	}
+	if again.Take(start, peerAt(1)) != 77 {
+		t.Error("the place is known, and the token was not taken at once")
+	}
+	newer := NewTokens(draw.Seeded([32]byte{2}))
+	newer.Here(Where{From: private})
+	if err := newer.Load(start, TokensFile(file), true); err != nil {
+		t.Fatal(err)
+	}
+	newer.Keep(start, peerAt(1), NewToken{uint32(start.Add(time.Hour).Unix()), 78})
+	newer.Here(was)
+	if got := newer.Take(start, peerAt(1)); got != 78 {
+		t.Errorf("token %d, expected the newer one", got)
+	}
+}
+
 func FuzzTokens(f *testing.F) {
 	tokens := NewTokens(draw.Seeded([32]byte{1}))
+	tokens.Here(homeOf(true))
 	tokens.Issue(start, peerAt(1))
 	f.Add(TokensFile(tokens))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		tokens := NewTokens(draw.Seeded([32]byte{1}))
-		if err := tokens.Load(start, b, true); err == nil && len(TokensFile(tokens)) > len(b) {
+		tokens.Here(homeOf(true))
+		empty := len(TokensFile(tokens))
+		if err := tokens.Load(start, b, true); err == nil && len(TokensFile(tokens)) > max(len(b), empty) {
 			t.Fatal("more than was read")
 		}
 	})

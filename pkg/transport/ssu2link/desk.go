@@ -189,6 +189,7 @@ func (k *desk) tick(ctx context.Context, now time.Time) time.Time {
 		k.tested(now, k.tests.Tick(now))
 	}
 	k.look(now)
+	k.locate(now)
 	k.test(ctx, now)
 	k.guide(ctx, now)
 	k.show(now)

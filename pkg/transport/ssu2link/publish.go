@@ -43,7 +43,7 @@ func (d *Driver) Publish(hosts []netip.Addr) (addrs []routerinfo.Address) {
 	}
 	d.open.Store(reached)
 	for _, s := range d.sockets {
-		o := d.options(s.unspecified())
+		o := d.options(unspecified(s.v4))
 		if !covered[s.v4] && !d.host.Hidden() && v.introducers(d.host.Now(), s.v4, o) {
 			o["caps"] = s.family()
 			addrs = append(addrs, address(costIntroducer, o))
@@ -81,9 +81,9 @@ func (d *Driver) options(of netip.Addr) map[string]string {
 	return o
 }
 
-// unspecified is an address of the socket's family.
-func (s *socket) unspecified() netip.Addr {
-	if s.v4 {
+// unspecified is an address of a family.
+func unspecified(v4 bool) netip.Addr {
+	if v4 {
 		return netip.IPv4Unspecified()
 	}
 	return netip.IPv6Unspecified()

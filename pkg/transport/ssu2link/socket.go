@@ -70,12 +70,22 @@ func newSocket(d *Driver, conn transport.PacketConn, gather func()) *socket {
 		Static: d.cfg.Keys.Static, Intro: d.cfg.Keys.Intro, NetID: d.host.NetID, MTU: d.cfg.MTU,
 		Info: func() []byte { return d.host.OurInfo().Bytes() }, Rand: s.random,
 	})
+	s.endpoint.Tokens().Here(ssu2.Where{From: s.from()})
 	if len(d.cfg.Tokens) > 0 {
 		if err := s.endpoint.Tokens().Load(d.host.Now(), d.cfg.Tokens, s.v4); err != nil {
 			d.host.Log.Warn("tokens not read", "error", err) // they are a help and no more
 		}
 	}
 	return s
+}
+
+// from is where the socket sends from; its address is not valid where the system does not say.
+func (s *socket) from() netip.AddrPort {
+	at := transport.AddrOf(s.conn.LocalAddr())
+	if at.Addr().IsUnspecified() {
+		return netip.AddrPortFrom(s.d.host.Leaves(s.v4), at.Port())
+	}
+	return at
 }
 
 // read hands datagrams to the loop until the socket is closed.
@@ -272,6 +282,7 @@ func (s *socket) forget(l *link) {
 // migrate has all sessions tell their peers from where they come now. Tokens are for where we were.
 func (s *socket) migrate() {
 	now := time.Now()
+	s.endpoint.Tokens().Here(ssu2.Where{From: s.from()})
 	s.endpoint.Tokens().Forget()
 	for _, id := range slices.Sorted(maps.Keys(s.links)) { // the same order each time: tokens are drawn
 		l := s.links[id]

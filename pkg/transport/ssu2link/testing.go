@@ -23,6 +23,23 @@ type family struct {
 	v4   bool
 	from netip.Addr // from which we send; the zero value where that is not known
 	meet time.Time  // when another Bob may be dialled
+
+	where ssu2.Where // as the socket was told last
+}
+
+// locate tells the sockets where we are, by what is known now.
+func (k *desk) locate(now time.Time) {
+	for _, f := range k.finds {
+		s := k.d.socketFor(unspecified(f.v4))
+		at := transport.AddrOf(s.conn.LocalAddr())
+		if at.Addr().IsUnspecified() {
+			at = netip.AddrPortFrom(f.from, at.Port())
+		}
+		if w := (ssu2.Where{From: at, Seen: f.Address(now)}); w != f.where {
+			f.where = w
+			s.box.Call(func() { s.endpoint.Tokens().Here(w) })
+		}
+	}
 }
 
 func (f *families) begin(d *Driver, random *draw.Source) {
@@ -91,7 +108,7 @@ func (k *desk) look(now time.Time) {
 	}
 	k.looked = now
 	for _, f := range k.finds {
-		s := k.d.socketFor(map[bool]netip.Addr{true: netip.IPv4Unspecified(), false: netip.IPv6Unspecified()}[f.v4])
+		s := k.d.socketFor(unspecified(f.v4))
 		local := transport.AddrOf(s.conn.LocalAddr()).Addr()
 		has := local.IsLoopback()
 		for _, a := range addrs {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/simnet"
 	"i2ptoolkit/pkg/ssu2"
 	"i2ptoolkit/pkg/transport"
@@ -51,6 +52,26 @@ func TestTokens(t *testing.T) {
 		meet(nodes[0], nodes[1])
 		if retries(nodes[1]) != 1 {
 			t.Errorf("without tokens: %d retries", retries(nodes[1]))
+		}
+	})
+}
+
+// TestTokensFromElsewhere: what a router was given at one address it does not take for its own at another.
+func TestTokensFromElsewhere(t *testing.T) {
+	simulate(t, simnet.Link{Latency: 20 * time.Millisecond}, func(t *testing.T, net *simnet.Net, hosts [2]netip.Addr) {
+		peer, here := netip.AddrPortFrom(hosts[1], 7000), netip.AddrPortFrom(hosts[0], 7000)
+		before := ssu2.NewTokens(draw.Seeded([32]byte{1}))
+		before.Here(ssu2.Where{From: here})
+		before.Keep(time.Now(), peer, ssu2.NewToken{Expires: uint32(time.Now().Add(time.Hour).Unix()), Token: 7})
+		for at, want := range map[netip.AddrPort]ssu2.Token{here: 7, netip.AddrPortFrom(hosts[0], 7001): 0} {
+			n := newNode(t, 35, net.Host(hosts[0]), at, func(c *Config) { c.Tokens = ssu2.TokensFile(before) }).start(t, hosts[0])
+			var got ssu2.Token
+			s := n.driver.sockets[0]
+			s.box.Do(func() { got = s.endpoint.Tokens().Take(time.Now(), peer) })
+			if got != want {
+				t.Errorf("at %v: token %d, expected %d", at, got, want)
+			}
+			n.halt(t)
 		}
 	})
 }
