@@ -102,6 +102,9 @@ func (g *ground) place() (place, error) {
 	addr, v6 := g.far.WAN.Addrs(id)
 	if g.v6 {
 		addr = v6
+		if err := g.far.WAN.Lose(id, true); err != nil {
+			return place{}, fmt.Errorf("interop: %w", err)
+		}
 	}
 	return place{ns: &Namespace{host.Namespace}, addr: addr, doors: netip.AddrFrom4([4]byte{127, 0, 0, 1}), host: id}, nil
 }

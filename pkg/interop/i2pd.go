@@ -68,6 +68,7 @@ func (r Release) command() (path string, args []string, err error) {
 type I2PDConfig struct {
 	Release   Release
 	Addr      netip.Addr // its own, of its transports
+	Also      string     // an address of IPv4 that it publishes beside one of IPv6; empty is none
 	Doors     netip.Addr // of its console and SAM bridge; default Addr
 	NetID     int
 	Floodfill bool
@@ -115,9 +116,9 @@ var i2pdConf = template.Must(template.New("i2pd.conf").Parse(`netid = {{.NetID}}
 address4 = {{.Addr}}
 {{end}}ipv4 = true
 ipv6 = false
-{{else}}host = {{.Addr}}
+{{else}}host = {{or .Also .Addr}}
 address6 = {{.Addr}}
-ipv4 = false
+ipv4 = {{if .Also}}true{{else}}false{{end}}
 ipv6 = true
 {{end}}port = {{.Port}}
 nat = {{.Finds}}

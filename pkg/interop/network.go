@@ -22,7 +22,7 @@ type NetworkConfig struct {
 	Floodfills int       // how many of them, the first ones; 0: all
 	SSU2       bool      // besides NTCP2
 	SSU2Only   bool
-	IPv6       bool   // and no IPv4, but for consoles and bridges
+	IPv6       bool   // and no IPv4, but for consoles and bridges; i2pd's say that they have it
 	Hops       int    // length of exploratory tunnels; 0: 2
 	WebPort    uint16 // router 0 has a server tunnel to 127.0.0.1:WebPort
 	Tunnels    string // more of router 0's tunnels.conf
@@ -93,6 +93,11 @@ func (n *Network) addI2PD(cfg NetworkConfig, i int, release Release) (*I2PD, err
 		return nil, err
 	}
 	c.Addr, c.Doors = place.addr, place.doors
+	if c.Addr.Is6() && place.host > 0 {
+		// i2pd ends its own tunnels with routers only that have IPv4 (NetDb::GetRandomRouter): without any
+		// of these it has no tunnels at all, and explores nothing. Nobody is at this address.
+		c.Also = fmt.Sprintf("10.%d.255.1", place.host)
+	}
 	if i == 0 {
 		c.WebPort, c.WebHops, c.Tunnels = cfg.WebPort, cfg.Hops, cfg.Tunnels
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -37,6 +38,7 @@ type Host struct {
 
 	outer   *netns.Namespace // the one with the TUN device: the host's own, or its gateway's
 	v4, v6  netip.Addr       // public
+	lacks   [2]bool          // IPv4 and IPv6: it has no address of that family
 	renamed int              // how often they have changed
 }
 
@@ -48,12 +50,22 @@ func address(id, nth int) (v4, v6 netip.Addr) {
 // masks says whether the host has a private address; behind IPv4 NAT there is no IPv6.
 func (s *Host) masks() bool { return s.NAT == Restricted || s.NAT == Symmetric }
 
-// create makes the namespaces, and the TUN device.
-func (s *Host) create(congestion string) (fd int, err error) {
-	s.v4, s.v6 = address(s.ID, 0)
-	if s.masks() {
+func (s *Host) addrs() [2]netip.Addr { return [2]netip.Addr{s.v4, s.v6} }
+
+// take has the host's next addresses be its public ones.
+func (s *Host) take() {
+	s.v4, s.v6 = address(s.ID, s.renamed)
+	if s.lacks[0] {
+		s.v4 = netip.Addr{}
+	}
+	if s.lacks[1] || s.masks() {
 		s.v6 = netip.Addr{}
 	}
+}
+
+// create makes the namespaces, and the TUN device.
+func (s *Host) create(congestion string) (fd int, err error) {
+	s.take()
 	if s.Namespace, err = netns.New(); err != nil {
 		return 0, err
 	}
@@ -74,7 +86,7 @@ func (s *Host) create(congestion string) (fd int, err error) {
 	switch {
 	case err != nil:
 	case s.NAT == Open:
-		err = s.assign("add", s.Namespace, "wan0", s.v4, s.v6)
+		err = s.assign("add", s.Namespace, "wan0", s.addrs())
 	default:
 		err = s.connect(congestion)
 	}
@@ -102,9 +114,9 @@ func (s *Host) connect(congestion string) error {
 	if err == nil && s.masks() {
 		err = errors.Join(
 			ip(s.Namespace, "addr add %s.2/24 dev eth0", inner),
-			s.assign("add", s.outer, "wan0", s.v4, s.v6))
+			s.assign("add", s.outer, "wan0", s.addrs()))
 	} else if err == nil {
-		err = errors.Join(s.assign("add", s.Namespace, "eth0", s.v4, s.v6), s.route("add"))
+		err = errors.Join(s.assign("add", s.Namespace, "eth0", s.addrs()), s.route("add", s.addrs()))
 	}
 	if err != nil {
 		return err
@@ -144,39 +156,59 @@ func (s *Host) rules() string {
 }
 
 // assign adds or deletes public addresses.
-func (s *Host) assign(verb string, ns *netns.Namespace, device string, v4, v6 netip.Addr) error {
-	lines := fmt.Sprintf("addr %s %s/32 dev %s\n", verb, v4, device)
-	if v6.IsValid() {
-		lines += fmt.Sprintf("addr %s %s/128 dev %s nodad\n", verb, v6, device)
+func (s *Host) assign(verb string, ns *netns.Namespace, device string, addrs [2]netip.Addr) error {
+	return each(ns, addrs, func(a netip.Addr) string {
+		if a.Is6() {
+			return fmt.Sprintf("addr %s %s/128 dev %s nodad", verb, a, device)
+		}
+		return fmt.Sprintf("addr %s %s/32 dev %s", verb, a, device)
+	})
+}
+
+// route tells a firewall's gateway where public addresses are.
+func (s *Host) route(verb string, addrs [2]netip.Addr) error {
+	return each(s.outer, addrs, func(a netip.Addr) string { return fmt.Sprintf("route %s %s/%d dev lan0", verb, a, a.BitLen()) })
+}
+
+// each has iproute2 execute a command for each address that there is.
+func each(ns *netns.Namespace, addrs [2]netip.Addr, command func(netip.Addr) string) error {
+	var lines strings.Builder
+	for _, a := range addrs {
+		if a.IsValid() {
+			fmt.Fprintln(&lines, command(a))
+		}
 	}
-	return ip(ns, "%s", lines)
+	return ip(ns, "%s", lines.String())
 }
 
-// route tells a firewall's gateway where the public addresses are.
-func (s *Host) route(verb string) error {
-	return ip(s.outer, "route %[1]s %[2]s/32 dev lan0\nroute %[1]s %[3]s/128 dev lan0", verb, s.v4, s.v6)
+// lose takes the way out over a family from the host; its address goes with rename.
+func (s *Host) lose(v4 bool) error {
+	device, to, family := "wan0", "0.0.0.0/0", 0
+	if !v4 {
+		to, family = "::/0", 1
+	}
+	if s.NAT != Open {
+		device = "eth0"
+	}
+	s.lacks[family] = true
+	return ip(s.Namespace, "route del %s dev %s", to, device)
 }
 
-// rename gives the host other public addresses. NAT forgets its mappings with the address.
+// rename gives the host the public addresses that it is to have now. NAT forgets its mappings with the address.
 func (s *Host) rename() error {
-	ns, device := s.outer, "wan0"
-	routed := s.NAT == Firewall
-	var err error
-	if routed {
-		ns, device = s.Namespace, "eth0"
-		err = s.route("del")
+	old := s.addrs()
+	s.take()
+	var gone, come [2]netip.Addr
+	for i, a := range s.addrs() {
+		if a != old[i] {
+			gone[i], come[i] = old[i], a
+		}
 	}
-	v4, v6 := s.v4, s.v6
-	s.renamed++
-	s.v4, s.v6 = address(s.ID, s.renamed)
-	if s.masks() {
-		s.v6 = netip.Addr{}
+	if s.NAT == Firewall {
+		return errors.Join(
+			s.route("del", gone), s.assign("add", s.Namespace, "eth0", come), s.assign("del", s.Namespace, "eth0", gone), s.route("add", come))
 	}
-	err = errors.Join(err, s.assign("add", ns, device, s.v4, s.v6), s.assign("del", ns, device, v4, v6))
-	if routed {
-		err = errors.Join(err, s.route("add"))
-	}
-	return err
+	return errors.Join(s.assign("add", s.outer, "wan0", come), s.assign("del", s.outer, "wan0", gone))
 }
 
 // close ends what runs in the namespaces, and these.

@@ -16,7 +16,7 @@ type Settings struct {
 	Rate    float64       // bytes a second; 0 is unlimited
 	Burst   int           // bytes that pass at once after a pause: the bucket's size
 	Queue   int           // bytes that may wait for the rate; what comes then is dropped
-	MTU     int           // larger packets are dropped, their senders told by ICMP
+	MTU     int           // larger packets are dropped, their senders told by ICMP; 0 is what hosts send at most
 	Silent  bool          // or not told: a black hole
 }
 

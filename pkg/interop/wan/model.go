@@ -1,6 +1,7 @@
 package wan
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 )
@@ -37,9 +38,10 @@ func (m *model) name(d *device, v4, v6 netip.Addr) {
 		delete(m.byAddr, a)
 	}
 	d.addr = [2]netip.Addr{v4, v6}
-	m.byAddr[v4] = d
-	if v6.IsValid() {
-		m.byAddr[v6] = d
+	for _, a := range d.addr {
+		if a.IsValid() {
+			m.byAddr[a] = d
+		}
 	}
 }
 
@@ -59,11 +61,12 @@ func (m *model) enter(now time.Duration, from *device, b []byte) {
 		return
 	}
 	for _, l := range []*line{from.up, to.down} {
-		if len(b) <= l.MTU {
+		mtu := cmp.Or(l.MTU, deviceMTU)
+		if len(b) <= mtu {
 			continue
 		}
 		l.TooBig++
-		if answer := tooBig(b, l.MTU, errorSource(dst)); answer != nil && !l.Silent {
+		if answer := tooBig(b, mtu, errorSource(dst)); answer != nil && !l.Silent {
 			m.travel(now, from.down, packet{to: from, down: true}, answer)
 		}
 		return

@@ -158,13 +158,27 @@ func (n *Network) Partition(groups ...[]int) {
 // Rebind gives a host other public addresses (10.3.1.1, 10.3.2.1, …). The old
 // ones are dead at once.
 func (n *Network) Rebind(id int) error {
+	return n.readdress(id, func(s *Host) error { s.renamed++; return nil })
+}
+
+// Lose takes the address of a family from a host, and its way out, for good.
+func (n *Network) Lose(id int, v4 bool) error {
+	return n.readdress(id, func(s *Host) error { return s.lose(v4) })
+}
+
+// readdress gives a host the public addresses that follow from a change of it.
+func (n *Network) readdress(id int, change func(*Host) error) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	s := n.hosts[id]
 	if s == nil {
 		return fmt.Errorf("wan: no host %d", id)
 	}
-	if err := s.rename(); err != nil {
+	err := change(s)
+	if err == nil {
+		err = s.rename()
+	}
+	if err != nil {
 		return fmt.Errorf("wan: host %d: %w", id, err)
 	}
 	n.hub.do(func() { n.hub.name(n.hub.devices[id], s.v4, s.v6) })

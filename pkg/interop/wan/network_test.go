@@ -279,3 +279,31 @@ func TestMTU(t *testing.T) {
 		b.expect(long)
 	}
 }
+
+// TestLose: a host without one of its families goes on with the other, whatever stands before it.
+func TestLose(t *testing.T) {
+	n := testNetwork(t, Open, Firewall, Open)
+	a, b := n.peer(t, 1), n.peer(t, 2)
+	other := n.peer(t, 3)
+	for id, v4 := range map[int]bool{1: true, 2: false} {
+		if err := n.Lose(id, v4); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.send(at("2a0b:3:0::1"), "over IPv6")
+	if from := other.expect("over IPv6"); from != at("2a0b:1:0::1") {
+		t.Errorf("came from %s", from)
+	}
+	b.send(at("10.3.0.1"), "over IPv4")
+	if from := other.expect("over IPv4"); from != at("10.2.0.1") {
+		t.Errorf("came from %s", from)
+	}
+	other.send(at("10.1.0.1"), "to who has no IPv4")
+	a.nothing()
+	if err := n.Rebind(1); err != nil {
+		t.Fatal(err)
+	}
+	if v4, v6 := n.Addrs(1); v4.IsValid() || v6 != netip.MustParseAddr("2a0b:1:1::1") {
+		t.Errorf("after a change of address: %s and %s", v4, v6)
+	}
+}
