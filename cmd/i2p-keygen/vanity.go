@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -96,7 +97,10 @@ func newVanitySearch(c *cli.Context) (s *vanitySearch, err error) {
 	if s.kernel, err = chooseKernel(c.String("kernel")); err != nil {
 		return nil, err
 	}
-	return s, s.checkOutput()
+	if err := s.checkOutput(); err != nil {
+		return nil, err
+	}
+	return s, s.save(false) // where it cannot be kept, nobody would like to know days later
 }
 
 func chooseKernel(name string) (*vanity.Kernel, error) {
@@ -122,7 +126,10 @@ func (s *vanitySearch) checkOutput() error {
 	case s.many() && toStdout:
 		return cli.WithHint(cli.Usagef("vanity: several keys need a place"), "name a directory with -o DIRECTORY")
 	case s.many():
-		return os.MkdirAll(out, 0o700)
+		if err := os.MkdirAll(out, 0o700); err != nil {
+			return err
+		}
+		return writable(out)
 	case toStdout && s.c.Bool("json"):
 		return cli.Usagef("--json describes what -o FILE wrote: name a file")
 	case out == "" && cli.IsTerminal(os.Stdout):
@@ -132,7 +139,23 @@ func (s *vanitySearch) checkOutput() error {
 			return cli.WithHint(fmt.Errorf("%s exists already", out), "--force replaces it")
 		}
 	}
-	return nil
+	if info, err := os.Stat(out); toStdout || err == nil && !info.Mode().IsRegular() {
+		return nil
+	}
+	return writable(filepath.Dir(out))
+}
+
+// writable tells whether a file can be made in a directory.
+func writable(dir string) error {
+	f, err := os.CreateTemp(dir, ".i2p-keygen-")
+	if err != nil {
+		var at *fs.PathError
+		if errors.As(err, &at) {
+			at.Path = dir
+		}
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 func (s *vanitySearch) many() bool { return s.c.Int("count") != 1 }
