@@ -28,7 +28,7 @@ func put(path string, write func(io.Writer) error, move func(from, to string) er
 	}
 	if err != nil {
 		os.Remove(f.Name())
-		return err
+		return named(err, f.Name(), path)
 	}
 	syncDir(path)
 	return nil
@@ -112,6 +112,15 @@ func temporary(path string) (*os.File, error) {
 		at.Path = path
 	}
 	return f, err
+}
+
+// named has an error name the file that was asked for instead of its temporary one.
+func named(err error, temp, path string) error {
+	var at *fs.PathError
+	if errors.As(err, &at) && at.Path == temp {
+		at.Path = path
+	}
+	return err
 }
 
 // isHalf tells what temporary made from what others keep beside a file, such as .name.bak.

@@ -140,3 +140,16 @@ func TestClear(t *testing.T) {
 		t.Errorf("there is %q, want %q", got, want)
 	}
 }
+
+// What fails is told of the file that was asked for: nobody knows its temporary name.
+func TestErrorNamesFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	err := Write(path, func(w io.Writer) error {
+		w.(io.Closer).Close()
+		_, err := w.Write([]byte("b"))
+		return err
+	})
+	if want := "write " + path + ": file already closed"; err == nil || strings.SplitN(err.Error(), "\n", 2)[0] != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}

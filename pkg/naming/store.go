@@ -87,7 +87,7 @@ type openFile struct {
 func (f openFile) Size() int64 { return f.size }
 
 // add appends with one write. Who is killed in it leaves whole lines and a part of one at most,
-// which the next line does not continue.
+// which the next line does not continue; what a full disk took of it is taken back.
 func (d *disk) add(lines []byte) error {
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return err
@@ -96,14 +96,20 @@ func (d *disk) add(lines []byte) error {
 	if err != nil {
 		return err
 	}
-	if info, err := f.Stat(); err == nil && info.Size() > 0 {
+	info, err := f.Stat()
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if info.Size() > 0 {
 		last := []byte{'\n'}
 		if _, err := f.ReadAt(last, info.Size()-1); err == nil && last[0] != '\n' {
 			lines = append([]byte{'\n'}, lines...)
 		}
 	}
-	_, err = f.Write(lines)
-	return errors.Join(err, f.Sync(), f.Close())
+	if _, err = f.Write(lines); err != nil {
+		return errors.Join(err, f.Truncate(info.Size()), f.Close())
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func (d *disk) replace(write func(io.Writer) error) error {

@@ -9,6 +9,7 @@
 package netdbdir
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -101,17 +102,26 @@ func (d *Dir) removeBut(folder string, router i2p.Hash) error {
 	return errors.Join(errs...)
 }
 
-// Save writes what a netdb.DB gave by Drain. It goes on after an error and
-// returns all of them.
+// Save writes what a netdb.DB gave by Drain. It goes on after an error, and returns the first
+// and how many there were: on a full disk all fail alike.
 func (d *Dir) Save(write []netdb.File, remove []i2p.Hash) error {
-	var errs []error
+	var first error
+	failed := 0
+	note := func(err error) {
+		if first = cmp.Or(first, err); err != nil {
+			failed++
+		}
+	}
 	for _, f := range write {
-		errs = append(errs, d.save(f))
+		note(d.save(f))
 	}
 	for _, h := range remove {
-		errs = append(errs, d.Remove(h))
+		note(d.Remove(h))
 	}
-	return errors.Join(errs...)
+	if failed > 1 {
+		return fmt.Errorf("%w, and %d files more failed", first, failed-1)
+	}
+	return first
 }
 
 // save writes a file in its folder, and only then deletes it elsewhere: a router

@@ -392,3 +392,26 @@ func BenchmarkLoad(b *testing.B) {
 		b.ReportMetric(float64(db.Stats().Bytes)/n, "bytes/router")
 	}
 }
+
+// A disk that takes nothing is told of once, not for each of hundreds of files.
+func TestSaveFails(t *testing.T) {
+	dir := t.TempDir()
+	d, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []netdb.File
+	for i := range 40 {
+		h := i2p.Hash{byte(i)}
+		if err := os.WriteFile(filepath.Join(dir, "r"+h.String()[:1]), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, netdb.File{Hash: h})
+	}
+	if err := d.Save(files, nil); err == nil || strings.Count(err.Error(), dir) != 1 || !strings.HasSuffix(err.Error(), ", and 39 files more failed") {
+		t.Errorf("error %v, want one file named and 39 counted", err)
+	}
+	if err := d.Save(files[:1], nil); err == nil || strings.Contains(err.Error(), "more") {
+		t.Errorf("error %v, want one file named", err)
+	}
+}
