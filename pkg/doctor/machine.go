@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"i2ptoolkit/pkg/control"
@@ -52,6 +53,10 @@ func (m Machine) dir(all *findings) {
 	info, err := os.Stat(m.Dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if parent, err := tryParent(m.Dir); err != nil {
+			all.problem("data directory", m.Dir+" does not exist, and cannot be made: "+err.Error(), "let the router's user write in "+parent+", or name another with --dir")
+			return
+		}
 		all.note("data directory", m.Dir+" does not exist: the router makes it at its first start", "")
 		return
 	case err != nil:
@@ -80,6 +85,20 @@ func (m Machine) dir(all *findings) {
 	default:
 		all.ok("data directory", "%s", m.Dir)
 	}
+}
+
+// tryParent tries to make a directory where one that does not exist would be made.
+func tryParent(dir string) (parent string, err error) {
+	for parent = filepath.Dir(dir); ; parent = filepath.Dir(parent) {
+		if _, err := os.Stat(parent); !errors.Is(err, fs.ErrNotExist) || parent == filepath.Dir(parent) {
+			break
+		}
+	}
+	made, err := os.MkdirTemp(parent, ".doctor-")
+	if err != nil {
+		return parent, err
+	}
+	return parent, os.Remove(made)
 }
 
 func (m Machine) files(all *findings) {

@@ -3,6 +3,7 @@ package doctor
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +42,12 @@ func TestMachine(t *testing.T) {
 	}
 	if left, err := os.ReadDir(private); err != nil || len(left) != 1 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if runtime.GOOS == "linux" { // nobody, not even root, makes a directory there
+		all := Machine{Dir: "/proc/nowhere/data", Now: now}.Look()
+		if want := "/proc/nowhere/data does not exist, and cannot be made: "; !slices.ContainsFunc(all, func(f control.Finding) bool { return strings.HasPrefix(f.Text, want) }) || !Ill(all) {
+			t.Errorf("a directory that cannot be made: %+v", all)
+		}
 	}
 	if hasModes {
 		all := Machine{Dir: open, Now: now}.Look()

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -83,6 +84,7 @@ type importer struct {
 	replace bool
 	pending []hostrecord.Record
 	last    []hostrecord.Record
+	at      int // lines read, for who looks for one that was refused
 	report  Report
 }
 
@@ -93,6 +95,7 @@ func (in *importer) run(ctx context.Context, from io.Reader) error {
 	for {
 		text, err := r.ReadSlice('\n')
 		long := false
+		in.at++
 		for errors.Is(err, bufio.ErrBufferFull) {
 			long = true
 			text, err = r.ReadSlice('\n')
@@ -160,7 +163,7 @@ func (in *importer) line(text []byte) {
 func (in *importer) refuse(done outcome, what string) {
 	in.report.count(done)
 	if len(in.report.Examples) < maxExamples {
-		in.report.Examples = append(in.report.Examples, what)
+		in.report.Examples = append(in.report.Examples, fmt.Sprintf("%s (line %d)", what, in.at))
 	}
 }
 
