@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 
 	"i2ptoolkit/pkg/cli"
@@ -35,6 +36,9 @@ func destCommand() *cli.Command {
 				return cli.Usagef("dest: %w", err)
 			}
 			types, crypto := encryptionTypes(c.String("encryption"))
+			if numbers := strings.Split(types, ","); len(slices.Compact(slices.Sorted(slices.Values(numbers)))) < len(numbers) {
+				return cli.Usagef("-e %q names a type twice", c.String("encryption"))
+			}
 			keys, err := newDestination(c, signing, crypto)
 			if err != nil {
 				return err
@@ -62,7 +66,7 @@ func signatureTypeFlag(usage string) cli.Flag {
 	return cli.Checked(cli.StringFlag{Name: "type", Aliases: []string{"t"}, Value: "ed25519", Usage: usage}, func(name string) error {
 		t, err := sign.ParseType(name)
 		if err != nil {
-			return fmt.Errorf("%q is no signature type", name)
+			return fmt.Errorf("%q is no signature type: expected ed25519, red25519, p256, p384 or p521", name)
 		}
 		if !t.CanSign() {
 			return fmt.Errorf("%s keys are only read, not made", t)
@@ -115,7 +119,7 @@ func encryptionNumber(name string) string {
 
 func checkEncryption(name string) error {
 	if encryptionNumber(name) == "" {
-		return fmt.Errorf("%q is no encryption type", name)
+		return fmt.Errorf("%q is no encryption type: expected elgamal, x25519, mlkem512, mlkem768 or mlkem1024", name)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"os"
 	"runtime"
 
@@ -62,16 +61,12 @@ func parseKeys(b []byte) (*i2p.PrivateKeys, i2p.Identity, error) {
 	} else if raw, err := i2p.DecodeBase64(string(text)); err == nil && len(raw) > 0 {
 		b = raw
 	}
-	keys, rest, keyErr := i2p.ParsePrivateKeys(b)
-	if keyErr == nil && len(rest) == 0 {
+	keys, keyErr := i2p.ParseKeyFile(b)
+	if keyErr == nil {
 		return keys, keys.Identity, nil
 	}
-	id, trailing, err := i2p.ParseIdentity(b)
-	switch {
-	case err == nil && len(trailing) == 0:
+	if id, trailing, err := i2p.ParseIdentity(b); err == nil && len(trailing) == 0 {
 		return nil, id, nil
-	case keyErr == nil:
-		keyErr = fmt.Errorf("%d bytes too many", len(rest))
 	}
 	return nil, i2p.Identity{}, keyErr
 }

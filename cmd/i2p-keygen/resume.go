@@ -82,8 +82,8 @@ func (s *vanitySearch) load(wanted resumePatterns) error {
 	if err != nil {
 		return cli.Dataf("%s is no file of --resume: %w", cli.InputName(path), err)
 	}
-	keys, rest, err := i2p.ParsePrivateKeys(raw)
-	if err != nil || len(rest) > 0 || keys.Offline != nil {
+	keys, err := i2p.ParseKeyFile(raw)
+	if err != nil || keys.Offline != nil {
 		return cli.Dataf("%s is no file of --resume: its keys are damaged", cli.InputName(path))
 	}
 	if !wanted.empty() && !wanted.equal(file.Patterns) {

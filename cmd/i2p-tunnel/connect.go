@@ -256,7 +256,7 @@ func target(c *cli.Context) (req control.Connect, name i2p.Name, err error) {
 		}
 	}
 	if err != nil {
-		return req, name, cli.WithHint(cli.Dataf("%w", err), "a destination is a b32 address or base64")
+		return req, name, cli.WithHint(cli.Dataf("%w", err), "i2p-lookup book list shows which names are known")
 	}
 	req = control.Connect{Destination: name.String(), Port: name.Port}
 	if len(args) == 2 {

@@ -189,9 +189,8 @@ func (im *importing) fetchKeys() {
 			continue
 		}
 		if err == nil {
-			_, rest, parseErr := i2p.ParsePrivateKeys(key)
-			if parseErr != nil || len(rest) > 0 {
-				err = fmt.Errorf("%s is no private key file", path)
+			if _, err = i2p.ParseKeyFile(key); err != nil {
+				err = fmt.Errorf("%s is no private key file: %w", path, err)
 			}
 		}
 		if err != nil {

@@ -19,9 +19,9 @@ func readKey(c *cli.Context, path string) (*i2p.PrivateKeys, error) {
 		}
 		return nil, err
 	}
-	keys, rest, err := i2p.ParsePrivateKeys(key)
-	if err != nil || len(rest) > 0 {
-		return nil, cli.Dataf("%s is no private key file", cli.InputName(path))
+	keys, err := i2p.ParseKeyFile(key)
+	if err != nil {
+		return nil, cli.Dataf("%s is no private key file: %w", cli.InputName(path), err)
 	}
 	if at := expiryOf(keys); at != nil {
 		if text := cli.KeyEnds(at, time.Now()); text != "" {

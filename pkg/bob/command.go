@@ -229,9 +229,9 @@ func (c *conversation) setKeys(args []string) ([]string, error) {
 		if err != nil {
 			return "", errors.New("not in BASE64 format")
 		}
-		keys, rest, err := i2p.ParsePrivateKeys(b)
+		keys, err := i2p.ParseKeyFile(b)
 		clear(b)
-		if err != nil || len(rest) > 0 {
+		if err != nil {
 			return "", errors.New("no private keys of a destination")
 		}
 		t.keys = keys

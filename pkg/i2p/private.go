@@ -116,6 +116,15 @@ func ParsePrivateKeys(b []byte) (*PrivateKeys, []byte, error) {
 	return k, rest, nil
 }
 
+// ParseKeyFile reads a private key file with nothing behind it.
+func ParseKeyFile(b []byte) (*PrivateKeys, error) {
+	k, rest, err := ParsePrivateKeys(b)
+	if err == nil && len(rest) > 0 {
+		return nil, fmt.Errorf("i2p: %d bytes too many", len(rest))
+	}
+	return k, err
+}
+
 func parseOfflineKeys(b []byte, id Identity) (*OfflineKeys, []byte, error) {
 	o, rest, err := ParseOfflineSignature(b, id.SigType())
 	if err != nil {

@@ -176,10 +176,7 @@ func (d dataDir) identity(random io.Reader) (*i2p.PrivateKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, rest, err := i2p.ParsePrivateKeys(raw)
-	if err == nil && len(rest) > 0 {
-		err = fmt.Errorf("%d bytes after the keys", len(rest))
-	}
+	keys, err := i2p.ParseKeyFile(raw)
 	clear(raw)
 	if err == nil {
 		err = checkIdentity(keys)

@@ -154,9 +154,9 @@ func (k *keyFiles) load(name string) (*i2p.PrivateKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, rest, err := i2p.ParsePrivateKeys(raw)
-	if err != nil || len(rest) > 0 {
-		return nil, errors.New("it is no private key file")
+	keys, err := i2p.ParseKeyFile(raw)
+	if err != nil {
+		return nil, fmt.Errorf("it is no private key file: %w", err)
 	}
 	if k.dir.root == "" {
 		k.made[name] = keys
@@ -169,9 +169,9 @@ func (k *keyFiles) take(name string, file []byte) error {
 	if err := plan.CheckKey(name); err != nil {
 		return err
 	}
-	keys, rest, err := i2p.ParsePrivateKeys(file)
-	if err != nil || len(rest) > 0 {
-		return errors.New("it is no private key file")
+	keys, err := i2p.ParseKeyFile(file)
+	if err != nil {
+		return fmt.Errorf("it is no private key file: %w", err)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -3,7 +3,6 @@ package sam
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -26,10 +25,7 @@ func (c *conn) keys(args Args, asked options.Options) (*i2p.PrivateKeys, error) 
 		if err != nil {
 			return nil, refuse("INVALID_KEY", "%v", err)
 		}
-		keys, rest, err := i2p.ParsePrivateKeys(b)
-		if err == nil && len(rest) > 0 {
-			err = fmt.Errorf("%d bytes after the keys", len(rest))
-		}
+		keys, err := i2p.ParseKeyFile(b)
 		if err == nil && keys.Offline != nil && !c.server.cfg.Now().Before(time.Unix(int64(keys.Offline.Expires), 0)) {
 			err = errors.New("the transient key has expired, and nobody would take what it signs")
 		}

@@ -23,8 +23,8 @@ func parseName(text string) (i2p.Name, error) {
 	if decodeErr != nil {
 		return name, err
 	}
-	keys, rest, parseErr := i2p.ParsePrivateKeys(b)
-	if parseErr != nil || len(rest) > 0 {
+	keys, parseErr := i2p.ParseKeyFile(b)
+	if parseErr != nil {
 		return name, err
 	}
 	d := keys.Destination()

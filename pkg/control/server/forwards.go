@@ -58,8 +58,8 @@ func applyForwards(f Forwards, w http.ResponseWriter, r *http.Request) error {
 		if err := plan.CheckKey(name); err != nil {
 			return control.Errorf(control.BadRequest, "key: %v", err)
 		}
-		if _, rest, err := i2p.ParsePrivateKeys(key); err != nil || len(rest) > 0 {
-			return control.Errorf(control.BadData, "%s is no private key file", name)
+		if _, err := i2p.ParseKeyFile(key); err != nil {
+			return control.Errorf(control.BadData, "%s is no private key file: %v", name, err)
 		}
 	}
 	names := make(map[string]bool)

@@ -195,12 +195,9 @@ func (s *Server) newSession(ctx context.Context, req control.Open) (*session, er
 // keysOf reads a private key file, and clears it.
 func keysOf(file []byte) (*i2p.PrivateKeys, error) {
 	defer clear(file)
-	keys, rest, err := i2p.ParsePrivateKeys(file)
+	keys, err := i2p.ParseKeyFile(file)
 	if err != nil {
 		return nil, control.Errorf(control.BadData, "private key: %v", err)
-	}
-	if len(rest) > 0 {
-		return nil, control.Errorf(control.BadData, "private key: %d bytes too many", len(rest))
 	}
 	return keys, nil
 }
