@@ -70,16 +70,22 @@ func (w *town) greet(t *testing.T, a, b *node) {
 	await(t, "a session", func() bool { return b.Connected(a.info.Load().Hash()) })
 }
 
+// tested is a router that knows three others, each of which has a session with one that it does not know.
+func (w *town) tested(t *testing.T) *node {
+	t.Helper()
+	for i := 1; i < 4; i++ {
+		w.greet(t, w.nodes[i], w.nodes[i+3])
+	}
+	bobs := w.infos()[1:4]
+	w.nodes[0].knows(func() []*routerinfo.RouterInfo { return bobs })
+	return w.nodes[0]
+}
+
 // TestTested: a router that knows a few finds that strangers reach it, at the address that they
 // see, by tests that those pass on to routers that it does not know.
 func TestTested(t *testing.T) {
 	inTown(t, 7, func(t *testing.T, w *town) {
-		a := w.nodes[0]
-		for i := 1; i < 4; i++ {
-			w.greet(t, w.nodes[i], w.nodes[i+3])
-		}
-		bobs := w.infos()[1:4]
-		a.knows(func() []*routerinfo.RouterInfo { return bobs })
+		a := w.tested(t)
 		state := func() reach.Status { return a.Reach()[0].Status }
 		await(t, "the state", func() bool { return state().State == reach.OK && state().Address.IsValid() })
 		if s := state(); s.Address != netip.AddrPortFrom(w.host(0), 7000) || !s.V4 || s.Why != reach.TestsReached {
@@ -139,12 +145,7 @@ func TestTested(t *testing.T) {
 // had sent to from the one before. That it loses an address from which it sends nothing changes nothing.
 func TestElsewhere(t *testing.T) {
 	inTown(t, 7, func(t *testing.T, w *town) {
-		a := w.nodes[0]
-		for i := 1; i < 4; i++ {
-			w.greet(t, w.nodes[i], w.nodes[i+3])
-		}
-		bobs := w.infos()[1:4]
-		a.knows(func() []*routerinfo.RouterInfo { return bobs })
+		a := w.tested(t)
 		ok := func() bool { return a.Reach()[0].State == reach.OK }
 		await(t, "the state", ok)
 		desk, other := a.driver.desk, []netip.Addr{netip.MustParseAddr("172.17.0.1")}
