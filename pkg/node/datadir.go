@@ -19,7 +19,6 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/noise"
 	"i2ptoolkit/pkg/sealed"
-	"i2ptoolkit/pkg/ssu2"
 	"i2ptoolkit/pkg/transport/ntcp2link"
 	"i2ptoolkit/pkg/transport/ssu2link"
 	"i2ptoolkit/pkg/words"
@@ -29,18 +28,19 @@ import (
 // and are written once, before anything is published that depends on them; those
 // of transports beside them.
 const (
-	routerKeysFile = "router.keys"
-	ntcp2KeysFile  = "ntcp2.keys"
-	ssu2KeysFile   = "ssu2.keys"
-	ssu2TokensFile = "ssu2.tokens"
-	routerInfoFile = "router.info"
-	portFile       = "port"
+	routerKeysFile    = "router.keys"
+	ntcp2KeysFile     = "ntcp2.keys"
+	ssu2KeysFile      = "ssu2.keys"
+	ssu2TokensFile    = "ssu2.tokens"
+	ssu2FarewellsFile = "ssu2.farewells"
+	routerInfoFile    = "router.info"
+	portFile          = "port"
 )
 
 // stateFiles are all, what was learnt about peers, the address books that the owner writes, and what
 // forwards have.
 func (d dataDir) stateFiles() []string {
-	return append(d.keyNames(), routerKeysFile, ntcp2KeysFile, ssu2KeysFile, ssu2TokensFile, routerInfoFile, portFile, profilesFile, privateBookFile, localBookFile, forwardsFile)
+	return append(d.keyNames(), routerKeysFile, ntcp2KeysFile, ssu2KeysFile, ssu2TokensFile, ssu2FarewellsFile, routerInfoFile, portFile, profilesFile, privateBookFile, localBookFile, forwardsFile)
 }
 
 // lockFile is locked by the router whose directory it is.
@@ -208,15 +208,15 @@ func (d dataDir) ssu2Keys(random io.Reader) (ssu2link.Keys, error) {
 	return transportKeys(d, ssu2KeysFile, func() []byte { return ssu2link.NewKeys(random) }, ssu2link.ParseKeys)
 }
 
-// takeTokens reads SSU2's tokens of the run before, and leaves none: should this run end before
-// it has kept its own, it would not be known which of them were used.
-func (d dataDir) takeTokens() ([]byte, error) {
-	b, err := d.read(ssu2TokensFile)
+// takeOnce reads what the run before has kept for this one, and leaves what is empty: should this run end before
+// it has kept its own, it would not be known what was used of it.
+func (d dataDir) takeOnce(name string, empty []byte) ([]byte, error) {
+	b, err := d.read(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err == nil {
-		err = d.keep(ssu2TokensFile, ssu2.TokensFile())
+		err = d.keep(name, empty)
 	}
 	if err != nil {
 		return nil, err
@@ -267,7 +267,7 @@ func (d dataDir) tighten(log *slog.Logger) {
 	if info, err := os.Stat(d.root); err == nil && info.Mode().Perm()&0o022 != 0 {
 		log.Warn("others may write to the data directory", "path", d.root, "mode", info.Mode().Perm().String())
 	}
-	for _, name := range append(d.keyNames(), routerKeysFile, ntcp2KeysFile, ssu2KeysFile, ssu2TokensFile, forwardsFile) {
+	for _, name := range append(d.keyNames(), routerKeysFile, ntcp2KeysFile, ssu2KeysFile, ssu2TokensFile, ssu2FarewellsFile, forwardsFile) {
 		info, err := os.Stat(d.path(name))
 		if err != nil || info.Mode().Perm()&0o077 == 0 {
 			continue

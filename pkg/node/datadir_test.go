@@ -83,7 +83,7 @@ func TestLeftovers(t *testing.T) {
 		return err == nil
 	})
 	stop()
-	want := append(keep, routerKeysFile, ntcp2KeysFile, ssu2KeysFile, ssu2TokensFile, routerInfoFile, portFile, profilesFile)
+	want := append(keep, routerKeysFile, ntcp2KeysFile, ssu2KeysFile, ssu2TokensFile, ssu2FarewellsFile, routerInfoFile, portFile, profilesFile)
 	slices.Sort(want)
 	if got := names(t, dir); !slices.Equal(got, want) {
 		t.Errorf("the directory holds %v, expected %v", got, want)
@@ -214,7 +214,7 @@ func TestLooseModes(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.Close()
-	keys := []string{routerKeysFile, ntcp2KeysFile, ssu2KeysFile, ssu2TokensFile, forwardsFile, filepath.Join(keysDir, "a.dat")}
+	keys := []string{routerKeysFile, ntcp2KeysFile, ssu2KeysFile, ssu2TokensFile, ssu2FarewellsFile, forwardsFile, filepath.Join(keysDir, "a.dat")}
 	for _, name := range keys[3:] {
 		if err := (dataDir{root: dir}).keep(name, nil); err != nil {
 			t.Fatal(err)
@@ -258,17 +258,17 @@ func TestLooseModes(t *testing.T) {
 func TestTokensOnce(t *testing.T) {
 	clear := dataDir{root: t.TempDir()}
 	for _, d := range []dataDir{clear, unlocked(t, dataDir{root: t.TempDir()}), {}} {
-		if b, err := d.takeTokens(); b != nil || err != nil {
+		if b, err := d.takeOnce(ssu2TokensFile, ssu2.TokensFile()); b != nil || err != nil {
 			t.Fatalf("at first: %q, %v", b, err)
 		}
 		file := []byte("tokens")
 		if err := d.keep(ssu2TokensFile, file); err != nil {
 			t.Fatal(err)
 		}
-		if b, err := d.takeTokens(); err != nil || string(b) != "tokens" && d.root != "" {
+		if b, err := d.takeOnce(ssu2TokensFile, ssu2.TokensFile()); err != nil || string(b) != "tokens" && d.root != "" {
 			t.Errorf("%q, %v", b, err)
 		}
-		if b, err := d.takeTokens(); err != nil || string(b) != string(ssu2.TokensFile()) && d.root != "" {
+		if b, err := d.takeOnce(ssu2TokensFile, ssu2.TokensFile()); err != nil || string(b) != string(ssu2.TokensFile()) && d.root != "" {
 			t.Errorf("once more: %q, %v", b, err)
 		}
 		if _, err := os.Stat(d.path(ssu2TokensFile)); d.box != nil && err == nil {

@@ -16,6 +16,7 @@ import (
 	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/sign"
+	"i2ptoolkit/pkg/ssu2"
 	"i2ptoolkit/pkg/transport"
 	"i2ptoolkit/pkg/transport/ntcp2link"
 	"i2ptoolkit/pkg/transport/ssu2link"
@@ -135,17 +136,24 @@ func (n *Node) ssu2(env *env.Whole, signing sign.PrivateKey, all []netip.AddrPor
 		signing = sign.PrivateKey{} // where we are is nobody's business
 	}
 	hybrid, _ := kem.ParseKind(s.SSU2.Hybrid) // checked where settings are
-	tokens, err := n.dir.takeTokens()
-	if err != nil {
-		n.log.Warn("tokens of SSU2 not read", "error", err)
+	once := func(name string, empty []byte) []byte {
+		b, err := n.dir.takeOnce(name, empty)
+		if err != nil {
+			n.log.Warn("state of SSU2 not read", "error", err)
+		}
+		return b
+	}
+	keep := func(name string) func([]byte) {
+		return func(file []byte) {
+			if err := n.dir.keep(name, file); err != nil {
+				n.log.Error("state of SSU2 not written", "error", err)
+			}
+		}
 	}
 	return ssu2link.New(ssu2link.Config{
-		Keys: keys, Listen: listen, MTU: s.SSU2.MTU, Hybrid: hybrid, Rand: random, Tokens: tokens, Signing: signing, Part: env.Part,
-		KeepTokens: func(file []byte) {
-			if err := n.dir.keep(ssu2TokensFile, file); err != nil {
-				n.log.Error("tokens of SSU2 not written", "error", err)
-			}
-		},
+		Keys: keys, Listen: listen, MTU: s.SSU2.MTU, Hybrid: hybrid, Rand: random, Signing: signing, Part: env.Part,
+		Tokens: once(ssu2TokensFile, ssu2.TokensFile()), KeepTokens: keep(ssu2TokensFile),
+		Farewells: once(ssu2FarewellsFile, nil), KeepFarewells: keep(ssu2FarewellsFile),
 	}), nil
 }
 

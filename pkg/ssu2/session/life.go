@@ -8,11 +8,12 @@ import (
 
 // life is how long a session is there.
 //
-//	open --Close, silence--> closing --Termination, or time--> gone
-//	  `----Termination-----> drained --time--> gone
+//	open --Close, silence--> closing --Termination, and the last one--> gone
+//	  `----Termination-----> drained --Termination, or time--> gone
 //
 // In closing and drained, what comes is answered with a Termination, less and less often
-// (SSU2, Session Termination).
+// (SSU2, Session Termination). Who has begun answers the answer, once: i2pd, which is told the end of a session,
+// keeps it for up to 28 seconds otherwise, and what it has for a router that is back by then goes that way.
 type life struct {
 	why       *ssu2.TerminationError // once it is over
 	farewell  ssu2.Reason            // to be said
@@ -20,8 +21,10 @@ type life struct {
 	until     time.Duration          // when a session that is over is gone
 	again     time.Duration          // when the farewell is repeated; 0 is not
 	interval  time.Duration
-	came      int // packets since it was over
-	answerAt  int // of them, the one that is answered
+	came      int    // packets since it was over
+	answerAt  int    // of them, the one that is answered
+	last      bool   // the farewell that is owed is the last
+	sealed    []byte // LastWord
 	gone      bool
 	heard     time.Duration // when a packet of the peer's last came
 	burst     int           // packets without a long pause between them, up to then
@@ -38,8 +41,10 @@ const (
 	leastFarewell = 500 * time.Millisecond
 	farewells     = 3
 	dateEvery     = time.Minute
-	// mostNumber is where a session ends: numbers must not come again.
-	mostNumber = 1<<32 - 1<<24
+	// mostNumber is where a session ends: numbers must not come again, and lastNumber is for LastWord. Nobody
+	// who counts with 32 bits and a sign is led astray by it.
+	mostNumber = 1<<31 - 1<<24
+	lastNumber = 1<<31 - 1
 )
 
 func (l *life) over() bool { return l.why != nil }
@@ -117,6 +122,23 @@ func (s *Session) end(at time.Duration, why *ssu2.TerminationError, farewell ssu
 	s.inbox.clear()
 }
 
+// LastWord is a farewell that is sealed now, always the same, for whoever comes after this process where that is
+// killed: the peer is to know soon that the session is no more. It says that a Termination was
+// received, after which no router keeps a session.
+func (s *Session) LastWord() []byte {
+	l := &s.life
+	if l.sealed == nil {
+		b := make([]byte, ssu2.ShortHeaderLen, MostLastWord)
+		b = ssu2.Termination{Packets: s.rcv.Valid(), Reason: ssu2.ReasonTerminationReceived}.AppendTo(b)
+		b = ssu2.AppendPadding(b, ssu2.MinPayload+s.random.Below(mostPadding))
+		l.sealed = s.out.seal(b, lastNumber, 0)
+	}
+	return l.sealed
+}
+
+// MostLastWord is how long one is at most.
+const MostLastWord = 100
+
 // terminated is the peer's end of the session.
 func (s *Session) terminated(at time.Duration, reason ssu2.Reason) {
 	s.end(at, &ssu2.TerminationError{Reason: reason, Remote: true}, ssu2.ReasonTerminationReceived)
@@ -149,11 +171,12 @@ func (s *Session) closingBlocks(payload []byte) {
 			continue
 		}
 		if t, err := ssu2.ParseTermination(b.Data); err == nil {
-			if t.Reason == ssu2.ReasonTerminationReceived {
+			if t.Reason == ssu2.ReasonTerminationReceived && s.life.why.Remote {
 				s.life.gone = true
-			} else { // both have ended it
-				s.life.farewell, s.life.owed = ssu2.ReasonTerminationReceived, true
+				return
 			}
+			s.life.farewell, s.life.owed = ssu2.ReasonTerminationReceived, true
+			s.life.last = t.Reason == ssu2.ReasonTerminationReceived // else both have ended it
 			return
 		}
 	}

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -200,6 +202,46 @@ func TestFarewell(t *testing.T) {
 			}
 			w.end()
 		})
+	}
+}
+
+// TestLastAnswer: who is told the end of a session has a last word of who has ended it, and forgets it then.
+func TestLastAnswer(t *testing.T) {
+	w := newWorld(t, 5, scene{delay: 20 * ms}, nil)
+	b := w.a.bulk(1e5, fixed(1028))
+	w.run(time.Second, b.arrived)
+	w.a.s.Close(w.now, 3)
+	w.a.flush()
+	if !w.run(70*ms, func() bool { return w.a.s.Gone() && w.b.s.Gone() }) {
+		t.Errorf("gone: %v and %v", w.a.s.Gone(), w.b.s.Gone())
+	}
+	w.end()
+}
+
+// TestLastWord: what was sealed while the session stood ends it at the peer, whatever was sent meanwhile.
+func TestLastWord(t *testing.T) {
+	for _, more := range []bool{false, true} {
+		w := newWorld(t, 5, scene{delay: 20 * ms}, nil)
+		b := w.a.bulk(1e5, fixed(1028))
+		w.run(time.Second, b.arrived)
+		word := bytes.Clone(w.a.s.LastWord())
+		if more {
+			b = w.a.bulk(1e6, fixed(1028))
+			if !w.run(20*time.Second, b.arrived) {
+				t.Fatal("what was sent after it does not arrive")
+			}
+			if !bytes.Equal(word, w.a.s.LastWord()) {
+				t.Fatal("two packets with one number")
+			}
+		}
+		if !w.b.s.Handle(w.now, word, w.a.at, false) {
+			t.Fatal("it is not the peer's")
+		}
+		var why *ssu2.TerminationError
+		if !errors.As(w.b.s.Ended(), &why) || !why.Remote || !w.b.s.Gone() {
+			t.Errorf("%v, gone: %v", w.b.s.Ended(), w.b.s.Gone())
+		}
+		w.end()
 	}
 }
 

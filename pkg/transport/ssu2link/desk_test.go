@@ -164,6 +164,7 @@ func TestElsewhere(t *testing.T) {
 				t.Errorf("not anew: %+v", f.Status(desk.d.host.Now()))
 			}
 		})
+		await(t, "that it is not known", func() bool { return !ok() })
 		await(t, "the state again", ok)
 		if n := a.counter("tests_ended"); n < 4 {
 			t.Errorf("%d tests", n)

@@ -43,6 +43,11 @@ type Config struct {
 	// handshake takes one round trip less. KeepTokens, if any, gets them now and then, and as Run ends.
 	Tokens     []byte
 	KeepTokens func(file []byte)
+	// Farewells are those of the run before, as KeepFarewells had them: where it was killed it has said none. Who
+	// is told that a session is no more does not send over it what is for us. KeepFarewells, if any, gets
+	// them as KeepTokens does; none are left once Run has ended.
+	Farewells     []byte
+	KeepFarewells func(file []byte)
 	// Signing is the router's key, for introductions and peer tests. A driver without one takes
 	// no part in them.
 	Signing sign.PrivateKey
@@ -190,7 +195,8 @@ func (d *Driver) Run(ctx context.Context) {
 			s.conn.Close()
 		}
 	}
-	if d.cfg.KeepTokens != nil && d.host.Go(func() { d.keepTokens(ctx); done <- struct{}{} }) {
+	d.sayFarewells()
+	if d.host.Go(func() { d.remember(ctx); done <- struct{}{} }) {
 		running++
 	}
 	for range running {

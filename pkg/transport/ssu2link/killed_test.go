@@ -3,12 +3,15 @@ package ssu2link
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/simnet"
+	"i2ptoolkit/pkg/ssu2"
+	"i2ptoolkit/pkg/ssu2/session"
 )
 
 // pair are two nodes that a test kills and starts again, with the tokens that they have kept.
@@ -131,6 +134,78 @@ func TestKilledDialler(t *testing.T) {
 		}
 		if back > 2 {
 			t.Errorf("the way back took %d messages", back)
+		}
+	})
+}
+
+// TestFarewellsOfTheKilled: who was killed tells its peers as it comes back that the sessions before are no more, and
+// they need not find out; who has ended in order has told them.
+func TestFarewellsOfTheKilled(t *testing.T) {
+	simulate(t, simnet.Link{Latency: 100 * time.Millisecond}, func(t *testing.T, net *simnet.Net, hosts [2]netip.Addr) {
+		var kept atomic.Pointer[[]byte]
+		a := newNode(t, 51, net.Host(hosts[0]), netip.AddrPortFrom(hosts[0], 7000), nil).start(t, hosts[0])
+		start := func(seed byte, farewells []byte) *node {
+			return newNode(t, 52, net.Host(hosts[1]), netip.AddrPortFrom(hosts[1], 7000), func(c *Config) {
+				c.Farewells, c.KeepFarewells = farewells, func(file []byte) { kept.Store(&file) }
+				c.Rand = draw.Seeded([32]byte{seed})
+			}).start(t, hosts[1])
+		}
+		downs := func() int {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			return len(a.downs)
+		}
+		b := start(1, nil)
+		transfer(t, a, b, 1<<14, 1028, time.Minute)
+		time.Sleep(time.Minute)
+		file := *kept.Load()
+		all, err := parseFarewells(file, time.Now())
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%d farewells, %v", len(all), err)
+		}
+		if all, err := parseFarewells(file, time.Now().Add(7*time.Hour)); err != nil || len(all) > 0 {
+			t.Errorf("%d farewells of a file that is old, %v", len(all), err)
+		}
+		net.Crash(hosts[1])
+		again := start(2, file)
+		if downs() != 0 {
+			t.Fatal("a session has ended already")
+		}
+		time.Sleep(150 * time.Millisecond)
+		if downs() != 1 {
+			t.Errorf("the peer knows of %d sessions that are no more", downs())
+		}
+		transfer(t, a, again, 1<<14, 1028, time.Minute)
+		again.halt(t)
+		if all, err := parseFarewells(*kept.Load(), time.Now()); err != nil || len(all) > 0 {
+			t.Errorf("%d farewells are left, %v", len(all), err)
+		}
+		b.halt(t)
+		a.halt(t)
+	})
+}
+
+// FuzzFarewells: what is read is what would be said, and no more.
+func FuzzFarewells(f *testing.F) {
+	now := time.Unix(1e9, 0)
+	file := append(noFarewells(now), make([]byte, farewellHead+40)...)
+	file[len(file)-41] = 40
+	f.Add(file)
+	f.Add(noFarewells(now))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		all, err := parseFarewells(b, now)
+		if err != nil && all != nil {
+			t.Fatal("farewells of a file that is none")
+		}
+		size := 16
+		for _, f := range all {
+			if n := len(f.datagram); n < ssu2.MinPacket || n > session.MostLastWord {
+				t.Fatalf("a datagram of %d bytes", n)
+			}
+			size += farewellHead + len(f.datagram)
+		}
+		if size > len(b) && len(all) > 0 {
+			t.Fatal("more than was read")
 		}
 	})
 }
