@@ -100,6 +100,7 @@ public final class I2cp {
 
     private void serve() throws Exception {
         I2PSocketManager m = manager();
+        m.setAcceptTimeout(60_000); // it resets what it has not come to after 3 s, on a busy machine half of 64
         I2PSession session = m.getSession();
         session.addMuxedSessionListener(new Echo(session), I2PSession.PROTO_DATAGRAM, I2PSession.PORT_ANY);
         session.addMuxedSessionListener(new Echo(session), I2PSession.PROTO_DATAGRAM_RAW, I2PSession.PORT_ANY);

@@ -3,21 +3,27 @@
 app_i2cp() {
   local jars=${XDG_CACHE_HOME:-$HOME/.cache}/i2p-java/2.7.0 one two
   if ! scripts/java >>"$work/i2cp.log" 2>&1; then
-    echo '!! SKIPPED: i2cp: scripts/java needs Maven and a JDK' >&2
-    rows+=('i2cp|Java I2P cannot be had|SKIPPED')
+    skip i2cp 'Java I2P cannot be had'
     return 0
   fi
   java_path=$work/classes:$(printf '%s:' "$jars"/*.jar)
   javac -d "$work/classes" -cp "$java_path" "$helpers/I2cp.java"
   one=$(port) two=$(port)
-  i2cp_router one "$one" ''
-  i2cp_router two "$two" "auth = true
+  speak_i2cp java-one "$one"
+  speak_i2cp java-two "$two" "auth = true
 users = [\"alice:$(printf sesame | i2p-router hash-password)\"]"
   asks=(ask 127.0.0.1 "$two" i2cp.username=alice i2cp.password=sesame)
   local address
   java_serves "$one"
   try i2cp 'Java by I2CP: streams' i2cp_asks transfer streams
+  if i2pd_sam i2cp; then
+    try i2cp "its lease set is found by i2pd, whose SAM opens a stream" timeout 180 python3 "$helpers/messengers.py" finds "$i2pd_tcp" "$address"
+  fi
   try i2cp 'the same: pings, datagrams, message status, lookups' i2cp_asks ping datagrams status lookups limits
+  if i2pd_sam i2cp; then # which knows nothing of secrets
+    java_serves "$one" i2cp.leaseSetType=5
+    try i2cp 'an encrypted lease set, found by i2pd' timeout 180 python3 "$helpers/messengers.py" finds "$i2pd_tcp" "$address"
+  fi
   java_serves "$one" i2cp.leaseSetType=5 "i2cp.leaseSetSecret=$(printf sesame | base64)"
   try i2cp 'an encrypted lease set with a secret' i2cp_asks transfer "i2cp.leaseSetSecret=$(printf sesame | base64)"
   java_serves "$one" i2cp.leaseSetEncType=0
@@ -29,15 +35,6 @@ users = [\"alice:$(printf sesame | i2p-router hash-password)\"]"
   java_serves "$one" i2cp.leaseSetEncType=0
   try i2cp 'a second session of one connection, with ElGamal' i2cp_asks subsession i2cp.leaseSetEncType=0
   end "$java_pid"
-}
-
-# i2cp_router NAME PORT SETTINGS runs a router that speaks I2CP.
-i2cp_router() {
-  printf '[i2cp]\nenabled = true\nlisten = ["127.0.0.1:%s"]\n%s\n' "$2" "$3" >"$work/$1.toml"
-  start "$1" i2p-router run --config "$work/$1.toml" --dir "$work/$1" --socket "$work/$1/router.sock" --netid 99 --testnet --host 127.0.0.1 \
-    --no-reseed --bootstrap "$work/net/0/router.info" --bootstrap "$work/net/1/router.info" --bootstrap "$work/net/2/router.info" --log-level warn
-  until_true 30 test -S "$work/$1/router.sock"
-  i2p-router wait --for tunnels --timeout 60s --socket "$work/$1/router.sock"
 }
 
 # java_serves PORT OPTION… has Java serve, in the place of one that did, and notes its address.

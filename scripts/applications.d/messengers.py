@@ -3,8 +3,9 @@
 
 messengers.py ways SAM SAM SOCKET    SOCKET is of the router that asks, whose address book gets a name
 messengers.py loop SAM SAM FILE      clients that come back; FILE is made when the first router is to be killed
+messengers.py finds SAM ADDRESS      a program that looks up an address whose streams echo, and opens one
 """
-import asyncio, subprocess, sys, time
+import asyncio, os, subprocess, sys, time
 
 
 class Client:
@@ -130,6 +131,27 @@ async def loop(serve, ask, file):
     count = len(good)
     await until(lambda: len(good) >= count + 5)
     print("the same destination; its session is back %.0f s after the kill, the first stream %.0f s after it, %d failed between" % (back, again, len(failed)))
+
+
+async def finds(sam, address):
+    asker = await (await Client.open(sam)).create("STYLE=STREAM ID=finds DESTINATION=TRANSIENT SIGNATURE_TYPE=7 i2cp.leaseSetEncType=4")
+    began = time.time()
+    while True:  # i2pd says at once that it knows nothing, while its tunnels are young
+        try:
+            await (await Client.open(sam)).ask("NAMING LOOKUP NAME=" + address)
+            c = await Client.open(sam)
+            await c.ask("STREAM CONNECT SILENT=false ID=finds DESTINATION=" + address)
+            break
+        except ConnectionError as e:
+            if time.time() - began > 120:
+                raise
+            print(e, file=sys.stderr)
+            await asyncio.sleep(1)
+    found, content = time.time() - began, os.urandom(1_000_000)
+    c.w.write(content)
+    assert await asyncio.wait_for(c.r.readexactly(len(content)), 120) == content
+    asker.close()
+    print("found, and a stream opened, after %.1f s; 1 MB to it and back in %.1f s" % (found, time.time() - began - found))
 
 
 asyncio.run(globals()[sys.argv[1]](*sys.argv[2:]))

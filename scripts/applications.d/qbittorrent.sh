@@ -3,8 +3,7 @@
 app_qbittorrent() {
   local tree=${XDG_CACHE_HOME:-$HOME/.cache}/i2p-peers/qbittorrent tracker address serves asks web=()
   if [ ! -x "$tree/usr/bin/qbittorrent-nox" ] && ! qbittorrent_tree "$tree"; then
-    echo '!! SKIPPED: qbittorrent: it cannot be installed' >&2
-    rows+=('qbittorrent|it cannot be installed|SKIPPED')
+    skip qbittorrent 'it cannot be installed'
     return 0
   fi
   tracker=$(port) serves=$(port) asks=$(port) web=("$(port)" "$(port)")

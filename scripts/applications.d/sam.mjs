@@ -1,5 +1,6 @@
 // @diva.exchange/i2p-sam with two SAM servers: streams, forward, lookup, keys, datagrams and raw ones.
-//   node sam.mjs SAM UDP SAM UDP
+//   node sam.mjs [padded] SAM UDP SAM UDP
+// It takes the padding from keys, which ours miss nothing by, and without which i2pd takes none: padded puts it back.
 import net from 'node:net';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -8,7 +9,9 @@ const here = createRequire(process.cwd() + '/');
 const { createStream, createForward, createDatagram, createRaw, createLocalDestination, lookup, toB32 } = await import(
   pathToFileURL(here.resolve('@diva.exchange/i2p-sam'))
 );
-const [a, aUDP, b, bUDP] = process.argv.slice(2).map(Number);
+const padded = process.argv[2] === 'padded';
+const [a, aUDP, b, bUDP] = process.argv.slice(padded ? 3 : 2).map(Number);
+const key = (of) => (padded ? of.getPublicKey().padEnd(Math.ceil(of.getPublicKey().length / 4) * 4, '=') : of.getPublicKey());
 // Its datagrams take all of the first line for the sender: with 3.1 that is the destination alone.
 const sam = (portTCP, portUDP) => ({ host: '127.0.0.1', portTCP, portUDP, versionMax: '3.1' });
 const once = (emitter, name) =>
@@ -23,7 +26,7 @@ const check = (what, good) => {
 const server = net.createServer((c) => c.on('data', (d) => c.write('echo ' + d)));
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const forward = await createForward({ sam: sam(a), forward: { host: '127.0.0.1', port: server.address().port, silent: true } });
-const stream = await createStream({ sam: sam(b), stream: { destination: forward.getPublicKey() } });
+const stream = await createStream({ sam: sam(b), stream: { destination: key(forward) } });
 stream.stream(Buffer.from('hello'));
 check('stream', (await once(stream, 'data'))[0].toString() === 'echo hello');
 check('lookup', (await lookup({ sam: sam(b) }, toB32(forward.getPublicKey()) + '.b32.i2p')) === forward.getPublicKey());
@@ -32,7 +35,7 @@ let port = 20000 + Math.floor(Math.random() * 10000);
 for (const make of [createDatagram, createRaw]) {
   const from = await make({ sam: sam(a, aUDP) });
   const to = await make({ sam: sam(b, bUDP), listen: { address: '127.0.0.1', port: port++ } });
-  const again = setInterval(() => from.send(to.getPublicKey(), Buffer.from('hello')), 500);
+  const again = setInterval(() => from.send(key(to), Buffer.from('hello')), 500);
   const [data, sender] = await once(to, 'data');
   clearInterval(again);
   check('datagram', data.toString() === 'hello' && (make === createRaw || sender.startsWith(from.getPublicKey())));

@@ -5,30 +5,28 @@ app_sam() {
   serves=$(port) asks=$(port)
   speak_sam three "$serves" "127.0.0.1:$((serves - 1))"
   speak_sam four "$asks" "127.0.0.1:$((asks - 1))"
-  mkdir "$work/npm"
-  if command -v npm >/dev/null && (cd "$work/npm" && npm install --no-audit --no-fund @diva.exchange/i2p-sam >"$work/npm.log" 2>&1); then
-    cd "$work/npm"
-    try sam 'i2p-sam of npm' node "$helpers/sam.mjs" "$serves" "$((serves - 1))" "$asks" "$((asks - 1))"
-    cd - >/dev/null
-  else
-    echo '!! SKIPPED: sam: i2p-sam cannot be installed' >&2
-    rows+=('sam|i2p-sam cannot be installed|SKIPPED')
+  if of_npm sam @diva.exchange/i2p-sam; then
+    between sam 'i2p-sam of npm' "$serves" "$asks" timeout 180 env -C "$work/npm" node "$helpers/sam.mjs"
   fi
+  if of_pypi sam i2plib; then
+    between sam 'i2plib of PyPI' "$serves" "$asks" timeout 120 "$python" "$helpers/samlib.py" i2plib
+  fi
+  for library in i2psam leaflet i2p-socket; do
+    of_pypi sam "$library" || continue
+    try sam "$library of PyPI" timeout 120 "$python" "$helpers/samlib.py" "$library" "$serves" "$((serves - 1))" "$asks" "$((asks - 1))"
+  done
   sam_go
   sam_rust "$serves" "$asks"
-  if ! python3 -m venv "$work/libraries"; then
-    echo '!! SKIPPED: sam: there is no venv of Python' >&2
-    rows+=('sam|there is no venv of Python|SKIPPED')
-    return 0
-  fi
-  for library in i2plib i2psam leaflet i2p-socket; do
-    if "$work/libraries/bin/pip" install -q "$library" >>"$work/pip.log" 2>&1; then
-      try sam "$library of PyPI" timeout 120 "$work/libraries/bin/python" "$helpers/samlib.py" "$library" "$serves" "$((serves - 1))" "$asks" "$((asks - 1))"
-    else
-      echo "!! SKIPPED: sam: $library cannot be installed" >&2
-      rows+=("sam|$library cannot be installed|SKIPPED")
-    fi
-  done
+}
+
+# between APPLICATION WHAT TCP TCP COMMAND… runs a command with the ports of two of our routers, and then with i2pd's in the place of each.
+between() {
+  local what=$2 also=() one=("$3" $(($3 - 1))) two=("$4" $(($4 - 1)))
+  try "$1" "$what" "${@:5}" "${one[@]}" "${two[@]}"
+  i2pd_sam "$1" || return 0
+  [[ $what != i2p-sam* ]] || also=(padded)
+  try "$1" "$what, i2pd's asks ours" "${@:5}" "${also[@]}" "${one[@]}" "$i2pd_tcp" "$i2pd_udp"
+  try "$1" "$what, ours asks i2pd's" "${@:5}" "${also[@]}" "$i2pd_tcp" "$i2pd_udp" "${two[@]}"
 }
 
 # sam_go has a program of Go's sam3 speak with a router: with one, as sam3 opens streams at 127.0.0.1:7656 and nowhere else.
@@ -40,8 +38,7 @@ sam_go() {
     speak_sam eleven 7656 127.0.0.1:7655
     try sam 'sam3 of Go' timeout 120 "$work/sam3/samgo" 127.0.0.1:7656 7655 127.0.0.1:7656 7655
   else
-    echo '!! SKIPPED: sam: sam3 cannot be built, or something is at port 7656' >&2
-    rows+=('sam|sam3 cannot be built, or something is at port 7656|SKIPPED')
+    skip sam 'sam3 cannot be built, or something is at port 7656'
   fi
 }
 
@@ -60,7 +57,6 @@ TOML
   if command -v cargo >/dev/null && (cd "$work/yosemite" && cargo build -q) >"$work/yosemite.log" 2>&1; then
     try sam 'yosemite of Rust' timeout 120 "$work/yosemite/target/debug/samrust" "$1" $(($1 - 1)) "$2" $(($2 - 1))
   else
-    echo '!! SKIPPED: sam: yosemite cannot be built' >&2
-    rows+=('sam|yosemite cannot be built|SKIPPED')
+    skip sam 'yosemite cannot be built'
   fi
 }

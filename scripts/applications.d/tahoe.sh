@@ -1,12 +1,8 @@
 # Tahoe-LAFS: an introducer and a storage node at one router's SAM, a client at another's.
 
 app_tahoe() {
-  local serves asks web tahoe=$work/tahoe/bin/tahoe furl shares
-  if ! python3 -m venv "$work/tahoe" || ! "$work/tahoe/bin/pip" install -q 'tahoe-lafs[i2p]==1.20.0' >"$work/pip.log" 2>&1; then
-    echo '!! SKIPPED: tahoe: tahoe-lafs cannot be installed' >&2
-    rows+=('tahoe|tahoe-lafs cannot be installed|SKIPPED')
-    return 0
-  fi
+  local serves asks web tahoe=$work/python/bin/tahoe furl shares
+  of_pypi tahoe 'tahoe-lafs[i2p]==1.20.0' || return 0
   serves=$(port) asks=$(port) web=$(port)
   speak_sam five "$serves"
   speak_sam six "$asks"
