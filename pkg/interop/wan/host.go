@@ -20,6 +20,7 @@ type NAT string
 // The kinds.
 const (
 	Open       NAT = ""           // nothing
+	Routed     NAT = "routed"     // a gateway that passes everything: what Become makes of the others
 	Restricted NAT = "restricted" // one outer port for an inner one; only whom it sent to may answer
 	Symmetric  NAT = "symmetric"  // another outer port for each destination
 	Firewall   NAT = "firewall"   // public address, but only what was asked for comes in
@@ -30,7 +31,7 @@ const (
 //	host                          gateway
 //	wan0 10.7.0.1                                                       Open
 //	eth0 192.168.7.2 -- veth -- lan0 192.168.7.1   wan0 10.7.0.1        Restricted, Symmetric
-//	eth0 10.7.0.1    -- veth -- lan0 192.168.7.1   wan0 (no address)    Firewall
+//	eth0 10.7.0.1    -- veth -- lan0 192.168.7.1   wan0 (no address)    Routed, Firewall
 type Host struct {
 	*netns.Namespace
 	ID  int
@@ -105,18 +106,10 @@ func (s *Host) connect(congestion string) error {
 		addr add fe80::1/64 dev lan0 nodad
 		link set lan0 up`, s.Path(), inner)
 	if err == nil {
-		err = ip(s.Namespace, `
-			link set eth0 up
-			route add %[1]s.1/32 dev eth0
-			route add 0.0.0.0/0 via %[1]s.1 dev eth0 congctl %[2]s
-			route add ::/0 via fe80::1 dev eth0 congctl %[2]s`, inner, congestion)
+		err = errors.Join(ip(s.Namespace, "link set eth0 up"), s.ways("add", congestion))
 	}
-	if err == nil && s.masks() {
-		err = errors.Join(
-			ip(s.Namespace, "addr add %s.2/24 dev eth0", inner),
-			s.assign("add", s.outer, "wan0", s.addrs()))
-	} else if err == nil {
-		err = errors.Join(s.assign("add", s.Namespace, "eth0", s.addrs()), s.route("add", s.addrs()))
+	if err == nil {
+		err = s.attach("add")
 	}
 	if err != nil {
 		return err
@@ -129,9 +122,46 @@ func (s *Host) connect(congestion string) error {
 	return s.outer.Run(s.rules(), "nft", "-f", "-")
 }
 
+// attach gives the host behind its gateway the addresses that it has with it, or deletes them.
+func (s *Host) attach(verb string) error {
+	if s.masks() {
+		return errors.Join(
+			ip(s.Namespace, "addr %s 192.168.%d.2/24 dev eth0", verb, s.ID),
+			s.assign(verb, s.outer, "wan0", s.addrs()))
+	}
+	return errors.Join(s.assign(verb, s.Namespace, "eth0", s.addrs()), s.route(verb, s.addrs()))
+}
+
+// become puts another kind of gateway before a host that has one, and gives it other public addresses.
+func (s *Host) become(kind NAT, congestion string) error {
+	if s.NAT == Open || kind == Open {
+		return errors.New("there is no gateway")
+	}
+	err := s.attach("del")
+	s.NAT = kind
+	s.renamed++
+	s.take()
+	// With its last address a device loses its routes.
+	return errors.Join(err, s.attach("add"), ip(s.outer, `
+		route replace 0.0.0.0/0 dev wan0 congctl %[1]s
+		route replace ::/0 dev wan0 congctl %[1]s`, congestion), s.ways("replace", congestion),
+		s.outer.Run("flush ruleset\n"+s.rules(), "nft", "-f", "-"))
+}
+
+// ways are the routes of a host to its gateway, and through it.
+func (s *Host) ways(verb, congestion string) error {
+	return ip(s.Namespace, `
+		route %[1]s 192.168.%[2]d.1/32 dev eth0
+		route %[1]s 0.0.0.0/0 via 192.168.%[2]d.1 dev eth0 congctl %[3]s
+		route %[1]s ::/0 via fe80::1 dev eth0 congctl %[3]s`, verb, s.ID, congestion)
+}
+
 // rules are the gateway's. Linux keeps the port while it can, and matches
 // answers by both addresses and ports: that makes a port restricted NAT.
 func (s *Host) rules() string {
+	if s.NAT == Routed {
+		return ""
+	}
 	masquerade := map[NAT]string{
 		Restricted: "oifname wan0 masquerade",
 		Symmetric:  "oifname wan0 masquerade fully-random",
@@ -204,7 +234,7 @@ func (s *Host) rename() error {
 			gone[i], come[i] = old[i], a
 		}
 	}
-	if s.NAT == Firewall {
+	if s.NAT != Open && !s.masks() {
 		return errors.Join(
 			s.route("del", gone), s.assign("add", s.Namespace, "eth0", come), s.assign("del", s.Namespace, "eth0", gone), s.route("add", come))
 	}

@@ -166,6 +166,12 @@ func (n *Network) Lose(id int, v4 bool) error {
 	return n.readdress(id, func(s *Host) error { return s.lose(v4) })
 }
 
+// Become puts another kind of gateway before a host that is not open, as if it had been carried into another network:
+// its public addresses are others. What it had behind NAT is 192.168.7.2, as before.
+func (n *Network) Become(id int, kind NAT) error {
+	return n.readdress(id, func(s *Host) error { return s.become(kind, n.cfg.Congestion) })
+}
+
 // readdress gives a host the public addresses that follow from a change of it.
 func (n *Network) readdress(id int, change func(*Host) error) error {
 	n.mu.Lock()

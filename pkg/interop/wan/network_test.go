@@ -307,3 +307,36 @@ func TestLose(t *testing.T) {
 		t.Errorf("after a change of address: %s and %s", v4, v6)
 	}
 }
+
+// TestBecome: a host comes into networks of other kinds, and is reached and seen as there.
+func TestBecome(t *testing.T) {
+	n := testNetwork(t, Routed, Open)
+	a, other := n.peer(t, 1), n.peer(t, 2)
+	other.send(at("10.1.0.1"), "unsolicited")
+	a.expect("unsolicited")
+	for i, c := range []struct {
+		kind   NAT
+		public bool
+	}{{Restricted, false}, {Firewall, false}, {Routed, true}} {
+		if err := n.Become(1, c.kind); err != nil {
+			t.Fatal(err)
+		}
+		v4, v6 := n.Addrs(1)
+		if want := netip.AddrFrom4([4]byte{10, 1, byte(1 + i), 1}); v4 != want || v6.IsValid() == (c.kind == Restricted) {
+			t.Errorf("%s: at %s and %s, expected %s", c.kind, v4, v6, want)
+		}
+		other.send(netip.AddrPortFrom(v4, port), "unsolicited")
+		if c.public {
+			a.expect("unsolicited")
+		} else {
+			a.nothing()
+		}
+		a.send(at("10.2.0.1"), "hello")
+		from := other.expect("hello")
+		if from.Addr() != v4 {
+			t.Errorf("%s: came from %s", c.kind, from)
+		}
+		other.send(from, "answer")
+		a.expect("answer")
+	}
+}
