@@ -30,6 +30,7 @@ const settled = 2 * time.Minute
 // Router judges a running router.
 func Router(s Signs) []control.Finding {
 	var fs findings
+	s.network(&fs)
 	s.start(&fs)
 	s.clock(&fs)
 	s.outgoing(&fs)
@@ -43,6 +44,17 @@ func Router(s Signs) []control.Finding {
 
 func (s Signs) up() time.Duration { return time.Duration(s.Status.UptimeSeconds) * time.Second }
 
+// offline reports whether the machine is in no network at all: it has no address but its own.
+func (s Signs) offline() bool {
+	return !s.Status.Testnet && !slices.ContainsFunc(s.Local, netip.Addr.IsGlobalUnicast)
+}
+
+func (s Signs) network(fs *findings) {
+	if s.offline() {
+		fs.problem("network", "the machine is in no network: it has no address but its own", "connect it; the router goes on by itself then")
+	}
+}
+
 func (s Signs) start(fs *findings) {
 	st := s.Status
 	switch {
@@ -50,6 +62,8 @@ func (s Signs) start(fs *findings) {
 		fs.ok("tunnels", "the router has tunnels both ways")
 	case st.State == control.StateStopping:
 		fs.note("tunnels", "the router is stopping", "")
+	case st.Lacks != "" && st.Reseed.State == control.ReseedRunning:
+		fs.note("tunnels", "there are no tunnels yet: "+st.Lacks, "look again in a minute")
 	case st.Lacks != "":
 		fs.problem("tunnels", "there are no tunnels: "+st.Lacks, "")
 	case s.up() < settled:
@@ -77,6 +91,8 @@ func (s Signs) clock(fs *findings) {
 	switch {
 	case len(skews) < skewWitnesses && s.Status.Sessions == 0 && refused >= manySkewed:
 		fs.problem("clock", fmt.Sprintf("%s failed for clocks that differ: probably this machine's is wrong", words.Count(refused, "handshake")), clockAdvice)
+	case len(skews) == 0:
+		fs.note("clock", "there is no peer to compare with", "")
 	case len(skews) < skewWitnesses:
 		fs.note("clock", fmt.Sprintf("only %s to compare with: too few to tell", words.Counted(len(skews), "peer is there", "peers are there")), "")
 	default:
@@ -140,7 +156,7 @@ func (s Signs) peers(fs *findings) {
 	case known >= s.Enough:
 		fs.ok("peers", "%s, %s", words.Count(known, "known router"), words.Count(s.Status.Sessions, "session"))
 	case s.Status.Reseed.State == control.ReseedRunning:
-		fs.note("peers", fmt.Sprintf("only %s: reseed servers are being asked", words.Count(known, "known router")), "")
+		fs.note("peers", words.Counted(known, "router is known", "routers are known")+": reseed servers are being asked", "")
 	case known == 0:
 		fs.problem("peers", "no other router is known", "i2p-router reseed, or name router.info files with --bootstrap")
 	case s.Status.Testnet:
@@ -153,8 +169,14 @@ func (s Signs) peers(fs *findings) {
 func (s Signs) reseed(fs *findings) {
 	r := s.Status.Reseed
 	switch {
+	case r.State == control.ReseedRunning && !r.Last.IsZero() && !r.Reached:
+		fs.problem("reseed", "reseed servers are being asked again; last time "+r.Reason, "see i2p-router reseed for what each server said; reseed.proxy and files are other ways")
+	case r.State == control.ReseedRunning:
+		fs.note("reseed", "reseed servers are being asked", "")
 	case r.State != control.ReseedWaiting:
 		fs.ok("reseed", "%s: %s", r.State, r.Reason)
+	case s.offline():
+		fs.note("reseed", r.Reason, "")
 	case slices.ContainsFunc(r.Servers, func(v control.ReseedServer) bool { return v.Result == "dns" }) && !r.Reached:
 		fs.problem("reseed", "the names of reseed servers are not found: "+r.Reason,
 			"see whether DNS works on this machine (/etc/resolv.conf); nothing but reseeding needs it. Or reseed from a file, or through reseed.proxy")
@@ -198,8 +220,11 @@ func (s Signs) public(v4 bool) bool {
 var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
 
 func (s Signs) reach(fs *findings) {
-	if s.Status.Hidden {
+	switch {
+	case s.Status.Hidden:
 		fs.ok("reachability", "the router is hidden: nobody is told how to reach it")
+		return
+	case s.offline():
 		return
 	}
 	for _, r := range s.Status.Reach {
@@ -225,6 +250,10 @@ func (s Signs) reachOf(fs *findings, r control.Reach) {
 	seen := ""
 	if r.Seen != "" {
 		seen = " (they see it at " + r.Seen + ")"
+	}
+	if s.Status.Known.Routers == 0 && (r.State == control.ReachUnknown || r.State == control.ReachDisconnected) {
+		fs.note(check, r.Family+": no router is known that could tell whether others reach this one", "")
+		return
 	}
 	switch r.State {
 	case control.ReachOK:
@@ -289,7 +318,7 @@ func (s Signs) doubled() bool {
 
 func (s Signs) mapping(fs *findings) {
 	m := s.Status.PortMapping
-	if m == nil || s.public(true) {
+	if m == nil || s.public(true) || s.offline() {
 		return
 	}
 	reached := slices.ContainsFunc(s.Status.Reach, func(r control.Reach) bool { return r.Family == "IPv4" && r.State == control.ReachOK })
@@ -300,6 +329,8 @@ func (s Signs) mapping(fs *findings) {
 		fs.ok("port mapping", "%s at the gateway, by %s", words.Counted(len(m.Ports), "port is passed on", "ports are passed on"), m.By)
 	case reached:
 		fs.ok("port mapping", "not needed: others reach the router")
+	case len(m.Ports) == 0 && m.Problem != "":
+		fs.note("port mapping", "the gateway passes no port on: "+m.Problem, s.forward(true))
 	case m.Problem != "":
 		fs.note("port mapping", "the gateway does not pass all ports on: "+m.Problem, s.forward(true))
 	}

@@ -118,7 +118,38 @@ func TestIll(t *testing.T) {
 				s.Status.PortMapping = &control.PortMapping{By: "PCP", Problem: "PCP: not authorized"}
 				s.Status.Reach[0].State = control.ReachUnknown
 			},
-			control.FindingNote, "port mapping", "the gateway does not pass all ports on: PCP: not authorized", "forward TCP port 9000",
+			control.FindingNote, "port mapping", "the gateway passes no port on: PCP: not authorized", "forward TCP port 9000",
+		},
+		"the gateway passes one port on": {
+			func(s *Signs) {
+				s.Status.PortMapping = mapped("93.184.216.34:9000")
+				s.Status.PortMapping.Problem = "UDP: not authorized"
+				s.Status.Reach[0].State, s.Status.Reach[0].Seen = control.ReachUnknown, ""
+			},
+			control.FindingNote, "port mapping", "the gateway does not pass all ports on: UDP: not authorized", "forward TCP port 9000",
+		},
+		"no network": {
+			func(s *Signs) {
+				s.Local = []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(), netip.MustParseAddr("fe80::1")}
+				s.Status.Reach[0].State = control.ReachNoAddress
+			},
+			control.FindingProblem, "network", "the machine is in no network: it has no address but its own", "connect it",
+		},
+		"nobody to ask": {
+			func(s *Signs) { s.Status.Known.Routers, s.Status.Reach[0].State = 0, control.ReachDisconnected },
+			control.FindingNote, "reachability", "IPv4: no router is known that could tell", "",
+		},
+		"reseeding again": {
+			func(s *Signs) {
+				s.Status.Reseed = control.Reseed{State: control.ReseedRunning, Reason: "nobody was reached", Last: time.Now()}
+			},
+			control.FindingProblem, "reseed", "reseed servers are being asked again; last time nobody was reached", "see i2p-router reseed",
+		},
+		"reseeding": {
+			func(s *Signs) {
+				s.Status.State, s.Status.Lacks, s.Status.Reseed.State = control.StateStarting, "no other router is known: reseed servers are being asked", control.ReseedRunning
+			},
+			control.FindingNote, "tunnels", "there are no tunnels yet: no other router is known", "look again",
 		},
 		"behind": {
 			func(s *Signs) { s.Skews = []time.Duration{42 * time.Second, 41 * time.Second, 43 * time.Second, 0} },
@@ -199,7 +230,7 @@ func TestIll(t *testing.T) {
 			if f.Level != c.level || !strings.HasPrefix(f.Text, c.text) || !strings.HasPrefix(f.Advice, c.advice) || (f.Advice == "") != (c.advice == "") {
 				t.Errorf("%+v", f)
 			}
-			if len(all) > 1 && name != "the gateway refuses" {
+			if len(all) > 1 && !slices.Contains([]string{"the gateway refuses", "the gateway passes one port on", "nobody to ask", "reseeding"}, name) {
 				t.Errorf("also %+v", all)
 			}
 		})
