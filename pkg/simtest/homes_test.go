@@ -90,9 +90,7 @@ func (w *world) neighbours(cfg worldConfig) map[[2]string]int {
 // how others reach it, those that nobody can dial have themselves introduced, and all build
 // tunnels and carry streams; and a second run of the seed is the same, datagram for datagram.
 func TestSSU2Homes(t *testing.T) {
-	if many < 100 {
-		t.Skip("takes minutes under the detector: scripts/test runs it without")
-	}
+	long(t)
 	run := func(tell bool) (log journal, trace [32]byte) {
 		cfg := atHome(many, 3)
 		cfg.observe = log.observe

@@ -16,8 +16,8 @@ import (
 // router is a hop of many tunnels, most ways between the two destinations are
 // gone at once. What lies between them has to learn of the others soon.
 func TestKilledHop(t *testing.T) {
-	for seed := range uint64(6) {
-		killedHop(t, seed)
+	for seed := range samples(6) {
+		killedHop(t, uint64(seed))
 	}
 }
 

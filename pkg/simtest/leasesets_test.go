@@ -10,6 +10,7 @@ import (
 // TestLeaseSetsOfAnHour: a lease set is not made anew for every tunnel that
 // comes or goes.
 func TestLeaseSetsOfAnHour(t *testing.T) {
+	long(t)
 	simulate(t, worldConfig{routers: 12, seed: 21}, func(t *testing.T, w *world) {
 		w.awaitTunnels(t, time.Minute)
 		const tunnels = 3

@@ -50,7 +50,7 @@ func TestTrace(t *testing.T) {
 		return log, trace
 	}
 	first, trace := run(1)
-	for range 2 {
+	for range samples(2) {
 		if log, again := run(1); again != trace {
 			t.Errorf("%d deliveries with hash %x, and then %d with %x", len(first.lines), trace[:4], len(log.lines), again[:4])
 			first.compare(t, log)

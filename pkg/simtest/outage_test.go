@@ -38,7 +38,7 @@ func afar(_, _ netip.Addr) simnet.Link {
 // which are the hops; f gives the time that it took a stream to go on.
 func outages(t *testing.T, seeds, hops int, limit time.Duration, f func(t *testing.T, w *world, s server.Stream) time.Duration) {
 	var all []time.Duration
-	for seed := range uint64(seeds) {
+	for seed := range uint64(samples(seeds)) {
 		cfg := worldConfig{routers: 6, seed: seed, link: afar, adjust: func(i int, s *config.Config) {
 			if i >= 4 {
 				s.Transit.MaxTunnels = 0

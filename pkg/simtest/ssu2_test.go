@@ -89,9 +89,7 @@ func streamsAmong(t *testing.T, w *world, pairs, hops, size int) {
 
 // TestSSU2Hundred: a hundred routers that speak SSU2 alone build tunnels and carry streams.
 func TestSSU2Hundred(t *testing.T) {
-	if many < 100 {
-		t.Skip("takes minutes under the detector: scripts/test runs it without")
-	}
+	long(t)
 	simulate(t, overSSU2(many, 3), func(t *testing.T, w *world) {
 		w.awaitTunnels(t, 3*time.Minute)
 		streamsAmong(t, w, 2, 3, 64<<10)

@@ -50,6 +50,24 @@ type world struct {
 
 const port = 9111
 
+// long is said first by simulations that last for minutes under the race detector and go through
+// no code that the others do not: it looks at what the routers do, and they do the same in all.
+// scripts/test has the whole package run again without it.
+func long(t *testing.T) {
+	t.Helper()
+	if raceEnabled {
+		t.Skip("left to the run without the race detector")
+	}
+}
+
+// samples is how many of n like simulations are run: for the detector one does.
+func samples(n int) int {
+	if raceEnabled {
+		return 1
+	}
+	return n
+}
+
 // simulate starts the routers, tells each of all others, runs f, and stops
 // them. At the end every buffer must have been released; that no goroutine is
 // left is what synctest.Test sees to.
