@@ -62,7 +62,7 @@ func reloadCommand() *cli.Command {
 		Usage: "make the running router read its configuration again",
 		Description: "It prints which settings have changed, and when they hold: now, for new destinations, or with the next start,\n" +
 			"for which the router must be stopped. A configuration that is wrong changes nothing. The forwards become what\n" +
-			"tunnels.toml says; what cannot be is told, with status 1, and hinders no other.",
+			"tunnels.toml says; what cannot be is told, with status 1, and hinders no other; so are doors that do not open.",
 		Flags: cli.RouterFlags(cli.JSONFlag()),
 		Action: cli.WithRouter(func(c *cli.Context, router *client.Client) error {
 			done, err := router.Reload(c.Context)
@@ -82,6 +82,11 @@ func reloadCommand() *cli.Command {
 			var failures cli.Failures
 			for _, name := range slices.Sorted(maps.Keys(done.Failed)) {
 				if err := failures.Note(c, fmt.Errorf("forward %s: %s", name, done.Failed[name])); err != nil {
+					return err
+				}
+			}
+			for _, name := range slices.Sorted(maps.Keys(done.Shut)) {
+				if err := failures.Note(c, fmt.Errorf("%s is not open: %s", name, done.Shut[name])); err != nil {
 					return err
 				}
 			}

@@ -315,6 +315,8 @@ func foreground(c *cli.Context, router *client.Client, p plan.Plan) error {
 		return nil // it was told to stop, and it did
 	case errors.Is(err, &control.Error{Code: control.InUse}):
 		return cli.WithHint(err, "--name calls this one otherwise")
+	case err == nil:
+		return &control.Error{Code: control.Stopping, Message: "the router has ended the forward"}
 	}
 	return err
 }

@@ -17,6 +17,8 @@ type Reloaded struct {
 	Changed []Change `json:"changed"` // in the order of the configuration file
 	// Failed are the forwards that are not what their file says now, and why. What ran by their names does so still.
 	Failed map[string]string `json:"failed,omitempty"`
+	// Shut are the doors that are not open where they are to be, and why. The router tries again every few seconds.
+	Shut map[string]string `json:"shut,omitempty"`
 }
 
 // Change is a setting whose value differs from the one that the router had.

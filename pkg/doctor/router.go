@@ -16,6 +16,7 @@ import (
 type Signs struct {
 	Status     control.Status
 	Transports []control.Transport
+	Doors      []control.Door
 	Skews      []time.Duration // how far the clocks of peers run ahead, one of each network
 	Versions   []string        // of peers
 	Hosts      []netip.Addr    // that the settings have published
@@ -39,7 +40,24 @@ func Router(s Signs) []control.Finding {
 	s.reach(&fs)
 	s.mapping(&fs)
 	s.versions(&fs)
+	s.doors(&fs)
 	return fs
+}
+
+// doors tells of servers for applications, where there are any.
+func (s Signs) doors(fs *findings) {
+	var open []string
+	for _, d := range s.Doors {
+		switch {
+		case d.Error != "":
+			fs.problem("doors", d.Name+" is not open: "+d.Error, "see which other program has the address (ss -ltnp), or name another in "+d.Name+".listen")
+		case d.Enabled:
+			open = append(open, d.Name)
+		}
+	}
+	if len(open) > 0 {
+		fs.ok("doors", "open: %s", strings.Join(open, ", "))
+	}
 }
 
 func (s Signs) up() time.Duration { return time.Duration(s.Status.UptimeSeconds) * time.Second }

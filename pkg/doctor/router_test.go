@@ -55,6 +55,12 @@ func TestIll(t *testing.T) {
 			control.FindingProblem, "reachability", "IPv4: others do not reach the router by themselves; 3 peers have it introduced",
 			"forward TCP port 9000 and UDP port 9000 at the gateway to this machine (its private address is 192.168.1.2), or switch on UPnP",
 		},
+		"a door whose address is taken": {
+			func(s *Signs) {
+				s.Doors = []control.Door{{Name: "i2cp", Enabled: true}, {Name: "sam", Enabled: true, Error: "127.0.0.1:7656: address already in use"}, {Name: "bob"}}
+			},
+			control.FindingProblem, "doors", "sam is not open: 127.0.0.1:7656: address already in use", "see which other program",
+		},
 		"behind a firewall": {
 			func(s *Signs) {
 				s.Status.Reach[0], s.Local = firewalled, append(s.Local, netip.MustParseAddr("93.184.216.34"))

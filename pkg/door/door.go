@@ -57,6 +57,9 @@ type Door struct {
 	settings  Settings
 	listeners map[string]*listener // by what the settings say
 	fault     error                // why some are not there
+	asked     int                  // how often settings were applied
+	tried     int                  // of these, what Run has opened by
+	settled   chan struct{}        // closed when tried is another
 	clients   map[*Client]struct{}
 	silent    queue // clients that have not said anything whole, the oldest first
 	byAddress map[string]int
@@ -94,7 +97,7 @@ func New(cfg Config) *Door {
 	}
 	return &Door{
 		cfg: cfg, users: newUsers(cfg.Name, cfg.Files, cfg.Cost), changed: make(chan struct{}, 1),
-		listeners: make(map[string]*listener), clients: make(map[*Client]struct{}), byAddress: make(map[string]int),
+		listeners: make(map[string]*listener), settled: make(chan struct{}), clients: make(map[*Client]struct{}), byAddress: make(map[string]int),
 	}
 }
 
@@ -113,6 +116,7 @@ func (d *Door) Apply(s Settings) error {
 	d.mu.Lock()
 	had := d.settings
 	d.settings = s.clone()
+	d.asked++
 	var leave []*Client
 	for c := range d.clients {
 		if !s.Enabled || s.TLS && !had.TLS || s.Auth && !had.Auth && c.user == "" && c.greeted || c.user != "" && !d.users.known(c.user) {
@@ -130,6 +134,23 @@ func (d *Door) Apply(s Settings) error {
 	return nil
 }
 
+// Settled waits until Run has tried to open where the settings say that hold now, or for the end of ctx.
+func (d *Door) Settled(ctx context.Context) {
+	d.mu.Lock()
+	wanted := d.asked
+	for d.tried < wanted {
+		settled := d.settled
+		d.mu.Unlock()
+		select {
+		case <-settled:
+		case <-ctx.Done():
+			return
+		}
+		d.mu.Lock()
+	}
+	d.mu.Unlock()
+}
+
 // rebind is how long the door waits before it tries again to open where it could not.
 const rebind = 5 * time.Second
 
@@ -141,7 +162,7 @@ func (d *Door) Run(ctx context.Context) error {
 	had := Settings{}
 	for {
 		d.mu.Lock()
-		want := d.settings
+		want, asked := d.settings, d.asked
 		d.mu.Unlock()
 		d.shut(func(at string) bool { return want.Enabled && had.sameTLS(want) && slices.Contains(want.Listen, at) })
 		had = want
@@ -149,6 +170,11 @@ func (d *Door) Run(ctx context.Context) error {
 		if err := d.openAll(ctx, want, &running); err != nil {
 			again = time.After(rebind)
 		}
+		d.mu.Lock()
+		d.tried = asked
+		close(d.settled)
+		d.settled = make(chan struct{})
+		d.mu.Unlock()
 		select {
 		case <-d.changed:
 		case <-again:

@@ -200,7 +200,10 @@ func TestReload(t *testing.T) {
 		}
 		n.busy["127.0.0.2:1"] = true
 		s := Settings{Enabled: true, Listen: []string{here, "127.0.0.2:1"}}
-		apply(t, d, s)
+		if err := d.Apply(s); err != nil {
+			t.Fatal(err)
+		}
+		d.Settled(t.Context())
 		if st := d.Status(); st.Error == "" || len(st.Listen) != 1 {
 			t.Errorf("%+v", st)
 		}

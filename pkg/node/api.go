@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"time"
 
 	"i2ptoolkit/pkg/config/reload"
 	"i2ptoolkit/pkg/control"
@@ -52,8 +53,26 @@ func (a *api) Reload(context.Context) (control.Reloaded, error) {
 	done, err := a.reloader.Reload()
 	if err == nil {
 		done.Failed, err = a.again()
+		done.Shut = a.shut()
 	}
 	return done, err
+}
+
+// doorsSettle is how long a reload waits to tell of doors that cannot be opened.
+const doorsSettle = 2 * time.Second
+
+// shut are the doors that are not open where they are to be.
+func (a *api) shut() map[string]string {
+	ctx, cancel := context.WithTimeout(context.Background(), doorsSettle)
+	defer cancel()
+	shut := make(map[string]string)
+	for _, d := range a.doors {
+		d.Settled(ctx)
+		if s := d.Status(); s.Error != "" {
+			shut[s.Name] = s.Error
+		}
+	}
+	return shut
 }
 
 // Reseed asks for RouterInfos now: from servers and absolute paths, or as the settings have it.
@@ -62,8 +81,10 @@ func (a *api) Reseed(ctx context.Context, from []string) (control.Reseed, error)
 }
 
 // Doors are the servers for applications, and who is connected.
-func (a *api) Doors() (all []control.Door) {
-	for _, d := range a.doors {
+func (a *api) Doors() []control.Door { return statuses(a.doors) }
+
+func statuses(doors []*door.Door) (all []control.Door) {
+	for _, d := range doors {
 		all = append(all, d.Status())
 	}
 	return all

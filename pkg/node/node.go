@@ -226,7 +226,7 @@ func (n *Node) newAPI() {
 	started := n.cfg.Now()
 	n.Answers = answers.New(answers.Config{
 		Router: n.router, Transport: n.transport, Joiner: n.joiner, Hub: n.events, Now: n.cfg.Now, Started: started, Mapper: n.mapper, Local: n.announcer.hosts.here,
-		Settings: n.settings.Current, Info: n.announcer.presence.Current, Standing: n.standing,
+		Settings: n.settings.Current, Info: n.announcer.presence.Current, Standing: n.standing, Doors: func() []control.Door { return statuses(n.doors) },
 	})
 	n.ready, n.tunnels = n.listening, n.router.Ready()
 	n.metrics = sync.OnceValue(func() *metrics.Registry { return n.newMetrics(started) })

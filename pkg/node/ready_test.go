@@ -128,3 +128,31 @@ func TestNotReady(t *testing.T) {
 		}
 	}
 }
+
+// TestAcceptEnds: a tool that waits for a stream learns that the router has stopped, and not of an
+// error that it could do nothing about: it may wait for the next one.
+func TestAcceptEnds(t *testing.T) {
+	b := newSlowBinder()
+	c, ready, ended := b.run(t, t.TempDir())
+	b.bind <- nil
+	<-ready
+	session, err := c.Open(t.Context(), control.Open{Listen: []uint16{0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	accepted := make(chan error, 1)
+	go func() {
+		_, err := session.Accept(t.Context(), control.Accept{})
+		accepted <- err
+	}()
+	if err := c.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-accepted; !errors.Is(err, &control.Error{Code: control.Stopping}) && !errors.Is(err, client.ErrNoRouter) {
+		t.Errorf("the wait for a stream ended with %v", err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

@@ -28,6 +28,7 @@ type Config struct {
 	Info      func() *routerinfo.RouterInfo // that is published; nil where there is none yet
 	Mapper    *portmap.Mapper               // nil: no gateway is asked
 	Local     func() []netip.Addr           // the machine's addresses
+	Doors     func() []control.Door
 	// Standing says what the router alone knows of itself: who it is and how its
 	// start and its end go.
 	Standing func() Standing

@@ -13,7 +13,7 @@ import (
 func (a *Answers) Doctor() []control.Finding {
 	s := a.cfg.Settings()
 	signs := doctor.Signs{
-		Status: a.Status(), Transports: a.Transports(), Hosts: s.PublishedHosts(), Local: a.cfg.Local(), From: a.cfg.Transport.Leaves(true),
+		Status: a.Status(), Transports: a.Transports(), Doors: a.cfg.Doors(), Hosts: s.PublishedHosts(), Local: a.cfg.Local(), From: a.cfg.Transport.Leaves(true),
 		Enough: s.Reseed.Threshold,
 	}
 	seen := map[netip.Prefix]bool{} // who has several routers is one witness

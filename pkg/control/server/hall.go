@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"net"
 	"time"
 
 	"i2ptoolkit/pkg/control"
@@ -134,8 +135,11 @@ type listener struct{ *sockets.Listener }
 
 func (l listener) Accept(ctx context.Context) (Stream, error) {
 	c, err := l.AcceptStream(ctx)
+	if errors.Is(err, net.ErrClosed) { // nobody but the router closes it before the tool has gone
+		err = destinations.ErrClosed
+	}
 	if err != nil {
-		return nil, err
+		return nil, codes.Explain(err)
 	}
 	return remote{c}, nil
 }
