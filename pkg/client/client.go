@@ -298,12 +298,15 @@ func (l *loop) turn() time.Duration {
 	if l.sessions != nil {
 		l.sessions.Tick(now)
 	}
-	if l.former.Sessions != nil {
-		tally.AddTotals(&l.stats.Sessions, l.former.tick(now))
+	if gone := l.former.tick(now); gone != (ratchet.Stats{}) {
+		tally.AddTotals(&l.stats.Sessions, gone)
 	}
-	tally.AddTotals(&l.stats.ElGamal, l.elders.tick(now))
+	if gone := l.elders.tick(now); gone != (elgamalaes.Stats{}) {
+		tally.AddTotals(&l.stats.ElGamal, gone)
+	}
 	l.drop(l.forgetIdle(now))
 	l.admit()
+	l.heed()
 	return l.sleep(now)
 }
 

@@ -2,6 +2,8 @@ package client
 
 import (
 	"math"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"i2ptoolkit/pkg/deadline"
@@ -20,7 +22,8 @@ type outbox struct {
 	taken  uint64      // payloads since the beginning
 	passed uint64      // of these
 	passes []pass
-	next   time.Time // when more may leave; zero: nothing waits for that
+	next   time.Time   // when more may leave; zero: nothing waits for that
+	eager  atomic.Bool // what the router has passed on is waited for: the loop is to turn for it
 }
 
 // outgoing are the payloads for a destination.
@@ -115,7 +118,7 @@ func (l *loop) sendOut(now time.Time) {
 		n, next := l.allows(now, q.to)
 		if payloads, bytes := q.take(n); len(payloads) > 0 {
 			count := len(payloads)
-			l.sendPaced(q.to, payloads, func() { l.in.Call(func() { l.passedOn(q, count, bytes) }) })
+			l.sendPaced(q.to, payloads, func() { l.passedOn(q, count, bytes) })
 			_, next = l.allows(now, q.to)
 		}
 		if len(q.waiting) > 0 && q.away < awayBytes {
@@ -125,13 +128,31 @@ func (l *loop) sendOut(now time.Time) {
 	o.sweep()
 }
 
-// passedOn is told by the router that the next hop has taken what was sent, or has room for more.
+// passedOn is told by the router, from any goroutine, that the next hop has taken what was sent, or has room for more.
+// Where nobody waits for that the loop is not woken: it would turn once more for each lone message, before that is
+// written to the next hop.
 func (l *loop) passedOn(q *outgoing, count, bytes int) {
-	q.away -= bytes
 	l.sending.Add(-int64(bytes))
-	if !l.over {
-		l.outbox.passed += uint64(count)
-		l.outbox.tell()
+	l.in.Leave(func() {
+		q.away -= bytes
+		if !l.over {
+			l.outbox.passed += uint64(count)
+			l.outbox.tell()
+		}
+	})
+	if l.outbox.eager.Load() {
+		l.in.Wake()
+	}
+}
+
+// heed says at the end of a turn whether what is passed on is waited for. What was told meanwhile, when it was not,
+// makes another turn.
+func (l *loop) heed() {
+	o := &l.outbox
+	eager := len(o.passes) > 0 || slices.ContainsFunc(o.order, func(q *outgoing) bool { return len(q.waiting) > 0 })
+	o.eager.Store(eager)
+	if eager && l.in.Holds() {
+		l.in.Wake()
 	}
 }
 

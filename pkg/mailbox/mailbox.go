@@ -96,15 +96,28 @@ func (b *Box[T]) Post(v T) bool {
 // Call has f run by the loop, or by Close; it does not wait for it. It reports false where the
 // box is closed: f will not run then.
 func (b *Box[T]) Call(f func()) bool {
-	b.mu.Lock()
-	if b.closed {
-		b.mu.Unlock()
-		return false
+	ok := b.Leave(f)
+	if ok {
+		b.Wake()
 	}
-	b.waiting = append(b.waiting, entry[T]{call: f})
-	b.mu.Unlock()
-	b.Wake()
-	return true
+	return ok
+}
+
+// Leave is Call for what has no hurry: the loop is not woken, and runs f when it turns next.
+func (b *Box[T]) Leave(f func()) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.waiting = append(b.waiting, entry[T]{call: f})
+	}
+	return !b.closed
+}
+
+// Holds reports whether something is in the box.
+func (b *Box[T]) Holds() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.waiting) > 0
 }
 
 // Do is Call, and waits until f has run. The loop itself must not call it.

@@ -240,3 +240,27 @@ func BenchmarkTurn(b *testing.B) {
 		box.Each(func(message) {})
 	}
 }
+
+// TestLeave: what is left has nobody woken, and is run in its turn.
+func TestLeave(t *testing.T) {
+	b := New(Config[int]{Limit: 8})
+	var got []int
+	if b.Holds() || !b.Leave(func() { got = append(got, 1) }) || !b.Holds() {
+		t.Error("it is not in the box")
+	}
+	select {
+	case <-b.Ready():
+		t.Error("the loop is woken")
+	default:
+	}
+	b.Post(2)
+	b.Take()
+	b.Each(func(v int) { got = append(got, v) })
+	if b.Holds() || !slices.Equal(got, []int{1, 2}) {
+		t.Errorf("got %v", got)
+	}
+	b.Close()
+	if b.Leave(func() { t.Error("run") }) {
+		t.Error("a closed box takes things")
+	}
+}
