@@ -115,14 +115,15 @@ func (w *watch) look(known []netip.Addr) []netip.Addr {
 	}
 	gone := slices.DeleteFunc(slices.Clone(known), func(a netip.Addr) bool { return slices.Contains(now, a) })
 	if len(gone) > 0 {
-		w.t.move(gone)
+		w.t.move(gone, w.reaches)
 	}
 	return now
 }
 
 // move ends what was connected from addresses that are gone, and opens the
-// sessions anew: tunnels do not depend on the addresses of their hops, and go on.
-func (t *table) move(gone []netip.Addr) {
+// sessions anew: tunnels do not depend on the addresses of their hops, and go on. So it does with what could
+// go on from another address, and cannot, for none that is left reaches the peer, where there is another way to it.
+func (t *table) move(gone []netip.Addr, reaches func(netip.Addr) bool) {
 	t.mu.Lock()
 	clear(t.retryAt) // what failed may have failed for this
 	t.records = newRecords()
@@ -134,11 +135,14 @@ func (t *table) move(gone []netip.Addr) {
 	ended := 0
 	for _, p := range peers {
 		for i, s := range p.sessionsNow() {
-			if !slices.Contains(gone, s.link.State().Local) {
+			st := s.link.State()
+			bound := slices.Contains(gone, st.Local)
+			if !bound && (!st.Remote.IsValid() || reaches(st.Remote.Addr())) {
 				continue
 			}
-			if i == 0 {
-				t.redial(p, true)
+			dialled := i > 0 || t.redial(p, true)
+			if !bound && !dialled {
+				continue // it may be for a moment
 			}
 			s.close(ReasonMoved)
 			ended++
@@ -149,13 +153,13 @@ func (t *table) move(gone []netip.Addr) {
 
 // redial opens the session with a peer anew, whatever other there is: the peer does not know
 // that this one has ended, and would go on to send over it. Where the machine has moved nobody is
-// told that the old one is down, until that has succeeded or failed.
-func (t *table) redial(p *peer, moving bool) {
+// told that the old one is down, until that has succeeded or failed. It reports whether a dial is under way.
+func (t *table) redial(p *peer, moving bool) bool {
 	p.mu.Lock()
 	ri := p.info
 	p.mu.Unlock()
 	if ri == nil {
-		return
+		return false
 	}
 	offers := t.bids(ri)
 	t.mu.Lock()
@@ -163,8 +167,9 @@ func (t *table) redial(p *peer, moving bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(offers) == 0 || t.closed || t.held.dials >= t.cfg.Limits.Dials || p.dialling || p.dead {
-		return
+		return p.dialling
 	}
 	p.dialling, p.moving = true, moving
 	t.startDial(p, ri, offers, true)
+	return true
 }

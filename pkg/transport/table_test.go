@@ -43,8 +43,13 @@ func (d *fakeDriver) Listen(_ context.Context, h *Host) ([]netip.AddrPort, error
 	d.host = h
 	return []netip.AddrPort{netip.MustParseAddrPort("23.0.0.1:7")}, nil
 }
-func (d *fakeDriver) Run(ctx context.Context)                   { <-ctx.Done() }
-func (d *fakeDriver) Bids(*routerinfo.RouterInfo) []Bid         { return []Bid{d.bid} }
+func (d *fakeDriver) Run(ctx context.Context) { <-ctx.Done() }
+func (d *fakeDriver) Bids(*routerinfo.RouterInfo) []Bid {
+	if d.far.IsValid() && !d.host.watch.reaches(d.far) {
+		return nil
+	}
+	return []Bid{d.bid}
+}
 func (d *fakeDriver) Publish([]netip.Addr) []routerinfo.Address { return nil }
 func (d *fakeDriver) Moved([]netip.Addr)                        {}
 func (d *fakeDriver) Counters() []Counter                       { return nil }
@@ -320,6 +325,35 @@ func TestMovesOfLinks(t *testing.T) {
 			_, dials := d.sent()
 			if want := map[bool]int{true: 2, false: 1}[local.IsValid()]; dials != want || downs != 0 || !tr.Connected(ri.Hash()) {
 				t.Errorf("a link from %v: %d dials, expected %d; told %d times that the peer is down", local, dials, want, downs)
+			}
+		})
+	}
+}
+
+// When the machine has lost all addresses of a family, a link that could go on from another of them is made anew
+// over the other family; where the peer has none, it is left to what comes.
+func TestFamilyGone(t *testing.T) {
+	v4, v6 := netip.MustParseAddr("23.0.0.1"), netip.MustParseAddr("2a00::1")
+	for _, both := range []bool{true, false} {
+		four := &fakeDriver{name: "FOUR", bid: Bid{Cost: 1, MaxMessage: 1000}, far: netip.MustParseAddr("23.0.0.9")}
+		six := &fakeDriver{name: "SIX", bid: Bid{Cost: 9, MaxMessage: 1000}, far: netip.MustParseAddr("2a00::9")}
+		drivers := []Driver{four}
+		if both {
+			drivers = append(drivers, six)
+		}
+		m, downs := &machine{addrs: []netip.Addr{v4, v6}}, 0
+		change := func(c *Config) {
+			c.Network, c.Events.Down = m, func(i2p.Hash, string, error) { downs++ }
+		}
+		runTable(t, drivers, change, func(t *testing.T, tr *Transport, ri *routerinfo.RouterInfo) {
+			tr.Send(ri, message(i2np.DataType, 1, 100))
+			synctest.Wait()
+			m.move(v6)
+			time.Sleep(2 * addrsEvery)
+			synctest.Wait()
+			want := map[bool]string{true: "SIX", false: "FOUR"}[both]
+			if p := tr.Peers(); len(p) != 1 || p[0].Transport != want || downs != 0 || four.dialled() != 1 {
+				t.Errorf("expected a session by %s: %+v; told %d times that the peer is down", want, p, downs)
 			}
 		})
 	}

@@ -275,8 +275,13 @@ func (d *Driver) Moved(gone []netip.Addr) {
 		d.desk.box.Call(func() { d.desk.moved(gone) })
 	}
 	for _, s := range d.sockets {
-		if slices.ContainsFunc(gone, func(a netip.Addr) bool { return a.Is4() == s.v4 }) {
-			s.box.Call(s.migrate)
+		if !slices.ContainsFunc(gone, func(a netip.Addr) bool { return a.Is4() == s.v4 }) {
+			continue
 		}
+		if d.host.Lacks(s.v4) {
+			s.box.Call(s.part)
+			continue
+		}
+		s.box.Call(s.migrate)
 	}
 }

@@ -1,6 +1,7 @@
 package ssu2link
 
 import (
+	"bytes"
 	"container/heap"
 	"context"
 	"errors"
@@ -291,6 +292,25 @@ func (s *socket) migrate() {
 			l.offerToken(now, l.s.State(now).Remote)
 		}
 		s.touch(l)
+	}
+}
+
+// part tells peers over the other family that the sessions of this one, from which nothing gets out any more, are no
+// more: they are opened anew there, and a peer that keeps the old one sends over it (see Session.LastWord).
+func (s *socket) part() {
+	s.endpoint.Tokens().Forget()
+	for _, id := range slices.Sorted(maps.Keys(s.links)) {
+		l := s.links[id]
+		if l.side == nil || l.s.Ended() != nil {
+			continue
+		}
+		word := bytes.Clone(l.s.LastWord())
+		for _, t := range s.d.dialable(l.side.info) {
+			if t.socket != s {
+				t.socket.box.Call(func() { t.socket.write(ssu2.Datagram{To: t.At, Data: word}) })
+				break
+			}
+		}
 	}
 }
 
