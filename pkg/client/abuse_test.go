@@ -201,15 +201,60 @@ func TestRemoteFlood(t *testing.T) {
 	release(contents(r.waiting))
 }
 
+// TestStolenKey: whoever names the key of another in its lease set is not taken for that one: our answers would go to
+// him, who would see by them when the other speaks with us.
+func TestStolenKey(t *testing.T) {
+	e := &ether{clients: map[i2p.Hash]*Client{}}
+	random := rand.NewChaCha8([32]byte{6})
+	now := time.Now()
+	owner := newSet(t, random, now)
+	static := [32]byte(owner.EncryptionKeys()[0].Key)
+	thief := setWith(t, random, now, static[:])
+	for name, come := range map[string]func(c *Client){
+		"later":                      func(c *Client) { c.learn(now, owner); c.learn(now, thief) },
+		"before, but we write to it": func(c *Client) { c.learn(now, thief); c.remote(now, owner.Hash()).written = true; c.learn(now, owner) },
+		"before, and it proves its key": func(c *Client) {
+			c.learn(now, thief)
+			c.remotes[thief.Hash()].written = true
+			for _, set := range []leaseset.Set{owner, thief} {
+				proof := static
+				if set == thief {
+					proof = [32]byte{7} // that of its session
+				}
+				c.clove(now, i2np.Clove{Message: i2np.Message{
+					Type: i2np.DatabaseStoreType, Expiration: i2p.DateOf(now.Add(time.Minute)),
+					Body: i2np.DatabaseStore{Key: set.Hash(), Type: set.StoreType(), Data: set.Bytes()}.AppendTo(nil),
+				}}, i2p.Hash{}, proof)
+			}
+		},
+		"and goes again": func(c *Client) { c.learn(now, owner); c.learn(now, thief); c.forget(c.remotes[thief.Hash()]) },
+	} {
+		c := e.newClient(t, 1, options.Default())
+		if come(c); c.whose(static) != owner.Hash() {
+			t.Errorf("%s: what came in the owner's session is said to be from %v", name, c.whose(static))
+		}
+	}
+	c := e.newClient(t, 2, options.Default())
+	if c.learn(now, setWith(t, random, now, make([]byte, 32))); c.whose([32]byte{}) != (i2p.Hash{}) {
+		t.Error("somebody has the sessions of nobody")
+	}
+}
+
 // newSet is the lease set of a new destination.
 func newSet(t testing.TB, random *rand.ChaCha8, now time.Time) leaseset.Set {
+	t.Helper()
+	key := make([]byte, 32)
+	random.Read(key)
+	return setWith(t, random, now, key)
+}
+
+// setWith is the lease set of a new destination, with a key that it may not have.
+func setWith(t testing.TB, random *rand.ChaCha8, now time.Time, key []byte) leaseset.Set {
 	t.Helper()
 	keys, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, random)
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := make([]byte, 32)
-	random.Read(key)
 	set, err := leaseset.Build2(leaseset.Build2Config{
 		Keys: keys, EncryptionKeys: []leaseset.EncryptionKey{{Type: i2p.CryptoX25519, Key: key}},
 		Leases:    []leaseset.Lease{{Gateway: i2p.HashOf(key), TunnelID: 3, Expires: i2p.DateOf(now.Add(9 * time.Minute))}},

@@ -215,7 +215,7 @@ func (l *loop) openOld(now time.Time, body []byte) error {
 	l.stats.Received++
 	for _, clove := range o.Cloves {
 		if clove.Message.Type == i2np.DatabaseStoreType { // we may be asked for an answer
-			l.clove(now, clove, i2p.Hash{})
+			l.clove(now, clove, i2p.Hash{}, [32]byte{})
 		}
 	}
 	returned := false
@@ -226,7 +226,7 @@ func (l *loop) openOld(now time.Time, body []byte) error {
 			returned = true
 			l.sendBack(now, clove)
 		default:
-			l.clove(now, clove, i2p.Hash{})
+			l.clove(now, clove, i2p.Hash{}, [32]byte{})
 		}
 	}
 	return nil

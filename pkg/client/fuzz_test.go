@@ -43,7 +43,7 @@ func FuzzClove(f *testing.F) {
 		for _, kind := range []i2np.Type{clove.Message.Type, i2np.DataType, i2np.DatabaseStoreType} {
 			clove.Message.Type, clove.Message.Expiration = kind, i2p.DateOf(now)
 			held := buf.InUse()
-			c.clove(now, clove, i2p.Hash{})
+			c.clove(now, clove, i2p.Hash{}, [32]byte{})
 			if n := buf.InUse() - held; n > 64 || len(c.remotes) > maxRemotes {
 				t.Fatalf("%d buffers are kept, and %d destinations", n, len(c.remotes))
 			}

@@ -184,7 +184,7 @@ func (l *loop) open(now time.Time, body []byte) {
 	}
 	for _, clove := range o.Cloves {
 		if clove.Message.Type == i2np.DatabaseStoreType { // which may tell whose the others are
-			l.clove(now, clove, i2p.Hash{})
+			l.clove(now, clove, i2p.Hash{}, o.From)
 		}
 	}
 	session := l.whose(o.From)
@@ -194,7 +194,7 @@ func (l *loop) open(now time.Time, body []byte) {
 		case clove.Message.Type == i2np.DeliveryStatusType && o.Kind == ratchet.OneTime: // which we sealed ourselves
 			l.confirmedBy(now, clove.Message.Body)
 		default:
-			l.clove(now, clove, session)
+			l.clove(now, clove, session, o.From)
 		}
 	}
 	if r := l.byStatic[o.From]; r != nil { // its lease set may have come just now
@@ -216,8 +216,8 @@ func (l *loop) unopened(err error) {
 	l.cfg.Log.Debug("garlic message not opened", "error", err)
 }
 
-// clove handles what a garlic message held that came in a session: whose that is, or zero.
-func (l *loop) clove(now time.Time, clove i2np.Clove, session i2p.Hash) {
+// clove handles what a garlic message held that came in a session: whose that is, and the static key of whom, or zero.
+func (l *loop) clove(now time.Time, clove i2np.Clove, session i2p.Hash, static [32]byte) {
 	if !meant(clove.Delivery, l.own.hash) || clove.Message.CheckExpiration(now) != nil {
 		l.stats.Rejected++
 		return
@@ -233,6 +233,7 @@ func (l *loop) clove(now time.Time, clove i2np.Clove, session i2p.Hash) {
 			return
 		}
 		l.learn(now, set)
+		l.proved(set.Hash(), static)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // others are the destinations that a client knows of.
 type others struct {
 	remotes  map[i2p.Hash]*remote
-	byStatic map[[32]byte]*remote // by the name of each of their keys
+	byStatic map[[32]byte]*remote // by the name of each of their keys: of two that name the same, whose it is
 	unlocked unlocked             // what was said of encrypted lease sets
 	held     bool                 // payloads may wait for a way to one
 	sweptAt  time.Time            // when the idle ones were last looked for
@@ -88,9 +88,24 @@ func (o *others) update(r *remote, set leaseset.Set, keys []leaseset.EncryptionK
 		r.key = keys[0]
 	}
 	for _, k := range keys {
-		o.byStatic[nameOf(k)] = r
+		if had := o.byStatic[nameOf(k)]; nameOf(k) != nobody && (had == nil || r.written && !had.written) {
+			o.byStatic[nameOf(k)] = r
+		}
 	}
 	return true
+}
+
+// nobody is the static key of a session whose other end does not say one.
+var nobody [32]byte
+
+// proved is told that the lease set of a destination came in a session of a static key. Anybody may name the key of
+// another in a lease set: its answers would go to him, by which he would see when the other speaks with us. Whose the key
+// is, it says itself.
+func (o *others) proved(hash i2p.Hash, static [32]byte) {
+	r := o.remotes[hash]
+	if r != nil && static != nobody && slices.ContainsFunc(r.keys, func(k leaseset.EncryptionKey) bool { return nameOf(k) == static }) {
+		o.byStatic[static] = r
+	}
 }
 
 // whose is the destination that has a static key in its lease set, zero where none is known: what
