@@ -128,6 +128,24 @@ func TestFlood(t *testing.T) {
 	bob.open(start.Add(time.Second), alice.seal(start, bob, "honest"), "honest")
 }
 
+// TestLastTag has strangers deliver tags to one whose peer had used up all, and delivered others with the last.
+func TestLastTag(t *testing.T) {
+	bob := newEnd(t, 2, Config{Limits: Limits{Tags: 100, PerSecond: 1000}})
+	alice := newEnd(t, 1, Config{Tags: 1, Low: 1})
+	for _, text := range []string{"hello", "with the last one"} {
+		alice.confirm(start, bob.open(start, alice.seal(start, bob, text), text), bob)
+	}
+	for n := range byte(20) {
+		stranger := newEnd(t, 10+n, Config{Tags: maxTags, Low: maxTags})
+		bob.open(start, stranger.seal(start, bob, "x"), "x")
+	}
+	s := alice.seal(start, bob, "still")
+	if s.New {
+		t.Fatal("alice has no tags")
+	}
+	bob.open(start, s, "still")
+}
+
 // TestManyTags has strangers deliver tags without end: those of a session in use stay.
 func TestManyTags(t *testing.T) {
 	bob := newEnd(t, 2, Config{Limits: Limits{Tags: 500, PerSecond: 1000, SessionTags: 250}})
@@ -234,7 +252,7 @@ func TestMalformed(t *testing.T) {
 		t.Error("the tags are not of the new key")
 	}
 	// Somebody else's tag stays whose it is.
-	if n := bob.incoming.add(start, [keyLen]byte{6}, tags); n != 0 || bob.incoming.find(start, tag(tags)).key != next {
+	if n := bob.incoming.add(start, [keyLen]byte{6}, tags, false); n != 0 || bob.incoming.find(start, tag(tags)).key != next {
 		t.Error("a tag was taken over")
 	}
 }
@@ -277,7 +295,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(make([]byte, minNew), byte(0))
 	f.Fuzz(func(t *testing.T, b []byte, kind byte) {
 		e := &end{New(Config{Key: bob.Key(), Limits: Limits{PerSecond: 10}}), t}
-		e.incoming.add(start, alice.outgoing.peers[bob.public()].key, data.Body[:tagLen])
+		e.incoming.add(start, alice.outgoing.peers[bob.public()].key, data.Body[:tagLen], false)
 		switch kind % 3 {
 		case 0:
 			b = bytes.Clone(b)

@@ -104,11 +104,12 @@ func (i *incoming) drop(d *delivered) (count int) {
 	return count
 }
 
-// add takes the tags of a message, and returns how many. One that is there already stays whose it is.
-func (i *incoming) add(now time.Time, key [keyLen]byte, tags []byte) (count int) {
+// add takes the tags of a message, which has used one itself or not, and returns how many. One that is there already
+// stays whose it is. A session whose last tag brought these is as much in use as before, though it had none left.
+func (i *incoming) add(now time.Time, key [keyLen]byte, tags []byte, used bool) (count int) {
 	n := i.sessions[key]
 	if n == nil {
-		n = &inbound{key: key, aes: aescbc.NewDecrypter(&key)}
+		n = &inbound{key: key, aes: aescbc.NewDecrypter(&key), used: used}
 	}
 	d := &delivered{session: n, at: now}
 	for ; len(tags) >= tagLen; tags = tags[tagLen:] {

@@ -52,7 +52,7 @@ func (s *Sessions) openExisting(now time.Time, body []byte) (*Opened, error) {
 		return nil, err
 	}
 	s.incoming.consume(t)
-	s.receive(now, n.key, b)
+	s.receive(now, n.key, b, true)
 	s.stats.ExistingOpened++
 	return s.opened(now, garlic, false), nil
 }
@@ -89,7 +89,7 @@ func (s *Sessions) openNew(now time.Time, body []byte) (*Opened, error) {
 		s.stats.Busy++
 		return nil, ErrBusy
 	}
-	s.receive(now, key, b)
+	s.receive(now, key, b, false)
 	s.sweep(now)
 	s.stats.NewOpened++
 	return s.opened(now, garlic, true), nil
@@ -112,13 +112,13 @@ func (s *Sessions) read(now time.Time, plain []byte) (b block, g i2np.Garlic, er
 	return b, g, nil
 }
 
-// receive takes the tags of a block.
-func (s *Sessions) receive(now time.Time, key [keyLen]byte, b block) {
+// receive takes the tags of a block, which came with a tag that was delivered before, or not.
+func (s *Sessions) receive(now time.Time, key [keyLen]byte, b block, tagged bool) {
 	if b.newKey != nil {
 		key = [keyLen]byte(b.newKey)
 	}
 	if len(b.tags) > 0 {
-		s.stats.TagsReceived += uint64(s.incoming.add(now, key, b.tags))
+		s.stats.TagsReceived += uint64(s.incoming.add(now, key, b.tags, tagged))
 		s.sweep(now)
 	}
 }
