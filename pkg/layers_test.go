@@ -24,7 +24,7 @@ var layers = []struct{ what, names string }{
 	{"primitives", "aescbc bucket buf deadline draw env mailbox origin quota tally noise kem elgamal elligator sign"},
 	{"codecs", "i2p routerinfo leaseset i2np i2cp su3 datagram control hostrecord httpmsg family words options forward/plan forward/foreign"},
 	{"engines", "ntcp2 ssu2 ssu2/recovery ssu2/session ratchet elgamalaes tunnel netdb profile presence reach streaming vanity"},
-	{"node", "atomicfile filelock sealed unixsocket geoip transport transport/ntcp2link transport/ssu2link portmap netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client naming"},
+	{"node", "atomicfile filelock sealed udploss unixsocket geoip transport transport/ntcp2link transport/ssu2link portmap netdbdir reseed reseed/fetch reseed/join reseed/serve router client sockets destinations control/client naming"},
 	{"doors", "bob door i2cpserver i2pcontrol forward forward/access forward/splice httpproxy httpserver irc control/server sam socks udpforward"},
 	{"composition", "config config/reload control/answers doctor metrics node devnet cli cli/record processors"},
 }

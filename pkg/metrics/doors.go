@@ -54,7 +54,7 @@ func samTable() []row {
 		{"sam_streams_total", "Streams of applications.", "kind", "connected=Connected accepted=Accepted forwarded=Forwarded failed=Failed"},
 		{"sam_received_bytes_total", "Bytes of streams from peers.", "", "In"},
 		{"sam_sent_bytes_total", "Bytes of streams to peers.", "", "Out"},
-		{"sam_datagrams_total", "Datagrams of applications.", "way", "in=DatagramsIn out=DatagramsOut refused=DatagramsRefused lost=DatagramsLost"},
+		{"sam_datagrams_total", "Datagrams of applications.", "way", "in=DatagramsIn out=DatagramsOut refused=DatagramsRefused lost=DatagramsLost overrun=DatagramsOverrun"},
 		{"sam_lookups_total", "Names that applications looked for.", "", "Lookups"},
 		{"sam_failed_lookups_total", "Of these, those that were not found.", "", "LookupsFailed"},
 		{"sam_refused_hosts_total", "Names of machines to forward to that were not looked for, or not found.", "", "RefusedHosts"},

@@ -17,7 +17,7 @@ func forwardTable() []row {
 		{"socks_received_bytes_total", "Bytes from peers.", "", "SOCKS.In"},
 		{"socks_sent_bytes_total", "Bytes to peers.", "", "SOCKS.Out"},
 		{"socks_associations", "UDP associations.", "", "SOCKS.Associations"},
-		{"socks_datagrams_total", "Datagrams of UDP associations.", "way", "in=SOCKS.DatagramsIn out=SOCKS.DatagramsOut refused=SOCKS.DatagramsRefused lost=SOCKS.DatagramsLost"},
+		{"socks_datagrams_total", "Datagrams of UDP associations.", "way", "in=SOCKS.DatagramsIn out=SOCKS.DatagramsOut refused=SOCKS.DatagramsRefused lost=SOCKS.DatagramsLost overrun=SOCKS.DatagramsOverrun"},
 		{"socks_refused_total", "Connections that were not served.", "reason",
 			"crowded=SOCKS.Crowded malformed=SOCKS.Malformed unwelcome=SOCKS.Unwelcome forbidden=SOCKS.Forbidden command=SOCKS.BadCommand failed=SOCKS.Failed"},
 
@@ -27,7 +27,7 @@ func forwardTable() []row {
 		{"udp_received_bytes_total", "Bytes of datagrams from I2P.", "", "UDP.BytesIn"},
 		{"udp_sent_bytes_total", "Bytes of datagrams to I2P.", "", "UDP.BytesOut"},
 		{"udp_refused_total", "Datagrams and flows that were not forwarded.", "reason",
-			"refused=UDP.Refused malformed=UDP.Malformed crowded=UDP.Crowded evicted=UDP.Evicted lost=UDP.Lost"},
+			"refused=UDP.Refused malformed=UDP.Malformed crowded=UDP.Crowded evicted=UDP.Evicted lost=UDP.Lost overrun=UDP.Overrun"},
 
 		{"irc_lines_total", "Lines of IRC that passed, or that something was taken out of.", "kind", "passed=IRC.Passed tags=IRC.Tags pings=IRC.Pings capability=IRC.Capability"},
 		{"irc_refused_total", "Lines of IRC that were left out, and peers that were turned away.", "reason",

@@ -25,7 +25,8 @@ type Stats struct {
 	DatagramsIn      uint64
 	DatagramsOut     uint64
 	DatagramsRefused uint64 // they were not sent, for what they say or for want of a session
-	DatagramsLost    uint64 // they came faster than they were read
+	DatagramsLost    uint64 // they came from peers, and could not be handed on
+	DatagramsOverrun uint64 // applications sent them by UDP faster than they were taken
 
 	Lookups       uint64
 	LookupsFailed uint64
@@ -51,6 +52,7 @@ func (s *Server) Stats() Stats {
 		Connected: c.connected.Load(), Accepted: c.accepted.Load(), Forwarded: c.forwarded.Load(), Failed: c.failed.Load(),
 		In: c.streams.In.Load(), Out: c.streams.Out.Load(),
 		DatagramsIn: c.datagramsIn.Load(), DatagramsOut: c.datagramsOut.Load(), DatagramsRefused: c.datagramsRefused.Load(), DatagramsLost: c.datagramsLost.Load(),
-		Lookups: c.lookups.Load(), LookupsFailed: c.lookupsFailed.Load(), RefusedHosts: c.refusedHosts.Load(),
+		DatagramsOverrun: s.udp.lost.Total(),
+		Lookups:          c.lookups.Load(), LookupsFailed: c.lookupsFailed.Load(), RefusedHosts: c.refusedHosts.Load(),
 	}
 }

@@ -6,11 +6,14 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"i2ptoolkit/pkg/udploss"
 )
 
 // udpServer is where applications send datagrams to, and where they get them from.
 type udpServer struct {
 	server *Server
+	lost   udploss.Counter
 
 	mu   sync.Mutex // a leaf
 	conn *net.UDPConn
@@ -48,7 +51,7 @@ func (u *udpServer) shut(forGood bool) {
 	defer u.mu.Unlock()
 	u.over = forGood
 	if u.conn != nil {
-		u.conn.Close()
+		u.lost.Close(u.conn)
 	}
 	u.conn, u.at = nil, ""
 }
@@ -73,6 +76,7 @@ func (u *udpServer) arrange(ctx context.Context, want string, reading *sync.Wait
 		return err
 	}
 	conn.SetReadBuffer(udpBuffer)
+	u.lost.Add(conn)
 	u.mu.Lock()
 	u.conn, u.at = conn, want
 	u.mu.Unlock()

@@ -30,7 +30,8 @@ func (p *Proxy) associate(ctx context.Context, c net.Conn, r request) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errLocal, err)
 	}
-	defer near.Close()
+	p.counts.packetsOverrun.Add(near)
+	defer p.counts.packetsOverrun.Close(near)
 	far, err := p.cfg.Listen()
 	if err != nil {
 		return err
@@ -83,7 +84,7 @@ func (a *association) run(ctx context.Context, c net.Conn) {
 	defer cancel()
 	context.AfterFunc(ctx, func() {
 		c.Close()
-		a.near.Close()
+		a.proxy.counts.packetsOverrun.Close(a.near)
 		a.far.Close()
 	})
 	running.Go(func() {

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"i2ptoolkit/pkg/forward/splice"
+	"i2ptoolkit/pkg/udploss"
 )
 
 // Stats count what a Proxy did.
@@ -19,6 +20,7 @@ type Stats struct {
 	DatagramsOut     uint64
 	DatagramsRefused uint64 // by who sent them, their form, or where they were to go
 	DatagramsLost    uint64 // they could not be sent
+	DatagramsOverrun uint64 // they came from clients faster than they were taken
 
 	// Why connections were not served.
 	Crowded    uint64 // too many at once, of connections or associations
@@ -32,6 +34,7 @@ type Stats struct {
 // counts are the Stats as they grow.
 type counts struct {
 	streams                                                      splice.Count
+	packetsOverrun                                               udploss.Counter
 	open, associations                                           atomic.Int64
 	accepted, connected                                          atomic.Uint64
 	packetsIn, packetsOut, packetsRefused, packetsLost           atomic.Uint64
@@ -45,7 +48,8 @@ func (p *Proxy) Stats() Stats {
 		Open: int(c.open.Load()), Accepted: c.accepted.Load(), Connected: c.connected.Load(), In: c.streams.In.Load(), Out: c.streams.Out.Load(),
 		Associations: int(c.associations.Load()),
 		DatagramsIn:  c.packetsIn.Load(), DatagramsOut: c.packetsOut.Load(), DatagramsRefused: c.packetsRefused.Load(), DatagramsLost: c.packetsLost.Load(),
-		Crowded: c.crowded.Load(), Malformed: c.malformed.Load(), Unwelcome: c.unwelcome.Load(),
+		DatagramsOverrun: c.packetsOverrun.Total(),
+		Crowded:          c.crowded.Load(), Malformed: c.malformed.Load(), Unwelcome: c.unwelcome.Load(),
 		Forbidden: c.forbidden.Load(), BadCommand: c.badCommand.Load(), Failed: c.failed.Load(),
 	}
 }

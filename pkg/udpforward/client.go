@@ -73,7 +73,8 @@ func (c *Client) Serve(ctx context.Context, near Socket) error {
 	defer running.Wait()
 	defer c.endAll()
 	defer cancel()
-	context.AfterFunc(ctx, func() { near.Close() })
+	c.overrun.Add(near)
+	context.AfterFunc(ctx, func() { c.overrun.Close(near) })
 	running.Go(func() { every(ctx, c.cfg.Limits.Idle/4, c.expire) })
 	b := make([]byte, maxPayload+1)
 	for failures := 0; failures < maxFailures; {

@@ -153,6 +153,7 @@ func (s *Server) open(f *serverFlow, now time.Time, running *sync.WaitGroup) (*s
 		s.lost.Add(1)
 		return nil, err
 	}
+	s.overrun.Add(f.near)
 	f.touch(now)
 	g := &s.guard
 	g.Lock()
@@ -236,7 +237,7 @@ type serverFlow struct {
 	acks   acknowledger // of Serve's goroutine
 }
 
-func (f *serverFlow) end() { f.near.Close() }
+func (f *serverFlow) end() { f.server.overrun.Close(f.near) }
 
 // deliver passes a datagram on to the target.
 func (f *serverFlow) deliver(m datagram.Message) {

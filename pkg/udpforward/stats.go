@@ -1,6 +1,10 @@
 package udpforward
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"i2ptoolkit/pkg/udploss"
+)
 
 // Stats count what a forward did.
 type Stats struct {
@@ -14,11 +18,13 @@ type Stats struct {
 	Crowded   uint64 // too many flows
 	Evicted   uint64 // silent flows that made room
 	Lost      uint64 // datagrams that could not be passed on
+	Overrun   uint64 // of this machine's, that came faster than they were taken
 }
 
 // counts are the Stats as they grow.
 type counts struct {
 	flows                                                                          atomic.Int64
+	overrun                                                                        udploss.Counter
 	opened, in, out, bytesIn, bytesOut, refused, malformed, crowded, evicted, lost atomic.Uint64
 }
 
@@ -28,6 +34,7 @@ func (c *counts) Stats() Stats {
 		Flows: int(c.flows.Load()), Opened: c.opened.Load(), In: c.in.Load(), Out: c.out.Load(),
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(), Refused: c.refused.Load(), Malformed: c.malformed.Load(),
 		Crowded: c.crowded.Load(), Evicted: c.evicted.Load(), Lost: c.lost.Load(),
+		Overrun: c.overrun.Total(),
 	}
 }
 

@@ -62,7 +62,8 @@ func NewProducer(cfg ProducerConfig) *Producer {
 
 // Serve produces until ctx ends, or the socket or the port does, and closes the socket.
 func (p *Producer) Serve(ctx context.Context, near Socket) error {
-	defer near.Close()
+	p.overrun.Add(near)
+	defer p.overrun.Close(near)
 	far, err := p.cfg.Listen()
 	if err != nil {
 		return err
@@ -72,7 +73,7 @@ func (p *Producer) Serve(ctx context.Context, near Socket) error {
 	defer running.Wait()
 	defer cancel(nil)
 	context.AfterFunc(ctx, func() {
-		near.Close()
+		p.overrun.Close(near)
 		far.Close()
 	})
 	running.Go(func() { every(ctx, p.cfg.Limits.Idle/4, p.expire) })
