@@ -96,7 +96,7 @@ func (h *Host) Adopt(l Link, ri *routerinfo.RouterInfo) error {
 	_, own := t.connRand()
 	s := t.newSession(h.way, l, false, own)
 	s.networks = t.counted(l.State().Remote.Addr())
-	err := t.establish(s, ri.Hash())
+	err := t.establish(s, ri)
 	if err == nil && !t.spawn(s.run) {
 		s.close(ReasonShutdown)
 		s.run()
@@ -219,7 +219,7 @@ func (h *Host) Serve(v *Visitor, l Link, ri *routerinfo.RouterInfo, flood bool) 
 	s.known.info = ri
 	s.announce = true // the peer's copy of our RouterInfo may be old
 	s.networks = v.networks
-	err := t.establish(s, ri.Hash())
+	err := t.establish(s, ri)
 	v.Leave()
 	if err != nil {
 		if errors.Is(err, ErrBusy) {

@@ -141,7 +141,7 @@ func (r *race) won(f finish) (*Session, error) {
 	}
 	s := t.newSession(o.way, f.link, false, r.own)
 	s.networks = t.counted(f.link.State().Remote.Addr())
-	if err := t.establish(s, r.peer.hash); err != nil {
+	if err := t.establish(s, r.ri); err != nil {
 		f.link.Abort()
 		return nil, err
 	}

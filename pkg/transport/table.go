@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/routerinfo"
 )
 
 // table is what a Transport keeps of peers and drivers. Peers, sessions, dials and
@@ -114,9 +116,10 @@ func (t *table) peer(hash i2p.Hash) *peer {
 	return t.peers[hash]
 }
 
-// establish puts a session whose handshake is done into the table. Another may
+// establish puts a session whose handshake is done into the table, and by what its peer was known. Another may
 // have to make room. It fails where the transport is closing, or none can.
-func (t *table) establish(s *Session, hash i2p.Hash) error {
+func (t *table) establish(s *Session, ri *routerinfo.RouterInfo) error {
+	hash := ri.Hash()
 	t.mu.Lock()
 	if t.closed {
 		t.mu.Unlock()
@@ -136,8 +139,8 @@ func (t *table) establish(s *Session, hash i2p.Hash) error {
 	t.held.enter(s)
 	delete(t.retryAt, hash)
 	p.mu.Lock()
-	if s.known.info != nil {
-		p.info = s.known.info
+	if s.known.info != nil || p.info == nil {
+		p.info = cmp.Or(s.known.info, ri)
 	}
 	p.queue.restart(t.since())
 	yields, evicted := p.admit(s)

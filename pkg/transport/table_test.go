@@ -334,11 +334,11 @@ func TestMovesOfLinks(t *testing.T) {
 // over the other family; where the peer has none, it is left to what comes.
 func TestFamilyGone(t *testing.T) {
 	v4, v6 := netip.MustParseAddr("23.0.0.1"), netip.MustParseAddr("2a00::1")
-	for _, both := range []bool{true, false} {
+	for _, c := range []struct{ both, adopted bool }{{true, false}, {true, true}, {false, false}} {
 		four := &fakeDriver{name: "FOUR", bid: Bid{Cost: 1, MaxMessage: 1000}, far: netip.MustParseAddr("23.0.0.9")}
 		six := &fakeDriver{name: "SIX", bid: Bid{Cost: 9, MaxMessage: 1000}, far: netip.MustParseAddr("2a00::9")}
 		drivers := []Driver{four}
-		if both {
+		if c.both {
 			drivers = append(drivers, six)
 		}
 		m, downs := &machine{addrs: []netip.Addr{v4, v6}}, 0
@@ -346,13 +346,22 @@ func TestFamilyGone(t *testing.T) {
 			c.Network, c.Events.Down = m, func(i2p.Hash, string, error) { downs++ }
 		}
 		runTable(t, drivers, change, func(t *testing.T, tr *Transport, ri *routerinfo.RouterInfo) {
-			tr.Send(ri, message(i2np.DataType, 1, 100))
+			dials := 1
+			if c.adopted { // the driver has opened it for its own ends
+				l := four.link()
+				l.remote, dials = netip.AddrPortFrom(four.far, 7), 0
+				if err := four.host.Adopt(l, ri); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				tr.Send(ri, message(i2np.DataType, 1, 100))
+			}
 			synctest.Wait()
 			m.move(v6)
 			time.Sleep(2 * addrsEvery)
 			synctest.Wait()
-			want := map[bool]string{true: "SIX", false: "FOUR"}[both]
-			if p := tr.Peers(); len(p) != 1 || p[0].Transport != want || downs != 0 || four.dialled() != 1 {
+			want := map[bool]string{true: "SIX", false: "FOUR"}[c.both]
+			if p := tr.Peers(); len(p) != 1 || p[0].Transport != want || downs != 0 || four.dialled() != dials {
 				t.Errorf("expected a session by %s: %+v; told %d times that the peer is down", want, p, downs)
 			}
 		})
