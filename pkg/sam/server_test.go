@@ -353,3 +353,23 @@ func TestPartAgain(t *testing.T) {
 		t.Errorf("when the port is free: %s", got)
 	}
 }
+
+// TestReadingFails: however often reading fails, what applications send is read again once that is over.
+func TestReadingFails(t *testing.T) {
+	srv := newWorld().server(t, Settings{UDP: "127.0.0.1:0"})
+	srv.udp.mu.Lock()
+	conn := srv.udp.conn
+	srv.udp.mu.Unlock()
+	conn.SetReadDeadline(time.Unix(1, 0))
+	time.Sleep(20 * time.Millisecond) // of failures: far more of them than are many
+	conn.SetReadDeadline(time.Time{})
+	c, err := net.Dial("udp", srv.udpAddr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte("this is refused")); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the datagram", func() bool { return srv.counts.datagramsRefused.Load() == 1 })
+}

@@ -87,19 +87,25 @@ func (u *udpServer) arrange(ctx context.Context, want string, reading *sync.Wait
 // udpBuffer is what of a burst the system keeps until it is read.
 const udpBuffer = 1 << 20
 
-// maxFailures is how often reading may fail without a datagram in between.
-const maxFailures = 100
+// Reading fails where some systems tell that a datagram which was sent found nobody. After many such answers and nothing
+// else it is done at leisure.
+const (
+	manyFailures = 100
+	readPause    = 10 * time.Millisecond
+)
 
 // read sends what applications say.
 func (u *udpServer) read(ctx context.Context, conn *net.UDPConn) {
 	b := make([]byte, 64<<10)
-	for failures := 0; failures < maxFailures; {
+	for failures := 0; ; {
 		n, _, err := conn.ReadFromUDPAddrPort(b)
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
-		case err != nil: // some systems tell here that a datagram which was sent found nobody
-			failures++
+		case err != nil:
+			if failures++; failures > manyFailures {
+				time.Sleep(readPause)
+			}
 			continue
 		}
 		failures = 0
