@@ -131,7 +131,7 @@ func (s *session) message(m message) []byte {
 		return nil
 	}
 	if !strings.Contains(text, ctcp) {
-		return m.append(nil)
+		return s.whole(m)
 	}
 	inner, led := strings.CutPrefix(text, ctcp)
 	inner = strings.TrimSuffix(inner, ctcp)
@@ -151,6 +151,15 @@ func (s *session) message(m message) []byte {
 		return nil
 	}
 	m.params[last], m.quoted = inner, true
+	return s.whole(m)
+}
+
+// whole writes a message whose parameters all have room: it has no text, where that has none behind whom it is for.
+func (s *session) whole(m message) []byte {
+	if len(m.fitting().params) < len(m.params) {
+		s.counts.malformed.Add(1)
+		return nil
+	}
 	return m.append(nil)
 }
 

@@ -240,7 +240,8 @@ func TestServerRefuses(t *testing.T) {
 // FuzzFilter: what passes is one line of the bounds of one, passes again as it is, and has no command that
 // is not on a list, no CTCP but ACTION, and no control byte that a terminal obeys.
 func FuzzFilter(f *testing.F) {
-	for _, s := range []string{"PRIVMSG #a :\x01ACTION x\x01", "@a=b;time=1 :p!u@h NOTICE x :y", "CAP * LS * :sts=1 sasl", "PING a b", "\x05:x", "PRIVMSG \x05:a :\x01X"} {
+	long := strings.Repeat("a", maxText)
+	for _, s := range []string{"CAP LS " + long + " 0", "CAP * LS sts" + long + " 0", "PRIVMSG " + long + " :\x01ACTION x\x01", ":" + long + " TOPIC #a :b", "@time=\x01 :\x01n NOTE", "PRIVMSG #a :\x01ACTION x\x01", "@a=b;time=1 :p!u@h NOTICE x :y", "CAP * LS * :sts=1 sasl", "PING a b", "\x05:x", "PRIVMSG \x05:a :\x01X"} {
 		f.Add([]byte(s), true)
 		f.Add([]byte(s), false)
 	}

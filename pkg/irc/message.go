@@ -18,6 +18,7 @@ type message struct {
 const (
 	maxText   = 510 // bytes of a line without its tags and its end
 	maxTags   = 8190
+	maxPrefix = 400 // a nickname, a user's and a host's name; behind it a command and what it says have room
 	maxParams = 15
 	ctcp      = "\x01"
 )
@@ -28,12 +29,14 @@ func parse(line []byte) (m message, ok bool) {
 	rest := plain(string(line))
 	if rest, ok = strings.CutPrefix(rest, "@"); ok {
 		m.tags, rest, _ = strings.Cut(rest, " ")
+		m.tags = strings.ReplaceAll(m.tags, ctcp, "")
 		rest = strings.TrimLeft(rest, " ")
 	}
 	if rest, ok = strings.CutPrefix(rest, ":"); ok {
 		m.prefix, rest, _ = strings.Cut(rest, " ")
+		m.prefix = strings.ReplaceAll(m.prefix, ctcp, "")
 		rest = strings.TrimLeft(rest, " ")
-		if m.prefix == "" {
+		if m.prefix == "" || len(m.prefix) > maxPrefix {
 			return message{}, false
 		}
 	}
@@ -54,42 +57,80 @@ func parse(line []byte) (m message, ok bool) {
 		p, rest, _ = strings.Cut(rest, " ")
 		m.params = append(m.params, p)
 	}
-	return m, true
+	return m.fitting(), true // what is behind that is not looked at, and will not be written
 }
 
 func notInCommand(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') }
 
 // append writes the line anew, with its end. What would be longer than a line may be is cut.
 func (m message) append(to []byte) []byte {
+	m = m.fitting()
 	if m.tags != "" {
 		to = append(append(append(to, '@'), m.tags...), ' ')
 	}
-	begun := len(to)
 	if m.prefix != "" {
 		to = append(append(append(to, ':'), m.prefix...), ' ')
 	}
 	to = append(to, m.command...)
 	for i, p := range m.params {
 		to = append(to, ' ')
-		last := i == len(m.params)-1
-		if last && (p == "" || m.quoted || p[0] == ':' || strings.Contains(p, " ") || slices.Contains(withText, m.command)) {
-			to = append(to, ':')
+		if i == len(m.params)-1 {
+			if m.behindColon(p) {
+				to = append(to, ':')
+			}
+			if m.quoted {
+				p = ctcp + p + ctcp
+			}
 		}
-		if !last || !m.quoted {
-			to = append(to, p...)
-			continue
-		}
-		to = append(append(to, ctcp...), p...)
-		to = append(cut(to, begun+maxText-1), ctcp...)
+		to = append(to, p...)
 	}
-	return append(cut(to, begun+maxText), "\r\n"...)
+	return append(to, "\r\n"...)
+}
+
+// behindColon tells whether p is written behind a colon where it is the last.
+func (m message) behindColon(p string) bool {
+	return p == "" || m.quoted || p[0] == ':' || strings.Contains(p, " ") || slices.Contains(withText, m.command)
+}
+
+// fitting is the message with the parameters that have room, the last of them cut. They are cut before they are written:
+// a line that is cut afterwards reads otherwise, with another parameter as its last, or half of a CTCP.
+func (m message) fitting() message {
+	room := maxText - len(m.command)
+	if m.prefix != "" {
+		room -= len(": ") + len(m.prefix)
+	}
+	for i, p := range m.params {
+		least := len(" :")
+		if m.quoted && i == len(m.params)-1 {
+			least = len(" :" + ctcp + "ACTION" + ctcp)
+		}
+		if room < least {
+			m.params, m.quoted = m.params[:i], false
+			break
+		}
+		room -= len(" ") + len(p)
+	}
+	if len(m.params) == 0 {
+		return m
+	}
+	last := len(m.params) - 1
+	p := m.params[last]
+	room += len(p)
+	if m.behindColon(p) {
+		room--
+	}
+	if m.quoted {
+		room -= 2 * len(ctcp)
+	}
+	m.params = append(slices.Clone(m.params[:last]), cut(p, room))
+	return m
 }
 
 // withText are the commands whose last parameter is written behind a colon whatever it is.
 var withText = []string{"PRIVMSG", "NOTICE", "USER", "QUIT", "PING", "PONG", "CAP"}
 
 // cut shortens text to at most n bytes, and to whole characters.
-func cut(text []byte, n int) []byte {
+func cut(text string, n int) string {
 	if len(text) <= n {
 		return text
 	}
