@@ -9,7 +9,7 @@ app_tahoe() {
   shares=(--shares-needed=1 --shares-happy=1 --shares-total=1)
   "$tahoe" create-introducer --listen=i2p --i2p-sam-port="tcp:127.0.0.1:$serves" "$work/introducer" >>"$work/tahoe.log" 2>&1
   start introducer "$tahoe" run --allow-stdin-close "$work/introducer"
-  until_true 60 test -s "$work/introducer/private/introducer.furl"
+  until_true 180 test -s "$work/introducer/private/introducer.furl" # a minute and more on a busy machine
   furl=$(cat "$work/introducer/private/introducer.furl")
   "$tahoe" create-node --listen=i2p --i2p-sam-port="tcp:127.0.0.1:$serves" --introducer="$furl" "${shares[@]}" \
     --webport="tcp:$(port):interface=127.0.0.1" "$work/storage" >>"$work/tahoe.log" 2>&1
