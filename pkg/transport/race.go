@@ -87,6 +87,14 @@ func (r *race) overtaken() bool {
 	return s != nil && s.why == nil && !s.stalled && !(r.anew && s.since.Before(r.begun))
 }
 
+// met reports whether the session that stands is the peer's own. Where it is ours, as one that a driver has opened
+// for its ends, the peer has given it up for the newer one: with that gone too there would be none.
+func (r *race) met() bool {
+	r.peer.mu.Lock()
+	defer r.peer.mu.Unlock()
+	return r.peer.current != nil && r.peer.current.inbound
+}
+
 // missed are the lanes of the offers that failed, or were slower than one after them.
 func (r *race) missed(winner int) (lanes []lane) {
 	for i, failed := range r.failed {
@@ -135,7 +143,7 @@ func (r *race) begin(ctx context.Context) (late <-chan time.Time) {
 // won makes a session of the first link.
 func (r *race) won(f finish) (*Session, error) {
 	t, o := r.table, r.offers[f.number]
-	if r.overtaken() { // it would be a second session
+	if r.overtaken() && r.met() { // it would be a second session
 		f.link.Abort()
 		return nil, errOvertaken
 	}

@@ -257,3 +257,30 @@ func TestOffers(t *testing.T) {
 		}
 	})
 }
+
+// TestOvertakenByOurs: a driver has opened a session with a peer that is being dialled. The peer takes the newer one for
+// it, so that the newer one is kept; where the peer's own came first, ours is not.
+func TestOvertakenByOurs(t *testing.T) {
+	for _, theirs := range []bool{false, true} {
+		d := &fakeDriver{name: "X", bid: Bid{Cost: 1, MaxMessage: 1000}, takes: 2 * time.Second}
+		runTable(t, []Driver{d}, nil, func(t *testing.T, tr *Transport, ri *routerinfo.RouterInfo) {
+			tr.Send(ri, message(i2np.DataType, 1, 100))
+			time.Sleep(time.Second)
+			first := d.link()
+			if theirs {
+				v := d.host.Admit(netip.MustParseAddr("23.0.0.9"), func() {})
+				d.host.Go(func() { d.host.Serve(v, first, ri, false) })
+			} else if err := d.host.Adopt(first, ri); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Second)
+			synctest.Wait()
+			d.mu.Lock()
+			second := d.links[1]
+			d.mu.Unlock()
+			if second.aborted != theirs || !tr.Connected(ri.Hash()) {
+				t.Errorf("the peer's own came first: %v; ours was given up: %v", theirs, second.aborted)
+			}
+		})
+	}
+}
