@@ -42,6 +42,7 @@ type RouterConfig struct {
 	Alone     bool   // it knows no router at its start
 	Knows     int    // so many of those that run; 0: all
 	Finds     bool   // it is not told its address
+	Both      bool   // it publishes both addresses of its host on a wide-area network
 	LogLevel  string // default info
 	TOML      string // further settings
 }
@@ -74,6 +75,10 @@ func (n *Network) StartRouter(cfg RouterConfig) (*Router, error) {
 	}
 	if !cfg.Finds {
 		args = append(args, "--host", r.Addr.String())
+	}
+	if cfg.Both {
+		_, v6 := n.far.WAN.Addrs(place.host)
+		args = append(args, "--host", v6.String())
 	}
 	if !cfg.Alone {
 		bootstrap, err := n.bootstrap(cfg.Knows)
