@@ -23,6 +23,7 @@ type Signs struct {
 	Local      []netip.Addr    // of the machine
 	From       netip.Addr      // that of these from which it sends over IPv4; the zero value where that is not known
 	Enough     int             // routers, that reseeding is not needed
+	FromFuture uint64          // RouterInfos refused, as they say that they are made later than now
 }
 
 // settled is how long a router is given before it is judged by what it has not done.
@@ -106,7 +107,17 @@ const clockAdvice = "have the clock set by the network (timedatectl set-ntp true
 func (s Signs) clock(fs *findings) {
 	skews := slices.Sorted(slices.Values(s.Skews))
 	refused := s.counted("skewed")
+	doubted := 0
+	for _, v := range s.Status.Reseed.Servers {
+		if v.Result == "clock" {
+			doubted++
+		}
+	}
 	switch {
+	case len(skews) < skewWitnesses && s.FromFuture >= skewWitnesses && s.FromFuture > uint64(s.Status.Known.Routers):
+		fs.problem("clock", words.Counted(s.FromFuture, "RouterInfo is", "RouterInfos are")+" of the future: probably this machine's clock is behind", clockAdvice)
+	case len(skews) < skewWitnesses && doubted > 1 && s.Status.Known.Routers == 0:
+		fs.problem("clock", words.Count(doubted, "reseed server")+" gave what is of another time: probably this machine's clock is wrong", clockAdvice)
 	case len(skews) < skewWitnesses && s.Status.Sessions == 0 && refused >= manySkewed:
 		fs.problem("clock", fmt.Sprintf("%s failed for clocks that differ: probably this machine's is wrong", words.Count(refused, "handshake")), clockAdvice)
 	case len(skews) == 0:

@@ -171,6 +171,21 @@ func TestIll(t *testing.T) {
 			func(s *Signs) { s.Skews, s.Status.Sessions, s.Transports[0].Counters["skewed"] = nil, 0, 7 },
 			control.FindingProblem, "clock", "7 handshakes failed for clocks that differ", "have the clock set",
 		},
+		"hours behind": {
+			func(s *Signs) { s.Skews, s.FromFuture, s.Status.Known.Routers, s.Enough = nil, 70, 0, 0 },
+			control.FindingProblem, "clock", "70 RouterInfos are of the future: probably this machine's clock is behind", "have the clock set",
+		},
+		"days off": {
+			func(s *Signs) {
+				s.Skews, s.Status.Known.Routers, s.Enough = nil, 0, 0
+				s.Status.Reseed.Servers = []control.ReseedServer{{Result: "clock"}, {Result: "dns"}, {Result: "clock"}}
+			},
+			control.FindingProblem, "clock", "2 reseed servers gave what is of another time: probably", "have the clock set",
+		},
+		"few of the future": {
+			func(s *Signs) { s.Skews, s.FromFuture = nil, 70 },
+			control.FindingNote, "clock", "there is no peer to compare with", "",
+		},
 		"few to compare with": {
 			func(s *Signs) { s.Skews = []time.Duration{time.Hour} },
 			control.FindingNote, "clock", "only 1 peer is there to compare with", "",

@@ -14,7 +14,7 @@ func (a *Answers) Doctor() []control.Finding {
 	s := a.cfg.Settings()
 	signs := doctor.Signs{
 		Status: a.Status(), Transports: a.Transports(), Doors: a.cfg.Doors(), Hosts: s.PublishedHosts(), Local: a.cfg.Local(), From: a.cfg.Transport.Leaves(true),
-		Enough: s.Reseed.Threshold,
+		Enough: s.Reseed.Threshold, FromFuture: a.cfg.Router.Numbers().DB.FromFuture,
 	}
 	seen := map[netip.Prefix]bool{} // who has several routers is one witness
 	for _, p := range a.cfg.Transport.Peers() {
