@@ -141,6 +141,52 @@ func TestTested(t *testing.T) {
 	})
 }
 
+// TestTestedOverBoth: a router with addresses of both families has each tested, though a peer has a link over one
+// of them only: who is dialled for a test is dialled over its family.
+func TestTestedOverBoth(t *testing.T) {
+	lent := buf.InUse()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)))
+		network := simnet.New(simnet.Config{Seed: 9, Link: func(netip.Addr, netip.Addr) simnet.Link {
+			return simnet.Link{Latency: 20 * time.Millisecond}
+		}})
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { network.Run(ctx) })
+		w := &town{net: network}
+		for i := range 13 {
+			v4, v6 := w.host(i), netip.AddrFrom16([16]byte{0x2a, byte(i), 15: 1})
+			n := newNode(t, byte(20+i), network.Host(v4, v6), netip.AddrPortFrom(v4, 7000), func(c *Config) {
+				c.Listen = append(c.Listen, netip.AddrPortFrom(v6, 7000))
+			})
+			w.nodes = append(w.nodes, n.start(t, v4, v6))
+		}
+		a := w.tested(t)
+		all := w.infos()
+		for _, n := range w.nodes[1:] {
+			n.knows(func() []*routerinfo.RouterInfo { return all[1:] })
+		}
+		a.knows(func() []*routerinfo.RouterInfo { return all[1:] })
+		await(t, "both states", func() bool {
+			found := 0
+			for _, r := range a.Reach() {
+				if r.State == reach.OK {
+					found++
+				}
+			}
+			return found == 2
+		})
+		for _, n := range w.nodes {
+			n.halt(t)
+		}
+		cancel()
+		wg.Wait()
+	})
+	if n := buf.InUse(); n != lent {
+		t.Errorf("%d buffers are still lent", n-lent)
+	}
+}
+
 // TestElsewhere: a router that sends from another address finds out anew how it is reached, with those whom it
 // had sent to from the one before. That it loses an address from which it sends nothing changes nothing.
 func TestElsewhere(t *testing.T) {

@@ -229,6 +229,11 @@ func (d *Driver) dialable(ri *routerinfo.RouterInfo) (out []target) {
 	return out
 }
 
+// dialableOver are those of one family.
+func (d *Driver) dialableOver(ri *routerinfo.RouterInfo, v4 bool) []target {
+	return slices.DeleteFunc(d.dialable(ri), func(t target) bool { return t.At.Addr().Is4() != v4 })
+}
+
 // target is one address to dial, and the socket to do so from.
 type target struct {
 	ssu2.Target

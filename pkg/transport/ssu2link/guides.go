@@ -164,7 +164,7 @@ func (k *desk) meetSome(ctx context.Context, v4 bool, capability string) {
 		var far, other []*routerinfo.RouterInfo
 		for _, ri := range k.d.host.Others() {
 			at, ok := serves(ri, v4, capability)
-			if !ok || known[ri.Hash()] || len(k.d.dialable(ri)) == 0 {
+			if !ok || known[ri.Hash()] || len(k.d.dialableOver(ri, v4)) == 0 {
 				continue
 			}
 			if it := (&side{remote: at}); slices.ContainsFunc(avoid, func(s *side) bool { return near(s, it) }) {
@@ -177,7 +177,8 @@ func (k *desk) meetSome(ctx context.Context, v4 bool, capability string) {
 			far = other
 		}
 		if len(far) > 0 {
-			k.d.meet(ctx, far[random.Below(len(far))], random)
+			ri := far[random.Below(len(far))]
+			k.d.meet(ctx, ri, k.d.dialableOver(ri, v4), random)
 		}
 	}) {
 		k.meets--

@@ -235,11 +235,11 @@ func (d *Driver) meetHash(ctx context.Context, h i2p.Hash, random *draw.Source) 
 	if ri == nil {
 		return errNotIntroduced
 	}
-	return d.meet(ctx, ri, random)
+	return d.meet(ctx, ri, d.dialable(ri), random)
 }
 
-// meet has a link with a router that can be dialled, and gives it to the table.
-func (d *Driver) meet(ctx context.Context, ri *routerinfo.RouterInfo, random *draw.Source) error {
+// meet has a link with a router that can be dialled at one of some addresses, and gives it to the table.
+func (d *Driver) meet(ctx context.Context, ri *routerinfo.RouterInfo, at []target, random *draw.Source) error {
 	if d.host.OurInfo() == nil { // nothing to shake hands with yet
 		return transport.ErrClosed
 	}
@@ -262,7 +262,7 @@ func (d *Driver) meet(ctx context.Context, ri *routerinfo.RouterInfo, random *dr
 		}
 	})
 	err := error(transport.ErrNoAddress)
-	for _, t := range d.dialable(ri) {
+	for _, t := range at {
 		var l *link
 		if l, err = t.socket.dial(ctx, t.Target, random); err == nil {
 			return d.host.Adopt(l, ri)
