@@ -18,6 +18,8 @@ import (
 	"strings"
 	"text/template"
 	"time"
+
+	"i2ptoolkit/pkg/routerinfo"
 )
 
 // Release names an i2pd tree that scripts/peers has installed.
@@ -287,6 +289,9 @@ func (r *I2PD) makeIdentity(ctx context.Context) error {
 	return Await(ctx, 20*time.Second, r.Name+" writes its router.info", func(context.Context) error {
 		b, err := r.RouterInfo()
 		if err != nil {
+			return err
+		}
+		if _, err := routerinfo.Parse(b); err != nil { // i2pd empties the file before it writes it anew
 			return err
 		}
 		settled := bytes.Equal(b, last)

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"i2ptoolkit/pkg/routerinfo"
 )
 
 // NetID is the id of every network of this package.
@@ -262,7 +264,7 @@ type router interface {
 func wholeInfo(ctx context.Context, r router) (info []byte, err error) {
 	err = Await(ctx, 5*time.Second, "a whole router.info", func(context.Context) (err error) {
 		if info, err = r.RouterInfo(); err == nil {
-			_, err = identHash(info)
+			_, err = routerinfo.Parse(info)
 		}
 		return err
 	})
