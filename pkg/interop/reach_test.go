@@ -150,7 +150,7 @@ func TestNAT(t *testing.T) {
 	}
 	t.Parallel()
 	ctx := gate(t, 4*time.Minute)
-	s := newReachSite(t, ctx, NetworkConfig{SSU2Only: true}, reachGuides{count: 6, ours: true})
+	s := newReachSite(t, ctx, NetworkConfig{SSU2Only: true}, reachGuides{count: guidesOfReach, ours: true}) // fewer, and there are too few strangers
 	var behind []*Router
 	for _, k := range reachKinds[1:3] {
 		s.next = k.nat

@@ -90,8 +90,8 @@ func TestDoctor(t *testing.T) {
 	}
 	t.Parallel()
 	ctx := gate(t, 6*time.Minute)
-	s := newReachSite(t, ctx, NetworkConfig{SSU2Only: true}, reachGuides{count: 6, ours: true, both: true})
-	r := s.router(t, ctx, RouterConfig{Name: "blocked", Finds: true, Knows: knownGuides, TOML: ssu2Alone})
+	s := newReachSite(t, ctx, NetworkConfig{SSU2Only: true}, reachGuides{count: guidesOfReach, ours: true, both: true})
+	r := s.router(t, ctx, RouterConfig{Name: "blocked", Finds: true, TOML: ssu2Alone})
 	const rules = `table ip6 wall {
 		chain input {
 			type filter hook input priority filter; policy drop
@@ -105,16 +105,20 @@ func TestDoctor(t *testing.T) {
 	}
 	await := func(limit time.Duration, v4, v6 control.ReachState) {
 		t.Helper()
-		begun := time.Now()
+		begun, last := time.Now(), []control.Reach(nil)
 		err := Await(ctx, limit, fmt.Sprintf("it finds %s and %s", v4, v6), func(ctx context.Context) error {
 			st, err := r.Status(ctx)
+			if err == nil {
+				last = st.Reach
+			}
 			if err == nil && (len(st.Reach) != 2 || st.Reach[0].State != v4 || st.Reach[1].State != v6) {
 				err = fmt.Errorf("%+v", st.Reach)
 			}
 			return err
 		})
 		if err != nil {
-			t.Fatal(err)
+			r.told(t, ctx, 1, "doctor")
+			t.Fatalf("%v: %+v", err, last)
 		}
 		t.Logf("%s and %s after %.1f s", v4, v6, time.Since(begun).Seconds())
 	}

@@ -281,6 +281,10 @@ func (d *Driver) meet(ctx context.Context, ri *routerinfo.RouterInfo, at []targe
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		// Who was dialling us meanwhile may have taken our request for an answer to its own.
+		if d.atDesk(ri.Hash(), func() { there = d.desk.side(ri.Hash()) != nil }); there {
+			return nil
+		}
 	}
 	return err
 }

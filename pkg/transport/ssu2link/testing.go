@@ -60,12 +60,19 @@ func (f families) of(v4 bool) *family {
 
 func (f families) at(a netip.Addr) *family { return f.of(a.Unmap().Is4()) }
 
-// address is where others see us, for the engines.
-func (k *desk) address(v4 bool) netip.AddrPort {
-	if f := k.finds.of(v4); f != nil {
-		return f.Guess(k.d.host.Now())
+// address is where others see us, for the engines; as long as nobody has said so, where we publish that we are.
+func (k *desk) address(v4 bool) (at netip.AddrPort) {
+	f := k.finds.of(v4)
+	if f == nil {
+		return at
 	}
-	return netip.AddrPort{}
+	if at = f.Guess(k.d.host.Now()); at.IsValid() {
+		return at
+	}
+	if ri := k.d.host.OurInfo(); ri != nil {
+		at, _ = serves(ri, v4, "")
+	}
+	return at
 }
 
 // moved notes that the machine has lost addresses. It may have many from which it sends nothing to peers, as
