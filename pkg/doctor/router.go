@@ -167,6 +167,8 @@ func (s Signs) outgoing(fs *findings) {
 			"see whether the machine has a network, and whether a firewall (of the machine, the gateway or the provider) lets TCP and UDP out to all ports")
 	case len(dead) > 0:
 		fs.problem("outgoing", "no dial succeeds by "+strings.Join(dead, ", ")+", while others do", "let a firewall pass it out to all ports; until then the other transport serves")
+	case s.Status.Sessions == 0:
+		fs.note("outgoing", "the router has reached peers, and has no session any more", "")
 	default:
 		fs.ok("outgoing", "the router reaches its peers")
 	}

@@ -198,6 +198,10 @@ func TestIll(t *testing.T) {
 			},
 			control.FindingProblem, "outgoing", "no dial of a peer succeeds: NTCP2 over TCP, SSU2 over UDP", "see whether the machine has a network",
 		},
+		"cut off": {
+			func(s *Signs) { s.Status.Sessions = 0 },
+			control.FindingNote, "outgoing", "the router has reached peers, and has no session any more", "",
+		},
 		"TCP is shut in": {
 			func(s *Signs) { s.Transports[0].Counters = map[string]uint64{"dials_missed": 30} },
 			control.FindingProblem, "outgoing", "no dial succeeds by NTCP2 over TCP, while others do", "let a firewall pass it",
@@ -251,7 +255,7 @@ func TestIll(t *testing.T) {
 			if f.Level != c.level || !strings.HasPrefix(f.Text, c.text) || !strings.HasPrefix(f.Advice, c.advice) || (f.Advice == "") != (c.advice == "") {
 				t.Errorf("%+v", f)
 			}
-			if len(all) > 1 && !slices.Contains([]string{"the gateway refuses", "the gateway passes one port on", "nobody to ask", "reseeding"}, name) {
+			if len(all) > 1 && !slices.Contains([]string{"the gateway refuses", "the gateway passes one port on", "nobody to ask", "reseeding", "so far off that nobody speaks to it"}, name) {
 				t.Errorf("also %+v", all)
 			}
 		})
