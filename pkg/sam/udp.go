@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -95,7 +96,9 @@ const (
 )
 
 // read sends what applications say.
-func (u *udpServer) read(ctx context.Context, conn *net.UDPConn) {
+func (u *udpServer) read(ctx context.Context, conn interface {
+	ReadFromUDPAddrPort(b []byte) (n int, from netip.AddrPort, err error)
+}) {
 	b := make([]byte, 64<<10)
 	for failures := 0; ; {
 		n, _, err := conn.ReadFromUDPAddrPort(b)
