@@ -230,6 +230,7 @@ func hold(ctx context.Context, c net.Conn) {
 type Hush struct {
 	Door  Door
 	Count int
+	Greet bool // they begin as they should, and say nothing then
 	counts
 }
 
@@ -244,7 +245,7 @@ func (a *Hush) Run(ctx context.Context) {
 		all.Go(func() {
 			again(ctx, hushPause, func() {
 				slots <- struct{}{}
-				c, err := (&net.Dialer{Timeout: doorPatience}).DialContext(ctx, "tcp", a.Door.at())
+				c, err := a.open(ctx)
 				<-slots
 				if err == nil {
 					a.add("silent connections", 1)
@@ -256,6 +257,13 @@ func (a *Hush) Run(ctx context.Context) {
 		})
 	}
 	all.Wait()
+}
+
+func (a *Hush) open(ctx context.Context) (net.Conn, error) {
+	if a.Greet {
+		return a.Door.open(ctx)
+	}
+	return (&net.Dialer{Timeout: doorPatience}).DialContext(ctx, "tcp", a.Door.at())
 }
 
 // Flow is connections with a door that say without end what Words gives, and do not read what is answered.

@@ -30,6 +30,7 @@ var doorAttacks = map[string]func(Door) Attack{
 	"sessions": func(Door) Attack { return &Sessions{Count: crowdSessions} },
 	"sockets":  func(Door) Attack { return &Sessions{Count: crowdSessions, Sockets: crowdSockets, Held: true} },
 	"hush":     func(d Door) Attack { return &Hush{Door: d, Count: crowdSilent} },
+	"greeted":  func(d Door) Attack { return &Hush{Door: d, Count: crowdSilent, Greet: true} },
 	"endless":  func(d Door) Attack { return endless(d) },
 	"unread":   func(d Door) Attack { return unread(d) },
 }
@@ -108,6 +109,9 @@ func attackDoors(t *testing.T, program string, lasts time.Duration) (rows []Row)
 	stay("sockets", "connections", 3*crowdSockets)
 	for _, d := range Doors {
 		attack(fmt.Sprintf("%d silent at %s", crowdSilent, d), l.atDoors("hush", d))
+	}
+	for _, d := range []Door{SAM, I2CP} {
+		attack(fmt.Sprintf("%d greeted at %s", crowdSilent, d), l.atDoors("greeted", d))
 	}
 	attack("no end of lines", l.atDoors("endless", Doors...))
 	attack("answers unread", l.atDoors("unread", Doors...))

@@ -113,7 +113,13 @@ func (s *Server) Serve(ctx context.Context, c *door.Client) {
 		return
 	}
 	for first := true; !conv.over; first = false {
+		if !first {
+			c.Idle() // its tunnels are not the connection's
+		}
 		line, err := in.Line()
+		if !first {
+			c.Busy()
+		}
 		if errors.Is(err, io.EOF) {
 			line = string(in.Rest()) // the last one may have no end
 		}

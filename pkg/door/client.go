@@ -20,7 +20,7 @@ type Client struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	leave  context.CancelFunc // the same, not waiting until it is closed: TLS says farewell, which may take long
-	place  *list.Element      // in the door's queue of the silent; the door's lock guards it
+	place  *list.Element      // in the door's queue of the silent or of the idle; the door's lock guards it
 
 	// The door's lock guards these.
 	user     string
@@ -60,9 +60,27 @@ func (c *Client) Greeted() bool {
 	c.door.mu.Lock()
 	defer c.door.mu.Unlock()
 	c.greeted = true
-	c.door.silent.remove(c)
+	c.door.stir(c)
 	_, is := c.door.clients[c]
 	return is
+}
+
+// Idle says that the connection waits for the next word and would lose nothing but itself: where the door is full it may
+// have to make room for another. Busy is the end of that.
+func (c *Client) Idle() {
+	c.door.mu.Lock()
+	defer c.door.mu.Unlock()
+	c.door.stir(c)
+	if _, is := c.door.clients[c]; is {
+		c.door.idle.add(c)
+	}
+}
+
+// Busy says that the connection does something, or has what would be lost with it.
+func (c *Client) Busy() {
+	c.door.mu.Lock()
+	defer c.door.mu.Unlock()
+	c.door.stir(c)
 }
 
 // Silent counts a connection that is ended because its first request did not come in time.
@@ -151,9 +169,11 @@ type queue struct{ l list.List }
 
 func (q *queue) add(c *Client) { c.place = q.l.PushBack(c) }
 
-func (q *queue) remove(c *Client) {
+// stir takes a client out of the queue in which it is, if it is in any. The caller has the lock.
+func (d *Door) stir(c *Client) {
 	if c.place != nil {
-		q.l.Remove(c.place)
+		d.silent.l.Remove(c.place) // of another list's element nothing comes
+		d.idle.l.Remove(c.place)
 		c.place = nil
 	}
 }

@@ -62,6 +62,7 @@ type Door struct {
 	settled   chan struct{}        // closed when tried is another
 	clients   map[*Client]struct{}
 	silent    queue // clients that have not said anything whole, the oldest first
+	idle      queue // those that have, and have nothing to lose (Client.Idle), the longest idle first
 	byAddress map[string]int
 	counts    Stats
 }
@@ -278,8 +279,8 @@ func (d *Door) accept(ctx context.Context, l *listener, running *sync.WaitGroup)
 	}
 }
 
-// admit makes a client of a connection; nil: there is no room for it. Where the door is full, the connection goes that
-// has said nothing for longest.
+// admit makes a client of a connection; nil: there is no room for it. Where the door is full, a connection goes that has
+// nothing to lose: the longest silent or the longest idle, of whichever there are more. Who has come just now is among few.
 func (d *Door) admit(ctx context.Context, conn net.Conn) *Client {
 	host := hostOf(conn.RemoteAddr())
 	d.mu.Lock()
@@ -293,6 +294,9 @@ func (d *Door) admit(ctx context.Context, conn net.Conn) *Client {
 		return nil
 	case len(d.clients) >= all:
 		oldest := d.silent.first()
+		if d.idle.l.Len() > d.silent.l.Len() {
+			oldest = d.idle.first()
+		}
 		if oldest == nil {
 			d.counts.Refused.Crowded++
 			return nil
@@ -317,7 +321,7 @@ func (d *Door) forget(c *Client) {
 		return
 	}
 	delete(d.clients, c)
-	d.silent.remove(c)
+	d.stir(c)
 	if c.host != "" {
 		if d.byAddress[c.host]--; d.byAddress[c.host] == 0 {
 			delete(d.byAddress, c.host)

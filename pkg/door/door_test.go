@@ -105,6 +105,13 @@ func echo(_ context.Context, c *Client) {
 	if !c.Login(context.Background(), user, password) || !c.Greeted() {
 		return
 	}
+	if user == "idle" {
+		c.Idle()
+		defer c.Busy()
+		io.WriteString(c, "hello\n")
+		r.ReadString('\n')
+		return
+	}
 	c.Doing("echo")
 	defer c.Session(control.DoorSession{ID: user})()
 	io.WriteString(c, "hello\n")
@@ -289,6 +296,38 @@ func (s stubborn) SetWriteDeadline(at time.Time) error {
 func (s stubborn) Close() error {
 	<-s.written
 	return s.Conn.Close()
+}
+
+// TestIdle: connections that have said who they are, and nothing since, do not fill a door: the longest idle makes room,
+// and not who has come just now, nor who has a session.
+func TestIdle(t *testing.T) {
+	doors(t, func(t *testing.T, n *network, d *Door) {
+		const room = 8
+		apply(t, d, Settings{Enabled: true, Listen: []string{here}, Connections: room})
+		busy := n.dial(here, "127.0.0.1")
+		say(t, busy, "x")
+		var idle []net.Conn
+		for range room - 1 {
+			c := n.dial(here, "127.0.0.1")
+			say(t, c, "idle")
+			idle = append(idle, c)
+		}
+		fresh := n.dial(here, "127.0.0.1")
+		for range room / 2 {
+			say(t, n.dial(here, "127.0.0.1"), "idle")
+		}
+		synctest.Wait()
+		if gone(fresh) || gone(busy) || !gone(idle[0]) || !gone(idle[room/2]) || gone(idle[room-2]) {
+			t.Error("others made room than the longest idle")
+		}
+		fresh.SetReadDeadline(time.Time{})
+		if got := say(t, fresh, "y"); got != "hello" {
+			t.Errorf("who came among them hears %q", got)
+		}
+		if s := d.Stats(); s.Refused != (Refused{Evicted: room/2 + 1}) || s.Connections != room {
+			t.Errorf("%+v", s)
+		}
+	})
 }
 
 // TestStubborn: nobody waits for one that makes room.

@@ -72,7 +72,13 @@ func (k *connection) run() error {
 		if !k.greeted {
 			most = maxGreeting
 		}
+		if k.greeted && len(k.sessions) == 0 {
+			k.Idle()
+		}
 		kind, body, err := in.next(most)
+		if k.greeted && len(k.sessions) == 0 {
+			k.Busy()
+		}
 		if err != nil {
 			if errors.Is(err, i2cp.ErrTooLong) {
 				k.server.count(func(s *Stats) { s.Refused.Malformed++ })

@@ -27,6 +27,10 @@ type ends struct {
 
 func (e *ends) Greeted() bool { return true }
 
+func (e *ends) Idle() {}
+
+func (e *ends) Busy() {}
+
 func (e *ends) Login(_ context.Context, user, password string) bool {
 	return user == "user" && password == "secret"
 }

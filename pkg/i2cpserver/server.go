@@ -55,6 +55,10 @@ type Conn interface {
 	net.Conn
 	// Greeted says that the first request was whole and welcome. It reports whether the connection is still there.
 	Greeted() bool
+	// Idle says that the connection waits for the next message and has no session: it may have to make room for others.
+	// Busy is the end of that.
+	Idle()
+	Busy()
 	Login(ctx context.Context, user, password string) bool
 	Doing(what string)
 	// Work has f run when it is the connection's turn. f waits for nothing.

@@ -226,7 +226,11 @@ func isHTTP(line string) bool {
 
 // next does what the next line says. An error is the end of the connection.
 func (c *conn) next(ctx context.Context) error {
+	if c.session == nil && !c.forwards {
+		c.client.Idle()
+	}
 	line, err := c.in.Line()
+	c.client.Busy()
 	if err != nil {
 		return c.unread(err)
 	}
