@@ -3,6 +3,7 @@ import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.net.NoRouteToHostException;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -100,7 +101,6 @@ public final class I2cp {
 
     private void serve() throws Exception {
         I2PSocketManager m = manager();
-        m.setAcceptTimeout(60_000); // it resets what it has not come to after 3 s, on a busy machine half of 64
         I2PSession session = m.getSession();
         session.addMuxedSessionListener(new Echo(session), I2PSession.PROTO_DATAGRAM, I2PSession.PORT_ANY);
         session.addMuxedSessionListener(new Echo(session), I2PSession.PROTO_DATAGRAM_RAW, I2PSession.PORT_ANY);
@@ -273,6 +273,28 @@ public final class I2cp {
         }
     }
 
+    private interface Attempt {
+        void run() throws Exception;
+    }
+
+    /**
+     * Java's server keeps 64 packets of streams that it has not come to, of which each has several, and resets
+     * others: on a machine with other work, half of 64 streams at once.
+     */
+    private static void again(Attempt attempt) throws Exception {
+        for (int left = 10; ; left--) {
+            try {
+                attempt.run();
+                return;
+            } catch (NoRouteToHostException e) {
+                if (left == 0) {
+                    throw e;
+                }
+                Thread.sleep(500);
+            }
+        }
+    }
+
     private static String streams(I2PSocketManager m, Destination to, int n) throws Exception {
         CountDownLatch done = new CountDownLatch(n);
         AtomicInteger well = new AtomicInteger();
@@ -280,7 +302,7 @@ public final class I2cp {
             int seed = i;
             new Thread(() -> {
                 try {
-                    transfer(m, to, 50_000, seed);
+                    again(() -> transfer(m, to, 50_000, seed));
                     well.incrementAndGet();
                 } catch (Exception e) {
                     say("stream " + seed + ": " + e);
