@@ -140,8 +140,8 @@ func ReadFrame(r io.Reader, b []byte) ([]byte, error) {
 
 // ParseFrame reads what ReadFrame gave: a datagram, whose payload refers to b, or a report.
 func ParseFrame(b []byte) (datagram.Message, *DatagramReport, error) {
-	if len(b) == 0 {
-		return datagram.Message{}, nil, ErrFrame
+	if len(b) == 0 || len(b) > maxFrame {
+		return datagram.Message{}, nil, fmt.Errorf("%w: %d bytes, and 1 to %d may be", ErrFrame, len(b), maxFrame)
 	}
 	switch b[0] {
 	case frameDatagram:

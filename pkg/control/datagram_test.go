@@ -85,6 +85,7 @@ func FuzzParseFrame(f *testing.F) {
 		f.Add(b[4:])
 		f.Add(b[4 : len(b)-1])
 	}
+	f.Add(append([]byte{frameDatagram}, make([]byte, maxFrame)...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, r, err := ParseFrame(b)
 		if err != nil {

@@ -35,6 +35,14 @@ func (yes) Lookup(context.Context, string, i2p.Hash) (control.Record, error) {
 	return control.Record{}, nil
 }
 
+func (yes) Trace(context.Context, string, i2p.Hash) control.Trace { return control.Trace{} }
+
+func (yes) Explore(context.Context, int) control.Explored { return control.Explored{} }
+
+func (yes) Store(context.Context, control.Store) (control.Stored, error) {
+	return control.Stored{}, nil
+}
+
 func (yes) OpenDestination(context.Context, DestinationConfig) (Destination, error) {
 	return nil, control.Errorf(control.Busy, "no more")
 }
@@ -42,12 +50,14 @@ func (yes) OpenDestination(context.Context, DestinationConfig) (Destination, err
 // FuzzRequests: whatever is asked, in whatever JSON, has one answer: JSON, and where it is a
 // refusal with a code.
 func FuzzRequests(f *testing.F) {
-	paths := []string{"lookup", "trace", "explore", "reload", "reseed", "stop", "log-level", "sessions", "sessions/a/connect", "sessions/a/accept", "sessions/a/streams/1/end", "sessions/a/datagrams"}
+	paths := []string{"lookup", "trace", "explore", "reload", "reseed", "stop", "log-level", "sessions", "sessions/a/connect", "sessions/a/accept", "sessions/a/streams/1/end", "sessions/a/datagrams", "store", "sessions/a/ping", "sessions/a/key"}
 	for i, v := range []any{
-		control.Lookup{Kind: control.KindLeaseSet, Hash: i2p.HashOf(nil).String(), TimeoutMillis: 1}, struct{}{},
+		control.Lookup{Kind: control.KindLeaseSet, Hash: i2p.HashOf(nil).String(), TimeoutMillis: 1},
+		control.Lookup{Kind: control.KindRouterInfo, Hash: i2p.HashOf(nil).String(), TimeoutMillis: 1}, control.Explore{Searches: 1, TimeoutMillis: 1}, struct{}{},
 		control.ReseedNow{Sources: []string{"https://a.example/"}}, control.Stop{Now: true}, control.LogLevel{Level: "debug"},
 		control.Open{Key: []byte("key"), Listen: []uint16{1}, Options: map[string]string{"inbound.length": "1"}},
 		control.Connect{Destination: "a.i2p", Port: 1}, control.Accept{Port: 1}, struct{}{}, control.Datagrams{Port: 1, Protocols: []string{"raw"}, Destination: "a.i2p"},
+		control.Store{StoreType: 3, Data: []byte("entry"), Copies: 1},
 	} {
 		b, err := json.Marshal(v)
 		if err != nil {
@@ -55,7 +65,7 @@ func FuzzRequests(f *testing.F) {
 		}
 		f.Add(byte(i), b)
 	}
-	f.Add(byte(5), []byte(`{"key":"AAAA","listen":[70000]}`))
+	f.Add(byte(7), []byte(`{"key":"AAAA","listen":[70000]}`))
 	f.Add(byte(0), []byte(`{"kind":"leaseset"}{}`))
 	f.Fuzz(func(t *testing.T, which byte, body []byte) {
 		s := &Server{node: yes{}, limits: Limits{}.withDefaults()}
