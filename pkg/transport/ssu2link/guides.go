@@ -24,6 +24,7 @@ const (
 	tagPatience = 5 * time.Second  // until a tag that was asked for has come
 	guideAlive  = 18 * time.Second // the mapping of a NAT for UDP may last for 30 s only
 	meetEvery   = 3 * time.Second  // dials to routers that may test or introduce us
+	meetSilent  = 30 * time.Second // the same, over a family over which nobody is heard
 	mostMeets   = 2                // at a time
 )
 

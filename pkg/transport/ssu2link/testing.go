@@ -196,6 +196,11 @@ func (k *desk) test(ctx context.Context, now time.Time) {
 	}
 	for _, f := range k.finds {
 		if !f.Due(now) {
+			// Sessions over the other family leave this one silent for as long as nobody is dialled over it.
+			if f.Status(now).State == reach.Disconnected && !now.Before(f.meet) {
+				f.meet = now.Add(meetSilent)
+				k.meetSome(ctx, f.v4, testsPeers)
+			}
 			continue
 		}
 		if bob := k.chooseBob(f); bob != nil {
