@@ -176,6 +176,14 @@ func TestTestedOverBoth(t *testing.T) {
 			}
 			return found == 2
 		})
+		// A family without a published host has an address all the same: else it could not be tested.
+		said := ""
+		for _, at := range a.Publish([]netip.Addr{w.host(0)}) {
+			said += at.Host().String() + " " + at.Caps() + ";"
+		}
+		if want := w.host(0).String() + " BC;invalid IP 6;"; said != want {
+			t.Errorf("published %q, expected %q", said, want)
+		}
 		for _, n := range w.nodes {
 			n.halt(t)
 		}

@@ -264,6 +264,11 @@ func (k *desk) now() view {
 	return k.view
 }
 
+// has reports whether the machine has an address of the family.
+func (v view) has(v4 bool) bool {
+	return slices.ContainsFunc(v.reach, func(r transport.Reach) bool { return r.V4 == v4 && r.State != reach.NoAddress })
+}
+
 // found is where strangers reach us, of a family; the zero value is nowhere.
 func (v view) found(v4 bool) (at reach.Status) {
 	for _, r := range v.reach {

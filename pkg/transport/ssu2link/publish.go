@@ -19,8 +19,8 @@ const (
 )
 
 // Publish gives an address for each host; where others have to be introduced to us, one that
-// says by whom; and one by which peers know our keys where there is none of these (SSU2,
-// Published Addresses, Introducers, Unpublished SSU2 Address).
+// says by whom; and one by which peers know our keys where there is none of these, of both families or of one
+// (SSU2, Published Addresses, Introducers, Unpublished SSU2 Address).
 func (d *Driver) Publish(hosts []netip.Addr) (addrs []routerinfo.Address) {
 	var v view
 	if d.desk != nil {
@@ -47,6 +47,15 @@ func (d *Driver) Publish(hosts []netip.Addr) (addrs []routerinfo.Address) {
 		if !covered[s.v4] && !d.host.Hidden() && v.introducers(d.host.Now(), s.v4, o) {
 			o["caps"] = s.family()
 			addrs = append(addrs, address(costIntroducer, o))
+			covered[s.v4] = true
+		}
+	}
+	for _, s := range d.sockets {
+		// Charlie tests none who has no address of the family.
+		if len(addrs) > 0 && !covered[s.v4] && !d.host.Hidden() && v.has(s.v4) {
+			o := d.options(unspecified(s.v4))
+			o["caps"] = s.family()
+			addrs = append(addrs, address(costHidden, o))
 		}
 	}
 	if len(addrs) == 0 {
