@@ -17,6 +17,10 @@ func (l *loop) tryNewWay(now time.Time) {
 	}
 	for _, r := range l.where(func(r *remote) bool { return r.stalled(now) && r.set != nil }) {
 		r.via = way
+		if !r.knowsSet && r.tells { // what was said of it went the old ways
+			r.sentSet, r.pushes = 0, 0
+			l.pushBy(now)
+		}
 		if l.host != nil {
 			l.host.Revive(now, r.hash)
 		}

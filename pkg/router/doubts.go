@@ -23,6 +23,16 @@ func (d doubts) holds(now time.Time, hops []i2p.Hash) bool {
 	return len(d) > 0 && slices.ContainsFunc(hops, func(h i2p.Hash) bool { return now.Before(d[h].until) })
 }
 
+// worst is how often that of some hops has failed which has most often.
+func (d doubts) worst(now time.Time, hops []i2p.Hash) (most int) {
+	for _, h := range hops {
+		if x := d[h]; now.Before(x.until) {
+			most = max(most, x.failures)
+		}
+	}
+	return most
+}
+
 // above are those that have failed more often than so many times, and the most
 // that any has.
 func (d doubts) above(now time.Time, failures int) (out map[i2p.Hash]struct{}, most int) {

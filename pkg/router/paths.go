@@ -2,6 +2,7 @@ package router
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -195,12 +196,16 @@ func (pt *paths) carrier(d *direction) *ownTunnel {
 			return t
 		}
 	}
-	// Which of those work nobody knows: any may.
+	// Which of those work nobody knows. Any may: but a hop that has gone is in more of the tunnels that
+	// failed than those are who were beside it.
 	var any []*ownTunnel
 	for _, o := range both {
 		any = append(any, pt.hiding(d, o.usable(pt.now, false))...)
 	}
 	working := slices.ContainsFunc(any, func(t *ownTunnel) bool { return !t.Failing() })
+	if len(any) > 1 && pt.rand.Below(guess) > 0 {
+		any = pt.leastFailed(any)
+	}
 	if t := pt.draw(any); t != nil && working {
 		return t
 	}
@@ -226,6 +231,24 @@ func (pt *paths) draw(ts []*ownTunnel) *ownTunnel {
 		return nil
 	}
 	return ts[pt.rand.Below(len(ts))]
+}
+
+// guess: of so many builds for which all tunnels are in doubt, one goes through any of them.
+const guess = 4
+
+// leastFailed are the tunnels of which the worst hop has failed less often than that of the others.
+func (pt *paths) leastFailed(ts []*ownTunnel) (least []*ownTunnel) {
+	fewest := math.MaxInt
+	for _, t := range ts {
+		n := pt.doubts.worst(pt.now, t.hops)
+		if n < fewest {
+			fewest, least = n, nil
+		}
+		if n == fewest {
+			least = append(least, t)
+		}
+	}
+	return least
 }
 
 // undoubted are the tunnels without a hop that seems to have gone.

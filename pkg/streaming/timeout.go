@@ -40,10 +40,10 @@ func (s *sender) timerLength() time.Duration {
 	if !s.mayBeGone() {
 		rto = min(rto, max(s.rtt.rto(0), limit))
 	}
-	if p.probed || s.rtt.smoothed == 0 || p.timeouts > 0 {
+	if s.rtt.smoothed == 0 || p.timeouts > 0 {
 		return rto
 	}
-	return min(s.rtt.probe(), rto)
+	return min(s.rtt.probe(), rto) // a probe is given no longer than what it asks about
 }
 
 // expire handles the timers of what was sent.
