@@ -8,12 +8,11 @@ import (
 
 // life is how long a session is there.
 //
-//	open --Close, silence--> closing --Termination, and the last one--> gone
-//	  `----Termination-----> drained --Termination, or time--> gone
+//	open --Close, silence--> closing --Termination, or time--> gone
+//	  `----Termination-----> drained --time--> gone
 //
 // In closing and drained, what comes is answered with a Termination, less and less often
-// (SSU2, Session Termination). Who has begun answers the answer, once: i2pd, which is told the end of a session,
-// keeps it for up to 28 seconds otherwise, and what it has for a router that is back by then goes that way.
+// (SSU2, Session Termination).
 type life struct {
 	why       *ssu2.TerminationError // once it is over
 	farewell  ssu2.Reason            // to be said
@@ -23,7 +22,6 @@ type life struct {
 	interval  time.Duration
 	came      int    // packets since it was over
 	answerAt  int    // of them, the one that is answered
-	last      bool   // the farewell that is owed is the last
 	sealed    []byte // LastWord
 	gone      bool
 	heard     time.Duration // when a packet of the peer's last came
@@ -171,12 +169,11 @@ func (s *Session) closingBlocks(payload []byte) {
 			continue
 		}
 		if t, err := ssu2.ParseTermination(b.Data); err == nil {
-			if t.Reason == ssu2.ReasonTerminationReceived && s.life.why.Remote {
+			if t.Reason == ssu2.ReasonTerminationReceived {
 				s.life.gone = true
-				return
+			} else { // both have ended it
+				s.life.farewell, s.life.owed = ssu2.ReasonTerminationReceived, true
 			}
-			s.life.farewell, s.life.owed = ssu2.ReasonTerminationReceived, true
-			s.life.last = t.Reason == ssu2.ReasonTerminationReceived // else both have ended it
 			return
 		}
 	}

@@ -258,7 +258,6 @@ func (s *Session) farewell(now time.Time, at time.Duration, d *draft) bool {
 		return false
 	}
 	s.life.owed = false
-	s.life.gone = s.life.last
 	s.ack(at, d, roomForRanges)
 	d.out = ssu2.Termination{Packets: s.rcv.Valid(), Reason: s.life.farewell}.AppendTo(d.out)
 	s.pad(d)

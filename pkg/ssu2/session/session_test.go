@@ -205,19 +205,6 @@ func TestFarewell(t *testing.T) {
 	}
 }
 
-// TestLastAnswer: who is told the end of a session has a last word of who has ended it, and forgets it then.
-func TestLastAnswer(t *testing.T) {
-	w := newWorld(t, 5, scene{delay: 20 * ms}, nil)
-	b := w.a.bulk(1e5, fixed(1028))
-	w.run(time.Second, b.arrived)
-	w.a.s.Close(w.now, 3)
-	w.a.flush()
-	if !w.run(70*ms, func() bool { return w.a.s.Gone() && w.b.s.Gone() }) {
-		t.Errorf("gone: %v and %v", w.a.s.Gone(), w.b.s.Gone())
-	}
-	w.end()
-}
-
 // TestLastWord: what was sealed while the session stood ends it at the peer, whatever was sent meanwhile.
 func TestLastWord(t *testing.T) {
 	for _, more := range []bool{false, true} {

@@ -45,7 +45,7 @@ type Config struct {
 	KeepTokens func(file []byte)
 	// Farewells are those of the run before, as KeepFarewells had them: where it was killed it has said none. Who
 	// is told that a session is no more does not send over it what is for us. KeepFarewells, if any, gets
-	// them as KeepTokens does; none are left once Run has ended.
+	// them now and then.
 	Farewells     []byte
 	KeepFarewells func(file []byte)
 	// Signing is the router's key, for introductions and peer tests. A driver without one takes

@@ -64,7 +64,9 @@ func (d *Driver) remember(ctx context.Context) {
 	}
 }
 
-// keepLast hands out what the sockets have, whose loops have ended: all farewells have been said.
+// keepLast hands out the tokens of the sockets, whose loops have ended. Farewells stay as they were kept: i2pd, which
+// is told the end of a session, keeps it for up to 28 s all the same, and what it has for a router that is back
+// by then goes over it.
 func (d *Driver) keepLast() {
 	if d.cfg.KeepTokens != nil {
 		var stores []*ssu2.Tokens
@@ -72,9 +74,6 @@ func (d *Driver) keepLast() {
 			stores = append(stores, s.endpoint.Tokens())
 		}
 		d.cfg.KeepTokens(ssu2.TokensFile(stores...))
-	}
-	if d.cfg.KeepFarewells != nil {
-		d.cfg.KeepFarewells(noFarewells(d.host.Now()))
 	}
 }
 
