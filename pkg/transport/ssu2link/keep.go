@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -64,9 +65,8 @@ func (d *Driver) remember(ctx context.Context) {
 	}
 }
 
-// keepLast hands out the tokens of the sockets, whose loops have ended. Farewells stay as they were kept: i2pd, which
-// is told the end of a session, keeps it for up to 28 s all the same, and what it has for a router that is back
-// by then goes over it.
+// keepLast hands out what the sockets have, whose loops have ended. Farewells are kept of sessions whose end was told,
+// too: i2pd keeps them for up to 28 s all the same, and what it has for a router that is back by then goes over them.
 func (d *Driver) keepLast() {
 	if d.cfg.KeepTokens != nil {
 		var stores []*ssu2.Tokens
@@ -74,6 +74,13 @@ func (d *Driver) keepLast() {
 			stores = append(stores, s.endpoint.Tokens())
 		}
 		d.cfg.KeepTokens(ssu2.TokensFile(stores...))
+	}
+	if d.cfg.KeepFarewells != nil {
+		farewells := noFarewells(d.host.Now())
+		for _, s := range d.sockets {
+			farewells = append(farewells, s.parting...)
+		}
+		d.cfg.KeepFarewells(farewells)
 	}
 }
 
@@ -95,12 +102,13 @@ func noFarewells(now time.Time) []byte {
 	return binary.BigEndian.AppendUint64([]byte(farewellMagic), uint64(now.Unix()))
 }
 
-// appendFarewells appends those of the sessions that stand.
+// appendFarewells appends those of the sessions whose end the peer has not told.
 func (s *socket) appendFarewells(file []byte) []byte {
 	now := time.Now()
 	for _, id := range slices.Sorted(maps.Keys(s.links)) { // the same order each time, to be compared
 		l := s.links[id]
-		if l.s.Ended() != nil {
+		var why *ssu2.TerminationError
+		if errors.As(l.s.Ended(), &why) && why.Remote {
 			continue
 		}
 		to, word := l.s.State(now).Remote, l.s.LastWord()

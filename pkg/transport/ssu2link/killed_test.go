@@ -177,6 +177,9 @@ func TestFarewellsOfTheKilled(t *testing.T) {
 		}
 		transfer(t, a, again, 1<<14, 1028, time.Minute)
 		again.halt(t)
+		if all, err := parseFarewells(*kept.Load(), time.Now()); err != nil || len(all) != 1 {
+			t.Errorf("%d farewells are kept beyond the end, %v", len(all), err)
+		}
 		b.halt(t)
 		a.halt(t)
 	})

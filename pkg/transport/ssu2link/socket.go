@@ -50,6 +50,7 @@ type socket struct {
 	writer   *writer
 	spare    int // bytes of grants that their links had no use for
 	shut     bool
+	parting  []byte                      // farewells of the sessions that stood as the driver was to end
 	counted  atomic.Pointer[ssu2.Counts] // the endpoint's, as they were last
 
 	mu    sync.Mutex
@@ -144,6 +145,9 @@ func (s *socket) run(ctx context.Context) {
 		case <-timer.C:
 		case <-done:
 			done, last = nil, time.Now().Add(farewells)
+			if s.d.cfg.KeepFarewells != nil {
+				s.parting = s.appendFarewells(nil)
+			}
 			s.stop()
 		}
 		s.box.Take()
