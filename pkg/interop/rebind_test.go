@@ -136,12 +136,17 @@ func published(t *testing.T, ctx context.Context, site *farSite, host int, old *
 			if ri, err = routerinfo.Parse(b); err != nil {
 				return err
 			}
+			there := 0
 			for _, a := range ri.Addresses() {
+				if !a.AddrPort().IsValid() {
+					continue // of the other family, which nobody tests here
+				}
+				there++
 				if a.AddrPort().Addr() != is {
 					return fmt.Errorf("it has %s at %v", a.Style, a.AddrPort())
 				}
 			}
-			if len(ri.Addresses()) < len(old.Addresses()) {
+			if there == 0 || len(ri.Addresses()) < len(old.Addresses()) {
 				return errors.New("it has fewer addresses")
 			}
 			return nil
