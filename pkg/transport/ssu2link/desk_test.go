@@ -154,7 +154,7 @@ func TestTestedOverBoth(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() { network.Run(ctx) })
 		w := &town{net: network}
-		for i := range 13 {
+		for i := range 24 { // who has had one for a Charlie, or a session with him, needs another: with few, all are used up
 			v4, v6 := w.host(i), netip.AddrFrom16([16]byte{0x2a, byte(i), 15: 1})
 			n := newNode(t, byte(20+i), network.Host(v4, v6), netip.AddrPortFrom(v4, 7000), func(c *Config) {
 				c.Listen = append(c.Listen, netip.AddrPortFrom(v6, 7000))
@@ -167,7 +167,7 @@ func TestTestedOverBoth(t *testing.T) {
 			n.knows(func() []*routerinfo.RouterInfo { return all[1:] })
 		}
 		a.knows(func() []*routerinfo.RouterInfo { return all[1:] })
-		await(t, "both states", func() bool {
+		awaitFor(t, time.Minute, "both states", func() bool { // ten tests a family are soon, those after them are not
 			found := 0
 			for _, r := range a.Reach() {
 				if r.State == reach.OK {

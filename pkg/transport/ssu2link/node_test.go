@@ -239,7 +239,13 @@ func wait(d time.Duration) {
 
 func await(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !f(); wait(5 * time.Millisecond) {
+	awaitFor(t, 20*time.Second, what, f)
+}
+
+// awaitFor is await where there is so much time.
+func awaitFor(t testing.TB, most time.Duration, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(most); !f(); wait(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("waited in vain: " + what)
 		}
