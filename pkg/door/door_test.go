@@ -152,6 +152,7 @@ func apply(t *testing.T, d *Door, s Settings) {
 
 func say(t *testing.T, c net.Conn, text string) string {
 	t.Helper()
+	c.SetReadDeadline(time.Time{}) // of gone
 	io.WriteString(c, text+"\n")
 	line, _ := bufio.NewReader(c).ReadString('\n')
 	return strings.TrimSpace(line)
@@ -264,8 +265,9 @@ func TestLimits(t *testing.T) {
 		if !gone(first) || gone(third) || gone(fourth) {
 			t.Error("the oldest silent one did not make room")
 		}
-		say(t, third, "x")
-		say(t, fourth, "x")
+		if say(t, third, "x") != "hello" || say(t, fourth, "x") != "hello" {
+			t.Fatal("those who came last are not greeted")
+		}
 		if c := n.dial(here, "127.0.0.1"); !gone(c) {
 			t.Error("a fourth where three are")
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -61,6 +62,7 @@ func TestHosts(t *testing.T) {
 			f = hello(t, srv.addr())
 			return f.ask("STREAM FORWARD ID=server PORT=%d HOST=%s", port, host) == "STREAM STATUS RESULT=OK"
 		})
+		asked, _ := r.counts()
 		for range 2 {
 			visitor := hello(t, srv.addr())
 			if got := visitor.ask("STREAM CONNECT ID=visitor DESTINATION=%s", to); got != "STREAM STATUS RESULT=OK" {
@@ -76,10 +78,13 @@ func TestHosts(t *testing.T) {
 			c.Close()
 			visitor.Close()
 		}
+		if got, _ := r.counts(); got != asked {
+			t.Errorf("%s: the system is asked again for a stream: %q", host, r.asked)
+		}
 		f.Close()
 	}
-	if got, _ := r.counts(); got != 2 {
-		t.Errorf("the system is asked %d times: %q", got, r.asked)
+	if names := slices.Compact(r.asked); !slices.Equal(names, []string{"app.example"}) {
+		t.Errorf("the system is asked for %q", names)
 	}
 }
 
