@@ -24,8 +24,15 @@ type town struct {
 	nodes []*node
 }
 
-// inTown runs f in a town of so many routers.
+// inTown runs f in a town of so many routers that speak IPv4.
 func inTown(t *testing.T, size int, f func(t *testing.T, w *town)) {
+	t.Helper()
+	inTownOf(t, size, func(i int) []netip.Addr { return []netip.Addr{hostOf(i)} }, f)
+}
+
+// inTownOf runs f in a town of so many routers, which listen at these addresses.
+func inTownOf(t *testing.T, size int, hosts func(i int) []netip.Addr, f func(t *testing.T, w *town)) {
+	t.Helper()
 	lent := buf.InUse()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)))
@@ -36,9 +43,13 @@ func inTown(t *testing.T, size int, f func(t *testing.T, w *town)) {
 		var wg sync.WaitGroup
 		wg.Go(func() { w.net.Run(ctx) })
 		for i := range size {
-			host := w.host(i)
-			n := newNode(t, byte(20+i), w.net.Host(host), netip.AddrPortFrom(host, 7000), nil)
-			w.nodes = append(w.nodes, n.start(t, host))
+			all := hosts(i)
+			n := newNode(t, byte(20+i), w.net.Host(all...), netip.AddrPortFrom(all[0], 7000), func(c *Config) {
+				for _, host := range all[1:] {
+					c.Listen = append(c.Listen, netip.AddrPortFrom(host, 7000))
+				}
+			})
+			w.nodes = append(w.nodes, n.start(t, all...))
 		}
 		f(t, w)
 		for _, n := range w.nodes {
@@ -52,7 +63,9 @@ func inTown(t *testing.T, size int, f func(t *testing.T, w *town)) {
 	}
 }
 
-func (w *town) host(i int) netip.Addr { return netip.AddrFrom4([4]byte{23, byte(i), 0, 1}) }
+func (w *town) host(i int) netip.Addr { return hostOf(i) }
+
+func hostOf(i int) netip.Addr { return netip.AddrFrom4([4]byte{23, byte(i), 0, 1}) }
 
 func (w *town) infos() (all []*routerinfo.RouterInfo) {
 	for _, n := range w.nodes {
@@ -144,23 +157,11 @@ func TestTested(t *testing.T) {
 // TestTestedOverBoth: a router with addresses of both families has each tested, though a peer has a link over one
 // of them only: who is dialled for a test is dialled over its family.
 func TestTestedOverBoth(t *testing.T) {
-	lent := buf.InUse()
-	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(time.Until(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)))
-		network := simnet.New(simnet.Config{Seed: 9, Link: func(netip.Addr, netip.Addr) simnet.Link {
-			return simnet.Link{Latency: 20 * time.Millisecond}
-		}})
-		ctx, cancel := context.WithCancel(t.Context())
-		var wg sync.WaitGroup
-		wg.Go(func() { network.Run(ctx) })
-		w := &town{net: network}
-		for i := range 24 { // who has had one for a Charlie, or a session with him, needs another: with few, all are used up
-			v4, v6 := w.host(i), netip.AddrFrom16([16]byte{0x2a, byte(i), 15: 1})
-			n := newNode(t, byte(20+i), network.Host(v4, v6), netip.AddrPortFrom(v4, 7000), func(c *Config) {
-				c.Listen = append(c.Listen, netip.AddrPortFrom(v6, 7000))
-			})
-			w.nodes = append(w.nodes, n.start(t, v4, v6))
-		}
+	both := func(i int) []netip.Addr {
+		return []netip.Addr{hostOf(i), netip.AddrFrom16([16]byte{0x2a, byte(i), 15: 1})}
+	}
+	// Who has had one for a Charlie, or a session with him, needs another: with few, all are used up.
+	inTownOf(t, 24, both, func(t *testing.T, w *town) {
 		a := w.tested(t)
 		all := w.infos()
 		for _, n := range w.nodes[1:] {
@@ -184,15 +185,7 @@ func TestTestedOverBoth(t *testing.T) {
 		if want := w.host(0).String() + " BC;invalid IP 6;"; said != want {
 			t.Errorf("published %q, expected %q", said, want)
 		}
-		for _, n := range w.nodes {
-			n.halt(t)
-		}
-		cancel()
-		wg.Wait()
 	})
-	if n := buf.InUse(); n != lent {
-		t.Errorf("%d buffers are still lent", n-lent)
-	}
 }
 
 // TestElsewhere: a router that sends from another address finds out anew how it is reached, with those whom it
