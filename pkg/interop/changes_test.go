@@ -65,15 +65,7 @@ type changes struct {
 // newChanges starts i2pd routers, with IPv6 too or without. Among each other they speak IPv6 where they have it.
 func newChanges(t *testing.T, ctx context.Context, v6 bool) *changes {
 	t.Helper()
-	w, err := wan.New(wan.Config{Seed: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	w := newWAN(t)
 	c := &changes{wan: w}
 	line := wan.Distance(10 * time.Millisecond)
 	cfg := NetworkConfig{SSU2Only: true, Far: &Far{WAN: w, First: 1, Up: line, Down: line, NAT: func(int) wan.NAT { return c.next }}}

@@ -20,11 +20,7 @@ func TestDatagramsFar(t *testing.T) {
 		t.Skip("takes minutes: I2P_DATAGRAMS_FAR=1 asks for it")
 	}
 	ctx := gate(t, 14*time.Minute)
-	site, err := wan.New(wan.Config{Seed: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { site.Close() })
+	site := newWAN(t)
 	line := wan.Distance(50 * time.Millisecond)
 	n := network(t, ctx, NetworkConfig{Releases: sids(5), Floodfills: 3, Ends: 2, Far: &Far{WAN: site, First: 1, Up: line, Down: line}})
 	if _, err := startOurs(ctx, n, 2, 0, farDoors); err != nil {

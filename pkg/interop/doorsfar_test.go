@@ -26,11 +26,7 @@ func TestDoorsFar(t *testing.T) {
 		t.Skip("takes minutes: I2P_DOORS_FAR=1 asks for it")
 	}
 	ctx := gate(t, 12*time.Minute)
-	site, err := wan.New(wan.Config{Seed: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { site.Close() })
+	site := newWAN(t)
 	line := wan.Distance(50 * time.Millisecond)
 	n := network(t, ctx, NetworkConfig{Far: &Far{WAN: site, First: 1, Up: line, Down: line}})
 	if _, err := startOurs(ctx, n, 5, 3, farDoors); err != nil {

@@ -29,11 +29,7 @@ func TestMessengersFar(t *testing.T) {
 	}{{"hops of ours", nil, 7, 3}, {"hops of i2pd", sids(5), 2, 0}} {
 		t.Run(hops.name, func(t *testing.T) {
 			ctx := gate(t, 10*time.Minute)
-			site, err := wan.New(wan.Config{Seed: 1})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { site.Close() })
+			site := newWAN(t)
 			line := wan.Distance(50 * time.Millisecond)
 			cfg := NetworkConfig{Releases: hops.releases, Floodfills: 3, Far: &Far{WAN: site, First: 1, Up: line, Down: line}}
 			n, _, err := farOurs(ctx, cfg, hops.ours, hops.floodfills, "[sam]\nenabled = true\n")

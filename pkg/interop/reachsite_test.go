@@ -38,8 +38,8 @@ type reachGuides struct {
 	both  bool // ours publish addresses of both families
 }
 
-// newReachSite starts the public routers.
-func newReachSite(t *testing.T, ctx context.Context, cfg NetworkConfig, g reachGuides) *reachSite {
+// newWAN is a wide-area network, which ends with the test.
+func newWAN(t *testing.T) *wan.Network {
 	t.Helper()
 	w, err := wan.New(wan.Config{Seed: 1})
 	if err != nil {
@@ -50,6 +50,13 @@ func newReachSite(t *testing.T, ctx context.Context, cfg NetworkConfig, g reachG
 			t.Error(err)
 		}
 	})
+	return w
+}
+
+// newReachSite starts the public routers.
+func newReachSite(t *testing.T, ctx context.Context, cfg NetworkConfig, g reachGuides) *reachSite {
+	t.Helper()
+	w := newWAN(t)
 	line := wan.Distance(10 * time.Millisecond)
 	s := new(reachSite)
 	cfg.LogLevel = os.Getenv("I2P_REACH_LOG")
@@ -57,6 +64,7 @@ func newReachSite(t *testing.T, ctx context.Context, cfg NetworkConfig, g reachG
 	if !g.ours {
 		cfg.Releases, cfg.Floodfills = sids(g.count), 3 // of i2pd 2.59 a floodfill introduces nobody
 	}
+	var err error
 	if s.Network, err = NewNetwork(ctx, cfg); err != nil {
 		t.Fatal(err)
 	}
