@@ -3,6 +3,7 @@ package sam
 import (
 	"context"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -14,7 +15,7 @@ type intake struct {
 
 	mu       sync.Mutex // a leaf
 	listener Listener
-	waiting  int
+	waiting  []chan struct{} // whoever waits for a stream, in their order; closed: it is this one's turn
 	forwards bool
 	rest     *time.Timer // closes the listener that nobody uses
 	closed   bool
@@ -44,7 +45,7 @@ func (in *intake) open() (Listener, error) {
 
 // leave is called once nobody may use the listener any more. The caller has the lock.
 func (in *intake) leave() {
-	if in.waiting > 0 || in.forwards || in.listener == nil {
+	if len(in.waiting) > 0 || in.forwards || in.listener == nil {
 		return
 	}
 	var mine *time.Timer
@@ -59,7 +60,8 @@ func (in *intake) leave() {
 	in.rest = mine
 }
 
-// acceptor lets one more wait for a stream.
+// acceptor lets one more wait for a stream. Its place is taken before take is called: who was told OK first gets the
+// first stream.
 func (in *intake) acceptor() (take func(ctx context.Context) (net.Conn, error), done func(), err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -70,11 +72,26 @@ func (in *intake) acceptor() (take func(ctx context.Context) (net.Conn, error), 
 	if err != nil {
 		return nil, nil, err
 	}
-	in.waiting++
-	return l.Accept, func() {
+	turn := make(chan struct{})
+	if in.waiting = append(in.waiting, turn); len(in.waiting) == 1 {
+		close(turn)
+	}
+	take = func(ctx context.Context) (net.Conn, error) {
+		select {
+		case <-turn:
+			return l.Accept(ctx)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return take, func() {
 		in.mu.Lock()
 		defer in.mu.Unlock()
-		in.waiting--
+		i := slices.Index(in.waiting, turn)
+		in.waiting = slices.Delete(in.waiting, i, i+1)
+		if i == 0 && len(in.waiting) > 0 {
+			close(in.waiting[0])
+		}
 		in.leave()
 	}, nil
 }
@@ -86,7 +103,7 @@ func (in *intake) forwarder() (l Listener, done func(), err error) {
 	switch {
 	case in.forwards:
 		return nil, nil, refuse("I2P_ERROR", "the streams of the session are forwarded already")
-	case in.waiting > 0:
+	case len(in.waiting) > 0:
 		return nil, nil, refuse("I2P_ERROR", "somebody waits for a stream of the session by ACCEPT")
 	}
 	if l, err = in.open(); err != nil {
