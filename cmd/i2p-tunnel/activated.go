@@ -56,27 +56,33 @@ func (d *dialer) acceptAll(ctx context.Context, l net.Listener, slots chan struc
 			defer func() { <-slots }()
 			defer idle.end()
 			defer conn.Close()
-			if err := d.connect(ctx, conn); err != nil && ctx.Err() == nil {
-				cli.Warnf(d.c, "connection: %v", err)
-			}
+			d.connect(ctx, conn)
 		})
 	}
 }
 
-// connect gives a local connection a stream. Where there is none, it is reset.
-func (d *dialer) connect(ctx context.Context, conn net.Conn) error {
+// connect gives a local connection a stream. Where there is none, it is reset: once that has been told, as who sees the
+// reset may end us.
+func (d *dialer) connect(ctx context.Context, conn net.Conn) {
+	tell := func(err error) {
+		if err != nil && ctx.Err() == nil {
+			cli.Warnf(d.c, "connection: %v", err)
+		}
+	}
 	end, err := connection(conn)
 	if err != nil {
-		return err
+		tell(err)
+		return
 	}
 	stream, err := d.dial(ctx)
 	if err != nil {
+		tell(err)
 		end.abort()
-		return err
+		return
 	}
 	defer stream.Close()
 	_, err = d.carry(ctx, stream, end)
-	return err
+	tell(err)
 }
 
 // idleness calls for the end when there was nothing to do for a while.
