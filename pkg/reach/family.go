@@ -51,9 +51,12 @@ type result struct {
 	at           time.Time
 }
 
-// agrees reports whether two results say the same, by the words of different networks.
-func (r result) agrees(o result) bool {
-	return (r.verdict == Reached) == (o.verdict == Reached) && r.bob != o.bob && r.charlie != o.charlie
+// alike reports whether two results say the same.
+func (r result) alike(o result) bool { return (r.verdict == Reached) == (o.verdict == Reached) }
+
+// apart reports whether no network has a part in both results: two of one owner would be Bob and Charlie in turns.
+func (r result) apart(o result) bool {
+	return r.bob != o.bob && r.charlie != o.charlie && r.bob != o.charlie && r.charlie != o.bob
 }
 
 // Family is what is known of one family. One goroutine owns it.
@@ -124,30 +127,33 @@ func (f *Family) Said(now time.Time, by netip.Addr, seen netip.AddrPort) (moved 
 		return false
 	}
 	before := f.words.agreed
-	f.words.add(now, networkOf(by), seen)
-	after := f.words.agree(now)
-	if before.IsValid() && after.IsValid() && before != after {
-		said := f.words
-		f.forget(now)
-		f.words = said
-		f.words.drop(before)
+	if f.learn(now, networkOf(by), seen) {
 		return true
 	}
 	f.decide(now)
-	return before != after
+	return before != f.words.agreed
+}
+
+// learn notes a word. It reports whether our address is another than before, and all begins anew.
+func (f *Family) learn(now time.Time, by network, seen netip.AddrPort) bool {
+	before := f.words.agreed
+	f.words.add(now, by, seen)
+	after := f.words.agree(now)
+	if !before.IsValid() || !after.IsValid() || before == after {
+		return false
+	}
+	said := f.words
+	f.forget(now)
+	f.words = said
+	f.words.drop(before)
+	return true
 }
 
 // Came notes a session that was opened from there, by somebody whom we had not sent anything
 // before.
 func (f *Family) Came(now time.Time, from netip.Addr) {
 	n := networkOf(from)
-	for i := range f.results {
-		if r := &f.results[i]; r.came && r.bob == n {
-			r.at = now
-			f.decide(now)
-			return
-		}
-	}
+	f.results = slices.DeleteFunc(f.results, func(r result) bool { return r.came && r.bob == n })
 	f.add(now, result{verdict: Reached, bob: n, charlie: n, came: true, at: now})
 }
 
@@ -168,17 +174,17 @@ func (f *Family) Begun(now time.Time) {
 // Tested takes the outcome of a test that has begun.
 func (f *Family) Tested(now time.Time, o Outcome) {
 	f.running = max(0, f.running-1)
-	if o.Seen.IsValid() && o.Seen.Addr().Is4() == f.v4 {
-		f.words.add(now, networkOf(o.Charlie), o.Seen)
-		f.words.agree(now)
+	bob, charlie := networkOf(o.Bob), networkOf(o.Charlie)
+	if o.Seen.IsValid() && o.Seen.Addr().Is4() == f.v4 && o.Seen.Port() != 0 && f.learn(now, charlie, o.Seen) {
+		return // the test was of the address before
 	}
-	if o.Verdict == Nothing {
+	if o.Verdict == Nothing || bob == charlie { // one owner says both that he was asked and what came of it
 		if f.settled() {
 			f.nextTest = now.Add(testSoon)
 		}
 		return
 	}
-	f.add(now, result{verdict: o.Verdict, bob: networkOf(o.Bob), charlie: networkOf(o.Charlie), at: now})
+	f.add(now, result{verdict: o.Verdict, bob: bob, charlie: charlie, at: now})
 }
 
 func (f *Family) add(now time.Time, r result) {
@@ -189,15 +195,19 @@ func (f *Family) add(now time.Time, r result) {
 	f.decide(now)
 }
 
-// decide finds the newest two results that agree, unless newer ones speak against them.
+// decide finds the newest two results that agree, with none between them or after them that speaks against
+// them: who has a part in one test of many contradicts what is clear now and then, and no more.
 func (f *Family) decide(now time.Time) {
 	f.results = slices.DeleteFunc(f.results, func(r result) bool { return now.Sub(r.at) > resultLife })
 	if len(f.results) == 0 {
 		return
 	}
 	last := f.results[len(f.results)-1]
-	for _, r := range f.results[:len(f.results)-1] {
-		if !r.agrees(last) {
+	for _, r := range slices.Backward(f.results[:len(f.results)-1]) {
+		if !r.alike(last) {
+			break
+		}
+		if !r.apart(last) {
 			continue
 		}
 		state, why := OK, TestsReached

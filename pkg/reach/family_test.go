@@ -60,7 +60,13 @@ func TestStates(t *testing.T) {
 			said(1, "192.0.2.1:1001"), said(2, "192.0.2.1:1001"), said(3, "192.0.2.1:1003"), tested(Blocked, 1, 2), tested(Blocked, 3, 4),
 		}, Firewalled, TestsBlocked},
 		"a liar afterwards": {[]event{tested(Reached, 1, 2), tested(Reached, 3, 4), tested(Blocked, 5, 6)}, OK, TestsReached},
-		"a change":          {[]event{tested(Reached, 1, 2), tested(Reached, 3, 4), tested(Blocked, 5, 6), tested(Blocked, 7, 8)}, Firewalled, TestsBlocked},
+		"a liar now and then": {[]event{
+			tested(Reached, 1, 2), tested(Reached, 3, 4), tested(Blocked, 5, 6), tested(Reached, 1, 2), tested(Blocked, 7, 8),
+		}, OK, TestsReached},
+		"liars between who came": {[]event{came(1), came(2), tested(Blocked, 5, 6), came(1), tested(Blocked, 7, 8)}, OK, PeersCame},
+		"two owners in turns":    {[]event{tested(Blocked, 1, 2), tested(Blocked, 2, 1)}, Unknown, Undecided},
+		"each with oneself":      {[]event{tested(Blocked, 1, 1), tested(Blocked, 2, 2)}, Unknown, Untested},
+		"a change":               {[]event{tested(Reached, 1, 2), tested(Reached, 3, 4), tested(Blocked, 5, 6), tested(Blocked, 7, 8)}, Firewalled, TestsBlocked},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, now := family(), start
@@ -122,6 +128,46 @@ func TestMoved(t *testing.T) {
 	}
 	if s := f.Status(now); s.State != Unknown || s.Address.Addr().String() != "192.0.2.50" || !f.Due(now) {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestSeen: where Charlies see us counts as any word. Another address has all found out anew, and nobody who
+// names one is a witness for it himself.
+func TestSeen(t *testing.T) {
+	f, now := family(), start
+	for _, e := range []event{said(1, us.String()), said(2, us.String()), tested(Reached, 1, 2), tested(Reached, 3, 4)} {
+		e(f, now)
+	}
+	see := func(n int, at string) {
+		f.Begun(now)
+		f.Tested(now, Outcome{Verdict: Reached, Bob: peer(n), Charlie: peer(n + 1), Seen: netip.MustParseAddrPort(at)})
+	}
+	for n := 10; n < 20; n += 2 {
+		see(n, "192.0.2.9:0")
+	}
+	if s := f.Status(now); s.State != OK || s.Address != us {
+		t.Fatalf("moved to where nobody can be: %+v", s)
+	}
+	for n := 20; n < 26; n += 2 {
+		see(n, "192.0.2.9:9")
+	}
+	if s := f.Status(now); s.State != Unknown || s.Address.String() != "192.0.2.9:9" {
+		t.Errorf("strangers are said to reach us where none was seen to: %+v", s)
+	}
+}
+
+// TestNetworks: who has a prefix of a provider's, or of a free tunnel, is one voice.
+func TestNetworks(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"192.0.2.1", "192.0.9.1", true}, {"192.0.2.1", "192.1.2.1", false},
+		{"2a00:1:2::1", "2a00:1:3::1", true}, {"2a00:1:2::1", "2a00:2:2::1", false}, {"::ffff:192.0.2.1", "192.0.3.1", true},
+	} {
+		if same := networkOf(netip.MustParseAddr(c.a)) == networkOf(netip.MustParseAddr(c.b)); same != c.same {
+			t.Errorf("%s and %s: %v", c.a, c.b, same)
+		}
 	}
 }
 

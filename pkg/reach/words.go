@@ -9,11 +9,17 @@ import (
 )
 
 // network is one of those whose owners do not know each other, presumably: an IPv4 /16, and of
-// IPv6 as much as origin takes for that.
+// IPv6 what a registry gives to a provider. A /48 and more is had for nothing.
 type network = netip.Prefix
 
+const providerBits = 32
+
 func networkOf(a netip.Addr) network {
-	n := origin.Of(a.Unmap())
+	if a = a.Unmap(); a.Is6() {
+		p, _ := a.Prefix(providerBits)
+		return p
+	}
+	n := origin.Of(a)
 	return n[len(n)-1]
 }
 

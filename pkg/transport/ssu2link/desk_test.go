@@ -119,12 +119,24 @@ func TestTested(t *testing.T) {
 		for _, n := range w.nodes[4:] {
 			w.greet(t, n, a)
 		}
-		for range 3 {
+		for _, lie := range []netip.AddrPort{elsewhere, elsewhere, elsewhere, netip.AddrPortFrom(w.host(0), 7777)} {
 			for _, n := range w.nodes[4:] {
-				n.driver.desk.box.Do(func() { n.driver.desk.give(n.driver.desk.side(us), nil, ssu2.AppendAddress(nil, elsewhere)) })
+				n.driver.desk.box.Do(func() { n.driver.desk.give(n.driver.desk.side(us), nil, ssu2.AppendAddress(nil, lie)) })
 			}
 			time.Sleep(time.Second)
 		}
+		a.driver.desk.box.Do(func() { // and Charlies
+			k := a.driver.desk
+			now, bob := k.d.host.Now(), w.nodes[1].info.Load().Hash()
+			for i, at := range []string{"127.0.0.1:7000", "10.0.0.1:7000", elsewhere.String()} {
+				k.pages.put(now, i2p.Hash{}, w.nodes[4+i].info.Load())
+				charlie := w.nodes[4+i].info.Load().Hash()
+				o := k.outcome(now, &ssu2.PeerTestOutcome{Verdict: ssu2.VerdictReachable, Bob: bob, Charlie: charlie, V4: true, Seen: netip.MustParseAddrPort(at)})
+				if o.Seen.IsValid() || !o.Charlie.IsValid() {
+					t.Errorf("a Charlie sees us at %s: %+v", at, o)
+				}
+			}
+		})
 		var dialled *link // one peer, and packets of it with sources of its choice
 		a.driver.desk.box.Do(func() {
 			for _, s := range a.driver.desk.sides {
@@ -148,7 +160,10 @@ func TestTested(t *testing.T) {
 				}
 			}
 		})
-		if s := state(); s.State != reach.OK || s.Address.Addr() != w.host(0) || a.counter("addresses_doubted") < 9 {
+		if hosts := a.Publish([]netip.Addr{w.host(0)}); hosts[0].AddrPort() != netip.AddrPortFrom(w.host(0), 7000) {
+			t.Errorf("published at %v", hosts[0].AddrPort())
+		}
+		if s := state(); s.State != reach.OK || s.Address != netip.AddrPortFrom(w.host(0), 7000) || a.counter("addresses_doubted") < 13 {
 			t.Errorf("moved: %+v, %s", s, show(a))
 		}
 	})

@@ -143,18 +143,29 @@ func (k *desk) came(now time.Time, from netip.Addr) {
 	}
 }
 
-// seen takes where a peer sees us. Who came by himself has found us where strangers reach us: his word for
-// another address proves nothing, and three such peers could have us publish any, or none.
+// seen takes where a peer sees us.
 func (k *desk) seen(now time.Time, s *side, by netip.Addr, us netip.AddrPort) {
-	f := k.finds.at(by)
-	if f == nil || !k.d.host.MayDial(us.Addr()) {
-		return
+	if f := k.finds.at(by); f != nil && k.believed(now, f, s.inbound, us) {
+		f.Said(now, by, us)
 	}
-	if st := f.Status(now); s.inbound && st.State == reach.OK && st.Address.IsValid() && us.Addr() != st.Address.Addr() {
-		k.counts.doubted.Add(1)
-		return
+}
+
+// believed reports whether a word for an address of ours counts. Who came by himself has found us where strangers reach
+// us, or where we were introduced, and so has who tested us: his word for another address, or another port of one at which
+// strangers reach us, proves nothing, and three such peers could have us publish any, or none.
+func (k *desk) believed(now time.Time, f *family, stranger bool, us netip.AddrPort) bool {
+	if !k.d.host.MayDial(us.Addr()) {
+		return false
 	}
-	f.Said(now, by, us)
+	st := f.Status(now)
+	if !stranger || !st.Address.IsValid() || st.State == reach.Unknown || us == st.Address {
+		return true
+	}
+	if us.Addr() == st.Address.Addr() && st.State != reach.OK { // behind a NAT ports may differ
+		return true
+	}
+	k.counts.doubted.Add(1)
+	return false
 }
 
 // serves reports whether a router takes part in peer tests of a family, by what it publishes
@@ -267,7 +278,10 @@ func (k *desk) tested(now time.Time, r ssu2.PeerTestResult) {
 // of ours went a moment ago says nothing, and neither does a message that no Charlie has
 // signed for.
 func (k *desk) outcome(now time.Time, o *ssu2.PeerTestOutcome) reach.Outcome {
-	out := reach.Outcome{Bob: k.bobs[o.Bob], Seen: o.Seen}
+	out := reach.Outcome{Bob: k.bobs[o.Bob]}
+	if f := k.finds.of(o.V4); f != nil && k.believed(now, f, true, o.Seen) {
+		out.Seen = o.Seen
+	}
 	info := k.find(o.Charlie)
 	if o.Charlie.IsZero() || info == nil {
 		return out
