@@ -128,20 +128,31 @@ func NewTokens(random *draw.Source) *Tokens {
 // retry is the token of a Retry to an address: the same again within a slot,
 // as a repeated request wants it (SSU2, Handshake Retransmission, Retry).
 func (t *Tokens) retry(now time.Time, to netip.AddrPort) Token {
-	return t.mac(now.UnixNano()/int64(retrySlot), to)
+	return t.mac(now.UnixNano()/int64(retrySlot), to, forRetry)
 }
 
-// ForAlice is a token for somebody who is introduced to us and will dial from there, as one of
-// a Retry. Any goroutine may ask for it.
-func (t *Tokens) ForAlice(now time.Time, from netip.AddrPort) Token { return t.retry(now, from) }
+// ForAlice is a token for somebody who is introduced to us and will dial from there; it lives as long as one of
+// a Retry, and is another: it goes through Bob, who could use it up for whom he names. Any goroutine may ask for it.
+func (t *Tokens) ForAlice(now time.Time, from netip.AddrPort) Token {
+	return t.mac(now.UnixNano()/int64(retrySlot), from, forAlice)
+}
 
-func (t *Tokens) mac(slot int64, to netip.AddrPort) Token {
-	var b [26]byte
+// What a token was made for, as the MAC has it.
+const (
+	forRetry byte = iota
+	forAlice
+)
+
+func (t *Tokens) mac(slot int64, to netip.AddrPort, use byte) Token {
+	b := make([]byte, 26, 27)
 	binary.BigEndian.PutUint64(b[:], uint64(slot))
 	ip := to.Addr().As16()
 	copy(b[8:], ip[:])
 	binary.BigEndian.PutUint16(b[24:], to.Port())
-	return max(Token(siphash.Hash(t.k1, t.k2, b[:])), 1)
+	if use != forRetry {
+		b = append(b, use)
+	}
+	return max(Token(siphash.Hash(t.k1, t.k2, b)), 1)
 }
 
 // valid reports whether a token proves the address.
@@ -153,7 +164,12 @@ func (t *Tokens) valid(now time.Time, from netip.AddrPort, token Token) bool {
 		return now.Before(e.expires) && t.used.seen(token) < maxTries
 	}
 	slot := now.UnixNano() / int64(retrySlot)
-	return (token == t.mac(slot, from) || token == t.mac(slot-1, from)) && t.used.seen(token) < maxTries
+	for _, use := range []byte{forRetry, forAlice} {
+		if token == t.mac(slot, from, use) || token == t.mac(slot-1, from, use) {
+			return t.used.seen(token) < maxTries
+		}
+	}
+	return false
 }
 
 // spend uses a valid token up.

@@ -304,3 +304,17 @@ func FuzzTokens(f *testing.F) {
 		}
 	})
 }
+
+// TestIntroducedToken: the token that goes through Bob is not that of a Retry: who names another's address, and uses it up
+// from there, is in nobody's way.
+func TestIntroducedToken(t *testing.T) {
+	tokens := NewTokens(draw.From(nil))
+	theirs, honest := tokens.ForAlice(start, alice4), tokens.retry(start, alice4)
+	if theirs == honest || !tokens.valid(start, alice4, theirs) || tokens.valid(start, bob4, theirs) || tokens.valid(start.Add(3*retrySlot), alice4, theirs) {
+		t.Fatal("not a token of its own, or not good where and when it is to be")
+	}
+	tokens.spend(start, alice4, theirs)
+	if tokens.valid(start, alice4, theirs) || !tokens.valid(start, alice4, honest) {
+		t.Error("one is used up, and the other is not")
+	}
+}
