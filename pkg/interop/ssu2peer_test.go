@@ -105,6 +105,7 @@ func newSSU2Router(t *testing.T, n *Network, extra int, change func(options map[
 		Find:      func(h i2p.Hash) *routerinfo.RouterInfo { return r.known[h] },
 		Connected: func(h i2p.Hash) bool { return r.session(h) != nil },
 		Address:   func(bool) netip.AddrPort { return r.at },
+		Public:    func(netip.Addr) bool { return true }, Introduces: func(i2p.Hash) bool { return true },
 	}
 	r.relay = ssu2.NewRelay(self, r.Tokens().ForAlice)
 	r.tests = ssu2.NewPeerTests(self, func(_ bool, not []i2p.Hash) (i2p.Hash, bool) {

@@ -119,7 +119,7 @@ func (s *ssu2Session) block(block ssu2.Block) {
 			s.router.learn(block)
 		}
 	case ssu2.BlockRelayRequest:
-		s.router.relayed(s.router.relay.HandleRequest(time.Now(), s.Peer.Info.Hash(), block.Data))
+		s.router.relayed(s.router.relay.HandleRequest(time.Now(), s.Peer.Info.Hash(), s.Path.Remote, block.Data))
 	case ssu2.BlockRelayIntro:
 		s.router.relayed(s.router.relay.HandleIntro(time.Now(), s.Peer.Info.Hash(), block.Data))
 	case ssu2.BlockRelayResponse:

@@ -35,6 +35,7 @@ func newKeys(half, receiver [32]byte) Keys {
 // Established is what a finished handshake leaves to the data phase.
 type Established struct {
 	Initiator bool // we are Alice
+	AskedTag  bool // and have asked for a relay tag
 	LocalID   ConnectionID
 	RemoteID  ConnectionID
 	Send      Keys

@@ -241,8 +241,8 @@ func (e *Endpoint) handleCreated(now time.Time, o *initiator, q *request, packet
 	rtt := o.resend.measured(now, o.sent)
 	ab, ba := split(&s, e.cfg.Intro, o.target.Intro)
 	r.Established = &Established{
-		Initiator: true,
-		LocalID:   o.local, RemoteID: o.remote,
+		Initiator: true, AskedTag: o.target.WantRelayTag,
+		LocalID: o.local, RemoteID: o.remote,
 		Send: ab, Receive: ba,
 		NextPacket: 1,
 		Confirmed:  newResend(now, confirmedResend, resends, packets...),

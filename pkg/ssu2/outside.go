@@ -24,7 +24,30 @@ type Self struct {
 	Connected func(i2p.Hash) bool
 	// Address is where others see us, IPv4 or IPv6; invalid where we are not.
 	Address func(v4 bool) netip.AddrPort
+	// Public reports whether a router may be at an address: none is at those of one's own network, or of nobody.
+	Public func(netip.Addr) bool
+	// Introduces reports whether a peer has given us a tag that we have asked for.
+	Introduces func(bob i2p.Hash) bool
 }
+
+// leastPort is the lowest that a router which is named by others may have; those below belong to well-known services.
+const leastPort = 1024
+
+// mayBe reports whether a router may be there to whom something is to be sent because others say so.
+func (s *Self) mayBe(a netip.AddrPort) bool {
+	return usable(a) && a.Port() >= leastPort && s.Public(a.Addr())
+}
+
+// asked names what a signature of Alice's asks of us as Charlie. Bob may repeat it for as long as its date is good,
+// and it is done once (SSU2, Relay Process, Retransmissions).
+type asked struct {
+	bob   i2p.Hash
+	nonce uint32
+}
+
+func newAsked() *once[asked] { return newOnce[asked](2*MaxSkew, maxAsked) }
+
+const maxAsked = 1 << 13 // more than are granted in that time
 
 // ToPeer is a block for the session with a peer. Where Before is set, the
 // peer needs that RouterInfo first: in a RouterInfo block of the same packet,
@@ -108,13 +131,20 @@ type heldBlock struct {
 }
 
 const (
-	heldFor = 300 * time.Millisecond
-	maxHeld = 32
+	heldFor   = 300 * time.Millisecond
+	maxHeld   = 32
+	maxHeldOf = 4 // of one peer
 )
 
 // hold reports whether the block is held back, to be taken later.
 func (l *later) hold(now time.Time, peer i2p.Hash, data []byte) bool {
-	if len(l.held) >= maxHeld {
+	of := 0
+	for _, h := range l.held {
+		if h.peer == peer {
+			of++
+		}
+	}
+	if len(l.held) >= maxHeld || of >= maxHeldOf {
 		return false
 	}
 	l.held = append(l.held, heldBlock{peer, bytes.Clone(data), now.Add(heldFor)})

@@ -23,14 +23,14 @@ import (
 //
 // 1 to 4 go in sessions, 5 to 7 outside of them, and may be lost.
 const (
-	testLife     = 20 * time.Second
-	wait5        = 3 * time.Second // after 4 Alice gives 5 so long before she sends 6
-	testResend   = time.Second
-	testResends  = 2 // more, of 5 and of 6
-	maxTests     = 128
-	maxTestsOf   = 4    // of one Alice at Bob, and of one Bob at Charlie
-	maxRepeats7  = 3    // of one 7
-	minAlicePort = 1024 // others belong to well-known services
+	testLife    = 20 * time.Second
+	wait5       = 3 * time.Second // after 4 Alice gives 5 so long before she sends 6
+	testResend  = time.Second
+	testResends = 2 // more, of 5 and of 6
+	maxTests    = 128
+	maxTestsOf  = 4 // of one Alice at Bob, and of one Bob at Charlie, in testLife
+	maxTestsTo  = 3 // of one host, at Charlie
+	maxRepeats7 = 3 // of one 7
 )
 
 // Verdict is what a peer test says of our reachability over one family.
@@ -86,6 +86,7 @@ type PeerTests struct {
 	ours   map[uint32]*ourTest
 	passed map[uint32]*passedTest
 	theirs map[uint32]*theirTest
+	done   *once[asked]
 	later  later
 	counts PeerTestCounts
 }
@@ -96,6 +97,7 @@ func NewPeerTests(self Self, choose func(v4 bool, not []i2p.Hash) (charlie i2p.H
 	return &PeerTests{
 		self: self, choose: choose,
 		ours: map[uint32]*ourTest{}, passed: map[uint32]*passedTest{}, theirs: map[uint32]*theirTest{},
+		done: newAsked(),
 	}
 }
 

@@ -63,7 +63,7 @@ func (p *PeerTests) handle4(now time.Time, bob i2p.Hash, m PeerTest, out *PeerTe
 	}
 	address, ok := ssu2At(info, t.us.Addr().Is4())
 	at := address.AddrPort()
-	if !ok || !at.IsValid() || at.Addr().Is4() != t.us.Addr().Is4() {
+	if !ok || !p.self.mayBe(at) || at.Addr().Is4() != t.us.Addr().Is4() || m.Hash == p.self.Hash {
 		p.counts.Unexpected++ // no Charlie that could be answered
 		p.end(m.Nonce, t, out)
 		return

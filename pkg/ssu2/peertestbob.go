@@ -15,7 +15,8 @@ const mostCharlies = 3
 type passedTest struct {
 	alice   i2p.Hash
 	request PeerTest   // as she has signed it
-	asked   []i2p.Hash // Charlies; the last has not answered
+	asked   []i2p.Hash // Charlies; the last has not answered, unless
+	over    bool       // remembered, so that Alice does not ask without a bound
 	expires time.Time
 }
 
@@ -30,15 +31,15 @@ func (p *PeerTests) handle1(now time.Time, alice i2p.Hash, at netip.AddrPort, m 
 	t.request.Signature = slices.Clone(m.Signature)
 	code := PeerTestAccept
 	switch {
-	case info == nil || !m.VerifyRequest(keyOf(info), p.self.Hash):
-		p.counts.Forged++
-		code = PeerTestBobSignature
 	case m.Version != Version || !fresh(m.Timestamp, now):
 		code = PeerTestBobRefuses
-	case !usable(m.Alice) || m.Alice.Port() < minAlicePort || !sameHost(m.Alice.Addr(), at.Addr()):
+	case !p.self.mayBe(m.Alice) || !sameHost(m.Alice.Addr(), at.Addr()):
 		code = PeerTestBobAddress
 	case len(p.passed) >= maxTests || p.passedFor(alice) >= maxTestsOf:
 		code = PeerTestBobLimit
+	case info == nil || !m.VerifyRequest(keyOf(info), p.self.Hash):
+		p.counts.Forged++
+		code = PeerTestBobSignature
 	case !p.ask(t, out):
 		code = PeerTestBobNoCharlie
 	}
@@ -83,14 +84,14 @@ func (p *PeerTests) passedFor(alice i2p.Hash) (n int) {
 // cannot know, another is asked (SSU2, Peer Test Process, "Bob could try another Charlie here").
 func (p *PeerTests) handle3(charlie i2p.Hash, m PeerTest, out *PeerTestResult) {
 	t := p.passed[m.Nonce]
-	if t == nil || t.asked[len(t.asked)-1] != charlie {
+	if t == nil || t.over || t.asked[len(t.asked)-1] != charlie {
 		p.counts.Unexpected++
 		return
 	}
 	if m.Code != PeerTestAccept && m.Code != PeerTestCharlieSignature && p.ask(t, out) {
 		return
 	}
-	delete(p.passed, m.Nonce)
+	t.over = true
 	m.Message, m.Hash = 4, charlie
 	to := ToPeer{Peer: t.alice, Block: m.AppendTo(nil)}
 	if m.Code == PeerTestAccept {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -21,7 +22,7 @@ type theirTest struct {
 
 // handle2 answers Bob with 3, and sends 5 to where Alice says she is.
 func (p *PeerTests) handle2(now time.Time, bob i2p.Hash, m PeerTest, out *PeerTestResult) {
-	if p.theirs[m.Nonce] != nil {
+	if p.theirs[m.Nonce] != nil || p.done.seen(asked{bob, m.Nonce}) > 0 {
 		p.counts.Unexpected++ // a repetition
 		return
 	}
@@ -37,6 +38,7 @@ func (p *PeerTests) handle2(now time.Time, bob i2p.Hash, m PeerTest, out *PeerTe
 		return
 	}
 	p.counts.Answered++
+	p.done.add(now, asked{bob, m.Nonce}, 1)
 	packet := p.test(now, 5, intro, answer, nil)
 	p.theirs[m.Nonce] = &theirTest{
 		bob: bob, alice: m.Alice, intro: intro, answer: answer,
@@ -51,17 +53,17 @@ func (p *PeerTests) judge(now time.Time, bob i2p.Hash, m PeerTest, info *routeri
 	switch {
 	case info == nil:
 		return intro, PeerTestCharlieAliceUnknown
+	case m.Version != Version || !fresh(m.Timestamp, now):
+		return intro, PeerTestCharlieRefuses
+	case !p.self.Address(v4).IsValid() || !p.self.mayBe(m.Alice):
+		return intro, PeerTestCharlieAddress
+	case m.Hash == p.self.Hash || p.self.Connected(m.Hash): // a message 5 of our own would be no stranger's
+		return intro, PeerTestCharlieConnected
+	case !p.mayTest(bob, m.Alice.Addr()):
+		return intro, PeerTestCharlieLimit
 	case !m.VerifyRequest(keyOf(info), bob):
 		p.counts.Forged++
 		return intro, PeerTestCharlieSignature
-	case m.Version != Version || !fresh(m.Timestamp, now):
-		return intro, PeerTestCharlieRefuses
-	case !p.self.Address(v4).IsValid() || !usable(m.Alice) || m.Alice.Port() < minAlicePort:
-		return intro, PeerTestCharlieAddress
-	case p.self.Connected(m.Hash):
-		return intro, PeerTestCharlieConnected
-	case len(p.theirs) >= maxTests || p.theirsFor(bob) >= maxTestsOf:
-		return intro, PeerTestCharlieLimit
 	}
 	address, ok := ssu2At(info, v4)
 	if !ok {
@@ -71,13 +73,18 @@ func (p *PeerTests) judge(now time.Time, bob i2p.Hash, m PeerTest, info *routeri
 	return intro, PeerTestAccept
 }
 
-func (p *PeerTests) theirsFor(bob i2p.Hash) (n int) {
+// mayTest bounds tests by who asks for them, and by the host that is tested: many who name one do not have it flooded.
+func (p *PeerTests) mayTest(bob i2p.Hash, alice netip.Addr) bool {
+	of, to := 0, 0
 	for _, t := range p.theirs {
 		if t.bob == bob {
-			n++
+			of++
+		}
+		if origin.HostOf(t.alice.Addr()) == origin.HostOf(alice) {
+			to++
 		}
 	}
-	return n
+	return len(p.theirs) < maxTests && of < maxTestsOf && to < maxTestsTo
 }
 
 // test makes message 5 or 7. The latter says where Alice is.
@@ -99,7 +106,7 @@ func (p *PeerTests) handle6(now time.Time, from netip.AddrPort, m *PeerTest, out
 	switch {
 	case t == nil || t.repeats >= maxRepeats7:
 		p.counts.Unexpected++
-	case from.Addr().Is4() != t.alice.Addr().Is4():
+	case from.Addr().Is4() != t.alice.Addr().Is4() || !p.self.mayBe(from):
 		p.counts.Forged++
 	default:
 		t.repeats++

@@ -25,8 +25,15 @@ const (
 	relayLife       = 20 * time.Second
 	holePunchResend = time.Second
 	holePunches     = 2   // more
-	maxRelays       = 256 // in each role
-	maxRelaysOf     = 16  // for one peer
+	maxAsking       = 256 // of ours
+	maxPassed       = 1 << 10
+	maxPassedOf     = 16 // of one Alice, in relayLife
+	maxPassedTo     = 4  // of one Alice to one Charlie
+	maxHoles        = 256
+	maxHolesOf      = 64 // by one Bob
+	maxHolesTo      = 4  // for one host
+	maxPunches      = 8  // that are looked at, of one introduction of ours
+	maxDials        = 3  // that follow from one
 	maxTags         = 1 << 10
 )
 
@@ -66,13 +73,16 @@ type Relay struct {
 	asked  map[uint32]*asking
 	passed map[uint32]*passing
 	holes  map[uint32]*hole
+	done   *once[asked]
 	later  later
 	counts RelayCounts
 }
 
-// passing is an introduction at Bob.
+// passing is an introduction at Bob. It is remembered when it has been answered, too: who gets answers at once would
+// ask without a bound, and use up what Charlie does for us.
 type passing struct {
 	alice, charlie i2p.Hash
+	answered       bool
 	expires        time.Time
 }
 
@@ -82,7 +92,7 @@ func NewRelay(self Self, token func(now time.Time, alice netip.AddrPort) Token) 
 	return &Relay{
 		self: self, token: token,
 		tags: map[RelayTag]i2p.Hash{}, tagOf: map[i2p.Hash]RelayTag{},
-		asked: map[uint32]*asking{}, passed: map[uint32]*passing{}, holes: map[uint32]*hole{},
+		asked: map[uint32]*asking{}, passed: map[uint32]*passing{}, holes: map[uint32]*hole{}, done: newAsked(),
 	}
 }
 
@@ -112,8 +122,8 @@ func (r *Relay) Revoke(charlie i2p.Hash) {
 	delete(r.tagOf, charlie)
 }
 
-// HandleRequest is Bob's: Alice asks to be introduced.
-func (r *Relay) HandleRequest(now time.Time, alice i2p.Hash, data []byte) (out RelayResult) {
+// HandleRequest is Bob's: Alice, who is there, asks to be introduced.
+func (r *Relay) HandleRequest(now time.Time, alice i2p.Hash, at netip.AddrPort, data []byte) (out RelayResult) {
 	q, err := ParseRelayRequest(data)
 	if err != nil {
 		r.counts.Malformed++
@@ -131,31 +141,41 @@ func (r *Relay) HandleRequest(now time.Time, alice i2p.Hash, data []byte) (out R
 		code = RelayBobTagUnknown
 	case info == nil:
 		code = RelayBobAliceUnknown
+	case q.Version != Version || !fresh(q.Timestamp, now) || !r.comesFrom(q.Alice, at):
+		code = RelayBobRefuses
+	case len(r.passed) >= maxPassed || !r.mayPass(alice, charlie):
+		code = RelayBobLimit
 	case !q.Verify(keyOf(info), r.self.Hash, charlie):
 		r.counts.Forged++
 		code = RelayBobSignature
-	case q.Version != Version || !fresh(q.Timestamp, now):
-		code = RelayBobRefuses
-	case len(r.passed) >= maxRelays || r.passedFor(alice) >= maxRelaysOf:
-		code = RelayBobLimit
 	}
 	if code != RelayAccept {
 		out.Blocks = append(out.Blocks, ToPeer{Peer: alice, Block: r.refusal(now, code, q.Nonce, r.self.Hash).AppendTo(nil)})
 		return out
 	}
 	r.counts.Introduced++
-	r.passed[q.Nonce] = &passing{alice, charlie, now.Add(relayLife)}
+	r.passed[q.Nonce] = &passing{alice: alice, charlie: charlie, expires: now.Add(relayLife)}
 	out.Blocks = append(out.Blocks, ToPeer{charlie, info, RelayIntro{q.Flags, alice, q.Introduction}.AppendTo(nil)})
 	return out
 }
 
-func (r *Relay) passedFor(alice i2p.Hash) (n int) {
+// comesFrom reports whether Alice may be where she says, who is seen there: Charlie is to send something to it. A session
+// of the other family does not tell.
+func (r *Relay) comesFrom(alice, seen netip.AddrPort) bool {
+	return r.self.mayBe(alice) && (alice.Addr().Is4() != seen.Addr().Is4() || sameHost(alice.Addr(), seen.Addr()))
+}
+
+func (r *Relay) mayPass(alice, charlie i2p.Hash) bool {
+	of, to := 0, 0
 	for _, p := range r.passed {
 		if p.alice == alice {
-			n++
+			of++
+			if p.charlie == charlie {
+				to++
+			}
 		}
 	}
-	return n
+	return of < maxPassedOf && to < maxPassedTo
 }
 
 // refusal is a signed Relay Response that refuses.
@@ -184,11 +204,11 @@ func (r *Relay) HandleResponse(now time.Time, from i2p.Hash, data []byte) (out R
 		return out
 	}
 	p := r.passed[response.Nonce]
-	if p == nil || p.charlie != from {
+	if p == nil || p.charlie != from || p.answered {
 		r.counts.Unexpected++
 		return out
 	}
-	delete(r.passed, response.Nonce)
+	p.answered = true
 	out.Blocks = append(out.Blocks, ToPeer{Peer: p.alice, Block: Block{BlockRelayResponse, data}.AppendTo(nil)})
 	return out
 }

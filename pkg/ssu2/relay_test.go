@@ -103,8 +103,8 @@ func TestIntroductionRefused(t *testing.T) {
 		}},
 		{RelayBobRefuses, nil}, // asked in another time than it arrives
 		{RelayBobLimit, func(y *yard, alice, bob, charlie *actor, _ *RelayTag) {
-			for i := range uint32(maxRelaysOf) {
-				bob.relay.passed[i] = &passing{alice.info.Hash(), charlie.info.Hash(), y.now.Add(relayLife)}
+			for i := range uint32(maxPassedTo) {
+				bob.relay.passed[i] = &passing{alice: alice.info.Hash(), charlie: charlie.info.Hash(), answered: true, expires: y.now.Add(relayLife)}
 			}
 		}},
 		{RelayCharlieAliceUnknown, func(y *yard, _, _, charlie *actor, _ *RelayTag) {
@@ -126,12 +126,12 @@ func TestIntroductionRefused(t *testing.T) {
 		{RelayCharlieAddress, func(_ *yard, _, _, charlie *actor, _ *RelayTag) {
 			charlie.relay.self.Address = func(bool) netip.AddrPort { return netip.AddrPort{} }
 		}},
-		{RelayCharlieAddress, func(_ *yard, alice, _, _ *actor, _ *RelayTag) {
+		{RelayBobRefuses, func(_ *yard, alice, _, _ *actor, _ *RelayTag) {
 			alice.relay.self.Address = func(bool) netip.AddrPort { return netip.MustParseAddrPort("192.0.2.53:53") }
 		}},
 		{RelayCharlieConnected, func(_ *yard, alice, _, charlie *actor, _ *RelayTag) { charlie.linked[alice.info.Hash()] = true }},
 		{RelayCharlieLimit, func(y *yard, _, bob, charlie *actor, _ *RelayTag) {
-			for i := range uint32(maxRelaysOf) {
+			for i := range uint32(maxHolesOf) {
 				charlie.relay.holes[i] = &hole{bob: bob.info.Hash(), resend: &Resend{}, expires: y.now.Add(relayLife)}
 			}
 		}},
@@ -233,9 +233,9 @@ func TestForgedHolePunch(t *testing.T) {
 			if out.Dial.At != charlie4 {
 				t.Fatalf("bit %d: dials %v", bit, out.Dial.At)
 			}
-			for _, a := range alice.relay.asked {
-				a.dialled = netip.AddrPort{}
-			}
+		}
+		for _, a := range alice.relay.asked { // it is looked at as if it were the first
+			a.dialled, a.dials, a.punches = netip.AddrPort{}, 0, 0
 		}
 	}
 	elsewhere := *punch
@@ -277,8 +277,8 @@ func TestRelayRepetitions(t *testing.T) {
 				out = to.relay.HandleIntro(y.now, from.info.Hash(), block.Data)
 			case BlockRelayResponse:
 				out = to.relay.HandleResponse(y.now, from.info.Hash(), block.Data)
-			default:
-				continue // Bob has forgotten, and may pass it on again
+			case BlockRelayRequest:
+				out = to.relay.HandleRequest(y.now, from.info.Hash(), from.at, block.Data)
 			}
 			if len(out.Send)+len(out.Blocks) > 0 || out.Dial != nil {
 				t.Errorf("block %d once more: %+v", block.Type, out)

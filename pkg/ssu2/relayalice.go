@@ -17,6 +17,8 @@ type asking struct {
 	address routerinfo.Address
 	v4      bool
 	dialled netip.AddrPort
+	dials   int
+	punches int // that came, good or not
 	expires time.Time
 }
 
@@ -27,7 +29,7 @@ var ErrRelay = errors.New("ssu2: no introduction")
 // to the router behind his tag, which publishes the address.
 func (r *Relay) Ask(now time.Time, bob i2p.Hash, charlie *routerinfo.RouterInfo, address routerinfo.Address, tag RelayTag, v4 bool) (out RelayResult, err error) {
 	us := r.self.Address(v4)
-	if !us.IsValid() || len(r.asked) >= maxRelays {
+	if !us.IsValid() || len(r.asked) >= maxAsking {
 		return out, ErrRelay
 	}
 	nonce := r.self.Random.Nonzero32()
@@ -51,10 +53,11 @@ func (r *Relay) Ask(now time.Time, bob i2p.Hash, charlie *routerinfo.RouterInfo,
 func (r *Relay) HandleHolePunch(now time.Time, m *Message) (out RelayResult) {
 	nonce, ok := nonceOf(m.Header.Dest, m.Header.Source)
 	a := r.asked[nonce]
-	if !ok || a == nil {
+	if !ok || a == nil || a.punches == maxPunches { // each costs a signature: Bob knows the nonce, too
 		r.counts.Unexpected++
 		return out
 	}
+	a.punches++
 	var response *RelayResponse
 	dated := false
 	for bs := (Blocks{Payload: m.Payload}); ; {
@@ -113,7 +116,7 @@ func (r *Relay) answered(now time.Time, a *asking, response RelayResponse, from 
 		}
 		at = from // a symmetric NAT gives him another port
 	}
-	if !usable(at) || at.Addr().Is4() != a.v4 || a.dialled == at || (inSession && a.dialled.IsValid()) {
+	if !r.self.mayBe(at) || at.Addr().Is4() != a.v4 || a.dialled == at || inSession && a.dialled.IsValid() || a.dials == maxDials {
 		r.counts.Unexpected++
 		return
 	}
@@ -121,6 +124,7 @@ func (r *Relay) answered(now time.Time, a *asking, response RelayResponse, from 
 	if !a.dialled.IsValid() {
 		r.counts.Dialled++
 	}
+	a.dials++
 	a.dialled, out.Dial = at, &target
 }
 

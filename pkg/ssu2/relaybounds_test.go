@@ -41,7 +41,7 @@ func FuzzRelay(f *testing.F) {
 		_, alice, bob, charlie := trio(t, public, firewall)
 		for _, a := range []*actor{alice, bob, charlie} {
 			for _, out := range []RelayResult{
-				a.relay.HandleRequest(start, bob.info.Hash(), block.Data),
+				a.relay.HandleRequest(start, bob.info.Hash(), alice4, block.Data),
 				a.relay.HandleIntro(start, bob.info.Hash(), block.Data),
 				a.relay.HandleResponse(start, bob.info.Hash(), block.Data),
 				a.relay.HandleHolePunch(start, &Message{From: charlie4, Payload: b}),

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -18,8 +19,9 @@ type hole struct {
 
 // HandleIntro is Charlie's: Bob introduces Alice. Her RouterInfo may come a
 // little later, in a DatabaseStore that goes another way. The answer goes to Bob, and
-// with a Hole Punch to where Alice says she is; so much as one of her
-// signatures buys is sent there.
+// with a Hole Punch to where Alice says she is. Nobody but Bob has proved where
+// anybody is: so much as one of her signatures buys is sent there, once, and only
+// for a Bob by whom we are to be found.
 func (r *Relay) HandleIntro(now time.Time, bob i2p.Hash, data []byte) RelayResult {
 	return r.handleIntro(now, bob, data, true)
 }
@@ -30,15 +32,19 @@ func (r *Relay) handleIntro(now time.Time, bob i2p.Hash, data []byte, patient bo
 		r.counts.Malformed++
 		return out
 	}
-	if r.holes[q.Nonce] != nil {
+	if r.holes[q.Nonce] != nil || r.done.seen(asked{bob, q.Nonce}) > 0 {
 		r.counts.Unexpected++ // a repetition
 		return out
 	}
-	info := r.self.Find(q.AliceHash)
-	if info == nil && patient && r.later.hold(now, bob, data) {
-		return out
+	var intro [32]byte
+	code := RelayCharlieRefuses
+	if r.self.Introduces(bob) {
+		info := r.self.Find(q.AliceHash)
+		if info == nil && patient && r.later.hold(now, bob, data) {
+			return out
+		}
+		intro, code = r.judge(now, bob, q, info)
 	}
-	intro, code := r.judge(now, bob, q, info)
 	if code != RelayAccept {
 		out.Blocks = append(out.Blocks, ToPeer{Peer: bob, Block: r.refusal(now, code, q.Nonce, bob).AppendTo(nil)})
 		return out
@@ -50,6 +56,7 @@ func (r *Relay) handleIntro(now time.Time, bob i2p.Hash, data []byte, patient bo
 	alices, ours := nonceIDs(q.Nonce)
 	payload := append(AppendAddress(AppendDateTime(nil, now), q.Alice), response...)
 	punch := r.self.outside(TypeHolePunch, alices, ours, intro, payload)
+	r.done.add(now, asked{bob, q.Nonce}, 1)
 	r.holes[q.Nonce] = &hole{bob, q.Alice, newResend(now, holePunchResend, holePunches, punch), now.Add(relayLife)}
 	r.counts.Punched++
 	out.Blocks = append(out.Blocks, ToPeer{Peer: bob, Block: response})
@@ -63,17 +70,17 @@ func (r *Relay) judge(now time.Time, bob i2p.Hash, q RelayIntro, info *routerinf
 	switch {
 	case info == nil:
 		return intro, RelayCharlieAliceUnknown
+	case q.Version != Version || !fresh(q.Timestamp, now):
+		return intro, RelayCharlieRefuses
+	case !r.self.Address(v4).IsValid() || !r.self.mayBe(q.Alice):
+		return intro, RelayCharlieAddress
+	case q.AliceHash == r.self.Hash || r.self.Connected(q.AliceHash):
+		return intro, RelayCharlieConnected
+	case !r.mayPunch(bob, q.Alice.Addr()):
+		return intro, RelayCharlieLimit
 	case !q.Verify(keyOf(info), bob, r.self.Hash):
 		r.counts.Forged++
 		return intro, RelayCharlieSignature
-	case q.Version != Version || !fresh(q.Timestamp, now):
-		return intro, RelayCharlieRefuses
-	case !r.self.Address(v4).IsValid() || !usable(q.Alice) || q.Alice.Port() < minAlicePort:
-		return intro, RelayCharlieAddress
-	case r.self.Connected(q.AliceHash):
-		return intro, RelayCharlieConnected
-	case len(r.holes) >= maxRelays || r.holesFor(bob) >= maxRelaysOf:
-		return intro, RelayCharlieLimit
 	}
 	address, ok := ssu2At(info, v4)
 	if !ok {
@@ -83,21 +90,26 @@ func (r *Relay) judge(now time.Time, bob i2p.Hash, q RelayIntro, info *routerinf
 	return intro, RelayAccept
 }
 
-func (r *Relay) holesFor(bob i2p.Hash) (n int) {
+// mayPunch bounds holes by who asks for them, and by the host to which they are: one Alice leaves room for others, and
+// many who name one host do not have it flooded.
+func (r *Relay) mayPunch(bob i2p.Hash, alice netip.Addr) bool {
+	of, to := 0, 0
 	for _, h := range r.holes {
 		if h.bob == bob {
-			n++
+			of++
+		}
+		if origin.HostOf(h.alice.Addr()) == origin.HostOf(alice) {
+			to++
 		}
 	}
-	return n
+	return len(r.holes) < maxHoles && of < maxHolesOf && to < maxHolesTo
 }
 
-// Reached tells Charlie that a handshake from there has begun: the hole is
-// open.
+// Reached tells Charlie that somebody has come from there: the hole was for that, and makes room.
 func (r *Relay) Reached(from netip.AddrPort) {
-	for _, h := range r.holes {
+	for nonce, h := range r.holes {
 		if h.alice == from {
-			h.resend.next = time.Time{}
+			delete(r.holes, nonce)
 		}
 	}
 }

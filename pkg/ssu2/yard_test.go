@@ -31,6 +31,7 @@ type actor struct {
 	tests   *PeerTests
 	known   map[i2p.Hash]*routerinfo.RouterInfo
 	linked  map[i2p.Hash]bool // has a session with
+	unasked map[i2p.Hash]bool // has asked for no tag
 	sentTo  map[netip.AddrPort]bool
 	dialled []Target
 	refused []*RelayRefusal
@@ -67,7 +68,7 @@ func (y *yard) add(seed byte, at netip.AddrPort, n nat) *actor {
 				setOption(b, "host", "")
 			}
 		}),
-		nat: n, known: map[i2p.Hash]*routerinfo.RouterInfo{}, linked: map[i2p.Hash]bool{}, sentTo: map[netip.AddrPort]bool{},
+		nat: n, known: map[i2p.Hash]*routerinfo.RouterInfo{}, linked: map[i2p.Hash]bool{}, unasked: map[i2p.Hash]bool{}, sentTo: map[netip.AddrPort]bool{},
 	}
 	self := Self{
 		Hash: a.info.Hash(), Signing: a.router.Signing, NetID: testNet, Random: draw.Seeded([32]byte{seed, 1}),
@@ -79,6 +80,8 @@ func (y *yard) add(seed byte, at netip.AddrPort, n nat) *actor {
 			}
 			return a.at
 		},
+		Public:     func(at netip.Addr) bool { return !at.IsPrivate() && !at.IsLoopback() },
+		Introduces: func(bob i2p.Hash) bool { return !a.unasked[bob] },
 	}
 	a.relay = NewRelay(self, a.Tokens().ForAlice)
 	a.tests = NewPeerTests(self, func(v4 bool, not []i2p.Hash) (i2p.Hash, bool) {
@@ -144,7 +147,7 @@ func (y *yard) deliver(from *actor, blocks []ToPeer) {
 		sender := from.info.Hash()
 		switch block.Type {
 		case BlockRelayRequest:
-			y.relayed(to, to.relay.HandleRequest(y.now, sender, block.Data))
+			y.relayed(to, to.relay.HandleRequest(y.now, sender, from.at, block.Data))
 		case BlockRelayIntro:
 			y.relayed(to, to.relay.HandleIntro(y.now, sender, block.Data))
 		case BlockRelayResponse:

@@ -30,6 +30,7 @@ type desk struct {
 	sides  []*side // of the links that stand, the oldest first
 	pages  pages
 	recent recent
+	tagsOf map[i2p.Hash]time.Time          // who has given us a tag on a link that has gone, until when others may know of it
 	asks   map[i2p.Hash]chan<- ssu2.Target // introductions to these, that dials of ours wait for
 	awaits map[i2p.Hash][]chan<- *side     // who waits for a link with them
 	finds  families
@@ -69,7 +70,8 @@ type side struct {
 
 	// The desk's own.
 	tag   ssu2.RelayTag // by which the peer introduces others to us
-	asked time.Time     // when we asked for it
+	wants bool          // it was asked for with the handshake
+	asked time.Time     // when we asked for it otherwise
 	given bool          // we introduce others to it
 }
 
@@ -84,7 +86,7 @@ const (
 
 func newDesk(d *Driver) *desk {
 	k := &desk{
-		d: d, random: draw.From(d.cfg.Rand).Split(), pages: newPages(), recent: newRecent(),
+		d: d, random: draw.From(d.cfg.Rand).Split(), pages: newPages(), recent: newRecent(), tagsOf: map[i2p.Hash]time.Time{},
 		asks: map[i2p.Hash]chan<- ssu2.Target{}, awaits: map[i2p.Hash][]chan<- *side{}, bobs: map[i2p.Hash]netip.Addr{}, holes: map[netip.Addr]bool{},
 	}
 	k.box = mailbox.New(mailbox.Config[note]{
@@ -102,6 +104,7 @@ func newDesk(d *Driver) *desk {
 	self := ssu2.Self{
 		Hash: d.host.Self, Signing: d.cfg.Signing, NetID: d.host.NetID, Random: k.random,
 		Find: k.find, Connected: func(h i2p.Hash) bool { return k.side(h) != nil }, Address: k.address,
+		Public: d.host.MayDial, Introduces: k.introducedBy,
 	}
 	k.relay = ssu2.NewRelay(self, func(now time.Time, alice netip.AddrPort) ssu2.Token {
 		if s := d.socketFor(alice.Addr()); s != nil {
@@ -217,7 +220,7 @@ func (k *desk) blockFrom(now time.Time, n note) {
 	peer := n.from.hash
 	switch n.block {
 	case ssu2.BlockRelayRequest:
-		k.introduced(k.relay.HandleRequest(now, peer, n.data))
+		k.introduced(k.relay.HandleRequest(now, peer, n.at, n.data))
 	case ssu2.BlockRelayIntro:
 		k.introduced(k.relay.HandleIntro(now, peer, n.data))
 	case ssu2.BlockRelayResponse:
@@ -273,6 +276,7 @@ func (k *desk) leave(s *side) {
 	}
 	k.sides = slices.Delete(k.sides, i, i+1)
 	k.recent.add(k.d.host.Now(), s.remote.Addr())
+	k.untagged(k.d.host.Now(), s)
 	if k.side(s.hash) == nil {
 		k.relay.Revoke(s.hash)
 	}
@@ -292,10 +296,13 @@ func (k *desk) side(h i2p.Hash) *side {
 func (k *desk) deliver(datagrams []ssu2.Datagram, blocks []ssu2.ToPeer) {
 	now := k.d.host.Now()
 	for _, g := range datagrams {
-		if s := k.d.socketFor(g.To.Addr()); s != nil && k.d.host.MayDial(g.To.Addr()) {
-			k.recent.add(now, g.To.Addr())
-			s.box.Call(func() { s.write(g) })
+		s := k.d.socketFor(g.To.Addr())
+		if s == nil || !k.d.host.MayDial(g.To.Addr()) {
+			k.counts.undelivered.Add(1)
+			continue
 		}
+		k.recent.add(now, g.To.Addr())
+		s.box.Call(func() { s.write(g) })
 	}
 	for _, b := range blocks {
 		s := k.side(b.Peer)

@@ -312,3 +312,25 @@ func (n *node) publishBehind(t *testing.T, bob *node, tag ssu2.RelayTag) {
 	}
 	n.info.Store(ri)
 }
+
+// TestUnaskedTag: who came by himself and gives us a tag that we have not asked for is no introducer of ours, and has no
+// hole punched.
+func TestUnaskedTag(t *testing.T) {
+	inTown(t, 3, func(t *testing.T, w *town) {
+		a, b, alice := w.nodes[0], w.nodes[1], w.nodes[2]
+		w.greet(t, a, b)
+		us := b.info.Load().Hash()
+		a.driver.desk.box.Do(func() { a.driver.desk.give(a.driver.desk.side(us), nil, ssu2.AppendRelayTag(nil, 99)) })
+		await(t, "the tag", func() bool { return b.counter("tags_unasked") == 1 })
+		in := ssu2.Introduction{Nonce: 1, Tag: 99, Timestamp: uint32(time.Now().Unix()), Version: ssu2.Version, Alice: netip.AddrPortFrom(w.host(2), 7000)}
+		if err := in.Sign(alice.keys.Signing, a.info.Load().Hash(), us); err != nil {
+			t.Fatal(err)
+		}
+		intro := ssu2.RelayIntro{AliceHash: alice.info.Load().Hash(), Introduction: in}.AppendTo(nil)
+		a.driver.desk.box.Do(func() { a.driver.desk.give(a.driver.desk.side(us), alice.info.Load(), intro) })
+		await(t, "the refusal", func() bool { return b.counter("introductions_refused") == 1 })
+		if n := b.counter("holes_punched"); n != 0 {
+			t.Errorf("%d holes", n)
+		}
+	})
+}

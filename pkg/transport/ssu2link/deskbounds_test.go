@@ -125,8 +125,8 @@ func TestDeskKeepsLinks(t *testing.T) {
 		waiting := make(chan *side, 2)
 		inDesk(t, k, func() {
 			k.awaits[hash] = []chan<- *side{waiting}
-			one := &side{hash: hash, remote: from, said: ssu2.Said{RelayTag: 77}}
-			two := &side{hash: hash, remote: from}
+			one := &side{hash: hash, remote: from, said: ssu2.Said{RelayTag: 77}, wants: true}
+			two := &side{hash: hash, remote: from, said: ssu2.Said{RelayTag: 78}} // unasked
 			for _, s := range []*side{one, two} {
 				k.enter(s)
 			}
@@ -144,8 +144,14 @@ func TestDeskKeepsLinks(t *testing.T) {
 			if again, _ := k.relay.Grant(hash); again != tag || k.side(hash) != two {
 				t.Error("a tag ends while a link stands")
 			}
+			if !k.introducedBy(hash) || k.introducedBy(i2p.Hash{9}) {
+				t.Error("who has given us a tag does not introduce us, or who has not does")
+			}
 			k.leave(two)
 			k.leave(two)
+			if !k.introducedBy(hash) || k.d.host.Now().Add(guideLife).Before(k.tagsOf[hash]) {
+				t.Error("a tag that others may know of is forgotten, or never")
+			}
 			if again, _ := k.relay.Grant(hash); again == tag || k.side(hash) != nil {
 				t.Error("a tag outlives the last link")
 			}
@@ -166,6 +172,7 @@ func TestDeskSends(t *testing.T) {
 		undelivered := b.counter("notes_undelivered")
 		inDesk(t, k, func() {
 			s := k.sides[0]
+			s.asked = k.d.host.Now()
 			good, bad := netip.MustParseAddrPort("24.7.0.3:7001"), netip.MustParseAddrPort("224.0.0.1:7001")
 			k.deliver([]ssu2.Datagram{{To: good, Data: []byte("x")}, {To: bad, Data: []byte("x")}}, []ssu2.ToPeer{{Peer: i2p.Hash{5}}})
 			if now := k.d.host.Now(); !k.recent.has(now, good.Addr()) || k.recent.has(now, bad.Addr()) {
@@ -183,7 +190,7 @@ func TestDeskSends(t *testing.T) {
 			clear(payload)
 		})
 		time.Sleep(2 * deskTick)
-		if n := b.counter("notes_undelivered") - undelivered; n != 1 {
+		if n := b.counter("notes_undelivered") - undelivered; n != 2 {
 			t.Errorf("%d are counted as undelivered", n)
 		}
 		inDesk(t, k, func() {

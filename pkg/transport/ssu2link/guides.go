@@ -3,6 +3,7 @@ package ssu2link
 import (
 	"context"
 	"encoding/binary"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -58,11 +59,32 @@ func (k *desk) reached() bool {
 	return k.view.serves
 }
 
-// tagged notes the tag that a peer has given us.
+// tagged notes the tag that a peer has given us. Who was not asked for one does not make himself an introducer of ours.
 func (k *desk) tagged(s *side, tag ssu2.RelayTag) {
-	if tag != 0 {
-		s.tag = tag
+	if !s.wants && s.asked.IsZero() {
+		k.counts.tagsUnasked.Add(1)
+		return
 	}
+	s.tag = tag
+}
+
+// untagged notes that a link has gone, of whose tag others may know for a while.
+func (k *desk) untagged(now time.Time, s *side) {
+	if s.tag == 0 {
+		return
+	}
+	maps.DeleteFunc(k.tagsOf, func(_ i2p.Hash, until time.Time) bool { return !now.Before(until) })
+	if len(k.tagsOf) < mostTagsOf {
+		k.tagsOf[s.hash] = now.Add(guideLife)
+	}
+}
+
+const mostTagsOf = 1 << 10
+
+// introducedBy reports whether a peer introduces others to us, by a tag that we have asked for.
+func (k *desk) introducedBy(bob i2p.Hash) bool {
+	return k.d.host.Now().Before(k.tagsOf[bob]) ||
+		slices.ContainsFunc(k.sides, func(s *side) bool { return s.hash == bob && s.tag != 0 })
 }
 
 // hides reports whether others need to be introduced to us over a family.

@@ -173,7 +173,7 @@ func (l *link) enter(now time.Time, e *ssu2.Established) {
 	l.offerToken(now, e.Path.Remote)
 	if k := l.sock.d.desk; k != nil {
 		l.side = &side{
-			link: l, hash: e.Peer.Info.Hash(), info: e.Peer.Info, inbound: !e.Initiator, remote: e.Path.Remote, said: e.Said,
+			link: l, hash: e.Peer.Info.Hash(), info: e.Peer.Info, inbound: !e.Initiator, remote: e.Path.Remote, said: e.Said, wants: e.AskedTag,
 		}
 		k.up(l.side)
 	}
