@@ -29,11 +29,28 @@ type Namespace struct {
 func New() (*Namespace, error) {
 	ns := &Namespace{jobs: make(chan func()), quit: make(chan struct{}), done: make(chan struct{})}
 	ready := make(chan error, 1)
-	go ns.live(ready)
+	go offMain(func() { ns.live(ready) })
 	if err := <-ready; err != nil {
 		return nil, fmt.Errorf("netns: a network namespace (are you root?): %w", err)
 	}
 	return ns, nil
+}
+
+// offMain runs f on a thread of its own, which is not the process's first: that one the runtime never ends.
+func offMain(f func()) {
+	runtime.LockOSThread()
+	if unix.Gettid() != os.Getpid() {
+		f()
+		return
+	}
+	begun := make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		close(begun)
+		f()
+	}()
+	<-begun // while this thread is taken, it is another one
+	runtime.UnlockOSThread()
 }
 
 // live is the thread that starts programs. It must outlast them: their
@@ -41,7 +58,6 @@ func New() (*Namespace, error) {
 // the runtime ends it together with the goroutine.
 func (ns *Namespace) live(ready chan<- error) {
 	defer close(ns.done)
-	runtime.LockOSThread()
 	err := unix.Unshare(unix.CLONE_NEWNET)
 	if err == nil {
 		err = interfaceUp("lo", netip.Prefix{})
