@@ -126,7 +126,7 @@ func Forge(path string, n int) error {
 			return err
 		}
 		file := netdb.File{Hash: one.Hash(), Bytes: one.Info.Bytes(), Source: netdb.FromDiskTold}
-		if err := dir.Save([]netdb.File{file}, nil); err != nil {
+		if _, err := dir.Save([]netdb.File{file}, nil); err != nil {
 			return err
 		}
 	}

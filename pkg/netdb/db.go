@@ -349,7 +349,7 @@ func (db *DB) queried(now time.Time, floodfill i2p.Hash, answered bool) {
 
 // Drain gives up to limit RouterInfos that changed since they were last
 // written, and the routers whose files are to be deleted. What it returns it
-// forgets: the caller writes.
+// forgets: the caller writes, and gives to Undrain what failed.
 func (db *DB) Drain(limit int) (write []File, remove []i2p.Hash) {
 	hashes, remove := db.unwritten.take(limit)
 	for _, h := range hashes {
@@ -357,4 +357,16 @@ func (db *DB) Drain(limit int) (write []File, remove []i2p.Hash) {
 		write = append(write, File{h, unpack(e.raw), e.came.disk()})
 	}
 	return write, remove
+}
+
+// Undrain has Drain give once more what is known by then of routers whose files could not be
+// written or deleted.
+func (db *DB) Undrain(routers []i2p.Hash) {
+	for _, h := range routers {
+		if db.Has(h) {
+			db.unwritten.changes(h)
+		} else {
+			db.unwritten.removes(h)
+		}
+	}
 }

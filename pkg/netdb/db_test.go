@@ -149,6 +149,26 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// TestUndrain: what could not be written or deleted is given once more, as it is by then.
+func TestUndrain(t *testing.T) {
+	f, db := newForge(t), newDB(Config{})
+	var all []i2p.Hash
+	for range 3 {
+		ri := f.router(t, routerConfig{})
+		mustStore(t, db, FromStore, ri)
+		all = append(all, ri.Hash())
+	}
+	db.Drain(10)
+	db.remove(db.records.of[all[1]]) // while it was being written
+	db.Undrain(all[:2])
+	for _, wanted := range [][]i2p.Hash{all[1:2], nil} {
+		write, remove := db.Drain(10)
+		if len(write) != len(wanted) || len(write) == 1 && write[0].Hash != all[0] || !slices.Equal(remove, wanted) {
+			t.Fatalf("written %v, removed %v; expected %s and %v", write, remove, all[0], wanted)
+		}
+	}
+}
+
 // TestDrainUpdates: what is newer than on disk is written, however it came.
 func TestDrainUpdates(t *testing.T) {
 	f := newForge(t)

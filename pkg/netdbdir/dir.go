@@ -34,17 +34,14 @@ const (
 func FileName(router i2p.Hash) string { return filePrefix + router.String() + fileSuffix }
 
 // Dir is a directory of RouterInfos that we write.
-type Dir struct {
-	path string
-	made map[string]bool // subdirectories known to exist
-}
+type Dir struct{ path string }
 
 // Open makes the directory where it is missing.
 func Open(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("netdbdir: %w", err)
 	}
-	return &Dir{path: path, made: make(map[string]bool)}, nil
+	return &Dir{path: path}, nil
 }
 
 // Path is the directory.
@@ -72,14 +69,14 @@ func (d *Dir) file(folder string, router i2p.Hash) string {
 func (d *Dir) Store(router i2p.Hash, info []byte) error { return d.write(d.File(router), info) }
 
 func (d *Dir) write(name string, info []byte) error {
-	if dir := filepath.Dir(name); !d.made[dir] {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("netdbdir: %w", err)
-		}
-		d.made[dir] = true
-	}
 	// After a power failure a file may be empty; then it is skipped and fetched again.
-	if err := atomicfile.WriteCache(name, info); err != nil {
+	err := atomicfile.WriteCache(name, info)
+	if errors.Is(err, fs.ErrNotExist) { // its folder: the first file, or somebody has tidied up
+		if err = os.MkdirAll(filepath.Dir(name), 0o700); err == nil {
+			err = atomicfile.WriteCache(name, info)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("netdbdir: %w", err)
 	}
 	return nil
@@ -102,26 +99,25 @@ func (d *Dir) removeBut(folder string, router i2p.Hash) error {
 	return errors.Join(errs...)
 }
 
-// Save writes what a netdb.DB gave by Drain. It goes on after an error, and returns the first
-// and how many there were: on a full disk all fail alike.
-func (d *Dir) Save(write []netdb.File, remove []i2p.Hash) error {
-	var first error
-	failed := 0
-	note := func(err error) {
+// Save writes what a netdb.DB gave by Drain. It goes on after an error, and returns the routers
+// that are not on disk as was asked, the first error and how many there were: on a full disk all
+// fail alike.
+func (d *Dir) Save(write []netdb.File, remove []i2p.Hash) (left []i2p.Hash, first error) {
+	note := func(h i2p.Hash, err error) {
 		if first = cmp.Or(first, err); err != nil {
-			failed++
+			left = append(left, h)
 		}
 	}
 	for _, f := range write {
-		note(d.save(f))
+		note(f.Hash, d.save(f))
 	}
 	for _, h := range remove {
-		note(d.Remove(h))
+		note(h, d.Remove(h))
 	}
-	if failed > 1 {
-		return fmt.Errorf("%w, and %d files more failed", first, failed-1)
+	if len(left) > 1 {
+		first = fmt.Errorf("%w, and %d files more failed", first, len(left)-1)
 	}
-	return first
+	return left, first
 }
 
 // save writes a file in its folder, and only then deletes it elsewhere: a router

@@ -135,7 +135,7 @@ func TestSources(t *testing.T) {
 	}
 	save := func(i int, src netdb.Source) {
 		t.Helper()
-		if err := d.Save([]netdb.File{{Hash: all[i].Hash(), Bytes: all[i].Bytes(), Source: src}}, nil); err != nil {
+		if _, err := d.Save([]netdb.File{{Hash: all[i].Hash(), Bytes: all[i].Bytes(), Source: src}}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -197,7 +197,7 @@ func TestLoadFirst(t *testing.T) {
 			src = netdb.FromDiskTold // the last of all, else
 			first[ri.Hash()] = struct{}{}
 		}
-		if err := d.Save([]netdb.File{{Hash: ri.Hash(), Bytes: ri.Bytes(), Source: src}}, nil); err != nil {
+		if _, err := d.Save([]netdb.File{{Hash: ri.Hash(), Bytes: ri.Bytes(), Source: src}}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -242,7 +242,7 @@ func TestDamagedFiles(t *testing.T) {
 		t.Fatalf("%d routers, %+v", len(got), n)
 	}
 	// They are replaced as soon as there is something to write …
-	if err := d.Save([]netdb.File{{Hash: all[0].Hash(), Bytes: raw}}, []i2p.Hash{all[1].Hash()}); err != nil {
+	if _, err := d.Save([]netdb.File{{Hash: all[0].Hash(), Bytes: raw}}, []i2p.Hash{all[1].Hash()}); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := load(t, path, LoadConfig{}); len(got) != 3 {
@@ -408,10 +408,51 @@ func TestSaveFails(t *testing.T) {
 		}
 		files = append(files, netdb.File{Hash: h})
 	}
-	if err := d.Save(files, nil); err == nil || strings.Count(err.Error(), dir) != 1 || !strings.HasSuffix(err.Error(), ", and 39 files more failed") {
-		t.Errorf("error %v, want one file named and 39 counted", err)
+	left, err := d.Save(files, nil)
+	if err == nil || strings.Count(err.Error(), dir) != 1 || !strings.HasSuffix(err.Error(), ", and 39 files more failed") || len(left) != len(files) {
+		t.Errorf("error %v, want one file named and 39 counted; %d are left", err, len(left))
 	}
-	if err := d.Save(files[:1], nil); err == nil || strings.Contains(err.Error(), "more") {
-		t.Errorf("error %v, want one file named", err)
+	if left, err = d.Save(files[:1], nil); err == nil || strings.Contains(err.Error(), "more") || !slices.Equal(left, []i2p.Hash{files[0].Hash}) {
+		t.Errorf("error %v, want one file named; %v is left", err, left)
+	}
+}
+
+// TestSaveGoesOn: a file that cannot be written or deleted is told of, and keeps no other from it; a
+// folder that somebody has deleted is made anew.
+func TestSaveGoesOn(t *testing.T) {
+	d, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := routers(t, 4)
+	var files []netdb.File
+	for _, ri := range all {
+		files = append(files, netdb.File{Hash: ri.Hash(), Bytes: ri.Bytes()})
+	}
+	if _, err := d.Save(files[:1], nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(d.Path()); err != nil {
+		t.Fatal(err)
+	}
+	stuck := []i2p.Hash{files[1].Hash, files[3].Hash}
+	for _, h := range stuck {
+		if err := os.MkdirAll(filepath.Join(d.File(h), "full"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left, err := d.Save(files[:3], stuck[1:]); err == nil || !slices.Equal(left, stuck) {
+		t.Errorf("%v is left with %v, expected %v", left, err, stuck)
+	}
+	for _, h := range stuck {
+		if err := os.RemoveAll(d.File(h)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, _ := d.Files(); len(got) != 2 {
+		t.Errorf("there are %v, expected two", got)
+	}
+	if left, err := d.Save(files[1:2], stuck[1:]); err != nil || len(left) != 0 {
+		t.Errorf("%v is left with %v once there is nothing in the way", left, err)
 	}
 }

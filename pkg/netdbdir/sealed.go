@@ -171,8 +171,9 @@ func (s *Sealed) Load(ctx context.Context, first map[i2p.Hash]struct{}, each fun
 	return total, nil
 }
 
-// Save writes what a netdb.DB gave by Drain.
-func (s *Sealed) Save(write []netdb.File, remove []i2p.Hash) error {
+// Save writes what a netdb.DB gave by Drain, all of it or nothing, and returns the routers that are
+// not on disk as was asked.
+func (s *Sealed) Save(write []netdb.File, remove []i2p.Hash) (left []i2p.Hash, err error) {
 	var b []byte
 	for _, f := range write {
 		kind := folders[0].name[0]
@@ -187,16 +188,18 @@ func (s *Sealed) Save(write []netdb.File, remove []i2p.Hash) error {
 		b = appendRecord(b, gone, h, nil)
 	}
 	if len(b) == 0 {
-		return nil
+		return nil, nil
 	}
 	if err := s.add(b, atomicfile.WriteCache); err != nil { // what a power failure takes can be had again
-		return err
+		for _, f := range write {
+			left = append(left, f.Hash)
+		}
+		return append(left, remove...), err
 	}
-	if len(s.files) <= maxJournals {
-		return nil
+	if len(s.files) > maxJournals {
+		_, err = s.sumUp(func(i2p.Hash) bool { return true })
 	}
-	_, err := s.sumUp(func(i2p.Hash) bool { return true })
-	return err
+	return nil, err
 }
 
 func appendRecord(b []byte, kind byte, router i2p.Hash, info []byte) []byte {

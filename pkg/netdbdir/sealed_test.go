@@ -60,7 +60,7 @@ func TestSealed(t *testing.T) {
 	}
 	s := openSealed(t, dir)
 	save := func(remove []i2p.Hash, files ...netdb.File) {
-		if err := s.Save(files, remove); err != nil {
+		if _, err := s.Save(files, remove); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -150,6 +150,28 @@ func (f *full) Seal(b []byte) ([]byte, error) {
 	return f.mask.Seal(b)
 }
 
+// TestSealedSaveFails: what is not on disk is told of, and what was there before holds.
+func TestSealedSaveFails(t *testing.T) {
+	dir := t.TempDir()
+	all := routers(t, 2)
+	box := &full{left: 1}
+	s, err := OpenSealed(dir, box)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := netdb.File{Hash: all[0].Hash(), Bytes: all[0].Bytes()}, netdb.File{Hash: all[1].Hash(), Bytes: all[1].Bytes()}
+	if left, err := s.Save([]netdb.File{first}, nil); err != nil || len(left) != 0 {
+		t.Fatal(left, err)
+	}
+	want := []i2p.Hash{second.Hash, first.Hash}
+	if left, err := s.Save([]netdb.File{second}, []i2p.Hash{first.Hash}); err == nil || !slices.Equal(left, want) {
+		t.Errorf("%v is left with %v, expected %v", left, err, want)
+	}
+	if got, _ := loadSealed(t, dir); len(got) != 1 {
+		t.Errorf("%d routers are on disk, expected the first", len(got))
+	}
+}
+
 // TestSumUpFails: what was summed up when the disk was full is not the last word on routers that
 // are saved later.
 func TestSumUpFails(t *testing.T) {
@@ -167,7 +189,7 @@ func TestSumUpFails(t *testing.T) {
 		if i == 20 {
 			save = append(save, file) // it comes into the second of three parts
 		}
-		if err := s.Save(save, nil); err != nil {
+		if _, err := s.Save(save, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -176,7 +198,7 @@ func TestSumUpFails(t *testing.T) {
 		t.Fatal("no error")
 	}
 	box.left = 1
-	if err := s.Save([]netdb.File{{Hash: all[1].Hash(), Bytes: all[1].Bytes()}}, []i2p.Hash{all[0].Hash()}); err != nil {
+	if _, err := s.Save([]netdb.File{{Hash: all[1].Hash(), Bytes: all[1].Bytes()}}, []i2p.Hash{all[0].Hash()}); err != nil {
 		t.Fatal(err)
 	}
 	got, _ := loadSealed(t, dir)

@@ -47,7 +47,7 @@ type keeper struct {
 type routerFiles interface {
 	Path() string
 	Load(ctx context.Context, first map[i2p.Hash]struct{}, each func(*routerinfo.RouterInfo, netdb.Source)) (netdbdir.Loaded, error)
-	Save(write []netdb.File, remove []i2p.Hash) error
+	Save(write []netdb.File, remove []i2p.Hash) (left []i2p.Hash, err error)
 	Prune(keep func(i2p.Hash) bool) (removed int, err error)
 }
 
@@ -184,14 +184,17 @@ func (k *keeper) prune(what router.Knowledge, read []i2p.Hash) {
 }
 
 // save writes the RouterInfos that changed since the last time, in batches, so
-// that the core is never held up for long.
+// that the core is never held up for long. What fails is written the next time: a disk that is full
+// may have room again by then.
 func (k *keeper) save(what router.Knowledge) {
 	if k.dir == nil {
 		return
 	}
 	for {
 		write, remove := what.Drain(saveBatch)
-		if err := k.dir.Save(write, remove); err != nil {
+		left, err := k.dir.Save(write, remove)
+		what.Undrain(left)
+		if err != nil {
 			k.count(metrics.Files{Failed: 1})
 			k.log.Error("netDb not written", "error", err)
 			return

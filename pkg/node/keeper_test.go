@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -39,6 +40,56 @@ func TestBootstrapIsKept(t *testing.T) {
 			t.Fatalf("the netDb holds %v", names(t, db))
 		}
 	}
+}
+
+// TestFullDisk: what a full disk did not take is written once there is room.
+func TestFullDisk(t *testing.T) {
+	n, stop := start(t, Config{Settings: settings(t.TempDir())})
+	<-n.loaded
+	known := strangers(t, 3)
+	for _, ri := range known {
+		n.router.Knowledge().Learn(ri, netdb.FromReply)
+	}
+	awaitKnown(t, n, len(known))
+	stop() // the core has ended, and what it knows is left
+	d, err := netdbdir.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	what := n.router.Knowledge()
+	var all []i2p.Hash
+	for _, ri := range known {
+		all = append(all, ri.Hash())
+	}
+	what.Undrain(all) // they were written as it ended
+	var log logBuffer
+	k := &keeper{dir: &fullDisk{Dir: d}, log: log.logger()}
+	for _, want := range []int{0, len(known)} {
+		k.save(what)
+		if got := names(t, d.Path()); len(got) != want {
+			t.Fatalf("there are %v, expected %d; the log has %q", got, want, log.String())
+		}
+	}
+	if got := k.counts(); got.Failed != 1 || got.Written != uint64(len(known)) {
+		t.Errorf("counted %+v, expected one failure and %d written", got, len(known))
+	}
+}
+
+// fullDisk takes nothing the first time.
+type fullDisk struct {
+	*netdbdir.Dir
+	room bool
+}
+
+func (f *fullDisk) Save(write []netdb.File, remove []i2p.Hash) (left []i2p.Hash, err error) {
+	if f.room {
+		return f.Dir.Save(write, remove)
+	}
+	f.room = true
+	for _, file := range write {
+		left = append(left, file.Hash)
+	}
+	return append(left, remove...), syscall.ENOSPC
 }
 
 // TestSourcesAreKept: a router that we were only told of, and one that we know of
@@ -216,7 +267,7 @@ func TestToldLast(t *testing.T) {
 	for i, src := range []netdb.Source{netdb.FromDiskTold, netdb.FromDisk, netdb.FromDiskSought} {
 		files = append(files, netdb.File{Hash: known[i].Hash(), Bytes: known[i].Bytes(), Source: src})
 	}
-	if err := d.Save(files, nil); err != nil {
+	if _, err := d.Save(files, nil); err != nil {
 		t.Fatal(err)
 	}
 	n, _ := start(t, Config{Settings: settings(t.TempDir())})

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/netdbdir"
 	"i2ptoolkit/pkg/routerinfo"
@@ -112,7 +111,7 @@ func (d *dataDir) sealRouters() (wipe []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return wipe, moveRouters(from.Load, to.Save)
+	return wipe, moveRouters(from, to)
 }
 
 func foldersOf(files []string) map[string]bool {
@@ -124,14 +123,15 @@ func foldersOf(files []string) map[string]bool {
 }
 
 // moveRouters copies a netDb, some at a time.
-func moveRouters(load func(context.Context, map[i2p.Hash]struct{}, taker) (netdbdir.Loaded, error), save func([]netdb.File, []i2p.Hash) error) error {
+func moveRouters(from, to routerFiles) error {
 	var batch []netdb.File
 	var failed error
 	flush := func() {
-		failed = cmp.Or(failed, save(batch, nil))
+		_, err := to.Save(batch, nil)
+		failed = cmp.Or(failed, err)
 		batch = batch[:0]
 	}
-	_, err := load(context.Background(), nil, func(ri *routerinfo.RouterInfo, src netdb.Source) {
+	_, err := from.Load(context.Background(), nil, func(ri *routerinfo.RouterInfo, src netdb.Source) {
 		if batch = append(batch, netdb.File{Hash: ri.Hash(), Bytes: ri.Bytes(), Source: src}); len(batch) == saveBatch {
 			flush()
 		}
@@ -209,7 +209,7 @@ func (d *dataDir) unseal() error {
 	}
 	to, err := netdbdir.Open(d.path(netDBDir))
 	if err == nil {
-		err = moveRouters(from.Load, to.Save)
+		err = moveRouters(from, to)
 	}
 	if err != nil {
 		return err

@@ -72,10 +72,18 @@ func (k Knowledge) Known(hashes []i2p.Hash) map[i2p.Hash]bool {
 
 // Drain gives up to limit RouterInfos that changed since they were last
 // written, and the routers whose files are to be deleted. What it returns is
-// forgotten: the caller writes.
+// forgotten: the caller writes, and gives to Undrain what failed.
 func (k Knowledge) Drain(limit int) (write []netdb.File, remove []i2p.Hash) {
 	k.r.within(func() { write, remove = k.r.db.Drain(limit) })
 	return write, remove
+}
+
+// Undrain has Drain give once more what is known by then of routers whose files could not be
+// written or deleted.
+func (k Knowledge) Undrain(routers []i2p.Hash) {
+	if len(routers) > 0 {
+		k.r.within(func() { k.r.db.Undrain(routers) })
+	}
 }
 
 // Profiles gives what was learnt about peers, as profile.Parse reads it.
