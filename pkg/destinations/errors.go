@@ -72,6 +72,7 @@ func failure(d *Local, err error) error {
 	}
 	for _, is := range []struct{ cause, kind error }{
 		{netdb.ErrNotFound, ErrNotFound},
+		{netdb.ErrNobodys, ErrNotFound},
 		{client.ErrTakenBack, ErrNotFound},
 		{netdb.ErrNoAnswer, ErrTimeout},
 		{streaming.ErrTimeout, ErrTimeout},

@@ -170,7 +170,7 @@ func (l *lookup) repeat(now time.Time) *routerinfo.RouterInfo {
 // the known ones will be chosen by themselves when their turn comes.
 func (l *lookup) follow(now time.Time, h i2p.Hash) bool {
 	db := l.search.db
-	if l.search.knows(h) {
+	if h.IsZero() || l.search.knows(h) {
 		return false
 	}
 	if l.kind == i2np.LookupExploration {

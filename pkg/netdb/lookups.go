@@ -19,6 +19,7 @@ var (
 	ErrNoFloodfills = errors.New("netdb: no floodfill is known")
 	ErrBusy         = errors.New("netdb: too many lookups at once")
 	ErrUnsent       = errors.New("netdb: no way to ask a floodfill")
+	ErrNobodys      = errors.New("netdb: a hash of zeros is nobody's")
 )
 
 const maxLookups = 128 // of one segment at once
@@ -76,6 +77,11 @@ func (ls *lookups) start(now time.Time, l *lookup) (LookupID, Out) {
 	}
 	ls.lastID++
 	l.begin(now, ls.lastID, newSearch(ls.witness, l.key))
+	if l.key.IsZero() {
+		// Floodfills ignore such a lookup, as server does: it would be waited for, and those who
+		// were asked held to be dead.
+		return l.id, Out{Results: []Result{l.result(now, ErrNobodys)}}
+	}
 	if len(ls.list) >= maxLookups {
 		ls.stats.Busy++
 		return l.id, Out{Results: []Result{l.result(now, ErrBusy)}}

@@ -51,6 +51,30 @@ func TestLookupFindsLeaseSet(t *testing.T) {
 	}
 }
 
+// TestLookupOfNobody: floodfills do not answer a lookup of a hash of zeros, so it is not asked, be it
+// that of our own user or of a router that a floodfill names: those who are silent count as dead.
+func TestLookupOfNobody(t *testing.T) {
+	w := newWorld(t, NewSegment(SegmentConfig{DB: newDB(Config{}), Rand: seeded(2)}))
+	known := w.floodfills(newForge(t), 3)
+	for _, kind := range []i2np.LookupKind{i2np.LookupAny, i2np.LookupLeaseSet, i2np.LookupRouterInfo} {
+		id, out := w.seg.LookUp(w.now, i2p.Hash{}, kind)
+		if len(out.Queries) != 0 || len(out.Results) != 1 || out.Results[0].ID != id || !errors.Is(out.Results[0].Err, ErrNobodys) {
+			t.Errorf("kind %d: %+v", kind, out)
+		}
+	}
+	for _, h := range known {
+		w.flood[h].names = []i2p.Hash{{}}
+	}
+	for _, kind := range []i2np.LookupKind{i2np.LookupExploration, i2np.LookupLeaseSet} {
+		id, out := w.seg.LookUp(w.now, i2p.HashOf([]byte("nothing")), kind)
+		w.take(out)
+		w.run(time.Second)
+		if r, ok := w.results[id]; !ok || len(r.Routers) != 0 || len(w.results) != int(id)-3 {
+			t.Errorf("kind %d: it ended %v with %+v, one of %d", kind, ok, r, len(w.results))
+		}
+	}
+}
+
 // TestLookupNewer: floodfills that have an older lease set do not end a lookup
 // for a newer one, and are what it comes to where nobody has that.
 func TestLookupNewer(t *testing.T) {

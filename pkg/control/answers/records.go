@@ -36,6 +36,7 @@ func routerRecord(ri *routerinfo.RouterInfo) control.Record {
 // lookupCodes are the codes of a lookup that failed.
 var lookupCodes = control.Codes{
 	{netdb.ErrNotFound, control.NotFound},
+	{netdb.ErrNobodys, control.NotFound},
 	{netdb.ErrNoAnswer, control.Timeout},
 	{netdb.ErrNoFloodfills, control.Unreachable},
 	{netdb.ErrUnsent, control.Unreachable},
