@@ -113,12 +113,21 @@ func fresh(seconds uint32, now time.Time) bool {
 	return skew <= MaxSkew && skew >= -MaxSkew
 }
 
-// keyOf is a router's signing key, the zero value where the router is unknown.
+// keyOf is a router's signing key; the zero value, of which no signature is good, where the router is unknown or has
+// one of which Quick says no.
 func keyOf(info *routerinfo.RouterInfo) sign.PublicKey {
-	if info == nil {
+	if info == nil || !Quick(info) {
 		return sign.PublicKey{}
 	}
 	return info.Identity().SigningKey()
+}
+
+// Quick reports whether a router's signatures take little time to check. Of other types one takes up to a hundred times
+// as long; whoever has a session could ask for that with an identity of his own, again and again, and routers have had no
+// such keys for years.
+func Quick(info *routerinfo.RouterInfo) bool {
+	t := info.Identity().SigType()
+	return t == sign.EdDSA_SHA512_Ed25519 || t == sign.ECDSA_SHA256_P256
 }
 
 // later holds back blocks about routers whose RouterInfo is not there yet.

@@ -58,7 +58,8 @@ func (p *PeerTests) handle4(now time.Time, bob i2p.Hash, m PeerTest, out *PeerTe
 	}
 	info := p.self.Find(m.Hash)
 	if m.Version != Version || !fresh(m.Timestamp, now) || !m.VerifyAnswer(keyOf(info), bob, p.self.Hash) {
-		p.counts.Forged++
+		p.counts.Forged++ // by Bob, who would go on
+		p.end(m.Nonce, t, out)
 		return
 	}
 	address, ok := ssu2At(info, t.us.Addr().Is4())

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/routerinfo"
+	"i2ptoolkit/pkg/sign"
 )
 
 // What strangers can have a router send to who has asked for nothing, as Charlie and as Bob.
@@ -226,7 +228,7 @@ func TestPunchesAreBounded(t *testing.T) {
 	if dials != maxDials {
 		t.Errorf("%d dials", dials)
 	}
-	if n := alice.relay.Counts().Forged; n != maxPunches-6 {
+	if n := alice.relay.Counts().Forged; n != maxAnswers-6 {
 		t.Errorf("%d signatures were verified after six", n)
 	}
 }
@@ -262,5 +264,54 @@ func TestHeldBack(t *testing.T) {
 	}
 	if n := len(charlie.relay.later.held); n != maxHeldOf {
 		t.Errorf("%d wait", n)
+	}
+}
+
+// TestSlowKeys: signatures that take long to check are not checked.
+func TestSlowKeys(t *testing.T) {
+	y, alice, bob, charlie := trio(t, public, public)
+	keys, err := i2p.GenerateDestination(sign.ECDSA_SHA512_P521, i2p.CryptoX25519, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow, err := routerinfo.Build(routerinfo.BuildConfig{Keys: keys, Published: i2p.DateOf(start), Addresses: alice.info.SSU2(), Options: map[string]string{"netId": "99"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice.info, alice.router = slow, keys
+	if n := len(y.intro(alice, bob, charlie, 1, alice4)) + len(y.second(alice, bob, charlie, 1, alice4)); n != 0 {
+		t.Errorf("%d datagrams", n)
+	}
+	if charlie.relay.Counts().Forged != 1 || charlie.tests.Counts().Forged != 1 {
+		t.Errorf("%+v, %+v", charlie.relay.Counts(), charlie.tests.Counts())
+	}
+}
+
+// TestForgedAnswers: Bob, who forges what Charlie signs, has a few of them looked at, and of a test the first.
+func TestForgedAnswers(t *testing.T) {
+	y, alice, bob, charlie := trio(t, public, public)
+	tag, _ := bob.relay.Grant(charlie.info.Hash())
+	y.onBlock = func(_, _ *actor, _ *ToPeer) bool { return false }
+	y.introduce(alice, bob, charlie, tag)
+	out, err := alice.tests.Begin(y.now, bob.info.Hash(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y.tested(alice, out)
+	alice.known[charlie.info.Hash()] = charlie.info
+	for nonce := range alice.relay.asked {
+		data := RelayResponse{Nonce: nonce, Timestamp: timestamp(y.now), Version: Version, Charlie: charlie4, Signature: make([]byte, 64)}.AppendTo(nil)
+		for range 50 {
+			alice.relay.HandleResponse(y.now, bob.info.Hash(), data[BlockHeaderLen:])
+		}
+	}
+	for nonce := range alice.tests.ours {
+		m := PeerTest{Message: 4, Hash: charlie.info.Hash(), Version: Version, Nonce: nonce, Timestamp: timestamp(y.now), Alice: alice4, Signature: make([]byte, 64)}
+		for range 50 {
+			alice.tests.Handle(y.now, bob.info.Hash(), bob.at, m.AppendTo(nil)[BlockHeaderLen:])
+		}
+	}
+	if a, b := alice.relay.Counts().Forged, alice.tests.Counts().Forged; a != maxAnswers || b != 1 {
+		t.Errorf("%d and %d were looked at", a, b)
 	}
 }

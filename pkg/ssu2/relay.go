@@ -32,7 +32,7 @@ const (
 	maxHoles        = 256
 	maxHolesOf      = 64 // by one Bob
 	maxHolesTo      = 4  // for one host
-	maxPunches      = 8  // that are looked at, of one introduction of ours
+	maxAnswers      = 8  // that are looked at, of one introduction of ours
 	maxDials        = 3  // that follow from one
 	maxTags         = 1 << 10
 )

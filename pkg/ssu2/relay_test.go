@@ -235,7 +235,7 @@ func TestForgedHolePunch(t *testing.T) {
 			}
 		}
 		for _, a := range alice.relay.asked { // it is looked at as if it were the first
-			a.dialled, a.dials, a.punches = netip.AddrPort{}, 0, 0
+			a.dialled, a.dials, a.answers = netip.AddrPort{}, 0, 0
 		}
 	}
 	elsewhere := *punch

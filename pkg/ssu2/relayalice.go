@@ -18,7 +18,7 @@ type asking struct {
 	v4      bool
 	dialled netip.AddrPort
 	dials   int
-	punches int // that came, good or not
+	answers int // that came, good or not
 	expires time.Time
 }
 
@@ -53,11 +53,10 @@ func (r *Relay) Ask(now time.Time, bob i2p.Hash, charlie *routerinfo.RouterInfo,
 func (r *Relay) HandleHolePunch(now time.Time, m *Message) (out RelayResult) {
 	nonce, ok := nonceOf(m.Header.Dest, m.Header.Source)
 	a := r.asked[nonce]
-	if !ok || a == nil || a.punches == maxPunches { // each costs a signature: Bob knows the nonce, too
+	if !ok || a == nil {
 		r.counts.Unexpected++
 		return out
 	}
-	a.punches++
 	var response *RelayResponse
 	dated := false
 	for bs := (Blocks{Payload: m.Payload}); ; {
@@ -98,6 +97,11 @@ func (r *Relay) answered(now time.Time, a *asking, response RelayResponse, from 
 		}
 		return
 	}
+	if a.answers == maxAnswers { // each costs a signature: Bob knows the nonce, too
+		r.counts.Unexpected++
+		return
+	}
+	a.answers++
 	if response.Version != Version || !fresh(response.Timestamp, now) || !response.Verify(keyOf(a.charlie), a.bob) {
 		r.counts.Forged++
 		return

@@ -24,6 +24,7 @@ import (
 type desk struct {
 	d      *Driver
 	box    *mailbox.Box[note]
+	alien  atomic.Int32 // messages from outside of links that wait in it
 	random *draw.Source
 	relay  *ssu2.Relay
 	tests  *ssu2.PeerTests
@@ -80,7 +81,8 @@ const (
 	mostNotes       = 1 << 10
 	mostNoteBytes   = 2 << 20
 	mostNotesOfLink = 24
-	notesPerSecond  = 8 // of a link, on average: each may ask for a signature to be verified
+	mostAlien       = mostNotes / 4 // messages that come from outside of links: anybody can make them
+	notesPerSecond  = 8             // of a link, on average: each may ask for a signature to be verified
 	notesAtOnce     = 64
 )
 
@@ -90,7 +92,7 @@ func newDesk(d *Driver) *desk {
 		asks: map[i2p.Hash]chan<- ssu2.Target{}, awaits: map[i2p.Hash][]chan<- *side{}, bobs: map[i2p.Hash]netip.Addr{}, holes: map[netip.Addr]bool{},
 	}
 	k.box = mailbox.New(mailbox.Config[note]{
-		Limit: mostNotes, Bytes: mostNoteBytes, Gather: d.loops[0].Gather, Drop: func(n note) { n.done() },
+		Limit: mostNotes, Bytes: mostNoteBytes, Gather: d.loops[0].Gather, Drop: func(n note) { k.done(n) },
 		Size: func(n note) int {
 			switch {
 			case n.message != nil:
@@ -118,21 +120,27 @@ func newDesk(d *Driver) *desk {
 	return k
 }
 
-func (n note) done() {
-	if n.from != nil {
-		n.from.notes.Add(-1)
+// waits is how many there are of whom a note comes.
+func (k *desk) waits(n note) (all *atomic.Int32, most int32) {
+	if n.from == nil {
+		return &k.alien, mostAlien
 	}
+	return &n.from.notes, mostNotesOfLink
 }
 
-// post hands in a note, from a socket's loop. Of each link no more come than it needs, so that
-// none fills the desk for others.
+func (k *desk) done(n note) {
+	all, _ := k.waits(n)
+	all.Add(-1)
+}
+
+// post hands in a note, from a socket's loop. Of each link no more come than it needs, and of who has none no more wait
+// than a part, so that none fills the desk for others.
 func (k *desk) post(n note) {
-	if n.from != nil {
-		if n.from.notes.Add(1) > mostNotesOfLink || !n.from.rate.Take(time.Now(), 1, notesPerSecond, notesAtOnce) {
-			n.done()
-			k.counts.crowded.Add(1)
-			return
-		}
+	all, most := k.waits(n)
+	if all.Add(1) > most || n.from != nil && !n.from.rate.Take(time.Now(), 1, notesPerSecond, notesAtOnce) {
+		all.Add(-1)
+		k.counts.crowded.Add(1)
+		return
 	}
 	k.box.Post(n)
 }
@@ -203,7 +211,7 @@ func (k *desk) tick(ctx context.Context, now time.Time) time.Time {
 
 // handle works in a note.
 func (k *desk) handle(now time.Time, n note) {
-	n.done()
+	k.done(n)
 	switch {
 	case n.message != nil && n.message.Header.Type == ssu2.TypeHolePunch:
 		k.introduced(k.relay.HandleHolePunch(now, n.message))
@@ -377,7 +385,9 @@ func (k *desk) informed(s *side, info []byte) (ours bool) {
 	if err != nil || ri.Hash() == s.hash {
 		return false
 	}
-	k.post(note{from: s, info: ri})
+	if ssu2.Quick(ri) { // else nobody asks for it, and it takes long to verify
+		k.post(note{from: s, info: ri})
+	}
 	return true
 }
 

@@ -58,24 +58,27 @@ func TestDeskIsShared(t *testing.T) {
 		}
 		long := w.longInfo(t)
 		for what, n := range map[string]note{
-			"messages": {message: &ssu2.Message{Payload: make([]byte, 8<<10)}},
+			"messages": {message: &ssu2.Message{Payload: make([]byte, 16<<10)}},
 			"blocks":   {block: ssu2.BlockPeerTest, data: make([]byte, 8<<10)},
 			"infos":    {info: long},
 		} {
-			size := 8 << 10
-			if n.info != nil {
+			size, count := 8<<10, mostNotes
+			switch {
+			case n.info != nil:
 				size = len(n.info.Bytes())
+			case n.message != nil:
+				size, count = 16<<10, mostAlien
 			}
 			inDesk(t, k, func() {
 				was := k.box.Dropped()
-				for range mostNotes {
+				for range count {
 					if n.message == nil {
 						n.from = &side{hash: s.hash}
 					}
 					k.post(n)
 				}
-				if most := uint64(mostNotes - mostNoteBytes/size + 1); k.box.Dropped()-was < most-2 || k.box.Dropped()-was > most {
-					t.Errorf("%s: %d of %d found no room, about %d had to", what, k.box.Dropped()-was, mostNotes, most)
+				if most := uint64(count - mostNoteBytes/size + 1); k.box.Dropped()-was < most-2 || k.box.Dropped()-was > most {
+					t.Errorf("%s: %d of %d found no room, about %d had to", what, k.box.Dropped()-was, count, most)
 				}
 				last := &side{hash: s.hash}
 				if k.post(note{from: last, data: make([]byte, 8<<10)}); last.notes.Load() != 0 {
@@ -83,15 +86,24 @@ func TestDeskIsShared(t *testing.T) {
 				}
 			})
 		}
-		inDesk(t, k, func() { // and small ones
-			was := k.box.Dropped()
+		inDesk(t, k, func() { // and small ones; those of strangers leave room for links
+			was, crowded := k.box.Dropped(), b.counter("notes_crowded")
 			for range 2 * mostNotes {
 				k.outside(&ssu2.Message{Payload: []byte{1}})
 			}
-			if n := k.box.Dropped() - was; n != mostNotes {
-				t.Errorf("%d of %d found no room", n, 2*mostNotes)
+			if n := b.counter("notes_crowded") - crowded; n != 2*mostNotes-mostAlien || k.box.Dropped() != was {
+				t.Errorf("%d of %d were too many, %d found no room", n, 2*mostNotes, k.box.Dropped()-was)
+			}
+			for range mostNotes {
+				k.post(note{from: &side{hash: s.hash}, data: []byte{1}})
+			}
+			if n := k.box.Dropped() - was; n != mostAlien {
+				t.Errorf("%d of links found no room beside them", n)
 			}
 		})
+		if n := k.alien.Load(); n != 0 {
+			t.Errorf("%d messages of strangers are left", n)
+		}
 	})
 }
 

@@ -33,7 +33,7 @@ func (k *desk) counters() []transport.Counter {
 		r, p = *now, *k.counts.tests.Load()
 	}
 	return []transport.Counter{
-		{Name: "notes_crowded", Help: "Blocks of peers who sent too many.", Value: k.counts.crowded.Load()},
+		{Name: "notes_crowded", Help: "Blocks of peers, and messages of strangers, of which there were too many.", Value: k.counts.crowded.Load()},
 		{Name: "notes_overrun", Help: "Blocks of peers and messages of strangers for which there was no room.", Value: k.box.Dropped()},
 		{Name: "notes_undelivered", Help: "Blocks of introductions and tests whose session had gone or was full, and messages for where nobody is.", Value: k.counts.undelivered.Load()},
 		{Name: "tags_full", Help: "Relay tags that were not given, as there are too many.", Value: k.counts.tagsFull.Load()},
