@@ -140,6 +140,10 @@ func (h *Host) MayDial(a netip.Addr) bool {
 	return allowed && h.watch.reaches(a)
 }
 
+// Counted are the networks that a peer's address is counted by, where something is limited by them; none where local ones
+// are allowed, and it is one.
+func (h *Host) Counted(a netip.Addr) origin.Networks { return h.t.counted(a) }
+
 // Lacks reports whether the machine has no address of the family of another by which
 // it could be reached, though it has some of the other family.
 func (h *Host) Lacks(v4 bool) bool {

@@ -174,6 +174,59 @@ func TestDeskKeepsLinks(t *testing.T) {
 	})
 }
 
+// TestTagsAreShared: one host, and one network, holds a part of the tags, so that others get some.
+func TestTagsAreShared(t *testing.T) {
+	inTown(t, 2, func(t *testing.T, w *town) {
+		a, b := w.nodes[0], w.nodes[1]
+		w.greet(t, a, b)
+		k := b.driver.desk
+		tagged := func(at string, of int) {
+			for range of {
+				k.sides = append(k.sides, &side{remote: netip.MustParseAddrPort(at), given: true})
+			}
+		}
+		inDesk(t, k, func() {
+			own := k.sides[:1:1]
+			defer func() { k.sides = own }()
+			own[0].given = false
+			host, full := w.host(0).As4(), k.counts.tagsFull.Load()
+			for _, c := range []struct {
+				host [4]byte
+				of   int
+				want bool
+			}{
+				{host, mostTags[0] - 1, false}, {host, mostTags[0], true},
+				{[4]byte{host[0], host[1], host[2], 99}, mostTags[1] - 1, false}, {[4]byte{host[0], host[1], host[2], 99}, mostTags[1], true},
+				{[4]byte{host[0], host[1], 99, 9}, mostTags[2] - 1, false}, {[4]byte{host[0], host[1], 99, 9}, mostTags[2], true},
+				{[4]byte{host[0], 99, 9, 9}, maxGiven, false},
+			} {
+				k.sides = slices.Clone(own)
+				tagged(netip.AddrPortFrom(netip.AddrFrom4(c.host), 7000).String(), c.of)
+				if got := k.crowded(own[0]); got != c.want {
+					t.Errorf("%d tags at %v: crowded %v", c.of, c.host, got)
+				}
+			}
+			k.sides = slices.Clone(own)
+			tagged(netip.AddrPortFrom(w.host(0), 7001).String(), mostTags[0])
+			if k.grant(own[0]); own[0].given || k.counts.tagsFull.Load() != full+1 {
+				t.Error("one host gets more than its part")
+			}
+			k.sides = own
+			if k.grant(own[0]); !own[0].given {
+				t.Error("no tag for who has a right to one")
+			}
+			k.sides = slices.Clone(own)
+			tagged(netip.AddrPortFrom(w.host(0), 7001).String(), mostTags[0])
+			if k.grant(own[0]); k.counts.tagsFull.Load() != full+1 {
+				t.Error("who has one asks again, and is refused")
+			}
+		})
+	})
+}
+
+// maxGiven is more than all tags.
+const maxGiven = 2000
+
 // TestDeskSends: what engines have made goes where a router may be, and nowhere else; what has no
 // link is counted. What is made later is made of what came, whatever becomes of the buffer.
 func TestDeskSends(t *testing.T) {

@@ -42,6 +42,10 @@ func (k *desk) grant(s *side) {
 	if k.d.host.Hidden() || !k.reached() || k.side(s.hash) == nil {
 		return
 	}
+	if !s.given && k.crowded(s) {
+		k.counts.tagsFull.Add(1)
+		return
+	}
 	tag, ok := k.relay.Grant(s.hash)
 	if !ok {
 		k.counts.tagsFull.Add(1)
@@ -50,6 +54,35 @@ func (k *desk) grant(s *side) {
 	s.given = true
 	s.link.hold(true)
 	k.give(s, nil, ssu2.AppendRelayTag(nil, tag))
+}
+
+// mostTags are how many of the tags the networks of one peer may hold, the narrowest first: a link with a tag is kept
+// though it be idle, and one host that opens many would leave none for others.
+var mostTags = [origin.Steps]int{8, 32, 128}
+
+// crowded reports whether a peer's networks hold as many tags as they may.
+func (k *desk) crowded(s *side) bool {
+	of := k.d.host.Counted(s.remote.Addr())
+	if !of.Known() {
+		return false
+	}
+	var held [origin.Steps]int
+	for _, o := range k.sides {
+		if !o.given {
+			continue
+		}
+		for i, p := range k.d.host.Counted(o.remote.Addr()) {
+			if p == of[i] {
+				held[i]++
+			}
+		}
+	}
+	for i, n := range held {
+		if n >= mostTags[i] {
+			return true
+		}
+	}
+	return false
 }
 
 // reached reports whether strangers reach us, over any family.
