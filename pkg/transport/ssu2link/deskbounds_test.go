@@ -151,6 +151,9 @@ func TestDeskKeepsLinks(t *testing.T) {
 			if one.tag != 77 || two.tag != 0 {
 				t.Errorf("tags %d and %d", one.tag, two.tag)
 			}
+			if k.tagged(one, 79); one.tag != 77 {
+				t.Error("another tag in place of one that is published")
+			}
 			tag, _ := k.relay.Grant(hash)
 			k.leave(one)
 			if again, _ := k.relay.Grant(hash); again != tag || k.side(hash) != two {

@@ -37,7 +37,7 @@ func (k *desk) counters() []transport.Counter {
 		{Name: "notes_overrun", Help: "Blocks of peers and messages of strangers for which there was no room.", Value: k.box.Dropped()},
 		{Name: "notes_undelivered", Help: "Blocks of introductions and tests whose session had gone or was full, and messages for where nobody is.", Value: k.counts.undelivered.Load()},
 		{Name: "tags_full", Help: "Relay tags that were not given, as there are too many.", Value: k.counts.tagsFull.Load()},
-		{Name: "tags_unasked", Help: "Relay tags of peers whom we have asked for none.", Value: k.counts.tagsUnasked.Load()},
+		{Name: "tags_unasked", Help: "Relay tags of peers whom we have asked for none, or who had given another.", Value: k.counts.tagsUnasked.Load()},
 		{Name: "addresses_doubted", Help: "Words of peers who came for an address of ours at which they cannot have come.", Value: k.counts.doubted.Load()},
 		{Name: "introductions", Help: "Introductions that were passed on for others.", Value: r.Introduced},
 		{Name: "introductions_refused", Help: "Introductions that we have refused, as introducer or as who is to be reached.", Value: r.Refused},

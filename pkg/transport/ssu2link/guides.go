@@ -92,9 +92,10 @@ func (k *desk) reached() bool {
 	return k.view.serves
 }
 
-// tagged notes the tag that a peer has given us. Who was not asked for one does not make himself an introducer of ours.
+// tagged notes the tag that a peer has given us. Who was not asked for one does not make himself an introducer of ours,
+// and who gives one after the other does not have us publish a RouterInfo with each.
 func (k *desk) tagged(s *side, tag ssu2.RelayTag) {
-	if !s.wants && s.asked.IsZero() {
+	if !s.wants && s.asked.IsZero() || s.tag != 0 && s.tag != tag {
 		k.counts.tagsUnasked.Add(1)
 		return
 	}
