@@ -92,7 +92,7 @@ func (s *session) configure(of *Server, asked i2p.Mapping) {
 	parsed, problems := options.Parse(of.cfg.Defaults(), named)
 	if n := len(problems); n > 0 {
 		of.count(func(st *Stats) { st.OptionsIgnored += uint64(n) })
-		of.cfg.Log.Debug("I2CP options ignored", "options", problems.Error())
+		of.cfg.Log.Debug("I2CP options ignored", "options", problems)
 	}
 	parsed.Blinding.Own = named["i2cp.leaseSetType"] == "5"
 	s.named, s.asked = named, parsed

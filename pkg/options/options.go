@@ -160,20 +160,19 @@ const (
 
 // Problem is an option that changed nothing.
 type Problem struct {
-	Kind    Kind
-	Name    string
-	Text    string // what is wrong with it, without the name
-	Similar string // a name that may have been meant
+	Kind Kind
+	Name string
+	Text string // what is wrong with it, without the name
 }
 
 func (p Problem) Error() string {
-	switch {
-	case p.Kind == Unknown && p.Similar != "":
-		return fmt.Sprintf("%s is no option: did you mean %s?", p.Name, p.Similar)
-	case p.Kind == Unknown:
-		return p.Name + " is no option"
+	if p.Kind != Unknown {
+		return p.Name + ": " + p.Text
 	}
-	return p.Name + ": " + p.Text
+	if meant := similar(p.Name); meant != "" {
+		return fmt.Sprintf("%s is no option: did you mean %s?", p.Name, meant)
+	}
+	return p.Name + " is no option"
 }
 
 // Problems are in the order of the options' names. As an error they are all told.
@@ -205,10 +204,11 @@ func (ps Problems) Err() error {
 func Parse(over Options, named map[string]string) (Options, Problems) {
 	r := reading{Options: over, meta: len(over.Meta) > 0}
 	var problems Problems
+	table := Table()
 	for _, name := range slices.Sorted(maps.Keys(named)) {
-		option := find(name)
+		option := find(table, name)
 		if option == nil {
-			problems = append(problems, Problem{Kind: Unknown, Name: name, Similar: similar(name)})
+			problems = append(problems, Problem{Kind: Unknown, Name: name})
 			continue
 		}
 		if p := option.apply(&r, name, named[name]); p != nil {

@@ -213,8 +213,8 @@ func TestAllows(t *testing.T) {
 
 // TestTable: no name stands twice, and each says something of itself.
 func TestTable(t *testing.T) {
-	seen := map[string]bool{}
-	for _, o := range Table() {
+	seen, table := map[string]bool{}, Table()
+	for _, o := range table {
 		if seen[o.Name] || o.Doc == "" || o.read == nil {
 			t.Errorf("%+v", o)
 		}
@@ -223,7 +223,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("%s: values %q, %q", o.Name, o.Values, o.Doc)
 		}
 		name := strings.Replace(o.Name, ".N", ".12", 1)
-		if found := find(name); found == nil || found.Name != o.Name {
+		if found := find(table, name); found == nil || found.Name != o.Name {
 			t.Errorf("%s is not found", name)
 		}
 	}
@@ -254,10 +254,47 @@ i2p.streaming.maxTotalConnsPerMinute i2p.streaming.maxTotalConnsPerHour i2p.stre
 i2p.streaming.maxWindowSize i2p.streaming.profile i2p.streaming.readTimeout
 i2p.streaming.slowStartGrowthRateFactor i2p.streaming.tcbcache.rttDampening
 i2p.streaming.tcbcache.rttdevDampening i2p.streaming.tcbcache.wdwDampening i2p.streaming.writeTimeout`
+	table := Table()
 	for name := range strings.FieldsSeq(documented) {
-		if find(name) == nil {
+		if find(table, name) == nil {
 			t.Errorf("%s is not known", name)
 		}
+	}
+}
+
+// TestUnknownCostsLittle: of names that nobody knows a stranger may send thousands at once.
+func TestUnknownCostsLittle(t *testing.T) {
+	const n = 1000
+	named := map[string]string{}
+	for i := range n {
+		named[fmt.Sprintf("inbound.lenght%05d", i)] = ""
+	}
+	allocs := func(named map[string]string) float64 {
+		return testing.AllocsPerRun(3, func() { Parse(Default(), named) })
+	}
+	if each := (allocs(named) - allocs(nil)) / n; each > 5 {
+		t.Errorf("%.1f allocations for each name", each)
+	}
+}
+
+// BenchmarkUnknown: a program may ask for as many bytes of options that nobody knows as a mapping has
+// room for, or by SAM for one whose name is as long.
+func BenchmarkUnknown(b *testing.B) {
+	many := map[string]string{}
+	for i := range 0xffff / 20 {
+		many[fmt.Sprintf("inbound.lenght%05d", i)] = ""
+	}
+	for name, named := range map[string]map[string]string{
+		"many": many, "long": {strings.Repeat("x", 0xffff): ""},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, problems := Parse(Default(), named); len(problems) != len(named) {
+					b.Fatal(problems)
+				}
+			}
+		})
 	}
 }
 

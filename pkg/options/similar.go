@@ -7,6 +7,9 @@ import "strings"
 func similar(name string) string {
 	best, least := "", max(2, len(name)/4)+1
 	for _, o := range Table() {
+		if longer := len(name) - len(o.Name); max(longer, -longer) >= least {
+			continue // it is as far at least, and a stranger's name may have any length
+		}
 		if d := distance(strings.ToLower(name), strings.ToLower(o.Name)); d < least {
 			best, least = o.Name, d
 		}

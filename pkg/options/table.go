@@ -27,17 +27,17 @@ func Table() []Option {
 	return slices.Concat(tunnelOptions(), destinationOptions(), publishedOptions(), blindingOptions(), streamingOptions(), leftOut(), leftOutOfStreaming())
 }
 
-// find is the option of a name; nil where there is none.
-func find(name string) *Option {
+// find is the option of a name in a table; nil where there is none.
+func find(table []Option, name string) *Option {
 	family := name
 	if i := strings.LastIndexByte(name, '.'); i >= 0 {
 		if _, err := strconv.ParseUint(name[i+1:], 10, 16); err == nil {
 			family = name[:i+1] + "N"
 		}
 	}
-	for _, o := range Table() {
-		if o.Name == family && (family == name) != strings.HasSuffix(o.Name, ".N") {
-			return &o
+	for i := range table {
+		if o := &table[i]; o.Name == family && (family == name) != strings.HasSuffix(o.Name, ".N") {
+			return o
 		}
 	}
 	return nil

@@ -90,7 +90,7 @@ func (c *conn) options(args Args) (options.Options, error) {
 	asked, problems := options.Parse(over, named)
 	if wrong := problems.But(options.Moot); len(wrong) > 0 {
 		c.server.counts.ignored.Add(uint64(len(wrong)))
-		c.server.log.Debug("SAM options passed over", "problems", wrong.Error())
+		c.server.log.Debug("SAM options passed over", "problems", wrong)
 	}
 	return asked, nil
 }
