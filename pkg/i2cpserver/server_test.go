@@ -1,6 +1,8 @@
 package i2cpserver
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +76,22 @@ func TestConversation(t *testing.T) {
 			t.Errorf("reconfigured to %+v", l.asked)
 		}
 
+		// Not more and more of them, whatever they are.
+		for i, want := range []i2cp.SessionState{i2cp.SessionUpdated, i2cp.SessionInvalid} {
+			junk := map[string]string{}
+			for n := range 80 {
+				junk[fmt.Sprintf("%d.%d", i, n)] = strings.Repeat("x", 250)
+				junk[fmt.Sprintf("%d.%d.%s", i, n, strings.Repeat("y", 200))] = strings.Repeat("x", 250)
+			}
+			p.say(i2cp.ReconfigureSession{Session: id, Config: p.config(junk)})
+			if s := hears[i2cp.SessionStatus](p); s.State != want {
+				t.Errorf("junk %d: %+v, expected %v", i, s, want)
+			}
+		}
+		if l.asked.Inbound.Quantity != 5 {
+			t.Errorf("refused options are asked for: %+v", l.asked)
+		}
+
 		// The end takes back what was asked for, too.
 		l.keeper.Keep(client.Wanted{Leases: leases}, func(k client.Kept) { kept <- k })
 		hears[i2cp.RequestVariableLeaseSet](p)
@@ -88,7 +106,7 @@ func TestConversation(t *testing.T) {
 		if k := <-kept; k.Err == nil {
 			t.Error("a client that has left signs")
 		}
-		if s := h.Stats(); s.Sessions != 0 || s.Created != 1 || s.LeaseSets != 1 || s.MessagesIn != 2 || s.Overflowed != 0 || s.Refused != (Refused{}) {
+		if s := h.Stats(); s.Sessions != 0 || s.Created != 1 || s.LeaseSets != 1 || s.MessagesIn != 2 || s.Overflowed != 0 || s.Refused != (Refused{Session: 1}) {
 			t.Errorf("%+v", s)
 		}
 	})

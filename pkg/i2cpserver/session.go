@@ -59,7 +59,10 @@ func (k *connection) create(c i2cp.SessionConfig) error {
 	}
 	s := &session{id: id, dest: c.Destination, hash: c.Destination.Hash(), named: make(map[string]string)}
 	s.keeper = keeper{conn: k, session: s}
-	s.configure(k.server, c.Options)
+	if err := s.configure(k.server, c.Options); err != nil {
+		k.server.giveBack(id)
+		return refuse(i2cp.SessionInvalid, err)
+	}
 	if s.local, err = k.server.cfg.Open(k.ctx, c.Destination, &s.keeper, s.asked); err != nil {
 		k.server.giveBack(id)
 		return refuse(i2cp.SessionRefused, err)
@@ -82,13 +85,17 @@ func (k *connection) create(c i2cp.SessionConfig) error {
 }
 
 // configure takes options beside those that were asked for before. Those that no router obeys are passed over.
-func (s *session) configure(of *Server, asked i2p.Mapping) {
+// Together they are no more than one message has room for: else they grow with each that comes.
+func (s *session) configure(of *Server, asked i2p.Mapping) error {
 	named := maps.Clone(s.named)
 	for _, p := range asked {
 		named[p.Key] = p.Value
 	}
 	delete(named, i2cp.KeyUsername) // said in the greeting, and no option of a session
 	delete(named, i2cp.KeyPassword)
+	if _, err := i2p.NewMapping(named); err != nil {
+		return err
+	}
 	parsed, problems := options.Parse(of.cfg.Defaults(), named)
 	if n := len(problems); n > 0 {
 		of.count(func(st *Stats) { st.OptionsIgnored += uint64(n) })
@@ -97,6 +104,7 @@ func (s *session) configure(of *Server, asked i2p.Mapping) {
 	parsed.Blinding.Own = named["i2cp.leaseSetType"] == "5"
 	s.named, s.asked = named, parsed
 	s.mute = strings.EqualFold(named[optionReliability], reliabilityNone)
+	return nil
 }
 
 // reconfigure changes the options of a session.
@@ -105,8 +113,7 @@ func (k *connection) reconfigure(m i2cp.ReconfigureSession) error {
 	state := i2cp.SessionInvalid
 	if s != nil && s.dest.Equal(m.Config.Destination.Identity) && m.Config.Verify(k.server.cfg.Now()) == nil {
 		named, asked, mute := s.named, s.asked, s.mute
-		s.configure(k.server, m.Config.Options)
-		if s.local.Reshape(s.asked) {
+		if err := s.configure(k.server, m.Config.Options); err == nil && s.local.Reshape(s.asked) {
 			state = i2cp.SessionUpdated
 		} else {
 			s.named, s.asked, s.mute = named, asked, mute
