@@ -98,7 +98,7 @@ func readPlans(c *cli.Context, path string) (plans []plan.Plan, bad plan.Faults,
 	if err != nil {
 		return nil, nil, err
 	}
-	plans, bad = plan.ParseEach(text)
+	plans, bad = plan.Parse(text)
 	return plans, bad, nil
 }
 

@@ -32,9 +32,9 @@ listen = "127.0.0.1:4444"
 connect_ports = [443, 22]
 outproxies = [{ host = "exit.i2p:8888" }, { host = "orchid.i2p:9050", socks = true }]
 `
-	want, err := plan.Parse([]byte(text))
-	if err != nil {
-		t.Fatal(err)
+	want, bad := plan.Parse([]byte(text))
+	if len(bad) > 0 {
+		t.Fatal(bad)
 	}
 	for i, settings := range [][]string{
 		{"type=http", "listen=127.0.0.1:4444", "http.connect_ports=443, 22", "http.outproxies=exit.i2p:8888,socks://orchid.i2p:9050"},
@@ -88,7 +88,7 @@ func TestSettingDocs(t *testing.T) {
 
 // TestPlanExample: the file that the page shows is one.
 func TestPlanExample(t *testing.T) {
-	if plans, err := plan.Parse([]byte(strings.Join(planExample(), "\n"))); err != nil || len(plans) != 2 {
-		t.Errorf("%v, %v", plans, err)
+	if plans, bad := plan.Parse([]byte(strings.Join(planExample(), "\n"))); len(bad) > 0 || len(plans) != 2 {
+		t.Errorf("%v, %v", plans, bad)
 	}
 }

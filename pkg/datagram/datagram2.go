@@ -55,19 +55,6 @@ func AppendDatagram2(b []byte, from *i2p.PrivateKeys, to i2p.Hash, options i2p.M
 	return append(b, sig...), nil
 }
 
-// ParseDatagram2 reads a datagram of type 2 for the destination to that takes all of b, and
-// verifies it. Options and payload refer to b.
-func ParseDatagram2(b []byte, to i2p.Hash, now time.Time) (from i2p.Destination, options i2p.Mapping, payload []byte, err error) {
-	d, err := parseDatagram2(b, now)
-	if err == nil && !d.verify(to) {
-		err = ErrSignature
-	}
-	if err != nil {
-		return i2p.Destination{}, nil, nil, err
-	}
-	return d.from, d.options, d.payload, nil
-}
-
 // datagram2 is one whose signature is yet to be verified. It refers to what it was read from.
 type datagram2 struct {
 	from               i2p.Destination

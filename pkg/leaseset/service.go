@@ -153,24 +153,6 @@ func decimal(text string, bits int) (uint64, error) {
 	return n, err
 }
 
-// FormatServices is what ParseServices reads.
-func FormatServices(all []Service) string {
-	var b strings.Builder
-	for i, s := range all {
-		switch {
-		case s.Self:
-			fmt.Fprintf(&b, "0 %d %d", s.TTL, s.Port)
-		default:
-			b.WriteString([]string{"1 ", ","}[min(i, 1)])
-			fmt.Fprintf(&b, "%d %d %d %d %s", s.TTL, s.Priority, s.Weight, s.Port, s.Target)
-		}
-		if s.App != "" {
-			b.WriteString(" " + s.App)
-		}
-	}
-	return b.String()
-}
-
 // OrderServices puts records into an order in which they are tried: by priority, and of one priority by lot,
 // each according to its weight (RFC 2782, "Usage rules"). pick draws below n.
 func OrderServices(all []Service, pick func(n int) int) (ordered []Service) {

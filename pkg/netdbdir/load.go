@@ -14,7 +14,6 @@ import (
 	"sync"
 	"syscall"
 
-	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/su3"
 )
@@ -318,19 +317,4 @@ func (r *result) verify(files []passed) {
 	}
 	r.routers = good
 	slices.SortFunc(r.passed, func(a, b passed) int { return a.at - b.at })
-}
-
-// Names lists the routers that a directory has files of, without reading them.
-func Names(path string) ([]i2p.Hash, error) {
-	files, err := list(path)
-	if err != nil {
-		return nil, err
-	}
-	var out []i2p.Hash
-	for _, name := range files {
-		if h, ok := hashOf(filepath.Base(name)); ok {
-			out = append(out, h)
-		}
-	}
-	return out, nil
 }

@@ -76,7 +76,7 @@ func (f *planFile) read() (plans []plan.Plan, bad plan.Faults, text []byte, err 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	plans, bad = plan.ParseEach(text)
+	plans, bad = plan.Parse(text)
 	return plans, bad, text, nil
 }
 

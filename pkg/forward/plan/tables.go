@@ -51,9 +51,19 @@ func (fs Faults) In(file string) (errs []error) {
 	return errs
 }
 
-// ParseEach is Parse for those of whom one shall not hinder the others: it reads the plans that make sense, and
-// tells of each table that makes none.
-func ParseEach(text []byte) (plans []Plan, bad Faults) {
+// Parse reads plans from TOML: a table for each, by its name. None hinders the others: it reads those that make
+// sense, and tells of each table that makes none.
+//
+//	[web]
+//	type = "httpserver"
+//	targets = ["127.0.0.1:80"]
+//
+//	[proxy]
+//	type = "http"
+//	listen = "127.0.0.1:4444"
+//	[proxy.options]
+//	"inbound.length" = "2"
+func Parse(text []byte) (plans []Plan, bad Faults) {
 	if _, err := toml.Decode(string(text), new(map[string]any)); err == nil {
 		plans, bad = tables(text, "")
 	} else { // in some table; the toml package reads nothing of the others

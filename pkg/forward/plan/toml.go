@@ -12,26 +12,6 @@ import (
 // MaxPlans bounds how many forwards a router has.
 const MaxPlans = 1000
 
-// Parse reads plans from TOML: a table for each, by its name. An error names all tables that are wrong, and their
-// lines.
-//
-//	[web]
-//	type = "httpserver"
-//	targets = ["127.0.0.1:80"]
-//
-//	[proxy]
-//	type = "http"
-//	listen = "127.0.0.1:4444"
-//	[proxy.options]
-//	"inbound.length" = "2"
-func Parse(text []byte) ([]Plan, error) {
-	plans, bad := ParseEach(text)
-	if len(bad) > 0 {
-		return nil, fmt.Errorf("plan: %w", bad)
-	}
-	return plans, nil
-}
-
 // lineOf finds the line of a key or table, 1 where it cannot: the toml package does not tell it of
 // what it has decoded.
 func lineOf(text []byte, key toml.Key) int {
