@@ -28,9 +28,11 @@ const (
 	testResend  = time.Second
 	testResends = 2 // more, of 5 and of 6
 	maxTests    = 128
-	maxTestsOf  = 4 // of one Alice at Bob, and of one Bob at Charlie, in testLife
-	maxTestsTo  = 3 // of one host, at Charlie
-	maxRepeats7 = 3 // of one 7
+	maxPassing  = 1 << 10 // at Bob
+	maxFrom     = 16      // of one host, at Bob
+	maxTestsOf  = 4       // of one Alice at Bob, and of one Bob at Charlie, in testLife
+	maxTestsTo  = 3       // of one host, at Charlie
+	maxRepeats7 = 3       // of one 7
 )
 
 // Verdict is what a peer test says of our reachability over one family.

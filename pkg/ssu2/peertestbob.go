@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 )
 
 // mostCharlies are asked for one test, one after the other.
@@ -35,7 +36,7 @@ func (p *PeerTests) handle1(now time.Time, alice i2p.Hash, at netip.AddrPort, m 
 		code = PeerTestBobRefuses
 	case !p.self.mayBe(m.Alice) || !sameHost(m.Alice.Addr(), at.Addr()):
 		code = PeerTestBobAddress
-	case len(p.passed) >= maxTests || p.passedFor(alice) >= maxTestsOf:
+	case len(p.passed) >= maxPassing || !p.mayPass(alice, at.Addr()):
 		code = PeerTestBobLimit
 	case info == nil || !m.VerifyRequest(keyOf(info), p.self.Hash):
 		p.counts.Forged++
@@ -71,13 +72,17 @@ func (p *PeerTests) ask(t *passedTest, out *PeerTestResult) bool {
 	return true
 }
 
-func (p *PeerTests) passedFor(alice i2p.Hash) (n int) {
+func (p *PeerTests) mayPass(alice i2p.Hash, at netip.Addr) bool {
+	of, from := 0, 0
 	for _, t := range p.passed {
 		if t.alice == alice {
-			n++
+			of++
+		}
+		if origin.HostOf(t.request.Alice.Addr()) == origin.HostOf(at) { // she is there: see sameHost
+			from++
 		}
 	}
-	return n
+	return of < maxTestsOf && from < maxFrom
 }
 
 // handle3 passes Charlie's answer on. Where he refuses, mostly as Alice has a session with him of which we

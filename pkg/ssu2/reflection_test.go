@@ -2,7 +2,9 @@ package ssu2
 
 import (
 	"bytes"
+	"maps"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -313,5 +315,45 @@ func TestForgedAnswers(t *testing.T) {
 	}
 	if a, b := alice.relay.Counts().Forged, alice.tests.Counts().Forged; a != maxAnswers || b != 1 {
 		t.Errorf("%d and %d were looked at", a, b)
+	}
+}
+
+// TestManyOfOneHost: many routers of one host leave Bob for others.
+func TestManyOfOneHost(t *testing.T) {
+	y := newYard(t)
+	bob, other := y.add(2, bob4, public), y.add(4, netip.MustParseAddrPort("198.51.9.1:4567"), firewall)
+	for i := range 30 {
+		charlie := y.add(byte(100+i), netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 60, byte(i), 1}), 4567), firewall)
+		y.link(bob, charlie)
+	}
+	y.link(bob, other)
+	y.onBlock = func(_, to *actor, _ *ToPeer) bool { return to == bob }
+	ask := func(alice *actor) {
+		for _, hash := range slices.SortedFunc(maps.Keys(bob.linked), i2p.Hash.Compare) {
+			if charlie := y.byHash[hash]; charlie.at.Addr().As4()[1] == 60 {
+				tag, _ := bob.relay.Grant(hash)
+				y.introduce(alice, bob, charlie, tag)
+			}
+		}
+		for range 2 * maxTestsOf {
+			out, err := alice.tests.Begin(y.now, bob.info.Hash(), true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			y.tested(alice, out)
+		}
+	}
+	y.link(bob, y.add(3, charlie4, public)) // for the tests
+	for i := range 10 {
+		alice := y.add(byte(20+i), netip.AddrPortFrom(alice4.Addr(), uint16(5000+i)), firewall)
+		y.link(alice, bob)
+		ask(alice)
+	}
+	if a, b := bob.relay.Counts().Introduced, bob.tests.Counts().Passed; a != maxPassedFrom || b != maxFrom {
+		t.Errorf("%d introductions and %d tests were passed on", a, b)
+	}
+	ask(other)
+	if a, b := bob.relay.Counts().Introduced, bob.tests.Counts().Passed; a != maxPassedFrom+maxPassedOf || b != maxFrom+maxTestsOf {
+		t.Errorf("%d introductions and %d tests with those of another host", a, b)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -29,6 +30,7 @@ const (
 	maxPassed       = 1 << 10
 	maxPassedOf     = 16 // of one Alice, in relayLife
 	maxPassedTo     = 4  // of one Alice to one Charlie
+	maxPassedFrom   = 64 // of one host
 	maxHoles        = 256
 	maxHolesOf      = 64 // by one Bob
 	maxHolesTo      = 4  // for one host
@@ -82,6 +84,7 @@ type Relay struct {
 // ask without a bound, and use up what Charlie does for us.
 type passing struct {
 	alice, charlie i2p.Hash
+	host           origin.Host // Alice's
 	answered       bool
 	expires        time.Time
 }
@@ -143,7 +146,7 @@ func (r *Relay) HandleRequest(now time.Time, alice i2p.Hash, at netip.AddrPort, 
 		code = RelayBobAliceUnknown
 	case q.Version != Version || !fresh(q.Timestamp, now) || !r.comesFrom(q.Alice, at):
 		code = RelayBobRefuses
-	case len(r.passed) >= maxPassed || !r.mayPass(alice, charlie):
+	case len(r.passed) >= maxPassed || !r.mayPass(alice, charlie, origin.HostOf(at.Addr())):
 		code = RelayBobLimit
 	case !q.Verify(keyOf(info), r.self.Hash, charlie):
 		r.counts.Forged++
@@ -154,7 +157,7 @@ func (r *Relay) HandleRequest(now time.Time, alice i2p.Hash, at netip.AddrPort, 
 		return out
 	}
 	r.counts.Introduced++
-	r.passed[q.Nonce] = &passing{alice: alice, charlie: charlie, expires: now.Add(relayLife)}
+	r.passed[q.Nonce] = &passing{alice: alice, charlie: charlie, host: origin.HostOf(at.Addr()), expires: now.Add(relayLife)}
 	out.Blocks = append(out.Blocks, ToPeer{charlie, info, RelayIntro{q.Flags, alice, q.Introduction}.AppendTo(nil)})
 	return out
 }
@@ -165,9 +168,12 @@ func (r *Relay) comesFrom(alice, seen netip.AddrPort) bool {
 	return r.self.mayBe(alice) && (alice.Addr().Is4() != seen.Addr().Is4() || sameHost(alice.Addr(), seen.Addr()))
 }
 
-func (r *Relay) mayPass(alice, charlie i2p.Hash) bool {
-	of, to := 0, 0
+func (r *Relay) mayPass(alice, charlie i2p.Hash, host origin.Host) bool {
+	of, to, from := 0, 0, 0
 	for _, p := range r.passed {
+		if p.host == host {
+			from++
+		}
 		if p.alice == alice {
 			of++
 			if p.charlie == charlie {
@@ -175,7 +181,7 @@ func (r *Relay) mayPass(alice, charlie i2p.Hash) bool {
 			}
 		}
 	}
-	return of < maxPassedOf && to < maxPassedTo
+	return of < maxPassedOf && to < maxPassedTo && from < maxPassedFrom
 }
 
 // refusal is a signed Relay Response that refuses.
