@@ -334,3 +334,54 @@ func TestUnaskedTag(t *testing.T) {
 		}
 	})
 }
+
+// TestNoStrangers: who has a session with us is no stranger, however long ago it began: a NAT lets all of his host in.
+func TestNoStrangers(t *testing.T) {
+	inTown(t, 3, func(t *testing.T, w *town) {
+		a, peers := w.nodes[0], w.nodes[1:]
+		for _, b := range peers {
+			w.greet(t, a, b)
+		}
+		k := a.driver.desk
+		inDesk(t, k, func() {
+			for _, s := range k.sides {
+				s.link.hold(true)
+			}
+		})
+		time.Sleep(2 * holeLife)
+		inDesk(t, k, func() {
+			now := k.d.host.Now()
+			if len(k.sides) != len(peers) || !k.stranger(now, w.host(9)) {
+				t.Fatalf("%d links", len(k.sides))
+			}
+			for i := range peers {
+				k.enter(&side{hash: i2p.Hash{byte(i)}, inbound: true, remote: netip.AddrPortFrom(w.host(1+i), 7777)})
+			}
+			k.sides = k.sides[:len(peers)]
+		})
+		if s := a.Reach()[0].Status; s.State == reach.OK || s.Why == reach.PeersCame {
+			t.Errorf("strangers are said to have come: %+v", s)
+		}
+	})
+}
+
+// TestCharlieIsAnother: Bob has somebody test of another network than his own, where there is anybody.
+func TestCharlieIsAnother(t *testing.T) {
+	hosts := []string{"23.0.0.1", "23.0.9.1", "23.5.0.1"}
+	inTownOf(t, 3, func(i int) []netip.Addr { return []netip.Addr{netip.MustParseAddr(hosts[i])} }, func(t *testing.T, w *town) {
+		bob, near, far := w.nodes[0], w.nodes[1].info.Load().Hash(), w.nodes[2].info.Load().Hash()
+		for _, n := range w.nodes[1:] {
+			w.greet(t, bob, n)
+		}
+		inDesk(t, bob.driver.desk, func() {
+			for range 20 {
+				if got, ok := bob.driver.desk.chooseCharlie(true, nil); !ok || got != far {
+					t.Error("one of his own network")
+				}
+				if got, ok := bob.driver.desk.chooseCharlie(true, []i2p.Hash{far}); !ok || got != near {
+					t.Error("nobody, though there is one")
+				}
+			}
+		})
+	})
+}

@@ -137,6 +137,21 @@ func (k *desk) heard(now time.Time, from netip.Addr) {
 	}
 }
 
+// stranger reports whether nothing of ours has gone to an address lately, nor goes there now: through a NAT all of it
+// reach us to which a session goes, however old that is.
+func (k *desk) stranger(now time.Time, a netip.Addr) bool {
+	return !k.recent.has(now, a) &&
+		!slices.ContainsFunc(k.sides, func(s *side) bool { return s.remote.Addr() == a || s.at() == a })
+}
+
+// at is where a peer is now; it may have moved.
+func (s *side) at() netip.Addr {
+	if s.link == nil { // in tests
+		return s.remote.Addr()
+	}
+	return s.link.State().Remote.Addr()
+}
+
 func (k *desk) came(now time.Time, from netip.Addr) {
 	if f := k.finds.at(from); f != nil {
 		f.Came(now, from)
@@ -185,19 +200,26 @@ const (
 	introduces = "C"
 )
 
-// chooseCharlie gives us as Bob a router for a test of Alice's: none of some.
+// chooseCharlie gives us as Bob a router for a test of Alice's: none of some. One of our own network goes last, as Alice
+// cannot know that we and it are not of one owner.
 func (k *desk) chooseCharlie(v4 bool, not []i2p.Hash) (charlie i2p.Hash, ok bool) {
 	if len(k.sides) == 0 {
 		return charlie, false
 	}
+	us := &side{remote: k.address(v4)}
 	first := k.random.Below(len(k.sides))
 	for i := range k.sides {
 		s := k.sides[(first+i)%len(k.sides)]
-		if _, ok := serves(s.info, v4, testsPeers); ok && !slices.Contains(not, s.hash) {
+		at, able := serves(s.info, v4, testsPeers)
+		if !able || slices.Contains(not, s.hash) {
+			continue
+		}
+		if !near(us, &side{remote: at}) {
 			return s.hash, true
 		}
+		charlie, ok = s.hash, true
 	}
-	return charlie, false
+	return charlie, ok
 }
 
 // test begins the tests of our own that are due.
@@ -257,7 +279,7 @@ func (k *desk) chooseBob(f *family) (bob *side) {
 // for what he sends to the other, which says nothing then.
 func (k *desk) tested(now time.Time, r ssu2.PeerTestResult) {
 	for _, g := range r.Send {
-		if len(k.bobs) > 0 && k.recent.has(now, g.To.Addr()) {
+		if len(k.bobs) > 0 && !k.stranger(now, g.To.Addr()) {
 			k.holes[g.To.Addr()] = true
 		}
 	}
