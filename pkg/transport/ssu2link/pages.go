@@ -1,10 +1,12 @@
 package ssu2link
 
 import (
+	"maps"
 	"net/netip"
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/origin"
 	"i2ptoolkit/pkg/routerinfo"
 )
 
@@ -92,11 +94,11 @@ func (p *pages) get(now time.Time, h i2p.Hash) (ri *routerinfo.RouterInfo, asked
 	return e.info, e.info == nil
 }
 
-// recent are the addresses to which something went a while ago: through a NAT they reach us as
-// no stranger would.
+// recent are the hosts to which something went a while ago: through a NAT they reach us as
+// no stranger would. Who has one link of IPv6 fills no table with its addresses.
 type recent struct {
-	at    map[netip.Addr]time.Time
-	blind time.Time // until then all are
+	at    map[bool]map[origin.Host]time.Time // by family, IPv4 being true
+	blind map[bool]time.Time                 // until then all are
 }
 
 const (
@@ -104,33 +106,28 @@ const (
 	holeLife   = 5 * time.Minute // of the mappings of most NATs
 )
 
-func newRecent() recent { return recent{at: map[netip.Addr]time.Time{}} }
+func newRecent() recent {
+	return recent{at: map[bool]map[origin.Host]time.Time{true: {}, false: {}}, blind: map[bool]time.Time{}}
+}
 
 func (r *recent) add(now time.Time, a netip.Addr) {
-	if _, has := r.at[a]; !has && len(r.at) >= mostRecent {
-		for o, at := range r.at {
-			if now.Sub(at) >= holeLife {
-				delete(r.at, o)
-			}
-		}
-		if len(r.at) >= mostRecent {
-			r.blind = now.Add(holeLife)
+	h := origin.HostOf(a)
+	all := r.at[h.Is4()]
+	if _, has := all[h]; !has && len(all) >= mostRecent {
+		maps.DeleteFunc(all, func(_ origin.Host, at time.Time) bool { return now.Sub(at) >= holeLife })
+		if len(all) >= mostRecent {
+			r.blind[h.Is4()] = now.Add(holeLife)
 			return
 		}
 	}
-	r.at[a] = now
+	all[h] = now
 }
 
 // forget forgets those of a family.
-func (r *recent) forget(v4 bool) {
-	for a := range r.at {
-		if a.Is4() == v4 {
-			delete(r.at, a)
-		}
-	}
-}
+func (r *recent) forget(v4 bool) { clear(r.at[v4]) }
 
 func (r *recent) has(now time.Time, a netip.Addr) bool {
-	at, has := r.at[a]
-	return has && now.Sub(at) < holeLife || now.Before(r.blind)
+	h := origin.HostOf(a)
+	at, has := r.at[h.Is4()][h]
+	return has && now.Sub(at) < holeLife || now.Before(r.blind[h.Is4()])
 }

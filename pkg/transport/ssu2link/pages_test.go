@@ -1,6 +1,7 @@
 package ssu2link
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -56,5 +57,28 @@ func TestForgedPage(t *testing.T) {
 		if ri, _ := p.get(now, honest.Hash()); ri != honest {
 			t.Errorf("%s: the honest one is not there", name)
 		}
+	}
+}
+
+// TestRecent: whoever comes from many addresses of one link of IPv6 hides no stranger, and who fills the table with many
+// links none of IPv4.
+func TestRecent(t *testing.T) {
+	r, now := newRecent(), time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	v4, v6 := netip.MustParseAddr("23.0.0.1"), netip.MustParseAddr("2a00:1::1")
+	for i := range 2 * mostRecent {
+		r.add(now, netip.AddrFrom16([16]byte{0x2b, 14: byte(i >> 8), 15: byte(i)}))
+	}
+	if r.has(now, v4) || r.has(now, v6) || !r.has(now, netip.MustParseAddr("2b00::77")) || r.has(now.Add(holeLife), netip.MustParseAddr("2b00::77")) {
+		t.Error("others are known for it, or the link is not")
+	}
+	for i := range 2 * mostRecent {
+		r.add(now, netip.AddrFrom16([16]byte{0x2b, 5: 1, 6: byte(i >> 8), 7: byte(i)}))
+	}
+	r.add(now, netip.MustParseAddr("23.0.0.9"))
+	if !r.has(now, v6) || r.has(now, v4) || !r.has(now, netip.MustParseAddr("23.0.0.9")) {
+		t.Error("a full table tells of strangers that may be none, or of none of the other family")
+	}
+	if r.has(now.Add(holeLife), v6) {
+		t.Error("for ever")
 	}
 }
