@@ -113,6 +113,7 @@ type Client struct {
 	dest     i2p.Destination
 	ended    chan struct{} // closed by Run
 	patience time.Duration // of Dial; 0: its caller's
+	dialled  atomic.Uint64 // streams, until now
 
 	loop
 }

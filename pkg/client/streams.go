@@ -69,14 +69,17 @@ func (c *Client) DialWith(ctx context.Context, to i2p.Destination, o sockets.Opt
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
+	nth := c.dialled.Add(1)
 	if err := c.Standing(ctx); err != nil {
 		return nil, fmt.Errorf("client: waiting for tunnels: %w", err)
 	}
 	for attempt := 1; ; attempt++ {
+		c.inTurn(nth)
 		set, err := c.Lookup(ctx, to.Hash())
 		if err != nil {
 			return nil, err
 		}
+		c.inTurn(nth)
 		var s *sockets.Conn
 		var again bool
 		if mirror := set.Destination(); mirror.Hash() != to.Hash() {
@@ -89,6 +92,14 @@ func (c *Client) DialWith(ctx context.Context, to i2p.Destination, o sockets.Opt
 		if !again {
 			return s, err
 		}
+	}
+}
+
+// inTurn is for simulations: of those who dial and whom one turn of the loop has woken it is not chance
+// who goes on first.
+func (c *Client) inTurn(nth uint64) {
+	if c.cfg.Turn != nil {
+		c.cfg.Turn(nth)
 	}
 }
 

@@ -15,7 +15,8 @@ type Conn struct {
 	h             *Host
 	e             *streaming.Conn // the owner's
 	local, remote Addr
-	touched       bool // under h.mu
+	nth           uint64 // of h
+	touched       bool   // under h.mu
 
 	established chan struct{}
 	halfCloses  bool          // before established is closed
@@ -62,7 +63,7 @@ const consumedStep = 64 << 10
 func (h *Host) conn(e *streaming.Conn) *Conn {
 	local, remote := e.Ports()
 	c := &Conn{
-		h: h, e: e,
+		h: h, e: e, nth: h.made,
 		local:       Addr{h.local.Destination, local},
 		remote:      Addr{e.Remote(), remote},
 		established: make(chan struct{}),
@@ -72,6 +73,7 @@ func (h *Host) conn(e *streaming.Conn) *Conn {
 	}
 	e.Tag = c
 	h.live++
+	h.made++
 	return c
 }
 

@@ -7,6 +7,7 @@
 package sockets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,6 +77,7 @@ type Host struct {
 	drains []chan struct{}
 	pings  map[uint32]chan struct{} // the owner's
 	live   int                      // the owner's: streams whose Closed has not come
+	made   uint64                   // the owner's: streams until now
 	now    time.Time                // the owner's: of this round
 	since  time.Time                // the owner's: when it began, or was resumed
 	taken  []*Conn                  // the owner's: whose users did something before it
@@ -134,6 +136,9 @@ func (h *Host) Collect(now time.Time) {
 	h.now = now
 	h.taken, h.touched = h.touched, h.taken[:0]
 	h.mu.Unlock()
+	if h.cfg.Gather != nil { // users whom one round has woken come in the order of the scheduler
+		slices.SortFunc(h.taken, func(a, b *Conn) int { return cmp.Compare(a.nth, b.nth) })
+	}
 }
 
 // Handle takes an I2CP payload of protocol 6 that arrived for the destination,

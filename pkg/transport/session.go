@@ -298,6 +298,7 @@ func (s *Session) Stall(stalled bool) {
 	s.way.counters.dropped.Add(uint64(dropped))
 	s.way.counters.stalls.Add(1)
 	if current && time.Since(s.since) >= settledAfter {
+		s.inTurn() // other links may stall at the same instant
 		s.t.redial(p, false)
 	}
 	if s.t.cfg.Events.Stalled != nil {
@@ -314,9 +315,7 @@ func (s *Session) Return(messages []i2np.Message) {
 		return
 	}
 	p, dropped := s.peer, uint64(0)
-	if f := s.t.cfg.Turn; f != nil { // the link that carries on may be taking at the same instant
-		f(binary.BigEndian.Uint64(p.hash[:]))
-	}
+	s.inTurn() // the link that carries on may be taking at the same instant
 	p.mu.Lock()
 	for _, m := range messages {
 		if p.dead || s.stalled && isBulk(m.Type) || !p.queue.giveBack(m, &s.t.cfg.Limits) {
@@ -331,6 +330,13 @@ func (s *Session) Return(messages []i2np.Message) {
 	s.way.counters.returned.Add(uint64(len(messages)) - dropped)
 	if current != nil && current != s {
 		current.link.Wake()
+	}
+}
+
+// inTurn is for simulations: of the links of several peers it is not chance which goes on first.
+func (s *Session) inTurn() {
+	if f := s.t.cfg.Turn; f != nil {
+		f(binary.BigEndian.Uint64(s.peer.hash[:]))
 	}
 }
 
