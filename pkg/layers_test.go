@@ -109,7 +109,7 @@ func tools() map[string]string {
 	return map[string]string{
 		"i2p-lookup": "naming filelock",                 // reads address books without a router
 		"i2p-netdb":  "atomicfile geoip netdbdir netdb", // reads directories without a router, and knows where a key lies
-		"i2p-keygen": "sign vanity",                     // names signature types, and searches for addresses
+		"i2p-keygen": "sign vanity filelock",            // names signature types, and searches for addresses
 		"i2p-router": "door",                            // hashes passwords as doors keep them
 		"i2p-reseed": "atomicfile netdbdir reseed reseed/fetch reseed/serve",
 	}

@@ -3,12 +3,14 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
 	"sync/atomic"
 
 	"i2ptoolkit/pkg/cli"
+	"i2ptoolkit/pkg/filelock"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/sign"
 )
@@ -55,6 +57,24 @@ func (r *resumeState) renew(t sign.Type) (err error) {
 	r.keys, err = newKeys(t)
 	r.next.Store(0)
 	return err
+}
+
+// lockResume keeps other searches from the file of --resume: they would try the same keys, and each
+// would write over how far another has come. Where no lock can be made the file cannot be written either,
+// which is told when it is.
+func lockResume(path string) (release func(), err error) {
+	release = func() {}
+	if info, err := os.Stat(path); path == "" || path == "-" || err == nil && !info.Mode().IsRegular() {
+		return release, nil
+	}
+	lock, err := filelock.Take(path + ".lock")
+	switch {
+	case errors.Is(err, filelock.ErrHeld):
+		return nil, cli.WithHint(fmt.Errorf("another search goes on with %s", path), "give each search a file of its own, or one search more threads with -t")
+	case err == nil:
+		release = func() { lock.Release() }
+	}
+	return release, nil
 }
 
 // load begins with what --resume names, or anew.

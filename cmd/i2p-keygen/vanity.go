@@ -41,6 +41,11 @@ func vanityCommand() *cli.Command {
 			cli.OutputFlag(), cli.ForceFlag(), cli.JSONFlag(),
 		},
 		Action: func(c *cli.Context) error {
+			release, err := lockResume(c.String("resume"))
+			if err != nil {
+				return err
+			}
+			defer release()
 			s, err := newVanitySearch(c)
 			if err != nil {
 				return err
