@@ -17,6 +17,7 @@ import (
 const (
 	parallel = 16   // lookups at once
 	maxName  = 4096 // bytes: a destination in base64 is well below
+	maxShown = 600  // in an error: most destinations are whole
 )
 
 func lookup(c *cli.Context) error {
@@ -211,7 +212,7 @@ func (p *printer) failed(j *job) error {
 		return j.err
 	}
 	if p.single && !p.c.Bool("json") {
-		err := fmt.Errorf("%s: %w", j.name, j.err)
+		err := fmt.Errorf("%s: %w", shown(j.name), j.err)
 		if j.found.Book != "" {
 			return err
 		}
@@ -220,7 +221,7 @@ func (p *printer) failed(j *job) error {
 	if cli.StatusOf(j.err) > cli.StatusOf(p.worst) {
 		p.worst = cli.Silent(cli.StatusOf(j.err))
 	}
-	cli.Warnf(p.c, "%s: %v", j.name, j.err)
+	cli.Warnf(p.c, "%s: %v", shown(j.name), j.err)
 	if p.c.Bool("json") {
 		return cli.PrintJSON(answer{Name: j.name, Trace: j.found.Trace, Error: cli.Text(j.err)})
 	}
@@ -228,6 +229,17 @@ func (p *printer) failed(j *job) error {
 		return nil
 	}
 	return p.line("")
+}
+
+// shown is a name as an error has it: one that is none may be empty, or longer than anybody reads.
+func shown(name string) string {
+	switch {
+	case name == "":
+		return `""`
+	case len(name) > maxShown:
+		return name[:maxShown] + "…"
+	}
+	return name
 }
 
 // withHint says how a host name comes to be known that no book has.

@@ -41,6 +41,9 @@ type Program struct {
 }
 
 // Main runs the program with the process's arguments and exits with its status.
+//
+// What is written to a stdout that was closed from the start (>&-) is not known to be lost: Go's runtime
+// has opened /dev/null in its place (checkfds), and that cannot be told from one that the caller gave.
 func Main(p Program) {
 	ctx, stop := interruptible(context.Background())
 	err := untilInterrupted(ctx, func() error { return p.Run(ctx, os.Args[1:]) })
