@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"i2ptoolkit/pkg/control"
 )
@@ -121,10 +122,11 @@ func plainly(err error) (string, bool) {
 // plainPath says what is no file by its path, but a stream, and of a file that cannot be had
 // no more than why.
 func plainPath(e *fs.PathError) (string, bool) {
+	lacks := e.Op == "open" || e.Op == "stat" || e.Op == "lstat" || errors.Is(e.Err, syscall.EISDIR) // a directory is opened, and cannot be read
 	switch {
 	case strings.HasPrefix(e.Path, "|"):
 		return "the pipe: " + e.Err.Error(), true
-	case e.Op == "open", e.Op == "stat", e.Op == "lstat":
+	case lacks && e.Path != "/dev/stdin":
 		return e.Path + ": " + e.Err.Error(), true
 	case e.Path == "/dev/stdin":
 		return StandardInput + ": " + e.Err.Error(), true

@@ -35,6 +35,8 @@ func TestText(t *testing.T) {
 	}{
 		{errors.New("no"), "no"},
 		{missing, "missing: no such file or directory"},
+		{&fs.PathError{Op: "read", Path: "d", Err: syscall.EISDIR}, "d: is a directory"},
+		{&fs.PathError{Op: "read", Path: "/dev/stdin", Err: syscall.EISDIR}, "standard input: is a directory"},
 		{Dataf("k is no key file: %w", fmt.Errorf("i2p: private keys: %w", io.ErrUnexpectedEOF)), "k is no key file: private keys: it ends too early"},
 		{fmt.Errorf("i2p: no such file"), "no such file"},
 		{Dataf("su3.key: %w", errors.New("su3: too short")), "su3.key: too short"},
