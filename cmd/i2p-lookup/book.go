@@ -187,7 +187,7 @@ func bookImportCommand() *cli.Command {
 // printReport says what became of lines; json is what it is part of.
 func printReport(c *cli.Context, r control.NamesReport, json any) error {
 	for _, example := range r.Examples {
-		cli.Warnf(c, "%s", cli.Text(errors.New(example)))
+		cli.Warnf(c, "%s", cli.Text(control.Errorf(control.BadData, "%s", example)))
 	}
 	if more := r.Refused() - len(r.Examples); more > 0 && len(r.Examples) > 0 {
 		cli.Warnf(c, "%s more %s refused", words.Count(more, "line"), words.Verb(more, "was", "were"))
