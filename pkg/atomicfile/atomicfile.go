@@ -106,12 +106,22 @@ func Clear(dir string, names ...string) error {
 // temporary makes a file to write to before it gets its name: the same with a dot before it, and
 // digits, which os.CreateTemp puts in place of the asterisk. Errors name the file that was asked for.
 func temporary(path string) (*os.File, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	f, err := os.CreateTemp(filepath.Dir(path), "."+stem(filepath.Base(path))+".*")
 	var at *fs.PathError
 	if errors.As(err, &at) {
 		at.Path = path
 	}
 	return f, err
+}
+
+// stem is as much of a name as leaves room for what temporary puts around it: most systems take names
+// of 255 bytes.
+func stem(name string) string {
+	const most = 255 - len("..") - len("4294967295")
+	if len(name) > most {
+		return strings.ToValidUTF8(name[:most], "")
+	}
+	return name
 }
 
 // named has an error name the file that was asked for instead of its temporary one.
@@ -125,7 +135,7 @@ func named(err error, temp, path string) error {
 
 // isHalf tells what temporary made from what others keep beside a file, such as .name.bak.
 func isHalf(entry, name string) bool {
-	digits, ok := strings.CutPrefix(entry, "."+name+".")
+	digits, ok := strings.CutPrefix(entry, "."+stem(name)+".")
 	return ok && digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 

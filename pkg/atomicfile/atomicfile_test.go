@@ -141,6 +141,32 @@ func TestClear(t *testing.T) {
 	}
 }
 
+// TestLongName: a name may be as long as the system takes it, and what is left half-written is found.
+func TestLongName(t *testing.T) {
+	dir := t.TempDir()
+	name := strings.Repeat("é", 127) + "a" // 255 bytes
+	if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+		t.Skip("the system has shorter names: ", err)
+	}
+	for what, write := range map[string]func(path string, write func(io.Writer) error) error{"Write": Write, "Create": Create} {
+		os.Remove(filepath.Join(dir, name))
+		if err := write(filepath.Join(dir, name), content([]byte("b"))); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	f, err := temporary(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if err := Clear(dir, name); err != nil {
+		t.Error(err)
+	}
+	if got := holds(t, dir); len(got) != 1 || got[name] != "b" {
+		t.Errorf("there is %q", got)
+	}
+}
+
 // What fails is told of the file that was asked for: nobody knows its temporary name.
 func TestErrorNamesFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a")
