@@ -131,6 +131,36 @@ func TestMoved(t *testing.T) {
 	}
 }
 
+// TestRepeated: three networks that name another address again and again do not drown those who say ours once.
+func TestRepeated(t *testing.T) {
+	f, now := family(), start
+	for n := 1; n < 4; n++ {
+		f.Said(now, peer(n), us)
+	}
+	for i := range 50 {
+		now = now.Add(time.Second)
+		for liar := 100; liar < 103; liar++ {
+			f.Said(now, peer(liar), netip.AddrPortFrom(netip.MustParseAddr("192.0.2.9"), uint16(1000+i)))
+		}
+		if i%10 == 0 {
+			f.Said(now, peer(10+i), us)
+		}
+	}
+	if a := f.Address(now); a.Addr() != us.Addr() {
+		t.Errorf("we are at %v", a)
+	}
+	f, now = family(), start
+	for n := 1; n < 6; n++ { // who has moved hears it of the same peers
+		f.Said(now, peer(n), us)
+	}
+	for n := 1; n < 6; n++ {
+		f.Said(now.Add(10*time.Second), peer(n), netip.MustParseAddrPort("192.0.2.50:9"))
+	}
+	if a := f.Address(now); a.String() != "192.0.2.50:9" {
+		t.Errorf("still at %v", a)
+	}
+}
+
 // TestSeen: where Charlies see us counts as any word. Another address has all found out anew, and nobody who
 // names one is a witness for it himself.
 func TestSeen(t *testing.T) {

@@ -27,6 +27,7 @@ const (
 	mostWords = 32               // of as many networks
 	wordLife  = time.Hour        // an address stays for long
 	portLife  = 10 * time.Minute // and a port as long as a mapping of a NAT, perhaps
+	wordPause = time.Minute
 )
 
 // word is what a network has said last.
@@ -42,7 +43,15 @@ type words struct {
 	agreed netip.Addr
 }
 
+// add notes a word. Who speaks again soon says something else, and is heard no later than before: else a few who go on
+// and on would be most of those heard last for ever.
 func (w *words) add(now time.Time, by network, seen netip.AddrPort) {
+	for i := range w.said {
+		if o := &w.said[i]; o.by == by && now.Sub(o.at) < wordPause {
+			o.seen = seen
+			return
+		}
+	}
 	w.said = slices.DeleteFunc(w.said, func(o word) bool { return o.by == by || now.Sub(o.at) > wordLife })
 	if len(w.said) == mostWords {
 		w.said = slices.Delete(w.said, 0, 1)
@@ -50,9 +59,13 @@ func (w *words) add(now time.Time, by network, seen netip.AddrPort) {
 	w.said = append(w.said, word{by, seen, now})
 }
 
-// drop forgets what was said for an address that is ours no longer.
+// drop forgets what was said for an address that is ours no longer, and not when it was said.
 func (w *words) drop(a netip.Addr) {
-	w.said = slices.DeleteFunc(w.said, func(o word) bool { return o.seen.Addr() == a })
+	for i := range w.said {
+		if o := &w.said[i]; o.seen.Addr() == a {
+			o.seen = netip.AddrPort{}
+		}
+	}
 }
 
 // recent is how many of the newest words decide on an address: it may change, and those who
@@ -63,12 +76,15 @@ const recent = 5
 // One that was agreed upon stays until another is.
 func (w *words) agree(now time.Time) netip.Addr {
 	votes := map[netip.Addr]int{}
-	last := w.said[max(0, len(w.said)-recent):]
-	for _, o := range last {
-		votes[o.seen.Addr()]++
+	last := 0
+	for _, o := range slices.Backward(w.said) {
+		if o.seen.IsValid() && last < recent {
+			votes[o.seen.Addr()]++
+			last++
+		}
 	}
 	for a, n := range votes {
-		if n >= quorum && 2*n > len(last) {
+		if n >= quorum && 2*n > last {
 			w.agreed = a
 		}
 	}
@@ -114,7 +130,7 @@ func (w *words) differ(now time.Time) bool {
 // newest is the last word for an address; the zero address stands for any.
 func (w *words) newest(a netip.Addr) netip.AddrPort {
 	for _, o := range slices.Backward(w.said) {
-		if o.seen.Addr() == a || !a.IsValid() {
+		if o.seen.IsValid() && (o.seen.Addr() == a || !a.IsValid()) {
 			return o.seen
 		}
 	}
