@@ -60,9 +60,36 @@ func ofLeaseSet(set leaseset.Record) ownEntry {
 type round struct {
 	search    *search
 	stores    int
-	to        *routerinfo.RouterInfo
-	token     uint32
+	sent      []sentStore // whose confirmation is waited for
 	confirmed []i2p.Hash
+}
+
+// sentStore is a store at a floodfill.
+type sentStore struct {
+	to    i2p.Hash
+	token uint32
+	at    time.Time
+}
+
+// overdue takes out one that is waited for no more.
+func (r *round) overdue(now time.Time) (floodfill i2p.Hash, ok bool) {
+	if len(r.sent) == 0 || now.Before(r.sent[0].at.Add(confirmPatience)) {
+		return i2p.Hash{}, false
+	}
+	floodfill = r.sent[0].to
+	r.sent = r.sent[1:]
+	return floodfill, true
+}
+
+// remove takes out the one with a token.
+func (r *round) remove(token uint32) (floodfill i2p.Hash, ok bool) {
+	i := slices.IndexFunc(r.sent, func(s sentStore) bool { return s.token == token })
+	if i < 0 {
+		return i2p.Hash{}, false
+	}
+	floodfill = r.sent[i].to
+	r.sent = slices.Delete(r.sent, i, i+1)
+	return floodfill, true
 }
 
 // verification asks other floodfills for what was stored.
@@ -102,18 +129,32 @@ func (p *publication) begin(w *witness) {
 // store stores the entry at the next floodfill, or gives nil where there is none.
 func (p *publication) store(now time.Time, rand *draw.Source) *Store {
 	r := &p.round
-	r.to = nil
+	var to *routerinfo.RouterInfo
 	if r.stores < maxStores {
-		r.to = r.search.next(now)
+		to = r.search.next(now)
 	}
-	if r.to == nil {
+	if to == nil {
 		return nil
 	}
-	r.token = rand.Nonzero32()
+	token := rand.Nonzero32()
 	r.stores++
-	p.state, p.at = storing, now.Add(confirmPatience)
-	m := i2np.DatabaseStore{Key: p.entry.key, Type: p.entry.kind, ReplyToken: r.token, Data: p.entry.data}
-	return &Store{To: r.to, Message: m}
+	if p.state != storing {
+		r.sent = nil
+	}
+	r.sent = append(r.sent, sentStore{to.Hash(), token, now})
+	p.state = storing
+	p.await()
+	m := i2np.DatabaseStore{Key: p.entry.key, Type: p.entry.kind, ReplyToken: token, Data: p.entry.data}
+	return &Store{To: to, Message: m}
+}
+
+// await waits for confirmations. Of a lease set that comes late many may wait, so a second floodfill
+// is tried beside the first.
+func (p *publication) await() {
+	p.at = p.round.sent[0].at.Add(confirmPatience)
+	if len(p.round.sent) < parallel && p.entry.kind != i2np.StoreRouterInfo {
+		p.at = p.round.sent[0].at.Add(patience)
+	}
 }
 
 // pause waits after a round that has failed: a shorter while where it is for want
@@ -125,12 +166,10 @@ func (p *publication) pause(now time.Time) {
 	}
 }
 
-// confirm takes the confirmation of a store, which names the floodfill, and draws when it is to be verified.
-func (p *publication) confirm(now time.Time, rand *draw.Source) (floodfill i2p.Hash) {
-	floodfill = p.round.to.Hash()
+// confirm takes the confirmation of a store, and draws when it is to be verified.
+func (p *publication) confirm(now time.Time, rand *draw.Source, floodfill i2p.Hash) {
 	p.round.confirmed = append(p.round.confirmed, floodfill)
 	p.at = now.Add(rand.Between(verifyAfter, verifyAfter+verifyJitter))
-	return floodfill
 }
 
 // kept tells whether so many have confirmed it that it may be left to them to pass it on: one,

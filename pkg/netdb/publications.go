@@ -65,6 +65,9 @@ func (ps *publications) store(now time.Time, p *publication) Out {
 		return Out{Stores: []Store{*s}}
 	}
 	switch {
+	case p.state == storing && len(p.round.sent) > 0:
+		p.at = p.round.sent[0].at.Add(confirmPatience)
+		return Out{}
 	case p.entry.last:
 		ps.drop(p.entry.key)
 		return Out{}
@@ -79,10 +82,16 @@ func (ps *publications) store(now time.Time, p *publication) Out {
 // confirmed takes the message ID of a DeliveryStatus, which may confirm a store.
 func (ps *publications) confirmed(now time.Time, id uint32) Out {
 	for _, p := range ps.list {
-		if p.state != storing || p.round.token != id {
+		h, ok := p.round.remove(id)
+		if !ok {
 			continue
 		}
-		h := p.confirm(now, ps.rand)
+		if p.state != storing { // it was tried beside one that was faster
+			p.round.confirmed = append(p.round.confirmed, h)
+			ps.witness.queried(now, h, true)
+			return Out{}
+		}
+		p.confirm(now, ps.rand, h)
 		ps.witness.queried(now, h, true)
 		out := Out{Published: []Published{{Key: p.entry.key, Floodfill: h, Confirmed: true}}}
 		switch {
@@ -152,7 +161,7 @@ func (ps *publications) queryUnsent(now time.Time, q Query) {
 // storeUnsent has another floodfill tried in place of one that could not be.
 func (ps *publications) storeUnsent(now time.Time, s Store) Out {
 	for _, p := range ps.list {
-		if p.state == storing && p.round.token == s.Message.ReplyToken {
+		if _, ok := p.round.remove(s.Message.ReplyToken); ok && p.state == storing {
 			return ps.store(now, p)
 		}
 	}
@@ -168,7 +177,9 @@ func (ps *publications) tick(now time.Time) Out {
 		}
 		switch p.state {
 		case storing:
-			ps.witness.queried(now, p.round.to.Hash(), false)
+			if silent, ok := p.round.overdue(now); ok {
+				ps.witness.queried(now, silent, false)
+			}
 			out.add(ps.store(now, p))
 		case resting:
 			out.add(ps.ask(now, p))

@@ -147,3 +147,31 @@ func TestOwnLookedUp(t *testing.T) {
 		t.Errorf("lookup %d is given a forged one", id)
 	}
 }
+
+// TestPublishBesideOneThatIsSilent: a lease set is tried at a second floodfill well before the first is given up; which of
+// them confirms it, and whether the other does so later, is all the same. Of both no more are tried.
+func TestPublishBesideOneThatIsSilent(t *testing.T) {
+	for late := range 2 {
+		w := clientWorld(t, Config{})
+		w.floodfills(newForge(t), 30)
+		set := leaseSetOf(t, newDestination(t, 4), testTime)
+		first := w.seg.PublishLeaseSet(w.now, set).Stores[0]
+		begun := w.now
+		w.now = w.seg.Deadline()
+		out := w.seg.Tick(w.now)
+		if len(out.Stores) != 1 || w.now.Sub(begun) != patience || out.Stores[0].To.Hash() == first.To.Hash() {
+			t.Fatalf("after %v: %+v", w.now.Sub(begun), out.Stores)
+		}
+		tokens := [2]uint32{first.Message.ReplyToken, out.Stores[0].Message.ReplyToken}
+		confirmed := w.seg.HandleDeliveryStatus(w.now, tokens[1-late])
+		again := w.seg.HandleDeliveryStatus(w.now.Add(time.Second), tokens[late])
+		if len(confirmed.Published) != 1 || !confirmed.Published[0].Confirmed || len(again.Published)+len(again.Stores) != 0 {
+			t.Errorf("%+v, %+v", confirmed.Published, again)
+		}
+		for w.now.Before(begun.Add(9 * time.Second)) {
+			if w.now = w.seg.Deadline(); len(w.seg.Tick(w.now).Stores) > 0 {
+				t.Error("it was stored again")
+			}
+		}
+	}
+}
