@@ -23,6 +23,7 @@ type builds struct {
 type build struct {
 	*tunnel.Build
 	tunnel *ownTunnel
+	by     *ownTunnel // through which the request or the reply goes
 	reply  awaited
 	infos  []*routerinfo.RouterInfo // of the hops
 	asks   []*ask                   // of each pair of neighbours
@@ -79,6 +80,7 @@ func (bs *builds) start(t *ownTunnel) bool {
 		carrier.party.expected.seal(bs.now, key.Tag, key.Key, carrier, i2p.Hash{})
 	}
 	t.build, bs.waiting[b.reply] = b, b
+	b.through(carrier)
 	if b.held = answers && bs.paths.shuns(b.last()); b.held {
 		err = bs.cfg.Transport.Dial(b.last())
 	}
@@ -87,6 +89,15 @@ func (bs *builds) start(t *ownTunnel) bool {
 		return false
 	}
 	return true
+}
+
+// through notes the carrier.
+func (b *build) through(carrier *ownTunnel) {
+	if b.by != nil {
+		b.by.awaits--
+	}
+	b.by = carrier
+	carrier.awaits++
 }
 
 func (b *build) last() *routerinfo.RouterInfo { return b.infos[len(b.infos)-1] }
@@ -114,8 +125,27 @@ func (bs *builds) met(peer i2p.Hash) {
 				bs.unsent(b)
 				continue
 			}
+			b.through(carrier)
 			if b.held = false; !bs.ask(b, carrier) {
 				bs.unsent(b)
+			}
+		}
+	}
+}
+
+// again has builds that wait for a tunnel which seems to lead nowhere not waited for any more, as now there is one that works:
+// of tunnels of the other direction, it is what they lacked.
+func (bs *builds) again(carrier *ownTunnel) {
+	if bs.paths.doubts.holds(bs.now, carrier.hops) || carrier.Failing() {
+		return
+	}
+	for _, p := range bs.parties.list {
+		if p != carrier.party && carrier.party != bs.parties.self {
+			continue
+		}
+		for _, t := range p.pool.Builds(!carrier.Inbound()) {
+			if b := t.build; b != nil && (b.by.Failing() || bs.paths.doubts.holds(bs.now, b.by.hops)) {
+				p.pool.Overdue(t)
 			}
 		}
 	}
@@ -160,6 +190,7 @@ func (bs *builds) forget(t *ownTunnel) *build {
 	if b != nil {
 		t.build = nil
 		delete(bs.waiting, b.reply)
+		b.by.awaits--
 		if b.held {
 			b.Message().Release()
 		}

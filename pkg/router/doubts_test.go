@@ -1,9 +1,11 @@
 package router
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/i2p"
 )
 
@@ -19,7 +21,7 @@ func TestLeastFailed(t *testing.T) {
 		}
 		return x
 	}
-	pt := &paths{core: &core{now: now}, doubts: make(doubts)}
+	pt := &paths{core: &core{now: now, rand: draw.From(rand.NewChaCha8([32]byte{1}))}, doubts: make(doubts)}
 	failed := []*ownTunnel{through(3, 2), through(2, 0), through(3, 2), through(2, 1)} // 2 has gone
 	for _, x := range failed {
 		for _, h := range x.hops {
@@ -28,11 +30,26 @@ func TestLeastFailed(t *testing.T) {
 	}
 	works := through(1, 0)
 	all := append(failed, works)
-	if got := pt.leastFailed(all); len(got) != 1 || got[0] != works {
-		t.Errorf("%d tunnels", len(got))
+	chosen := func(times int) map[*ownTunnel]bool {
+		c := make(map[*ownTunnel]bool)
+		for range times {
+			c[pt.leastFailed(all)] = true
+		}
+		return c
 	}
+	if c := chosen(100); len(c) != 1 || !c[works] {
+		t.Errorf("%d tunnels", len(c))
+	}
+	// What waits for it in vain tells against it, too.
+	for works.awaits < len(failed) {
+		works.awaits++
+	}
+	if c := chosen(100); c[works] || len(c) == 0 {
+		t.Errorf("the one that answers nothing is among %d", len(c))
+	}
+	works.awaits = 0
 	pt.now = now.Add(doubtLife)
-	if got := pt.leastFailed(all); len(got) != len(all) {
-		t.Errorf("later %d tunnels of %d", len(got), len(all))
+	if c := chosen(200); len(c) != len(all) {
+		t.Errorf("later %d tunnels of %d", len(c), len(all))
 	}
 }

@@ -19,6 +19,7 @@ type ownTunnel struct {
 	gatewayID uint32
 	hops      []i2p.Hash
 	carried   bool // a message is known to have come through
+	awaits    int  // builds whose request or reply goes through it
 	messages  uint64
 	bytes     uint64
 }

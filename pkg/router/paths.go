@@ -192,7 +192,7 @@ func (pt *paths) carrier(d *direction) *ownTunnel {
 	self := pt.parties.self
 	both := [...]*direction{d.opposite(d.party), d.opposite(self)}
 	for _, o := range both {
-		if t := pt.draw(pt.undoubted(pt.hiding(d, o.usable(pt.now, true)))); t != nil {
+		if t := pt.leastFailed(pt.undoubted(pt.hiding(d, o.usable(pt.now, true)))); t != nil {
 			return t
 		}
 	}
@@ -203,16 +203,34 @@ func (pt *paths) carrier(d *direction) *ownTunnel {
 		any = append(any, pt.hiding(d, o.usable(pt.now, false))...)
 	}
 	working := slices.ContainsFunc(any, func(t *ownTunnel) bool { return !t.Failing() })
-	if len(any) > 1 && pt.rand.Below(guess) > 0 {
-		any = pt.leastFailed(any)
+	t := pt.leastFailed(any)
+	if pt.rand.Below(guess) == 0 {
+		t = pt.draw(any)
 	}
-	if t := pt.draw(any); t != nil && working {
+	if t != nil && working {
 		return t
 	}
 	if d.party != self {
 		return nil
 	}
 	return d.opposite(self).last
+}
+
+// leastFailed is one of the tunnels of which the worst hop has failed less often than that of the others. A build that waits
+// for a reply counts as a failure: where a tunnel leads nowhere, not all builds shall have gone there.
+func (pt *paths) leastFailed(ts []*ownTunnel) *ownTunnel {
+	var least []*ownTunnel
+	fewest := math.MaxInt
+	for _, t := range ts {
+		n := pt.doubts.worst(pt.now, t.hops) + t.awaits
+		if n < fewest {
+			fewest, least = n, nil
+		}
+		if n == fewest {
+			least = append(least, t)
+		}
+	}
+	return pt.draw(least)
 }
 
 // hiding are the tunnels that hide whose build goes through them. A destination's
@@ -235,21 +253,6 @@ func (pt *paths) draw(ts []*ownTunnel) *ownTunnel {
 
 // guess: of so many builds for which all tunnels are in doubt, one goes through any of them.
 const guess = 4
-
-// leastFailed are the tunnels of which the worst hop has failed less often than that of the others.
-func (pt *paths) leastFailed(ts []*ownTunnel) (least []*ownTunnel) {
-	fewest := math.MaxInt
-	for _, t := range ts {
-		n := pt.doubts.worst(pt.now, t.hops)
-		if n < fewest {
-			fewest, least = n, nil
-		}
-		if n == fewest {
-			least = append(least, t)
-		}
-	}
-	return least
-}
 
 // undoubted are the tunnels without a hop that seems to have gone.
 func (pt *paths) undoubted(ts []*ownTunnel) []*ownTunnel {

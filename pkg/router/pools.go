@@ -142,6 +142,7 @@ func (pl *pools) stands(t *ownTunnel) {
 		return
 	}
 	pl.ends.open(t)
+	pl.builds.again(t)
 	pl.event("tunnel_up", i2p.Hash{}, t.id, p.cfg.Name, "")
 	pl.parties.changed(p)
 }

@@ -2,6 +2,7 @@ package router
 
 import (
 	"maps"
+	"slices"
 
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -72,12 +73,16 @@ func (ts *tests) returned(w way, id uint32) (p *party, changed, ok bool) {
 func (ts *tests) lost(x *tunnel.Test[*ownTunnel]) {
 	maps.DeleteFunc(ts.sent, func(_ awaited, o *tunnel.Test[*ownTunnel]) bool { return o == x })
 	ts.counts.TestsFailed++
+	var hops []i2p.Hash // each once, though it may be in both
 	for _, t := range x.Failing() {
-		ts.paths.doubt(t.hops)
 		for _, h := range t.hops {
+			if !slices.Contains(hops, h) {
+				hops = append(hops, h)
+			}
 			ts.peers.TunnelTested(ts.now, h, false, 0, len(t.hops))
 		}
 	}
+	ts.paths.doubt(hops)
 }
 
 // forget waits for none of a party's.

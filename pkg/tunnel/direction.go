@@ -90,8 +90,9 @@ func (d *direction[T]) missing(now time.Time, lost time.Duration) (need int, urg
 		}
 		pending++
 		age := now.Sub(m.started)
-		if age >= lost {
+		if age >= lost || m.overdue {
 			slow++
+			continue
 		}
 		begun = begun || age < soonBuild
 	}

@@ -21,6 +21,7 @@ type Member struct {
 	failures int  // tests in a row
 	suspect  bool // the next test is to tell soon
 	failing  bool
+	overdue  bool          // the reply most likely does not come
 	rtt      time.Duration // of its tests, smoothed
 	last     time.Duration // of the last test, or took
 }

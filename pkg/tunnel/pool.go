@@ -184,6 +184,10 @@ func (p *Pool[T]) BuildFailed(now time.Time, t T) {
 	p.remove(t)
 }
 
+// Overdue says that the reply to a build most likely does not come, although there is time left. Where no tunnel works, it
+// is not counted on.
+func (p *Pool[T]) Overdue(t T) { t.member().overdue = true }
+
 // Lost says that a tunnel does not work any more, for instance because the
 // session with the hop next to us has ended. It is replaced.
 func (p *Pool[T]) Lost(t T) {

@@ -276,6 +276,27 @@ func TestPoolSlowBuilds(t *testing.T) {
 	}
 }
 
+// TestPoolOverdue: builds that most likely come to nothing are made up for at once where there is no tunnel, and
+// are not where there is one.
+func TestPoolOverdue(t *testing.T) {
+	w := newPoolWorld(t, PoolConfig{Outbound: Quota{Tunnels: 2, Hops: 3}})
+	w.success = 0
+	again := func(builds int) {
+		t.Helper()
+		for _, b := range w.building() {
+			w.p.Overdue(b)
+		}
+		if w.run(time.Second, func() { w.events = nil }); w.builds != builds {
+			t.Errorf("%d builds, not %d", w.builds, builds)
+		}
+	}
+	w.run(time.Second, func() { w.events = nil })
+	again(4)
+	w.p.Built(w.now, w.building()[0])
+	w.p.Built(w.now, w.building()[0])
+	again(4)
+}
+
 // TestPoolListsStay: a list of tunnels is still what it was when the pool has
 // changed meanwhile.
 func TestPoolListsStay(t *testing.T) {
