@@ -20,6 +20,7 @@ type paths struct {
 	parties *parties
 	asked   neighbours
 	doubts  doubts
+	hidden  time.Time // when we published no address, the last time that it mattered
 }
 
 func newPaths(c *core, ps *parties) *paths {
@@ -94,7 +95,7 @@ func (pt *paths) own() (s profile.Summary) {
 }
 
 // hops selects routers for a tunnel, in the order of message flow. The hop
-// next to us is one that we can dial. As long as it is being found out how others reach us, who answers us is one
+// next to us is one that we can dial. As long as others do not know how to reach us, who answers us is one
 // to whom there is a session, if any is: peer tests need routers that have none. Those to avoid are taken only for
 // want of others.
 func (pt *paths) hops(d *direction, n int, answers bool, avoid map[i2p.Hash]struct{}) []*routerinfo.RouterInfo {
@@ -111,7 +112,7 @@ func (pt *paths) hops(d *direction, n int, answers bool, avoid map[i2p.Hash]stru
 	}
 	last := d.inbound // the hop next to us: the same routers are it in both directions
 	var hops []*routerinfo.RouterInfo
-	if answers && c.Self.Flags&profile.Addressed == 0 && pt.cfg.Transport.Testing() {
+	if answers && pt.unknown(c.Self) {
 		met := c
 		met.Next = func(ri *routerinfo.RouterInfo) bool { return pt.cfg.Transport.Connected(ri.Hash()) }
 		if hops = pt.leastDoubtful(n, met); len(hops) == n {
@@ -126,6 +127,19 @@ func (pt *paths) hops(d *direction, n int, answers bool, avoid map[i2p.Hash]stru
 		slices.Reverse(hops)
 	}
 	return hops
+}
+
+// newsTime is how long after an address is published first others may go by a RouterInfo that has none.
+const newsTime = 5 * time.Minute
+
+// unknown reports whether others most likely do not know how to reach us: we are finding out ourselves, or
+// did a moment ago.
+func (pt *paths) unknown(own profile.Summary) bool {
+	if own.Flags&profile.Addressed != 0 {
+		return !pt.hidden.IsZero() && pt.now.Sub(pt.hidden) < newsTime
+	}
+	pt.hidden = pt.now
+	return pt.cfg.Transport.Testing()
 }
 
 // leastDoubtful selects n hops: where there are too few that nothing is known
