@@ -251,14 +251,23 @@ func newSet(t testing.TB, random *rand.ChaCha8, now time.Time) leaseset.Set {
 // setWith is the lease set of a new destination, with a key that it may not have.
 func setWith(t testing.TB, random *rand.ChaCha8, now time.Time, key []byte) leaseset.Set {
 	t.Helper()
+	return leased(t, random, now, key, 1)
+}
+
+// leased is setWith so many leases.
+func leased(t testing.TB, random *rand.ChaCha8, now time.Time, key []byte, n int) leaseset.Set {
+	t.Helper()
+	var leases []leaseset.Lease
+	for i := range n {
+		leases = append(leases, leaseset.Lease{Gateway: i2p.HashOf(key), TunnelID: 3 + uint32(i), Expires: i2p.DateOf(now.Add(9 * time.Minute))})
+	}
 	keys, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, random)
 	if err != nil {
 		t.Fatal(err)
 	}
 	set, err := leaseset.Build2(leaseset.Build2Config{
 		Keys: keys, EncryptionKeys: []leaseset.EncryptionKey{{Type: i2p.CryptoX25519, Key: key}},
-		Leases:    []leaseset.Lease{{Gateway: i2p.HashOf(key), TunnelID: 3, Expires: i2p.DateOf(now.Add(9 * time.Minute))}},
-		Published: i2p.DateOf(now),
+		Leases: leases, Published: i2p.DateOf(now),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -42,12 +42,8 @@ func (l *loop) pushSet(now time.Time) {
 // push sends our lease set to one peer, each time by another way, and reports
 // whether it has been sent in vain before.
 func (l *loop) push(now time.Time, r *remote) (unheard bool) {
-	via, lease, ok := r.detour(now, l.state.Outbound)
-	var m i2np.Message
-	if ok {
-		m, ok = l.seal(now, r, nil, Hints{})
-	}
-	if !ok {
+	by, ok := r.detour(now, l.state.Outbound)
+	if !ok || !l.announce(now, r, by) {
 		l.pushBy(now.Add(leaseSetResend))
 		return false
 	}
@@ -55,11 +51,22 @@ func (l *loop) push(now time.Time, r *remote) (unheard bool) {
 	if at := r.pushAt(now, l.own.set); !at.IsZero() {
 		l.pushBy(at)
 	}
-	l.tunnels.Send(via, lease.Gateway, lease.TunnelID, []i2np.Message{m})
 	if r.pushes > 1 { // the peer's leases may have changed as well
 		l.lookUpdate(now, r)
 	}
 	return r.pushes > 1
+}
+
+// announce sends our lease set, or whatever there is to say, by a path.
+func (l *loop) announce(now time.Time, r *remote, by path) bool {
+	present := r.path
+	r.path = by
+	m, ok := l.seal(now, r, nil, Hints{})
+	if ok {
+		l.pass(r, []i2np.Message{m})
+	}
+	r.path = present
+	return ok
 }
 
 // pushAt is when our lease set should be sent by itself; zero for never.
@@ -98,21 +105,39 @@ type proof struct {
 	status uint32
 }
 
+// announcement is a message that had our lease set, and the path that it took.
+type announcement struct {
+	proof
+	path
+}
+
 func (r *remote) announced(now time.Time, set leaseset.Set, id proof) {
 	if r.sentSet != set.Published() {
 		r.knowsSet, r.pushes = false, 0
-		r.sentIDs = r.sentIDs[:0]
+		r.sent = r.sent[:0]
 	}
-	if len(r.sentIDs) < maxAnnouncements && id != (proof{}) {
-		r.sentIDs = append(r.sentIDs, id)
+	if id != (proof{}) {
+		if len(r.sent) == maxAnnouncements {
+			r.sent = slices.Delete(r.sent, 0, 1)
+		}
+		r.sent = append(r.sent, announcement{id, r.path})
 	}
 	r.sentSet, r.sentAt = set.Published(), now
 }
 
-// acknowledged looks for the confirmation of a message that had our lease set.
-func (r *remote) acknowledged(ack proof) {
-	if slices.Contains(r.sentIDs, ack) {
-		r.knowsSet, r.confirms = true, true
-		r.sentIDs = r.sentIDs[:0]
+// again has our lease set sent again, as if the peer had never had it.
+func (r *remote) again() { r.knowsSet, r.pushes, r.sentAt = false, 0, time.Time{} }
+
+// acknowledged looks for confirmations of messages that had our lease set, and gives the paths that these took.
+func (r *remote) acknowledged(acks []proof) (paths []path) {
+	for _, a := range r.sent {
+		if slices.Contains(acks, a.proof) {
+			paths = append(paths, a.path)
+		}
 	}
+	if len(paths) > 0 {
+		r.knowsSet, r.confirms = true, true
+		r.sent = r.sent[:0]
+	}
+	return paths
 }

@@ -256,7 +256,7 @@ func (l *loop) confirmedBy(now time.Time, body []byte) {
 		if peer, ok := engine.Confirmed(now, status.MessageID); ok {
 			if r := l.byStatic[sha256.Sum256(peer[:])]; r != nil {
 				r.heard = now
-				r.acknowledged(proof{status: status.MessageID})
+				l.gotThrough(now, r, []proof{{status: status.MessageID}})
 			}
 		}
 	}

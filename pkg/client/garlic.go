@@ -201,9 +201,11 @@ func (l *loop) open(now time.Time, body []byte) {
 		r.heard = now
 		r.use(o.From, o.Type)
 		if !before { // those are of other sessions
-			for _, ack := range o.Acks {
-				r.acknowledged(proof{sealed: ack})
+			acks := make([]proof, len(o.Acks))
+			for i, id := range o.Acks {
+				acks[i].sealed = id
 			}
+			l.gotThrough(now, r, acks)
 		}
 		if o.Renewed && l.host != nil { // what went to the session before was not read, perhaps
 			l.host.Revive(now, r.hash)
@@ -232,7 +234,9 @@ func (l *loop) clove(now time.Time, clove i2np.Clove, session i2p.Hash, static [
 			l.cfg.Log.Debug("bundled lease set refused", "error", err)
 			return
 		}
-		l.learn(now, set)
+		if !l.learn(now, set) {
+			l.toldAgain(now, set)
+		}
 		l.proved(set.Hash(), static)
 	}
 }
@@ -267,14 +271,15 @@ func stored(now time.Time, body []byte, ours i2p.Hash) (leaseset.Set, error) {
 	return set, nil
 }
 
-// learn keeps a verified lease set, and sends what waited for it.
-func (l *loop) learn(now time.Time, set leaseset.Set) {
+// learn keeps a verified lease set, unless it has one that is not older, and sends what waited for it.
+func (l *loop) learn(now time.Time, set leaseset.Set) (news bool) {
 	r := l.remote(now, set.Hash())
 	if r == nil {
-		return
+		return false
 	}
 	revive := false
-	if l.update(r, set, l.voice.usable(set)) {
+	if news = l.update(r, set, l.voice.usable(set)); news {
+		r.learned = now
 		l.dials.takenBack(now, set)
 		revive = r.stalled(now) || r.withdrawn(now)
 		if r.stalled(now) && !r.heard.After(r.stall) { // it may have been started anew, and know of no session
@@ -282,7 +287,7 @@ func (l *loop) learn(now time.Time, set leaseset.Set) {
 			l.elders.suspect(now, r)
 		}
 		if r.pushes > 0 && !r.knowsSet { // there are new ways to send it ours
-			r.sentSet = 0
+			r.again()
 			l.pushBy(now)
 		}
 	}
@@ -290,6 +295,7 @@ func (l *loop) learn(now time.Time, set leaseset.Set) {
 	if revive && l.host != nil {
 		l.host.Revive(now, r.hash)
 	}
+	return news
 }
 
 // flush sends what waited for r.

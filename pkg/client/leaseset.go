@@ -113,6 +113,7 @@ func (l *loop) kept(now time.Time, want Wanted, k Kept) {
 		o.dirty = true
 		return
 	}
+	severed := o.severed(l.state.Leases)
 	o.take(k, !l.cfg.Options.Unpublished)
 	l.stats.LeaseSets++
 	if k.Set != nil {
@@ -125,6 +126,9 @@ func (l *loop) kept(now time.Time, want Wanted, k Kept) {
 		if r.stalled(now) { // it may be waiting for nothing else
 			l.pushAt = now
 		}
+	}
+	if severed {
+		l.scoutAll(now)
 	}
 	l.warn(now)
 	if k.Set != nil {

@@ -152,6 +152,11 @@ func (o *ownSet) due(now time.Time, leases []leaseset.Lease) time.Time {
 	return deadline.Earliest(o.changedAt.Add(gatherMost), now.Add(second-enoughLeft))
 }
 
+// severed reports that none of the leases stands that peers know of: nothing that they send arrives.
+func (o *ownSet) severed(leases []leaseset.Lease) bool {
+	return o.set != nil && !slices.ContainsFunc(o.set.Leases(), func(l leaseset.Lease) bool { return hasLease(leases, l) })
+}
+
 // ask notes that the keeper is asked now.
 func (o *ownSet) ask(now time.Time) { o.dirty, o.changedAt, o.asked = false, time.Time{}, now }
 

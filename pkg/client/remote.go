@@ -46,6 +46,7 @@ const (
 type remote struct {
 	hash     i2p.Hash
 	set      leaseset.Set             // nil before the first lookup
+	learned  time.Time                // when set came
 	reader   *leaseset.Reader         // of its encrypted lease set; nil where that is not known to be encrypted
 	keys     []leaseset.EncryptionKey // of set, those that we speak
 	key      leaseset.EncryptionKey   // of keys, the one in use
@@ -67,17 +68,25 @@ type remote struct {
 
 // way is the path to a remote that is in use.
 type way struct {
-	lease    leaseset.Lease
-	via      uint32 // outbound tunnel
+	path
 	badLease map[leaseKey]time.Time
+	doubt    doubt
 }
+
+// path leads to a remote: a lease of its and an outbound tunnel of ours.
+type path struct {
+	lease leaseset.Lease
+	via   uint32
+}
+
+func (p path) is(q path) bool { return p.via == q.via && keyOf(p.lease) == keyOf(q.lease) }
 
 // told is our lease set as a peer has it: when we last sent the one it should
 // know, and whether it told us that it came.
 type told struct {
 	sentSet  i2p.Date
 	sentAt   time.Time
-	sentIDs  []proof
+	sent     []announcement
 	askedAt  time.Time // when it was last asked to confirm anything, of elders
 	knowsSet bool
 	confirms bool // it does tell
@@ -89,6 +98,8 @@ type leaseKey struct {
 	gateway i2p.Hash
 	tunnel  uint32
 }
+
+func keyOf(l leaseset.Lease) leaseKey { return leaseKey{l.Gateway, l.TunnelID} }
 
 // use has what goes to the peer sealed to one of its keys: that with which it
 // spoke to us, as its sessions are with that one.
@@ -202,7 +213,7 @@ func (r *remote) chooseLease(now time.Time, soon i2p.Date) bool {
 		if l.Expires <= i2p.DateOf(now) {
 			continue
 		}
-		if until, bad := r.badLease[leaseKey{l.Gateway, l.TunnelID}]; bad && now.Before(until) {
+		if until, bad := r.badLease[keyOf(l)]; bad && now.Before(until) {
 			if spare.Expires == 0 || until.Before(spareUntil) {
 				spare, spareUntil = l, until
 			}
@@ -246,7 +257,7 @@ func (r *remote) abandon(now time.Time, outbound []uint32, pick func(n int) int)
 				delete(r.badLease, k)
 			}
 		}
-		r.badLease[leaseKey{r.lease.Gateway, r.lease.TunnelID}] = now.Add(badLeaseTime)
+		r.badLease[keyOf(r.lease)] = now.Add(badLeaseTime)
 	}
 	r.lease = leaseset.Lease{}
 	r.via = other(outbound, r.via, pick)
@@ -266,7 +277,7 @@ func other(outbound []uint32, than uint32, pick func(n int) int) uint32 {
 
 // detour is a path for a message that does not follow others: with each
 // call another lease and another tunnel, until all pairs have been tried.
-func (r *remote) detour(now time.Time, outbound []uint32) (via uint32, lease leaseset.Lease, ok bool) {
+func (r *remote) detour(now time.Time, outbound []uint32) (by path, ok bool) {
 	var leases []leaseset.Lease
 	if r.set != nil {
 		for _, l := range r.set.Leases() {
@@ -276,12 +287,11 @@ func (r *remote) detour(now time.Time, outbound []uint32) (via uint32, lease lea
 		}
 	}
 	if len(leases) == 0 || len(outbound) == 0 {
-		return 0, leaseset.Lease{}, false
+		return path{}, false
 	}
-	attempt := r.detours
-	round := attempt / len(outbound)
+	round, i := r.detours/len(outbound), r.detours%len(outbound)
 	r.detours++
-	return outbound[attempt%len(outbound)], leases[(attempt+round)%len(leases)], true
+	return path{leases[(i+round)%len(leases)], outbound[i]}, true
 }
 
 // lasts is the time that the longest lease still has.

@@ -59,3 +59,22 @@ func TestEveryTunnel(t *testing.T) {
 		})
 	}
 }
+
+// TestDetours: as many calls as there are pairs of a tunnel and a lease give each pair once.
+func TestDetours(t *testing.T) {
+	now := time.Now()
+	random := rand.NewChaCha8([32]byte{7})
+	for tunnels := 1; tunnels <= 4; tunnels++ {
+		for leases := 1; leases <= 4; leases++ {
+			r := &remote{set: leased(t, random, now, make([]byte, 32), leases)}
+			paths := make(map[string]bool)
+			for range tunnels * leases {
+				by, ok := r.detour(now, []uint32{1, 2, 3, 4}[:tunnels])
+				paths[fmt.Sprint(by.via, keyOf(by.lease))] = ok
+			}
+			if len(paths) != tunnels*leases {
+				t.Errorf("%d tunnels and %d leases make %d paths", tunnels, leases, len(paths))
+			}
+		}
+	}
+}

@@ -20,7 +20,7 @@ func (c *Client) streams() sockets.Config {
 	o := c.cfg.Options
 	s, l := o.Streaming, o.Streaming.Limits
 	sc := sockets.Config{
-		Env: c.cfg.Env, Keys: c.cfg.Keys, Loop: c.in, Send: c.send, Stalled: c.stalled,
+		Env: c.cfg.Env, Keys: c.cfg.Keys, Loop: c.in, Send: c.send, Doubted: c.doubted, Stalled: c.stalled,
 		Quiet: func() { c.tunnels.Suspect() }, WriteBuffer: s.WriteBuffer, Allows: o.Access.Allows, Encryption: c.encryption,
 	}
 	sc.Engine = streaming.Config{

@@ -15,10 +15,13 @@ func (l *loop) tryNewWay(now time.Time) {
 	if way == 0 {
 		return
 	}
+	for _, r := range l.where(func(r *remote) bool { return r.set != nil && r.doubt.holds(now) }) {
+		l.scoutBy(now, r, way)
+	}
 	for _, r := range l.where(func(r *remote) bool { return r.stalled(now) && r.set != nil }) {
 		r.via = way
 		if !r.knowsSet && r.tells { // what was said of it went the old ways
-			r.sentSet, r.pushes = 0, 0
+			r.again()
 			l.pushBy(now)
 		}
 		if l.host != nil {
@@ -96,10 +99,11 @@ func (l *loop) stalled(hash i2p.Hash) {
 		return
 	}
 	r.abandon(now, l.state.Outbound, l.random.Below)
-	r.stall = now
+	r.stall, r.doubt.since = now, now
 	l.sessions.Suspect(r.static())
 	l.elders.suspect(now, r)
-	r.sentSet, r.knowsSet = 0, false // perhaps they answer to leases that are gone
+	r.again() // perhaps they answer to leases that are gone
+	l.scout(now, r, 2)
 	l.tunnels.Suspect()
 	l.lookUpdate(now, r)
 	l.lookBy(now, r)

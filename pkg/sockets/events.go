@@ -84,4 +84,5 @@ func (e events) Closed(ec *streaming.Conn, err error) {
 
 func (e events) Quiet(i2p.Hash) { e.h.cfg.Quiet() }
 
+func (e events) Doubt(peer i2p.Hash)   { e.h.cfg.Doubted(peer) }
 func (e events) Stalled(peer i2p.Hash) { e.h.cfg.Stalled(peer) }

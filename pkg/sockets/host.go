@@ -31,6 +31,9 @@ type Config struct {
 	// Send passes I2CP payloads to a destination, from within Flush. It owns
 	// them.
 	Send func(to i2p.Hash, payloads []*buf.Buf)
+	// Doubted is told that an answer to packets to a destination is late. It may
+	// be nil.
+	Doubted func(peer i2p.Hash)
 	// Stalled is told that packets to a destination go unanswered, so that
 	// another path may be tried. It may be nil.
 	Stalled func(peer i2p.Hash)
@@ -97,6 +100,9 @@ func New(cfg Config) (*Host, error) {
 		return nil, errors.New("sockets: keys, a way to send and a loop are needed")
 	}
 	cfg.Env = cfg.Env.Complete()
+	if cfg.Doubted == nil {
+		cfg.Doubted = func(i2p.Hash) {}
+	}
 	if cfg.Stalled == nil {
 		cfg.Stalled = func(i2p.Hash) {}
 	}

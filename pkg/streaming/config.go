@@ -86,6 +86,9 @@ type Events interface {
 	// Stalled says that packets to a destination go unanswered: another path
 	// should be tried.
 	Stalled(peer i2p.Hash)
+	// Doubt says that what is in flight to a destination should have been answered by now. The stream goes
+	// on as before, for the time being.
+	Doubt(peer i2p.Hash)
 	// Quiet says that a destination that sent much sends nothing any more: what
 	// it sends may be lost on the way in.
 	Quiet(peer i2p.Hash)

@@ -249,6 +249,8 @@ func (c *Conn) expire(now instant) {
 		c.m.cfg.Events.Quiet(c.peer.hash)
 	}
 	switch c.snd.expire(now) {
+	case doubtful:
+		c.m.cfg.Events.Doubt(c.peer.hash)
 	case stalled:
 		c.m.cfg.Events.Stalled(c.peer.hash)
 	case hopeless:

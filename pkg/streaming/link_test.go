@@ -70,6 +70,7 @@ type node struct {
 	answer   streaming.Answer // to incoming streams
 	stalled  int
 	quiet    int
+	doubts   int
 	pongs    []string
 }
 
@@ -147,6 +148,7 @@ func (n *node) Closed(c *streaming.Conn, err error) {
 	s.closed, s.err = true, err
 }
 func (n *node) Stalled(i2p.Hash)              { n.stalled++ }
+func (n *node) Doubt(i2p.Hash)                { n.doubts++ }
 func (n *node) Quiet(i2p.Hash)                { n.quiet++ }
 func (n *node) Pong(_ uint32, payload []byte) { n.pongs = append(n.pongs, string(payload)) }
 

@@ -38,7 +38,7 @@ const (
 	// for so long, may have paused; or what it sends is lost on our side, which it
 	// cannot know.
 	busyPerTrip  = 3
-	leastSilence = 2 * time.Second
+	leastSilence = time.Second
 )
 
 // repeated reports whether what comes again shows that our acknowledgements do
@@ -56,7 +56,7 @@ func (l *lull) repeated(now instant, rtt time.Duration) bool {
 // trip.
 func (l *lull) expect(now instant, perTrip int, rtt time.Duration) {
 	if l.quietAt = never; perTrip >= busyPerTrip {
-		l.quietAt = now + max(4*rtt, leastSilence)
+		l.quietAt = now + max(2*rtt, leastSilence)
 	}
 }
 

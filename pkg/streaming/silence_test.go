@@ -120,3 +120,39 @@ func TestQuiet(t *testing.T) {
 		t.Errorf("noticed %d and %d pauses", b.quiet, a.quiet)
 	}
 }
+
+// TestDoubt: an answer that is late is told of once, long before the stream looks for another path; and none
+// where all are in time. With each new path that is offered then, all that may be missing is sent again at once.
+func TestDoubt(t *testing.T) {
+	w, a, b := two(t, streaming.Config{}, streaming.Config{}, link{latency: 200 * ms})
+	s, r := opened(t, w, a, b)
+	for range 50 {
+		s.toSend += 10
+		w.idle(100*ms, s)
+	}
+	if a.doubts > 0 {
+		t.Errorf("%d doubts of a path that works", a.doubts)
+	}
+	w.tap = func(_, _ *node, _ []byte) bool { return false }
+	var at []time.Duration
+	for lost := w.now; w.now.Sub(lost) < 2*time.Second; {
+		before := a.doubts
+		s.toSend += 10
+		if w.idle(100*ms, s); a.doubts > before {
+			at = append(at, w.now.Sub(lost))
+		}
+	}
+	if len(at) != 1 || at[0] > time.Second {
+		t.Errorf("doubts after %v, with a round trip of 0.4 s", at)
+	}
+	for range 2 { // the first is as bad as the one before
+		a.mux.Revive(w.now, b.hash)
+		w.idle(100*ms, s)
+	}
+	w.tap = nil
+	a.mux.Revive(w.now, b.hash)
+	begun, missing := w.now, r.got
+	if w.run(time.Minute, sideList(w, s), func() bool { return r.got >= missing+100 }); w.now.Sub(begun) > 300*ms {
+		t.Errorf("what was missing came after %v", w.now.Sub(begun))
+	}
+}

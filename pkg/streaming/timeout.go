@@ -25,6 +25,7 @@ type verdict uint8
 
 const (
 	patient  verdict = iota
+	doubtful         // the answer is late
 	stalled          // another path should be tried
 	hopeless         // the stream is given up
 )
@@ -64,7 +65,7 @@ func (s *sender) expire(now instant) verdict {
 	if !p.probed && s.rtt.smoothed != 0 && p.timeouts == 0 && s.rtt.probe() < s.rtt.rto(0) {
 		p.probed, p.from = true, now
 		s.gate.force = 1
-		return patient
+		return doubtful
 	}
 	return s.timeout(now)
 }
@@ -115,8 +116,12 @@ func (s *sender) revive(now instant) {
 	}
 }
 
+// burst has so much sent again at once as a new path may take: the oldest may well have come, and its acknowledgement
+// be lost.
+func (s *sender) burst() { s.gate.force = max(s.gate.force, min(s.flight.lost, initialWindow)) }
+
 // Revive says that there is a new path to a destination, as the old one did
-// not work. What waits for a timeout is sent again now, and so is what has
+// not work. What is late is sent again now, as often as there is a new path, and so is what has
 // gone unanswered for a round trip; and the peer is told again what
 // has come.
 func (m *Mux) Revive(now time.Time, peer i2p.Hash) {
@@ -125,8 +130,9 @@ func (m *Mux) Revive(now time.Time, peer i2p.Hash) {
 		if c.peer.hash != peer {
 			continue
 		}
-		if p := &c.snd.patience; p.timeouts > 0 || at-p.from >= c.snd.rtt.smoothed {
+		if p := &c.snd.patience; p.vain || p.probed || at-p.from >= c.snd.rtt.smoothed {
 			c.snd.revive(at)
+			c.snd.burst()
 		}
 		c.rcv.acks.now = true // the last acknowledgement may be lost as well
 		m.agenda.touch(c)
