@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"i2ptoolkit/pkg/cli"
@@ -109,20 +111,31 @@ func names(c *cli.Context, each func(string) bool) error {
 		if err != nil {
 			return err
 		}
-		lines := bufio.NewScanner(in)
-		lines.Buffer(make([]byte, maxName), maxName)
-		for lines.Scan() {
-			if name := strings.TrimSpace(string(words.Unmarked(lines.Bytes()))); name != "" && !each(name) {
+		lines := bufio.NewReaderSize(in, maxName)
+		for {
+			line, err := nextLine(lines)
+			if name := strings.TrimSpace(string(words.Unmarked(line))); name != "" && !each(name) {
 				return nil
 			}
-		}
-		if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
-			return cli.Dataf(cli.StandardInput+": a line of more than %d bytes is no name", maxName)
-		} else if err != nil {
-			return err
+			if err == io.EOF {
+				break
+			} else if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// nextLine reads a line, of one that is longer than any name only the begin: which is no name either, and those that follow
+// are still read.
+func nextLine(r *bufio.Reader) (line []byte, err error) {
+	line, more, err := r.ReadLine()
+	line = slices.Clone(line)
+	for more && err == nil {
+		_, more, err = r.ReadLine()
+	}
+	return line, err
 }
 
 // job is one name on its way.
