@@ -58,3 +58,33 @@ func TestScouts(t *testing.T) {
 		}
 	})
 }
+
+// TestToldAgain: a peer that says its lease set again and again, as if our answers did not come, has no more sent to
+// it for that than now and then one message by each path; and who is not in conversation with us has none.
+func TestToldAgain(t *testing.T) {
+	pair(t, func(t *testing.T, e *ether, a, b *Client) {
+		echo(t, a, b, 100)
+		time.Sleep(time.Minute)
+		gateway := i2p.HashOf([]byte{2})
+		sent := func() int {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			return len(e.log[gateway])
+		}
+		again := func() int {
+			before := sent()
+			for range 1000 {
+				a.look(func(now time.Time) { a.toldAgain(now, a.remotes[b.own.hash].set) })
+				time.Sleep(10 * time.Millisecond)
+			}
+			return sent() - before
+		}
+		if n := again(); n < 2 || n > 2*mostScouts {
+			t.Errorf("%d messages in 10 s", n)
+		}
+		time.Sleep(conversation)
+		if n := again(); n > 0 {
+			t.Errorf("%d messages to who is not spoken with any more", n)
+		}
+	})
+}
