@@ -182,9 +182,10 @@ func (l *loop) open(now time.Time, body []byte) {
 	if r := l.byStatic[o.From]; r != nil {
 		r.heard = now
 	}
+	again := false
 	for _, clove := range o.Cloves {
 		if clove.Message.Type == i2np.DatabaseStoreType { // which may tell whose the others are
-			l.clove(now, clove, i2p.Hash{}, o.From)
+			again = l.clove(now, clove, i2p.Hash{}, o.From) || again
 		}
 	}
 	session := l.whose(o.From)
@@ -206,6 +207,9 @@ func (l *loop) open(now time.Time, body []byte) {
 				acks[i].sealed = id
 			}
 			l.gotThrough(now, r, acks)
+			if again && len(acks) == 0 {
+				l.toldAgain(now, r)
+			}
 		}
 		if o.Renewed && l.host != nil { // what went to the session before was not read, perhaps
 			l.host.Revive(now, r.hash)
@@ -219,10 +223,11 @@ func (l *loop) unopened(err error) {
 }
 
 // clove handles what a garlic message held that came in a session: whose that is, and the static key of whom, or zero.
-func (l *loop) clove(now time.Time, clove i2np.Clove, session i2p.Hash, static [32]byte) {
+// It reports whether that is a lease set which was known.
+func (l *loop) clove(now time.Time, clove i2np.Clove, session i2p.Hash, static [32]byte) (again bool) {
 	if !meant(clove.Delivery, l.own.hash) || clove.Message.CheckExpiration(now) != nil {
 		l.stats.Rejected++
-		return
+		return false
 	}
 	switch clove.Message.Type {
 	case i2np.DataType:
@@ -232,13 +237,12 @@ func (l *loop) clove(now time.Time, clove i2np.Clove, session i2p.Hash, static [
 		if err != nil {
 			l.stats.Rejected++
 			l.cfg.Log.Debug("bundled lease set refused", "error", err)
-			return
+			return false
 		}
-		if !l.learn(now, set) {
-			l.toldAgain(now, set)
-		}
+		again = !l.learn(now, set)
 		l.proved(set.Hash(), static)
 	}
+	return again
 }
 
 // meant reports whether a clove is for the destination itself: a client forwards

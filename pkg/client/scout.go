@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
-	"i2ptoolkit/pkg/leaseset"
 )
 
 // Of a path that has failed nothing comes back. So where an answer is late our lease set goes to the peer by all
@@ -35,10 +34,10 @@ func (l *loop) doubted(hash i2p.Hash) {
 	}
 }
 
-// toldAgain is told that a peer said its lease set again. When it is new, it is said more than once anyway.
-func (l *loop) toldAgain(now time.Time, set leaseset.Set) {
-	r := l.remotes[set.Hash()]
-	if r != nil && r.set != nil && r.set.Published() == set.Published() && now.Sub(r.learned) > leastScoutRest {
+// toldAgain is told that a peer said its lease set again, and acknowledged nothing of ours with it. When it is new, it
+// is said more than once anyway.
+func (l *loop) toldAgain(now time.Time, r *remote) {
+	if now.Sub(r.learned) > leastScoutRest {
 		l.scout(now, r, 1) // which is an answer, if by one path only
 	}
 }

@@ -74,7 +74,7 @@ func TestToldAgain(t *testing.T) {
 		again := func() int {
 			before := sent()
 			for range 1000 {
-				a.look(func(now time.Time) { a.toldAgain(now, a.remotes[b.own.hash].set) })
+				a.look(func(now time.Time) { a.toldAgain(now, a.remotes[b.own.hash]) })
 				time.Sleep(10 * time.Millisecond)
 			}
 			return sent() - before
