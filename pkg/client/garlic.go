@@ -202,12 +202,14 @@ func (l *loop) open(now time.Time, body []byte) {
 		r.heard = now
 		r.use(o.From, o.Type)
 		if !before { // those are of other sessions
-			acks := make([]proof, len(o.Acks))
-			for i, id := range o.Acks {
-				acks[i].sealed = id
-			}
-			l.gotThrough(now, r, acks)
-			if again && len(acks) == 0 {
+			switch {
+			case len(o.Acks) > 0:
+				acks := make([]proof, len(o.Acks))
+				for i, id := range o.Acks {
+					acks[i].sealed = id
+				}
+				l.gotThrough(now, r, acks)
+			case again:
 				l.toldAgain(now, r)
 			}
 		}

@@ -278,20 +278,26 @@ func other(outbound []uint32, than uint32, pick func(n int) int) uint32 {
 // detour is a path for a message that does not follow others: with each
 // call another lease and another tunnel, until all pairs have been tried.
 func (r *remote) detour(now time.Time, outbound []uint32) (by path, ok bool) {
-	var leases []leaseset.Lease
-	if r.set != nil {
-		for _, l := range r.set.Leases() {
-			if l.Expires > i2p.DateOf(now) {
-				leases = append(leases, l)
-			}
-		}
-	}
+	leases := r.leases(now)
 	if len(leases) == 0 || len(outbound) == 0 {
 		return path{}, false
 	}
 	round, i := r.detours/len(outbound), r.detours%len(outbound)
 	r.detours++
 	return path{leases[(i+round)%len(leases)], outbound[i]}, true
+}
+
+// leases are those that have not run out.
+func (r *remote) leases(now time.Time) (live []leaseset.Lease) {
+	if r.set == nil {
+		return nil
+	}
+	for _, l := range r.set.Leases() {
+		if l.Expires > i2p.DateOf(now) {
+			live = append(live, l)
+		}
+	}
+	return live
 }
 
 // lasts is the time that the longest lease still has.

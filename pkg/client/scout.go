@@ -76,10 +76,9 @@ func (l *loop) scoutBy(now time.Time, r *remote, via uint32) {
 		return
 	}
 	var paths []path
-	for _, lease := range r.set.Leases() {
-		if len(paths) < mostScouts && lease.Expires > i2p.DateOf(now) {
-			paths = append(paths, path{lease, via})
-		}
+	leases := r.leases(now)
+	for _, lease := range leases[:min(len(leases), mostScouts)] {
+		paths = append(paths, path{lease, via})
 	}
 	l.scoutAlong(now, r, paths)
 }

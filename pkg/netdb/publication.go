@@ -151,10 +151,11 @@ func (p *publication) store(now time.Time, rand *draw.Source) *Store {
 // await waits for confirmations. Of a lease set that comes late many may wait, so a second floodfill
 // is tried beside the first.
 func (p *publication) await() {
-	p.at = p.round.sent[0].at.Add(confirmPatience)
+	wait := confirmPatience
 	if len(p.round.sent) < parallel && p.entry.kind != i2np.StoreRouterInfo {
-		p.at = p.round.sent[0].at.Add(patience)
+		wait = patience
 	}
+	p.at = p.round.sent[0].at.Add(wait)
 }
 
 // pause waits after a round that has failed: a shorter while where it is for want
@@ -166,9 +167,8 @@ func (p *publication) pause(now time.Time) {
 	}
 }
 
-// confirm takes the confirmation of a store, and draws when it is to be verified.
-func (p *publication) confirm(now time.Time, rand *draw.Source, floodfill i2p.Hash) {
-	p.round.confirmed = append(p.round.confirmed, floodfill)
+// confirm draws when a store that was confirmed is to be verified.
+func (p *publication) confirm(now time.Time, rand *draw.Source) {
 	p.at = now.Add(rand.Between(verifyAfter, verifyAfter+verifyJitter))
 }
 

@@ -86,13 +86,12 @@ func (ps *publications) confirmed(now time.Time, id uint32) Out {
 		if !ok {
 			continue
 		}
+		p.round.confirmed = append(p.round.confirmed, h)
+		ps.witness.queried(now, h, true)
 		if p.state != storing { // it was tried beside one that was faster
-			p.round.confirmed = append(p.round.confirmed, h)
-			ps.witness.queried(now, h, true)
 			return Out{}
 		}
-		p.confirm(now, ps.rand, h)
-		ps.witness.queried(now, h, true)
+		p.confirm(now, ps.rand)
 		out := Out{Published: []Published{{Key: p.entry.key, Floodfill: h, Confirmed: true}}}
 		switch {
 		case !p.kept(now):
