@@ -199,17 +199,7 @@ func TestAliceIsBounded(t *testing.T) {
 // TestPunchesAreBounded: an introducer knows the nonce, and can make Hole Punches of any source: few are verified, and
 // few dials follow from Charlie's word.
 func TestPunchesAreBounded(t *testing.T) {
-	y, alice, bob, charlie := trio(t, public, firewall)
-	tag, _ := bob.relay.Grant(charlie.info.Hash())
-	y.onBlock = func(from, to *actor, _ *ToPeer) bool { return from != bob || to != alice }
-	var punch *Message
-	y.wire.onSend = func(f flight) []flight {
-		if f.from == charlie4 && punch == nil {
-			punch = alice.Handle(y.now, f.from, f.data).Message
-		}
-		return nil
-	}
-	y.introduce(alice, bob, charlie, tag)
+	y, alice, punch := punched(t)
 	low, forged := *punch, *punch
 	low.From = netip.AddrPortFrom(charlie4.Addr(), 53)
 	if out := alice.relay.HandleHolePunch(y.now, &low); out.Dial != nil {

@@ -207,16 +207,15 @@ func TestOneAnswerLost(t *testing.T) {
 	}
 }
 
-// TestForgedHolePunch forges Charlie's Hole Punch, bit by bit and as a whole.
-func TestForgedHolePunch(t *testing.T) {
+// punched is Charlie's Hole Punch, which Alice has not handled; she has no answer by way of Bob.
+func punched(t *testing.T) (y *yard, alice *actor, punch *Message) {
+	t.Helper()
 	y, alice, bob, charlie := trio(t, public, firewall)
 	tag, _ := bob.relay.Grant(charlie.info.Hash())
 	y.onBlock = func(from, to *actor, _ *ToPeer) bool { return from != bob || to != alice }
-	var punch *Message
 	y.wire.onSend = func(f flight) []flight {
 		if f.from == charlie4 && punch == nil {
-			r := alice.Handle(y.now, f.from, f.data)
-			punch = r.Message
+			punch = alice.Handle(y.now, f.from, f.data).Message
 		}
 		return nil
 	}
@@ -224,6 +223,12 @@ func TestForgedHolePunch(t *testing.T) {
 	if punch == nil {
 		t.Fatal("no Hole Punch")
 	}
+	return y, alice, punch
+}
+
+// TestForgedHolePunch forges Charlie's Hole Punch, bit by bit and as a whole.
+func TestForgedHolePunch(t *testing.T) {
+	y, alice, punch := punched(t)
 	for bit := range 8 * len(punch.Payload) {
 		forged := *punch
 		forged.Payload = bytes.Clone(punch.Payload)
