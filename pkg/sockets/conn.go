@@ -84,10 +84,13 @@ func (c *Conn) sync() {
 	c.touched = false
 	c.h.mu.Unlock()
 
-	if n := c.takeConsumed(); n > 0 {
+	c.mu.Lock()
+	// At once with what is seen below: who reads the rest and closes in between would
+	// look to the engine like one who closes with data unread, and be reset.
+	if n := c.consumed; n > 0 {
+		c.consumed = 0
 		c.e.Read(n)
 	}
-	c.mu.Lock()
 	if c.over {
 		closed := c.closed
 		c.mu.Unlock()

@@ -34,6 +34,39 @@ func TestCloseWithUnreadDataResets(t *testing.T) {
 	})
 }
 
+// TestCloseRightAfterReading: who has read all may close at once, also while the Host looks at
+// what was written before.
+func TestCloseRightAfterReading(t *testing.T) {
+	in(t, time.Millisecond, func(t *testing.T, w *world) {
+		ha, _ := w.host(1, sockets.Config{})
+		hb, to := w.host(2, sockets.Config{})
+		l, err := hb.Listen(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			a, err := ha.Dial(w.ctx, to, 80)
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				a.Write(make([]byte, 5000))
+				a.CloseWrite()
+			}()
+			b, err := l.AcceptStream(w.ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.Copy(b, b)
+			b.Close()
+			if got, err := io.ReadAll(a); len(got) != 5000 || err != nil {
+				t.Fatalf("%d, %v", len(got), err)
+			}
+			a.Close()
+		}
+	})
+}
+
 func TestCloseDeliversWhatWasWritten(t *testing.T) {
 	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
 		a, b, _, _ := w.pair(t)
@@ -150,7 +183,7 @@ func TestBreakOffEarly(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got, err := io.ReadAll(b); string(got) != data || !errors.Is(err, streaming.ErrReset) {
-				t.Errorf("%q, %v", got, err)
+				t.Errorf("%d, %v", len(got), err)
 			}
 			if err := a.Wait(t.Context()); !errors.Is(err, streaming.ErrAborted) {
 				t.Error(err)
