@@ -24,6 +24,7 @@ type Client struct {
 
 	// The door's lock guards these.
 	user     string
+	unasked  bool // let in while no user was needed
 	greeted  bool
 	doing    string
 	sessions []control.DoorSession
@@ -54,7 +55,8 @@ func newClient(ctx context.Context, d *Door, conn net.Conn, host string) *Client
 const farewell = time.Second
 
 // Greeted says that the first request is whole and welcome: from now on the connection may be silent. It is told
-// whether the connection is still there; one that was pushed out by others is not.
+// whether the connection is still there: one that was pushed out by others is not, nor one of nobody's where a user has
+// come to be needed meanwhile, as Apply leaves those alone that are not greeted yet.
 func (c *Client) Greeted() bool {
 	c.SetDeadline(time.Time{})
 	c.door.mu.Lock()
@@ -62,7 +64,7 @@ func (c *Client) Greeted() bool {
 	c.greeted = true
 	c.door.stir(c)
 	_, is := c.door.clients[c]
-	return is
+	return is && !(c.unasked && c.door.users.Required())
 }
 
 // Idle says that the connection waits for the next word and would lose nothing but itself: where the door is full it may
@@ -94,11 +96,12 @@ func (c *Client) Silent() {
 
 // Login tells whether a user says the right password. Where the door asks for none, everybody is welcome.
 func (c *Client) Login(ctx context.Context, user, password string) bool {
+	asked := c.door.users.Required()
 	ok := c.door.users.Check(ctx, user, password)
 	c.door.mu.Lock()
 	defer c.door.mu.Unlock()
-	if c.door.users.Required() {
-		if ok = ok && c.door.users.known(user); ok { // it may be one no longer
+	if c.unasked = !c.door.users.Required(); !c.unasked {
+		if ok = ok && asked && c.door.users.known(user); ok { // the settings may be others by now
 			c.user = user
 		}
 	}

@@ -102,7 +102,13 @@ func echo(_ context.Context, c *Client) {
 		return
 	}
 	user, password, _ := strings.Cut(strings.TrimSpace(line), " ")
-	if !c.Login(context.Background(), user, password) || !c.Greeted() {
+	if !c.Login(context.Background(), user, password) {
+		return
+	}
+	if user == "slow" {
+		time.Sleep(time.Second)
+	}
+	if !c.Greeted() {
 		return
 	}
 	if user == "idle" {

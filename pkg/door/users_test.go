@@ -2,8 +2,11 @@ package door
 
 import (
 	"errors"
+	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/crypto/bcrypt"
 )
@@ -42,6 +45,28 @@ func TestUsers(t *testing.T) {
 		apply(t, d, s)
 		if !gone(bob) || say(t, n.dial(here, "127.0.0.1"), "alice secret") == "hello" || say(t, n.dial(here, "127.0.0.1"), "carol secret") != "hello" {
 			t.Error("who is a user no longer is there")
+		}
+	})
+}
+
+// TestUsersInBetween: who came in by no password is not welcome once one is needed, also where that changes between the
+// question and the welcome.
+func TestUsersInBetween(t *testing.T) {
+	doors(t, func(t *testing.T, n *network, d *Door) {
+		hash, err := hashed("secret", bcrypt.MinCost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := Settings{Enabled: true, Listen: []string{here}}
+		apply(t, d, s)
+		slow := n.dial(here, "127.0.0.1")
+		io.WriteString(slow, "slow\n")
+		synctest.Wait()
+		s.Auth, s.Users = true, []string{"alice:" + hash}
+		apply(t, d, s)
+		time.Sleep(2 * time.Second)
+		if !gone(slow) {
+			t.Error("nobody is welcome")
 		}
 	})
 }

@@ -59,7 +59,6 @@ func reason(err error) string {
 
 // run reads until the connection ends.
 func (k *connection) run() error {
-	k.welcome = !k.server.cfg.Required()
 	in := &reader{from: k.Conn, room: firstRoom}
 	if first, err := in.first(); err != nil {
 		return err
@@ -117,6 +116,9 @@ func (k *connection) handle(kind i2cp.Type, body []byte) error {
 	if err != nil {
 		k.server.count(func(s *Stats) { s.Refused.Malformed++ })
 		return err
+	}
+	if !k.greeted { // not before: the settings may change while it is silent
+		k.welcome = !k.server.cfg.Required()
 	}
 	if _, ok := m.(i2cp.GetDate); !ok && !k.welcome {
 		k.server.count(func(s *Stats) { s.Refused.Unauthorized++ })

@@ -106,6 +106,19 @@ func TestPassword(t *testing.T) {
 	})
 }
 
+// TestPasswordLater: who connected when no password was needed, and has said nothing since, says one when it is.
+func TestPasswordLater(t *testing.T) {
+	inBubble(t, func(t *testing.T, h *hall) {
+		p := h.connect()
+		synctest.Wait()
+		h.required.Store(true)
+		p.say(i2cp.GetBandwidthLimits{})
+		if why := p.ended(); why != errUnauthorized.Error() {
+			t.Errorf("%q", why)
+		}
+	})
+}
+
 // FuzzServe: whatever a client says, the connection ends with it and holds nothing.
 func FuzzServe(f *testing.F) {
 	keys := newKeys(f, 1)
