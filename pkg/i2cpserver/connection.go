@@ -29,6 +29,8 @@ type connection struct {
 	sessions map[i2cp.SessionID]*session
 	primary  *session
 
+	listens context.Context // until the client has left: it is told what becomes of its messages
+	telling sync.WaitGroup
 	lookups sync.WaitGroup
 	asking  slots
 	told    atomic.Int64 // bytes of messages of which the client wants to know what becomes

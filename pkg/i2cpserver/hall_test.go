@@ -42,6 +42,7 @@ type local struct {
 	busy   int           // how often it is busy yet
 	stuck  chan struct{} // until when a lookup takes; nil: no time
 	closed bool
+	late   bool // something was sent after that
 
 	unlocked []unlocked
 }
@@ -113,6 +114,7 @@ func (l *local) SendHinted(to i2p.Hash, framed []byte, h client.Hints) error {
 	if l.busy > 0 {
 		return destinations.ErrBusy
 	}
+	l.late = l.late || l.closed
 	_, body, _ := datagram.Decode(framed, 0)
 	l.sent, l.hinted = append(l.sent, string(body)), h
 	return nil
@@ -126,7 +128,11 @@ func (l *local) Pass() {
 
 func (l *local) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
 	if l.stuck != nil {
-		<-l.stuck
+		select {
+		case <-l.stuck:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	l.hall.mu.Lock()
 	keys := l.known[hash]

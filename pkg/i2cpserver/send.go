@@ -92,15 +92,18 @@ func (k *connection) sendTold(s *session, m i2cp.SendMessage, id uint32, h clien
 		return k.status(s.id, id, m.Nonce, i2cp.OverflowFailure)
 	}
 	payload := append([]byte(nil), m.Payload...)
-	k.lookups.Go(func() {
+	k.telling.Go(func() {
 		defer k.asking.give()
 		defer k.releaseTold(len(payload))
-		ctx, cancel := context.WithDeadline(k.ctx, until)
+		ctx, cancel := context.WithDeadline(k.listens, until)
 		defer cancel()
 		to := m.To.Hash()
 		state := i2cp.GuaranteedSuccess
 		_, err := s.local.Lookup(ctx, to)
-		if err == nil {
+		switch {
+		case k.listens.Err() != nil: // it was accepted, and waits for its way as those do of which nothing is to be told
+			err = k.pass(s, to, payload, h)
+		case err == nil:
 			err = s.local.SendHinted(to, payload, h)
 		}
 		if err != nil {

@@ -76,3 +76,27 @@ func TestTold(t *testing.T) {
 		}
 	})
 }
+
+// TestToldAtLast: what a client was told to be accepted is sent, though the client leaves before there is a way.
+func TestToldAtLast(t *testing.T) {
+	inBubble(t, func(t *testing.T, h *hall) {
+		for _, leave := range []func(p *peer){
+			func(p *peer) { p.conn.Close() },
+			func(p *peer) { p.say(i2cp.Disconnect{}) },
+		} {
+			p := h.connect()
+			id := p.session(nil)
+			l := h.last()
+			l.stuck = make(chan struct{})
+			p.say(i2cp.SendMessage{Session: id, To: h.somebody(), Payload: framed("last words"), Nonce: 1})
+			if s := hears[i2cp.MessageStatus](p); s.State != i2cp.Accepted {
+				t.Fatalf("%+v", s)
+			}
+			leave(p)
+			<-p.over
+			if got := l.got(); len(got) != 1 || l.late {
+				t.Errorf("sent %q, late: %t", got, l.late)
+			}
+		}
+	})
+}

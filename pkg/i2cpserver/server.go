@@ -165,7 +165,8 @@ func (s *Server) giveBack(id i2cp.SessionID) {
 // Serve has a connection from its beginning to its end.
 func (s *Server) Serve(ctx context.Context, c Conn) {
 	ctx, cancel := context.WithCancel(ctx)
-	k := &connection{server: s, Conn: c, ctx: ctx, cancel: cancel, out: newOutbox(c), sessions: make(map[i2cp.SessionID]*session)}
+	listens, left := context.WithCancel(ctx)
+	k := &connection{server: s, Conn: c, ctx: ctx, cancel: cancel, listens: listens, out: newOutbox(c), sessions: make(map[i2cp.SessionID]*session)}
 	var writing sync.WaitGroup
 	var begun sync.Once
 	k.begin = func() { begun.Do(func() { writing.Go(func() { k.out.run(ctx, c, cancel) }) }) }
@@ -173,6 +174,8 @@ func (s *Server) Serve(ctx context.Context, c Conn) {
 		s.cfg.Log.Debug("I2CP connection ended", "error", err)
 		k.send(i2cp.Disconnect{Reason: reason(err)})
 	}
+	left()
+	k.telling.Wait()
 	k.close()
 	c.SetWriteDeadline(time.Now().Add(lastWords))
 	k.out.finish()
