@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"io"
+	"sync/atomic"
+	"time"
 
 	"i2ptoolkit/pkg/control/client"
 )
@@ -11,15 +13,18 @@ import (
 // ended, and returns how the stream ended. The end of what l says is held back as h says. Its
 // reading of l may outlive it.
 func carry(ctx context.Context, stream *client.Stream, l local, h *hold) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+	var said atomic.Bool
+	written := make(chan struct{})
+	ctx, cancel := lasting(ctx, stream, said.Load, written)
 	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() { stream.Close() })
 	defer stop()
-	go feed(ctx, stream, l, h, cancel)
+	go feed(ctx, stream, l, h, &said, cancel)
 
 	out := &blamed{Writer: l.out}
 	_, err := io.Copy(io.MultiWriter(h, out), stream)
 	h.ended()
+	close(written)
 	switch {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
@@ -51,8 +56,42 @@ func carry(ctx context.Context, stream *client.Stream, l local, h *hold) error {
 	return err
 }
 
+// How long what has come is still written once we are told to stop: where nothing tells that it is all,
+// and where it is.
+const (
+	lastMoment = 250 * time.Millisecond
+	lastWords  = 5 * time.Second
+)
+
+// lasting gives a context for a stream: it ends with ctx, but not before all is written of which the peer may have been
+// told that it arrived. That is so once both have ended their writing: the router has it all then, and we may not
+// have read it. Where we have not said so, the peer sees the stream break off. written is closed when all is.
+func lasting(ctx context.Context, stream *client.Stream, said func() bool, written <-chan struct{}) (life context.Context, end context.CancelCauseFunc) {
+	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	wait := func(most time.Duration) {
+		select {
+		case <-written:
+		case <-time.After(most):
+		case <-life.Done():
+		}
+	}
+	stop := context.AfterFunc(ctx, func() {
+		if said() && !stream.PeerHasEnded() {
+			wait(lastMoment)
+		}
+		if stream.PeerHasEnded() {
+			wait(lastWords)
+		}
+		cancel(context.Cause(ctx))
+	})
+	return life, func(err error) {
+		stop()
+		cancel(err)
+	}
+}
+
 // feed writes what l says to the stream. Where l fails, so does the whole.
-func feed(ctx context.Context, stream *client.Stream, l local, h *hold, fail context.CancelCauseFunc) {
+func feed(ctx context.Context, stream *client.Stream, l local, h *hold, said *atomic.Bool, fail context.CancelCauseFunc) {
 	in := &blamed{Reader: l.in}
 	_, err := io.Copy(onlyWriter{stream}, in)
 	switch {
@@ -60,6 +99,7 @@ func feed(ctx context.Context, stream *client.Stream, l local, h *hold, fail con
 		fail(in.err)
 	case err == nil: // what is wrong with the stream, its reader is told
 		h.wait(ctx)
+		said.Store(true)
 		stream.CloseWrite()
 	}
 }

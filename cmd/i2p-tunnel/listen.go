@@ -306,16 +306,24 @@ func (l *listening) tell(err error) {
 	}
 }
 
-// receive writes a stream to stdout and answers nothing.
+// receive writes a stream to stdout and answers nothing. The end of that comes last: who sends has ended well once
+// all is written, and peers that take an end for that of both directions are heard.
 func (l *listening) receive(ctx context.Context, stream *client.Stream) error {
+	told := make(chan struct{})
+	ctx, cancel := lasting(ctx, stream, func() bool { return false }, told)
+	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() { stream.Close() })
 	defer stop()
-	if err := stream.CloseWrite(); err != nil {
-		return err
-	}
 	if _, err := io.Copy(os.Stdout, stream); err != nil {
 		return err
 	}
+	if err := stream.PeerEnded(ctx); err != nil {
+		return err
+	}
+	if err := stream.CloseWrite(); err != nil {
+		return err
+	}
+	close(told)
 	_, err := stream.Result(ctx)
 	return err
 }

@@ -321,24 +321,29 @@ func (st *Stream) WriteTo(w io.Writer) (int64, error) {
 	return io.Copy(w, struct{ io.Reader }{st})
 }
 
+// PeerHasEnded tells whether the peer's writing is known to have ended in order: what is not read
+// of it yet is on the connection.
+func (st *Stream) PeerHasEnded() bool { return st.session.fate(st.id).ended() }
+
+func (f *fate) ended() bool {
+	select {
+	case <-f.end:
+		return true
+	default:
+		return false
+	}
+}
+
 // PeerEnded tells an end that was read from a stream that broke: it returns nil once the peer's
 // writing is known to have ended in order, and else why the stream ended.
 func (st *Stream) PeerEnded(ctx context.Context) error {
 	f := st.session.fate(st.id)
-	ended := func() bool {
-		select {
-		case <-f.end:
-			return true
-		default:
-			return false
-		}
-	}
 	select {
 	case <-f.end:
 		return nil
 	case e := <-f.result:
 		f.result <- e // Result's
-		if e.Error == nil || ended() {
+		if e.Error == nil || f.ended() {
 			return nil
 		}
 		return e.Error
@@ -346,7 +351,7 @@ func (st *Stream) PeerEnded(ctx context.Context) error {
 		return ctx.Err()
 	case <-st.session.done:
 	}
-	if ended() {
+	if f.ended() {
 		return nil
 	}
 	return st.session.Err()
