@@ -4,8 +4,12 @@ import "i2ptoolkit/pkg/i2np"
 
 // TakeBack gives up the messages that have not arrived as a whole, as far as is known, and hands
 // them out, the oldest first: the peer is reached by another session. What is a block of this one
-// stays.
+// stays. A session that has ended has let go of all, though packets are noted as flying that the
+// peer ended it by.
 func (s *Session) TakeBack() (all []i2np.Message) {
+	if s.life.over() {
+		return nil
+	}
 	q := &s.outbox
 	for _, o := range s.missing() {
 		q.held -= o.Memory()

@@ -3,6 +3,8 @@ package session
 import (
 	"testing"
 	"time"
+
+	"i2ptoolkit/pkg/ssu2"
 )
 
 // TestTakeBack: what a session gives back, and what has arrived by then, is all that it was given, whatever
@@ -48,6 +50,39 @@ func TestTakeBack(t *testing.T) {
 		if !w.run(10*time.Second, func() bool { return w.b.bytes == before+3000 }) {
 			t.Errorf("seed %d: nothing more arrives", seed)
 		}
+		w.end()
+	}
+}
+
+// TestTakeBackEnded: a session that ends while it has packets on their way, at the peer's word or at ours, has
+// nothing to give back, and is not harmed by being asked.
+func TestTakeBackEnded(t *testing.T) {
+	for _, remote := range []bool{false, true} {
+		w := newWorld(t, 1, scene{rate: 200e3, delay: 50 * ms, queue: 1 << 20}, nil)
+		w.run(time.Second, nil)
+		for id := range uint32(20) {
+			if err := w.a.s.Send(w.message(id+1, 1028), Bulk); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.a.flush()
+		if w.a.s.snd.Flying() == 0 {
+			t.Fatal("nothing is on its way")
+		}
+		if remote {
+			w.b.s.Close(w.now, ssu2.ReasonReplaced)
+			w.b.flush()
+			if !w.run(time.Second, func() bool { return w.a.s.Ended() != nil }) {
+				t.Fatal("the session goes on")
+			}
+		} else {
+			w.a.s.Close(w.now, ssu2.ReasonReplaced)
+		}
+		for _, m := range w.a.s.TakeBack() {
+			t.Errorf("remote %v: message %d is given back", remote, m.ID)
+			m.Release()
+		}
+		w.run(10*time.Second, nil)
 		w.end()
 	}
 }
