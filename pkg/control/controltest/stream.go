@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"time"
 
 	"i2ptoolkit/pkg/i2p"
@@ -22,7 +23,7 @@ func Rand(seed byte) io.Reader { return rand.NewChaCha8([32]byte{seed}) }
 func pair(a, b i2p.Destination, hangUp bool) (*stream, *stream) {
 	r1, w1 := io.Pipe()
 	r2, w2 := io.Pipe()
-	ours, theirs := &stream{PipeReader: r1, w: w2, remote: b, halfCloses: !hangUp}, &stream{PipeReader: r2, w: w1, remote: a}
+	ours, theirs := &stream{PipeReader: r1, w: w2, far: w1, remote: b, halfCloses: !hangUp}, &stream{PipeReader: r2, w: w1, far: w2, remote: a}
 	if hangUp {
 		ours.closing = w1
 	}
@@ -34,6 +35,7 @@ func pair(a, b i2p.Destination, hangUp bool) (*stream, *stream) {
 type stream struct {
 	*io.PipeReader
 	w          *io.PipeWriter
+	far        *io.PipeWriter // the peer's
 	remote     i2p.Destination
 	halfCloses bool
 	closing    *io.PipeWriter // closed along with w
@@ -70,5 +72,12 @@ func (s *stream) Close() error {
 func (s *stream) LocalAddr() net.Addr              { return nil }
 func (s *stream) RemoteAddr() net.Addr             { return nil }
 func (s *stream) SetDeadline(time.Time) error      { return nil }
-func (s *stream) SetReadDeadline(time.Time) error  { return nil }
 func (s *stream) SetWriteDeadline(time.Time) error { return nil }
+
+// SetReadDeadline knows deadlines that are over.
+func (s *stream) SetReadDeadline(t time.Time) error {
+	if !t.IsZero() && t.Before(time.Now()) {
+		return s.far.CloseWithError(os.ErrDeadlineExceeded)
+	}
+	return nil
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -62,7 +63,7 @@ func (s *Server) carry(sess *session, stream Stream, tool *net.UnixConn, early [
 	if err := switchProtocols(tool, id, stream); err != nil {
 		stream.Reset()
 	} else {
-		stopped := context.AfterFunc(sess.ctx, func() { stream.Reset(); tool.Close() })
+		stopped := context.AfterFunc(sess.ctx, func() { part(stream, tool, sess.endAnnounced(id)) })
 		event.BytesIn, event.BytesOut, err = splice(tool, early, stream, ends{
 			announced: func() bool { return sess.endAnnounced(id) },
 			peer:      func() { sess.emit(control.SessionEvent{Event: control.SessionEnd, Stream: id}) },
@@ -84,6 +85,21 @@ func (s *Server) carry(sess *session, stream Stream, tool *net.UnixConn, early [
 	}
 	stream.Close()
 	sess.emit(event)
+}
+
+// past is a deadline for what is to end now.
+var past = time.Unix(1, 0)
+
+// part ends a stream with its session. A tool that had said all need not live until its peer has it: that
+// still arrives, and what the peer says is not heard any more. Any other breaks off.
+func part(stream Stream, tool *net.UnixConn, said bool) {
+	if !said {
+		stream.Reset()
+		tool.Close()
+		return
+	}
+	stream.SetReadDeadline(past)
+	tool.SetDeadline(time.Now().Add(lastWords))
 }
 
 // switchProtocols answers the request whose connection becomes a stream.
@@ -133,12 +149,15 @@ func splice(tool *net.UnixConn, early []byte, stream Stream, ends ends) (in, out
 	})
 	n, err := io.Copy(onlyWriter{tool, tool}, stream)
 	in = uint64(n)
-	if err != nil {
-		fail(broken("from the peer", err))
-		tool.Close()
-	} else {
+	switch {
+	case err == nil:
 		ends.peer()
 		tool.CloseWrite()
+	case errors.Is(err, os.ErrDeadlineExceeded) && !ofTool(err): // see part
+		failed <- errToolGone
+	default:
+		fail(broken("from the peer", err))
+		tool.Close()
 	}
 	outbound.Wait()
 	select {
@@ -153,13 +172,18 @@ var errToolGone = control.Errorf(control.Reset, "the tool went away")
 // broken says what broke a direction: the stream, or the tool's connection, whose errors alone
 // are a net.OpError.
 func broken(direction string, err error) error {
-	if tool := new(net.OpError); errors.As(err, &tool) {
+	if ofTool(err) {
 		return errToolGone
 	}
 	if errors.Is(err, streaming.ErrIdle) {
 		return control.Errorf(control.Timeout, "%s: %v", direction, err)
 	}
 	return control.Errorf(control.Reset, "%s: %v", direction, err)
+}
+
+func ofTool(err error) bool {
+	op := new(net.OpError)
+	return errors.As(err, &op)
 }
 
 // onlyReader and onlyWriter hide the tool's ReadFrom and WriteTo, so that the stream's are

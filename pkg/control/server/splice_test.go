@@ -115,6 +115,31 @@ func TestToolThatDiesBreaksTheStreamOff(t *testing.T) {
 	}
 }
 
+// TestToolThatHasSaidAll: a tool that has ended its writing may go, with its session, before all has arrived.
+func TestToolThatHasSaidAll(t *testing.T) {
+	ctx, c := start(t, &controltest.Node{})
+	data := bytes.Repeat([]byte("all "), 20_000)
+	for range 10 {
+		dialer, acceptor, session := streams(t, ctx, c)
+		if _, err := dialer.Write(data); err != nil {
+			t.Fatal(err)
+		}
+		if err := dialer.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			dialer.Close()
+			session.Close()
+		}()
+		if got, err := io.ReadAll(acceptor); err != nil || !bytes.Equal(got, data) {
+			t.Fatalf("%d bytes, %v", len(got), err)
+		}
+		if err := acceptor.PeerEnded(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // slow is a router whose streams that were dialled end when they are told to.
 type slow struct {
 	*controltest.Node
