@@ -89,5 +89,6 @@ func (b begun) CloseWrite() error {
 	return b.Conn.Close()
 }
 
-// Abort has Close be seen as a failure.
-func (b begun) Abort() { splice.Break(b.Conn) }
+// Abort has Close be seen as a failure, and BreakOff does behind what was written.
+func (b begun) Abort()    { splice.Break(b.Conn) }
+func (b begun) BreakOff() { splice.BreakOff(b.Conn) }

@@ -193,8 +193,9 @@ func (b begun) CloseWrite() error {
 	return b.Conn.Close()
 }
 
-// Abort has Close be seen as a failure.
-func (b begun) Abort() { splice.Break(bare(b.Conn)) }
+// Abort has Close be seen as a failure, and BreakOff does behind what was written.
+func (b begun) Abort()    { splice.Break(bare(b.Conn)) }
+func (b begun) BreakOff() { splice.BreakOff(bare(b.Conn)) }
 
 func bare(c net.Conn) net.Conn {
 	if p, ok := c.(peerConn); ok {

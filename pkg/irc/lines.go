@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"errors"
 	"net"
+
+	"i2ptoolkit/pkg/forward/splice"
 )
 
 // lines is a connection that is read line by line, each as a func has it.
@@ -84,14 +86,9 @@ func (l *lines) CloseWrite() error {
 	return l.Conn.Close()
 }
 
-// Abort breaks the stream off.
-func (l *lines) Abort() {
-	if c, ok := l.Conn.(interface{ Abort() }); ok {
-		c.Abort()
-		return
-	}
-	l.Conn.Close()
-}
+// Abort breaks the connection off, and BreakOff does behind what was written.
+func (l *lines) Abort()    { splice.Break(l.Conn) }
+func (l *lines) BreakOff() { splice.BreakOff(l.Conn) }
 
 // SetLinger is a TCP connection's.
 func (l *lines) SetLinger(seconds int) error {

@@ -93,7 +93,7 @@ func (s *session) forwardOne(stream net.Conn, to target) {
 		return
 	}
 	counts.forwarded.Add(1)
-	splice.Both(s.ctx, local, stream, &counts.streams)
+	splice.Parting(s.ctx, parting, local, stream, &counts.streams)
 }
 
 // dial reaches the application, at the first of its addresses where somebody listens. Its certificate is of its own

@@ -377,3 +377,40 @@ func TestReadingFails(t *testing.T) {
 		t.Errorf("%d datagrams were read", n)
 	}
 }
+
+// TestLastWords: a program that writes, and ends, has written, in whatever order the system closes its connections.
+func TestLastWords(t *testing.T) {
+	w := newWorld()
+	srv := w.server(t, Settings{})
+	listening := hello(t, srv.addr())
+	to := listening.create("STREAM", "there")
+	data := strings.Repeat("last words ", 20_000)
+	for i := range 20 {
+		taken := hello(t, srv.addr())
+		if got := taken.ask("STREAM ACCEPT ID=there"); got != "STREAM STATUS RESULT=OK" {
+			t.Fatal(got)
+		}
+		session := hello(t, srv.addr())
+		id := fmt.Sprint("here", i)
+		session.create("STREAM", id)
+		stream := hello(t, srv.addr())
+		if got := stream.ask("STREAM CONNECT ID=%s DESTINATION=%s", id, to); got != "STREAM STATUS RESULT=OK" {
+			t.Fatal(got)
+		}
+		go func() {
+			io.WriteString(stream, data)
+			if i%2 == 0 {
+				session.Close()
+			}
+			stream.Close()
+			session.Close()
+		}()
+		if _, err := taken.r.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(taken.r); string(got) != data {
+			t.Fatalf("%d bytes, %v", len(got), err)
+		}
+		taken.Close()
+	}
+}

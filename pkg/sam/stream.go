@@ -105,9 +105,13 @@ func (c *conn) connect(ctx context.Context, s *session, args Args, silent bool) 
 	return c.carry(s, stream)
 }
 
+// parting is how long the next of what an application has said may be in coming once its session has ended. Where a
+// program ends, the system closes its connections one after the other, the session's first as a rule.
+const parting = 250 * time.Millisecond
+
 // carry makes the connection one end of a stream.
 func (c *conn) carry(s *session, stream net.Conn) error {
-	splice.Both(s.ctx, &carried{Conn: c.client.Conn, early: c.in.Rest()}, stream, &c.server.counts.streams)
+	splice.Parting(s.ctx, parting, &carried{Conn: c.client.Conn, early: c.in.Rest()}, stream, &c.server.counts.streams)
 	return errDone
 }
 

@@ -46,7 +46,8 @@ type fate struct {
 	over   bool  // it has
 	closed bool  // by Close
 	shut   bool  // by CloseWrite
-	broken bool  // by BreakOff
+	broken bool  // by BreakOff, or by Close before all was read
+	ends   bool  // by CloseWrite, before it was broken off
 	abort  bool
 }
 
@@ -108,19 +109,29 @@ func (c *Conn) sync() {
 			signal(&c.writable)
 		}
 	}
-	abort := c.abort || c.closed && c.in.len() > 0
-	shut, closed, broken := c.shut && c.out.len() == 0, c.closed, c.broken
+	if c.closed && c.in.len() > 0 { // it was not read
+		c.in.clear()
+		c.broken = true
+	}
+	shut := c.shut && c.out.len() == 0
+	abort, closed, broken, ends := c.abort, c.closed, c.broken, c.ends
 	c.mu.Unlock()
 
-	switch { // the engine may call back from here
-	case abort:
+	if abort { // the engine may call back from here
 		c.e.Reset()
-	case shut && broken:
-		c.e.BreakOff()
-	case shut && closed:
-		c.e.Close()
-	case shut:
+		return
+	}
+	if !shut {
+		return
+	}
+	if ends || !broken && !closed {
 		c.e.CloseWrite()
+	}
+	if broken {
+		c.e.BreakOff()
+	}
+	if closed {
+		c.e.Close()
 	}
 }
 
@@ -205,18 +216,20 @@ func (c *Conn) CloseWrite() error {
 }
 
 // BreakOff is CloseWrite for an end that is none: the peer reads what was written, and then that
-// the stream was reset.
+// the stream was reset. After CloseWrite it reads the end, and is told that what it goes on to say
+// is not heard.
 func (c *Conn) BreakOff() {
 	c.mu.Lock()
-	if c.writeError() == nil {
+	if !c.closed && !c.over && !c.broken {
+		c.ends = c.shut
 		c.shut, c.broken = true, true
 	}
 	c.mu.Unlock()
 	c.h.touch(c)
 }
 
-// Close closes the stream. What was written is still delivered, except where
-// something that arrived was not read: then the stream is reset.
+// Close closes the stream. What was written is still delivered. Where something that arrives was
+// not read, the stream is reset behind that.
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	if c.closed {

@@ -284,3 +284,57 @@ func TestShutdown(t *testing.T) {
 		a.Stats()
 	})
 }
+
+// TestCloseBeforeAllWasRead: what was written before Close arrives, whether the peer's words were not read before, or come
+// later; and then the peer sees that it was not heard.
+func TestCloseBeforeAllWasRead(t *testing.T) {
+	for _, later := range []bool{false, true} {
+		in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+			a, b, ha, hb := w.pair(t)
+			data := bytes.Repeat([]byte("0123456789"), 30000)
+			if !later {
+				a.Write([]byte("unread"))
+				time.Sleep(time.Second)
+			}
+			b.Write(data)
+			b.Close()
+			if later {
+				time.Sleep(time.Millisecond)
+				a.Write([]byte("unread"))
+			}
+			got, err := io.ReadAll(a)
+			if !bytes.Equal(got, data) || !later && !errors.Is(err, streaming.ErrReset) {
+				t.Errorf("later %t: %d bytes, %v", later, len(got), err)
+			}
+			if err := a.Wait(t.Context()); !errors.Is(err, streaming.ErrReset) {
+				t.Errorf("later %t: %v", later, err)
+			}
+			time.Sleep(time.Minute)
+			if n := w.streamsOf(ha) + w.streamsOf(hb); n != 0 {
+				t.Errorf("%d streams left", n)
+			}
+		})
+	}
+}
+
+// TestBreakOffAfterCloseWrite: the peer reads the end, and then sees that it is not heard any more.
+func TestBreakOffAfterCloseWrite(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		for _, pause := range []time.Duration{0, time.Millisecond, time.Second} {
+			a, b, _, _ := w.pair(t)
+			data := bytes.Repeat([]byte("0123456789"), 30000)
+			b.Write(data)
+			b.CloseWrite()
+			time.Sleep(pause)
+			b.BreakOff()
+			b.Close()
+			if got, err := io.ReadAll(a); !bytes.Equal(got, data) || err != nil {
+				t.Errorf("%d bytes, %v", len(got), err)
+			}
+			a.Wait(t.Context())
+			if _, err := a.Write([]byte("x")); !errors.Is(err, streaming.ErrReset) {
+				t.Error(err)
+			}
+		}
+	})
+}

@@ -6,6 +6,7 @@ type backlog struct {
 	bytes    []byte // from read on
 	read     int
 	fin      finState
+	severs   bool // a RESET follows the end
 	wantRoom bool // a write was not taken whole
 }
 
@@ -20,8 +21,8 @@ const (
 
 func (b *backlog) len() int { return len(b.bytes) - b.read }
 
-// broken reports whether the application broke off.
-func (b *backlog) broken() bool { return b.fin == finBroken }
+// broken reports whether the application broke off, and nothing is left to be said but that.
+func (b *backlog) broken() bool { return b.fin == finBroken || b.fin == finSent && b.severs }
 
 // write takes as much as there is room for.
 func (b *backlog) write(p []byte) int {

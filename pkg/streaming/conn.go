@@ -123,26 +123,31 @@ func (c *Conn) CloseWrite() {
 }
 
 // BreakOff is CloseWrite for a stream whose end is none: the peer gets what was
-// written, and then RESET. Until then the other direction goes on.
+// written, and then RESET. Until then the other direction goes on. After CloseWrite the RESET
+// follows the end.
 func (c *Conn) BreakOff() {
-	if c.state == gone || c.snd.backlog.fin != finNone {
+	if c.state == gone {
 		return
 	}
-	c.snd.backlog.fin = finBroken
+	if b := &c.snd.backlog; b.fin == finNone {
+		b.fin = finBroken
+	} else {
+		b.severs = true
+	}
 	c.m.agenda.touch(c)
 }
 
-// Close closes both directions: what was written is still delivered, what
-// arrives from now on is answered with RESET. With unread data the stream is
-// reset at once, since the peer must not believe that we got it.
+// Close closes both directions: what was written is still delivered. Where something
+// was not read, or arrives from now on, RESET follows, since the peer must not believe that
+// we got it.
 func (c *Conn) Close() {
 	if c.state == gone {
 		c.rcv.intake.release()
 		return
 	}
 	if c.rcv.intake.unread > 0 {
-		c.Reset()
-		return
+		c.rcv.intake.release()
+		c.BreakOff()
 	}
 	c.rcv.end.discard = true
 	c.CloseWrite()

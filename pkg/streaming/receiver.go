@@ -152,8 +152,8 @@ func (c *Conn) handleData(now instant, p *Packet) {
 		r.acks.asked(now, rtt)
 	}
 	if len(p.Payload) > 0 && p.SequenceNum >= r.order.next {
-		if r.end.discard {
-			c.Reset()
+		if r.end.discard { // without an acknowledgement: it was not read
+			c.BreakOff()
 			return
 		}
 		if r.end.came && r.end.placeless {

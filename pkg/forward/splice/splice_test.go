@@ -7,9 +7,11 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -127,5 +129,149 @@ func TestCount(t *testing.T) {
 	io.ReadFull(CountReads(strings.NewReader("6789"), &n), make([]byte, 4))
 	if n.Load() != 9 {
 		t.Errorf("%d bytes", n.Load())
+	}
+}
+
+// polite is a stream that tells how it was closed. What comes of it is what was put into it.
+type polite struct {
+	net.Conn
+	mu       sync.Mutex
+	written  bytes.Buffer
+	aborted  bool
+	brokeOff string // what was written before
+	closed   string // likewise
+}
+
+func (p *polite) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.written.Write(b)
+}
+
+func (p *polite) CloseWrite() error { return nil }
+
+func (p *polite) Abort() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.aborted = true
+}
+
+func (p *polite) BreakOff() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.brokeOff = p.written.String()
+}
+
+func (p *polite) Close() error {
+	p.mu.Lock()
+	p.closed = p.written.String()
+	p.mu.Unlock()
+	return p.Conn.Close()
+}
+
+// politely joins a local connection with one.
+func politely(ctx context.Context, moment time.Duration, local net.Conn) (p *polite, peer net.Conn, done chan error) {
+	near, far := net.Pipe()
+	p, done = &polite{Conn: near}, make(chan error, 1)
+	go func() { done <- Parting(ctx, moment, local, p, new(Count)) }()
+	return p, far, done
+}
+
+// TestAnswerBeforeTheEnd: a server that answers and closes, while its peer is still talking, has answered.
+func TestAnswerBeforeTheEnd(t *testing.T) {
+	answer := strings.Repeat("answer", 10_000)
+	for range 50 {
+		user, local := pair(t)
+		p, peer, done := politely(t.Context(), 0, local)
+		go func() {
+			for {
+				if _, err := peer.Write(make([]byte, 1000)); err != nil {
+					return
+				}
+			}
+		}()
+		io.ReadFull(user, make([]byte, 100))
+		io.WriteString(user, answer)
+		user.Close()
+		if err := <-done; err == nil {
+			t.Error("the peer was heard to its end")
+		}
+		if p.aborted || p.brokeOff != answer {
+			t.Fatalf("aborted %t, behind %d bytes", p.aborted, len(p.brokeOff))
+		}
+	}
+}
+
+// dying is a stream whose peer has given up, with a last word that has come.
+type dying struct {
+	net.Conn
+	word io.Reader
+}
+
+func (d *dying) Read(b []byte) (int, error) {
+	n, err := d.word.Read(b[:min(len(b), 1000)])
+	if err != nil {
+		err = syscall.ECONNRESET
+	}
+	return n, err
+}
+
+func (d *dying) Write([]byte) (int, error) { return 0, syscall.ECONNRESET }
+
+// TestWordBeforeTheReset: what a peer said before it gave up is heard, also where somebody is just talking to it.
+func TestWordBeforeTheReset(t *testing.T) {
+	word := strings.Repeat("why", 10_000)
+	for range 50 {
+		user, local := pair(t)
+		io.WriteString(user, "talk")
+		near, _ := net.Pipe()
+		done := make(chan error, 1)
+		go func() { done <- Both(t.Context(), local, &dying{near, strings.NewReader(word)}, new(Count)) }()
+		if got, err := io.ReadAll(user); string(got) != word || !errors.Is(err, syscall.ECONNRESET) {
+			t.Fatalf("%d bytes, %v", len(got), err)
+		}
+		if err := <-done; !errors.Is(err, syscall.ECONNRESET) {
+			t.Error(err)
+		}
+	}
+}
+
+// TestParting: what was said to its end arrives, though what it was said for ends before or at the same time; and
+// nothing else does.
+func TestParting(t *testing.T) {
+	for what, c := range map[string]struct {
+		moment         time.Duration
+		endsFirst, all bool // the end of ctx comes first; all arrives
+		silent         bool // it is never said to its end
+	}{
+		"after the end":            {0, false, true, false},
+		"before the end":           {10 * time.Second, true, true, false},
+		"before the end, at once":  {0, true, false, true},
+		"without an end, a moment": {time.Millisecond, true, false, true},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				user, local := net.Pipe()
+				defer user.Close()
+				p, _, done := politely(ctx, c.moment, local)
+				io.WriteString(user, "all")
+				if c.endsFirst {
+					cancel()
+				}
+				if !c.silent {
+					user.Close()
+				}
+				synctest.Wait()
+				cancel()
+				if err := <-done; !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+				if p.aborted == c.all || c.all && p.closed != "all" {
+					t.Errorf("aborted %t, closed behind %q", p.aborted, p.closed)
+				}
+			})
+		})
 	}
 }
