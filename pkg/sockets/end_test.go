@@ -338,3 +338,23 @@ func TestBreakOffAfterCloseWrite(t *testing.T) {
 		}
 	})
 }
+
+// TestCloseBoth: two who talk and do not listen do not wait for each other for long.
+func TestCloseBoth(t *testing.T) {
+	in(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, _, _ := w.pair(t)
+		begun := time.Now()
+		for _, c := range []*sockets.Conn{a, b} {
+			c.Write([]byte("unheard"))
+			c.Close()
+		}
+		for _, c := range []*sockets.Conn{a, b} {
+			if err := c.Wait(t.Context()); err == nil {
+				t.Error("it was not heard")
+			}
+		}
+		if took := time.Since(begun); took > 20*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}

@@ -28,6 +28,9 @@ const (
 	// closingTime is how long a stream that the application closed waits for
 	// the peer's CLOSE after ours was acknowledged.
 	closingTime = 60 * time.Second
+	// unheardTime is the same for one whose application did not hear the peer to its end: it may be that
+	// nobody hears us either, and each waits for the other's acknowledgement.
+	unheardTime = 15 * time.Second
 	// gapPatience is how long a peer that lives may leave a gap that it was told of, and send
 	// nothing new: all implementations have given up to send again, or the stream, by then.
 	gapPatience = 10 * time.Minute
@@ -76,13 +79,17 @@ func (c *Conn) sendReset() {
 // end moves on where both directions have closed, or ours was broken off.
 func (c *Conn) end(now instant) {
 	if c.snd.backlog.broken() && c.state == open {
+		patience := closingTime
+		if c.rcv.end.discard {
+			patience = unheardTime
+		}
 		switch {
 		case c.snd.drained():
 			c.abort(ErrAborted)
 		case c.endAt == never:
-			c.endAt = now + closingTime
+			c.endAt = now + patience
 		default:
-			c.endAt = max(c.endAt, c.snd.delivery.at+closingTime)
+			c.endAt = max(c.endAt, c.snd.delivery.at+patience)
 		}
 		return
 	}
