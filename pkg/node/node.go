@@ -189,7 +189,7 @@ func (n *Node) newAnnouncer(keys *i2p.PrivateKeys) {
 		Terms: func() presence.Terms {
 			s := n.settings.Current()
 			return presence.Terms{
-				Hidden: s.Hidden, Floodfill: n.announcer.duty.serves(s), Refuses: s.Transit.MaxTunnels == 0,
+				Hidden: s.Hidden, Floodfill: n.announcer.duty.serves(s), Refuses: s.Transit.MaxTunnels == 0 || n.begun.Load(),
 				In: s.Bandwidth.In, Out: s.Bandwidth.Out, Share: s.Bandwidth.Share,
 			}
 		},

@@ -157,5 +157,6 @@ func (n *Node) endTransit(ctx, work context.Context) {
 	n.router.StopTransit()
 	n.drain(ctx, work, func() int { return n.router.Numbers().Transit }, func(tunnels int) {
 		n.log.Info("stopping: waiting for the tunnels of others to run out; a signal ends that", "tunnels", tunnels)
+		n.announcer.publish() // that it takes on none
 	})
 }

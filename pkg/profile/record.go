@@ -16,6 +16,7 @@ const (
 	silentPause      = time.Minute // times the queries that a floodfill left unanswered: then it is asked again
 	silentMax        = time.Hour
 	rejectPause      = 5 * time.Minute // a router that said no is asked less for so long
+	refusalPause     = time.Minute     // and only where there is no other
 )
 
 // record is one router's history. Its counts fade, each to half in a half-life,
@@ -125,10 +126,15 @@ func (r *record) score(now int64) float64 {
 	good := 1 + float64(r.builds.accepted) + 0.5*float64(r.tests.carried)
 	bad := 1 + float64(r.builds.rejected) + 3*float64(r.builds.expired) + 4*float64(r.tests.failed)
 	s := good / (good + bad)
-	if at := r.builds.rejectedAt; at != 0 && now-at < int64(rejectPause/time.Second) {
+	if r.builds.refused(now, rejectPause) {
 		s *= 0.2
 	}
 	return s
+}
+
+// refused tells whether the last answer was a no, and that not longer ago.
+func (b *builds) refused(now int64, pause time.Duration) bool {
+	return b.rejectedAt != 0 && now-b.rejectedAt < int64(pause/time.Second)
 }
 
 // speed orders peers by how soon they answer.

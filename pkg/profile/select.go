@@ -99,7 +99,8 @@ func (s *selection) pools(n int) []func() pool {
 	if s.from.Len() > wholePool {
 		pools = append(pools, s.whole)
 	}
-	// Last of all those that are to be avoided.
+	// Last of all those that are to be avoided, and those that have just refused, who are not to be asked
+	// before a good one that another tunnel has.
 	return append(pools, func() pool {
 		all := s.whole()
 		for i := range all {
@@ -202,15 +203,15 @@ func (s *selection) consider(p pool, hop *Summary) pool {
 	if _, no := s.Exclude[hop.Hash]; no {
 		return p
 	}
+	r, _ := s.table.today(s.now, hop.Hash)
 	_, avoid := s.Avoid[hop.Hash]
-	return append(p, candidate{hop, s.weight(hop), avoid})
+	return append(p, candidate{hop, s.weight(hop, &r), avoid || r.builds.refused(s.now.Unix(), refusalPause)})
 }
 
 // weight ranks a usable router: by its score, and lower where it says itself
 // that it is congested (proposal 162) or slow, and where it has neither shown itself to
 // anybody whom we asked nor to us.
-func (s *selection) weight(hop *Summary) float64 {
-	r, _ := s.table.today(s.now, hop.Hash)
+func (s *selection) weight(hop *Summary, r *record) float64 {
 	w := r.score(s.now.Unix())
 	switch {
 	case hop.Flags&CongestionE != 0 && s.now.Sub(hop.Published.Time()) < freshE:

@@ -358,9 +358,50 @@ func TestCongestion(t *testing.T) {
 	} {
 		s := Summary{Published: i2p.DateOf(testTime.Add(-tc.age)), Flags: tc.flags}
 		choice := selection{table: table, now: testTime}
-		if got := choice.weight(&s); got != tc.want {
+		if got := choice.weight(&s, &record{}); got != tc.want {
 			t.Errorf("%s: weight %v, want %v", name, got, tc.want)
 		}
+	}
+}
+
+// TestSelectRefusers: who has just refused is asked neither before others nor before a good router that is
+// to be avoided for being in another tunnel, but is where there is nobody else; and again after a while.
+func TestSelectRefusers(t *testing.T) {
+	routers, table := newRouters(t, 7), New(Config{Rand: seeded(1)})
+	good := map[i2p.Hash]struct{}{}
+	for i := range 7 {
+		table.BuildAccepted(testTime, peer(i), time.Second)
+		if i < 4 {
+			good[peer(i)] = struct{}{}
+		} else {
+			table.BuildRejected(testTime, peer(i))
+		}
+	}
+	refusers := func(now time.Time, n int) (count int) {
+		routers.gave = nil
+		table.Select(now, routers, n, Constraints{Use: Client, Avoid: good, SamePrefix: true})
+		if len(routers.gave) != n {
+			t.Fatalf("%d chosen, expected %d", len(routers.gave), n)
+		}
+		for _, hash := range routers.gave {
+			if _, ok := good[hash]; !ok {
+				count++
+			}
+		}
+		return count
+	}
+	sum := 0
+	for range 100 {
+		sum += refusers(testTime.Add(time.Second), 3)
+	}
+	if sum > 100 { // they have a fifth of the others' weight
+		t.Errorf("of 300 hops %d are such as have just refused", sum)
+	}
+	if n := refusers(testTime.Add(time.Second), 7); n != 3 {
+		t.Errorf("of all routers %d refuse, expected 3", n)
+	}
+	if n := refusers(testTime.Add(refusalPause), 3); n != 3 {
+		t.Errorf("%d of 3 are not avoided, expected all: it is long ago that they refused", n)
 	}
 }
 

@@ -1,10 +1,13 @@
 package simtest
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/tunnel"
 )
 
@@ -31,6 +34,17 @@ func TestGracefulStop(t *testing.T) {
 		}
 		if st := n.Status(); st.State != control.StateStopping || st.Tunnels.Transit == 0 {
 			t.Errorf("it is %s, and carries %d tunnels", st.State, st.Tunnels.Transit)
+		}
+		ours, err := n.Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		if !slices.ContainsFunc(w.nodes[0].NetDB(control.KindRouterInfo), func(r control.Record) bool {
+			ri, err := routerinfo.Parse(r.Data)
+			return err == nil && ri.Hash() == ours.Hash() && strings.Contains(ri.Options().Get("caps"), "G")
+		}) {
+			t.Error("a floodfill does not know that the router takes on no tunnels")
 		}
 		<-w.ended[7]
 		if d := time.Since(begun); d < time.Minute || d > tunnel.Lifetime+time.Minute {
