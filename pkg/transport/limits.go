@@ -16,6 +16,7 @@ type Limits struct {
 	FailuresPerSource int           // bad first messages before an address is no longer heard; 16
 	QueueMessages     int           // messages waiting for one peer; 512
 	QueueBytes        int           // their bytes; 1 MiB
+	LentBytes         int           // of all peers, beyond the room of their own: what waits for young sessions, or is on its way; 32 MiB
 	IdleTimeout       time.Duration // without an I2NP message; 3 min and up to a sixth more
 	KeepAlive         time.Duration // of wanted peers; 45 s
 	RedialAfter       time.Duration // after a failed dial; 3 s, as a way that was lost may come back any moment
@@ -34,6 +35,7 @@ func (l Limits) withDefaults() Limits {
 		FailuresPerSource: cmp.Or(l.FailuresPerSource, 16),
 		QueueMessages:     cmp.Or(l.QueueMessages, 512),
 		QueueBytes:        cmp.Or(l.QueueBytes, 1<<20),
+		LentBytes:         cmp.Or(l.LentBytes, 32<<20),
 		IdleTimeout:       cmp.Or(l.IdleTimeout, 3*time.Minute),
 		KeepAlive:         cmp.Or(l.KeepAlive, 45*time.Second),
 		RedialAfter:       cmp.Or(l.RedialAfter, 3*time.Second),

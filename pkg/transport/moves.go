@@ -170,6 +170,9 @@ func (t *table) redial(p *peer, moving bool) bool {
 		return p.dialling
 	}
 	p.dialling, p.moving = true, moving
+	if moving {
+		p.queue.deepUntil = forever
+	}
 	t.startDial(p, ri, offers, true)
 	return true
 }

@@ -45,6 +45,7 @@ type peer struct {
 
 func (t *table) newPeer(hash i2p.Hash, w *way, maxMessage int) *peer {
 	p := &peer{t: t, hash: hash, maxMessage: maxMessage}
+	p.queue.loan, p.queue.deepUntil = Loan{from: t.stock, own: t.cfg.Limits.QueueBytes / 2}, forever
 	p.way.Store(w)
 	return p
 }
@@ -178,6 +179,7 @@ func (p *peer) swap(stalled *Session) bool {
 	h.spareSince, stalled.spareSince = time.Time{}, time.Now()
 	p.maxMessage = h.maxMessage
 	p.way.Store(h.way)
+	p.queue.deepUntil = p.t.since() + youth
 	return true
 }
 
@@ -194,6 +196,9 @@ func (p *peer) lose(s *Session) (heir *Session, last, gone bool, why error) {
 			heir.spareSince = time.Time{}
 			p.maxMessage = heir.maxMessage
 			p.way.Store(heir.way)
+			p.queue.deepUntil = p.t.since() + youth // it has carried nothing for long
+		} else {
+			p.queue.deepUntil = forever
 		}
 	case p.spare:
 		p.spare = nil

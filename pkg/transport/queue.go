@@ -2,6 +2,7 @@ package transport
 
 import (
 	"encoding/binary"
+	"math"
 	"sync"
 	"time"
 
@@ -11,6 +12,17 @@ import (
 
 // What waits longer than maxWait is dropped: whoever needs it has sent it again.
 const maxWait = 3 * time.Second
+
+// A session that is being opened, or that is young, takes less than its line will carry: TCP and
+// SSU2 double what they send from a few packets on, once a round trip. Where a peer or this machine
+// has moved, streams in full flow go on all the while, and a queue of the usual room would drop most
+// of what they send. So it is deep until youth has passed: deepTimes as large, as far as there is
+// memory to borrow.
+const (
+	youth     = 3 * time.Second
+	deepTimes = 16
+	forever   = time.Duration(math.MaxInt64)
+)
 
 // queue holds the messages for one peer, bounded in number, bytes and time.
 // Builds and netDb messages go first. Bulk (tunnel data) may take three
@@ -26,6 +38,8 @@ type queue struct {
 	spare      []*flow
 	bulk       int // messages
 	bytes      int // of all
+	loan       Loan
+	deepUntil  time.Duration // see youth
 	load       load
 }
 
@@ -88,12 +102,12 @@ func (q *queue) len() int { return q.returned.size + q.urgent.size + q.bulk }
 // A full queue makes room for bulk at the expense of the tunnel that has most
 // in it, whose oldest message is dropped.
 func (q *queue) put(m i2np.Message, now time.Duration, l *Limits) (dropped int, ok bool) {
-	count, bytes := l.QueueMessages, l.QueueBytes
+	count, bytes := q.room(now, l)
 	if !isBulk(m.Type) {
 		if q.full(m, count, bytes) {
 			return 0, false
 		}
-		q.bytes += len(m.Body)
+		q.grow(len(m.Body))
 		q.urgent.push(m, now)
 		return 0, true
 	}
@@ -116,7 +130,7 @@ func (q *queue) put(m i2np.Message, now time.Duration, l *Limits) (dropped int, 
 		f = q.newFlow(id)
 		q.fresh.push(f)
 	}
-	q.bytes += len(m.Body)
+	q.grow(len(m.Body))
 	q.bulk++
 	f.bytes += len(m.Body)
 	f.push(m, now)
@@ -125,13 +139,28 @@ func (q *queue) put(m i2np.Message, now time.Duration, l *Limits) (dropped int, 
 
 // giveBack is put for a message that was taken before; it goes before all others, and has
 // the room that urgent ones have.
-func (q *queue) giveBack(m i2np.Message, l *Limits) bool {
-	if q.full(m, l.QueueMessages, l.QueueBytes) {
+func (q *queue) giveBack(m i2np.Message, now time.Duration, l *Limits) bool {
+	if count, bytes := q.room(now, l); q.full(m, count, bytes) {
 		return false
 	}
-	q.bytes += len(m.Body)
+	q.grow(len(m.Body))
 	q.returned.push(m, 0)
 	return true
+}
+
+// grow counts bytes that have come, or gone.
+func (q *queue) grow(n int) {
+	q.bytes += n
+	q.loan.Settle(q.bytes)
+}
+
+// room is how many messages the queue takes, and how many bytes.
+func (q *queue) room(now time.Duration, l *Limits) (count, bytes int) {
+	deep := 1
+	if now < q.deepUntil && q.loan.More() {
+		deep = deepTimes
+	}
+	return deep * l.QueueMessages, deep * l.QueueBytes
 }
 
 func (q *queue) full(m i2np.Message, count, bytes int) bool {
@@ -142,7 +171,7 @@ func (q *queue) full(m i2np.Message, count, bytes int) bool {
 func (q *queue) popOf(f *flow) (m i2np.Message, at time.Duration) {
 	m, at = f.pop()
 	f.bytes -= len(m.Body)
-	q.bytes -= len(m.Body)
+	q.grow(-len(m.Body))
 	q.bulk--
 	return m, at
 }
@@ -158,7 +187,7 @@ func (q *queue) take(batch []i2np.Message, now i2p.Date, since time.Duration, li
 	for _, l := range [...]*fifo{&q.returned, &q.urgent} {
 		for size < limit && l.size > 0 {
 			m, _ := l.pop()
-			q.bytes -= len(m.Body)
+			q.grow(-len(m.Body))
 			if m.Expiration < now {
 				m.Release()
 				t.expired++
@@ -195,8 +224,9 @@ func (q *queue) take(batch []i2np.Message, now i2p.Date, since time.Duration, li
 	return batch, t
 }
 
-// restart counts the time from now on: what has waited, waited for the session.
+// restart counts the time from now on, when a session stands: what has waited, waited for that.
 func (q *queue) restart(now time.Duration) {
+	q.deepUntil = now + youth
 	for _, l := range [...]*flowList{&q.fresh, &q.old} {
 		for f := l.first; f != nil; f = f.next {
 			for m := f.first; m != nil; m = m.next {
@@ -211,7 +241,7 @@ func (q *queue) drop() (n int) {
 	for _, l := range [...]*fifo{&q.returned, &q.urgent} {
 		for ; l.size > 0; n++ {
 			m, _ := l.pop()
-			q.bytes -= len(m.Body)
+			q.grow(-len(m.Body))
 			m.Release()
 		}
 	}

@@ -198,3 +198,56 @@ func TestQueueRestart(t *testing.T) {
 		t.Errorf("%d taken, %+v", len(got), gone)
 	}
 }
+
+// TestQueueYouth: while a session is opened, and young, more may wait for it, and what another had taken
+// is given back; as far as the memory does that all have for it.
+func TestQueueYouth(t *testing.T) {
+	const usual = 512 * 3 / 4
+	shared := &stock{most: 1 << 20}
+	young := func() *testQueue {
+		q := newTestQueue(t, Limits{})
+		q.loan, q.deepUntil = Loan{from: shared, own: q.limits.QueueBytes / 2}, forever
+		return q
+	}
+	fill := func(q *testQueue) (n int) {
+		for q.add(i2np.TunnelDataType, 1, 1024) {
+			n++
+		}
+		return n
+	}
+	q, other := young(), young()
+	if n := fill(q); n != 1536 { // of its own half a MiB, and one is lent
+		t.Errorf("%d messages wait for a session that is being opened", n)
+	}
+	if n := fill(other); n != usual {
+		t.Errorf("%d messages wait for another, where no memory is left", n)
+	}
+	q.restart(q.now)
+	q.next(1 << 20)
+	if shared.lent.Load() != 0 {
+		t.Errorf("%d bytes are lent to a queue with %d", shared.lent.Load(), q.bytes)
+	}
+	q.now += youth - 1
+	if n := fill(q); n != 1024 {
+		t.Errorf("%d messages more wait for a young session", n)
+	}
+	q.drop()
+	q.now++
+	if n := fill(q); n != usual {
+		t.Errorf("%d messages wait for a session that is young no more", n)
+	}
+	q.drop()
+	q.restart(q.now)
+	back := 0
+	for q.giveBack(message(i2np.TunnelDataType, 1, 1024), q.now, &q.limits) && back < 1200 {
+		back++
+	}
+	if back != 1200 {
+		t.Errorf("%d messages could be given back", back)
+	}
+	q.drop()
+	other.drop()
+	if n := shared.lent.Load(); n != 0 {
+		t.Errorf("%d bytes are lent to nobody", n)
+	}
+}

@@ -318,7 +318,7 @@ func (s *Session) Return(messages []i2np.Message) {
 	s.inTurn() // the link that carries on may be taking at the same instant
 	p.mu.Lock()
 	for _, m := range messages {
-		if p.dead || s.stalled && isBulk(m.Type) || !p.queue.giveBack(m, &s.t.cfg.Limits) {
+		if p.dead || s.stalled && isBulk(m.Type) || !p.queue.giveBack(m, s.t.since(), &s.t.cfg.Limits) {
 			m.Release()
 			dropped++
 		}

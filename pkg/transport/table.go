@@ -35,11 +35,12 @@ type table struct {
 	records records
 	gate    gate
 	held    held
+	stock   *stock
 }
 
 func newTable(cfg Config) *table {
 	return &table{
-		cfg: cfg, epoch: time.Now(), ready: make(chan struct{}),
+		cfg: cfg, stock: &stock{most: int64(cfg.Limits.LentBytes)}, epoch: time.Now(), ready: make(chan struct{}),
 		peers: map[i2p.Hash]*peer{}, retryAt: map[i2p.Hash]time.Time{}, records: newRecords(), gate: newGate(),
 	}
 }

@@ -1,12 +1,17 @@
 package ntcp2link
 
-import "i2ptoolkit/pkg/i2np"
+import (
+	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/transport"
+)
 
 // mostFlight is how much memory the messages of a link may take that were written and are not
-// known to have arrived: a line's bandwidth times its round trip, of most lines. From askFlight on
+// known to have arrived: a line's bandwidth times its round trip, of nearly all lines. What is
+// beyond ownFlight is borrowed: the system's buffers allow for as much. From askFlight on
 // the connection is asked after each write, and else once a second: asking costs a system call.
 const (
-	mostFlight = 2 << 20
+	ownFlight  = 1 << 20
+	mostFlight = 8 << 20
 	askFlight  = 64 << 10
 )
 
@@ -17,6 +22,7 @@ type flight struct {
 	messages []flying // the oldest first
 	head     int      // of messages
 	memory   int
+	loan     transport.Loan
 	written  uint64
 }
 
@@ -38,9 +44,10 @@ func (f *flight) add(batch []i2np.Message, bytes int, known bool) {
 		f.messages = append(f.messages, flying{m, f.written})
 		f.memory += m.Memory()
 	}
-	for f.memory > mostFlight {
+	for f.memory > mostFlight || f.memory > ownFlight && !f.loan.More() {
 		f.land()
 	}
+	f.loan.Settle(f.memory)
 }
 
 // arrived lets go of what is among so many bytes.
@@ -48,6 +55,7 @@ func (f *flight) arrived(bytes uint64) {
 	for f.head < len(f.messages) && f.messages[f.head].end <= bytes {
 		f.land()
 	}
+	f.loan.Settle(f.memory)
 }
 
 // land lets go of the oldest.
@@ -71,5 +79,6 @@ func (f *flight) takeBack() (all []i2np.Message) {
 		all = append(all, m.Message)
 	}
 	f.messages, f.head, f.memory = nil, 0, 0
+	f.loan.Settle(0)
 	return all
 }

@@ -286,10 +286,13 @@ func TestStalledPeer(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := &pipes{}
 		block := make(chan struct{})
+		defer close(block)
 		a := newNode(t, net, 1, nil).start(t)
 		b := newNode(t, net, 2, func(c *settings) {
 			c.Events.Deliver = func(_ i2p.Hash, m i2np.Message) { m.Release(); <-block }
 		}).start(t)
+		a.Send(b.info.Load(), message(i2np.TunnelDataType, 1, 1028))
+		time.Sleep(4 * time.Second) // while a session is young more may wait
 		sent := 0
 		for range 3000 {
 			if a.Send(b.info.Load(), message(i2np.TunnelDataType, 1, 1028)) == nil {
@@ -305,7 +308,6 @@ func TestStalledPeer(t *testing.T) {
 		if d := time.Since(begun); d > 2*farewell {
 			t.Fatalf("Run took %v to end", d)
 		}
-		close(block)
 	})
 }
 
