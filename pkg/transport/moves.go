@@ -145,6 +145,7 @@ func (t *table) move(gone []netip.Addr, reaches func(netip.Addr) bool) {
 				continue // it may be for a moment
 			}
 			s.close(ReasonMoved)
+			p.passOver(s)
 			ended++
 		}
 	}

@@ -183,6 +183,17 @@ func (p *peer) swap(stalled *Session) bool {
 	return true
 }
 
+// passOver has the spare send at once in place of a session that has just been ended, and takes its time for that.
+func (p *peer) passOver(ended *Session) {
+	p.mu.Lock()
+	swapped := p.swap(ended)
+	heir := p.current
+	p.mu.Unlock()
+	if swapped {
+		heir.link.Wake()
+	}
+}
+
 // lose takes an ended session out of the peer. It returns the one that takes
 // over, whether this was the last and whether nothing keeps the peer in the table,
 // and why it has ended.

@@ -33,6 +33,7 @@ type link struct {
 	frames  atomic.Uint64 // valid ones that came
 	stopped atomic.Bool
 	yielded atomic.Bool
+	moved   atomic.Bool // see remains
 	mu      sync.Mutex
 	word
 }
@@ -96,9 +97,14 @@ func (l *link) Yield() {
 	l.Wake()
 }
 
+// What has come over a connection whose address is gone is read, for the peer has been told that it is here; it is at
+// hand, so that remains is a long time for it.
+const remains = 200 * time.Millisecond
+
 // Close ends the link for a reason of the table's.
 func (l *link) Close(why transport.Reason) {
 	if why == transport.ReasonMoved {
+		l.moved.Store(true)
 		l.end(lost(why))
 		return
 	}
@@ -121,10 +127,17 @@ func (l *link) end(why *ntcp2.TerminationError) {
 	if session != nil {
 		session.End(ended(why))
 	}
-	l.cancel()
-	if silent(why) || l.yielded.Load() {
+	switch {
+	case l.moved.Load():
+		l.conn.SetWriteDeadline(time.Now())
+		l.conn.SetReadDeadline(time.Now().Add(remains))
+		l.Wake()
+		return
+	case silent(why) || l.yielded.Load():
+		l.cancel()
 		l.conn.Close()
-	} else {
+	default:
+		l.cancel()
 		l.conn.SetWriteDeadline(time.Now().Add(farewell))
 	}
 	l.Wake()
@@ -173,4 +186,5 @@ func (l *link) Run(s *transport.Session) {
 	l.read(rest)
 	<-written
 	l.cancel()
+	l.conn.Close()
 }

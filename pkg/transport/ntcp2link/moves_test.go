@@ -3,8 +3,10 @@ package ntcp2link
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/i2np"
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/transport"
 )
 
@@ -137,24 +140,139 @@ func TestInternetAddrs(t *testing.T) {
 	}
 }
 
-// deadConn is a cutConn of which the writing end does not learn that the other has gone.
+// deadConn is a cutConn of which the writing end does not learn that the other has gone. What has come is
+// at hand until it is closed, as it is with a system's connections.
 type deadConn struct {
 	*cutConn
-	once   sync.Once
-	closed chan struct{}
+	once    sync.Once
+	closed  chan struct{}
+	arrived chan []byte
+	rest    []byte
+
+	mu    sync.Mutex
+	timer *time.Timer
+	late  chan struct{} // closed at the deadline of reads
+}
+
+func newDeadConn(conn net.Conn, cut *atomic.Bool) *deadConn {
+	c := &deadConn{cutConn: &cutConn{Conn: conn, cut: cut}, closed: make(chan struct{}), arrived: make(chan []byte, 1000), late: make(chan struct{})}
+	go func() {
+		for {
+			b := make([]byte, 4<<10)
+			n, err := conn.Read(b)
+			if n > 0 {
+				c.arrived <- b[:n]
+			}
+			if err == nil {
+				continue
+			}
+			if cut.Load() {
+				<-c.closed
+			}
+			close(c.arrived)
+			return
+		}
+	}()
+	return c
 }
 
 func (c *deadConn) Read(b []byte) (int, error) {
-	n, err := c.cutConn.Read(b)
-	if err != nil && c.cut.Load() {
-		<-c.closed
+	c.mu.Lock()
+	late := c.late
+	c.mu.Unlock()
+	select {
+	case <-c.closed:
+		return 0, net.ErrClosed
+	case <-late:
+		return 0, os.ErrDeadlineExceeded
+	default:
 	}
-	return n, err
+	if len(c.rest) == 0 {
+		select {
+		case <-c.closed:
+			return 0, net.ErrClosed
+		case <-late:
+			return 0, os.ErrDeadlineExceeded
+		case piece, ok := <-c.arrived:
+			if !ok {
+				return 0, io.EOF
+			}
+			c.rest = piece
+		}
+	}
+	n := copy(b, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+func (c *deadConn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timer != nil && !c.timer.Stop() {
+		c.late = make(chan struct{})
+	}
+	c.timer = nil
+	if late := c.late; !t.IsZero() {
+		c.timer = time.AfterFunc(time.Until(t), func() { close(late) })
+	}
+	return nil
+}
+
+func (c *deadConn) SetDeadline(t time.Time) error {
+	c.SetReadDeadline(t)
+	return c.SetWriteDeadline(t)
 }
 
 func (c *deadConn) Close() error {
 	c.once.Do(func() { close(c.closed) })
 	return c.cutConn.Close()
+}
+
+// fragile has each connection that a node dials cut by what it adds to cuts.
+func fragile(cuts func(*atomic.Bool)) func(*settings) {
+	return func(c *settings) {
+		h := c.Network.(host)
+		h.wrap = func(conn net.Conn) net.Conn {
+			cut := new(atomic.Bool)
+			cuts(cut)
+			return newDeadConn(conn, cut)
+		}
+		c.Network = h
+	}
+}
+
+// TestMoveReadsOn: what has come over a connection is read, though this machine has moved by then; the
+// peer has been told that it is here.
+func TestMoveReadsOn(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		pipes := &pipes{}
+		var cut *atomic.Bool
+		var got atomic.Int32
+		change := func(c *settings) {
+			fragile(func(of *atomic.Bool) { cut = of })(c)
+			c.Events.Deliver = func(_ i2p.Hash, m i2np.Message) {
+				m.Release()
+				got.Add(1)
+				time.Sleep(20 * time.Millisecond)
+			}
+		}
+		mover, stays := moving(t, pipes, 1, change).start(t), newNode(t, pipes, 2, nil).start(t)
+		mover.Send(stays.info.Load(), message(i2np.DataType, 1, 10))
+		time.Sleep(time.Minute)
+		const messages = 300
+		for id := range uint32(messages) {
+			if err := stays.Send(mover.info.Load(), message(i2np.DataType, 10+id, 1000)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(50 * time.Millisecond)
+		cut.Store(true)
+		pipes.move(netip.MustParseAddr("23.0.0.1"), netip.MustParseAddr("23.0.1.1"))
+		time.Sleep(time.Minute)
+		if n := got.Load(); n != messages {
+			t.Errorf("%d of %d messages were read", n, messages)
+		}
+	})
 }
 
 // TestMoveLosesNothing: a machine moves while messages go over its connections. What a connection had
@@ -166,18 +284,12 @@ func TestMoveLosesNothing(t *testing.T) {
 				pipes := &pipes{}
 				var mu sync.Mutex
 				var cuts []*atomic.Bool // each end of a connection has one
-				fragile := func(c *settings) {
-					h := c.Network.(host)
-					h.wrap = func(conn net.Conn) net.Conn {
-						cut := new(atomic.Bool)
-						mu.Lock()
-						cuts = append(cuts, cut)
-						mu.Unlock()
-						return &deadConn{cutConn: &cutConn{Conn: conn, cut: cut}, closed: make(chan struct{})}
-					}
-					c.Network = h
-				}
-				mover, stays := moving(t, pipes, 1, fragile).start(t), newNode(t, pipes, 2, fragile).start(t)
+				change := fragile(func(cut *atomic.Bool) {
+					mu.Lock()
+					cuts = append(cuts, cut)
+					mu.Unlock()
+				})
+				mover, stays := moving(t, pipes, 1, change).start(t), newNode(t, pipes, 2, change).start(t)
 				from, to := mover, stays
 				if !away {
 					from, to = stays, mover

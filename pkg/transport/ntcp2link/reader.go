@@ -26,11 +26,7 @@ func (l *link) read(rest []byte) {
 	acknowledge := acknowledger(l.conn)
 	for r.open() {
 		r.in, r.lo, r.hi = room(r.in, r.lo, r.hi, l.recv.Need())
-		// A deadline costs a timer: it is moved rarely, and looked into when it fires.
-		if now := time.Now(); r.armed.Sub(now) < l.d.limits.FrameTimeout/2 {
-			r.armed = now.Add(max(l.d.limits.FrameTimeout, readIdle/2))
-			l.conn.SetReadDeadline(r.armed)
-		}
+		r.arm()
 		n, err := l.conn.Read(r.in[r.hi:min(len(r.in), r.hi+l.d.host.In.Chunk())])
 		switch {
 		case n > 0:
@@ -42,7 +38,7 @@ func (l *link) read(rest []byte) {
 				return
 			}
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			if !r.lookAfter() {
+			if l.moved.Load() || !r.lookAfter() {
 				return
 			}
 		case err != nil:
@@ -60,6 +56,19 @@ type reader struct {
 	armed    time.Time // the deadline of reads
 	lastRead time.Time
 	frameAt  time.Time // when the frame at hand began
+}
+
+// arm sets the deadline of the next read. A deadline costs a timer: it is moved rarely, and looked into
+// when it fires.
+func (r *reader) arm() {
+	now := time.Now()
+	if r.armed.Sub(now) < r.d.limits.FrameTimeout/2 {
+		r.armed = now.Add(max(r.d.limits.FrameTimeout, readIdle/2))
+		r.conn.SetReadDeadline(r.armed)
+	}
+	if r.moved.Load() { // Close may have set its own before ours
+		r.conn.SetReadDeadline(now.Add(remains))
+	}
 }
 
 // open opens all whole frames at hand. It reports false when the link has ended

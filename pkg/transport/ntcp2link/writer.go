@@ -47,7 +47,11 @@ type writer struct {
 // write is the link's writer. It sends what is queued at once, never waits for
 // more, and ends by closing the connection.
 func (l *link) write(first []byte) {
-	defer l.conn.Close()
+	defer func() {
+		if !l.moved.Load() { // the reader may still have something to read
+			l.conn.Close()
+		}
+	}()
 	w := writer{
 		link: l, first: first, progress: newProgress(l.conn), timer: time.NewTimer(deadline.Rest(0)), fires: time.Now(), target: batchTarget,
 		flight: flight{loan: l.d.host.Lend(ownFlight)},
