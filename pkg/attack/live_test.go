@@ -288,13 +288,18 @@ func (r Row) checkReplies(t *testing.T, lasts time.Duration) {
 	}
 }
 
+// luckyJunk is what may come in answer to junk. Of a Session Request only the header is looked at before a Retry
+// answers it (SSU2, Session Request): of 2^24 datagrams of junk one has the type, the version and the
+// network in the right places, and a Retry has 122 bytes at most.
+const luckyJunk = 3 * 122
+
 // checkDatagrams fails where junk was answered, or anything with more than three times its bytes.
 func (r Row) checkDatagrams(t *testing.T) {
 	t.Helper()
 	if r.Name != datagrams && r.Name != halfOpen {
 		return
 	}
-	if n := r.Counts[junkAnswers]; n > 0 {
+	if n := r.Counts[junkAnswers]; n > luckyJunk {
 		t.Errorf("%s: %d bytes in answer to junk", r.Name, n)
 	}
 	if in, out := r.Counts[bytesIn], r.Counts[bytesOut]; out == 0 || in == 0 || in > 3*out {
