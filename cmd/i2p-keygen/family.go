@@ -34,7 +34,7 @@ func familyNewCommand() *cli.Command {
 		Description: "They are written as NAME.key, which is secret, and NAME.crt to the directory of -o, or here. i2pd wants\n" +
 			"them in family/ and certificates/family/ of its data directory.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: ".", Usage: "write to `DIRECTORY`"},
+			cli.WrittenDirectory(cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: ".", Usage: "write to `DIRECTORY`"}),
 			cli.ForceFlag(), cli.JSONFlag(),
 		},
 		Action: func(c *cli.Context) error {

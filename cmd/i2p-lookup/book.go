@@ -169,6 +169,9 @@ func bookImportCommand() *cli.Command {
 				}
 				r, err := b.ImportNames(c.Context, c.String("book"), c.Bool("replace"), in)
 				in.Close()
+				for i, example := range r.Examples {
+					r.Examples[i] = cli.InputName(path) + ": " + example
+				}
 				if sum = sum.Sum(r); err != nil {
 					return err
 				}

@@ -24,7 +24,7 @@ func importCommand() *cli.Command {
 		Description: "The RouterInfos that the filters leave, and whose signatures are good, are written into the directory of --to,\n" +
 			"in the layout of Java I2P and i2pd; it is made where it is missing. A newer one that is there already stays.\n" +
 			"A running router does not see what is put into its directory: i2p-router reseed FILE tells it.",
-		Flags: append(filterFlags(), &cli.StringFlag{Name: "to", Usage: "the netDb `DIRECTORY` to write"}),
+		Flags: append(filterFlags(), cli.WrittenDirectory(cli.StringFlag{Name: "to", Usage: "the netDb `DIRECTORY` to write"})),
 		Action: func(c *cli.Context) error {
 			wanted, err := filters(c, time.Now())
 			if err != nil {

@@ -26,7 +26,7 @@ func watchCommand() *cli.Command {
 		Flags: append(filterFlags(), cli.RouterFlags(
 			cli.Duration(time.Second, cli.Forever, cli.DurationFlag{Name: "every", Value: time.Minute, Usage: "look every `DURATION`"}),
 			cli.Int(1, 1<<30, cli.IntFlag{Name: "looks", Usage: "end after `NUMBER` looks", DefaultText: "never"}),
-			&cli.StringFlag{Name: "snapshots", Usage: "write what was seen into `DIRECTORY`, a zip each time"},
+			cli.WrittenDirectory(cli.StringFlag{Name: "snapshots", Usage: "write what was seen into `DIRECTORY`, a zip each time"}),
 			&cli.BoolFlag{Name: "all", Usage: "list those that were only published again, too"}, cli.JSONFlag())...),
 		Action: func(c *cli.Context) error {
 			wanted, err := filters(c, time.Now())

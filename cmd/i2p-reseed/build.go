@@ -53,7 +53,7 @@ func buildCommand() *cli.Command {
 			"take the place of those in it. Beside them, in certs, are the certificates of the key that signs now and of\n" +
 			"those that hold still or will. What was left out, and why, is told on stderr.",
 		Flags: append(buildFlags(),
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the bundles to `DIR`"},
+			cli.WrittenDirectory(cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the bundles to `DIR`"}),
 			cli.ForceFlag(), cli.JSONFlag()),
 		Action: func(c *cli.Context) error {
 			dir := c.String("output")

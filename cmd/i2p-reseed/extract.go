@@ -25,7 +25,7 @@ func extractCommand() *cli.Command {
 			"with a good signature of its own.",
 		Flags: trustFlags(
 			&cli.BoolFlag{Name: "unverified", Usage: "do not verify the file's signature"},
-			&cli.StringFlag{Name: "routers", Usage: "write the RouterInfos to the netDb directory `DIR`"},
+			cli.WrittenDirectory(cli.StringFlag{Name: "routers", Usage: "write the RouterInfos to the netDb directory `DIR`"}),
 			netIDFlag(), cli.OutputFlag(), cli.ForceFlag(),
 		),
 		Action: func(c *cli.Context) error {

@@ -37,7 +37,7 @@ func fetchCommand() *cli.Command {
 			"and two servers gave some. Their report goes to stdout, one line for each; the RouterInfos go to the netDb\n" +
 			"directory of -o, from where a router starts. Files are bundles, zips, router.info files and directories.",
 		Flags: clientFlags(
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the RouterInfos to the netDb directory `DIR`"},
+			cli.WrittenDirectory(cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the RouterInfos to the netDb directory `DIR`"}),
 			cli.Int(1, 1<<20, cli.IntFlag{Name: "want", Value: 100, Usage: "ask until there are `N` RouterInfos"}),
 		),
 		Action: func(c *cli.Context) error {

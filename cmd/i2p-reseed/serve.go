@@ -211,20 +211,26 @@ func runServer(c *cli.Context, cfg serve.Config) error {
 	defer cli.OnHangup(func() { server.Reload(ctx) })() // it logs what went wrong
 	defer cancel()
 	var listening net.ListenConfig
+	unlessStopped := func(err error) error { // the bundles take a while, and whoever stops us then has not seen us fail
+		if c.Context.Err() != nil {
+			return nil
+		}
+		return err
+	}
 	public, err := listening.Listen(c.Context, "tcp", c.String("listen"))
 	if err != nil {
-		return err
+		return unlessStopped(err)
 	}
 	defer public.Close()
 	var metrics net.Listener
 	if addr := c.String("metrics"); addr != "" {
 		if metrics, err = listening.Listen(c.Context, "tcp", addr); err != nil {
-			return err
+			return unlessStopped(err)
 		}
 		defer metrics.Close()
 	}
 	if err := server.Reload(c.Context); err != nil {
-		return err
+		return unlessStopped(err)
 	}
 	cfg.Log.Info("serving", "listen", public.Addr().String(), "tls", cfg.TLS.CertFile != "")
 	var background sync.WaitGroup

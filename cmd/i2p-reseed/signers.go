@@ -35,7 +35,7 @@ func signerFlags(more ...cli.Flag) []cli.Flag {
 }
 
 func keysFlag() cli.Flag {
-	return &cli.StringFlag{Name: "keys", EnvVars: []string{"I2P_RESEED_KEYS"}, Usage: "keys and certificates are in `DIR` (default reseed in --dir)"}
+	return cli.WrittenDirectory(cli.StringFlag{Name: "keys", EnvVars: []string{"I2P_RESEED_KEYS"}, Usage: "keys and certificates are in `DIR` (default reseed in --dir)"})
 }
 
 // generation is one of a signer's keys, with the certificate that says when it holds.

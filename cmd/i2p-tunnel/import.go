@@ -111,7 +111,11 @@ func (im *importing) read() error {
 		}
 	}
 	if len(im.tunnels) == 0 {
-		return cli.Dataf("there is no tunnel in %s", strings.Join(im.c.Args().Slice(), ", "))
+		names := im.c.Args().Slice()
+		for i, name := range names {
+			names[i] = cli.InputName(name)
+		}
+		return cli.Dataf("there is no tunnel in %s", strings.Join(names, ", "))
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func addCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "add",
 		Usage:     "add forwards, from a file or by their settings",
-		ArgsUsage: "[FILE | NAME] [SETTING=VALUE]…",
+		ArgsUsage: "[FILE|NAME] [SETTING=VALUE]…",
 		Description: "FILE is TOML, and the settings are those of such a file, see FORWARDS in i2p-tunnel(1):\n" +
 			"NAME type=http listen=127.0.0.1:4444 options.inbound.length=2. Values of lists have commas between them.\n" +
 			"The router keeps the forwards, and begins them again when it starts. Of a file with errors nothing is added.",

@@ -46,10 +46,15 @@ func (p Program) arrange(app *urfave.App, args []string) (arrangement, error) {
 	if l.verb != nil {
 		flags, misses = l.verb.Flags, len(l.verb.Subcommands) > 0
 	}
-	if misses { // a verb, and whose flags these are is anyone's guess
-		flags, l.flags = nil, nil
-		if l.helps && len(l.positions) == 0 {
+	if misses { // a verb, and whose flags these are is anyone's guess; unless they are nobody's
+		flags = nil
+		switch {
+		case l.helps && len(l.positions) == 0:
 			l.flags = []typedFlag{{typed: "--help"}}
+		case len(l.positions) == 0:
+			l.flags = slices.DeleteFunc(l.flags, func(g typedFlag) bool { return l.known[g.name()] != nil })
+		default:
+			l.flags = nil
 		}
 	}
 	if l.helps && !misses { // urfave/cli takes what stands beside --help for topics

@@ -86,6 +86,7 @@ func TestArrangeRefuses(t *testing.T) {
 		"list -xyz":                "unknown option -xyz",
 		"list --bogus=1":           "unknown option --bogus",
 		"--bogus":                  "unknown option --bogus",
+		"config --bogus":           "unknown option --bogus",
 		"list --output":            "--output needs a value",
 		"list -o":                  "-o needs a value",
 		"list -qo":                 "-o needs a value",

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -99,6 +100,16 @@ func OneOf(f StringFlag, words ...string) Flag {
 // it with values.
 func Checked(f StringFlag, check func(string) error, values ...string) Flag {
 	return &checkedFlag{&f, checks{values: values, read: readChecked(check)}}
+}
+
+// WrittenDirectory is a flag that names a directory to write to, which stdout is not.
+func WrittenDirectory(f StringFlag) Flag {
+	return Checked(f, func(name string) error {
+		if name == "-" {
+			return errors.New("- is stdout, and no directory; ./- is one of that name")
+		}
+		return nil
+	})
 }
 
 // CheckedList is Checked for a flag that may be repeated.

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -46,6 +48,30 @@ func TestMan(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(page)
+	}
+}
+
+// TestSynopses: no way to call a program is torn apart, as it is where " | " stands in brackets.
+func TestSynopses(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/man/*.1")
+	if err != nil || len(pages) < 6 {
+		t.Fatal("the pages are missing", err)
+	}
+	for _, path := range pages {
+		page, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, synopsis, _ := strings.Cut(string(page), ".SH \"SYNOPSIS\"\n")
+		synopsis, _, found := strings.Cut(synopsis, ".SH")
+		if !found {
+			t.Errorf("%s has no synopsis", path)
+		}
+		for line := range strings.Lines(synopsis) {
+			if strings.Count(line, "[") != strings.Count(line, "]") {
+				t.Errorf("%s: %s", path, line)
+			}
+		}
 	}
 }
 

@@ -40,7 +40,11 @@ func (p Program) suggest(w io.Writer, args []string) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintln(out, s.paths)
 	for _, word := range s.words {
-		fmt.Fprintf(out, "%s\t%s\n", word.word, word.what)
+		line := word.word
+		if word.what != "" { // zsh would show the mark before it, and nothing behind
+			line += "\t" + word.what
+		}
+		fmt.Fprintln(out, line)
 	}
 	return out.Flush()
 }

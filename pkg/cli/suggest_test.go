@@ -75,7 +75,10 @@ func TestSuggest(t *testing.T) {
 		}
 		var got []string
 		for line := range strings.Lines(out.String()) {
-			word, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+			word, what, described := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+			if described && what == "" {
+				t.Errorf("%q: %q has a mark with nothing behind it, which zsh shows", typed, word)
+			}
 			got = append(got, word)
 		}
 		if strings.Join(got, " ") != want {

@@ -19,39 +19,42 @@ import (
 
 // Text is what an error says to a person, on one line: without the names of packages and of
 // Go's types, and fit for a terminal.
-func Text(err error) string {
+func Text(err error) string { return Clean(textOf(err)) }
+
+// textOf says an error, and what it wraps where that stands in it. What has been said in other words is
+// not looked through again: the name of a file may end as a package is called.
+func textOf(err error) string {
 	text := err.Error()
-	visit(err, func(e error) {
-		said := e.Error()
-		if inner := errors.Unwrap(e); inner != nil && inner.Error() == said {
-			return // what says it is yet to come
+	pack := packageOf(text)
+	if plain, ok := plainly(err); ok {
+		return plain
+	}
+	left := len(text)
+	for _, inner := range slices.Backward(wrapped(err)) {
+		said := inner.Error()
+		i := strings.LastIndex(text[:left], said)
+		if i < 0 {
+			continue
 		}
-		plain, ok := plainly(e)
-		if !ok {
-			if plain = strings.TrimPrefix(said, packageOf(said)); plain == said {
-				return
-			}
+		text = text[:i] + textOf(inner) + text[i+len(said):]
+		if left = i; i == 0 {
+			pack = "" // the inner one has left it out
 		}
-		if i := strings.LastIndex(text, said); i >= 0 {
-			text = text[:i] + plain + text[i+len(said):]
-		}
-	})
-	return Clean(text)
+	}
+	return strings.TrimPrefix(text, pack)
 }
 
-// visit calls f with an error and all that it wraps, the outer ones first.
-func visit(err error, f func(error)) {
-	f(err)
+// wrapped are the errors that an error wraps itself.
+func wrapped(err error) []error {
 	switch w := err.(type) {
 	case interface{ Unwrap() error }:
 		if inner := w.Unwrap(); inner != nil {
-			visit(inner, f)
+			return []error{inner}
 		}
 	case interface{ Unwrap() []error }:
-		for _, inner := range w.Unwrap() {
-			visit(inner, f)
-		}
+		return w.Unwrap()
 	}
+	return nil
 }
 
 // packages begin errors of this program and of Go's library. Words that begin other
@@ -108,12 +111,12 @@ func plainly(err error) (string, bool) {
 		return strings.Join(parts, ": "), true
 	}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var texts []string
+		var said, plain []string
 		for _, e := range joined.Unwrap() {
-			texts = append(texts, e.Error())
+			said, plain = append(said, e.Error()), append(plain, textOf(e))
 		}
-		if err.Error() == strings.Join(texts, "\n") {
-			return strings.Join(texts, "; "), true
+		if err.Error() == strings.Join(said, "\n") {
+			return strings.Join(plain, "; "), true
 		}
 	}
 	return "", false
@@ -125,13 +128,13 @@ func plainPath(e *fs.PathError) (string, bool) {
 	lacks := e.Op == "open" || e.Op == "stat" || e.Op == "lstat" || errors.Is(e.Err, syscall.EISDIR) // a directory is opened, and cannot be read
 	switch {
 	case strings.HasPrefix(e.Path, "|"):
-		return "the pipe: " + e.Err.Error(), true
+		return "the pipe: " + textOf(e.Err), true
 	case lacks && e.Path != "/dev/stdin":
-		return e.Path + ": " + e.Err.Error(), true
+		return e.Path + ": " + textOf(e.Err), true
 	case e.Path == "/dev/stdin":
-		return StandardInput + ": " + e.Err.Error(), true
+		return StandardInput + ": " + textOf(e.Err), true
 	case e.Path == "/dev/stdout":
-		return "standard output: " + e.Err.Error(), true
+		return "standard output: " + textOf(e.Err), true
 	}
 	return "", false
 }

@@ -94,8 +94,12 @@ func (p Plan) checkEnds() error {
 		}
 	}
 	for _, t := range p.Targets {
-		if _, _, err := Local(t); err != nil {
+		network, address, err := Local(t)
+		if err != nil {
 			return err
+		}
+		if network == "tcp" && strings.HasSuffix(address, ":0") {
+			return fmt.Errorf("%q is no target: nothing is at port 0", t)
 		}
 	}
 	if p.Type == Meta {
