@@ -75,6 +75,8 @@ type sessionTable struct {
 	limit int
 	mu    sync.Mutex
 	byID  map[string]*session
+
+	stopped bool // see stop
 }
 
 func (t *sessionTable) add(s *session) error {
@@ -106,6 +108,20 @@ func (t *sessionTable) remove(id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.byID, id)
+}
+
+// stop notes that the router has closed a destination: it closes all, as it stops. A tool that asks
+// for a session after that is told so.
+func (t *sessionTable) stop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stopped = true
+}
+
+func (t *sessionTable) stopping() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.stopped
 }
 
 // open makes a destination and tells its story, one event a line, until the tool or the
@@ -150,6 +166,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		case <-sess.local.Done():
+			s.sessions.stop()
 			lines.write(control.SessionEvent{Event: control.SessionClosed, Error: control.Errorf(control.Stopping, "the router closed the destination")})
 			return
 		case <-ctx.Done():
@@ -293,10 +310,13 @@ func (s *Server) asked(r *http.Request, req any) (*session, error) {
 		return nil, err
 	}
 	sess := s.sessions.get(r.PathValue("id"))
-	if sess == nil || sess.ctx.Err() != nil {
-		return nil, control.Errorf(control.NotFound, "there is no such session")
+	switch {
+	case sess != nil && sess.ctx.Err() == nil:
+		return sess, nil
+	case s.sessions.stopping() || r.Context().Err() != nil: // a request's ends with the server, too
+		return nil, control.Errorf(control.Stopping, "the router closed the destination")
 	}
-	return sess, nil
+	return nil, control.Errorf(control.NotFound, "there is no such session")
 }
 
 // within bounds what is done for a session by time, where there is any, and by the session's end.
