@@ -173,3 +173,28 @@ func TestFloodLost(t *testing.T) {
 		}
 	}
 }
+
+// TestOvertaken: what waits at a hop is opened when it comes, though as much as a session listens ahead for
+// has overtaken it meanwhile, by another tunnel.
+func TestOvertaken(t *testing.T) {
+	a, b := connected(t, Config{})
+	now := start.Add(time.Second)
+	for i := range 2000 { // the first tag set begins small
+		b.open(now, a.seal(now, b, text("before", i)))
+		if len(b.Pending(now)) > 0 {
+			a.open(now, b.sealPayload(now, a, Payload{}))
+		}
+	}
+	var waits [][]byte
+	for i := range 2000 {
+		waits = append(waits, bytes.Clone(a.seal(now, b, text("waits", i)).Body))
+	}
+	for i := range 2000 {
+		b.open(now, a.seal(now, b, text("overtakes", i)))
+	}
+	for i, body := range waits {
+		if _, err := b.Open(now, body); err != nil {
+			t.Fatalf("message %d of %d that waited: %v", i, len(waits), err)
+		}
+	}
+}

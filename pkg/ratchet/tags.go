@@ -76,7 +76,7 @@ func (t *tagTable) listen(in *inbound) {
 			t.refs[tag] = tagRef{in, n}
 		}
 	}
-	t.trim(in, in.highest-min(in.ahead(), maxBehind), lastIndex)
+	t.trim(in, in.highest-min(2*in.ahead(), maxBehind), lastIndex)
 }
 
 // trim drops the tags and keys below from, and the tags above to.

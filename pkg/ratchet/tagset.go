@@ -9,10 +9,13 @@ import (
 // that fails loses all that a stream has in flight, which may double with each
 // round trip. The first tag set starts small, since most handshakes come to
 // nothing.
+//
+// It listens further behind: where a stream in full flow waits at a hop, what goes by another tunnel overtakes
+// all of it, and goes on to. Tags behind are kept of what has not come only.
 const (
 	minAhead     = 64
 	maxAhead     = 2048
-	maxBehind    = 800
+	maxBehind    = 2 * maxAhead
 	repliesAhead = 16
 	lastIndex    = 65535
 )
