@@ -17,7 +17,7 @@ const maxWait = 3 * time.Second
 // SSU2 double what they send from a few packets on, once a round trip. Where a peer or this machine
 // has moved, streams in full flow go on all the while, and a queue of the usual room would drop most
 // of what they send. So it is deep until youth has passed: deepTimes as large, as far as there is
-// memory to borrow.
+// memory to borrow; and then half as large with each second, for what it holds is no more than they had in flight.
 const (
 	youth     = 3 * time.Second
 	deepTimes = 16
@@ -157,8 +157,11 @@ func (q *queue) grow(n int) {
 // room is how many messages the queue takes, and how many bytes.
 func (q *queue) room(now time.Duration, l *Limits) (count, bytes int) {
 	deep := 1
-	if now < q.deepUntil && q.loan.More() {
+	if q.loan.More() {
 		deep = deepTimes
+		for past := now - q.deepUntil; past >= 0 && deep > 1; past -= time.Second {
+			deep /= 2
+		}
 	}
 	return deep * l.QueueMessages, deep * l.QueueBytes
 }
