@@ -98,8 +98,11 @@ func (l *link) Yield() {
 }
 
 // What has come over a connection whose address is gone is read, for the peer has been told that it is here; it is at
-// hand, so that remains is a long time for it.
-const remains = 200 * time.Millisecond
+// hand, so that remains is a long time for the next of it. More may come where the address is gone for the peer's network only.
+const (
+	remains     = 200 * time.Millisecond
+	mostRemains = 2 * time.Second
+)
 
 // Close ends the link for a reason of the table's.
 func (l *link) Close(why transport.Reason) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/ntcp2"
 )
 
@@ -56,6 +57,7 @@ type reader struct {
 	armed    time.Time // the deadline of reads
 	lastRead time.Time
 	frameAt  time.Time // when the frame at hand began
+	until    time.Time // the end of what remains, where the machine has moved
 }
 
 // arm sets the deadline of the next read. A deadline costs a timer: it is moved rarely, and looked into
@@ -67,7 +69,10 @@ func (r *reader) arm() {
 		r.conn.SetReadDeadline(r.armed)
 	}
 	if r.moved.Load() { // Close may have set its own before ours
-		r.conn.SetReadDeadline(now.Add(remains))
+		if r.until.IsZero() {
+			r.until = now.Add(mostRemains)
+		}
+		r.conn.SetReadDeadline(deadline.Earliest(now.Add(remains), r.until))
 	}
 }
 

@@ -292,7 +292,7 @@ func TestStalledPeer(t *testing.T) {
 			c.Events.Deliver = func(_ i2p.Hash, m i2np.Message) { m.Release(); <-block }
 		}).start(t)
 		a.Send(b.info.Load(), message(i2np.TunnelDataType, 1, 1028))
-		time.Sleep(4 * time.Second) // while a session is young more may wait
+		time.Sleep(10 * time.Second) // while a session is young more may wait
 		sent := 0
 		for range 3000 {
 			if a.Send(b.info.Load(), message(i2np.TunnelDataType, 1, 1028)) == nil {
