@@ -248,17 +248,18 @@ func TestMoveReadsOn(t *testing.T) {
 		pipes := &pipes{}
 		var cut *atomic.Bool
 		var got atomic.Int32
+		const addrsSoon = 1500 * time.Millisecond
 		change := func(c *settings) {
 			fragile(func(of *atomic.Bool) { cut = of })(c)
 			c.Events.Deliver = func(_ i2p.Hash, m i2np.Message) {
 				m.Release()
 				got.Add(1)
-				time.Sleep(20 * time.Millisecond)
+				time.Sleep(7 * time.Millisecond)
 			}
 		}
 		mover, stays := moving(t, pipes, 1, change).start(t), newNode(t, pipes, 2, nil).start(t)
 		mover.Send(stays.info.Load(), message(i2np.DataType, 1, 10))
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute + addrsSoon) // the addresses are looked at soon
 		const messages = 300
 		for id := range uint32(messages) {
 			if err := stays.Send(mover.info.Load(), message(i2np.DataType, 10+id, 1000)); err != nil {
