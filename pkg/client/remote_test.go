@@ -78,3 +78,23 @@ func TestDetours(t *testing.T) {
 		}
 	}
 }
+
+// TestWays: where there are more paths than are tried at once, the next time has others, until all were tried.
+func TestWays(t *testing.T) {
+	now, outbound := time.Now(), []uint32{1, 2, 3, 4}
+	r := &remote{set: leased(t, rand.NewChaCha8([32]byte{7}), now, make([]byte, 32), 4)}
+	r.path, _ = r.detour(now, outbound)
+	tried := make(map[string]bool)
+	for range 4 { // of 16 paths five others each time
+		ways := r.ways(now, outbound)
+		if len(ways) != mostScouts || !ways[0].is(r.path) {
+			t.Fatalf("%d paths", len(ways))
+		}
+		for _, by := range ways {
+			tried[fmt.Sprint(by.via, keyOf(by.lease))] = true
+		}
+	}
+	if len(tried) != 16 {
+		t.Errorf("%d of 16 paths were tried", len(tried))
+	}
+}

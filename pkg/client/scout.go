@@ -56,18 +56,23 @@ func (l *loop) scout(now time.Time, r *remote, least int) {
 	if now.Sub(r.doubt.scoutedAt) < max(r.doubt.rest, leastScoutRest) || !l.mayScout(now, r) || !r.choose(now, l.state.Outbound, l.random.Below) {
 		return
 	}
-	paths := []path{r.path}
-	for range len(l.state.Outbound) * len(r.set.Leases()) {
-		by, ok := r.detour(now, l.state.Outbound)
-		if ok && len(paths) < mostScouts && !slices.ContainsFunc(paths, by.is) {
-			paths = append(paths, by)
-		}
-	}
+	paths := r.ways(now, l.state.Outbound)
 	if len(paths) < least {
 		return
 	}
 	r.doubt.since, r.doubt.scoutedAt = now, now
 	l.scoutAlong(now, r, paths)
+}
+
+// ways are the path in use and others. Where there are more than are tried at once, the next are others again.
+func (r *remote) ways(now time.Time, outbound []uint32) []path {
+	paths := []path{r.path}
+	for n := len(outbound) * len(r.leases(now)); n > 0 && len(paths) < mostScouts; n-- {
+		if by, ok := r.detour(now, outbound); ok && !slices.ContainsFunc(paths, by.is) {
+			paths = append(paths, by)
+		}
+	}
+	return paths
 }
 
 // scoutBy does so through an outbound tunnel that came just now.
