@@ -176,11 +176,17 @@ func (p *peer) swap(stalled *Session) bool {
 		return false
 	}
 	p.current, p.spare = h, stalled
-	h.spareSince, stalled.spareSince = time.Time{}, time.Now()
-	p.maxMessage = h.maxMessage
-	p.way.Store(h.way)
-	p.queue.deepUntil = p.t.since() + youth
+	stalled.spareSince = time.Now()
+	p.takesOver(h)
 	return true
+}
+
+// takesOver has what waits go by what was the spare, which has carried nothing for long.
+func (p *peer) takesOver(heir *Session) {
+	heir.spareSince = time.Time{}
+	p.maxMessage = heir.maxMessage
+	p.way.Store(heir.way)
+	p.queue.deepUntil = p.t.since() + youth
 }
 
 // passOver has the spare send at once in place of a session that has just been ended, and takes its time for that.
@@ -204,10 +210,7 @@ func (p *peer) lose(s *Session) (heir *Session, last, gone bool, why error) {
 	case p.current:
 		p.current, p.spare = p.spare, nil
 		if heir = p.current; heir != nil {
-			heir.spareSince = time.Time{}
-			p.maxMessage = heir.maxMessage
-			p.way.Store(heir.way)
-			p.queue.deepUntil = p.t.since() + youth // it has carried nothing for long
+			p.takesOver(heir)
 		} else {
 			p.queue.deepUntil = forever
 		}

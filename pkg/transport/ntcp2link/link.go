@@ -107,7 +107,6 @@ const (
 // Close ends the link for a reason of the table's.
 func (l *link) Close(why transport.Reason) {
 	if why == transport.ReasonMoved {
-		l.moved.Store(true)
 		l.end(lost(why))
 		return
 	}
@@ -119,8 +118,9 @@ func (l *link) Close(why transport.Reason) {
 func (l *link) end(why *ntcp2.TerminationError) {
 	l.mu.Lock()
 	first, session := l.stop == nil, l.session
-	if first {
+	if first { // what has ended for another reason is closed as that has it
 		l.stop = why
+		l.moved.Store(why.Err == error(transport.ReasonMoved))
 	}
 	l.mu.Unlock()
 	if !first {
@@ -134,8 +134,6 @@ func (l *link) end(why *ntcp2.TerminationError) {
 	case l.moved.Load():
 		l.conn.SetWriteDeadline(time.Now())
 		l.conn.SetReadDeadline(time.Now().Add(remains))
-		l.Wake()
-		return
 	case silent(why) || l.yielded.Load():
 		l.cancel()
 		l.conn.Close()
