@@ -3,15 +3,20 @@ package node
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/client"
+	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/transport"
 )
 
@@ -154,5 +159,101 @@ func TestAcceptEnds(t *testing.T) {
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// askedBinder is the Internet with ports that are bound only between many questions.
+type askedBinder struct {
+	transport.Internet
+	answers atomic.Int64
+}
+
+// pause returns once some more questions have been answered, or ctx has ended.
+func (b *askedBinder) pause(ctx context.Context) {
+	for until := b.answers.Load() + 50; b.answers.Load() < until && ctx.Err() == nil; {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (b *askedBinder) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
+	b.pause(ctx)
+	defer b.pause(ctx)
+	return b.Internet.Listen(ctx, addr)
+}
+
+func (b *askedBinder) ListenPacket(ctx context.Context, addr netip.AddrPort) (transport.PacketConn, error) {
+	b.pause(ctx)
+	defer b.pause(ctx)
+	return b.Internet.ListenPacket(ctx, addr)
+}
+
+// TestAskedWhileStarting: a router can be asked everything from the moment in which its socket is there, while
+// its transports bind their ports, it reads its netDb and it is stopped. What this finds needs the race detector.
+func TestAskedWhileStarting(t *testing.T) {
+	for range 3 {
+		b, dir := &askedBinder{}, t.TempDir()
+		ready, ended := make(chan error, 1), make(chan error, 1)
+		s := settings(dir)
+		s.Floodfill, s.BOB.Enabled, s.BOB.Listen = true, true, []string{"127.0.0.1:0"}
+		for _, door := range []*config.Door{&s.I2CP.Door, &s.SAM.Door} {
+			door.Enabled, door.Listen = true, []string{"127.0.0.1:0"}
+		}
+		n, err := New(Config{Settings: s, Network: b, Ready: func() error { ready <- nil; return nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+		defer cancel()
+		go func() { ended <- n.Run(ctx) }()
+		c := client.New(filepath.Join(dir, "router.sock"))
+		defer c.Close()
+		nowhere := i2p.Hash{1}.String()
+		questions := []func(){
+			func() { c.Status(ctx) },
+			func() { c.Peers(ctx) },
+			func() { c.Tunnels(ctx) },
+			func() { c.Transports(ctx) },
+			func() { c.Doctor(ctx) },
+			func() { c.Doors(ctx) },
+			func() { c.Metrics(ctx, io.Discard) },
+			func() { c.Reload(ctx) },
+			func() { c.Forwards(ctx) },
+			func() { c.Feeds(ctx) },
+			func() { c.NetDB(ctx, control.KindRouterInfo, func(control.Record) error { return nil }) },
+			func() { c.NetDB(ctx, control.KindLeaseSet, func(control.Record) error { return nil }) },
+			func() { c.Lookup(ctx, control.Lookup{Kind: control.KindRouterInfo, Hash: nowhere}) },
+			func() { c.Explore(ctx, control.Explore{}) },
+			func() { c.LookUpName(ctx, "nobody.i2p") },
+			func() { c.ChangeLogLevel(ctx, "warn") },
+			func() {
+				if s, err := c.Open(ctx, control.Open{}); err == nil {
+					s.Close()
+				}
+			},
+		}
+		var askers sync.WaitGroup
+		asking, stopAsking := context.WithCancel(ctx)
+		for _, ask := range questions {
+			askers.Go(func() {
+				for asking.Err() == nil {
+					ask()
+					b.answers.Add(1)
+				}
+			})
+		}
+		select {
+		case <-ready:
+		case err := <-ended:
+			t.Fatalf("not ready: %v", err)
+		}
+		b.pause(ctx)
+		if err := c.StopNow(ctx); err != nil {
+			t.Error(err)
+		}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		stopAsking()
+		askers.Wait()
 	}
 }

@@ -24,6 +24,14 @@ func (t *table) running() bool {
 	}
 }
 
+// drivers are those that can be asked: none before all listen, since what they then have is not there yet.
+func (t *table) drivers() []*way {
+	if !t.running() {
+		return nil
+	}
+	return t.ways
+}
+
 // start dials a peer that is not in the table, with m as its first message, of
 // which it takes ownership unless it fails; one without a type is none. It returns
 // the peer that is in the table after all, if there is one.

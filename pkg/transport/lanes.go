@@ -165,10 +165,7 @@ const maxOffers = 6
 
 // bids asks the drivers for a router, best first.
 func (t *table) bids(ri *routerinfo.RouterInfo) (offers []offer) {
-	if !t.running() {
-		return nil
-	}
-	for _, w := range t.ways {
+	for _, w := range t.drivers() {
 		for _, b := range w.Bids(ri) {
 			o := offer{laneOf(w, b.At), b}
 			if !slices.ContainsFunc(offers, func(p offer) bool { return p.lane == o.lane && p.At == o.At }) {

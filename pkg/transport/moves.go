@@ -129,7 +129,7 @@ func (t *table) move(gone []netip.Addr, reaches func(netip.Addr) bool) {
 	t.records = newRecords()
 	peers := t.sorted()
 	t.mu.Unlock()
-	for _, w := range t.ways {
+	for _, w := range t.drivers() {
 		w.Moved(gone)
 	}
 	ended := 0

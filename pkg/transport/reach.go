@@ -22,7 +22,7 @@ type Reach struct {
 
 // Reach tells how others reach us, as far as a driver finds that out.
 func (t *Transport) Reach() (all []Reach) {
-	for _, w := range t.ways {
+	for _, w := range t.drivers() {
 		if f, ok := w.Driver.(Finder); ok {
 			all = append(all, f.Reach()...)
 		}

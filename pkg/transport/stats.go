@@ -73,12 +73,17 @@ type DriverStats struct {
 	Reach    []Reach   // where it finds out
 }
 
-// Drivers returns the totals of each transport, in the order of Config.Drivers.
+// Drivers returns the totals of each transport, in the order of Config.Drivers. What a driver counts and
+// finds out itself is there once Ready is closed.
 func (t *Transport) Drivers() (out []DriverStats) {
+	running := t.running()
 	for _, w := range t.ways {
-		d := DriverStats{Name: w.name, Stats: w.counters.stats(), Counters: w.Counters()}
-		if f, ok := w.Driver.(Finder); ok {
-			d.Reach = f.Reach()
+		d := DriverStats{Name: w.name, Stats: w.counters.stats()}
+		if running {
+			d.Counters = w.Counters()
+			if f, ok := w.Driver.(Finder); ok {
+				d.Reach = f.Reach()
+			}
 		}
 		t.mu.Lock()
 		d.Listen = slices.Clone(w.listens)

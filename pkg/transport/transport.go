@@ -173,9 +173,9 @@ func (t *table) addrs() (addrs []netip.AddrPort) {
 }
 
 // Publish gives the addresses for our RouterInfo, where hosts are what this
-// router can be reached at from outside; there may be none.
+// router can be reached at from outside; there may be none. Before Ready is closed there are none.
 func (t *Transport) Publish(hosts []netip.Addr) (addrs []routerinfo.Address) {
-	for _, w := range t.ways {
+	for _, w := range t.drivers() {
 		addrs = append(addrs, w.Publish(hosts)...)
 	}
 	return addrs
