@@ -265,6 +265,44 @@ func TestExplore(t *testing.T) {
 	}
 }
 
+// TestExploreFromOne: a router that was given one other, a floodfill, soon knows those that it needs for tunnels, and other
+// floodfills; and asks the one no more than it takes of anybody, where that is silent too.
+func TestExploreFromOne(t *testing.T) {
+	f := newForge(t)
+	for _, silent := range []bool{false, true} {
+		w := newWorld(t, NewSegment(SegmentConfig{DB: newDB(Config{}), Rand: seeded(2), Explore: true}))
+		h := w.floodfills(f, 1)[0]
+		w.flood[h].silent = silent
+		var all []i2p.Hash
+		for i := range 8 {
+			ri := f.router(t, routerConfig{caps: "LR"})
+			if i%2 == 1 {
+				ri = f.router(t, routerConfig{})
+				w.flood[h].others = append(w.flood[h].others, ri.Hash())
+			} else {
+				w.flood[h].names = append(w.flood[h].names, ri.Hash())
+			}
+			w.flood[h].routers[ri.Hash()] = ri
+			all = append(all, ri.Hash())
+		}
+		w.run(15 * time.Second)
+		unknown := slices.DeleteFunc(all, w.seg.cfg.DB.Has)
+		if !silent && len(unknown) > 0 {
+			t.Errorf("%d of 8 routers are not known after 15 s, and %d questions", len(unknown), len(w.asked))
+		}
+		w.run(105 * time.Second)
+		asked := 0
+		for _, to := range w.asked {
+			if to == h {
+				asked++
+			}
+		}
+		if asked > 60 { // Java's answers as many for two tunnels
+			t.Errorf("silent: %v: %d questions to the one in two minutes", silent, asked)
+		}
+	}
+}
+
 func TestUnsent(t *testing.T) {
 	p := profile.New(profile.Config{Rand: seeded(3)})
 	w := clientWorld(t, Config{Profiles: p})

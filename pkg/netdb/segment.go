@@ -241,8 +241,8 @@ func (s *Segment) Tick(now time.Time) Out {
 		s.nextSweep = now.Add(time.Minute)
 	}
 	if s.cfg.Explore {
-		for _, key := range s.explorer.tick(now, s.rand, s.cfg.DB) {
-			_, more := s.LookUp(now, key, i2np.LookupExploration)
+		for _, ask := range s.explorer.tick(now, s.rand, s.cfg.DB) {
+			_, more := s.LookUp(now, ask.key, ask.kind)
 			out.add(more)
 		}
 	}

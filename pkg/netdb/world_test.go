@@ -34,7 +34,8 @@ type floodfill struct {
 	routers map[i2p.Hash]*routerinfo.RouterInfo
 	sets    map[i2p.Hash]leaseset.Record
 	names   []i2p.Hash
-	swallow bool // confirms stores and keeps nothing
+	others  []i2p.Hash // floodfills, of which it tells who does not explore
+	swallow bool       // confirms stores and keeps nothing
 	got     int
 }
 
@@ -104,7 +105,11 @@ func (w *world) answer(q Query) {
 	case q.Kind == i2np.LookupLeaseSet && ff.sets[q.Key] != nil:
 		m = storeOf(ff.sets[q.Key])
 	default:
-		w.take(w.seg.HandleSearchReply(w.now, i2np.DatabaseSearchReply{Key: q.Key, Peers: ff.names, From: h}))
+		named := ff.names
+		if q.Kind != i2np.LookupExploration {
+			named = append(ff.others[:len(ff.others):len(ff.others)], named...)
+		}
+		w.take(w.seg.HandleSearchReply(w.now, i2np.DatabaseSearchReply{Key: q.Key, Peers: named, From: h}))
 		return
 	}
 	_, out := w.seg.HandleAnswer(w.now, i2p.Hash{}, m)
