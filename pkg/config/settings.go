@@ -56,7 +56,7 @@ func described() []Setting {
 		{Key: "floodfill_auto", Flag: "floodfill-auto", Doc: "Be a floodfill while the router has what that needs: others dial it, it has been up for hours, and has bandwidth, sessions and tunnels of others to spare. i2p-router status says why it is one or not.", Reload: AtOnce},
 		{Key: "hidden", Flag: "hidden", Doc: "Publish no address.", Reload: AtOnce},
 		{Key: "host", Flag: "host", Doc: "The IP addresses to publish. Only a testnet router publishes reserved ones. In the place of one that was the machine's and is so no longer, another of the machine's is published.", Unset: "those at which the router finds that strangers reach it, where it speaks SSU2; else none: it can dial, and cannot be dialled", Reload: IfBound},
-		{Key: "port", Flag: "port", Doc: "The port to listen on and to publish.", Most: 65535, Unset: "chosen at the first start, and kept in the data directory", Reload: NextStart},
+		{Key: "port", Flag: "port", Doc: "The port to listen on and to publish.", Most: 65535, Unset: "drawn from 9000 to 30999 at the first start, and kept in the data directory", Reload: NextStart},
 		{Key: "port_mapping", Flag: "no-port-mapping", Doc: "Ask the gateway of a home network, by PCP, NAT-PMP or UPnP, to pass the port on to this machine, and give it back at the end. Routers of private networks, hidden ones, and those with a public address of their own do not ask.", Reload: NextStart},
 
 		{Key: "reseed.enabled", Flag: "no-reseed", Doc: "Ask for routers where too few are known. Without it, i2p-router reseed still does.", Reload: AtOnce},

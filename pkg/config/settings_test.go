@@ -65,7 +65,7 @@ func TestCommented(t *testing.T) {
 	c.Port, c.Bandwidth.In = 7654, 128
 	text := string(c.AppendCommented(nil))
 	for _, want := range []string{
-		"\n# The port to listen on and to publish. (number, 0 to 65535) 0: chosen at the first start, and kept in the data directory.\nport = 7654\n",
+		"\n# The port to listen on and to publish. (number, 0 to 65535) 0: drawn from 9000 to 30999 at the first start, and kept in the data directory.\nport = 7654\n",
 		"\n[bandwidth]\n\n# A hard limit of what comes in. (number, 0 to 16777216, KBps (1024 bytes a second)) 0: no limit.\nin = 128\n",
 	} {
 		if !strings.Contains(text, want) {

@@ -126,12 +126,17 @@ func names(t *testing.T, dir string) []string {
 	return out
 }
 
-// TestRestart: a router is the same router after a restart, on the same port,
-// and knows whom it knew.
+// TestRestart: a router is the same router after a restart, on the same port, which is none that
+// the system gives to others meanwhile, and knows whom it knew.
 func TestRestart(t *testing.T) {
 	dir := t.TempDir()
-	a, stop := start(t, Config{Settings: settings(dir)})
+	s := settings(dir)
+	s.NTCP2.Listen = nil
+	a, stop := start(t, Config{Settings: s})
 	port := int(a.transport.Addrs()[0].Port())
+	if port < leastPort || port >= leastPort+ports {
+		t.Errorf("port %d was drawn", port)
+	}
 	a.Learn(strangers(t, 5))
 	stop()
 	if got := names(t, filepath.Join(dir, "netDb")); len(got) != 5 {
@@ -147,8 +152,6 @@ func TestRestart(t *testing.T) {
 		}
 	}
 
-	s := settings(dir)
-	s.NTCP2.Listen = nil
 	b, stop := start(t, Config{Settings: s})
 	defer stop()
 	if b.hash != a.hash || int(b.transport.Addrs()[0].Port()) != port {

@@ -8,6 +8,7 @@ import (
 
 	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/control/answers"
+	"i2ptoolkit/pkg/draw"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/i2p"
@@ -45,7 +46,7 @@ func (n *Node) newTransport(env *env.Whole, signing sign.PrivateKey) (err error)
 	}
 	n.transport, err = transport.New(transport.Config{
 		Env:  env.Part("transport"), // NTCP2's links gather as one: they share nothing else
-		Self: n.hash, NetID: byte(s.NetID), Drivers: drivers, Network: network,
+		Self: n.hash, NetID: byte(s.NetID), Drivers: drivers, Network: network, DrawPort: n.drawsPort(env),
 		Limits:      transport.Limits{Sessions: s.NTCP2.MaxSessions},
 		BandwidthIn: s.Bandwidth.In << 10, BandwidthOut: s.Bandwidth.Out << 10,
 		OurInfo:      n.announcer.presence.Presented,
@@ -102,6 +103,22 @@ func (n *Node) listens(network transport.Network) []netip.AddrPort {
 		conn.Close()
 		return false
 	})
+}
+
+// A port is drawn of those that systems do not give to who dials: they give 32768 and above on Linux, 49152 and above
+// elsewhere. One of these would now and then be another program's when the router is to be started again.
+const (
+	leastPort = 9000
+	ports     = 22000
+)
+
+// drawsPort draws a port that will be kept; nil is for settings that leave it to the system, and for simulations.
+func (n *Node) drawsPort(env *env.Whole) func() uint16 {
+	if n.cfg.Network != nil || len(n.settings.Current().NTCP2.Listen) > 0 {
+		return nil
+	}
+	random := draw.From(env.Part("port").Rand)
+	return func() uint16 { return uint16(leastPort + random.Below(ports)) }
 }
 
 // ntcp2 is the transport over TCP.

@@ -34,13 +34,24 @@ type Host struct {
 // Alike has an address bound that may have any port: first with the port that this driver, or one
 // before it, has bound already. So one rule of a firewall does for all transports and families.
 func (h *Host) Alike(at netip.AddrPort, bound []netip.AddrPort, bind func(netip.AddrPort) error) error {
-	if all := append(h.t.addrs(), bound...); at.Port() == 0 && len(all) > 0 {
-		if bind(netip.AddrPortFrom(at.Addr(), all[0].Port())) == nil {
-			return nil
+	if at.Port() != 0 {
+		return bind(at)
+	}
+	if all := append(h.t.addrs(), bound...); len(all) > 0 && bind(netip.AddrPortFrom(at.Addr(), all[0].Port())) == nil {
+		return nil
+	}
+	if draw := h.t.cfg.DrawPort; draw != nil {
+		for range portsToTry {
+			if bind(netip.AddrPortFrom(at.Addr(), draw())) == nil {
+				return nil
+			}
 		}
 	}
 	return bind(at)
 }
+
+// portsToTry is how many ports are drawn, of which each may be another program's, before the system is to find one.
+const portsToTry = 20
 
 // OurInfo is our RouterInfo for handshakes; nil where there is none yet.
 func (h *Host) OurInfo() *routerinfo.RouterInfo { return h.t.cfg.OurInfo() }

@@ -24,7 +24,9 @@ type Config struct {
 	NetID   byte
 	Drivers []Driver
 	Network Network // nil is Internet{}
-	Limits  Limits
+	// DrawPort draws a port to listen on where any will do. Nil leaves it to the system.
+	DrawPort func() uint16
+	Limits   Limits
 
 	BandwidthIn, BandwidthOut int // bytes per second, 0 is no limit
 
