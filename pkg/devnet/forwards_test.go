@@ -199,14 +199,9 @@ func TestForwardsBreakOff(t *testing.T) {
 	dir := t.TempDir()
 	_, stop := runLogged(t, dir, 3, slog.New(slog.DiscardHandler))
 	defer stop()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
 	server, user := forwardsOf(t, dir, 0), forwardsOf(t, dir, 1)
 	server.apply(control.ApplyForwards{Plans: []plan.Plan{
-		{Name: "dead", Type: plan.Server, Targets: []string{closed.Addr().String()}, Port: 1},
+		{Name: "dead", Type: plan.Server, Targets: []string{"127.0.0.1:1"}, Port: 1},
 		{Name: "closed", Type: plan.Server, Targets: []string{echoServer(t)}, Port: 2, Access: plan.Access{Allow: []string{strings.Repeat("a", 52) + ".b32.i2p"}}},
 		{Name: "narrow", Type: plan.Server, Targets: []string{echoServer(t)}, Port: 3, Limits: plan.Limits{PeerStreams: 1}},
 	}})

@@ -1,6 +1,7 @@
 // @diva.exchange/i2p-sam with two SAM servers: streams, forward, lookup, keys, datagrams and raw ones.
 //   node sam.mjs [padded] SAM UDP SAM UDP
 // It takes the padding from keys, which ours miss nothing by, and without which i2pd takes none: padded puts it back.
+import dgram from 'node:dgram';
 import net from 'node:net';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -31,10 +32,22 @@ stream.stream(Buffer.from('hello'));
 check('stream', (await once(stream, 'data'))[0].toString() === 'echo hello');
 check('lookup', (await lookup({ sam: sam(b) }, toB32(forward.getPublicKey()) + '.b32.i2p')) === forward.getPublicKey());
 check('keys', (await createLocalDestination({ sam: sam(a) })).public.length > 500);
-let port = 20000 + Math.floor(Math.random() * 10000);
+// A port that nobody has, of those that neither the system nor the script that runs this gives to others.
+const free = async () => {
+  for (;;) {
+    const port = 12000 + Math.floor(Math.random() * 8000);
+    const socket = dgram.createSocket('udp4');
+    const bound = await new Promise((resolve) => {
+      socket.once('error', () => resolve(false));
+      socket.bind(port, '127.0.0.1', () => resolve(true));
+    });
+    await new Promise((resolve) => socket.close(resolve));
+    if (bound) return port;
+  }
+};
 for (const make of [createDatagram, createRaw]) {
   const from = await make({ sam: sam(a, aUDP) });
-  const to = await make({ sam: sam(b, bUDP), listen: { address: '127.0.0.1', port: port++ } });
+  const to = await make({ sam: sam(b, bUDP), listen: { address: '127.0.0.1', port: await free() } });
   const again = setInterval(() => from.send(key(to), Buffer.from('hello')), 500);
   const [data, sender] = await once(to, 'data');
   clearInterval(again);
