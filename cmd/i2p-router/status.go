@@ -78,7 +78,7 @@ func printStatus(st control.Status, ending []string) error {
 	row("tunnels", "exploratory %d in %d out, client %d in %d out, transit %d",
 		t.ExploratoryIn, t.ExploratoryOut, t.ClientIn, t.ClientOut, t.Transit)
 	row("builds", "%d accepted, %d refused, %d expired", st.Builds.Accepted, st.Builds.Refused, st.Builds.Expired)
-	row("transit", "%s accepted, %d refused; %s, %s", words.Count(st.Transit.Accepted, "tunnel"), st.Transit.Refused,
+	row("transit", "%s accepted, %d refused; %s, %s", words.Count(st.Transit.Accepted, "build"), st.Transit.Refused,
 		words.Count(st.Transit.Messages, "message"), words.Bytes(st.Transit.Bytes))
 	row("clients", "%d", st.Clients)
 	row("traffic", "%s in, %s out; now %s/s in, %s/s out", words.Bytes(st.Traffic.BytesIn), words.Bytes(st.Traffic.BytesOut),
