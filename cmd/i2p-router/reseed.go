@@ -52,7 +52,7 @@ func reseedCommand() *cli.Command {
 			case !servers: // there was nobody to be reached
 				return fmt.Errorf("no RouterInfos from %s", words.Count(len(done.Servers), "source"))
 			}
-			return cli.Againf("no RouterInfos: %s", done.Reason)
+			return control.Errorf(control.NoTunnels, "no RouterInfos: %s", done.Reason) // nothing else is lacking
 		},
 	}
 }

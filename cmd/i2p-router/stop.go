@@ -146,18 +146,14 @@ func waitFor(ctx context.Context, router *client.Client, state string) error {
 	return err
 }
 
-// missing says what was waited for in vain, and why it did not come.
+// missing says what was waited for in vain.
 func missing(ctx context.Context, router *client.Client, state string) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	st, err := router.Status(ctx)
-	switch {
-	case err != nil:
+	if _, err := router.Status(ctx); errors.Is(err, client.ErrNoRouter) {
 		return fmt.Sprintf("no router answers at %s yet", router.Path())
-	case st.Lacks == "":
-		return fmt.Sprintf("the router at %s has no %s yet", router.Path(), state)
 	}
-	return fmt.Sprintf("the router at %s has no %s: %s", router.Path(), state, st.Lacks)
+	return fmt.Sprintf("the router at %s has no %s yet", router.Path(), state)
 }
 
 // late says what did not happen in time; an interrupt stays one.

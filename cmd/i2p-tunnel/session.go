@@ -99,7 +99,7 @@ func openSession(c *cli.Context, ctx context.Context, req control.Open) (*client
 		return nil, err
 	}
 	maps.Copy(req.Options, asked)
-	_, problems := options.Parse(options.Default(), req.Options)
+	wanted, problems := options.Parse(options.Default(), req.Options)
 	if err := problems.But(options.Moot).Err(); err != nil {
 		return nil, cli.Usagef("%v", err)
 	}
@@ -111,7 +111,25 @@ func openSession(c *cli.Context, ctx context.Context, req control.Open) (*client
 		return nil, err
 	}
 	session, err := router.Open(ctx, req)
+	if err == nil {
+		go tellLacks(c, session, max(wanted.Inbound.Length, wanted.Outbound.Length))
+	}
 	return session, timedOut(err, "the router does not answer")
+}
+
+// slow is how long tunnels may take without a word: a router that has peers needs less.
+const slow = 3 * time.Second
+
+// tellLacks says once why a session has no tunnels: what waits for them may do so for ever.
+func tellLacks(c *cli.Context, session *client.Session, hops int) {
+	ctx, cancel := context.WithTimeout(c.Context, slow)
+	defer cancel()
+	if err := session.Ready(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		return
+	}
+	if lacks := cli.RouterLacks(c, hops); lacks != "" {
+		cli.Notef(c, "no tunnels yet: %s", lacks)
+	}
 }
 
 // timedOut says what did not happen in time.

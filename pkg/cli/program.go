@@ -202,7 +202,7 @@ func counted(usage string, action urfave.ActionFunc) urfave.ActionFunc {
 		case most >= 0 && len(args) > most:
 			return misused(c, fmt.Sprintf("unexpected argument %q", args[most]), usage)
 		}
-		return action(c)
+		return lacking(c, action(c))
 	}
 }
 

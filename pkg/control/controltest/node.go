@@ -24,6 +24,8 @@ type Node struct {
 	Names *naming.Names
 	// NoTunnels makes Wait, Dial and Lookup wait for ever.
 	NoTunnels bool
+	// Few has it know two others, which are too few for the tunnels that are asked for; it lacks nothing else.
+	Few bool
 	// Hasty makes it give up at once what it otherwise waits for: that somebody listens at a
 	// destination, and that the last user of one leaves it.
 	Hasty bool
@@ -50,8 +52,11 @@ func RouterHash() string { return i2p.HashOf([]byte("fake router")).String() }
 func (n *Node) Status() control.Status {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	state, lacks := control.StateRunning, ""
-	if n.NoTunnels {
+	state, lacks, known := control.StateRunning, "", 12
+	switch {
+	case n.Few:
+		known = 2
+	case n.NoTunnels:
 		state, lacks = control.StateStarting, "no other router is known, and reseed is off"
 	}
 	return control.Status{
@@ -60,7 +65,7 @@ func (n *Node) Status() control.Status {
 		Addresses:    []string{"NTCP2 127.0.0.1:7654"},
 		Reach:        []control.Reach{{Family: "IPv4", State: control.ReachFirewalled, Reason: control.ReasonTestsBlocked, Since: epoch(), Seen: "192.0.2.1:7654", Introducers: 2}},
 		FloodfillWhy: "the settings do not say so",
-		Known:        control.Known{Routers: 12, Floodfills: 3, LeaseSets: 1},
+		Known:        control.Known{Routers: known, Floodfills: 3, LeaseSets: 1},
 		Sessions:     1, Clients: n.hall.listening(), LogLevel: n.logLevel(),
 		Tunnels: control.TunnelCounts{ExploratoryIn: 2, ExploratoryOut: 2, Transit: 5},
 		Builds:  control.BuildCounts{Accepted: 4, Refused: 1},

@@ -17,7 +17,7 @@ import (
 
 // Script is a testscript command that runs a fake router until the script's end:
 //
-//	fake-router [-no-tunnels] [-hasty] [-hang-up] [-names DIR] SOCKET [FILE…]
+//	fake-router [-no-tunnels|-few] [-hasty] [-hang-up] [-names DIR] SOCKET [FILE…]
 //
 // Its address books are those of a directory. The netDb holds the RouterInfos and LeaseSet2s in the files; the router has been served by
 // those of files without "unproven" in their names.
@@ -27,6 +27,8 @@ func Script(ts *testscript.TestScript, neg bool, args []string) {
 		switch args[0] {
 		case "-no-tunnels":
 			node.NoTunnels = true
+		case "-few":
+			node.NoTunnels, node.Few = true, true
 		case "-hasty":
 			node.Hasty = true
 		case "-hang-up":
@@ -40,7 +42,7 @@ func Script(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	if neg || len(args) < 1 {
-		ts.Fatalf("usage: fake-router [-no-tunnels] [-hasty] [-hang-up] [-names DIR] SOCKET [FILE…]")
+		ts.Fatalf("usage: fake-router [-no-tunnels|-few] [-hasty] [-hang-up] [-names DIR] SOCKET [FILE…]")
 	}
 	for _, name := range args[1:] {
 		b, err := os.ReadFile(ts.MkAbs(name))
