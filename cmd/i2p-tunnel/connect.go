@@ -227,12 +227,17 @@ func (d *dialer) execute(ctx context.Context, command string) error {
 // noStream says why there is none.
 func noStream(err error, to i2p.Name, port uint16) error {
 	switch {
-	case errors.Is(err, &control.Error{Code: control.NotFound}) && to.Kind != i2p.NameHost:
+	case errors.Is(err, &control.Error{Code: control.NotFound}) && mayCome(to):
 		return cli.WithHint(err, "whoever listens there is down, or has not been published yet")
 	case errors.Is(err, &control.Error{Code: control.Refused}):
 		return cli.WithHint(fmt.Errorf("%s refused the stream", address(to)), "it is there, but listens on no port %d", port)
 	}
 	return timedOut(err, "no stream to "+address(to))
+}
+
+// mayCome tells whether somebody may yet be at an address: at one of zeros nobody ever is.
+func mayCome(n i2p.Name) bool {
+	return n.Kind == i2p.NameBlinded || n.Kind != i2p.NameHost && n.Hash != (i2p.Hash{})
 }
 
 // address is what errors call a name: destinations are long.

@@ -11,6 +11,7 @@ import (
 	"i2ptoolkit/pkg/datagram"
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/netdb"
 	"i2ptoolkit/pkg/options"
 	"i2ptoolkit/pkg/sockets"
 )
@@ -221,6 +222,19 @@ func TestOldSetOfOneWhoLeft(t *testing.T) {
 		}
 		if _, err := a.Dial(t.Context(), b.Destination(), 7); !errors.Is(err, ErrTakenBack) {
 			t.Errorf("dialled: %v", err)
+		}
+	})
+}
+
+// TestNobody: who cannot be there is not waited for, as one is who may just have come.
+func TestNobody(t *testing.T) {
+	pair(t, func(t *testing.T, _ *ether, a, _ *Client) {
+		begun := time.Now()
+		if _, err := a.Lookup(t.Context(), i2p.Hash{}); !errors.Is(err, netdb.ErrNobodys) {
+			t.Errorf("looked up: %v", err)
+		}
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("it took %v", took)
 		}
 	})
 }

@@ -8,12 +8,17 @@ import (
 
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
+	"i2ptoolkit/pkg/netdb"
 )
 
 // Lookup finds the lease set of a destination, in the netDb where it must. As
 // one that was opened just now may be on its way to the floodfills yet, it
-// asks several times before it says that there is none.
+// asks several times before it says that there is none. A hash that nobody can
+// ever have is not asked for.
 func (c *Client) Lookup(ctx context.Context, hash i2p.Hash) (leaseset.Set, error) {
+	if hash == (i2p.Hash{}) {
+		return nil, fmt.Errorf("lease set of %s: %w", hash.B32(), netdb.ErrNobodys)
+	}
 	return c.lookUp(ctx, hash.B32(), func(ctx context.Context) (leaseset.Set, error) {
 		return c.find(ctx, func(now time.Time) (leaseset.Set, *leaseset.Reader, i2p.Hash) {
 			if r := c.remotes[hash]; r != nil {
