@@ -82,19 +82,7 @@ func printStored(done control.Stored) error {
 	if err := cli.Printf(""); err != nil {
 		return err
 	}
-	t := cli.NewTable(os.Stdout)
-	t.Row("AT", "FLOODFILL", "BITS", "TOOK", "ANSWER")
-	for _, s := range done.Sent {
-		took, answer := "-", "nothing"
-		switch s.Answer {
-		case control.AnswerTook:
-			took, answer = fmt.Sprintf("%d ms", s.TookMillis), "has taken it"
-		case control.AnswerUnsent:
-			answer = "could not be reached"
-		}
-		t.Row(fmt.Sprintf("%d ms", s.AfterMillis), s.Floodfill, s.SharedBits, took, answer)
-	}
-	if err := t.Flush(); err != nil || done.Check == nil {
+	if err := record.PrintSteps(os.Stdout, done.Sent); err != nil || done.Check == nil {
 		return err
 	}
 	if err := cli.Printf(""); err != nil {
@@ -104,7 +92,10 @@ func printStored(done control.Stored) error {
 		return cli.Printf("No other floodfill is known that could be asked for it.")
 	}
 	if done.Check.Record == nil {
-		return cli.Printf("No other gave it, of %d that were asked.", len(done.Check.Asked))
+		if err := cli.Printf("No other gave it, of %d that were asked:", len(done.Check.Asked)); err != nil {
+			return err
+		}
+		return record.PrintSteps(os.Stdout, done.Check.Asked)
 	}
 	by := "another floodfill"
 	for _, a := range done.Check.Asked {

@@ -175,16 +175,7 @@ func (t Trace) Print(w io.Writer) error {
 	}
 	if len(t.Asked) > 0 {
 		fmt.Fprintln(w)
-		steps := cli.NewTable(w)
-		steps.Row("AT", "FLOODFILL", "BITS", "TOOK", "ANSWER")
-		for _, s := range t.Asked {
-			took := "-"
-			if s.Answer == control.AnswerGave || s.Answer == control.AnswerNamed {
-				took = fmt.Sprintf("%d ms", s.TookMillis)
-			}
-			steps.Row(fmt.Sprintf("%d ms", s.AfterMillis), s.Floodfill, s.SharedBits, took, answerText(s))
-		}
-		if err := steps.Flush(); err != nil {
+		if err := PrintSteps(w, t.Asked); err != nil {
 			return err
 		}
 	}
@@ -192,11 +183,28 @@ func (t Trace) Print(w io.Writer) error {
 	return err
 }
 
+// PrintSteps shows what floodfills answered, one in a row.
+func PrintSteps(w io.Writer, all []control.Step) error {
+	t := cli.NewTable(w)
+	t.Row("AT", "FLOODFILL", "BITS", "TOOK", "ANSWER")
+	for _, s := range all {
+		took := "-"
+		switch s.Answer {
+		case control.AnswerGave, control.AnswerNamed, control.AnswerTook:
+			took = fmt.Sprintf("%d ms", s.TookMillis)
+		}
+		t.Row(fmt.Sprintf("%d ms", s.AfterMillis), s.Floodfill, s.SharedBits, took, answerText(s))
+	}
+	return t.Flush()
+}
+
 // answerText says what a floodfill answered.
 func answerText(s control.Step) string {
 	switch s.Answer {
 	case control.AnswerGave:
 		return "gave the entry"
+	case control.AnswerTook:
+		return "has taken it"
 	case control.AnswerPerhaps:
 		return "perhaps gave the entry"
 	case control.AnswerNone:
@@ -204,7 +212,7 @@ func answerText(s control.Step) string {
 	case control.AnswerPending:
 		return "nothing yet"
 	case control.AnswerUnsent:
-		return "could not be asked"
+		return "could not be reached"
 	case control.AnswerNamed:
 		return fmt.Sprintf("does not have it; named %d, %d of them new", s.Named, s.New)
 	}
