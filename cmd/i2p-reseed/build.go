@@ -25,7 +25,7 @@ func sourceFlags(more ...cli.Flag) []cli.Flag {
 	return cli.RouterFlags(append([]cli.Flag{
 		&cli.StringFlag{Name: "netdb", Usage: "take the RouterInfos of the netDb directory, or zip, `DIR`"},
 		&cli.BoolFlag{Name: "router", Usage: "take those that the running router knows"},
-		netIDFlag(),
+		netIDFlag("; without, that of the router that knows them"),
 		cli.Duration(time.Millisecond, 100*cli.Forever, cli.DurationFlag{Name: "max-age", Value: reseed.DefaultBuildAge, Usage: "leave out RouterInfos older than `DURATION`"}),
 		cli.Checked(cli.StringFlag{Name: "min-version", Value: reseed.DefaultMinVersion, Usage: "leave out routers older than `VERSION`"}, reseed.CheckVersion),
 		&cli.BoolFlag{Name: "testnet", Usage: "private network: reserved addresses are fit, and several of one /16"},
@@ -60,10 +60,10 @@ func buildCommand() *cli.Command {
 			if dir == "" {
 				return cli.WithHint(cli.Usagef("build: -o is missing"), "see %s --help", c.Command.HelpName)
 			}
-			if err := checkSource(c); err != nil {
+			begun := time.Now()
+			if err := nameSource(c); err != nil {
 				return err
 			}
-			begun := time.Now()
 			cfg, err := buildConfig(c, begun)
 			if err != nil {
 				return err
@@ -85,14 +85,6 @@ func buildCommand() *cli.Command {
 
 // maxPerBundle is how many RouterInfos are taken out of a bundle at most.
 const maxPerBundle = reseed.MaxInfos
-
-// checkSource wants exactly one of --netdb and --router.
-func checkSource(c *cli.Context) error {
-	if (c.String("netdb") != "") == c.Bool("router") {
-		return cli.Usagef("%s: name what to take RouterInfos from: --netdb DIR or --router", c.Command.Name)
-	}
-	return nil
-}
 
 // buildConfig turns flags into what bundles are made by, with the key that signs now.
 func buildConfig(c *cli.Context, now time.Time) (cfg reseed.BuildConfig, err error) {
@@ -174,7 +166,7 @@ func provenBy(c *cli.Context, netDB string) (func(*routerinfo.RouterInfo) bool, 
 // builtSource builds the bundles that serve serves. The signer is found anew each time: a
 // key that rotate made takes over without a restart.
 func builtSource(c *cli.Context) (func(context.Context) ([][]byte, error), error) {
-	if err := checkSource(c); err != nil {
+	if err := nameSource(c); err != nil {
 		return nil, err
 	}
 	if _, err := buildConfig(c, time.Now()); err != nil { // say so at once

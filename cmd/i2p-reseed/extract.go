@@ -26,7 +26,7 @@ func extractCommand() *cli.Command {
 		Flags: trustFlags(
 			&cli.BoolFlag{Name: "unverified", Usage: "do not verify the file's signature"},
 			cli.WrittenDirectory(cli.StringFlag{Name: "routers", Usage: "write the RouterInfos to the netDb directory `DIR`"}),
-			netIDFlag(), cli.OutputFlag(), cli.ForceFlag(),
+			netIDFlag(""), cli.OutputFlag(), cli.ForceFlag(),
 		),
 		Action: func(c *cli.Context) error {
 			args := c.Args().Slice()

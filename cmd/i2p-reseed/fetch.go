@@ -19,7 +19,7 @@ import (
 // clientFlags are those of all verbs that ask servers.
 func clientFlags(more ...cli.Flag) []cli.Flag {
 	return append(trustFlags(
-		netIDFlag(),
+		netIDFlag(""),
 		&cli.StringFlag{Name: "proxy", EnvVars: []string{"I2P_RESEED_PROXY"}, Usage: "go through a proxy at `URL`: socks5://, socks5h://, http:// or https://"},
 		&cli.StringFlag{Name: "tls-roots", Usage: "trust web servers by the certificates in `FILE`, instead of the system's"},
 		&cli.StringSliceFlag{Name: "pin", Usage: "trust a web server by its key alone: `HOST=SHA256` of the key's SPKI, in hex or base64"},

@@ -25,7 +25,7 @@ func inspectCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "routers", Usage: "list the RouterInfos, too"},
 			&cli.StringFlag{Name: "at", Usage: "judge ages as of `TIME` (default: when the bundle was made)"},
-			netIDFlag(), cli.JSONFlag(),
+			netIDFlag(""), cli.JSONFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			args := c.Args().Slice()

@@ -32,7 +32,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"i2p-reseed":  main,
-		"make-netdb":  func() { helper(makeNetDB(os.Args[1], os.Args[2])) },
+		"make-netdb":  func() { helper(makeNetDB(os.Args[1], os.Args[2], os.Args[3:]...)) },
 		"make-signer": func() { helper(makeSigner(os.Args[1], os.Args[2], os.Args[3], os.Args[4])) },
 		"with-server": func() { helper(withServer(os.Args[1:])) },
 		"make-evil":   func() { helper(makeEvil(os.Args[1], os.Args[2], os.Args[3])) },
@@ -52,13 +52,19 @@ func helper(err error) {
 	}
 }
 
-// makeNetDB is: make-netdb DIR COUNT
-func makeNetDB(dir, count string) error {
+// makeNetDB is: make-netdb DIR COUNT [NETID]
+func makeNetDB(dir, count string, network ...string) error {
 	n, err := strconv.Atoi(count)
 	if err != nil {
 		return err
 	}
-	return reseedtest.WriteNetDB(dir, reseedtest.Config{Seed: 1, Count: n, Now: time.Now()})
+	cfg := reseedtest.Config{Seed: 1, Count: n, Now: time.Now()}
+	if len(network) > 0 {
+		if cfg.NetID, err = strconv.Atoi(network[0]); err != nil {
+			return err
+		}
+	}
+	return reseedtest.WriteNetDB(dir, cfg)
 }
 
 // makeZip is: make-zip ZIP DIR [NAME…]. It puts a directory into a zip, folders and all, and

@@ -88,7 +88,7 @@ func serveConfig(c *cli.Context, args []string) (cfg serve.Config, err error) {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	cfg = serve.Config{
-		NetID: c.Int("netid"), Rebuild: c.Duration("rebuild"),
+		Rebuild: c.Duration("rebuild"),
 		Limits:  serve.Limits{V4Bits: c.Int("v4-bits"), V6Bits: c.Int("v6-bits"), Conns: c.Int("max-conns")},
 		Proxies: serve.Proxies{Header: c.String("proxy-header")},
 		Block:   serve.Block{Files: c.StringSlice("block")},
@@ -123,6 +123,7 @@ func serveConfig(c *cli.Context, args []string) (cfg serve.Config, err error) {
 	if err := serveSource(c, args, &cfg); err != nil {
 		return cfg, err
 	}
+	cfg.NetID = c.Int("netid") // which the source may have told
 	cfg.Salt, err = loadSalt(c)
 	return cfg, err
 }

@@ -30,7 +30,7 @@ func shareCommand() *cli.Command {
 					return err
 				}
 			}
-			if err := checkSource(c); err != nil {
+			if err := nameSource(c); err != nil {
 				return err
 			}
 			if err := cli.CheckBinaryOutput(c); err != nil {

@@ -92,6 +92,6 @@ func clock(c *cli.Context) (time.Time, error) {
 const maxNetID = 255
 
 // netIDFlag names the network that RouterInfos must be of.
-func netIDFlag() cli.Flag {
-	return cli.Int(1, maxNetID, cli.IntFlag{Name: "netid", Value: 2, Usage: "RouterInfos are of the network `ID`"})
+func netIDFlag(more string) cli.Flag {
+	return cli.Int(1, maxNetID, cli.IntFlag{Name: "netid", Value: 2, Usage: "RouterInfos are of the network `ID`" + more})
 }

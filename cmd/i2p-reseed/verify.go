@@ -22,7 +22,7 @@ func verifyCommand() *cli.Command {
 		Description: "Without --certs the known reseed signers are trusted, for reseed bundles only. The exit status is 0 if all\n" +
 			"files are good, 1 if one has a wrong signature, an unknown signer or one whose certificate has expired, or\n" +
 			"no RouterInfo of the network that a router would take, 3 if one is corrupt.",
-		Flags: trustFlags(netIDFlag(), cli.JSONFlag()),
+		Flags: trustFlags(netIDFlag(""), cli.JSONFlag()),
 		Action: func(c *cli.Context) error {
 			args := c.Args().Slice()
 			t, err := trust(c)

@@ -3,6 +3,7 @@
 package controltest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -20,6 +21,8 @@ import (
 type Node struct {
 	// Records are what the netDb holds.
 	Records []control.Record
+	// Network is which it is in; 0: 99, which is a private one.
+	Network int
 	// Names are its address books; nil: they are empty.
 	Names *naming.Names
 	// NoTunnels makes Wait, Dial and Lookup wait for ever.
@@ -52,7 +55,7 @@ func RouterHash() string { return i2p.HashOf([]byte("fake router")).String() }
 func (n *Node) Status() control.Status {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	state, lacks, known := control.StateRunning, "", 12
+	state, lacks, network, known := control.StateRunning, "", cmp.Or(n.Network, 99), 12
 	switch {
 	case n.Few:
 		known = 2
@@ -61,7 +64,7 @@ func (n *Node) Status() control.Status {
 	}
 	return control.Status{
 		Version: "fake", APILevel: control.APILevel, State: state, Lacks: lacks, Started: epoch(), UptimeSeconds: 3723,
-		Router: RouterHash(), NetID: 99, Caps: "LR", Testnet: true, DataDir: "/nowhere",
+		Router: RouterHash(), NetID: network, Caps: "LR", Testnet: network == 99, DataDir: "/nowhere",
 		Addresses:    []string{"NTCP2 127.0.0.1:7654"},
 		Reach:        []control.Reach{{Family: "IPv4", State: control.ReachFirewalled, Reason: control.ReasonTestsBlocked, Since: epoch(), Seen: "192.0.2.1:7654", Introducers: 2}},
 		FloodfillWhy: "the settings do not say so",

@@ -20,7 +20,7 @@ import (
 //	fake-router [-no-tunnels|-few] [-hasty] [-hang-up] [-names DIR] SOCKET [FILE…]
 //
 // Its address books are those of a directory. The netDb holds the RouterInfos and LeaseSet2s in the files; the router has been served by
-// those of files without "unproven" in their names.
+// those of files without "unproven" in their names. It is in the network of which the RouterInfos are.
 func Script(ts *testscript.TestScript, neg bool, args []string) {
 	node := &Node{}
 	for ; len(args) > 0 && strings.HasPrefix(args[0], "-"); args = args[1:] {
@@ -47,7 +47,7 @@ func Script(ts *testscript.TestScript, neg bool, args []string) {
 	for _, name := range args[1:] {
 		b, err := os.ReadFile(ts.MkAbs(name))
 		ts.Check(err)
-		r, err := recordOf(b)
+		r, err := recordOf(b, node)
 		ts.Check(err)
 		r.Proven = !strings.Contains(name, "unproven")
 		node.Records = append(node.Records, r)
@@ -62,8 +62,9 @@ func Script(ts *testscript.TestScript, neg bool, args []string) {
 
 const storeTypeLeaseSet2 = 3
 
-func recordOf(b []byte) (control.Record, error) {
+func recordOf(b []byte, node *Node) (control.Record, error) {
 	if ri, err := routerinfo.Parse(b); err == nil {
+		node.Network = ri.NetID()
 		return control.Record{Kind: control.KindRouterInfo, Hash: ri.Hash().String(), Data: b}, nil
 	}
 	ls, err := leaseset.Parse(storeTypeLeaseSet2, b)
