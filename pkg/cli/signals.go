@@ -26,6 +26,12 @@ func Serve(c *Context) {
 	}
 }
 
+// Served tells whether the program has served until a signal ended that: which is what it is for, and no failure.
+func Served(c *Context) bool {
+	s, ok := c.Context.Value(service{}).(*atomic.Bool)
+	return ok && s.Load() && c.Context.Err() != nil
+}
+
 // untilInterrupted runs a program. A filter ends soon after the first signal, even where it
 // waits for something that no context ends, such as a pipe that nobody writes to.
 func untilInterrupted(ctx context.Context, run func() error) error {

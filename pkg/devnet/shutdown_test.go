@@ -143,7 +143,7 @@ func TestShutdown(t *testing.T) {
 	go broken.Write(bytes.Repeat(data, 16))
 	follower := client.New(filepath.Join(dir, "1", "router.sock")) // who follows events must not hold the end up
 	go func() {
-		_ = follower.Events(ctx, func(control.Event) error { return nil })
+		_ = follower.Events(ctx, func() {}, func(control.Event) error { return nil })
 		follower.Close()
 	}()
 	stop()

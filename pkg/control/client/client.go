@@ -204,9 +204,14 @@ func (c *Client) NetDB(ctx context.Context, kind string, each func(control.Recor
 	return lines(ctx, c, http.MethodGet, "/v1/netdb?"+url.Values{"kind": {kind}}.Encode(), nil, each)
 }
 
-// Events hands each event to each until ctx ends, each fails or the router stops.
-func (c *Client) Events(ctx context.Context, each func(control.Event) error) error {
-	return lines(ctx, c, http.MethodGet, "/v1/events", nil, each)
+// Events hands each event to each until ctx ends, each fails or the router stops. It calls following once the router tells them.
+func (c *Client) Events(ctx context.Context, following func(), each func(control.Event) error) error {
+	resp, err := c.do(ctx, http.MethodGet, "/v1/events", nil)
+	if err != nil {
+		return err
+	}
+	following()
+	return eachLine(ctx, resp, each)
 }
 
 func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
@@ -235,6 +240,11 @@ func lines[T any](ctx context.Context, c *Client, method, path string, body any,
 	if err != nil {
 		return err
 	}
+	return eachLine(ctx, resp, each)
+}
+
+// eachLine gives the values of an answer to each, until it ends.
+func eachLine[T any](ctx context.Context, resp *http.Response, each func(T) error) error {
 	defer resp.Body.Close()
 	for d := json.NewDecoder(resp.Body); ; {
 		var v T

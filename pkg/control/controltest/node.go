@@ -172,11 +172,15 @@ func (n *Node) NetDB(kind string) []control.Record {
 	return out
 }
 
-// Events tells of two events, and ends.
-func (n *Node) Events(context.Context) <-chan control.Event {
+// Events tells of two events, and ends: a router without tunnels goes on.
+func (n *Node) Events(ctx context.Context) <-chan control.Event {
 	ch := make(chan control.Event, 2)
 	ch <- control.Event{Time: epoch(), Event: "peer_up", Router: i2p.HashOf([]byte("peer")).String()}
 	ch <- control.Event{Time: epoch(), Event: "tunnel_up", Tunnel: 4242, Detail: "exploratory in"}
+	if n.NoTunnels {
+		context.AfterFunc(ctx, func() { close(ch) })
+		return ch
+	}
 	close(ch)
 	return ch
 }

@@ -268,7 +268,7 @@ func TestEvents(t *testing.T) {
 	ctx, c := start(t, &controltest.Node{})
 	enough := errors.New("enough")
 	var got []string
-	err := c.Events(ctx, func(e control.Event) error {
+	err := c.Events(ctx, func() {}, func(e control.Event) error {
 		if got = append(got, e.Event); len(got) == 2 {
 			return enough
 		}
