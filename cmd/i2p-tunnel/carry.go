@@ -93,12 +93,12 @@ func lasting(ctx context.Context, stream *client.Stream, said func() bool, writt
 // feed writes what l says to the stream. Where l fails, so does the whole.
 func feed(ctx context.Context, stream *client.Stream, l local, h *hold, said *atomic.Bool, fail context.CancelCauseFunc) {
 	in := &blamed{Reader: l.in}
-	_, err := io.Copy(onlyWriter{stream}, in)
+	n, err := io.Copy(onlyWriter{stream}, in)
 	switch {
 	case in.err != nil:
 		fail(in.err)
 	case err == nil: // what is wrong with the stream, its reader is told
-		h.wait(ctx)
+		h.wait(ctx, n)
 		said.Store(true)
 		stream.CloseWrite()
 	}

@@ -18,6 +18,7 @@ const silence = 30 * time.Second
 type hold struct {
 	limit time.Duration // at most so long
 	quiet bool          // the limit begins anew with all that the peer says
+	mute  bool          // where nothing at all is said before the end, there is no limit
 
 	over  chan struct{} // closed when the peer has said all
 	mu    sync.Mutex
@@ -40,6 +41,14 @@ func holdFor(c *cli.Context, stream *client.Stream) *hold {
 	return newHold(silence, true)
 }
 
+// holdMute makes a hold for who listens. Of a peer that dialled it is not known what it takes our end for, and the empty stdin that
+// services have is no answer to it: such an end comes last.
+func holdMute() *hold {
+	h := newHold(0, false)
+	h.mute = true
+	return h
+}
+
 // Write notes what the peer says.
 func (h *hold) Write(b []byte) (int, error) {
 	h.mu.Lock()
@@ -53,8 +62,15 @@ func (h *hold) Write(b []byte) (int, error) {
 // ended notes that the peer has said all.
 func (h *hold) ended() { close(h.over) }
 
-// wait returns when the end of stdin is to be passed on.
-func (h *hold) wait(ctx context.Context) {
+// wait returns when the end of stdin, after so many bytes, is to be passed on.
+func (h *hold) wait(ctx context.Context, said int64) {
+	if h.mute && said == 0 {
+		select {
+		case <-h.over:
+		case <-ctx.Done():
+		}
+		return
+	}
 	if h.limit == 0 {
 		return
 	}

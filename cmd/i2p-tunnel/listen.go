@@ -27,13 +27,13 @@ func listenCommand() *cli.Command {
 		Name:  "listen",
 		Usage: "wait for a stream, and connect stdin and stdout, a command or a server to it",
 		Description: "Its address goes to stderr first; a line \"ready\" follows once peers can find it. Without -k the address\n" +
-			"is a new one each time; one that is in use on the router already is an error: one key is open once. With\n" +
-			"--keep further streams follow: to stdout one after another, and with nothing from stdin, or each to a\n" +
-			"command, or a connection, of its own. Without it, who comes second is refused. The command finds its peer\n" +
-			"in I2P_PEER. Where it ends with a status other than 0, the peer gets what it wrote, and then sees the\n" +
-			"stream break off; so it does where the server of --to cannot be reached. With --keep and a key file whose own\n" +
-			"key is kept offline, HUP takes the transient key that the file has then. With -u it takes datagrams, see\n" +
-			"DATAGRAMS.",
+			"is a new one each time; one that is in use on the router already is an error: one key is open once. Where\n" +
+			"stdin is empty, as that of services is, the peer is told so only once it has ended. With --keep further\n" +
+			"streams follow: to stdout one after another, and with nothing from stdin, or each to a command, or a\n" +
+			"connection, of its own. Without it, who comes second is refused. The command finds its peer in I2P_PEER.\n" +
+			"Where it ends with a status other than 0, the peer gets what it wrote, and then sees the stream break off;\n" +
+			"so it does where the server of --to cannot be reached. With --keep and a key file whose own key is kept\n" +
+			"offline, HUP takes the transient key that the file has then. With -u it takes datagrams, see DATAGRAMS.",
 		Flags: append(datagramFlags("take what comes by PROTOCOL alone"), tunnelFlags(cli.DurationFlag{Name: "timeout", Usage: "give up with status 5 when no stream came after `DURATION`", DefaultText: "never"},
 			&cli.StringFlag{Name: "key", Aliases: []string{"k"}, Usage: "private key `FILE` of the address, as i2p-keygen dest makes it"},
 			cli.Int(0, 65535, cli.IntFlag{Name: "port", Usage: "take streams to `PORT`", DefaultText: "0: to any port"}),
@@ -286,7 +286,7 @@ func (l *listening) connect(ctx context.Context, stream *client.Stream) error {
 	}
 	text := l.c.String("to")
 	if text == "" {
-		return carry(ctx, stream, l.end, newHold(0, false))
+		return carry(ctx, stream, l.end, holdMute())
 	}
 	conn, err := dialServer(ctx, text)
 	if err != nil {

@@ -3,12 +3,20 @@
 package interop
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"i2ptoolkit/pkg/i2p"
+	"i2ptoolkit/pkg/sign"
 )
 
 // TestEndOfInput: printf 'GET …' | i2p-tunnel connect gets its page from an i2pd server
@@ -120,3 +128,90 @@ func oneWay(t *testing.T, ctx context.Context, n *Network, a *Router) {
 		t.Error("that is not at once")
 	}
 }
+
+// TestEmptyInput: a listener of ours whose stdin is empty from the start gets all that comes through i2pd's client tunnel, though i2pd
+// ends both directions where one ends, and though there is a pause.
+func TestEmptyInput(t *testing.T) {
+	for _, release := range []Release{Sid, Trixie} {
+		t.Run(string(release), func(t *testing.T) {
+			ctx := gate(t, 5*time.Minute)
+			keys, err := i2p.GenerateDestination(sign.EdDSA_SHA512_Ed25519, i2p.CryptoElGamal, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(t.TempDir(), "listen.dat")
+			if err := os.WriteFile(file, keys.AppendTo(nil), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			n := network(t, ctx, NetworkConfig{Releases: []Release{release, Sid, Trixie}, Floodfills: 2, Tunnels: fmt.Sprintf(
+				"[client]\ntype = client\naddress = 127.0.0.1\nport = %d\ndestination = %s\ninbound.length = 1\noutbound.length = 1\n", inputClient, keys.Destination().B32())})
+			if err := n.AwaitMesh(ctx, time.Minute, 2); err != nil {
+				t.Fatal(err)
+			}
+			r := startRouter(t, ctx, n, RouterConfig{Name: "a", NoTransit: true, Hops: 1})
+			listen, _, err := r.Listen(ctx, "--hops", "1", "-k", file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer listen.Close()
+			defer bound(ctx, listen)()
+			if err := listen.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			sent, err := io.ReadAll(noise(1e6))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []byte
+			heard := make(chan struct{}, 1)
+			read := make(chan error, 1)
+			go func() {
+				b := make([]byte, 16<<10)
+				for {
+					k, err := listen.Read(b)
+					got = append(got, b[:k]...)
+					if err != nil {
+						read <- err
+						return
+					}
+					select {
+					case heard <- struct{}{}:
+					default:
+					}
+				}
+			}()
+			var c net.Conn
+			err = Await(ctx, 2*time.Minute, "a stream of i2pd's client tunnel", func(ctx context.Context) error {
+				if c, err = n.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", inputClient)); err != nil {
+					return err
+				}
+				if _, err = c.Write(sent[:1000]); err != nil {
+					return err
+				}
+				select { // where i2pd found nobody, it has closed the connection, or will
+				case <-heard:
+					return nil
+				case <-time.After(10 * time.Second):
+					c.Close()
+					return errors.New("nothing comes")
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Second) // an end of ours would be there, and i2pd have acted by it
+			if _, err := c.Write(sent[1000:]); err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+			if err := <-read; err != io.EOF || !bytes.Equal(got, sent) {
+				t.Errorf("%d of %d bytes came, %v: %s", len(got), len(sent), err, listen.LogTail(5))
+			}
+			if code, err := listen.ExitCode(ctx); err != nil || code != 0 {
+				t.Errorf("status %d, %v: %s", code, err, listen.LogTail(5))
+			}
+		})
+	}
+}
+
+const inputClient = 17711 // i2pd's client tunnel, on 127.0.0.1

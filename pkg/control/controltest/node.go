@@ -32,8 +32,8 @@ type Node struct {
 	// Hasty makes it give up at once what it otherwise waits for: that somebody listens at a
 	// destination, and that the last user of one leaves it.
 	Hasty bool
-	// HangUp makes whoever listens end both directions once the one who dialled has ended
-	// his, as some implementations do.
+	// HangUp makes each end of a stream end both directions once the other has ended his, as
+	// some implementations do.
 	HangUp bool
 
 	hall     hall

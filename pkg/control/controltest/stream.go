@@ -18,14 +18,13 @@ var ErrReset = errors.New("fake stream reset")
 // Rand is a seeded reader.
 func Rand(seed byte) io.Reader { return rand.NewChaCha8([32]byte{seed}) }
 
-// pair makes the two ends of a stream. With hangUp, the second ends both directions when the
-// first closes its own.
+// pair makes the two ends of a stream. With hangUp, each ends both directions when the other closes its own.
 func pair(a, b i2p.Destination, hangUp bool) (*stream, *stream) {
 	r1, w1 := io.Pipe()
 	r2, w2 := io.Pipe()
 	ours, theirs := &stream{PipeReader: r1, w: w2, far: w1, remote: b, halfCloses: !hangUp}, &stream{PipeReader: r2, w: w1, far: w2, remote: a}
 	if hangUp {
-		ours.closing = w1
+		ours.closing, theirs.closing = w1, w2
 	}
 	return ours, theirs
 }
