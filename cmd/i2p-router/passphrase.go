@@ -53,6 +53,20 @@ func statePassphrase(c *cli.Context, s config.Config) ([]byte, error) {
 	return readPassphrase(c, source, "passphrase of "+s.DataDir, !encrypted)
 }
 
+// placeOf is what a person calls a place of passphrases.
+func placeOf(source string) string {
+	from, name, _ := strings.Cut(source, ":")
+	switch {
+	case from == "prompt":
+		return "the terminal"
+	case from == "env":
+		return "the environment's " + name
+	case name == "-":
+		return cli.StandardInput
+	}
+	return name
+}
+
 // readPassphrase takes a passphrase from where it is.
 func readPassphrase(c *cli.Context, source, what string, twice bool) (b []byte, err error) {
 	from, name, _ := strings.Cut(source, ":")
@@ -73,7 +87,7 @@ func readPassphrase(c *cli.Context, source, what string, twice bool) (b []byte, 
 		b = bytes.TrimRight(b, "\r\n")
 	}
 	if err == nil && len(b) == 0 {
-		err = fmt.Errorf("the passphrase from %s is empty", source)
+		err = fmt.Errorf("the %s is empty: %s has none", what, placeOf(source))
 	}
 	return b, err
 }

@@ -27,8 +27,11 @@ const (
 func Hash(password string) (string, error) { return hashed(password, bcrypt.DefaultCost) }
 
 func hashed(password string, cost int) (string, error) {
-	if password == "" || len(password) > maxPassword {
-		return "", fmt.Errorf("a password has from 1 to %d bytes", maxPassword)
+	switch {
+	case password == "":
+		return "", errors.New("the password is empty: whoever says none would be let in")
+	case len(password) > maxPassword:
+		return "", fmt.Errorf("the password has %d bytes: bcrypt, by which it is kept, reads %d at most", len(password), maxPassword)
 	}
 	b, err := bcrypt.GenerateFromPassword([]byte(password), cost)
 	return string(b), err

@@ -43,6 +43,7 @@ type connection struct {
 var (
 	errProtocol     = errors.New("not I2CP")
 	errUnauthorized = errors.New("a user's name and password are needed (i2cp.username, i2cp.password)")
+	errPassword     = errors.New("there is no such user, or the password is wrong (i2cp.username, i2cp.password)")
 	errUnread       = errors.New("the answers are not read")
 	errEvicted      = errors.New("too many connections")
 	errLeft         = errors.New("session destroyed")
@@ -127,8 +128,10 @@ func (k *connection) handle(kind i2cp.Type, body []byte) error {
 		return errUnauthorized
 	}
 	if !k.greeted {
-		if g, ok := m.(i2cp.GetDate); ok && !k.login(g) {
-			return errUnauthorized
+		if g, ok := m.(i2cp.GetDate); ok {
+			if err := k.login(g); err != nil {
+				return err
+			}
 		}
 		k.greeted = true
 		k.begin()
@@ -139,8 +142,10 @@ func (k *connection) handle(kind i2cp.Type, body []byte) error {
 	}
 	switch m := m.(type) {
 	case i2cp.GetDate:
-		if !k.welcome && !k.login(m) {
-			return errUnauthorized
+		if !k.welcome {
+			if err := k.login(m); err != nil {
+				return err
+			}
 		}
 		return k.send(i2cp.SetDate{Date: i2p.DateOf(k.server.cfg.Now()), Version: control.APILevel})
 	case i2cp.SendMessage:
@@ -173,12 +178,19 @@ func (k *connection) handle(kind i2cp.Type, body []byte) error {
 }
 
 // login takes the name and password of a greeting, where they are asked for.
-func (k *connection) login(g i2cp.GetDate) bool {
+func (k *connection) login(g i2cp.GetDate) error {
 	if !k.server.cfg.Required() {
-		return true
+		return nil
 	}
-	k.welcome = k.Login(k.ctx, g.Auth.Get(i2cp.KeyUsername), g.Auth.Get(i2cp.KeyPassword))
-	return k.welcome
+	user, password := g.Auth.Get(i2cp.KeyUsername), g.Auth.Get(i2cp.KeyPassword)
+	k.welcome = k.Login(k.ctx, user, password)
+	switch {
+	case k.welcome:
+		return nil
+	case user == "" || password == "":
+		return errUnauthorized
+	}
+	return errPassword
 }
 
 // send has a message sent that the client has to get.

@@ -88,19 +88,26 @@ func TestRefusals(t *testing.T) {
 func TestPassword(t *testing.T) {
 	inBubble(t, func(t *testing.T, h *hall) {
 		h.required.Store(true)
-		for name, first := range map[string]i2cp.Message{
-			"nothing":            i2cp.GetBandwidthLimits{},
-			"no password":        i2cp.GetDate{Version: "0.9.67"},
-			"the wrong password": i2cp.GetDate{Version: "0.9.67", Auth: i2p.Mapping{{Key: i2cp.KeyUsername, Value: "user"}, {Key: i2cp.KeyPassword, Value: "x"}}},
+		says := func(password string) i2cp.Message {
+			return i2cp.GetDate{Version: "0.9.67", Auth: i2p.Mapping{{Key: i2cp.KeyUsername, Value: "user"}, {Key: i2cp.KeyPassword, Value: password}}}
+		}
+		for name, tt := range map[string]struct {
+			first i2cp.Message
+			want  error
+		}{
+			"nothing":            {i2cp.GetBandwidthLimits{}, errUnauthorized},
+			"no password":        {i2cp.GetDate{Version: "0.9.67"}, errUnauthorized},
+			"an empty password":  {says(""), errUnauthorized},
+			"the wrong password": {says("x"), errPassword},
 		} {
 			p := h.connect()
-			p.say(first)
-			if why := p.ended(); why != errUnauthorized.Error() {
+			p.say(tt.first)
+			if why := p.ended(); why != tt.want.Error() {
 				t.Errorf("%s: %q", name, why)
 			}
 		}
 		p := h.connect()
-		p.say(i2cp.GetDate{Version: "0.9.67", Auth: i2p.Mapping{{Key: i2cp.KeyUsername, Value: "user"}, {Key: i2cp.KeyPassword, Value: "secret"}}})
+		p.say(says("secret"))
 		hears[i2cp.SetDate](p)
 		p.session(nil)
 	})

@@ -207,7 +207,11 @@ func (c *conn) greet(ctx context.Context) error {
 		return errors.New("no version in common")
 	}
 	if !c.client.Login(ctx, cmd.Args.Get("USER"), cmd.Args.Get("PASSWORD")) {
-		c.say(answer("HELLO REPLY", "I2P_ERROR").saying("USER and PASSWORD are required, and those are not right"))
+		what := "USER and PASSWORD are required"
+		if cmd.Args.Get("USER") != "" && cmd.Args.Get("PASSWORD") != "" {
+			what = "there is no such USER, or the PASSWORD is wrong"
+		}
+		c.say(answer("HELLO REPLY", "I2P_ERROR").saying("%s", what))
 		return errors.New("a wrong password")
 	}
 	if !c.client.Greeted() {

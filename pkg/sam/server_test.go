@@ -102,8 +102,11 @@ func TestAuth(t *testing.T) {
 		}
 		return wrap(t, c)
 	}
-	for _, said := range []string{"", `USER="alice"`, `USER="alice" PASSWORD="wrong"`, `USER=bob PASSWORD=secret`} {
-		if got := secure().ask("HELLO VERSION %s", said); !strings.HasPrefix(got, "HELLO REPLY RESULT=I2P_ERROR MESSAGE=") {
+	const missing, wrong = "USER and PASSWORD are required", "there is no such USER, or the PASSWORD is wrong"
+	for said, want := range map[string]string{
+		"": missing, `USER="alice"`: missing, `USER="alice" PASSWORD=`: missing, `USER="alice" PASSWORD="wrong"`: wrong, `USER=bob PASSWORD=secret`: wrong,
+	} {
+		if got := secure().ask("HELLO VERSION %s", said); got != `HELLO REPLY RESULT=I2P_ERROR MESSAGE="`+want+`"` {
 			t.Errorf("%s: %s", said, got)
 		}
 	}
@@ -132,7 +135,7 @@ func TestAuth(t *testing.T) {
 	if got := bob.ask("STREAM ACCEPT ID=hers"); !strings.HasPrefix(got, "STREAM STATUS RESULT=INVALID_ID") {
 		t.Error(got)
 	}
-	if n := srv.door.Stats().Refused.Unauthorized; n != 4 {
+	if n := srv.door.Stats().Refused.Unauthorized; n != 5 {
 		t.Errorf("%d", n)
 	}
 }
