@@ -2,6 +2,7 @@ package portmap
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -40,7 +41,7 @@ func (g natPMP) client(ctx context.Context) *natpmp.Client {
 func (g natPMP) external(ctx context.Context) (netip.Addr, error) {
 	r, err := g.client(ctx).GetExternalAddress()
 	if err != nil {
-		return netip.Addr{}, err
+		return netip.Addr{}, natPMPWords(err)
 	}
 	return netip.AddrFrom4(r.ExternalIPAddress), nil
 }
@@ -52,9 +53,26 @@ func (g natPMP) add(ctx context.Context, p Port, wanted netip.AddrPort, life tim
 	}
 	r, err := g.client(ctx).AddPortMapping(strings.ToLower(string(p.Protocol)), int(p.Internal), int(wanted.Port()), int(life/time.Second))
 	if err != nil {
-		return at, 0, err
+		return at, 0, natPMPWords(err)
 	}
 	return netip.AddrPortFrom(host, r.MappedExternalPort), time.Duration(r.PortMappingLifetimeInSeconds) * time.Second, nil
+}
+
+// natPMPResults are the results that are no success (RFC 6886, 3.5).
+var natPMPResults = [...]string{
+	1: "unsupported version", "not authorized", "the gateway has no address outside", "no resources", "unsupported opcode",
+}
+
+// natPMPWords says an error of the library, which has no type for a gateway's.
+func natPMPWords(err error) error {
+	result := 0
+	if _, other := fmt.Sscanf(err.Error(), "Non-zero result code %d", &result); other != nil {
+		return fmt.Errorf("NAT-PMP: %w", err)
+	}
+	if result > 0 && result < len(natPMPResults) {
+		return fmt.Errorf("NAT-PMP: %s", natPMPResults[result])
+	}
+	return fmt.Errorf("NAT-PMP: result %d", result)
 }
 
 func (g natPMP) remove(ctx context.Context, m Mapping) error {

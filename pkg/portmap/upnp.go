@@ -40,10 +40,15 @@ func (*upnp) name() string { return "UPnP IGD" }
 // look the same.
 const description = "libminiupnpc"
 
+// upnpFault is the number of a gateway's error.
+type upnpFault int
+
+func (n upnpFault) Error() string { return fmt.Sprintf("the gateway answers with error %d", int(n)) }
+
 // The errors of gateways (WANIPConnection:1, AddPortMapping).
 const (
-	upnpConflict      = 718
-	upnpPermanentOnly = 725
+	upnpConflict      upnpFault = 718
+	upnpPermanentOnly upnpFault = 725
 )
 
 // permanent is how long a mapping is taken to last that has no end: it is renewed as if it had.
@@ -52,7 +57,7 @@ const permanent = time.Hour
 func (g *upnp) add(ctx context.Context, p Port, wanted netip.AddrPort, life time.Duration) (at netip.AddrPort, granted time.Duration, err error) {
 	text, err := g.GetExternalIPAddressCtx(ctx)
 	if err != nil {
-		return at, 0, err
+		return at, 0, upnpError(err)
 	}
 	host, err := netip.ParseAddr(text)
 	if err != nil {
@@ -60,11 +65,11 @@ func (g *upnp) add(ctx context.Context, p Port, wanted netip.AddrPort, life time
 	}
 	external := wanted.Port()
 	for range 4 {
-		err = g.AddPortMappingCtx(ctx, "", external, string(p.Protocol), p.Internal, g.local.String(), true, description, uint32(life/time.Second))
-		switch upnpError(err) {
-		case upnpPermanentOnly:
+		err = upnpError(g.AddPortMappingCtx(ctx, "", external, string(p.Protocol), p.Internal, g.local.String(), true, description, uint32(life/time.Second)))
+		switch {
+		case errors.Is(err, upnpPermanentOnly):
 			life, granted = 0, permanent
-		case upnpConflict: // another machine has it
+		case errors.Is(err, upnpConflict): // another machine has it
 			if external++; external < 1024 {
 				external = 1024
 			}
@@ -79,16 +84,26 @@ func (g *upnp) add(ctx context.Context, p Port, wanted netip.AddrPort, life time
 }
 
 func (g *upnp) remove(ctx context.Context, m Mapping) error {
-	return g.DeletePortMappingCtx(ctx, "", m.External.Port(), string(m.Protocol))
+	return upnpError(g.DeletePortMappingCtx(ctx, "", m.External.Port(), string(m.Protocol)))
 }
 
-// upnpError is the number of a gateway's error; 0 is another, or none.
-func upnpError(err error) int {
+// mostWords bounds what a gateway's own words add: they are shown to people.
+const mostWords = 60
+
+// upnpError says an error without the envelope in which it came. What the gateway answers is an upnpFault.
+func upnpError(err error) error {
 	var fault *soap.SOAPFaultError
-	if errors.As(err, &fault) {
-		return fault.Detail.UPnPError.Errorcode
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &fault):
+		return fmt.Errorf("UPnP: %w", err)
 	}
-	return 0
+	said := fault.Detail.UPnPError
+	if said.ErrorDescription == "" {
+		return fmt.Errorf("UPnP: %w", upnpFault(said.Errorcode))
+	}
+	return fmt.Errorf("UPnP: %w, %.*q", upnpFault(said.Errorcode), mostWords, said.ErrorDescription)
 }
 
 // upnpFinder asks for gateways by multicast, from the address that leads outside.

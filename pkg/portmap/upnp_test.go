@@ -2,6 +2,7 @@ package portmap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,7 +22,7 @@ const (
 <SCPDURL>/x</SCPDURL><controlURL>/control</controlURL><eventSubURL>/x</eventSubURL></service></serviceList></device></root>`
 	envelope = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>%s</s:Body></s:Envelope>`
 	fault    = `<s:Fault><faultcode>s:Client</faultcode><faultstring>UPnPError</faultstring><detail>
-<UPnPError xmlns="urn:schemas-upnp-org:control-1-0"><errorCode>%d</errorCode></UPnPError></detail></s:Fault>`
+<UPnPError xmlns="urn:schemas-upnp-org:control-1-0"><errorCode>%d</errorCode>%s</UPnPError></detail></s:Fault>`
 )
 
 // igd is a gateway that has the port 5000 for another machine, and knows permanent mappings alone.
@@ -43,12 +44,16 @@ func (g *igd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		arg[m[1]] = m[2]
 	}
 	_, action, _ := strings.Cut(strings.Trim(r.Header.Get("SOAPAction"), `"`), "#")
-	key, code, out := arg["ExternalPort"]+arg["Protocol"], 0, ""
+	key, code, out, why := arg["ExternalPort"]+arg["Protocol"], upnpFault(0), "", ""
 	switch {
 	case action == "GetExternalIPAddress":
 		out = "<NewExternalIPAddress>198.51.100.7</NewExternalIPAddress>"
 	case action == "DeletePortMapping":
 		delete(g.mapped, key)
+	case arg["InternalPort"] == "5002":
+		code, why = 606, "<errorDescription>Action not authorized</errorDescription>"
+	case arg["InternalPort"] == "5003":
+		code, why = 501, "<errorDescription>"+strings.Repeat("\x7f", 1000)+"</errorDescription>"
 	case arg["ExternalPort"] == "5000":
 		code = upnpConflict
 	case arg["LeaseDuration"] != "0":
@@ -59,7 +64,7 @@ func (g *igd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	text := fmt.Sprintf("<u:%sResponse xmlns:u=\"urn:schemas-upnp-org:service:WANIPConnection:1\">%s</u:%[1]sResponse>", action, out)
 	if code != 0 {
 		w.WriteHeader(http.StatusInternalServerError)
-		text = fmt.Sprintf(fault, code)
+		text = fmt.Sprintf(fault, code, why)
 	}
 	fmt.Fprintf(w, envelope, text)
 }
@@ -83,6 +88,38 @@ func TestUPnP(t *testing.T) {
 	}
 	if err := g.remove(t.Context(), Mapping{Port: Port{TCP, 5000}, External: where}); err != nil || len(is.mapped) != 0 {
 		t.Errorf("left: %v, %v", is.mapped, err)
+	}
+}
+
+// TestRefusals: a gateway that refuses is quoted in plain words, and not at its own length.
+func TestRefusals(t *testing.T) {
+	server := httptest.NewServer(&igd{mapped: map[string]string{}})
+	defer server.Close()
+	at, err := url.Parse(server.URL + "/device.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := upnpAt(t.Context(), at, netip.MustParseAddr("192.168.1.2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for port, want := range map[uint16]string{
+		5002: `^UPnP: the gateway answers with error 606, "Action not authorized"$`,
+		5003: `^UPnP: the gateway answers with error 501, "(\\x7f){60}"$`,
+	} {
+		_, _, err := g.add(t.Context(), Port{UDP, port}, netip.AddrPortFrom(netip.IPv4Unspecified(), port), time.Hour)
+		if err == nil || !regexp.MustCompile(want).MatchString(err.Error()) {
+			t.Errorf("port %d: %v, want %s", port, err, want)
+		}
+	}
+	for said, want := range map[string]string{
+		"Non-zero result code 2 (Not Authorized/Refused)": "NAT-PMP: not authorized",
+		"Non-zero result code 17":                         "NAT-PMP: result 17",
+		"connection refused":                              "NAT-PMP: connection refused",
+	} {
+		if got := natPMPWords(errors.New(said)).Error(); got != want {
+			t.Errorf("%q: %q, want %q", said, got, want)
+		}
 	}
 }
 
