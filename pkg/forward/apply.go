@@ -12,10 +12,20 @@ import (
 
 // Apply has the forwards be what is asked. The plans are kept all at once, before any of them holds.
 func (m *Manager) Apply(_ context.Context, asked control.ApplyForwards) (control.AppliedForwards, error) {
+	return m.ApplyRead(func() (control.ApplyForwards, error) { return asked, nil })
+}
+
+// ApplyRead is Apply of what is read of the store: nobody else changes that meanwhile, so that nothing is undone
+// that was kept just before.
+func (m *Manager) ApplyRead(read func() (control.ApplyForwards, error)) (control.AppliedForwards, error) {
 	m.turn.Lock()
 	defer m.turn.Unlock()
 	done := control.AppliedForwards{Added: []string{}, Changed: []string{}, Removed: []string{}, Kept: []string{}}
-	if err := m.rests(); err != nil {
+	asked, err := read()
+	if err == nil {
+		err = m.rests()
+	}
+	if err != nil {
 		return done, err
 	}
 	asked.Plans = slices.Clone(asked.Plans)

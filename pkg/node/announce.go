@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"i2ptoolkit/pkg/control"
@@ -26,18 +27,33 @@ type announcer struct {
 	events    *answers.Hub
 	transport *transport.Transport
 	router    *router.Router
+	turn      sync.Mutex // one makes a RouterInfo at a time: the newest is used, and kept
 }
 
 // renew makes a RouterInfo of the present moment, keeps it and has it used from
 // now on. It is nil where that fails.
-func (a *announcer) renew() *routerinfo.RouterInfo { return a.use(a.presence.Renew()) }
+func (a *announcer) renew() *routerinfo.RouterInfo { return a.use(a.presence.Renew) }
 
 // renewKnowing is renew where it is known how much of the netDb there is.
 func (a *announcer) renewKnowing(routers, leaseSets int) *routerinfo.RouterInfo {
-	return a.use(a.presence.RenewKnowing(presence.Known{Routers: routers, LeaseSets: leaseSets}))
+	return a.use(func() (*routerinfo.RouterInfo, error) {
+		return a.presence.RenewKnowing(presence.Known{Routers: routers, LeaseSets: leaseSets})
+	})
 }
 
-func (a *announcer) use(ri *routerinfo.RouterInfo, err error) *routerinfo.RouterInfo {
+func (a *announcer) use(renew func() (*routerinfo.RouterInfo, error)) *routerinfo.RouterInfo {
+	ri := a.make(renew)
+	if ri != nil {
+		a.transport.InfoChanged()
+	}
+	return ri
+}
+
+// make makes a RouterInfo and keeps it in the data directory.
+func (a *announcer) make(renew func() (*routerinfo.RouterInfo, error)) *routerinfo.RouterInfo {
+	a.turn.Lock()
+	defer a.turn.Unlock()
+	ri, err := renew()
 	if err != nil {
 		a.log.Error("RouterInfo not made", "error", err)
 		return nil
@@ -45,7 +61,6 @@ func (a *announcer) use(ri *routerinfo.RouterInfo, err error) *routerinfo.Router
 	if err := a.dir.keep(routerInfoFile, ri.Bytes()); err != nil {
 		a.log.Error("RouterInfo not kept", "error", err)
 	}
-	a.transport.InfoChanged()
 	return ri
 }
 

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"net"
+	"sync"
 	"time"
 
 	"i2ptoolkit/pkg/bob"
@@ -21,6 +22,7 @@ import (
 type bridges struct {
 	bob     *bob.Server
 	control *i2pcontrol.Server
+	turn    sync.Mutex // one edits the file of the settings at a time
 }
 
 // newBridges makes them and their doors.
@@ -80,6 +82,8 @@ func (n *Node) controlSet(to i2pcontrol.Changes) (restart bool, err error) {
 	put(set, "bandwidth.share", to.Share)
 	put(set, "i2pcontrol.listen", to.Listen)
 	put(set, "i2pcontrol.password", to.Password)
+	n.bridges.turn.Lock()
+	defer n.bridges.turn.Unlock()
 	err = n.cfg.Edit(set, func() error {
 		done, err := n.reloader.Reload()
 		restart = len(done.Keys(control.HoldsNextStart)) > 0

@@ -226,16 +226,19 @@ func (d dataDir) halfKeys() (names []string) {
 
 // reloadForwards has the forwards be what their file says now. What makes no sense there is told, and leaves what
 // runs by its name as it is.
-func (n *Node) reloadForwards(ctx context.Context) (failed map[string]string, err error) {
+func (n *Node) reloadForwards() (failed map[string]string, err error) {
 	if n.dir.root == "" {
 		return nil, nil
 	}
 	file := planFile{dir: n.dir}
-	plans, bad, _, err := file.read()
-	if err != nil {
-		return nil, control.Errorf(control.BadData, "%v", err)
-	}
-	done, err := n.forwards.Apply(ctx, control.ApplyForwards{Plans: plans, Keep: bad.Tables()})
+	var bad plan.Faults
+	done, err := n.forwards.ApplyRead(func() (asked control.ApplyForwards, err error) {
+		if asked.Plans, bad, _, err = file.read(); err != nil {
+			return asked, control.Errorf(control.BadData, "%v", err)
+		}
+		asked.Keep = bad.Tables()
+		return asked, nil
+	})
 	if err != nil && !errors.Is(err, forward.ErrStarting) {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,8 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
+	"i2ptoolkit/pkg/config"
+	"i2ptoolkit/pkg/control"
 	"i2ptoolkit/pkg/env"
 	"i2ptoolkit/pkg/forward/plan"
 	"i2ptoolkit/pkg/i2p"
@@ -176,5 +180,33 @@ func TestWrongTable(t *testing.T) {
 	}
 	if text, err := os.ReadFile(filepath.Join(dir, forwardsFile)); err != nil || strings.Contains(string(text), "[c") || !strings.Contains(string(text), "targets = 7") {
 		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// TestAppliedBesideReload: what is asked for while the file of plans is read again stays.
+func TestAppliedBesideReload(t *testing.T) {
+	s := settings(t.TempDir())
+	n, _ := start(t, Config{Settings: s, Reread: func() (config.Config, error) { return s, nil }})
+	var all sync.WaitGroup
+	defer all.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for range 2 {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := n.Reload(ctx); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for i := range 8 {
+		p := plan.Plan{Name: fmt.Sprintf("n%d", i), Type: plan.Client, Stopped: true, Listen: "127.0.0.1:0", Destinations: []string{"a.i2p"}}
+		if done, err := n.forwards.Apply(ctx, control.ApplyForwards{Plans: []plan.Plan{p}, Add: true}); err != nil || len(done.Added) != 1 {
+			t.Fatalf("%+v, %v", done, err)
+		}
+		if there := len(n.forwards.List()); there != i+1 {
+			t.Fatalf("there are %d forwards, and %d were asked for", there, i+1)
+		}
 	}
 }

@@ -174,7 +174,7 @@ func makeNode(cfg Config, dir dataDir) (*Node, error) {
 		return nil, err
 	}
 	n.reloader = n.newReloader(policies)
-	n.again = func() (map[string]string, error) { return n.reloadForwards(context.Background()) }
+	n.again = n.reloadForwards
 	n.newAPI()
 	return n, nil
 }

@@ -1,13 +1,17 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -251,6 +255,37 @@ func TestFixedLogLevel(t *testing.T) {
 		var e *control.Error
 		if err := l.ChangeLogLevel(level); !errors.As(err, &e) || e.Code != control.BadRequest || l.LogLevel() != "warn" {
 			t.Errorf("%v, and the level is %s", err, l.LogLevel())
+		}
+	}
+}
+
+// TestRenewedTogether: of the RouterInfos that several parts of a router have made at once, the newest is used, and
+// is in the file.
+func TestRenewedTogether(t *testing.T) {
+	var seconds atomic.Int64
+	dir, began := t.TempDir(), time.Now()
+	n, _ := start(t, Config{Settings: settings(dir), Now: func() time.Time {
+		return began.Add(time.Duration(seconds.Add(1)) * time.Second / 100)
+	}})
+	for range 10 {
+		made := make(chan *routerinfo.RouterInfo, 8)
+		var all sync.WaitGroup
+		for range cap(made) {
+			all.Go(func() { made <- n.announcer.renew() })
+		}
+		all.Wait()
+		close(made)
+		n.announcer.turn.Lock() // the router makes some by itself
+		now := n.announcer.presence.Current()
+		b, err := os.ReadFile(filepath.Join(dir, routerInfoFile))
+		n.announcer.turn.Unlock()
+		if err != nil || !bytes.Equal(b, now.Bytes()) {
+			t.Fatalf("another one is in the file, %v", err)
+		}
+		for ri := range made {
+			if ri.Published() > now.Published() {
+				t.Fatalf("there is one of %v, and that of %v is used", ri.Published().Time(), now.Published().Time())
+			}
 		}
 	}
 }
