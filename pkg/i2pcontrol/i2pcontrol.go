@@ -84,6 +84,13 @@ func (s *Server) Password(hash string) {
 	s.password = hash
 }
 
+// held is the hash of the password that holds.
+func (s *Server) held() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.password
+}
+
 // Stats returns the counts.
 func (s *Server) Stats() Stats {
 	s.mu.Lock()

@@ -310,7 +310,7 @@ func TestPassword(t *testing.T) {
 	call := func(token string) string {
 		return string(s.calls(t.Context(), knows{}, []byte(`{"jsonrpc":"2.0","id":1,"method":"Echo","params":{"Echo":"a","Token":"`+token+`"}}`)))
 	}
-	token := s.newToken()
+	token, _ := s.newToken("one")
 	s.Password("one")
 	if got := call(token); !strings.Contains(got, `"Result":"a"`) {
 		t.Error(got)
@@ -318,6 +318,31 @@ func TestPassword(t *testing.T) {
 	s.Password("two")
 	if got := call(token); !strings.Contains(got, "-32003") {
 		t.Error(got)
+	}
+}
+
+// meanwhile is a client whose password is right, and becomes another as it is looked at.
+type meanwhile struct {
+	knows
+	changes func()
+}
+
+func (m meanwhile) Login(context.Context, string, string) bool {
+	m.changes()
+	return true
+}
+
+// TestPasswordMeanwhile: the password that was right before it was changed gives no token.
+func TestPasswordMeanwhile(t *testing.T) {
+	s := newServer(&router{})
+	s.Password("one")
+	ask := []byte(`{"jsonrpc":"2.0","id":1,"method":"Authenticate","params":{"API":1,"Password":"right"}}`)
+	for changed, want := range map[string]string{"one": `"Token":"`, "two": "-32001"} {
+		got := string(s.calls(t.Context(), meanwhile{changes: func() { s.Password(changed) }}, ask))
+		if !strings.Contains(got, want) || strings.Contains(got, "Token") != (changed == "one") {
+			t.Errorf("%s: %s", changed, got)
+		}
+		s.Password("one")
 	}
 }
 

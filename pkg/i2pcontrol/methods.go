@@ -67,6 +67,7 @@ func (s *Server) authenticate(ctx context.Context, c client, p params) (any, err
 		return nil, failed(codeAPI, fmt.Sprintf("version %d of the API is spoken here", api))
 	}
 	password, _ := p.text("Password")
+	holds := s.held()
 	if !c.Login(ctx, User, password) {
 		s.count(func(st *Stats) { st.Refused++ })
 		select {
@@ -78,21 +79,29 @@ func (s *Server) authenticate(ctx context.Context, c client, p params) (any, err
 	if !c.Greeted() {
 		return nil, errGone
 	}
-	return map[string]any{"API": api, "Token": s.newToken()}, nil
+	token, ok := s.newToken(holds)
+	if !ok {
+		return nil, failed(codePassword, "the password has just been changed")
+	}
+	return map[string]any{"API": api, "Token": token}, nil
 }
 
-// newToken makes a token. Where there are too many, the one goes that ends first.
-func (s *Server) newToken() string {
-	token := rand.Text()
+// newToken makes a token for the password of a hash, unless another holds by now: Password has ended those of that.
+// Where there are too many, the one goes that ends first.
+func (s *Server) newToken(hash string) (token string, ok bool) {
+	token = rand.Text()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if hash != s.password {
+		return "", false
+	}
 	if len(s.tokens) >= maxTokens {
 		delete(s.tokens, slices.MinFunc(slices.Sorted(maps.Keys(s.tokens)), func(a, b string) int {
 			return s.tokens[a].Compare(s.tokens[b])
 		}))
 	}
 	s.tokens[token] = s.cfg.Now().Add(s.cfg.TokenFor)
-	return token
+	return token, true
 }
 
 func (s *Server) checkToken(p params) error {
