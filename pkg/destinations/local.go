@@ -122,9 +122,10 @@ func (d *Local) listenPacket(cfg sockets.PacketConfig, port uint16, protocols ..
 		return nil, err
 	}
 	for _, protocol := range protocols {
-		f, err := d.client.Handle(protocol, port, p.Deliver, func() { p.End() })
+		f, err := d.client.Handle(protocol, port, p.Deliver, p.End)
 		if err != nil {
 			stop()
+			p.End() // something may have come already
 			return nil, failure(d, err)
 		}
 		stops = append(stops, f)

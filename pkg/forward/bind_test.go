@@ -2,6 +2,7 @@ package forward
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -9,7 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"i2ptoolkit/pkg/forward/plan"
 )
@@ -95,5 +99,49 @@ func TestListensToOthers(t *testing.T) {
 		if f.unbind(); f.state().Listen != "" {
 			t.Errorf("it is said to listen at %s still", f.state().Listen)
 		}
+	}
+}
+
+// slowListener takes a while to be closed.
+type slowListener struct {
+	net.Listener
+	ending chan struct{}
+	first  atomic.Bool
+	closed atomic.Bool
+}
+
+func (l *slowListener) Accept() (net.Conn, error) {
+	<-l.ending
+	return nil, net.ErrClosed
+}
+
+func (l *slowListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7} }
+
+func (l *slowListener) Close() error {
+	if l.first.Swap(true) {
+		return net.ErrClosed
+	}
+	close(l.ending)
+	time.Sleep(time.Second)
+	l.closed.Store(true)
+	return nil
+}
+
+// TestAddressIsFree: once a forward has ended, another may listen in its place.
+func TestAddressIsFree(t *testing.T) {
+	for _, kind := range []plan.Type{plan.Client, plan.HTTP, plan.SOCKS} {
+		synctest.Test(t, func(t *testing.T) {
+			l := &slowListener{ending: make(chan struct{})}
+			m := New(Config{Listen: func(string, string) (net.Listener, error) { return l, nil }})
+			f := newForward(m, plan.Plan{Name: "a", Type: kind, Listen: "127.0.0.1:7", DelayOpen: true}, false)
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error)
+			go func() { ended <- f.listen(ctx) }()
+			synctest.Wait()
+			cancel()
+			if <-ended; !l.closed.Load() {
+				t.Errorf("%s ends before its address is free", kind)
+			}
+		})
 	}
 }

@@ -44,6 +44,7 @@ type PacketConn struct {
 	queue    []packet
 	bytes    int // in queue
 	readable chan struct{}
+	closing  bool // by Close
 	closed   bool
 }
 
@@ -314,22 +315,27 @@ func (p *PacketConn) frame(m datagram.Message) ([]byte, error) {
 	return m.AppendFrom(nil, keys, p.cfg.Local.Destination.Hash())
 }
 
-// Close ends the PacketConn, and whoever waits for a datagram.
+// Close ends the PacketConn, and then whoever waits for a datagram: who sees the end may take the port anew.
 func (p *PacketConn) Close() error {
-	if !p.End() {
+	p.mu.Lock()
+	first := !p.closed && !p.closing
+	p.closing = true
+	p.mu.Unlock()
+	if !first {
 		return net.ErrClosed
 	}
 	p.cfg.Closed()
+	p.End()
 	return nil
 }
 
 // End is Close where it is known that nothing arrives any more: Closed is not
-// called. It reports whether this is the end.
-func (p *PacketConn) End() bool {
+// called.
+func (p *PacketConn) End() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return false
+		return
 	}
 	for range p.queue {
 		p.count(func(c *PacketCounts) *atomic.Uint64 { return &c.dropped })
@@ -337,7 +343,6 @@ func (p *PacketConn) End() bool {
 	p.holds(-p.bytes)
 	p.closed, p.queue = true, nil
 	signal(&p.readable)
-	return true
 }
 
 // LocalAddr is our destination and port.

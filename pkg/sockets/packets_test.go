@@ -2,8 +2,10 @@ package sockets_test
 
 import (
 	"errors"
+	"net"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"i2ptoolkit/pkg/datagram"
@@ -134,4 +136,31 @@ func TestPacketSize(t *testing.T) {
 	if !errors.As(err, &size) || size.Len != 65000 || size.Max < 60000 || len(*sent) > 0 {
 		t.Errorf("%v, and %d were sent", err, len(*sent))
 	}
+}
+
+// TestPacketPortIsFree: who waits for a datagram learns of the end once the port may be taken anew.
+func TestPacketPortIsFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan error, 1)
+		at, _ := packetConn(t, 1, sockets.PacketConfig{Closed: func() {
+			synctest.Wait()
+			if len(ended) > 0 {
+				t.Error("who waits learns of the end before the port is free")
+			}
+		}})
+		go func() {
+			_, err := at.ReadMessage()
+			ended <- err
+		}()
+		synctest.Wait()
+		if err := at.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-ended; !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+		if err := at.Close(); !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
 }

@@ -74,6 +74,7 @@ func (c *Client) Serve(ctx context.Context, near Socket) error {
 	defer c.endAll()
 	defer cancel()
 	c.overrun.Add(near)
+	defer c.overrun.Close(near) // who waits for the end may bind the address anew
 	context.AfterFunc(ctx, func() { c.overrun.Close(near) })
 	running.Go(func() { every(ctx, c.cfg.Limits.Idle/4, c.expire) })
 	b := make([]byte, maxPayload+1)

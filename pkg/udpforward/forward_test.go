@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -361,6 +362,35 @@ func TestDestinationEnds(t *testing.T) {
 		w.ports[place{p.far.Hash(), serverPort}].Close()
 		if err := <-ended; !errors.Is(err, net.ErrClosed) {
 			t.Error(err)
+		}
+	})
+}
+
+// lateSocket is read from in the moment of its end, and takes a while to be closed.
+type lateSocket struct {
+	*socket
+	end    context.CancelFunc
+	closed atomic.Bool
+}
+
+func (s *lateSocket) ReadFromUDPAddrPort([]byte) (int, netip.AddrPort, error) {
+	s.end()
+	return 0, s.own, nil
+}
+
+func (s *lateSocket) Close() error {
+	time.Sleep(time.Second)
+	s.closed.Store(true)
+	return nil
+}
+
+// TestAddressIsFree: once a client has ended, another may have its socket's address.
+func TestAddressIsFree(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ctx, cancel := context.WithCancel(t.Context())
+		near := &lateSocket{socket: w.socket(clientPort), end: cancel}
+		if err := NewClient(ClientConfig{}).Serve(ctx, near); err != nil || !near.closed.Load() {
+			t.Errorf("%v, and the socket is closed: %t", err, near.closed.Load())
 		}
 	})
 }

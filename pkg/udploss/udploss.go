@@ -29,17 +29,19 @@ func (c *Counter) Add(socket io.Closer) {
 	c.open[conn] = struct{}{}
 }
 
-// Close closes a socket, and keeps what was dropped there.
+// Close closes a socket, and keeps what was dropped there. Of two who close one both find it closed.
 func (c *Counter) Close(socket io.Closer) error {
-	if conn, ok := socket.(*net.UDPConn); ok {
-		c.mu.Lock()
-		if _, is := c.open[conn]; is {
-			delete(c.open, conn)
-			c.gone += dropped(conn)
-		}
-		c.mu.Unlock()
+	conn, ok := socket.(*net.UDPConn)
+	if !ok {
+		return socket.Close()
 	}
-	return socket.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, is := c.open[conn]; is {
+		delete(c.open, conn)
+		c.gone += dropped(conn)
+	}
+	return conn.Close()
 }
 
 // Total is how many were dropped, as far as the system tells.
