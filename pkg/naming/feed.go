@@ -222,7 +222,11 @@ func (n *Names) Update(ctx context.Context, urls []string, again bool, each func
 			return fmt.Errorf("%w: %s is no subscription", fs.ErrNotExist, url)
 		}
 	}
-	n.updating.take()
+	select {
+	case n.updating <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	defer n.updating.give()
 	for _, f := range feeds {
 		if len(urls) > 0 && !slices.Contains(urls, f.URL) {

@@ -292,6 +292,39 @@ func TestSchedule(t *testing.T) {
 	})
 }
 
+// TestUpdateMeanwhile: who asks for feeds while another does may give up.
+func TestUpdateMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := New(Config{Now: time.Now, Fetch: func(ctx context.Context, _ Request) (Response, error) {
+			<-ctx.Done()
+			return Response{}, context.Cause(ctx)
+		}})
+		if err := n.Subscribe(feedAt); err != nil {
+			t.Fatal(err)
+		}
+		update := func() (end context.CancelFunc, ended <-chan error) {
+			ctx, cancel := context.WithCancel(t.Context())
+			came := make(chan error, 1)
+			go func() { came <- n.Update(ctx, nil, false, func(Update) {}) }()
+			synctest.Wait()
+			return cancel, came
+		}
+		endFirst, first := update()
+		endSecond, second := update()
+		endSecond()
+		synctest.Wait()
+		if len(second) != 1 || len(first) != 0 {
+			t.Errorf("%d of one that gave up have ended, and %d of the other", len(second), len(first))
+		}
+		endFirst()
+		for _, ended := range []<-chan error{first, second} {
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 // TestJumps: services whose own name is known come first.
 func TestJumps(t *testing.T) {
 	all := []Jump{{"One", "http://one.i2p/?a="}, {"Two", "http://two.i2p/"}}
