@@ -77,12 +77,20 @@ func (u *udpServer) arrange(ctx context.Context, want string, reading *sync.Wait
 		return err
 	}
 	conn.SetReadBuffer(udpBuffer)
-	u.lost.Add(conn)
-	u.mu.Lock()
-	u.conn, u.at = conn, want
-	u.mu.Unlock()
+	u.adopt(conn, want)
 	reading.Go(func() { u.read(ctx, conn) })
 	return nil
+}
+
+// adopt takes a socket into use. Who had something to send while there was none has opened one for that alone.
+func (u *udpServer) adopt(conn *net.UDPConn, at string) {
+	u.lost.Add(conn)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.conn != nil {
+		u.lost.Close(u.conn)
+	}
+	u.conn, u.at = conn, at
 }
 
 // udpBuffer is what of a burst the system keeps until it is read.
