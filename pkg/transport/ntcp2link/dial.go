@@ -145,7 +145,10 @@ func (d *Driver) handshakeOut(ctx context.Context, at target, random *draw.Sourc
 	if info == nil {
 		return nil, errors.New("ntcp2: no RouterInfo of our own yet")
 	}
-	conn, err := d.connect(ctx, at.addr)
+	d.mu.Lock()
+	connects := d.connects
+	d.mu.Unlock()
+	conn, err := d.connect(ctx, connects, at.addr)
 	if err != nil {
 		return nil, err
 	}
@@ -157,6 +160,9 @@ func (d *Driver) handshakeOut(ctx context.Context, at target, random *draw.Sourc
 	}()
 	if !d.shake(ctx, conn) {
 		return nil, ctx.Err()
+	}
+	if connects.Err() != nil { // and Moved may have come before it could see the connection
+		return nil, errMoved
 	}
 	conn.SetDeadline(time.Now().Add(d.limits.HandshakeTimeout))
 	hs := ntcp2.NewInitiator(ntcp2.Config{
@@ -182,10 +188,8 @@ func (d *Driver) handshakeOut(ctx context.Context, at target, random *draw.Sourc
 	return d.newLink(ctx, conn, hs.Result(), random, first, c.rest()), nil
 }
 
-func (d *Driver) connect(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
-	d.mu.Lock()
-	connects := d.connects
-	d.mu.Unlock()
+// connect makes the connection, unless connects ends before.
+func (d *Driver) connect(ctx, connects context.Context, addr netip.AddrPort) (net.Conn, error) {
 	dial, cancel := context.WithTimeout(ctx, d.limits.ConnectTimeout)
 	defer cancel()
 	defer context.AfterFunc(connects, cancel)()

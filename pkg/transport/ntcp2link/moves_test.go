@@ -128,6 +128,44 @@ func (h staleHost) DialContext(ctx context.Context, addr netip.AddrPort) (net.Co
 	return h.host.DialContext(ctx, addr)
 }
 
+// TestMoveBehindDial: a connection that was made in the moment in which the machine moved is not waited for.
+func TestMoveBehindDial(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		pipes := &pipes{}
+		there := &movingHost{}
+		a := moving(t, pipes, 1, func(c *settings) { there.host, c.Network = c.Network.(host), there }).start(t)
+		b := newNode(t, pipes, 2, nil).start(t)
+		synctest.Wait()
+		a.Send(b.info.Load(), message(i2np.DataType, 1, 10))
+		time.Sleep(2*addrsLook + 2*dialPause)
+		if len(b.received()) != 1 || len(a.failed) != 0 {
+			t.Fatalf("%d messages, failures %v", len(b.received()), a.failed)
+		}
+	})
+}
+
+// addrsLook is how often a transport looks at the machine's addresses, or more.
+const addrsLook = 3 * time.Second
+
+// movingHost moves as soon as its first connection is made, which is dead from then on.
+type movingHost struct {
+	host
+	moved bool
+}
+
+func (h *movingHost) DialContext(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
+	if h.moved {
+		return h.host.DialContext(ctx, addr)
+	}
+	h.moved = true
+	local := netip.AddrPortFrom(netip.MustParseAddr("23.0.0.1"), 40000)
+	h.net.move(local.Addr(), netip.MustParseAddr("23.0.1.1"))
+	time.Sleep(addrsLook)
+	ours, theirs := net.Pipe()
+	go io.Copy(io.Discard, theirs)
+	return &pipeConn{ours, local, addr}, nil
+}
+
 func TestInternetAddrs(t *testing.T) {
 	addrs, err := transport.Internet{}.Addrs()
 	if err != nil || !slices.ContainsFunc(addrs, netip.Addr.IsLoopback) {
