@@ -68,6 +68,7 @@ type strain struct {
 	lost     bool // a pair dropped what exceeded its share
 	held     bool // it did, or several such requests are on their way
 	over     int  // pairs that have had their share
+	common   int  // hops that all other tunnels of the pool have
 	asked    int  // of all pairs; what stayed unanswered counts twice
 }
 
@@ -79,6 +80,8 @@ func (s strain) less(o strain) bool {
 		return o.held
 	case s.over != o.over:
 		return s.over < o.over
+	case s.common != o.common:
+		return s.common < o.common
 	}
 	return s.asked < o.asked
 }

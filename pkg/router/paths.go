@@ -41,12 +41,13 @@ const (
 // choose draws hops for a tunnel, in the order of message flow, whose
 // neighbours have been asked for the least of late. It returns none where all
 // have had their share and drop what exceeds it: then the pool waits, and tries
-// it now and then, more often where it has no tunnel that lasts. answers tells that the last of them sends the
-// reply to us, and into no tunnel.
+// it now and then, more often where it has no tunnel that lasts. What all other tunnels of the pool go through
+// the new one does not, if it can: no router that goes takes them all along. answers tells that the last of them
+// sends the reply to us, and into no tunnel.
 func (pt *paths) choose(d *direction, n int, answers bool) (best []*routerinfo.RouterInfo) {
 	var least strain
 	doubtful, _ := pt.doubts.above(pt.now, 0)
-	avoid := make(map[i2p.Hash]struct{})
+	avoid, common := make(map[i2p.Hash]struct{}), pt.common(d)
 	for i := range pathDraws {
 		hops := pt.hops(d, n, answers, avoid)
 		if len(hops) < n {
@@ -58,11 +59,19 @@ func (pt *paths) choose(d *direction, n int, answers bool) (best []*routerinfo.R
 			_, doubted := doubtful[ri.Hash()]
 			return doubted
 		})
-		if s.over == 0 && (i == 0 || !s.doubtful) {
+		for _, ri := range hops {
+			if slices.Contains(common, ri.Hash()) {
+				s.common++
+			}
+		}
+		if s.over == 0 && s.common == 0 && (i == 0 || !s.doubtful) {
 			return hops
 		}
 		if best == nil || s.less(least) {
 			best, least = hops, s
+		}
+		for _, h := range common {
+			avoid[h] = struct{}{}
 		}
 		avoid[pt.asked.worst(pt.now, pairs).other(pt.cfg.Hash, pt.rand.Nonzero32())] = struct{}{}
 	}
@@ -77,6 +86,39 @@ func (pt *paths) choose(d *direction, n int, answers bool) (best []*routerinfo.R
 		pt.asked.probed = pt.now
 	}
 	return best
+}
+
+// common are the hops that all tunnels of a direction have which last. Where there are none, those that are being built
+// are likely to be the first.
+func (pt *paths) common(d *direction) (hops []i2p.Hash) {
+	tunnels := 0
+	through := make(map[i2p.Hash]int)
+	for _, t := range pt.undoubted(d.tunnels()) {
+		if t.Failing() || t.Due(pt.now) {
+			continue
+		}
+		tunnels++
+		for _, h := range t.hops {
+			through[h]++
+		}
+	}
+	if tunnels == 0 {
+		for _, t := range d.party.pool.Builds(d.inbound) {
+			if t.build == nil {
+				continue
+			}
+			tunnels++
+			for _, h := range t.build.Hops() {
+				through[h.Router]++
+			}
+		}
+	}
+	for h, n := range through {
+		if n == tunnels {
+			hops = append(hops, h)
+		}
+	}
+	return hops
 }
 
 // shuns reports whether a router has no way to us but a session that stands: there is none, and we publish no

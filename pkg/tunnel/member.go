@@ -62,6 +62,9 @@ func (m *Member) Expires() time.Time { return m.started.Add(Lifetime) }
 // RTT is how long its last test was on its way, or without one its build.
 func (m *Member) RTT() time.Duration { return m.last }
 
+// Due reports whether its replacement is asked for.
+func (m *Member) Due(now time.Time) bool { return !now.Before(m.renewAt) }
+
 // Failing reports whether the tunnel should come after others: its tests failed
 // twice, or once where there was reason to doubt it. One test alone may be lost.
 func (m *Member) Failing() bool { return m.failing }
