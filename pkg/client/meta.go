@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,31 +62,27 @@ func (d *redirect) lost(now time.Time, mirror i2p.Hash) {
 			delete(d.silent, h)
 		}
 	}
-	if len(d.silent) < leaseset.MaxMeta {
+	if _, known := d.silent[mirror]; known || len(d.silent) < leaseset.MaxMeta {
 		d.silent[mirror] = now
 	}
 }
 
 // order is what a MetaLeaseSet names, in the order in which it is tried: what did not answer lately
-// last, then by cost, and by lot among equals, so that clients spread.
+// last, and of those the one first that was tried longest ago; then by cost, and by lot among equals, so that clients spread.
 func (d *redirect) order(now time.Time, meta *leaseset.MetaLeaseSet, pick func(int) int) (hashes []i2p.Hash) {
 	leases := meta.Usable(now)
 	for i := range leases {
 		j := i + pick(len(leases)-i)
 		leases[i], leases[j] = leases[j], leases[i]
 	}
-	late := func(l leaseset.MetaLease) int {
-		since, silent := d.silent[l.Hash]
-		if silent && now.Sub(since) < silentMirror {
-			return 1
+	silent := func(l leaseset.MetaLease) (since time.Time) {
+		if at, is := d.silent[l.Hash]; is && now.Sub(at) < silentMirror {
+			since = at
 		}
-		return 0
+		return since
 	}
 	slices.SortStableFunc(leases, func(a, b leaseset.MetaLease) int {
-		if x, y := late(a), late(b); x != y {
-			return x - y
-		}
-		return int(a.Cost) - int(b.Cost)
+		return cmp.Or(silent(a).Compare(silent(b)), int(a.Cost)-int(b.Cost))
 	})
 	for _, l := range leases {
 		hashes = append(hashes, l.Hash)

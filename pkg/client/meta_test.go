@@ -79,6 +79,27 @@ func TestMetaChoice(t *testing.T) {
 	})
 }
 
+// TestMetaTurns: of mirrors that are all silent each has its turn, however little one of them costs.
+func TestMetaTurns(t *testing.T) {
+	pair(t, func(t *testing.T, e *ether, a, b *Client) {
+		now := time.Now()
+		leases := named(i2p.Hash{1}, i2p.Hash{2}, i2p.Hash{3})
+		for i := range leases {
+			leases[i].Cost = byte(i)
+		}
+		set := e.publishMeta(t, masterKeys(t, 1), leases)
+		var d redirect
+		for i := range 9 {
+			first := d.order(now, set, a.random.Below)[0]
+			if want := leases[i%3].Hash; first != want {
+				t.Fatalf("the %dth to be tried is %v, want %v", i+1, first[0], want[0])
+			}
+			now = now.Add(mirrorPatience)
+			d.lost(now, first)
+		}
+	})
+}
+
 // TestMetaBounds: what is named too far away, or is no use any more, is told.
 func TestMetaBounds(t *testing.T) {
 	pair(t, func(t *testing.T, e *ether, a, b *Client) {
