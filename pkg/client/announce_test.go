@@ -61,11 +61,7 @@ func TestNothingToPush(t *testing.T) {
 		if _, err := io.ReadFull(in, make([]byte, len("said last"))); err != nil {
 			t.Fatal(err)
 		}
-		sent := func() int {
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			return len(e.log[gateway])
-		}
+		sent := func() int { return e.sent(gateway) }
 		before := sent()
 		if before == 0 {
 			t.Fatal("a does not know where b is")

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"i2ptoolkit/pkg/bucket"
 	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/elgamalaes"
 	"i2ptoolkit/pkg/env"
@@ -101,6 +102,7 @@ type Stats struct {
 	Dropped                 uint64 // incoming that came too fast, and outgoing for want of a lease set or tunnels
 	LeaseSets               uint64 // made
 	Seeks, SeeksRefused     uint64 // lookups of those who say to have sent something, and those beyond the limit
+	Scouts, ScoutsRefused   uint64 // messages that look for a path that works, and those beyond the limit
 	SentBack                uint64 // confirmations of elders' messages
 	Sessions                ratchet.Stats
 	ElGamal                 elgamalaes.Stats
@@ -138,7 +140,8 @@ type loop struct {
 	over  bool      // it has ended
 	stats Stats
 
-	seeking int          // lookups of seek
+	seeking int // lookups of seek
+	scouts  bucket.Bucket
 	sending atomic.Int64 // bytes of payloads that Send has taken and that have not been passed on
 	outbox  outbox
 

@@ -123,11 +123,7 @@ func TestElderRestarts(t *testing.T) {
 func TestSendBack(t *testing.T) {
 	pairWith(t, options.Default(), speaking(i2p.CryptoElGamal), func(t *testing.T, e *ether, a, b *Client) {
 		at := i2p.HashOf([]byte{1}) // where a's messages come in
-		count := func() int {
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			return len(e.log[at])
-		}
+		count := func() int { return e.sent(at) }
 		clove := func(typ i2np.Type, size int, ends time.Duration) i2np.Clove {
 			return i2np.Clove{
 				Delivery: i2np.DeliveryInstructions{Kind: i2np.DeliverTunnel, To: at, Tunnel: 1},

@@ -98,6 +98,13 @@ func (e *ether) with(t testing.TB, seed byte, cfg Config) *Client {
 	return c
 }
 
+// sent is how many messages went to a gateway.
+func (e *ether) sent(gateway i2p.Hash) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.log[gateway])
+}
+
 // look has f run where it may see everything.
 func (c *Client) look(f func(now time.Time)) bool { return c.call(f) }
 

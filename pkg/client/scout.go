@@ -15,6 +15,11 @@ const (
 	mostScouts     = 6
 	leastScoutRest = 5 * time.Second // from one time to the next
 	mostScoutRest  = time.Minute     // where the path in use worked each time: answers are late there
+
+	// A peer has six messages sent by one that says its lease set again, or by leaving unanswered what a stream sent, and by
+	// the gateways that it names. So there is a limit for all peers together, in messages: a second, and at once.
+	scoutRate  = 64
+	scoutBurst = 2 * mostScouts * pushesAtOnce
 )
 
 // doubt is about the path that is in use.
@@ -93,6 +98,11 @@ func (l *loop) mayScout(now time.Time, r *remote) bool {
 }
 
 func (l *loop) scoutAlong(now time.Time, r *remote, paths []path) {
+	if !l.scouts.Take(now, float64(len(paths)), scoutRate, scoutBurst) {
+		l.stats.ScoutsRefused += uint64(len(paths))
+		return
+	}
+	l.stats.Scouts += uint64(len(paths))
 	for _, by := range paths {
 		r.again()
 		l.announce(now, r, by)

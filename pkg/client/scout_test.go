@@ -65,12 +65,7 @@ func TestToldAgain(t *testing.T) {
 	pair(t, func(t *testing.T, e *ether, a, b *Client) {
 		echo(t, a, b, 100)
 		time.Sleep(time.Minute)
-		gateway := i2p.HashOf([]byte{2})
-		sent := func() int {
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			return len(e.log[gateway])
-		}
+		sent := func() int { return e.sent(i2p.HashOf([]byte{2})) }
 		again := func() int {
 			before := sent()
 			for range 1000 {
@@ -85,6 +80,30 @@ func TestToldAgain(t *testing.T) {
 		time.Sleep(conversation)
 		if n := again(); n > 0 {
 			t.Errorf("%d messages to who is not spoken with any more", n)
+		}
+	})
+}
+
+// TestScoutsOfMany: what many peers have sent in this way is bounded for all of them together.
+func TestScoutsOfMany(t *testing.T) {
+	pair(t, func(t *testing.T, e *ether, a, b *Client) {
+		echo(t, a, b, 100)
+		time.Sleep(time.Minute)
+		begun := time.Now()
+		const span = 10 * time.Second
+		for time.Since(begun) < span {
+			a.look(func(now time.Time) {
+				for range 50 { // as many peers
+					r := a.remotes[b.own.hash]
+					r.doubt = doubt{}
+					a.toldAgain(now, r)
+				}
+			})
+			time.Sleep(100 * time.Millisecond)
+		}
+		st := a.Stats()
+		if most := uint64(scoutBurst + span.Seconds()*scoutRate); st.Scouts > most+mostScouts || st.Scouts < most/2 || st.ScoutsRefused == 0 {
+			t.Errorf("%d messages in %v, want %d at most, and %d refused", st.Scouts, span, most, st.ScoutsRefused)
 		}
 	})
 }

@@ -126,6 +126,7 @@ func destinationsTable() []row {
 		{"destination_loops", "Destinations that run, those that only say farewell included.", "", "Destinations"},
 		{"destinations_opened_total", "Destinations that were opened.", "", "Opened"},
 		{"destination_messages_total", "Messages of destinations.", "direction", "in=Received out=Sent"},
+		{"destination_scouts_total", "Messages that look for a path to a peer that works, where an answer was late, and those beyond the limit.", "result", "sent=Scouts limited=ScoutsRefused"},
 		{"destination_lost_messages_total", "Messages that could not be used or sent.", "reason", "undecryptable=Undecryptable rejected=Rejected crowded=Crowded dropped=Dropped"},
 		{"destination_lease_sets_total", "Lease sets that were made.", "", "LeaseSets"},
 		{"destination_sender_lookups_total", "Lookups of those who say that they sent a datagram.", "result", "asked=Seeks limited=SeeksRefused"},
