@@ -42,6 +42,10 @@ func (l *loop) pushSet(now time.Time) {
 // push sends our lease set to one peer, each time by another way, and reports
 // whether it has been sent in vain before.
 func (l *loop) push(now time.Time, r *remote) (unheard bool) {
+	if begins, at := l.greets(now, r); begins && now.Before(at) {
+		l.pushBy(at)
+		return false
+	}
 	by, ok := r.detour(now, l.state.Outbound)
 	if !ok || !l.announce(now, r, by) {
 		l.pushBy(now.Add(leaseSetResend))

@@ -296,6 +296,7 @@ func (l *loop) turn() time.Duration {
 	if l.host != nil {
 		l.host.Flush(now)
 	}
+	l.tryPaths(now)
 	l.replyEmpty(now)
 	l.pushSet(now)
 	l.lookAgain(now)
@@ -322,6 +323,7 @@ func (l *loop) sleep(now time.Time) time.Duration {
 	next := l.askAt(now)
 	next = deadline.Earliest(next, l.pushAt)
 	next = deadline.Earliest(next, l.lookAt)
+	next = deadline.Earliest(next, l.tryAt)
 	next = deadline.Earliest(next, l.outbox.next)
 	next = deadline.Earliest(next, l.life.next(now, l.cfg.Resumable))
 	if l.sessions != nil {

@@ -82,8 +82,12 @@ func release(payloads []*buf.Buf) {
 	}
 }
 
-// sealAll makes one garlic message of each payload that there is use in sending yet.
+// sealAll makes one garlic message of each payload that there is use in sending yet; of what begins a session, one of
+// as many as go together, and the others wait.
 func (l *loop) sealAll(now time.Time, r *remote, parcels []parcel) []i2np.Message {
+	if begins, at := l.greets(now, r); begins {
+		return l.sealGreeting(now, r, parcels, at)
+	}
 	out := make([]i2np.Message, 0, len(parcels))
 	for _, p := range parcels {
 		if p.Expires != 0 && p.Expires <= i2p.DateOf(now) {
@@ -98,16 +102,21 @@ func (l *loop) sealAll(now time.Time, r *remote, parcels []parcel) []i2np.Messag
 // seal makes a garlic message of a payload, which it owns, or of none.
 func (l *loop) seal(now time.Time, r *remote, p *buf.Buf, h Hints) (i2np.Message, bool) {
 	m, told, err := l.voice.seal(now, r, &l.own, l.state.Leases, p, h)
+	return m, l.sealed(now, told, err)
+}
+
+// sealed notes what became of a message.
+func (l *loop) sealed(now time.Time, told bool, err error) bool {
 	if err != nil {
 		l.stats.Dropped++
 		l.cfg.Log.Debug("message not sealed", "error", err)
-		return i2np.Message{}, false
+		return false
 	}
 	if told {
 		l.pushBy(now.Add(leaseSetResend)) // unless the peer says before that it came
 	}
 	l.stats.Sent++
-	return m, true
+	return true
 }
 
 // arrived handles one message that came through our tunnels, or has it wait in the lobby.
@@ -311,11 +320,8 @@ func (l *loop) flush(now time.Time, r *remote) {
 	}
 	waiting := r.waiting
 	r.waiting = nil
-	n, _ := l.allows(now, r.hash)
+	n, next := l.allows(now, r.hash, waiting)
 	n = min(n, len(waiting))
 	l.pass(r, l.sealAll(now, r, waiting[:n]))
-	for _, p := range waiting[n:] {
-		l.sending.Add(int64(p.Len()))
-		l.outbox.put(r.hash, p)
-	}
+	l.putBack(r.hash, waiting[n:], next)
 }

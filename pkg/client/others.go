@@ -18,6 +18,7 @@ type others struct {
 	held     bool                 // payloads may wait for a way to one
 	sweptAt  time.Time            // when the idle ones were last looked for
 	pushAt   time.Time            // when one may be due to be sent our lease set by itself; zero: none is
+	tryAt    time.Time            // when another path to one may be due; zero: none is
 	lookAt   time.Time            // when the lease set of one that is silent may be looked up again; zero: none is
 }
 
@@ -119,6 +120,9 @@ func (o *others) whose(static [32]byte) i2p.Hash {
 
 // pushBy has the remotes looked at for our lease set at a time, or before.
 func (o *others) pushBy(at time.Time) { o.pushAt = deadline.Earliest(o.pushAt, at) }
+
+// tryBy has the paths looked at that are to be tried, at a time or before.
+func (o *others) tryBy(at time.Time) { o.tryAt = deadline.Earliest(o.tryAt, at) }
 
 // lookBy has the silent remotes looked at a pause after the last lookup.
 func (o *others) lookBy(now time.Time, r *remote) {

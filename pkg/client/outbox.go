@@ -8,14 +8,12 @@ import (
 
 	"i2ptoolkit/pkg/deadline"
 	"i2ptoolkit/pkg/i2p"
-	"i2ptoolkit/pkg/ratchet"
 )
 
 // outbox is what Send has taken and the router has not passed on yet. What has gathered for a destination leaves
 // together, so that it fills tunnel messages, and no more than the next hop takes: what would be too much for that
-// waits here, where who sends can wait for it. Before there is a session with a destination, little leaves for it: each
-// message would begin one, at the price of two exchanges of keys at both ends, and of so many that an answer
-// to one could not be read any more.
+// waits here, where who sends can wait for it. Before there is a session with a destination, each
+// message would begin one: so what there is leaves together as one message, now and then (see ratchet.Sessions.Greets).
 type outbox struct {
 	queues map[i2p.Hash]*outgoing
 	order  []*outgoing // the same; the first has waited longest for its turn
@@ -115,11 +113,11 @@ func (l *loop) sendOut(now time.Time) {
 		if len(q.waiting) == 0 || q.away >= awayBytes {
 			continue
 		}
-		n, next := l.allows(now, q.to)
+		n, next := l.allows(now, q.to, q.waiting)
 		if payloads, bytes := q.take(n); len(payloads) > 0 {
 			count := len(payloads)
 			l.sendPaced(q.to, payloads, func() { l.passedOn(q, count, bytes) })
-			_, next = l.allows(now, q.to)
+			_, next = l.allows(now, q.to, q.waiting)
 		}
 		if len(q.waiting) > 0 && q.away < awayBytes {
 			o.next = deadline.Earliest(o.next, next)
@@ -156,14 +154,18 @@ func (l *loop) heed() {
 	}
 }
 
-// allows tells how many payloads may leave for a destination now, and when that is more by itself. One whose keys
+// allows tells how many of the payloads that wait may leave for a destination now, and when that is more by itself. One whose keys
 // are not known yet is looked up for them.
-func (l *loop) allows(now time.Time, to i2p.Hash) (n int, next time.Time) {
+func (l *loop) allows(now time.Time, to i2p.Hash, waiting []parcel) (n int, next time.Time) {
 	r := l.remotes[l.behind(now, to)]
-	if r == nil || l.sessions == nil || !ratchet.Speaks(r.key.Type) || len(r.key.Key) == 0 {
+	if !l.ratcheted(r) {
 		return math.MaxInt, next
 	}
-	return l.sessions.Allows(now, ratchet.Peer{Static: r.static(), Type: r.key.Type})
+	n, next = l.sessions.Allows(now, r.ratchetPeer())
+	if begins, _ := l.sessions.Greets(now, r.ratchetPeer()); begins && n > 0 {
+		n = together(waiting)
+	}
+	return n, next
 }
 
 // Pass waits until what Send took before has been passed on, or waits for a way to its destination.

@@ -40,8 +40,8 @@ func numbers(t *testing.T, c *Client) (came *[]int) {
 	return came
 }
 
-// TestBurst: of a burst to a peer with which there is no session a few datagrams begin one, and the others wait for
-// its answer, which comes at once; all arrive.
+// TestBurst: of a burst to a peer with which there is no session a few datagrams begin one, the next do so after a while, and the
+// others wait for the answer, which comes at once then; all arrive.
 func TestBurst(t *testing.T) {
 	const count = 500
 	pair(t, func(t *testing.T, _ *ether, a, b *Client) {
@@ -56,7 +56,7 @@ func TestBurst(t *testing.T) {
 			}
 		}
 		a.Pass()
-		if took := time.Since(begun); took > 100*time.Millisecond {
+		if took := time.Since(begun); took > 400*time.Millisecond {
 			t.Errorf("passed on after %v", took)
 		}
 		synctest.Wait()
@@ -66,13 +66,13 @@ func TestBurst(t *testing.T) {
 				t.Errorf("%d came", len(*came))
 			}
 		})
-		if st := a.Stats(); st.Sessions.NewSealed > 8 || st.Dropped > 0 || a.sending.Load() != 0 {
+		if st := a.Stats(); st.Sessions.NewSealed > 2 || st.Dropped > 0 || a.sending.Load() != 0 {
 			t.Errorf("%d sessions begun, %d dropped, %d bytes left", st.Sessions.NewSealed, st.Dropped, a.sending.Load())
 		}
 	})
 }
 
-// TestBurstToTheDeaf: where the peer does not answer, what waits leaves all the same, after a while.
+// TestBurstToTheDeaf: where the peer does not answer, what waits leaves all the same, many together.
 func TestBurstToTheDeaf(t *testing.T) {
 	const count = 100
 	pair(t, func(t *testing.T, e *ether, a, b *Client) {
@@ -85,16 +85,12 @@ func TestBurstToTheDeaf(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(time.Second)
-		if n := a.Stats().Sessions.NewSealed; n < 8 || n > 16 {
-			t.Errorf("%d sessions begun in a second", n)
-		}
 		begun := time.Now()
 		a.Pass()
 		if took := time.Since(begun); took > 3*time.Second {
 			t.Errorf("passed on after %v", took)
 		}
-		if st := a.Stats(); st.Sessions.NewSealed < count || st.Dropped > 0 {
+		if st := a.Stats(); st.Sessions.NewSealed > 5 || st.Dropped > 0 || a.sending.Load() != 0 {
 			t.Errorf("%d sessions begun, %d dropped", st.Sessions.NewSealed, st.Dropped)
 		}
 	})

@@ -33,7 +33,8 @@ type ether struct {
 	killed  map[i2p.Hash]bool           // gateways of clients that neither hear nor say anything any more
 	tell    map[*Client]Callbacks
 
-	forgetful bool // there is no log
+	forgetful bool                             // there is no log
+	carry     func(to *Client, m i2np.Message) // in place of handing it over at once
 }
 
 func (e *ether) lose(c *Client) {
@@ -125,9 +126,14 @@ func (t etherTunnels) Send(_ uint32, gateway i2p.Hash, _ uint32, messages []i2np
 	if !t.e.forgetful {
 		t.e.log[gateway] = append(t.e.log[gateway], messages...)
 	}
+	carry := t.e.carry
 	t.e.mu.Unlock()
 	for _, m := range messages {
-		if !lost {
+		switch {
+		case lost:
+		case carry != nil:
+			carry(c, m)
+		default:
 			c.deliver(1, m.Own())
 		}
 	}

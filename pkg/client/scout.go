@@ -11,6 +11,9 @@ import (
 // paths at once, and what is confirmed first tells which of them work: to try one after another takes a round trip
 // for each. A peer that is told a lease set that it has tries its own paths in the same way, as it is most likely its
 // answer that was lost.
+//
+// Where there is no session with the peer yet, what only looks for a way is answered by few, and by i2pd has what comes next
+// refused (see ratchet.Sessions.Greets). There it is the streams' own packets that are sent again, by one path after the other.
 const (
 	mostScouts     = 6
 	leastScoutRest = 5 * time.Second // from one time to the next
@@ -27,6 +30,7 @@ type doubt struct {
 	since     time.Time // when an answer was last found to be late; zero: one has come since
 	scoutedAt time.Time // when all paths were last tried
 	rest      time.Duration
+	paths     []path // that are still to be tried
 }
 
 func (d doubt) holds(now time.Time) bool { return !d.since.IsZero() && now.Sub(d.since) < stallLife }
@@ -66,6 +70,10 @@ func (l *loop) scout(now time.Time, r *remote, least int) {
 		return
 	}
 	r.doubt.since, r.doubt.scoutedAt = now, now
+	if begins, _ := l.greets(now, r); begins {
+		paths = paths[1:] // what is late takes the one in use
+		r.doubt.rest = min(max(2*r.doubt.rest, leastScoutRest), mostScoutRest)
+	}
 	l.scoutAlong(now, r, paths)
 }
 
@@ -103,10 +111,50 @@ func (l *loop) scoutAlong(now time.Time, r *remote, paths []path) {
 		return
 	}
 	l.stats.Scouts += uint64(len(paths))
-	for _, by := range paths {
-		r.again()
-		l.announce(now, r, by)
+	r.doubt.paths = paths
+	l.tryBy(now)
+}
+
+// tryPaths tries what paths are due. It comes after what is late has been sent again: where a session may be lost, that is to begin
+// the next.
+func (l *loop) tryPaths(now time.Time) {
+	if l.tryAt.IsZero() || now.Before(l.tryAt) {
+		return
 	}
+	l.tryAt = time.Time{}
+	for _, r := range l.where(func(r *remote) bool { return len(r.doubt.paths) > 0 }) {
+		switch begins, at := l.greets(now, r); {
+		case !l.mayScout(now, r):
+			r.doubt.paths = nil
+		case !begins:
+			for _, by := range r.doubt.paths {
+				r.again()
+				l.announce(now, r, by)
+			}
+			r.doubt.paths = nil
+		case now.Before(at):
+			l.tryBy(at)
+		default:
+			l.tryPath(now, r)
+			l.tryBy(now)
+		}
+	}
+}
+
+// tryPath has what a peer has not answered, and with which there is no session, sent again by the next path.
+func (l *loop) tryPath(now time.Time, r *remote) {
+	by := r.doubt.paths[0]
+	r.doubt.paths = r.doubt.paths[1:]
+	if !slices.Contains(l.state.Outbound, by.via) || !r.hasLease(by.lease) {
+		return
+	}
+	r.again()
+	if l.host == nil { // nobody knows whether anything is late
+		l.announce(now, r, by)
+		return
+	}
+	r.path = by
+	l.host.Revive(now, r.hash)
 }
 
 // gotThrough is told what a peer has confirmed. Where the path in use is in doubt, and others work, it takes one of them.
@@ -115,7 +163,7 @@ func (l *loop) gotThrough(now time.Time, r *remote, acks []proof) {
 	if len(work) == 0 || r.doubt.since.IsZero() {
 		return
 	}
-	r.doubt.since, r.stall = time.Time{}, time.Time{}
+	r.doubt.since, r.stall, r.doubt.paths = time.Time{}, time.Time{}, nil
 	if slices.ContainsFunc(work, r.path.is) {
 		r.doubt.rest = min(max(2*r.doubt.rest, 2*leastScoutRest), mostScoutRest)
 		return

@@ -185,13 +185,24 @@ func (v *voice) seal(now time.Time, r *remote, own *ownSet, leases []leaseset.Le
 	if p == nil {
 		return seal(now, r, own, h, nil)
 	}
+	p = dataBody(p)
+	return seal(now, r, own, h, p, v.dataClove(now, r, p))
+}
+
+// dataBody makes the body of a Data message of a payload, which it owns.
+func dataBody(p *buf.Buf) *buf.Buf {
 	n := p.Len()
 	p = p.Room(dataHeader, 0)
 	binary.BigEndian.PutUint32(p.Prepend(dataHeader), uint32(n))
-	return seal(now, r, own, h, p, i2np.Clove{
+	return p
+}
+
+// dataClove is what brings a remote such a body.
+func (v *voice) dataClove(now time.Time, r *remote, body *buf.Buf) i2np.Clove {
+	return i2np.Clove{
 		Delivery: i2np.DeliveryInstructions{Kind: i2np.DeliverDestination, To: r.hash},
-		Message:  v.message(now, i2np.DataType, p.Bytes()),
-	})
+		Message:  v.message(now, i2np.DataType, body.Bytes()),
+	}
 }
 
 // sealCloves seals cloves, of which p, if it is not nil, holds the body of the last.

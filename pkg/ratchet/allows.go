@@ -6,15 +6,19 @@ import (
 )
 
 // What is sealed to a peer before a session with it stands costs both ends exchanges of keys, and of our New Session
-// messages a few are kept: an answer to one that made room for others cannot be read. So a burst begins with a few,
-// and the rest is worth waiting for the answer, which comes after a round trip and a second at most
-// (ECIES, New Session Reply). A peer that has not answered by then is one that does not.
+// messages a few are kept: an answer to one that made room for others cannot be read. And i2pd drops each, whoever
+// sends it, that comes within 200 ms of the last that it took (Garlic.cpp, since 2.55). So there is one in a while, with
+// as much in it as there is to say, until an answer comes.
+const greetEvery = 300 * time.Millisecond
+
+// Of replies a burst begins with a few, and the rest is worth waiting for the first use of the session, which comes after a
+// round trip and a second at most (ECIES, New Session Reply). A peer that has not used it by then is one that does not.
 const (
-	greetEvery    = 250 * time.Millisecond
-	greetPatience = 3 * time.Second
+	replyEvery    = 250 * time.Millisecond
+	replyPatience = 3 * time.Second
 )
 
-// anyNumber is how many messages may go to a peer that does not answer.
+// anyNumber is how many replies may go to a peer that does not use them.
 const anyNumber = math.MaxInt
 
 // What is sent on a session has nothing that holds it back but this: so many messages go, of which the peer is asked
@@ -30,17 +34,31 @@ const (
 // Allows tells how many messages may well be sealed to a peer now, and when that is more by itself; zero for never.
 // To seal more is no error.
 func (s *Sessions) Allows(now time.Time, to Peer) (n int, next time.Time) {
-	p := s.roster.peers[to.Static]
-	if p == nil {
-		return s.limits.PerPeer, next
+	if begins, at := s.Greets(now, to); begins && now.Before(at) {
+		return 0, at
+	} else if begins {
+		return 1, next
 	}
+	p := s.roster.peers[to.Static]
 	if n := p.awaiting(s.limits.Replies); n != nil {
 		return allowed(now, s.limits.PerPeer-len(n.branches), n.greeted, n.active)
 	}
-	if p.current != nil && p.current.usable(now) {
-		return p.window(now)
+	return p.window(now)
+}
+
+// Greets reports whether what is sealed to a peer now begins a session, as there is none and no message of its that waits for an
+// answer; and since when, or from when on, that is well.
+func (s *Sessions) Greets(now time.Time, to Peer) (begins bool, at time.Time) {
+	p := s.roster.peers[to.Static]
+	switch {
+	case p == nil:
+		return true, at
+	case p.awaiting(s.limits.Replies) != nil || p.current != nil && p.current.usable(now):
+		return false, at
+	case p.lastNew.IsZero():
+		return true, at
 	}
-	return allowed(now, s.limits.PerPeer-p.unanswered(), p.greeted, p.lastNew)
+	return true, p.lastNew.Add(greetEvery)
 }
 
 // window is Allows on a session.
@@ -57,9 +75,9 @@ func (p *peer) window(now time.Time) (n int, next time.Time) {
 	return 0, pause
 }
 
-// allowed goes by how many are left of those that may be unanswered, and when the first and the last were sealed.
+// allowed goes by how many are left of those that may be unused, and when the first and the last were sealed.
 func allowed(now time.Time, left int, first, last time.Time) (n int, next time.Time) {
-	patience, pause := first.Add(greetPatience), last.Add(greetEvery)
+	patience, pause := first.Add(replyPatience), last.Add(replyEvery)
 	switch {
 	case left > 0:
 		return left, next
@@ -71,14 +89,4 @@ func allowed(now time.Time, left int, first, last time.Time) (n int, next time.T
 		return 0, pause
 	}
 	return 0, patience
-}
-
-// unanswered is how many New Session messages of ours are kept that the peer has not answered.
-func (p *peer) unanswered() (count int) {
-	for _, n := range p.sessions {
-		if n.stage == unanswered {
-			count++
-		}
-	}
-	return count
 }

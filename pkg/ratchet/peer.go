@@ -16,7 +16,6 @@ type peer struct {
 
 	lastData uint64 // the count of opened messages at the last Existing Session message
 	lastNew  time.Time
-	greeted  time.Time // the first New Session message of ours since none was unanswered
 	replied  time.Time // the last that it waited for
 	silence
 }
@@ -62,14 +61,6 @@ func (p *peer) owing(now time.Time) *session {
 		}
 	}
 	return nil
-}
-
-// greets notes that a New Session message to the peer was sealed.
-func (p *peer) greets(now time.Time) {
-	if p.unanswered() == 1 {
-		p.greeted = now
-	}
-	p.lastNew = now
 }
 
 // answered notes that one answer serves all that the peer has asked for.

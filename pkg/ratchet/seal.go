@@ -107,7 +107,7 @@ func (s *Sessions) sealNewSession(now time.Time, to Peer, p Payload) (Sealed, er
 	sealed := Sealed{Body: body, Kind: NewSession}
 	if !p.Anonymous {
 		n := s.begin(now, &h, true)
-		n.peer.greets(now)
+		n.peer.lastNew = now
 		n.replies = &inbound{session: n, replies: true, highest: -1, chain: h.replyChain()}
 		s.tags.listen(n.replies)
 		s.roster.shrink(n)
