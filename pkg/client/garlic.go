@@ -128,14 +128,15 @@ func (l *loop) arrived(now time.Time, a arrival) {
 	if m.Type == i2np.GarlicType {
 		body, err = i2np.ParseGarlic(m.Body)
 	}
+	dear := l.sessions != nil && l.steps(body) > fewSteps
 	switch {
 	case err != nil:
 		l.stats.Rejected++
 	case l.sessions == nil: // nobody can have sealed it to us
 		l.stats.Undecryptable++
-	case l.sessions.Knows(now, body), l.former.knows(now, body), l.elders.knows(now, body):
+	case !dear && (l.sessions.Knows(now, body) || l.former.knows(now, body)), l.elders.knows(now, body):
 		l.open(now, body)
-	case !(l.ratchets && ratchet.MayBegin(body)) && !l.elders.mayBegin(body):
+	case !dear && !(l.ratchets && ratchet.MayBegin(body)) && !l.elders.mayBegin(body):
 		l.stats.Undecryptable++
 	default:
 		for _, m := range l.lobby.add(a) {
@@ -154,12 +155,21 @@ func (l *loop) admit() {
 	for left := max(sliceTime, begun.Sub(l.now)/2); left > 0 && !l.lobby.empty() && l.lobby.suffices(); {
 		m := l.lobby.next()
 		body, _ := i2np.ParseGarlic(m.Body) // it did when it came
+		steps := l.steps(body)
 		l.open(begun, body)
 		m.Release()
 		ended := l.cfg.Now()
-		left -= l.lobby.spend(ended.Sub(begun))
+		left -= l.lobby.spend(ended.Sub(begun), steps)
 		begun = ended
 	}
+}
+
+// steps is how many messages a body passes over.
+func (l *loop) steps(body []byte) int {
+	if l.former.Sessions != nil {
+		return max(l.sessions.Steps(body), l.former.Steps(body))
+	}
+	return l.sessions.Steps(body)
 }
 
 var errNotGarlic = errors.New("client: not garlic")

@@ -18,7 +18,7 @@ func (a arrival) release() { a.message.Release() }
 
 func (a arrival) memory() int { return a.message.Memory() }
 
-// lobby is where messages wait that belong to no session: someone new may have written them,
+// lobby is where messages wait that cost much to open. Most belong to no session: someone new may have written them,
 // or anybody at all. To tell takes an exchange of keys, hundreds of times what a message of a
 // session costs; and whoever knows a lease of ours can send as many as its tunnel lets
 // through. So they are opened when all else is done, a few at a time, within a share of the
@@ -146,6 +146,10 @@ const (
 	firstCost = 100 * time.Microsecond
 	mostCost  = 2 * time.Millisecond
 	averaged  = 16
+	// A message of a session that passes over more than fewSteps others waits as well: it costs their keys, a message's
+	// for each stepsOfOne.
+	fewSteps   = 128
+	stepsOfOne = 32
 )
 
 func newAllowance() allowance { return allowance{saved: mostSaved, cost: firstCost} }
@@ -165,8 +169,13 @@ func (a *allowance) suffices() bool { return a.saved >= a.cost }
 func (a *allowance) wait() time.Duration { return max(a.cost-a.saved, 0) * processorShare }
 
 // spend takes what a message has cost. Where no time has passed, as where it is simulated,
-// that is what they cost on average.
-func (a *allowance) spend(took time.Duration) (charged time.Duration) {
+// that is what they cost on average. What a message of a session costs goes by how many it passes over.
+func (a *allowance) spend(took time.Duration, steps int) (charged time.Duration) {
+	if steps > fewSteps {
+		charged = a.cost * time.Duration(steps) / stepsOfOne
+		a.saved -= charged
+		return charged
+	}
 	if took <= 0 {
 		took = a.cost
 	}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"i2ptoolkit/pkg/buf"
@@ -17,6 +18,7 @@ import (
 	"i2ptoolkit/pkg/i2p"
 	"i2ptoolkit/pkg/leaseset"
 	"i2ptoolkit/pkg/options"
+	"i2ptoolkit/pkg/ratchet"
 )
 
 // visit is a clove with a raw datagram that says which visitor sends it.
@@ -250,7 +252,7 @@ func TestAllowance(t *testing.T) {
 		const lasts = 10 * time.Second
 		for end := now.Add(lasts); now.Before(end); now = now.Add(max(a.wait(), time.Microsecond)) {
 			for a.reckon(now); a.suffices(); a.reckon(now) {
-				spent += a.spend(cost)
+				spent += a.spend(cost, 0)
 				now = now.Add(cost)
 			}
 		}
@@ -312,4 +314,49 @@ func BenchmarkEchoAmongJunk(b *testing.B) {
 			far.look(func(time.Time) { b.ReportMetric(float64(far.lobby.cost.Microseconds()), "us/junk") })
 		})
 	}
+}
+
+// TestPassedOver: a message of a session that passes over many others, each of which costs keys, waits in the lobby until
+// there is something left for it, and is opened then, as is what follows it.
+func TestPassedOver(t *testing.T) {
+	pair(t, func(t *testing.T, _ *ether, a, b *Client) {
+		echo(t, a, b, 10_000)
+		var late []i2np.Message
+		a.look(func(now time.Time) {
+			r := a.remotes[b.own.hash]
+			to := ratchet.Peer{Static: nameOf(r.key), Type: r.key.Type}
+			for n := range 2000 {
+				clove := visit(b.own.hash, n)
+				clove.Message.Body = make([]byte, 200)
+				m, err := a.sessions.Seal(now, to, ratchet.Payload{Cloves: []i2np.Clove{clove}})
+				if err != nil || m.Kind != ratchet.ExistingSession {
+					t.Fatalf("message %d: %v, %v", n, m.Kind, err)
+				}
+				if n == 50 || n == 210 || n == 670 || n >= 1998 {
+					late = append(late, i2np.Message{Type: i2np.GarlicType, Body: i2np.AppendGarlic(nil, m.Body)})
+				}
+			}
+		})
+		opened := func() uint64 { return b.Stats().Received }
+		before := opened()
+		b.look(func(time.Time) { b.lobby.saved = -time.Second })
+		for _, m := range late {
+			b.deliver(1, m.Own())
+		}
+		synctest.Wait()
+		if n := opened() - before; n != 1 {
+			t.Errorf("%d are opened at once", n)
+		}
+		saved := func() (d time.Duration) {
+			b.look(func(time.Time) { d = b.lobby.saved })
+			return d
+		}
+		if time.Sleep(time.Minute); opened()-before != uint64(len(late)) || b.Stats().Undecryptable != 0 {
+			t.Errorf("%d of %d are opened", opened()-before, len(late))
+		}
+		if d := saved(); d != mostSaved {
+			t.Errorf("%v are left after a minute", d)
+		}
+		echo(t, a, b, 10_000)
+	})
 }

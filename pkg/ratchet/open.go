@@ -32,7 +32,7 @@ func (s *Sessions) Open(now time.Time, body []byte) (*Opened, error) {
 }
 
 // Knows reports whether a body bears a tag that is listened to. To open one that does
-// costs little. Any other is a New Session message or nothing, which Open finds out by an
+// costs little, but for what it passes over (see Steps). Any other is a New Session message or nothing, which Open finds out by an
 // exchange of keys: it is the caller's to say how much of the processor that may take.
 func (s *Sessions) Knows(now time.Time, body []byte) bool {
 	if len(body) < tagLen {
@@ -44,6 +44,19 @@ func (s *Sessions) Knows(now time.Time, body []byte) bool {
 		_, known = s.expected.find(now, tag)
 	}
 	return known
+}
+
+// Steps is how many messages are passed over by one that bears a tag that is listened to. Each of them costs the keys of a message,
+// though it does not come: whoever passes over as many as are listened for has what 50 exchanges of keys cost be computed.
+func (s *Sessions) Steps(body []byte) int {
+	if len(body) < tagLen {
+		return 0
+	}
+	ref, ok := s.tags.find(binary.LittleEndian.Uint64(body))
+	if !ok || ref.set.replies {
+		return 0
+	}
+	return ref.steps()
 }
 
 // MayBegin reports whether a body is long enough to begin a session.

@@ -101,15 +101,13 @@ func (r *roster) limit(n *session) {
 	r.evict(victim)
 }
 
-// shrink keeps the tags and keys within their limit by dropping the sessions
-// that were idle longest, except keep.
+// shrink keeps the tags and keys within their limit by dropping sessions, except keep.
 func (r *roster) shrink(keep *session) {
 	for r.tags.len() > r.limits.Tags {
-		var victim *session
+		victim := r.greediest(keep)
 		for _, at := range [...]stage{halfOpen, established, unanswered} {
-			if e := r.stages[at].Front(); e != nil && e.Value.(*session) != keep {
+			if e := r.stages[at].Front(); victim == nil && e != nil && e.Value.(*session) != keep {
 				victim = e.Value.(*session)
-				break
 			}
 		}
 		if victim == nil {
@@ -117,6 +115,23 @@ func (r *roster) shrink(keep *session) {
 		}
 		r.evict(victim)
 	}
+}
+
+// greedy is more tags and keys than a session has without much that got lost, or was passed over by its peer so that they are
+// kept: a few such are not to be in the place of all others.
+const greedy = 2 * maxAhead
+
+// greediest is the session with most of them, where it is greedy; else those that were idle longest go.
+func (r *roster) greediest(keep *session) (worst *session) {
+	most := greedy
+	for at := range r.stages {
+		for e := r.stages[at].Front(); e != nil; e = e.Next() {
+			if n := e.Value.(*session); n != keep && n.kept() > most {
+				worst, most = n, n.kept()
+			}
+		}
+	}
+	return worst
 }
 
 func (r *roster) evict(n *session) {

@@ -114,6 +114,17 @@ func (n *session) expire(now time.Time) (gone []*inbound, over bool) {
 	return gone, len(n.in) == 0 || now.Sub(n.active) > receiveTimeout
 }
 
+// kept is how many tags and keys are kept for it.
+func (n *session) kept() (all int) {
+	for _, in := range n.in {
+		all += in.kept
+	}
+	if n.replies != nil {
+		all += n.replies.kept
+	}
+	return all
+}
+
 // before is the tag set before in; nil where there is none.
 func (n *session) before(in *inbound) *inbound {
 	if i := slices.Index(n.in, in); i > 0 {

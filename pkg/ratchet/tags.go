@@ -16,6 +16,7 @@ type inbound struct {
 	pending []uint64         // the tags made so far, from base on
 	skipped map[int][32]byte // keys of messages not yet received, below chain.nextKeyN
 	highest int              // number of the latest message received, or -1
+	kept    int              // tags and keys of it in the table
 }
 
 // branch is one New Session Reply of Bob's: until Alice uses the tag set that
@@ -63,6 +64,7 @@ func (t *tagTable) find(tag uint64) (tagRef, bool) {
 // window moves.
 func (t *tagTable) received(tag uint64, ref tagRef) {
 	delete(t.refs, tag)
+	ref.set.kept--
 	ref.set.highest = max(ref.set.highest, ref.n)
 }
 
@@ -74,6 +76,7 @@ func (t *tagTable) listen(in *inbound) {
 		in.pending = append(in.pending, tag)
 		if _, taken := t.refs[tag]; !taken {
 			t.refs[tag] = tagRef{in, n}
+			in.kept++
 		}
 	}
 	t.trim(in, in.highest-min(2*in.ahead(), maxBehind), lastIndex)
@@ -96,10 +99,10 @@ func (t *tagTable) trim(in *inbound, from, to int) {
 func (t *tagTable) forget(in *inbound, tag uint64, n int) {
 	if r, ok := t.refs[tag]; ok && r.set == in && r.n == n {
 		delete(t.refs, tag)
+		in.kept--
 	}
 	if _, ok := in.skipped[n]; ok {
-		delete(in.skipped, n)
-		t.skipped--
+		t.unskip(in, n)
 	}
 }
 
@@ -132,11 +135,13 @@ func (t *tagTable) open(in *inbound, n int, body []byte) ([]byte, error) {
 	}
 	p, err := openAEAD(&k, n, body)
 	if err == nil {
-		delete(in.skipped, n)
-		t.skipped--
+		t.unskip(in, n)
 	}
 	return p, err
 }
+
+// steps is how many keys of others it takes to open the message of a tag.
+func (r tagRef) steps() int { return max(r.n-r.set.chain.nextKeyN, 0) }
 
 // skip keeps the key of a message that was not received yet.
 func (t *tagTable) skip(in *inbound, n int, k [32]byte) {
@@ -144,5 +149,13 @@ func (t *tagTable) skip(in *inbound, n int, k [32]byte) {
 		in.skipped = map[int][32]byte{}
 	}
 	in.skipped[n] = k
+	in.kept++
 	t.skipped++
+}
+
+// unskip forgets it.
+func (t *tagTable) unskip(in *inbound, n int) {
+	delete(in.skipped, n)
+	in.kept--
+	t.skipped--
 }

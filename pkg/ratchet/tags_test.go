@@ -122,3 +122,52 @@ func TestTagLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestGreedySessions: sessions whose peers pass over as many messages as they can give way to each other, and not the
+// ones of all others, though these are idle; and what is counted for a session is what is kept for it.
+func TestGreedySessions(t *testing.T) {
+	b := newEnd(t, 1, Config{Limits: Limits{Tags: 60_000}})
+	seed := byte(10)
+	begin := func() *end {
+		c := newEnd(t, seed, Config{})
+		seed++
+		b.open(start, c.seal(start, b, "x"))
+		c.open(start, b.seal(start, c, "y"))
+		b.open(start, c.seal(start, b, "z"))
+		return c
+	}
+	var honest []*end
+	for range 20 {
+		honest = append(honest, begin())
+	}
+	for range 12 {
+		c := begin()
+		to := c.roster.peers[b.static.Public].current
+		for _, n := range []int{64, 256, 832, 2560, 4608} {
+			for to.out.nextTagN < n {
+				to.out.next()
+			}
+			m := c.seal(start, b, "far ahead")
+			if steps := b.Steps(m.Body); steps < n/3 {
+				t.Errorf("message %d passes over %d", n, steps)
+			}
+			b.open(start, m)
+		}
+	}
+	kept := 0
+	for _, p := range b.roster.peers {
+		for _, n := range p.sessions {
+			kept += n.kept()
+		}
+	}
+	if st := b.Stats(); st.Tags > 60_000 || st.Tags != kept || st.Evicted == 0 {
+		t.Errorf("%d tags and keys, %d by session; %d sessions have given way", st.Tags, kept, st.Evicted)
+	}
+	for i, c := range honest {
+		if !b.standing(start, c) {
+			t.Errorf("session %d has given way", i)
+			continue
+		}
+		b.open(start, c.seal(start, b, "still there"))
+	}
+}
