@@ -24,8 +24,9 @@ const (
 
 // The capacities of the size classes, room included. A tunnel message with
 // its transport framing fits the first, a garlic message of streaming's usual
-// packet the second, any I2NP message the last.
-var classes = [...]int{1280, 2304, 4 << 10, 64<<10 + Headroom + Tailroom}
+// packet the second, any I2NP message the last. Each has at most twice the one before, as what
+// others send waits in them: memory is to be no more than twice what came.
+var classes = [...]int{1280, 2304, 4 << 10, 8 << 10, 16 << 10, 32 << 10, 64<<10 + Headroom + Tailroom}
 
 var (
 	pools [len(classes)]sync.Pool

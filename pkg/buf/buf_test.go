@@ -63,6 +63,17 @@ func TestRoom(t *testing.T) {
 	}
 }
 
+// TestMemory: but for the smallest, a buffer takes little more than twice what it was asked for.
+func TestMemory(t *testing.T) {
+	for n := 1100; n <= Max; n += 100 {
+		b := Get(n)
+		if b.Cap() > 2*(n+Headroom+Tailroom)+Headroom+Tailroom {
+			t.Errorf("%d bytes lie in %d", n, b.Cap())
+		}
+		b.Release()
+	}
+}
+
 func TestMisuse(t *testing.T) {
 	for name, f := range map[string]func(){
 		"too large":      func() { Get(Max + 1) },

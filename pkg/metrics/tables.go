@@ -10,6 +10,7 @@ func transportTable() []row {
 		{"transport_sessions", "Sessions with other routers.", "", "Sessions"},
 		{"transport_pending_handshakes", "Handshakes that peers have begun.", "", "Pending"},
 		{"transport_pending_dials", "Handshakes that we have begun.", "", "Dials"},
+		{"transport_lent_bytes", "Memory that all peers have in common, for what waits for young sessions or is on its way, as far as it is lent.", "", "Lent"},
 		{"transport_received_bytes_total", "Bytes that came in on the wire.", "", "BytesIn"},
 		{"transport_sent_bytes_total", "Bytes that went out on the wire.", "", "BytesOut"},
 		{"transport_received_messages_total", "Messages of peers.", "", "MessagesIn"},

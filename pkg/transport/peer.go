@@ -45,7 +45,7 @@ type peer struct {
 
 func (t *table) newPeer(hash i2p.Hash, w *way, maxMessage int) *peer {
 	p := &peer{t: t, hash: hash, maxMessage: maxMessage}
-	p.queue.loan, p.queue.deepUntil = Loan{from: t.stock, own: t.cfg.Limits.QueueBytes / 2}, forever
+	p.queue.loan, p.queue.deepUntil = t.stock.Lend(t.cfg.Limits.QueueBytes/2, nowhere), forever
 	p.way.Store(w)
 	return p
 }

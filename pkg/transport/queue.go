@@ -37,7 +37,8 @@ type queue struct {
 	fresh, old flowList         // those with their first turn, and the others
 	spare      []*flow
 	bulk       int // messages
-	bytes      int // of all
+	bytes      int // of all bodies
+	memory     int // that they take
 	loan       Loan
 	deepUntil  time.Duration // see youth
 	load       load
@@ -102,18 +103,17 @@ func (q *queue) len() int { return q.returned.size + q.urgent.size + q.bulk }
 // A full queue makes room for bulk at the expense of the tunnel that has most
 // in it, whose oldest message is dropped.
 func (q *queue) put(m i2np.Message, now time.Duration, l *Limits) (dropped int, ok bool) {
-	count, bytes := q.room(now, l)
 	if !isBulk(m.Type) {
-		if q.full(m, count, bytes) {
+		if q.full(m, now, l, 1) {
 			return 0, false
 		}
-		q.grow(len(m.Body))
+		q.grow(m)
 		q.urgent.push(m, now)
 		return 0, true
 	}
 	id := tunnelOf(m)
 	f := q.flows[id]
-	for q.full(m, count*3/4, bytes*3/4) {
+	for q.full(m, now, l, bulkShare) {
 		fattest := q.fattest()
 		if fattest == nil || fattest == f || f != nil && fattest.bytes <= f.bytes {
 			q.load.count(now, 0, dropped+1)
@@ -130,7 +130,7 @@ func (q *queue) put(m i2np.Message, now time.Duration, l *Limits) (dropped int, 
 		f = q.newFlow(id)
 		q.fresh.push(f)
 	}
-	q.grow(len(m.Body))
+	q.grow(m)
 	q.bulk++
 	f.bytes += len(m.Body)
 	f.push(m, now)
@@ -140,41 +140,54 @@ func (q *queue) put(m i2np.Message, now time.Duration, l *Limits) (dropped int, 
 // giveBack is put for a message that was taken before; it goes before all others, and has
 // the room that urgent ones have.
 func (q *queue) giveBack(m i2np.Message, now time.Duration, l *Limits) bool {
-	if count, bytes := q.room(now, l); q.full(m, count, bytes) {
+	if q.full(m, now, l, 1) {
 		return false
 	}
-	q.grow(len(m.Body))
+	q.grow(m)
 	q.returned.push(m, 0)
 	return true
 }
 
-// grow counts bytes that have come, or gone.
-func (q *queue) grow(n int) {
-	q.bytes += n
-	q.loan.Settle(q.bytes)
+// grow counts a message that has come, and shrink one that has gone.
+func (q *queue) grow(m i2np.Message)   { q.count(len(m.Body), m.Memory()) }
+func (q *queue) shrink(m i2np.Message) { q.count(-len(m.Body), -m.Memory()) }
+
+func (q *queue) count(bytes, memory int) {
+	q.bytes += bytes
+	q.memory += memory
+	q.loan.Settle(q.memory) // what is missing is of the usual room
 }
 
-// room is how many messages the queue takes, and how many bytes.
-func (q *queue) room(now time.Duration, l *Limits) (count, bytes int) {
-	deep := 1
-	if q.loan.More() {
-		deep = deepTimes
-		for past := now - q.deepUntil; past >= 0 && deep > 1; past -= time.Second {
-			deep /= 2
-		}
+// deep is how many times as much as usual the queue takes, as far as there is memory to borrow.
+func (q *queue) deep(now time.Duration) int {
+	deep := deepTimes
+	for past := now - q.deepUntil; past >= 0 && deep > 1; past -= time.Second {
+		deep /= 2
 	}
-	return deep * l.QueueMessages, deep * l.QueueBytes
+	return deep
 }
 
-func (q *queue) full(m i2np.Message, count, bytes int) bool {
-	return q.len() >= count || q.bytes+len(m.Body) > bytes && q.len() > 0
+// bulkShare is the part of the room that bulk may take.
+const bulkShare = 0.75
+
+// full reports whether there is no room for a message that may take a share of it.
+func (q *queue) full(m i2np.Message, now time.Duration, l *Limits, share float64) bool {
+	beyond := func(times int) bool {
+		room := float64(times) * share
+		return q.len() >= int(room*float64(l.QueueMessages)) || q.bytes+len(m.Body) > int(room*float64(l.QueueBytes)) && q.len() > 0
+	}
+	if !beyond(1) {
+		return false
+	}
+	deep := q.deep(now)
+	return deep == 1 || beyond(deep) || !q.loan.Could(q.memory+m.Memory())
 }
 
 // popOf takes a flow's oldest message out of the queue.
 func (q *queue) popOf(f *flow) (m i2np.Message, at time.Duration) {
 	m, at = f.pop()
 	f.bytes -= len(m.Body)
-	q.grow(-len(m.Body))
+	q.shrink(m)
 	q.bulk--
 	return m, at
 }
@@ -190,7 +203,7 @@ func (q *queue) take(batch []i2np.Message, now i2p.Date, since time.Duration, li
 	for _, l := range [...]*fifo{&q.returned, &q.urgent} {
 		for size < limit && l.size > 0 {
 			m, _ := l.pop()
-			q.grow(-len(m.Body))
+			q.shrink(m)
 			if m.Expiration < now {
 				m.Release()
 				t.expired++
@@ -244,7 +257,7 @@ func (q *queue) drop() (n int) {
 	for _, l := range [...]*fifo{&q.returned, &q.urgent} {
 		for ; l.size > 0; n++ {
 			m, _ := l.pop()
-			q.grow(-len(m.Body))
+			q.shrink(m)
 			m.Release()
 		}
 	}

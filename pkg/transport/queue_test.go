@@ -202,11 +202,16 @@ func TestQueueRestart(t *testing.T) {
 // TestQueueYouth: while a session is opened, and young, more may wait for it, and what another had taken
 // is given back; as far as the memory does that all have for it.
 func TestQueueYouth(t *testing.T) {
-	const usual = 512 * 3 / 4
-	shared := &stock{most: 1 << 20}
+	const (
+		usual = 512 * 3 / 4
+		each  = 1280 // the memory that a message takes
+		own   = 1 << 19
+		most  = (own + 1<<20) / each
+	)
+	shared := NewStock(2 << 20) // one gets half of it
 	young := func() *testQueue {
 		q := newTestQueue(t, Limits{})
-		q.loan, q.deepUntil = Loan{from: shared, own: q.limits.QueueBytes / 2}, forever
+		q.loan, q.deepUntil = shared.Lend(own, nowhere), forever
 		return q
 	}
 	fill := func(q *testQueue) (n int) {
@@ -216,23 +221,25 @@ func TestQueueYouth(t *testing.T) {
 		return n
 	}
 	q, other := young(), young()
-	if n := fill(q); n != 1536 { // of its own half a MiB, and one is lent
+	if n := fill(q); n != most {
 		t.Errorf("%d messages wait for a session that is being opened", n)
 	}
-	if n := fill(other); n != usual {
+	if n := fill(other); n > own/each+1 {
 		t.Errorf("%d messages wait for another, where no memory is left", n)
 	}
+	other.drop()
 	q.restart(q.now)
 	q.next(1 << 20)
-	if shared.lent.Load() != 0 {
-		t.Errorf("%d bytes are lent to a queue with %d", shared.lent.Load(), q.bytes)
+	if shared.Lent() != 0 {
+		t.Errorf("%d bytes are lent to a queue with %d", shared.Lent(), q.bytes)
 	}
 	q.now += youth - 1
-	if n := fill(q); n != 1024 {
-		t.Errorf("%d messages more wait for a young session", n)
+	q.drop()
+	if n := fill(q); n != most {
+		t.Errorf("%d messages wait for a young session", n)
 	}
 	q.drop()
-	for _, want := range []int{1536, 1536, 2 * usual, usual, usual} { // twice as the memory has it
+	for _, want := range []int{most, most, 2 * usual, usual, usual} { // twice as the memory has it
 		q.now++
 		if n := fill(q); n != want {
 			t.Errorf("%d messages wait for a session that is young no more, expected %d", n, want)
@@ -242,15 +249,18 @@ func TestQueueYouth(t *testing.T) {
 	}
 	q.restart(q.now)
 	back := 0
-	for q.giveBack(message(i2np.TunnelDataType, 1, 1024), q.now, &q.limits) && back < 1200 {
+	for m := message(i2np.TunnelDataType, 1, 1024); ; m = message(i2np.TunnelDataType, 1, 1024) {
+		if !q.giveBack(m, q.now, &q.limits) {
+			m.Release()
+			break
+		}
 		back++
 	}
-	if back != 1200 {
+	if back != most {
 		t.Errorf("%d messages could be given back", back)
 	}
 	q.drop()
-	other.drop()
-	if n := shared.lent.Load(); n != 0 {
+	if n := shared.Lent(); n != 0 {
 		t.Errorf("%d bytes are lent to nobody", n)
 	}
 }

@@ -333,6 +333,9 @@ func (s *Session) Return(messages []i2np.Message) {
 	}
 }
 
+// Lend is a loan of memory for what the link keeps, which may be so many bytes in any case.
+func (s *Session) Lend(own int) Loan { return s.t.stock.Lend(own, s.networks) }
+
 // inTurn is for simulations: of the links of several peers it is not chance which goes on first.
 func (s *Session) inTurn() {
 	if f := s.t.cfg.Turn; f != nil {

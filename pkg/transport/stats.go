@@ -29,6 +29,7 @@ type Traffic struct {
 // Stats are totals since the start, and what is held now, a field for each metric.
 type Stats struct {
 	Sessions, Pending, Dials int // Pending are incoming handshakes
+	Lent                     int // bytes of the memory that all peers have in common; of no transport
 	Traffic
 
 	Dropped      uint64 // messages that found no room, no session or no peer
@@ -96,7 +97,11 @@ func (t *Transport) Drivers() (out []DriverStats) {
 }
 
 // Lost are the totals of what no transport could carry.
-func (t *Transport) Lost() Stats { return t.lost.stats() }
+func (t *Transport) Lost() Stats {
+	s := t.lost.stats()
+	s.Lent = t.stock.Lent()
+	return s
+}
 
 // Stats returns the totals of all transports, and of what none could carry.
 func (t *Transport) Stats() Stats {

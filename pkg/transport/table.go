@@ -35,12 +35,12 @@ type table struct {
 	records records
 	gate    gate
 	held    held
-	stock   *stock
+	stock   *Stock
 }
 
 func newTable(cfg Config) *table {
 	return &table{
-		cfg: cfg, stock: &stock{most: int64(cfg.Limits.LentBytes)}, epoch: time.Now(), ready: make(chan struct{}),
+		cfg: cfg, stock: NewStock(cfg.Limits.LentBytes), epoch: time.Now(), ready: make(chan struct{}),
 		peers: map[i2p.Hash]*peer{}, retryAt: map[i2p.Hash]time.Time{}, records: newRecords(), gate: newGate(),
 	}
 }
@@ -144,6 +144,7 @@ func (t *table) establish(s *Session, ri *routerinfo.RouterInfo) error {
 		p.info = cmp.Or(s.known.info, ri)
 	}
 	p.queue.restart(t.since())
+	p.queue.loan.belong(s.networks)
 	yields, evicted := p.admit(s)
 	p.way.Store(p.current.way)
 	p.maxMessage = p.current.maxMessage

@@ -44,10 +44,16 @@ func (f *flight) add(batch []i2np.Message, bytes int, known bool) {
 		f.messages = append(f.messages, flying{m, f.written})
 		f.memory += m.Memory()
 	}
-	for f.memory > mostFlight || f.memory > ownFlight && !f.loan.More() {
+	f.shrink(mostFlight)
+	f.shrink(f.memory - f.loan.Settle(f.memory))
+	f.loan.Settle(f.memory)
+}
+
+// shrink lets go of the oldest until no more than so many bytes are left.
+func (f *flight) shrink(to int) {
+	for f.memory > to {
 		f.land()
 	}
-	f.loan.Settle(f.memory)
 }
 
 // arrived lets go of what is among so many bytes.

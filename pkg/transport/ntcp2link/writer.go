@@ -54,7 +54,7 @@ func (l *link) write(first []byte) {
 	}()
 	w := writer{
 		link: l, first: first, progress: newProgress(l.conn), timer: time.NewTimer(deadline.Rest(0)), fires: time.Now(), target: batchTarget,
-		flight: flight{loan: l.d.host.Lend(ownFlight)},
+		flight: flight{loan: l.session.Lend(ownFlight)},
 	}
 	defer w.timer.Stop()
 	defer func() { l.session.Return(w.flight.takeBack()) }()
