@@ -29,6 +29,7 @@ type link struct {
 	hybrid  kem.Kind
 	side    *side              // what the desk knows of it; nil where it knows nothing
 	table   *transport.Session // once Run was called
+	loan    transport.Loan     // for what it holds
 	early   [][]byte           // datagrams from before that
 	batch   []i2np.Message
 	times   times
@@ -63,6 +64,10 @@ type times struct {
 	stalled bool
 	token   time.Time // when the peer is to be given another one
 }
+
+// ownHeld is how much memory the messages of a link may take that are on their way. What is beyond is borrowed: with most
+// that a session holds, a peer that acknowledges all until it stops would have six times as much.
+const ownHeld = 1 << 20
 
 // mostEarly is how many datagrams are kept until the table runs the link.
 const mostEarly = 128
@@ -132,7 +137,7 @@ func (l *link) asked(now time.Time) {
 	l.yield = yield && running == nil
 	l.mu.Unlock()
 	if l.table == nil && running != nil {
-		l.table = running
+		l.table, l.loan = running, running.Lend(ownHeld)
 		for _, b := range l.early {
 			l.arrived(now, b, l.s.State(now).Remote, false)
 		}
@@ -142,7 +147,9 @@ func (l *link) asked(now time.Time) {
 		l.table.Keep(kept)
 	}
 	if yield && l.table != nil {
-		l.table.Return(l.s.TakeBack())
+		back := l.s.TakeBack()
+		l.loan.Settle(l.s.Held())
+		l.table.Return(back)
 	}
 	switch {
 	case abort:
@@ -188,6 +195,7 @@ func (l *link) turn(now time.Time) {
 		l.sock.forget(l)
 		return
 	}
+	l.loan.Settle(l.s.Held())
 	l.keep(now)
 	l.sock.schedule(l, l.next(now))
 }
@@ -197,6 +205,10 @@ func (l *link) take(now time.Time) {
 	l.times.more = false
 	for {
 		room := l.s.Room(now)
+		if l.loan.Settle(l.s.Held()) > 0 { // what arrives makes room
+			l.times.take = now.Add(time.Second)
+			return
+		}
 		if room == 0 || !l.sock.may(l, now) {
 			l.times.more = true
 			return
@@ -347,28 +359,6 @@ func (l *link) Info(info []byte, flood bool) {
 	if l.table != nil {
 		l.table.PeerInfo(info, flood)
 	}
-}
-
-// tokens gives the peer of a session that lasts another token in time, or one that has moved.
-func (l *link) tokens(now time.Time) {
-	at := l.s.State(now).Remote
-	switch {
-	case at != l.at:
-		l.sock.endpoint.Tokens().Left(l.at)
-		l.sock.endpoint.Tokens().Keep(l.sock.d.host.Now(), at, l.ahead) // where there is one
-		l.ahead = ssu2.NewToken{}
-	case now.Before(l.times.token):
-		return
-	}
-	l.offerToken(now, at)
-	l.sock.touch(l)
-}
-
-// offerToken gives the peer a token with which it comes again.
-func (l *link) offerToken(now time.Time, at netip.AddrPort) {
-	l.at, l.times.token = at, now.Add(ssu2.TokenRenew)
-	n := l.sock.endpoint.Tokens().Issue(l.sock.d.host.Now(), at)
-	l.s.SendBlock(now, ssu2.Block{Type: ssu2.BlockNewToken, Data: n.AppendTo(nil)[ssu2.BlockHeaderLen:]})
 }
 
 // Block takes what the data phase has no use for: a token for the next time, and what is the

@@ -43,6 +43,11 @@ type node struct {
 
 func newNode(t testing.TB, seed byte, network transport.Network, at netip.AddrPort, change func(*Config), others ...transport.Driver) *node {
 	t.Helper()
+	return newLimited(t, seed, network, at, transport.Limits{}, change, others...)
+}
+
+func newLimited(t testing.TB, seed byte, network transport.Network, at netip.AddrPort, limits transport.Limits, change func(*Config), others ...transport.Driver) *node {
+	t.Helper()
 	random := draw.Seeded([32]byte{seed})
 	keys, err := i2p.GenerateRouter(random)
 	if err != nil {
@@ -59,7 +64,7 @@ func newNode(t testing.TB, seed byte, network transport.Network, at netip.AddrPo
 	}
 	n.driver = New(cfg)
 	n.Transport, err = transport.New(transport.Config{
-		Self: keys.Router().Hash(), NetID: 99, Network: network, Env: env.Env{Rand: random.Split()},
+		Self: keys.Router().Hash(), NetID: 99, Network: network, Env: env.Env{Rand: random.Split()}, Limits: limits,
 		Drivers: append([]transport.Driver{n.driver}, others...), LocalAllowed: true,
 		OurInfo: func() *routerinfo.RouterInfo { return n.info.Load() },
 		Others:  transport.Others{Known: n.known, Find: func(_ context.Context, h i2p.Hash) *routerinfo.RouterInfo { return n.known(h) }, All: n.all},

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/buf"
+	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/simnet"
+	"i2ptoolkit/pkg/transport"
 )
 
 // simulate runs a network of two hosts in simulated time.
@@ -80,3 +82,62 @@ func TestStalled(t *testing.T) {
 		b.halt(t)
 	})
 }
+
+// TestBorrows: what a session holds beyond its own is borrowed, of what there is for all, and given back: when it has arrived,
+// when the peer is silent and the session ends, and with the router.
+func TestBorrows(t *testing.T) {
+	const most = 1 << 20
+	simulate(t, simnet.Link{Latency: 100 * time.Millisecond}, func(t *testing.T, net *simnet.Net, hosts [2]netip.Addr) {
+		limits := transport.Limits{LentBytes: most}
+		a := newLimited(t, 9, net.Host(hosts[0]), netip.AddrPortFrom(hosts[0], 7000), limits, nil).start(t, hosts[0])
+		b := newNode(t, 10, net.Host(hosts[1]), netip.AddrPortFrom(hosts[1], 7000), nil).start(t, hosts[1])
+		held, lent := 0, 0
+		look := func() {
+			done := make(chan struct{})
+			for _, s := range a.driver.sockets {
+				s.box.Call(func() {
+					for _, l := range s.links {
+						held = max(held, l.s.Held())
+					}
+					close(done)
+				})
+			}
+			<-done
+			lent = max(lent, a.Stats().Lent)
+		}
+		flood := func(until time.Duration) {
+			for id, begun := uint32(1), time.Now(); time.Since(begun) < until; time.Sleep(10 * time.Millisecond) {
+				for range 100 {
+					a.Send(b.info.Load(), message(i2np.TunnelDataType, id, 1028))
+					id++
+				}
+				look()
+			}
+		}
+		flood(3 * time.Second)
+		if held <= ownHeld || held > ownHeld+most/2+batchMemory || lent == 0 || lent > most {
+			t.Errorf("%d bytes were held at once, and %d lent", held, lent)
+		}
+		time.Sleep(5 * time.Second)
+		if n := a.Stats().Lent; n != 0 {
+			t.Errorf("%d bytes are lent, and all has arrived", n)
+		}
+		flood(time.Second)
+		net.Cut(hosts[0], hosts[1])
+		flood(time.Second)
+		time.Sleep(time.Minute)
+		if n := a.Stats().Lent; n != 0 || a.Connected(b.keys.Router().Hash()) {
+			t.Errorf("%d bytes are lent, and the session has ended", n)
+		}
+		net.Mend(hosts[0], hosts[1])
+		flood(2 * time.Second)
+		a.halt(t)
+		if n := a.Stats().Lent; n != 0 {
+			t.Errorf("%d bytes are lent, and the router has ended", n)
+		}
+		b.halt(t)
+	})
+}
+
+// batchMemory is how much memory what a session takes at once may have, beyond what it may hold by then: a window's worth.
+const batchMemory = 1 << 20

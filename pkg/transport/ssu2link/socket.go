@@ -282,6 +282,7 @@ func (s *socket) forget(l *link) {
 	s.schedule(l, time.Time{})
 	delete(s.links, l.id)
 	l.s.Release()
+	l.loan.Settle(0)
 }
 
 // migrate has all sessions tell their peers from where they come now. Tokens are for where we were.
