@@ -93,9 +93,10 @@ type ack struct {
 	packets   float64 // newly acknowledged
 	lost      float64 // newly found lost, of what was sent since the bound for losses was lowered
 	rate      float64 // delivery rate sample, 0 is none
-	limited   bool    // the sample was taken while there was nothing to send
+	limited   bool    // not the path bounds the sample: there was nothing to send, or the peer could not name what came
 	rtt       time.Duration
-	sentAfter uint64  // packets delivered when the newest of these was sent
+	sentAt    instant // of the newest of these
+	sentAfter uint64  // packets delivered then
 	total     uint64  // packets delivered
 	inflight  float64 // after it
 }

@@ -53,9 +53,9 @@ func (l *losses) endRound(now instant, c *control) (heavy bool) {
 	return heavy
 }
 
-// onLate is told that a packet which was taken for lost was only late.
-func (c *control) onLate(now instant) {
-	c.arrivedLate()
+// onLate is told that a packet which was taken for lost was only late, or had come long ago and could not be named.
+func (c *control) onLate(now instant, old bool) {
+	c.arrivedLate(old)
 	l := &c.loss
 	l.lost = max(l.lost-1, 0)
 	u := &l.undo

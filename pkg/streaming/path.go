@@ -22,8 +22,12 @@ func (r *rates) max() float64 { return max(r.now, r.before) }
 
 func (r *rates) sample(rate float64) { r.now = max(r.now, rate) }
 
-// age begins another cycle.
-func (r *rates) age() { r.before, r.now = r.now, 0 }
+// age begins another cycle, if there is something known of this one.
+func (r *rates) age() {
+	if r.now > 0 {
+		r.before, r.now = r.now, 0
+	}
+}
 
 // fell reports that the path has become slower: for some time less arrived
 // than the bandwidth, through a queue. Where nothing at all arrives it says

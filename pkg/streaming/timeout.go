@@ -83,7 +83,7 @@ func (s *sender) timeout(now instant) verdict {
 		return hopeless
 	}
 	s.loseAll(now)
-	s.cc.onTimeout(p.timeouts, f.lost, s.delivery.count)
+	s.cc.onTimeout(now, p.timeouts, f.lost, s.delivery.count)
 	if p.timeouts > 1 || p.probed || f.una == 0 || f.lost >= muchLost {
 		return stalled
 	}
@@ -112,7 +112,7 @@ func (s *sender) revive(now instant) {
 	s.patience.again()
 	s.loseAll(now)
 	if first && s.flight.lost >= muchLost {
-		s.cc.restart(1, s.flight.lost, s.delivery.count)
+		s.cc.restart(now, 1, s.flight.lost, s.delivery.count)
 	}
 }
 
