@@ -254,9 +254,13 @@ func (c *Conn) Abort() {
 	c.h.touch(c)
 }
 
-// finish is told that the engine has done with the stream.
+// finish is told that nothing more is said on the stream, and then that the engine has done with it.
 func (c *Conn) finish(err error) {
 	c.mu.Lock()
+	if c.over {
+		c.mu.Unlock()
+		return
+	}
 	if err == nil && c.out.len() > 0 { // the engine does not know of that yet
 		err = streaming.ErrReset
 	}

@@ -77,6 +77,8 @@ func (e events) ReceiveEnd(ec *streaming.Conn) {
 
 func (e events) Writable(ec *streaming.Conn) { e.h.touch(ec.Tag.(*Conn)) }
 
+func (e events) Parted(ec *streaming.Conn) { ec.Tag.(*Conn).finish(nil) }
+
 func (e events) Closed(ec *streaming.Conn, err error) {
 	e.h.live--
 	ec.Tag.(*Conn).finish(err)

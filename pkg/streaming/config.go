@@ -80,6 +80,10 @@ type Events interface {
 	// Writable says that a stream that could not take all of a Write can
 	// take more, or that all was acknowledged.
 	Writable(c *Conn)
+	// Parted says that both directions were closed and all that was said has come. The peer
+	// may not have our CLOSE yet, and will never acknowledge it where it has forgotten the stream, as
+	// i2pd does once it has closed: nobody needs to wait for that.
+	Parted(c *Conn)
 	// Closed says that a stream has ended: nil after both directions closed
 	// in order. It is the last event of a stream.
 	Closed(c *Conn, err error)

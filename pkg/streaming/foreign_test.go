@@ -241,7 +241,8 @@ func TestFastRetransmit(t *testing.T) {
 	}
 }
 
-// i2pd forgets a stream once both CLOSEs went out: ours stays unanswered.
+// i2pd forgets a stream once both CLOSEs went out: ours stays unanswered. The application need not wait for that, once
+// what it wrote has come.
 func TestPeerForgets(t *testing.T) {
 	f := newForeign(t, streaming.Config{})
 	s := f.w.dial(f.a, f.w.nodes[1], streaming.OpenOptions{})
@@ -251,7 +252,16 @@ func TestPeerForgets(t *testing.T) {
 	if out := f.take(100*ms, s); len(out) != 1 || out[0].AckThrough != 1 || !s.ended {
 		t.Fatalf("%d packets", len(out))
 	}
+	s.conn.Write(make([]byte, 10))
+	f.take(100*ms, s)
 	s.conn.Close()
+	if f.take(100*ms, s); !s.parted.IsZero() {
+		t.Error("parted, though nobody has what was written")
+	}
+	f.send(streaming.Packet{SendStreamID: id, ReceiveStreamID: 99, AckThrough: 1})
+	if f.take(ms, s); s.parted.IsZero() || s.closed {
+		t.Errorf("parted %v, closed %v", s.parted, s.closed)
+	}
 	out := f.take(time.Minute, s)
 	if !s.closed || s.err != nil || len(out) > 6 || !out[0].Flags.Has(streaming.Close|streaming.SignatureIncluded) {
 		t.Errorf("closed %v %v after %d packets", s.closed, s.err, len(out))

@@ -8,8 +8,9 @@ import (
 
 // life is how far a stream has come.
 type life struct {
-	state state
-	endAt instant // when an opening, closing or lingering stream is given up
+	state  state
+	parted bool    // nothing more is said in either direction: our CLOSE alone may not be acknowledged yet
+	endAt  instant // when an opening, closing or lingering stream is given up
 }
 
 type state uint8
@@ -92,6 +93,10 @@ func (c *Conn) end(now instant) {
 			c.endAt = max(c.endAt, c.snd.delivery.at+patience)
 		}
 		return
+	}
+	if c.state == open && !c.parted && c.rcv.end.came && c.snd.onlyEnd() {
+		c.parted = true
+		c.m.cfg.Events.Parted(c)
 	}
 	if c.state != open || !c.snd.finished() {
 		return

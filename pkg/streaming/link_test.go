@@ -87,6 +87,7 @@ type side struct {
 	untold      int  // read, of which the engine has not been told
 	established bool
 	ended       bool
+	parted      time.Time
 	closed      bool
 	err         error
 	finish      bool // CloseWrite when all was written
@@ -143,6 +144,7 @@ func (n *node) Discard(c *streaming.Conn) {
 }
 func (n *node) ReceiveEnd(c *streaming.Conn) { s := n.side(c); s.ended = true; s.doneAt = n.net.now }
 func (n *node) Writable(*streaming.Conn)     {}
+func (n *node) Parted(c *streaming.Conn)     { n.side(c).parted = n.net.now }
 func (n *node) Closed(c *streaming.Conn, err error) {
 	s := n.side(c)
 	s.closed, s.err = true, err
