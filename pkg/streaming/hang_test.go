@@ -133,3 +133,33 @@ func TestKeepAliveUnanswered(t *testing.T) {
 		t.Errorf("unanswered: %d packets, stalled %d times", len(out), f.a.stalled)
 	}
 }
+
+// TestBrokenOffSlowly: a peer that takes a packet now and then of what was written before a stream was broken off, is
+// given no more than a while for all of it.
+func TestBrokenOffSlowly(t *testing.T) {
+	for name, breakOff := range map[string]func(*streaming.Conn){
+		"its application reads on": (*streaming.Conn).BreakOff,
+		"its application has gone": func(c *streaming.Conn) { c.BreakOff(); c.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newForeign(t, streaming.Config{})
+			s := f.w.dial(f.a, f.w.nodes[1], streaming.OpenOptions{})
+			id := f.answer(s)
+			s.toSend = 4 << 20
+			f.take(time.Second, s)
+			breakOff(s.conn)
+			begun := f.w.now
+			var last []packet
+			for n := uint32(1); !s.closed && f.w.now.Sub(begun) < 3*time.Hour; n++ {
+				f.send(packet{SendStreamID: id, ReceiveStreamID: 99, AckThrough: n})
+				last = f.take(10*time.Second, s)
+			}
+			if took := f.w.now.Sub(begun); !errors.Is(s.err, streaming.ErrAborted) || took < 9*time.Minute || took > 11*time.Minute {
+				t.Errorf("it ended after %v: %v", took, s.err)
+			}
+			if len(last) == 0 || !last[len(last)-1].Flags.Has(streaming.Reset) {
+				t.Error("the peer is not told")
+			}
+		})
+	}
+}

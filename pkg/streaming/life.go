@@ -11,6 +11,7 @@ type life struct {
 	state  state
 	parted bool    // nothing more is said in either direction: our CLOSE alone may not be acknowledged yet
 	endAt  instant // when an opening, closing or lingering stream is given up
+	mostAt instant // no later, where it was broken off
 }
 
 type state uint8
@@ -32,6 +33,9 @@ const (
 	// unheardTime is the same for one whose application did not hear the peer to its end: it may be that
 	// nobody hears us either, and each waits for the other's acknowledgement.
 	unheardTime = 15 * time.Second
+	// brokenTime is how long the peer has at most for what was written before a stream was broken off, however little of it
+	// it takes at a time: nobody waits for it, and a full buffer is 400 bytes a second.
+	brokenTime = 10 * time.Minute
 	// gapPatience is how long a peer that lives may leave a gap that it was told of, and send
 	// nothing new: all implementations have given up to send again, or the stream, by then.
 	gapPatience = 10 * time.Minute
@@ -87,10 +91,10 @@ func (c *Conn) end(now instant) {
 		switch {
 		case c.snd.drained():
 			c.abort(ErrAborted)
-		case c.endAt == never:
-			c.endAt = now + patience
+		case c.mostAt == 0:
+			c.endAt, c.mostAt = now+patience, now+brokenTime
 		default:
-			c.endAt = max(c.endAt, c.snd.delivery.at+patience)
+			c.endAt = min(max(c.endAt, c.snd.delivery.at+patience), c.mostAt)
 		}
 		return
 	}
