@@ -126,6 +126,7 @@ type Handshake struct {
 	state state
 
 	noise     noise.State
+	unpadded  noise.State // Alice: without the padding of message 1
 	ephemeral noise.KeyPair
 	remote    [32]byte // the peer's ephemeral key
 	hybrid

@@ -42,6 +42,7 @@ func (h *Handshake) Start(now time.Time) ([]byte, error) {
 		ConfirmedLen: uint16(len(h.part2) + macLen),
 		Timestamp:    timestamp(now),
 	}.AppendTo(nil))
+	h.unpadded = h.noise
 	if len(pad) > 0 {
 		h.noise.MixHash(pad)
 	}
@@ -68,36 +69,59 @@ func (h *Handshake) handleCreated(now time.Time, b []byte) error {
 	if marked(h.remote) {
 		return h.fail(2, ErrKey)
 	}
-	h.noise.MixHash(h.remote[:])
 	secret, err := h.ephemeral.DH(h.remote)
 	if err != nil {
 		return h.fail(2, ErrKey)
 	}
-	h.noise.MixKey(secret[:])
-	b = b[keyLen:]
-	if err := h.openSecret(b[:h.createdSection()]); err != nil {
-		return h.fail(2, err)
-	}
-	plain, err := h.noise.DecryptAndHash(nil, b[h.createdSection():])
+	o, err := h.openCreated(secret, b[keyLen:])
 	if err != nil {
-		return h.fail(2, ErrAuthentication)
-	}
-	o, _, err := ParseCreatedOptions(plain)
-	if err != nil {
-		return h.fail(2, err)
+		return h.refusal(now, secret, b[keyLen:], err)
 	}
 	if o.PaddingLen > maxPaddingIn {
 		return h.fail(2, ErrPaddingLen)
 	}
-	// Bob wrote his time half a round trip ago.
-	h.result.RTT = max(now.Sub(h.sent), 0)
-	h.result.Skew = skewOf(o.Timestamp, now.Add(-h.result.RTT/2))
-	if err := checkSkew(2, h.result.Skew); err != nil {
+	if err := h.compare(now, o); err != nil {
 		return err
 	}
 	h.padLen = int(o.PaddingLen)
 	h.state = createdPad
 	return nil
+}
+
+// openCreated opens what follows Bob's ephemeral key.
+func (h *Handshake) openCreated(secret [32]byte, b []byte) (o CreatedOptions, err error) {
+	h.noise.MixHash(h.remote[:])
+	h.noise.MixKey(secret[:])
+	if err := h.openSecret(b[:h.createdSection()]); err != nil {
+		return o, h.fail(2, err)
+	}
+	plain, err := h.noise.DecryptAndHash(nil, b[h.createdSection():])
+	if err != nil {
+		return o, h.fail(2, ErrAuthentication)
+	}
+	if o, _, err = ParseCreatedOptions(plain); err != nil {
+		return o, h.fail(2, err)
+	}
+	return o, nil
+}
+
+// compare looks how far Bob's clock is from ours. He wrote his time half a round trip ago.
+func (h *Handshake) compare(now time.Time, o CreatedOptions) error {
+	h.result.RTT = max(now.Sub(h.sent), 0)
+	h.result.Skew = skewOf(o.Timestamp, now.Add(-h.result.RTT/2))
+	return checkSkew(2, h.result.Skew)
+}
+
+// refusal says why there was no good message 2. i2pd answers a message 1 of another time before it has read its padding, which
+// it then does not hash: that tells the time (NTCP2, Clock Skew Guidelines), and is good for nothing else.
+func (h *Handshake) refusal(now time.Time, secret [32]byte, b []byte, err error) error {
+	h.noise = h.unpadded
+	if o, other := h.openCreated(secret, b); other == nil {
+		if skewed := h.compare(now, o); skewed != nil {
+			return skewed
+		}
+	}
+	return err
 }
 
 // confirm mixes message 2's padding and writes message 3 (NTCP2,
@@ -124,7 +148,7 @@ func (h *Handshake) confirm(pad []byte) ([]byte, error) {
 
 // finish forgets the handshake's secrets.
 func (h *Handshake) finish() {
-	h.noise = noise.State{}
+	h.noise, h.unpadded = noise.State{}, noise.State{}
 	h.ephemeral = noise.KeyPair{}
 	h.result.Hybrid = h.kind
 	h.hybrid = hybrid{}

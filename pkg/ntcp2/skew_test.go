@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"i2ptoolkit/pkg/kem"
 )
 
 func TestClockSkew(t *testing.T) {
@@ -70,6 +72,42 @@ func TestClockSkewOfBob(t *testing.T) {
 			}
 		} else if !errors.Is(err, ErrClockSkew) {
 			t.Errorf("error %v", err)
+		}
+	}
+}
+
+// TestClockSkewUnread: a Bob who finds message 1 to be of another time answers without its padding; from that Alice takes the time
+// and nothing else.
+func TestClockSkewUnread(t *testing.T) {
+	for _, kind := range []kem.Kind{kem.None, kem.MLKEM512} {
+		for _, c := range []struct {
+			bob  time.Duration
+			want error
+		}{
+			{time.Hour, ErrClockSkew},
+			{-61 * time.Second, ErrClockSkew},
+			{0, ErrAuthentication},
+		} {
+			p := newPair(t, 6, func(p *pair) { p.bobConfig.Hybrid, p.peer.Hybrid = kind, kind })
+			m1, err := p.alice.Start(start)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// He reads up to the padding at the time that message 1 says, as only then this code goes on to message 2.
+			for n := 0; p.bob.state != requestPad; {
+				_, used, err := p.bob.Handle(start, m1[n:n+p.bob.Need()])
+				if err != nil {
+					t.Fatal(err)
+				}
+				n += used
+			}
+			m2, err := p.bob.create(start.Add(c.bob), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := p.alice.Handle(start, m2); !errors.Is(err, c.want) {
+				t.Errorf("%v, off by %v: error %v, want %v", kind, c.bob, err, c.want)
+			}
 		}
 	}
 }

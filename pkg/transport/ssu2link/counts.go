@@ -15,9 +15,11 @@ type counts struct {
 	sessions                                                    [13]atomic.Uint64 // of sessions, in the order of names
 }
 
-// failed counts a handshake that came to nothing.
+// failed counts a handshake that came to nothing. A peer who refuses it for the clock is believed where what he says of the time
+// bears that out.
 func (c *counts) failed(err error) {
-	if errors.Is(err, ssu2.ErrClockSkew) {
+	var told *ssu2.HandshakeError
+	if errors.Is(err, ssu2.ErrClockSkew) || errors.As(err, &told) && told.Skew.Abs() > ssu2.MaxSkew {
 		c.skewed.Add(1)
 		return
 	}
