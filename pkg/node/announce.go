@@ -99,7 +99,7 @@ func (a *announcer) moved(local []netip.Addr) {
 	a.publish()
 }
 
-// watch publishes how congested we are.
+// watch publishes how congested we are, and anew what has become of another time.
 func (a *announcer) watch(ctx context.Context) error {
 	tick := time.NewTicker(presence.LookEvery)
 	defer tick.Stop()
@@ -116,6 +116,10 @@ func (a *announcer) watch(ctx context.Context) error {
 			a.log.Info("congestion has changed", "busy_peers", links.All, "congested_peers", links.Bad,
 				"tunnels_asked", transit.All, "tunnels_refused", transit.Bad, "caps", a.presence.Caps())
 			a.router.Republish()
+		}
+		if a.presence.Outdated() {
+			a.log.Info("our RouterInfo is of another time, and made anew", "published", a.presence.Current().Published().Time().UTC())
+			a.publish()
 		}
 	}
 }

@@ -1,13 +1,9 @@
 package presence
 
 import (
-	"crypto/rand"
 	"net/netip"
 	"testing"
 	"time"
-
-	"i2ptoolkit/pkg/i2p"
-	"i2ptoolkit/pkg/routerinfo"
 )
 
 // someone is a router whose clock and terms a test moves.
@@ -83,32 +79,6 @@ func TestCaps(t *testing.T) {
 		p.level.Store(uint32(c.level))
 		if got := p.Caps(); got != c.want {
 			t.Errorf("%+v with %d hosts: %q, want %q", c.terms, len(c.hosts), got, c.want)
-		}
-	}
-}
-
-// TestKnown: a floodfill says how much it knows, and no other router does.
-func TestKnown(t *testing.T) {
-	keys, err := i2p.GenerateRouter(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, floodfill := range []bool{false, true} {
-		p := New(Config{
-			Keys: keys, NetID: 2, Version: "0.9.68", Now: time.Now, Terms: func() Terms { return Terms{Floodfill: floodfill} },
-			Hosts:     func() []netip.Addr { return nil },
-			Addresses: func([]netip.Addr) []routerinfo.Address { return nil },
-		})
-		ri, err := p.RenewKnowing(Known{Routers: 5000, LeaseSets: 70})
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := [2]string{}
-		if floodfill {
-			want = [2]string{"5000", "70"}
-		}
-		if got := [2]string{ri.Options().Get("netdb.knownRouters"), ri.Options().Get("netdb.knownLeaseSets")}; got != want {
-			t.Errorf("floodfill %t: %q, want %q", floodfill, got, want)
 		}
 	}
 }

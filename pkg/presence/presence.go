@@ -86,6 +86,24 @@ func (p *Presence) Renew() (*routerinfo.RouterInfo, error) {
 // Current is our RouterInfo as it is published, nil before the first Renew.
 func (p *Presence) Current() *routerinfo.RouterInfo { return p.current.Load() }
 
+// How old a RouterInfo of ours may be, which is made anew within the hour where it can be published, and how far ahead of the clocks
+// of peers who take it.
+const (
+	maxAge   = 2 * time.Hour
+	maxAhead = time.Minute
+)
+
+// Outdated reports whether our RouterInfo is of another time, as it is once the machine's clock has been set, or after a long sleep
+// or time without a network: peers whom it is presented to would refuse us.
+func (p *Presence) Outdated() bool {
+	ri := p.Current()
+	if ri == nil {
+		return false
+	}
+	age := p.cfg.Now().Sub(ri.Published().Time())
+	return age > maxAge || age < -maxAhead
+}
+
 // Presented is our RouterInfo as peers get it with a session.
 func (p *Presence) Presented() *routerinfo.RouterInfo { return p.presented.Load() }
 
