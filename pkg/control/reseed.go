@@ -38,8 +38,10 @@ type ReseedServer struct {
 	Signer   string         `json:"signer,omitempty"`
 	Made     time.Time      `json:"made,omitzero"`
 
-	AgeSeconds     int64 `json:"age_seconds,omitempty"`
-	DurationMillis int64 `json:"duration_ms"`
+	AgeSeconds     int64     `json:"age_seconds,omitempty"`
+	ServerTime     time.Time `json:"server_time,omitzero"`           // by the server's clock, where it told
+	AheadSeconds   int64     `json:"server_ahead_seconds,omitempty"` // of ours
+	DurationMillis int64     `json:"duration_ms"`
 }
 
 // ReseedNow is the body of POST /v1/reseed; the answer is a Reseed.

@@ -41,7 +41,7 @@ func (m Machine) Look() []control.Finding {
 
 func (m Machine) year(fs *findings) {
 	if y := m.Now.UTC().Year(); y < firstRelease {
-		fs.problem("clock", fmt.Sprintf("the clock says that it is %d", y), clockAdvice)
+		fs.problem("clock", fmt.Sprintf("the clock says that it is %d", y), ClockAdvice)
 	}
 }
 

@@ -95,50 +95,8 @@ func (s Signs) start(fs *findings) {
 	}
 }
 
-// Peers refuse a router whose clock is off by a minute (NTCP2 and SSU2, Clock Skew).
-const (
-	skewTolerated = 10 * time.Second
-	skewWitnesses = 3
-	manySkewed    = 5
-)
-
-const clockAdvice = "have the clock set by the network (timedatectl set-ntp true, chrony): peers refuse a router that is off by a minute"
-
-func (s Signs) clock(fs *findings) {
-	skews := slices.Sorted(slices.Values(s.Skews))
-	refused := s.counted("skewed")
-	doubted := 0
-	for _, v := range s.Status.Reseed.Servers {
-		if v.Result == "clock" {
-			doubted++
-		}
-	}
-	switch {
-	case len(skews) < skewWitnesses && s.FromFuture >= skewWitnesses && s.FromFuture > uint64(s.Status.Known.Routers):
-		fs.problem("clock", words.Counted(s.FromFuture, "RouterInfo is", "RouterInfos are")+" of the future: probably this machine's clock is behind", clockAdvice)
-	case len(skews) < skewWitnesses && doubted > 1 && s.Status.Known.Routers == 0:
-		fs.problem("clock", words.Count(doubted, "reseed server")+" gave what is of another time: probably this machine's clock is wrong", clockAdvice)
-	case len(skews) < skewWitnesses && s.Status.Sessions == 0 && refused >= manySkewed:
-		fs.problem("clock", fmt.Sprintf("%s failed for clocks that differ: probably this machine's is wrong", words.Count(refused, "handshake")), clockAdvice)
-	case len(skews) == 0:
-		fs.note("clock", "there is no peer to compare with", "")
-	case len(skews) < skewWitnesses:
-		fs.note("clock", fmt.Sprintf("only %s to compare with: too few to tell", words.Counted(len(skews), "peer is there", "peers are there")), "")
-	default:
-		m := skews[len(skews)/2].Round(time.Second)
-		switch {
-		case m >= skewTolerated:
-			fs.problem("clock", fmt.Sprintf("the clock of this machine is %v behind that of its peers", m), clockAdvice)
-		case m <= -skewTolerated:
-			fs.problem("clock", fmt.Sprintf("the clock of this machine is %v ahead of that of its peers", -m), clockAdvice)
-		default:
-			fs.ok("clock", "it agrees with that of %s", words.Count(len(skews), "peer"))
-		}
-	}
-}
-
-func (s Signs) counted(name string) (sum uint64) {
-	for _, t := range s.Transports {
+func counted(transports []control.Transport, name string) (sum uint64) {
+	for _, t := range transports {
 		sum += t.Counters[name]
 	}
 	return sum
@@ -264,7 +222,7 @@ func (s Signs) reach(fs *findings) {
 	if len(s.Status.Reach) > 0 || s.Status.Testnet {
 		return
 	}
-	switch came := s.counted("accepted"); {
+	switch came := counted(s.Transports, "accepted"); {
 	case came > 0:
 		fs.ok("reachability", "%s opened by others", words.Counted(came, "session was", "sessions were"))
 	case len(s.Hosts) > 0 && s.up() > 10*settled:

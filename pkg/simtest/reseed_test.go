@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -46,41 +47,58 @@ func (w *world) bundle(t *testing.T) (bundle []byte, cert string) {
 	return bundle, cert
 }
 
+// newcomer makes a router that knows nobody but two reseed servers, which give the bundle of its world where cfg.Dial does not say
+// otherwise.
+func (w *world) newcomer(t *testing.T, cfg node.Config) *node.Node {
+	t.Helper()
+	bundle, cert := w.bundle(t)
+	addr := netip.MustParseAddr("10.0.1.1")
+	s := config.Default()
+	s.NetID, s.Testnet, s.Hosts = 99, true, []string{addr.String()}
+	s.NTCP2.Listen = []string{netip.AddrPortFrom(addr, port).String()}
+	s.Reseed.URLs, s.Reseed.Certs, s.Reseed.Threshold = []string{"http://a.example/", "http://b.example/"}, []string{cert}, 10
+	cfg.Settings, cfg.Network, cfg.Rand, cfg.Gather = s, w.net.Host(addr), rand.NewChaCha8([32]byte{1}), gather
+	unless := cfg.Dial
+	cfg.Dial = func(ctx context.Context, network, to string) (net.Conn, error) {
+		if unless != nil {
+			if c, err := unless(ctx, network, to); err != nil {
+				return c, err
+			}
+		}
+		ours, theirs := net.Pipe()
+		go func() {
+			defer theirs.Close()
+			if _, err := theirs.Read(make([]byte, 4096)); err != nil {
+				return
+			}
+			fmt.Fprintf(theirs, "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Length: %d\r\n\r\n", time.Now().UTC().Format(http.TimeFormat), len(bundle))
+			io.Copy(theirs, bytes.NewReader(bundle))
+		}()
+		return ours, nil
+	}
+	n, err := node.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // TestLateReseed: a router that has no network when it starts, for ten minutes, says so in two
 // lines all in all, and joins within some minutes of the moment at which it has.
 func TestLateReseed(t *testing.T) {
 	simulate(t, worldConfig{routers: 12, seed: 17}, func(t *testing.T, w *world) {
 		w.awaitTunnels(t, 5*time.Minute)
-		bundle, cert := w.bundle(t)
-		addr := netip.MustParseAddr("10.0.1.1")
-		s := config.Default()
-		s.NetID, s.Testnet, s.Hosts = 99, true, []string{addr.String()}
-		s.NTCP2.Listen = []string{netip.AddrPortFrom(addr, port).String()}
-		s.Reseed.URLs, s.Reseed.Certs, s.Reseed.Threshold = []string{"http://a.example/", "http://b.example/"}, []string{cert}, 10
 		var up atomic.Bool
 		var log bytes.Buffer
-		n, err := node.New(node.Config{
-			Settings: s, Network: w.net.Host(addr), Rand: rand.NewChaCha8([32]byte{1}), Gather: gather,
+		n := w.newcomer(t, node.Config{
 			Log: slog.New(slog.NewTextHandler(&log, nil)),
 			Dial: func(context.Context, string, string) (net.Conn, error) {
 				if !up.Load() {
 					return nil, &net.OpError{Op: "dial", Err: syscall.ENETUNREACH}
 				}
-				ours, theirs := net.Pipe()
-				go func() {
-					defer theirs.Close()
-					if _, err := theirs.Read(make([]byte, 4096)); err != nil {
-						return
-					}
-					fmt.Fprintf(theirs, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(bundle))
-					io.Copy(theirs, bytes.NewReader(bundle))
-				}()
-				return ours, nil
+				return nil, nil
 			},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		ended := make(chan error, 1)
 		go func() { ended <- n.Run(t.Context()) }()
 		time.Sleep(10 * time.Minute)

@@ -7,6 +7,7 @@ import (
 
 	"i2ptoolkit/pkg/config"
 	"i2ptoolkit/pkg/control"
+	"i2ptoolkit/pkg/doctor"
 	"i2ptoolkit/pkg/router"
 	"i2ptoolkit/pkg/transport"
 	"i2ptoolkit/pkg/words"
@@ -24,13 +25,16 @@ type needs struct {
 	enabled   bool // it may
 	public    bool
 	bootstrap bool
-	stuck     int // destinations without tunnels, while the router has some
+	stuck     int    // destinations without tunnels, while the router has some
+	clock     string // why this machine's is probably wrong
 }
 
 // text says why there are no tunnels, and what would help.
 func (n needs) text() string {
 	asked := n.builds.Accepted + n.builds.Refused + n.builds.Expired
 	switch {
+	case n.clock != "" && (n.known == 0 || n.sessions == 0):
+		return n.clock + ": " + doctor.ClockAdvice
 	case n.known == 0 && n.reseed.State == control.ReseedRunning:
 		return "no other router is known: reseed servers are being asked"
 	case n.known == 0 && n.auto && !n.reseed.Last.IsZero():
@@ -42,7 +46,7 @@ func (n needs) text() string {
 	case n.known < n.hops:
 		return fmt.Sprintf("only %s known, and tunnels have %s", words.Counted(n.known, "other router is", "other routers are"), words.Count(n.hops, "hop"))
 	case n.sessions == 0 && n.failed > 0:
-		return fmt.Sprintf("none of %s can be reached: is there a network, and does a firewall let us dial?", words.Count(n.known, "known router"))
+		return fmt.Sprintf("none of %s can be reached: is there a network, does a firewall let us dial, and is the clock right?", words.Count(n.known, "known router"))
 	case asked > 0 && n.builds.Accepted == 0:
 		return fmt.Sprintf("none of %s was accepted: %d refused, %d without an answer", words.Count(asked, "tunnel build"), n.builds.Refused, n.builds.Expired)
 	case n.stuck > 0:
@@ -76,10 +80,12 @@ func (a *Answers) lacks(c router.Numbers, t transport.Stats, s config.Config, at
 	if !at.Loaded || at.Stopping || c.ExploratoryIn > 0 && c.ExploratoryOut > 0 && c.Stuck == 0 {
 		return ""
 	}
+	reseed := a.cfg.Joiner.Status()
 	return needs{
+		clock: doctor.ClockDoubt(c.DB.Routers, t.Sessions, c.DB.FromFuture, a.Transports(), reseed),
 		known: c.DB.Routers, hops: max(s.Exploratory.InLength, s.Exploratory.OutLength), sessions: t.Sessions, failed: t.DialsFailed,
 		builds: control.BuildCounts{Accepted: c.BuildsAccepted, Refused: c.BuildsRefused, Expired: c.BuildsExpired},
-		reseed: a.cfg.Joiner.Status(), auto: a.cfg.Joiner.Policy().Auto, enabled: s.Reseed.Enabled, public: s.Public(), bootstrap: len(s.Bootstrap) > 0,
+		reseed: reseed, auto: a.cfg.Joiner.Policy().Auto, enabled: s.Reseed.Enabled, public: s.Public(), bootstrap: len(s.Bootstrap) > 0,
 		stuck: c.Stuck,
 	}.text()
 }

@@ -171,6 +171,6 @@ func reseedServer(r fetch.Report) control.ReseedServer {
 	return control.ReseedServer{
 		Server: r.Server, Result: string(r.Result), Reason: r.Reason, Status: r.Status, Bytes: r.Bytes,
 		Found: r.Found, Accepted: r.Accepted, New: r.New, Rejected: r.Rejected, Signer: r.Signer, Made: r.Made,
-		AgeSeconds: r.AgeSeconds, DurationMillis: r.DurationMillis,
+		AgeSeconds: r.AgeSeconds, ServerTime: r.ServerTime, AheadSeconds: r.AheadSeconds, DurationMillis: r.DurationMillis,
 	}
 }
