@@ -34,14 +34,8 @@ func TestBench(t *testing.T) {
 	if os.Getenv("I2P_BENCH_ROUNDS") == "" {
 		t.Skip("measures for minutes: use scripts/bench")
 	}
-	rounds, err := strconv.Atoi(os.Getenv("I2P_BENCH_ROUNDS"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	mb, err := strconv.ParseFloat(os.Getenv("I2P_BENCH_MB"), 64)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rounds := setting(t, "I2P_BENCH_ROUNDS", strconv.Atoi)
+	mb := setting(t, "I2P_BENCH_MB", decimal)
 	kind := benchKind{settings: ntcp2Alone}
 	if os.Getenv("I2P_BENCH_SSU2") != "" {
 		kind = benchKind{ssu2: true, settings: ssu2Alone}

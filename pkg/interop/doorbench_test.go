@@ -23,14 +23,8 @@ func TestBenchDoors(t *testing.T) {
 	if os.Getenv("I2P_BENCH_DOORS") == "" {
 		t.Skip("measures for minutes: use scripts/bench-doors")
 	}
-	rounds, err := strconv.Atoi(os.Getenv("I2P_BENCH_DOORS"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	mb, err := strconv.ParseFloat(os.Getenv("I2P_BENCH_MB"), 64)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rounds := setting(t, "I2P_BENCH_DOORS", strconv.Atoi)
+	mb := setting(t, "I2P_BENCH_MB", decimal)
 	ctx := gate(t, time.Duration(rounds+1)*10*time.Minute)
 	defer processors.Follow()()
 	b := &doorBench{t: t, size: int(mb * 1e6)}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -20,6 +21,18 @@ func gate(t *testing.T, limit time.Duration) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
+
+// setting is a number that the script of a benchmark gives.
+func setting[N int | float64](t *testing.T, name string, parse func(string) (N, error)) N {
+	t.Helper()
+	v, err := parse(os.Getenv(name))
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return v
+}
+
+func decimal(s string) (float64, error) { return strconv.ParseFloat(s, 64) }
 
 // network starts a network, which ends with the test; a failed test shows its logs.
 func network(t *testing.T, ctx context.Context, cfg NetworkConfig) *Network {

@@ -60,14 +60,8 @@ func TestBenchTunnels(t *testing.T) {
 	if os.Getenv("I2P_BENCH_TUNNELS") == "" {
 		t.Skip("measures for minutes: use scripts/bench-tunnels")
 	}
-	rounds, err := strconv.Atoi(os.Getenv("I2P_BENCH_TUNNELS"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	mb, err := strconv.ParseFloat(os.Getenv("I2P_BENCH_MB"), 64)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rounds := setting(t, "I2P_BENCH_TUNNELS", strconv.Atoi)
+	mb := setting(t, "I2P_BENCH_MB", decimal)
 	ctx := gate(t, time.Duration(rounds+1)*15*time.Minute)
 	defer processors.Follow()()
 	pairs := tunnelPairs(t, ctx)
