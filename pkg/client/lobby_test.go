@@ -33,10 +33,12 @@ func visit(to i2p.Hash, n int) i2np.Clove {
 	}
 }
 
+// tick is how often junk is posted.
+const tick = time.Millisecond
+
 // flood posts junk that may begin sessions, so many a second and by turns through so many
 // tunnels.
 func flood(c *Client, perSecond, tunnels int, goOn func() bool) {
-	const tick = time.Millisecond
 	random := rand.NewChaCha8([32]byte{4})
 	junk := make([]byte, 128)
 	begun, sent := time.Now(), 0
@@ -88,7 +90,7 @@ func TestVisitorsAmongJunk(t *testing.T) {
 					ends := time.Now().Add(visitors*every + tries*patience)
 					flood(b, c.perSecond, c.through, func() bool { return time.Now().Before(ends) })
 				})
-				time.Sleep(500 * time.Millisecond) // the quiet time before it pays for no more
+				time.Sleep(500*time.Millisecond + tick/3) // the quiet time before it pays for no more; junk comes at whole ticks, and nobody else
 				jitter, atOnce := rand.New(rand.NewPCG(1, 2)), 0
 				for n := range visitors {
 					stranger := newStranger(t, rand.NewChaCha8([32]byte{6, byte(n)}))

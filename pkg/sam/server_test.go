@@ -149,14 +149,24 @@ func (s *Server) has(id string) bool {
 // TestCreateGivenUp: a session whose client goes away before it is ready is no more, and its ID is free.
 func TestCreateGivenUp(t *testing.T) {
 	w := newWorld()
-	w.stuck = true
-	srv := w.server(t, Settings{}, func(c *setup) { c.Patience = 200 * time.Millisecond })
+	w.stuck.Store(true)
+	srv := w.server(t, Settings{})
 	c := hello(t, srv.addr())
 	fmt.Fprintf(c, "SESSION CREATE STYLE=STREAM ID=a DESTINATION=TRANSIENT\n")
 	await(t, "the session", func() bool { return srv.has("a") })
 	c.Close()
 	await(t, "its end", func() bool { return !srv.has("a") })
-	if got := hello(t, srv.addr()).ask("SESSION CREATE STYLE=STREAM ID=a DESTINATION=TRANSIENT"); !strings.HasPrefix(got, "SESSION STATUS RESULT=I2P_ERROR MESSAGE=") {
+	w.stuck.Store(false)
+	hello(t, srv.addr()).create("STREAM", "a")
+}
+
+// TestCreateInVain: a session that is not ready in time is no more, and its client is told so.
+func TestCreateInVain(t *testing.T) {
+	w := newWorld()
+	w.stuck.Store(true)
+	srv := w.server(t, Settings{}, func(c *setup) { c.Patience = 50 * time.Millisecond })
+	c := hello(t, srv.addr())
+	if got := c.ask("SESSION CREATE STYLE=STREAM ID=a DESTINATION=TRANSIENT"); !strings.HasPrefix(got, "SESSION STATUS RESULT=I2P_ERROR MESSAGE=") {
 		t.Error(got)
 	}
 	if srv.has("a") {

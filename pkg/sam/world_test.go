@@ -25,7 +25,7 @@ type world struct {
 	mu     sync.Mutex
 	all    map[i2p.Hash]*fake
 	names  map[string]i2p.Destination
-	stuck  bool // no destination gets ready
+	stuck  atomic.Bool // no destination gets ready
 }
 
 func newWorld() *world {
@@ -165,7 +165,7 @@ func (f *fake) Done() <-chan struct{}        { return f.done }
 func (f *fake) Pass()                        { f.world.passed.Add(1) }
 
 func (f *fake) Ready(ctx context.Context) error {
-	if f.world.stuck {
+	if f.world.stuck.Load() {
 		<-ctx.Done()
 		return destinations.ErrNoTunnels
 	}

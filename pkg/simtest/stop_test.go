@@ -47,7 +47,7 @@ func TestGracefulStop(t *testing.T) {
 			t.Error("a floodfill does not know that the router takes on no tunnels")
 		}
 		<-w.ended[7]
-		if d := time.Since(begun); d < time.Minute || d > tunnel.Lifetime+time.Minute {
+		if d := time.Since(begun); d < time.Minute || d > tunnel.Lifetime+time.Minute+time.Second {
 			t.Errorf("the router takes %v to stop", d)
 		}
 	})

@@ -35,65 +35,67 @@ func packetConn(t *testing.T, seed byte, cfg sockets.PacketConfig) (*sockets.Pac
 
 // TestPacketCounts: all that comes is counted, by what became of it, for the port and for all ports.
 func TestPacketCounts(t *testing.T) {
-	now := time.Unix(1_750_000_000, 0)
-	offline, err := keys(t, 3).NewOfflineKeys(keys(t, 4).SigningType(), uint32(now.Unix())+10, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var sought []i2p.Hash
-	total := new(sockets.PacketCounts)
-	at, _ := packetConn(t, 1, sockets.PacketConfig{
-		Counts: total, Now: func() time.Time { return now }, Seek: func(h i2p.Hash) { sought = append(sought, h) },
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Unix(1_750_000_000, 0)
+		offline, err := keys(t, 3).NewOfflineKeys(keys(t, 4).SigningType(), uint32(now.Unix())+10, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sought []i2p.Hash
+		total := new(sockets.PacketCounts)
+		at, _ := packetConn(t, 1, sockets.PacketConfig{
+			Counts: total, Now: func() time.Time { return now }, Seek: func(h i2p.Hash) { sought = append(sought, h) },
+		})
+		to := at.LocalAddr().(sockets.Addr).Destination.Hash()
+		a, fromA := packetConn(t, 2, sockets.PacketConfig{})
+		b, fromB := packetConn(t, 3, sockets.PacketConfig{Keys: offline})
+		send := func(p *sockets.PacketConn, sent *[][]byte, protocol byte, to i2p.Hash) []byte {
+			if err := p.WriteMessage(datagram.Message{Protocol: protocol, Peer: to, Payload: []byte("x")}); err != nil {
+				t.Fatal(err)
+			}
+			return (*sent)[len(*sent)-1]
+		}
+		hashA := a.LocalAddr().(sockets.Addr).Destination.Hash()
+		deliver := func(framed []byte, session i2p.Hash) { at.Deliver(datagram.Header{}, framed, session) }
+		deliver(send(a, fromA, datagram.Datagram2, to), i2p.Hash{})     // good
+		deliver(send(a, fromA, datagram.Datagram2, i2p.Hash{9}), hashA) // replayed by its own sender, or by another
+		deliver(send(a, fromA, datagram.Datagram2, hashA), hashA)       // misdirected
+		deliver(send(a, fromA, datagram.Datagram2, hashA), i2p.Hash{1}) // and replayed
+		deliver(send(a, fromA, datagram.Datagram3, to), i2p.Hash{})     // unproven
+		deliver(send(a, fromA, datagram.Datagram3, to), hashA)          // proven
+		deliver(send(a, fromA, datagram.Raw, to), i2p.Hash{})           // nobody says anything
+		deliver(send(b, fromB, datagram.Datagram2, to), i2p.Hash{})     // offline
+		deliver([]byte("no gzip"), i2p.Hash{})                          // malformed
+		at.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		n := 0
+		for ; ; n++ {
+			if _, err := at.ReadMessage(); errors.Is(err, os.ErrDeadlineExceeded) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		now = now.Add(time.Minute)
+		deliver(send(b, fromB, datagram.Datagram2, to), i2p.Hash{})
+		at.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		if _, err := at.ReadMessage(); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error(err)
+		}
+		at.SetReadDeadline(time.Time{})
+		for range 5000 {
+			deliver(make([]byte, 10), i2p.Hash{})
+		}
+		want := sockets.PacketStats{Received: 6, Dropped: 5000 - 4096, Malformed: 1, BadSignature: 2, Expired: 1, Unproven: 1, Misdirected: 1}
+		if n != 6 || at.Stats() != want || total.Stats() != want {
+			t.Errorf("%d came: %+v, and in all %+v, want %+v", n, at.Stats(), total.Stats(), want)
+		}
+		if len(sought) != 1 || sought[0] != hashA {
+			t.Errorf("%v were looked for", sought)
+		}
+		if st := a.Stats(); st.Sent != 7 {
+			t.Errorf("%+v", st)
+		}
 	})
-	to := at.LocalAddr().(sockets.Addr).Destination.Hash()
-	a, fromA := packetConn(t, 2, sockets.PacketConfig{})
-	b, fromB := packetConn(t, 3, sockets.PacketConfig{Keys: offline})
-	send := func(p *sockets.PacketConn, sent *[][]byte, protocol byte, to i2p.Hash) []byte {
-		if err := p.WriteMessage(datagram.Message{Protocol: protocol, Peer: to, Payload: []byte("x")}); err != nil {
-			t.Fatal(err)
-		}
-		return (*sent)[len(*sent)-1]
-	}
-	hashA := a.LocalAddr().(sockets.Addr).Destination.Hash()
-	deliver := func(framed []byte, session i2p.Hash) { at.Deliver(datagram.Header{}, framed, session) }
-	deliver(send(a, fromA, datagram.Datagram2, to), i2p.Hash{})     // good
-	deliver(send(a, fromA, datagram.Datagram2, i2p.Hash{9}), hashA) // replayed by its own sender, or by another
-	deliver(send(a, fromA, datagram.Datagram2, hashA), hashA)       // misdirected
-	deliver(send(a, fromA, datagram.Datagram2, hashA), i2p.Hash{1}) // and replayed
-	deliver(send(a, fromA, datagram.Datagram3, to), i2p.Hash{})     // unproven
-	deliver(send(a, fromA, datagram.Datagram3, to), hashA)          // proven
-	deliver(send(a, fromA, datagram.Raw, to), i2p.Hash{})           // nobody says anything
-	deliver(send(b, fromB, datagram.Datagram2, to), i2p.Hash{})     // offline
-	deliver([]byte("no gzip"), i2p.Hash{})                          // malformed
-	at.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-	n := 0
-	for ; ; n++ {
-		if _, err := at.ReadMessage(); errors.Is(err, os.ErrDeadlineExceeded) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
-	}
-	now = now.Add(time.Minute)
-	deliver(send(b, fromB, datagram.Datagram2, to), i2p.Hash{})
-	at.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-	if _, err := at.ReadMessage(); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Error(err)
-	}
-	at.SetReadDeadline(time.Time{})
-	for range 5000 {
-		deliver(make([]byte, 10), i2p.Hash{})
-	}
-	want := sockets.PacketStats{Received: 6, Dropped: 5000 - 4096, Malformed: 1, BadSignature: 2, Expired: 1, Unproven: 1, Misdirected: 1}
-	if n != 6 || at.Stats() != want || total.Stats() != want {
-		t.Errorf("%d came: %+v, and in all %+v, want %+v", n, at.Stats(), total.Stats(), want)
-	}
-	if len(sought) != 1 || sought[0] != hashA {
-		t.Errorf("%v were looked for", sought)
-	}
-	if st := a.Stats(); st.Sent != 7 {
-		t.Errorf("%+v", st)
-	}
 }
 
 // TestPacketRoom: a burst has 4 MiB of room, and once much waits for all together a MiB; what is read makes room again.

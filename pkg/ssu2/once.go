@@ -31,5 +31,3 @@ func (o *once[K]) add(now time.Time, key K, n int) {
 	}
 	o.now[key] += n
 }
-
-func (o *once[K]) len() int { return len(o.now) + len(o.old) }

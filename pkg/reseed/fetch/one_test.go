@@ -215,7 +215,7 @@ func badBodies(good []byte) map[string]failure {
 // badBundles are those that nobody must believe.
 func badBundles(t *testing.T, s, expired signer, infos []*routerinfo.RouterInfo) map[string]failure {
 	t.Helper()
-	now := time.Now()
+	now := time.Now().UTC()                                           // whose days all have 24 hours
 	stranger, forger := valid(t, "stranger@mail.i2p"), valid(t, s.ID) // the name, but not the key
 	good := s.bundle(t, now, infos)
 	news, err := su3.Sign(s.Signer, su3.Header{Version: "1", FileType: su3.XML, ContentType: su3.News}, []byte("<feed/>"))

@@ -1,7 +1,9 @@
 package recovery
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"testing"
 	"time"
 )
@@ -59,9 +61,7 @@ func (f *tcp) pump() {
 		if k == f.timer {
 			f.threshold = max(f.window*0.7, 2)
 			f.window, f.epoch = 1, 0
-			for n := range f.sent {
-				f.again = append(f.again, n)
-			}
+			f.again = append(f.again, slices.Sorted(maps.Keys(f.sent))...)
 			clear(f.sent)
 			f.order = nil
 			f.pump()

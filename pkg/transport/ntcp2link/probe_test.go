@@ -97,7 +97,7 @@ func TestProbes(t *testing.T) {
 			if early < requestMin || late > requestMin+requestSpread {
 				t.Errorf("%s: closed after %v to %v", name, early, late)
 			}
-			if late-early < time.Second {
+			if late-early < requestSpread/100 { // eight draws lie so close once in 10^13 times
 				t.Errorf("%s: always closed after about %v", name, early)
 			}
 		}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"i2ptoolkit/pkg/draw"
-	"i2ptoolkit/pkg/i2np"
 	"i2ptoolkit/pkg/routerinfo"
 	"i2ptoolkit/pkg/simnet"
 	"i2ptoolkit/pkg/transport/ntcp2link"
@@ -57,9 +56,7 @@ func TestFairness(t *testing.T) {
 		for i, p := range peers {
 			go func() {
 				for id := uint32(i+1) << 20; ctx.Err() == nil; wait(10 * time.Millisecond) {
-					for ctx.Err() == nil && a.Send(p.info.Load(), message(i2np.TunnelDataType, id, 1028)) == nil {
-						id++
-					}
+					id = fill(a, p, id)
 				}
 			}()
 		}

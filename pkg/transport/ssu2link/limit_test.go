@@ -29,9 +29,7 @@ func TestLimit(t *testing.T) {
 		begun, before := time.Now(), a.Stats().Traffic.BytesOut
 		go func() {
 			for id := uint32(1 << 20); ctx.Err() == nil; wait(time.Millisecond) {
-				for a.Send(b.info.Load(), message(i2np.TunnelDataType, id, 1028)) == nil {
-					id++
-				}
+				id = fill(a, b, id)
 			}
 		}()
 		// one sends a message, and tells how long it takes.

@@ -192,6 +192,18 @@ func message(typ i2np.Type, id uint32, size int) i2np.Message {
 	return i2np.Message{Type: typ, ID: id, Expiration: i2p.DateOf(time.Now().Add(time.Minute)), Body: o.Bytes(), Owner: o}
 }
 
+// fill sends bulk until there is no room for more, and gives the next id. The messages are of many tunnels, one of which may
+// make room for another for ever, so there is an end to that.
+func fill(from, to *node, id uint32) uint32 {
+	for range 1000 {
+		if from.Send(to.info.Load(), message(i2np.TunnelDataType, id, 1028)) != nil {
+			break
+		}
+		id++
+	}
+	return id
+}
+
 // transfer sends messages until some bytes have arrived; what does not find room is sent
 // again, as streams do.
 func transfer(t testing.TB, from, to *node, total, size int, patience time.Duration) time.Duration {
