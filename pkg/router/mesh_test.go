@@ -2,6 +2,7 @@ package router
 
 import (
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -32,9 +33,10 @@ type mesh struct {
 	rand    *rand.ChaCha8
 
 	congested map[i2p.Hash]bool
-	parted    map[i2p.Hash]bool       // with whom nobody has a session
-	dialled   map[i2p.Hash][]i2p.Hash // by whom, without a message
-	testing   bool                    // nobody knows how he is reached
+	parted    map[i2p.Hash]bool            // with whom nobody has a session
+	dialled   map[i2p.Hash][]i2p.Hash      // by whom, without a message
+	testing   bool                         // nobody knows how he is reached
+	full      func(from, to i2p.Hash) bool // there is no room for a message; nil: there is always
 }
 
 type parcel struct {
@@ -49,11 +51,19 @@ type meshTransport struct {
 }
 
 func (t meshTransport) Send(to *routerinfo.RouterInfo, m i2np.Message) error {
-	t.SendTo(to.Hash(), m)
+	if !t.SendTo(to.Hash(), m) {
+		return errFull
+	}
 	return nil
 }
 
+var errFull = errors.New("no room")
+
 func (t meshTransport) SendTo(to i2p.Hash, m i2np.Message) bool {
+	if t.m.full != nil && t.m.full(t.from, to) {
+		m.Release()
+		return false
+	}
 	t.m.post(t.from, to, m)
 	return true
 }
@@ -87,7 +97,12 @@ func (t meshTransport) Testing() bool { return t.m.testing }
 
 func (t meshTransport) Congested(peer i2p.Hash) bool { return t.m.congested[peer] }
 
-func (t meshTransport) Waiting(i2p.Hash) int { return 0 }
+func (t meshTransport) Waiting(peer i2p.Hash) int {
+	if t.m.congested[peer] {
+		return 2 * pacedRoom
+	}
+	return 0
+}
 
 // meshStart is within the life of the RouterInfos that newMesh makes.
 var meshStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

@@ -264,6 +264,9 @@ func (s *Session) Paced(now time.Time) time.Time {
 
 // Release lets go of all buffers: the session is not used any more.
 func (s *Session) Release() {
+	if !s.life.over() {
+		s.life.why = &ssu2.TerminationError{}
+	}
 	s.outbox.clear()
 	s.inbox.clear()
 	s.life.gone = true
