@@ -14,12 +14,14 @@ type Visitor struct {
 	t        *table
 	way      *way
 	sequence uint64
+	from     netip.Addr
 	networks origin.Networks // none where it is not counted
 	since    time.Time
 	stage    stage
-	gone     bool         // Leave was called, or it was pushed out
-	random   *draw.Source // of the driver
-	own      *draw.Source // of the session that may come of it
+	gone     bool          // Leave was called, or it was pushed out
+	left     chan struct{} // closed when it is gone
+	random   *draw.Source  // of the driver
+	own      *draw.Source  // of the session that may come of it
 	evict    func()
 }
 
@@ -39,7 +41,10 @@ const (
 // and must not block.
 func (h *Host) Admit(from netip.Addr, evict func()) *Visitor {
 	t := h.t
-	v := &Visitor{t: t, way: h.way, since: time.Now(), stage: silent, evict: evict, networks: t.counted(from)}
+	v := &Visitor{
+		t: t, way: h.way, from: from.Unmap(), since: time.Now(), stage: silent, evict: evict, networks: t.counted(from),
+		left: make(chan struct{}),
+	}
 
 	var evicted *Visitor
 	l := &t.cfg.Limits
@@ -126,9 +131,25 @@ func (g *gate) leave(v *Visitor) {
 		return
 	}
 	v.gone = true
+	close(v.left)
 	v.way.pending--
 	delete(g.visitors, v)
 	g.crowd.Add(v.networks, -1)
+}
+
+// caller is who has come first of those from a host that have proved to know us: most likely the router
+// that is known to be there. The way is the one it comes by; nil is any. All that are on a machine of ours
+// come from the same loopback address, so that it says nothing.
+func (g *gate) caller(from netip.Addr, by *way) (first *Visitor) {
+	if !from.IsValid() || from.IsLoopback() {
+		return nil
+	}
+	for v := range g.visitors {
+		if v.stage == proved && v.from == from && (by == nil || v.way == by) && (first == nil || v.sequence < first.sequence) {
+			first = v
+		}
+	}
+	return first
 }
 
 // pushOut has a visitor leave for one from these networks: of those that have

@@ -49,6 +49,11 @@ type finish struct {
 
 // run dials until a session stands, nothing is left to be tried, or ctx ends.
 func (r *race) run(ctx context.Context) (s *Session, err error) {
+	r.hearOut(ctx, r.offers, nil, hearFor)
+	if r.overtaken() {
+		return nil, errOvertaken
+	}
+	running := ctx
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	late := r.begin(ctx)
@@ -60,6 +65,7 @@ func (r *race) run(ctx context.Context) (s *Session, err error) {
 			r.active--
 			if f.err == nil {
 				giveUp()
+				r.hearOutRival(running, r.offers[f.number])
 				return r.won(f)
 			}
 			err = f.err
@@ -77,6 +83,50 @@ func (r *race) run(ctx context.Context) (s *Session, err error) {
 	defer r.table.mu.Unlock()
 	r.table.records.failed(r.peer.hash, r.missed(len(r.offers)), time.Now())
 	return nil, err
+}
+
+// Of two routers that dial each other at once, Java I2P (2.7.0) closes its own connection as soon as the other's stands,
+// takes what waited for it for lost and bans the peer for minutes, as one that no transport reaches. So a peer that is in
+// a handshake of its own with us is heard out: before it is dialled, and once more before the last message by which it
+// would learn that it is we who dial. Two of us would wait for one another there: the one whose session would stay after
+// all, that of the smaller hash (see admit), does so for a moment only.
+const (
+	hearFor       = 2 * time.Second // a round trip, and what a busy machine takes
+	hearRivalsFor = 500 * time.Millisecond
+)
+
+// hearOut waits until nobody is in a handshake with us from where the offers lead, by this way if one is given.
+func (r *race) hearOut(ctx context.Context, offers []offer, by *way, patience time.Duration) {
+	until := time.NewTimer(patience)
+	defer until.Stop()
+	for v := r.caller(offers, by); v != nil; v = r.caller(offers, by) {
+		select {
+		case <-v.left:
+		case <-until.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (r *race) hearOutRival(ctx context.Context, won offer) {
+	patience := hearFor
+	if r.table.cfg.Self.Compare(r.peer.hash) < 0 {
+		patience = hearRivalsFor
+	}
+	r.hearOut(ctx, []offer{won}, won.way, patience)
+}
+
+func (r *race) caller(offers []offer, by *way) *Visitor {
+	r.table.mu.Lock()
+	defer r.table.mu.Unlock()
+	for _, o := range offers {
+		if v := r.table.gate.caller(o.At.Addr(), by); v != nil {
+			return v
+		}
+	}
+	return nil
 }
 
 // overtaken reports whether there is a session meanwhile, of which the peer acknowledges something.

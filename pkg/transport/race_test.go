@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"testing"
@@ -281,6 +282,79 @@ func TestOvertakenByOurs(t *testing.T) {
 			if second.aborted != theirs || !tr.Connected(ri.Hash()) {
 				t.Errorf("the peer's own came first: %v; ours was given up: %v", theirs, second.aborted)
 			}
+		})
+	}
+}
+
+// A peer that shakes hands with us is not dialled beside that, and does not learn of a dial that is under way,
+// until it is done or has let much time pass.
+func TestHearsOut(t *testing.T) {
+	const ms = time.Millisecond
+	host := netip.MustParseAddr("23.0.0.9")
+	for name, c := range map[string]struct {
+		from    netip.Addr
+		silent  bool
+		comes   time.Duration // after the dial has begun
+		stands  time.Duration // after that; 0 is never
+		leaves  time.Duration
+		larger  bool // our hash
+		inbound bool
+		took    time.Duration
+		asked   int
+	}{
+		"it stands":                {stands: 300 * ms, inbound: true, took: 300 * ms},
+		"it fails":                 {leaves: 300 * ms, took: 500 * ms, asked: 1},
+		"it dawdles":               {leaves: time.Minute, took: hearFor + 200*ms + hearRivalsFor, asked: 1},
+		"it comes late":            {comes: 100 * ms, stands: 300 * ms, inbound: true, took: 400 * ms, asked: 1},
+		"it comes too late":        {comes: 300 * ms, stands: 300 * ms, took: 200 * ms, asked: 1},
+		"it comes late, and waits": {comes: 100 * ms, stands: time.Second, took: 200*ms + hearRivalsFor, asked: 1},
+		"it comes late, we wait":   {comes: 100 * ms, stands: time.Second, larger: true, inbound: true, took: 1100 * ms, asked: 1},
+		"it has shown nothing":     {silent: true, leaves: time.Minute, took: 200 * ms, asked: 1},
+		"from elsewhere":           {from: netip.MustParseAddr("23.0.0.8"), leaves: time.Minute, took: 200 * ms, asked: 1},
+		"from this machine":        {from: netip.MustParseAddr("127.0.0.1"), leaves: time.Minute, took: 200 * ms, asked: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			from := c.from
+			if !from.IsValid() {
+				from = host
+			}
+			d := &fakeDriver{name: "X", takes: 200 * ms, bid: Bid{Cost: 1, MaxMessage: 1000, At: netip.AddrPortFrom(from, 9000)}}
+			change := func(cfg *Config) {
+				cfg.LocalAllowed = true
+				cfg.Self[0] = 0
+				if c.larger {
+					cfg.Self[0] = 255
+				}
+			}
+			if c.from.IsValid() && !from.IsLoopback() {
+				d.bid.At = netip.AddrPortFrom(host, 9000)
+			}
+			runTable(t, []Driver{d}, change, func(t *testing.T, tr *Transport, ri *routerinfo.RouterInfo) {
+				visit := func() {
+					time.Sleep(c.comes)
+					v := d.host.Admit(netip.AddrFrom16(from.As16()), nil)
+					if !c.silent {
+						v.Proved()
+					}
+					if time.Sleep(cmp.Or(c.stands, c.leaves)); c.stands > 0 {
+						d.host.Serve(v, d.link(), ri, false)
+					}
+					v.Leave()
+				}
+				d.host.Go(visit)
+				synctest.Wait()
+				if _, took := meet(t, tr, ri); took != c.took {
+					t.Errorf("it took %v, expected %v", took, c.took)
+				}
+				synctest.Wait()
+				if s := tr.everyone()[0].sessionsNow(); s[0].inbound != c.inbound || d.dialled() != c.asked {
+					t.Errorf("of the peer's: %v, dialled %d times", s[0].inbound, d.dialled())
+				}
+				if ids := slices.Concat(d.idsOf(0), d.idsOf(1)); !slices.Equal(ids, []uint32{1}) {
+					t.Errorf("sent: %v", ids)
+				}
+				time.Sleep(time.Minute)
+			})
 		})
 	}
 }
