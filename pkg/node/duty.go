@@ -68,9 +68,14 @@ func (n *Node) volunteer(ctx context.Context) error {
 		}
 		n.log.Info("floodfill", "serves", v.Serves(), "reason", v.Why())
 		n.events.Publish(control.Event{Event: "floodfill_changed", Detail: v.Why()})
-		n.router.Knowledge().Serve(v.Serves())
+		n.serve()
 		n.announcer.publish()
 	}
+}
+
+// serve has the netDb serve or not, as it is at that moment: of two changes that come together the last says it.
+func (n *Node) serve() {
+	n.router.Knowledge().Serve(func() bool { return n.announcer.duty.serves(n.settings.Current()) })
 }
 
 // capacity is what the router has to give now. How long its loop takes to answer is how long

@@ -28,7 +28,7 @@ func (n *Node) parts(policies reseedPolicies) []reload.Part {
 		n.logbook.part(),
 		n.announcer.hosts.part(),
 		reload.Always("hidden", func(config.Config) {}), // what is announced says it
-		reload.Always("floodfill floodfill_auto", func(to config.Config) { n.router.Knowledge().Serve(n.announcer.duty.serves(to)) }),
+		reload.Always("floodfill floodfill_auto", func(config.Config) { n.serve() }),
 		reload.Always("transit.*", func(to config.Config) { n.router.Limit(transitLimits(to)) }),
 		reload.Always("exploratory.*", func(to config.Config) { n.router.Reshape(exploratory(to)) }),
 		reload.Always("bandwidth.*", func(to config.Config) { n.transport.SetBandwidth(to.Bandwidth.In<<10, to.Bandwidth.Out<<10) }),

@@ -92,8 +92,8 @@ func (k Knowledge) Profiles() (b []byte) {
 	return b
 }
 
-// Serve says whether we are a floodfill from now on.
-func (k Knowledge) Serve(floodfill bool) { k.r.within(func() { k.r.db.Serve(floodfill) }) }
+// Serve has it said in turn whether we are a floodfill from now on.
+func (k Knowledge) Serve(floodfill func() bool) { k.r.within(func() { k.r.db.Serve(floodfill()) }) }
 
 // Lookup looks a router or a lease set up for the router itself, and returns
 // how it went: until then, where ctx ends before.
