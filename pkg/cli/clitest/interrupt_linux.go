@@ -88,7 +88,12 @@ type waiter struct {
 }
 
 func interrupt(t *testing.T, name string, prepare func(string) error, words []string, sent syscall.Signal) {
-	w := &waiter{t: t, dir: t.TempDir(), cmd: exec.Command(name)}
+	dir, err := os.MkdirTemp("", "i") // one of t has its name in its path, which may be too long for a socket's
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	w := &waiter{t: t, dir: dir, cmd: exec.Command(name)}
 	if prepare != nil {
 		w.check(prepare(w.dir))
 	}
@@ -120,7 +125,7 @@ func interrupt(t *testing.T, name string, prepare func(string) error, words []st
 		t.Fatalf("it does not wait: %v: %s", err, said.String())
 	}
 	w.check(w.cmd.Process.Signal(sent))
-	err := <-ended
+	err = <-ended
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != cli.StatusInterrupted || said.Len() > 0 {
 		t.Errorf("%v, expected status %d and no word: %s", err, cli.StatusInterrupted, said.String())
