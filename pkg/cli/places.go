@@ -86,8 +86,9 @@ func ConfigPath(named string) (path string, mustExist bool) {
 
 // Router returns a client of the router that the flags name.
 func Router(c *Context) (*client.Client, error) {
-	path, err := SocketPath(NamedSocket(c))
-	if err == nil {
+	named := NamedSocket(c)
+	path, err := SocketPath(named)
+	if err == nil && named != "" { // where it was not, what needs no router goes on without
 		err = CheckSocket(path)
 	}
 	if err != nil {

@@ -66,6 +66,9 @@ func (c *Client) dial(ctx context.Context) (*net.UnixConn, error) {
 		if errors.As(err, &no) {
 			err = no
 		}
+		if len(c.path) > control.MaxSocketPath {
+			err = fmt.Errorf("it has %d bytes, the path of a socket %d at most", len(c.path), control.MaxSocketPath)
+		}
 		if info, statErr := os.Stat(c.path); statErr == nil && info.Mode().Type() != fs.ModeSocket {
 			err = errors.New("it is no socket")
 		}
