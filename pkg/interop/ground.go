@@ -70,6 +70,7 @@ func (g *ground) NextPublished() (netip.Addr, error) {
 type place struct {
 	ns    *Namespace
 	addr  netip.Addr // of its transports
+	port  int        // likewise; on a bridge each has its own, as Java takes those of one port for one operator's
 	doors netip.Addr // of its console and bridges
 	host  int        // on a wide-area network; 0 is none
 }
@@ -83,11 +84,11 @@ func (g *ground) place() (place, error) {
 		if err != nil {
 			return place{}, fmt.Errorf("interop: %w", err)
 		}
-		return place{ns: &Namespace{ns}, addr: addr, doors: netip.AddrFrom4([4]byte{127, 0, 0, 1})}, nil
+		return place{ns: &Namespace{ns}, addr: addr, port: portTransport + int(g.nextIP), doors: netip.AddrFrom4([4]byte{127, 0, 0, 1})}, nil
 	}
 	if g.far == nil {
 		addr, err := g.NextPublished()
-		return place{ns: g.Namespace, addr: addr, doors: netip.AddrFrom4([4]byte{127, 0, 0, g.nextIP})}, err
+		return place{ns: g.Namespace, addr: addr, port: portTransport, doors: netip.AddrFrom4([4]byte{127, 0, 0, g.nextIP})}, err
 	}
 	id := g.far.First + g.hosts
 	g.hosts++
@@ -106,7 +107,7 @@ func (g *ground) place() (place, error) {
 			return place{}, fmt.Errorf("interop: %w", err)
 		}
 	}
-	return place{ns: &Namespace{host.Namespace}, addr: addr, doors: netip.AddrFrom4([4]byte{127, 0, 0, 1}), host: id}, nil
+	return place{ns: &Namespace{host.Namespace}, addr: addr, port: portTransport, doors: netip.AddrFrom4([4]byte{127, 0, 0, 1}), host: id}, nil
 }
 
 // remove removes the namespaces.

@@ -37,7 +37,7 @@ type JavaConfig struct {
 type Java struct {
 	*Process
 	Name string
-	Addr netip.Addr
+	Addr netip.AddrPort
 
 	ns       *Namespace
 	dir      string
@@ -91,7 +91,7 @@ func (n *Network) newJava(name string, cfg JavaConfig) (*Java, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Java{Name: name, Addr: place.addr, ns: place.ns, dir: filepath.Join(n.Dir, name), programs: n.programs, ssu2: cfg.SSU2}
+	r := &Java{Name: name, Addr: netip.AddrPortFrom(place.addr, uint16(place.port)), ns: place.ns, dir: filepath.Join(n.Dir, name), programs: n.programs, ssu2: cfg.SSU2}
 	if err := os.MkdirAll(r.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("interop: %w", err)
 	}
@@ -100,7 +100,7 @@ func (n *Network) newJava(name string, cfg JavaConfig) (*Java, error) {
 		NetID, Port int
 		Addr        netip.Addr
 		JavaConfig
-	}{NetID, portTransport, place.addr, cfg}); err != nil {
+	}{NetID, place.port, place.addr, cfg}); err != nil {
 		return nil, fmt.Errorf("interop: %w", err)
 	}
 	for file, content := range map[string]string{
@@ -141,7 +141,7 @@ func (n *Network) startJava(ctx context.Context) error {
 				_, err := r.RouterInfo()
 				return err
 			}
-			c, err := r.ns.DialContext(ctx, "tcp", netip.AddrPortFrom(r.Addr, portTransport).String())
+			c, err := r.ns.DialContext(ctx, "tcp", r.Addr.String())
 			if err == nil {
 				c.Close()
 			}
@@ -251,19 +251,23 @@ func (n *Network) Logged(words ...string) (lines []string) {
 	return lines
 }
 
-// Bans are the causes for which Java routers have banned this one. A cause is on
-// the line after that of the ban.
-func (n *Network) Bans(hash string) (causes []string) {
+// Ban is of one router, by a Java router.
+type Ban struct {
+	By, Of, Cause string // Of is a hash
+}
+
+// Bans are those that the Java routers have logged. A cause is on the line after that of the ban.
+func (n *Network) Bans() (bans []Ban) {
 	for _, r := range n.Java {
 		lines := logged(r.dir, "router")
 		for i, line := range lines {
-			if strings.Contains(line, "Banlist "+hash) && i+1 < len(lines) {
+			if _, of, ok := strings.Cut(line, ": Banlist "); ok && i+1 < len(lines) {
 				_, cause, _ := strings.Cut(lines[i+1], "Banlist cause: ")
-				causes = append(causes, cause)
+				bans = append(bans, Ban{By: r.Name, Of: of, Cause: cause})
 			}
 		}
 	}
-	return causes
+	return bans
 }
 
 // logged reads the log files that javaLog names.

@@ -71,7 +71,7 @@ func (n *Network) StartRouter(cfg RouterConfig) (*Router, error) {
 	}
 	args := []string{
 		"run", "--config", file, "--dir", r.DataDir, "--socket", r.Socket, "--netid", fmt.Sprint(NetID), "--testnet",
-		"--port", fmt.Sprint(portTransport), "--log-level", cmp.Or(cfg.LogLevel, "info"),
+		"--port", fmt.Sprint(place.port), "--log-level", cmp.Or(cfg.LogLevel, "info"),
 	}
 	if !cfg.Finds {
 		args = append(args, "--host", r.Addr.String())
