@@ -5,7 +5,6 @@ package interop
 import (
 	"context"
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
@@ -16,9 +15,7 @@ import (
 // other: from ours to ours and to i2pd, and back, and beside a stream that takes all it gets. It is one of the long
 // list: I2P_DATAGRAMS_FAR=1 scripts/interop -run TestDatagramsFar
 func TestDatagramsFar(t *testing.T) {
-	if os.Getenv("I2P_DATAGRAMS_FAR") == "" {
-		t.Skip("takes minutes: I2P_DATAGRAMS_FAR=1 asks for it")
-	}
+	askedFor(t, "I2P_DATAGRAMS_FAR", "minutes")
 	ctx := gate(t, 14*time.Minute)
 	site := newWAN(t)
 	line := wan.Distance(50 * time.Millisecond)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -19,9 +18,7 @@ import (
 // a destination of its own, while one of the hops is gone; and eight at once from one. i2pd takes no more than five messages in
 // a second that begin a session. It is one of the long list: I2P_DIALS_FAR=1 scripts/interop -run TestDialsFar
 func TestDialsFar(t *testing.T) {
-	if os.Getenv("I2P_DIALS_FAR") == "" {
-		t.Skip("takes minutes: I2P_DIALS_FAR=1 asks for it")
-	}
+	askedFor(t, "I2P_DIALS_FAR", "minutes")
 	ctx := gate(t, 14*time.Minute)
 	site := newWAN(t)
 	line := wan.Distance(50 * time.Millisecond)

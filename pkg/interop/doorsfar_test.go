@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -22,9 +21,7 @@ const farDoors = "[sam]\nenabled = true\n[i2cp]\nenabled = true\n[bob]\nenabled 
 // clients who say nothing, never end a line or do not read; and again after kill -9 of the router of who is asked, where
 // they come back in a loop. It is one of the long list: I2P_DOORS_FAR=1 scripts/interop -run TestDoorsFar
 func TestDoorsFar(t *testing.T) {
-	if os.Getenv("I2P_DOORS_FAR") == "" {
-		t.Skip("takes minutes: I2P_DOORS_FAR=1 asks for it")
-	}
+	askedFor(t, "I2P_DOORS_FAR", "minutes")
 	ctx := gate(t, 12*time.Minute)
 	site := newWAN(t)
 	line := wan.Distance(50 * time.Millisecond)

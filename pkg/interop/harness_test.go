@@ -209,3 +209,11 @@ func i2pdKilledHop(t *testing.T, n *Network, s Stream) {
 		t.Errorf("%d routers run, want one less than %d", got, len(n.I2PD))
 	}
 }
+
+// askedFor skips a test of the long list, unless the environment asks for it.
+func askedFor(t *testing.T, name, takes string) {
+	t.Helper()
+	if os.Getenv(name) == "" {
+		t.Skipf("takes %s: %s=1 asks for it", takes, name)
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -19,9 +18,7 @@ import (
 // options in any order, eight streams at once to a name, datagrams; and two that talk, through kill -9 of the router of each
 // and of one of them. It is one of the long list: I2P_MESSENGERS_FAR=1 scripts/interop -run TestMessengersFar
 func TestMessengersFar(t *testing.T) {
-	if os.Getenv("I2P_MESSENGERS_FAR") == "" {
-		t.Skip("takes ten minutes: I2P_MESSENGERS_FAR=1 asks for it")
-	}
+	askedFor(t, "I2P_MESSENGERS_FAR", "ten minutes")
 	for _, hops := range []struct {
 		name             string
 		releases         []Release

@@ -92,7 +92,7 @@ func (k Knowledge) Profiles() (b []byte) {
 	return b
 }
 
-// Serve has it said in turn whether we are a floodfill from now on.
+// Serve asks, when it is its turn, whether we are a floodfill from now on.
 func (k Knowledge) Serve(floodfill func() bool) { k.r.within(func() { k.r.db.Serve(floodfill()) }) }
 
 // Lookup looks a router or a lease set up for the router itself, and returns

@@ -110,6 +110,7 @@ func (r *race) hearOut(ctx context.Context, offers []offer, by *way, patience ti
 	}
 }
 
+// hearOutRival does so before the peer learns of a link that is ready.
 func (r *race) hearOutRival(ctx context.Context, won offer) {
 	patience := hearFor
 	if r.table.cfg.Self.Compare(r.peer.hash) < 0 {
